@@ -1,0 +1,68 @@
+"""Every error ptune raises on purpose.
+
+    PtuneError
+    ├── SpecError          a job, space or command line asks for something that is not allowed  (ValueError)
+    ├── DataError          a data set is missing, malformed or does not fit the task            (ValueError)
+    ├── BackboneError      a backbone cannot be found, verified or take a prompt                (ValueError)
+    ├── EngineError        a trial cannot be trained on this device                             (RuntimeError)
+    │   └── Diverged       a loss or metric is no longer finite                                 (RuntimeError)
+    ├── JournalError       a search's record is missing, damaged or belongs to another job      (RuntimeError)
+    ├── TrackingError      the MLflow server refuses what ptune asks                            (RuntimeError)
+    ├── ArtifactError      an artifact cannot be written, read or expressed in a format         (ValueError)
+    └── ClusterError       a Ray cluster or job cannot be reached or started                    (RuntimeError)
+
+Each class is also the standard-library type that fits, takes one message, and can be pickled, because errors
+cross Ray processes. A message says what is wrong, the value given, what is allowed and the nearest valid name.
+To add one: subclass the closest class here, keep the single message argument, add it to the tree above.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PtuneError(Exception):
+    """Base of every error that ptune raises on purpose; `str(error)` is the whole message."""
+
+
+class SpecError(PtuneError, ValueError):
+    """A job, a search space or a command line asks for something that is not allowed."""
+
+
+class DataError(PtuneError, ValueError):
+    """A data set is missing, malformed or does not fit its task."""
+
+
+class BackboneError(PtuneError, ValueError):
+    """A backbone cannot be found, fails verification, or cannot take a prompt."""
+
+
+class EngineError(PtuneError, RuntimeError):
+    """A trial cannot be trained on this device."""
+
+
+class Diverged(EngineError):
+    """A loss or a metric is no longer finite; the trial ends, the search goes on."""
+
+
+class JournalError(PtuneError, RuntimeError):
+    """A search's record is missing, damaged, or belongs to another job."""
+
+
+class TrackingError(PtuneError, RuntimeError):
+    """The MLflow server refuses what ptune asks of it."""
+
+
+class ArtifactError(PtuneError, ValueError):
+    """An artifact cannot be written, read, or expressed in the format asked for."""
+
+
+class ClusterError(PtuneError, RuntimeError):
+    """A Ray cluster or job cannot be reached or started."""
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Return `"; did you mean 'x'?"` for the closest valid name, or `""` when none is close."""
+    matches = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.6)
+    return f"; did you mean '{matches[0]}'?" if matches else ""

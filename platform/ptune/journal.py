@@ -1,0 +1,118 @@
+"""The journal: the append-only record of a search, and its one source of truth.
+
+One JSON object per line. The Optuna study, the rungs and the MLflow runs are projections of it and can be rebuilt
+from it. A file cut at any byte is readable: a torn last line is dropped by readers and removed by the next writer.
+One process writes; any number read. Knows the events, not who reacts to them.
+
+    search     job, space, versions               first line: what is being searched
+    suggested  trial, config                      a configuration was chosen
+    started    trial, epoch                       a turn on an engine began, after `epoch` finished epochs
+    reported   trial, epoch, metrics, state       an epoch ended; its state is on disk
+    paused     trial, epoch                       a rung was reached and others go first
+    finished   trial, status, reason              complete | stopped | failed
+    tracked    trial (null: the search), run_id   the MLflow run that shows it
+    resumed    versions                           another process took the search up
+    ended      status, best                       complete | interrupted | failed
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from ptune.errors import JournalError
+
+Kind = Literal["search", "suggested", "started", "reported", "paused", "finished", "tracked", "resumed", "ended"]
+Event = dict[str, Any]
+
+_LOSABLE = frozenset({"started"})  # a crash may forget these: nothing is decided by them
+
+
+class Journal:
+    """The writer of one search's journal.
+
+    Opening takes an exclusive lock and removes a torn last line. Appending is thread-safe; when `append` returns,
+    the event survives a crash of the process, and of the machine except for `started` events.
+
+    Raises:
+        JournalError: another process writes this journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._lock = threading.Lock()
+        self._file: IO[bytes] = path.open("a+b")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise JournalError(f"{path.parent.name} is being run by another process, which holds {path}") from None
+        self._file.truncate(_whole_length(path))
+
+    def append(self, kind: Kind, **fields: Any) -> Event:
+        """Append one event, stamped with the time in seconds since 1970, and return it."""
+        event = {"event": kind, "time": round(time.time(), 3), **fields}
+        line = json.dumps(event, ensure_ascii=False, allow_nan=True).encode() + b"\n"
+        with self._lock:
+            self._file.write(line)
+            self._file.flush()
+            if kind not in _LOSABLE:
+                os.fsync(self._file.fileno())
+        return event
+
+    def close(self) -> None:
+        """Release the lock."""
+        with self._lock:
+            self._file.close()
+
+
+def read(path: Path) -> list[Event]:
+    """Return every whole event of a journal, oldest first.
+
+    Raises:
+        JournalError: the file is missing, or a line before the last is not JSON.
+    """
+    return list(Reader(path))
+
+
+class Reader:
+    """Reads a journal from where it last stopped, while another thread or process appends to it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yield the whole events appended since the last call."""
+        try:
+            with self._path.open("rb") as stream:
+                stream.seek(self._offset)
+                lines = stream.read().split(b"\n")
+        except FileNotFoundError:
+            raise JournalError(f"{self._path}: there is no journal here") from None
+        for line in lines[:-1]:  # what follows the last newline is a line still being written
+            yield _decode(self._path, line)
+            self._offset += len(line) + 1
+
+
+def _decode(path: Path, line: bytes) -> Event:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        raise JournalError(f"{path}: damaged line: {line[:80]!r}") from None
+    if not isinstance(event, dict) or "event" not in event:
+        raise JournalError(f"{path}: not an event: {line[:80]!r}")
+    return event
+
+
+def _whole_length(path: Path) -> int:
+    """The length of the file up to its last newline."""
+    content = path.read_bytes()
+    return content.rfind(b"\n") + 1

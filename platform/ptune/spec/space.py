@@ -1,0 +1,195 @@
+"""The search space: what a file in `search_spaces/` may say, and which parameters a choice brings in.
+
+A parameter is a range (`low`, `high`), a list of `choices` or a constant `value`. `when` makes it exist only if
+other parameters hold certain values; the same name may be stated several times with different conditions, so that
+one method can search another range than its neighbour. `high = "layers"` is the backbone's number of layers.
+Knows the laws of a space, not how values are proposed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from ptune.errors import SpecError, nearest
+from ptune.spec.strict import Strict
+from ptune.spec.trial import TrialSpec, parameter_names
+
+Scalar = bool | int | float | str
+Bound = int | float | Literal["layers"]
+
+
+class Parameter(Strict):
+    """One parameter under one condition. Exactly one of `choices`, `value`, or `low` with `high` is stated."""
+
+    low: Bound | None = None
+    """Smallest value, included."""
+    high: Bound | None = None
+    """Largest value, included; "layers" is the backbone's number of layers."""
+    log: bool = False
+    """Search the logarithm of the value."""
+    step: int | float | None = Field(None, gt=0)
+    """Distance between neighbouring values; not together with log."""
+    choices: Annotated[list[Scalar], Field(min_length=1)] | None = None
+    """The values to choose from, without an order."""
+    value: Scalar | None = None
+    """A constant."""
+    when: dict[str, Scalar | list[Scalar]] = {}
+    """The parameter exists only if each of these parameters holds the value, or one of the values, given."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        ranged = self.low is not None or self.high is not None
+        kinds = [ranged, self.choices is not None, self.value is not None]
+        if sum(kinds) != 1:
+            raise ValueError("state exactly one of: low and high, choices, value")
+        if ranged:
+            self._check_range()
+        elif self.log or self.step is not None:
+            raise ValueError("log and step belong to a range of low and high")
+        if self.choices is not None and len(set(map(repr, self.choices))) != len(self.choices):
+            raise ValueError(f"choices must differ from each other, got {self.choices}")
+        return self
+
+    def _check_range(self) -> None:
+        if self.low is None or self.high is None:
+            raise ValueError("a range needs both low and high")
+        if self.log and self.step is not None:
+            raise ValueError("log and step cannot be combined")
+        if self.log and self.low != "layers" and self.low <= 0:
+            raise ValueError(f"low > 0 must hold on a log scale, got low={self.low}")
+        if "layers" not in (self.low, self.high) and self.low > self.high:  # type: ignore[operator]
+            raise ValueError(f"low <= high must hold, got low={self.low}, high={self.high}")
+        if self.integer and isinstance(self.step, float):
+            raise ValueError(f"step of an integer range must be an integer, got {self.step}")
+
+    @property
+    def integer(self) -> bool:
+        """Whether the range is over integers: both bounds are integers or "layers"."""
+        return all(bound == "layers" or isinstance(bound, int) for bound in (self.low, self.high))
+
+    def applies(self, config: Mapping[str, Any]) -> bool:
+        """Whether every condition holds under the values chosen so far."""
+        return all(key in config and config[key] in _as_list(allowed) for key, allowed in self.when.items())
+
+    def contains(self, value: Any) -> bool:
+        """Whether `value` can be proposed; bounds must be resolved."""
+        if self.value is not None:
+            return bool(value == self.value)
+        if self.choices is not None:
+            return value in self.choices
+        is_number = isinstance(value, int if self.integer else (int, float)) and not isinstance(value, bool)
+        return is_number and self.low <= value <= self.high  # type: ignore[operator]
+
+
+class Space(Strict):
+    """A search space, as written in one TOML file."""
+
+    parameters: dict[str, list[Parameter]]
+    """Each parameter's definitions; `[parameters.lr]` states one, `[[parameters.lr]]` several with conditions."""
+    baseline: list[dict[str, Scalar]] = []
+    """Configurations that are tried first, in order; what they leave out is proposed."""
+
+    @field_validator("parameters", mode="before")
+    @classmethod
+    def _single_or_several(cls, parameters: Any) -> Any:
+        if not isinstance(parameters, dict):
+            return parameters
+        return {name: stated if isinstance(stated, list) else [stated] for name, stated in parameters.items()}
+
+    @model_validator(mode="after")
+    def _known_and_acyclic(self) -> Self:
+        valid = parameter_names()
+        for name, definitions in self.parameters.items():
+            if name not in valid:
+                raise ValueError(f"{name} is not a parameter{nearest(name, valid)} (valid: {', '.join(sorted(valid))})")
+            for definition in definitions:
+                self._check_condition(name, definition)
+        self.ordered()
+        return self
+
+    def _check_condition(self, name: str, definition: Parameter) -> None:
+        for key, allowed in definition.when.items():
+            if key not in self.parameters:
+                raise ValueError(f"{name}: `when` names {key}, which this space does not define{nearest(key, self.parameters)}")
+            possible = [value for other in self.parameters[key] for value in (other.choices or [other.value])]
+            for value in _as_list(allowed):
+                if any(other.low is not None for other in self.parameters[key]):
+                    raise ValueError(f"{name}: `when` needs a parameter with choices, and {key} is a range")
+                if value not in possible:
+                    raise ValueError(f"{name}: `when` asks for {key} = {value!r}, which is never chosen (choices: {possible})")
+
+    def ordered(self) -> list[tuple[str, Parameter]]:
+        """Every definition, each after those its condition names.
+
+        Raises:
+            ValueError: conditions form a circle.
+        """
+        result: list[tuple[str, Parameter]] = []
+        placed: set[str] = set()
+        waiting = dict(self.parameters)
+        while waiting:
+            ready = [
+                name
+                for name, definitions in waiting.items()
+                if all(key in placed for definition in definitions for key in definition.when)
+            ]
+            if not ready:
+                raise ValueError(f"the conditions of {sorted(waiting)} depend on each other in a circle")
+            for name in ready:
+                result += [(name, definition) for definition in waiting.pop(name)]
+                placed.add(name)
+        return result
+
+    def resolved(self, layers: int) -> Space:
+        """The space with "layers" replaced by the backbone's number of layers.
+
+        Raises:
+            SpecError: a range becomes empty, two definitions of a parameter hold at once, or a baseline point lies
+                outside the space.
+        """
+        parameters = {
+            name: [_with_layers(name, definition, layers) for definition in definitions]
+            for name, definitions in self.parameters.items()
+        }
+        space = Space(parameters=parameters, baseline=self.baseline)
+        problems = [problem for n, point in enumerate(space.baseline, 1) for problem in space.misfits(point, n)]
+        if problems:
+            raise SpecError("; ".join(problems))
+        return space
+
+    def misfits(self, point: Mapping[str, Any], number: int) -> list[str]:
+        """What keeps baseline point `number` from lying in this (resolved) space."""
+        problems = []
+        active: dict[str, Any] = {}
+        for name, definition in self.ordered():
+            if definition.applies(active):
+                active[name] = point.get(name, definition.value)
+                if name in point and not definition.contains(point[name]):
+                    problems.append(f"baseline point {number}: {name} = {point[name]!r} lies outside its range")
+        for name in point:
+            if name not in active:
+                hint = nearest(name, self.parameters)
+                problems.append(f"baseline point {number}: {name} does not exist under this point's choices{hint}")
+        if not problems and set(point) >= {"method"}:
+            try:
+                TrialSpec.from_config({key: value for key, value in active.items() if value is not None})
+            except SpecError as error:
+                problems.append(f"baseline point {number}: {error}")
+        return problems
+
+
+def _with_layers(name: str, definition: Parameter, layers: int) -> Parameter:
+    if "layers" not in (definition.low, definition.high):
+        return definition
+    low = layers if definition.low == "layers" else definition.low
+    high = layers if definition.high == "layers" else definition.high
+    if low > high:  # type: ignore[operator]
+        raise SpecError(f"{name}: low <= high must hold, got low={low}, high={high} on a backbone of {layers} layers")
+    return definition.model_copy(update={"low": low, "high": high})
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,133 @@
+"""The template language: how prompt tokens, anchor words and text fields are laid out in the input.
+
+    "[P] {premise} [P] {hypothesis} It is [P:2]"
+
+`[P]` is a run of prompt tokens that takes an equal share of the prompt's length, `[P:2]` a run of exactly two,
+`{premise}` a text field, `[SEP]` the backbone's own separator between two segments, and everything else anchor
+words, kept as real tokens (P-tuning, "GPT Understands, Too", section 3.2). Knows nothing of tokenizers.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+PRESETS = ("before", "between", "after", "around", "everywhere")
+
+_PIECE = re.compile(r"\[P(?::(?P<count>\d+))?\]|\{(?P<field>[^{}]+)\}|(?P<sep>\[SEP\])")
+
+
+@dataclass(frozen=True)
+class PromptRun:
+    """Consecutive prompt tokens; `count` is None when the run shares the prompt's length with its peers."""
+
+    count: int | None
+
+
+@dataclass(frozen=True)
+class TextField:
+    """The text of one column, shortened when the input is too long."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Words that stand in the input as they are."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Separator:
+    """The boundary between the first and the second segment."""
+
+
+Part = PromptRun | TextField | Anchor | Separator
+
+
+def parse(template: str, fields: list[str]) -> list[Part]:
+    """Turn a template, or the name of a preset, into its parts.
+
+    Args:
+        template: a template string or one of `PRESETS`.
+        fields: the task's text columns, one or two, in order.
+
+    Raises:
+        ValueError: the template names an unknown field, leaves one out, repeats one, or has two separators.
+    """
+    parts = _pieces(_preset(template, fields) if template in PRESETS else template)
+    used = [part.name for part in parts if isinstance(part, TextField)]
+    for name in used:
+        if name not in fields:
+            raise ValueError(f"the template names the field {{{name}}}; the task's text fields are {fields}")
+    for name in fields:
+        if used.count(name) != 1:
+            raise ValueError(f"the template must hold {{{name}}} exactly once; it holds it {used.count(name)} times")
+    if sum(isinstance(part, Separator) for part in parts) > 1:
+        raise ValueError("the template may hold [SEP] at most once: backbones know two segments")
+    return parts
+
+
+def run_lengths(parts: list[Part], length: int) -> list[int]:
+    """Share `length` prompt tokens among the template's runs; fixed runs first, earlier runs take the remainder.
+
+    Raises:
+        ValueError: the template has no run, or `length` leaves a run without a token, or fixed runs differ from it.
+    """
+    runs = [part for part in parts if isinstance(part, PromptRun)]
+    if not runs:
+        raise ValueError("a P-tuning v1 template needs at least one prompt run: write [P] where prompt tokens go")
+    fixed = sum(run.count or 0 for run in runs)
+    open_runs = sum(run.count is None for run in runs)
+    if length - fixed < open_runs or (open_runs == 0 and length != fixed):
+        need = f"exactly {fixed}" if open_runs == 0 else f"at least {fixed + open_runs}"
+        raise ValueError(f"this template needs a prompt length of {need}, got {length}")
+    share, rest = divmod(length - fixed, open_runs) if open_runs else (0, 0)
+    lengths = []
+    for run in runs:
+        if run.count is not None:
+            lengths.append(run.count)
+        else:
+            lengths.append(share + (1 if rest > 0 else 0))
+            rest -= 1
+    return lengths
+
+
+def plain(fields: list[str]) -> list[Part]:
+    """The input without a prompt: the text fields, with a separator between two."""
+    parts: list[Part] = [TextField(fields[0])]
+    for name in fields[1:]:
+        parts += [Separator(), TextField(name)]
+    return parts
+
+
+def _preset(name: str, fields: list[str]) -> str:
+    texts = [f"{{{field}}}" for field in fields]
+    joined = " [SEP] ".join(texts)
+    return {
+        "before": f"[P] {joined}",
+        "after": f"{joined} [P]",
+        "around": f"[P] {joined} [P]",
+        "between": " [P] [SEP] ".join(texts) if len(texts) > 1 else f"{joined} [P]",
+        "everywhere": "[P] " + " [P] [SEP] ".join(texts) + " [P]",
+    }[name]
+
+
+def _pieces(template: str) -> list[Part]:
+    parts: list[Part] = []
+    position = 0
+    for match in _PIECE.finditer(template):
+        parts += _anchor(template[position : match.start()])
+        if match["field"] is not None:
+            parts.append(TextField(match["field"]))
+        elif match["sep"]:
+            parts.append(Separator())
+        else:
+            parts.append(PromptRun(int(match["count"]) if match["count"] else None))
+        position = match.end()
+    return parts + _anchor(template[position:])
+
+
+def _anchor(text: str) -> list[Part]:
+    return [Anchor(text.strip())] if text.strip() else []
