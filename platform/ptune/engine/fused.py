@@ -1,0 +1,148 @@
+"""The fused engine: one frozen backbone, many trials, one forward and one backward pass for all of them.
+
+A frozen backbone with K prompts is one model with K groups of rows. Every pass takes the next mini-batch of each
+slot that has work, up to a token budget, and steps each slot's own optimiser; trials join and leave between passes.
+Each trial's numbers are those of `reference.py`, whoever its neighbours are. Knows no search and no cluster.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+import psutil
+import torch
+from torch.nn import functional
+
+from ptune.backbone.load import Backbone
+from ptune.engine.evaluate import measure, predict
+from ptune.engine.forward import class_scores
+from ptune.engine.slots import Plan, Slot
+from ptune.engine.state import restore, save
+from ptune.errors import Diverged, EngineError
+from ptune.prompts.learner import Learner
+
+
+@dataclass(frozen=True)
+class Report:
+    """A trial finished an epoch (counted from 1); its state is on disk."""
+
+    trial: int
+    epoch: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A trial cannot go on; it has left its slot."""
+
+    trial: int
+    error: EngineError
+
+
+class Engine:
+    """Slots on one backbone.
+
+    Attributes:
+        token_budget: most padded tokens of one pass; a single mini-batch larger than it runs alone.
+    """
+
+    def __init__(self, backbone: Backbone, token_budget: int) -> None:
+        self.backbone = backbone
+        self.token_budget = token_budget
+        self._slots: dict[int, Slot] = {}
+        self._turn: deque[int] = deque()
+
+    def join(self, plan: Plan, learner: Learner) -> None:
+        """Seat a trial, from its saved state if there is one. Nothing trains until `advance` sets a goal.
+
+        Raises:
+            EngineError: the trial has a seat already, or its saved state is not its own.
+        """
+        if plan.trial in self._slots:
+            raise EngineError(f"trial {plan.trial} has a slot already")
+        slot = Slot(plan, learner.to(self.backbone.device))
+        if plan.state_path.exists():
+            restore(slot)
+        self._slots[plan.trial] = slot
+        self._turn.append(plan.trial)
+
+    def leave(self, trial: int) -> None:
+        """Free a trial's slot; its last saved state stays on disk. Leaving twice is allowed."""
+        if self._slots.pop(trial, None) is not None:
+            self._turn.remove(trial)
+
+    def advance(self, trial: int, epoch: int) -> Report | None:
+        """Let a trial train until it has finished `epoch` epochs; the report, when it has them already.
+
+        Raises:
+            EngineError: the trial has no slot.
+        """
+        if trial not in self._slots:
+            raise EngineError(f"trial {trial} has no slot (slots: {sorted(self._slots)})")
+        slot = self._slots[trial]
+        slot.goal = max(slot.goal, epoch)
+        return Report(trial, epoch, slot.history[epoch - 1]) if epoch <= slot.epoch else None
+
+    @property
+    def busy(self) -> bool:
+        """Whether any slot has work."""
+        return any(slot.wants_work for slot in self._slots.values())
+
+    def step(self) -> list[Report | Failure]:
+        """Run one pass; return what it brought to an end."""
+        slots = self._pack()
+        if not slots:
+            return []
+        results = class_scores(self.backbone, [slot.next_group() for slot in slots])
+        losses = [functional.cross_entropy(scores, labels) for scores, labels in results]
+        values = torch.stack([loss.detach() for loss in losses]).tolist()
+        finite = [loss for loss, value in zip(losses, values, strict=True) if math.isfinite(value)]
+        if finite:
+            torch.stack(finite).sum().backward()
+        outcomes = [self._settle(slot, value) for slot, value in zip(slots, values, strict=True)]
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _pack(self) -> list[Slot]:
+        """The slots of the next pass: in turn, so that none starves, as many as the token budget holds."""
+        chosen: list[Slot] = []
+        rows_and_width = (0, 0)
+        for trial in list(self._turn):
+            slot = self._slots[trial]
+            if not slot.wants_work:
+                continue
+            rows, width = slot.next_shape()
+            grown = (rows_and_width[0] + rows, max(rows_and_width[1], width))
+            if chosen and grown[0] * grown[1] > self.token_budget:
+                continue
+            rows_and_width = grown
+            chosen.append(slot)
+        for slot in chosen:
+            self._turn.remove(slot.plan.trial)
+            self._turn.append(slot.plan.trial)
+        return chosen
+
+    def _settle(self, slot: Slot, loss: float) -> Report | Failure | None:
+        """Step one slot after a pass and close its epoch if that was the last batch."""
+        trial = slot.plan.trial
+        if not math.isfinite(loss):
+            self.leave(trial)
+            return Failure(trial, Diverged(f"trial {trial}: the training loss is {loss} in epoch {slot.epoch + 1}"))
+        if not slot.finish_batch(loss):
+            return None
+        scores = predict(self.backbone, slot.learner, slot.plan.dev, self.token_budget)
+        metrics = measure(scores, slot.plan.dev.labels)
+        if not math.isfinite(metrics["loss"]):
+            self.leave(trial)
+            return Failure(trial, Diverged(f"trial {trial}: the dev loss is {metrics['loss']} in epoch {slot.epoch + 1}"))
+        report = slot.finish_epoch(metrics, self.backbone.shape.parameters, _peak_memory(self.backbone.device))
+        save(slot)
+        return Report(trial, slot.epoch, report)
+
+
+def _peak_memory(device: torch.device) -> float:
+    """Peak memory in MB: of the device for GPUs, else the resident size of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return float(psutil.Process().memory_info().rss) / 2**20

@@ -1,0 +1,106 @@
+"""A search as its journal tells it: events folded into trials.
+
+The common reading of a journal for resuming, reporting and tracking. Pure: no clock, no files but the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ptune.journal import Event
+
+Status = Literal["waiting", "running", "paused", "complete", "stopped", "failed"]
+FINAL: frozenset[Status] = frozenset({"complete", "stopped", "failed"})
+
+
+@dataclass
+class TrialRecord:
+    """One trial: its configuration and everything it has reported."""
+
+    number: int
+    config: dict[str, Any]
+    status: Status = "waiting"
+    reports: list[dict[str, Any]] = field(default_factory=list)
+    """Metrics of epoch 1, 2, ... in order; each holds the job's metric under its own name."""
+    state: str | None = None
+    """File of the last saved state, relative to the search's folder."""
+    reason: str | None = None
+    """Why it failed or was stopped."""
+    run_id: str | None = None
+    """Its MLflow run."""
+
+    @property
+    def epoch(self) -> int:
+        """Epochs finished and reported."""
+        return len(self.reports)
+
+    def best(self, metric: str) -> float | None:
+        """Highest finite value of `metric` over the reported epochs; None before the first."""
+        values = [report[metric] for report in self.reports if report[metric] == report[metric]]
+        return max(values, default=None)
+
+
+@dataclass
+class History:
+    """A whole search: its first line, its trials by number, and how it ended."""
+
+    header: dict[str, Any] = field(default_factory=dict)
+    trials: dict[int, TrialRecord] = field(default_factory=dict)
+    run_id: str | None = None
+    """The parent MLflow run."""
+    ended: dict[str, Any] | None = None
+    """The `ended` event, unless the search was resumed after it."""
+    started_at: float | None = None
+    """Seconds since 1970 of the first event."""
+    last_at: float | None = None
+    """Seconds since 1970 of the latest event."""
+
+    @property
+    def metric(self) -> str:
+        """The metric the search maximises."""
+        return str(self.header["job"]["task"]["metric"])
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> History:
+        """Fold a journal's events, oldest first."""
+        history = cls()
+        for event in events:
+            history.apply(event)
+        return history
+
+    def apply(self, event: Event) -> None:
+        """Take in the next event."""
+        self.started_at = self.started_at if self.started_at is not None else event["time"]
+        self.last_at = event["time"]
+        number = event.get("trial")
+        match event["event"]:
+            case "search":
+                self.header = event
+            case "suggested":
+                self.trials[number] = TrialRecord(number, event["config"])
+            case "started":
+                self.trials[number].status = "running"
+            case "reported":
+                self.trials[number].reports.append(event["metrics"])
+                self.trials[number].state = event["state"]
+            case "paused":
+                self.trials[number].status = "paused"
+            case "finished":
+                self.trials[number].status = event["status"]
+                self.trials[number].reason = event.get("reason")
+            case "tracked" if number is None:
+                self.run_id = event["run_id"]
+            case "tracked":
+                self.trials[number].run_id = event["run_id"]
+            case "resumed":
+                self.ended = None
+            case "ended":
+                self.ended = event
+
+    def ranked(self) -> list[TrialRecord]:
+        """Trials with a finite result, best first; ties go to the earlier trial. Failed trials are left out."""
+        metric = self.metric
+        scored = [trial for trial in self.trials.values() if trial.status != "failed" and trial.best(metric) is not None]
+        return sorted(scored, key=lambda trial: (-(trial.best(metric) or 0.0), trial.number))

@@ -1,0 +1,74 @@
+"""Prompt encoders: what produces a prompt's vectors while it trains.
+
+Each is a module whose forward takes nothing and returns [T, W]: T prompt tokens, W values each. After training only
+that output matters; the encoder is collapsed away. Knows nothing of where the vectors enter a backbone.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+INIT_STD = 0.02
+
+
+class EmbeddingEncoder(nn.Module):
+    """The vectors themselves are the parameters, starting at N(0, 0.02)."""
+
+    def __init__(self, length: int, width: int) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.empty(length, width).normal_(std=INIT_STD))
+
+    def forward(self) -> Tensor:
+        """Return the table [T, W]."""
+        return self.table
+
+
+class MlpEncoder(nn.Module):
+    """P-tuning v1's MLP: an embedding through Linear, ReLU, Linear, all of the embedding's width."""
+
+    def __init__(self, length: int, width: int) -> None:
+        super().__init__()
+        self.seed = nn.Embedding(length, width)
+        self.layers = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
+
+    def forward(self) -> Tensor:
+        """Return the reshaped embedding [T, W]."""
+        output: Tensor = self.layers(self.seed.weight)
+        return output
+
+
+class LstmEncoder(nn.Module):
+    """P-tuning v1's LSTM: an embedding through a two-layer bidirectional LSTM and a ReLU MLP ("GPT Understands, Too",
+    equation 4). `hidden` is the width of each direction.
+    """
+
+    def __init__(self, length: int, width: int, hidden: int) -> None:
+        super().__init__()
+        self.seed = nn.Embedding(length, width)
+        self.lstm = nn.LSTM(width, hidden, num_layers=2, bidirectional=True, batch_first=True)
+        self.layers = nn.Sequential(nn.Linear(2 * hidden, width), nn.ReLU(), nn.Linear(width, width))
+
+    def forward(self) -> Tensor:
+        """Return the reshaped embedding [T, W]."""
+        states, _ = self.lstm(self.seed.weight[None])
+        output: Tensor = self.layers(states[0])
+        return output
+
+
+class BottleneckEncoder(nn.Module):
+    """P-tuning v2's prefix projection: an embedding of the backbone's width through a Tanh bottleneck, weights
+    N(0, 0.02) and biases zero, as a transformers model initialises them.
+    """
+
+    def __init__(self, length: int, width: int, embedding: int, hidden: int) -> None:
+        super().__init__()
+        self.seed = nn.Embedding(length, embedding)
+        self.layers = nn.Sequential(nn.Linear(embedding, hidden), nn.Tanh(), nn.Linear(hidden, width))
+        for name, parameter in self.named_parameters():
+            nn.init.zeros_(parameter) if name.endswith("bias") else nn.init.normal_(parameter, std=INIT_STD)
+
+    def forward(self) -> Tensor:
+        """Return the projected prefix [T, W]."""
+        output: Tensor = self.layers(self.seed.weight)
+        return output
