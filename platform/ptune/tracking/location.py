@@ -1,0 +1,97 @@
+"""Where MLflow keeps the runs: the tracking URI, the artifact folder, the database file.
+
+Knows nothing of journals or runs. `mlflow` is imported only to create a database.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ptune.errors import TrackingError, nearest
+from ptune.files import replacing
+
+DATABASE = "mlflow.db"
+ARTIFACTS = "mlartifacts"
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+_SERVERS = ("http", "https", "databricks")
+
+_SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # standard output belongs to the command
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # a blind retry of `create run` can make two; ours looks first
+}
+
+
+def resolve_uri(job_uri: str | None, runs_folder: Path) -> str:
+    """The tracking URI: the job's, else MLFLOW_TRACKING_URI, else SQLite in the runs folder.
+
+    Raises:
+        TrackingError: MLflow's file store, which MLflow 3 refuses, or a scheme that MLflow does not have.
+    """
+    uri = job_uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{runs_folder.resolve() / DATABASE}"
+    scheme = _scheme(uri)
+    allowed = (*_DATABASES, *_SERVERS)
+    if scheme not in allowed:
+        raise TrackingError(
+            f"tracking.uri must be a server (http://host:port) or a database (sqlite:///file.db), got {uri!r}"
+            f"{nearest(scheme, allowed)} (schemes: {', '.join(allowed)})"
+        )
+    return uri
+
+
+def artifact_location(uri: str, runs_folder: Path) -> str | None:
+    """Where a new experiment keeps its files: the runs folder's own for a database; None lets a server decide."""
+    return str(runs_folder.resolve() / ARTIFACTS) if _scheme(uri) in _DATABASES else None
+
+
+def without_password(uri: str) -> str:
+    """The URI as it may be shown."""
+    password = urlsplit(uri).password
+    return uri.replace(f":{password}@", ":***@") if password else uri
+
+
+def quiet_mlflow() -> None:
+    """Make MLflow in this process fail fast, print nothing and report nothing home; the user's own settings win."""
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    for name in ("mlflow", "alembic"):  # for when mlflow was imported before
+        logging.getLogger(name).setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])
+    for name in ("urllib3.connectionpool", "urllib3.util.retry"):  # one warning per refused connection otherwise
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def create_database(uri: str) -> None:
+    """Create a missing SQLite file with MLflow's tables, whole or not at all; leave every other URI alone.
+
+    MLflow creates the tables in dozens of steps that neither survive being killed half way nor tolerate a second
+    process doing the same, so they are made in a draft, under a lock, and the finished file takes the name.
+    """
+    path = _sqlite_file(uri)
+    if path is None or path.exists():
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            with replacing(path) as draft:
+                SqlAlchemyStore(f"sqlite:///{draft.resolve()}", str(path.parent / ARTIFACTS)).engine.dispose()
+
+
+def _scheme(uri: str) -> str:
+    """`sqlite` of `sqlite+pysqlite:///file.db`; `databricks` is a URI by itself."""
+    return uri if uri == "databricks" else urlsplit(uri).scheme.split("+")[0]
+
+
+def _sqlite_file(uri: str) -> Path | None:
+    """The file of a SQLite URI; None for other stores and databases in memory."""
+    _, slashes, name = uri.partition(":///")
+    name = name.partition("?")[0]
+    return Path(name) if slashes and _scheme(uri) == "sqlite" and name not in {"", ":memory:"} else None

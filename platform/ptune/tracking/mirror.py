@@ -1,0 +1,113 @@
+"""One connection's worth of tracking: a journal read from its start, made true in an MLflow store.
+
+A new mirror asks the store what it holds of the search, reads the journal from the first line and sends what is
+missing. Starting, resuming, coming back after an outage and catching up are therefore one path. Finished trials that
+the store has whole are not sent again; the rest is, and falls on what is there already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from ptune.journal import Reader
+from ptune.tracking.batches import cut
+from ptune.tracking.projection import Projection, RunImage
+from ptune.tracking.store import RefusedError, Store, StoredRun
+
+JOURNAL = "journal.jsonl"
+_JOB_FILES = ("job.toml", "job.json")
+_RESULTS = (*_JOB_FILES, "leaderboard.*", "*.png", "*.html", "artifact", "artifact-peft")
+
+Tracked = Callable[[int | None, str], None]
+
+
+class Mirror:
+    """Sends a journal to a store.
+
+    `tracked` hears of every run that the journal does not know. `refused` collects, by trial, what the store
+    will never accept; those runs are left as they are and the others go on.
+    """
+
+    def __init__(self, folder: Path, store: Store, tracked: Tracked, refused: dict[int | None, str]) -> None:
+        self._folder = folder
+        self._store = store
+        self._tracked = tracked
+        self._refused = refused
+        self._reader = Reader(folder / JOURNAL)
+        self._projection = Projection()
+        self._stored: dict[int | None, StoredRun] = {}
+        self._introduced = False
+
+    @property
+    def experiment_id(self) -> str:
+        """The MLflow experiment of the runs."""
+        return self._store.experiment_id
+
+    @property
+    def parent_run_id(self) -> str | None:
+        """The search's run; None until it is made."""
+        parent = self._stored.get(None)
+        return parent.run_id if parent else None
+
+    def advance(self, *, alive: Callable[[], bool] = lambda: True, dead_search: bool = False) -> None:
+        """Send everything the journal has gained.
+
+        `alive` is asked before each run; once it says no, the rest is left. With `dead_search`, a search that
+        never ended is shown as interrupted.
+        """
+        for event in self._reader:
+            self._projection.apply(event)
+        if dead_search:
+            self._projection.interrupt()
+        if self._projection.header is None:
+            return
+        if not self._stored:
+            self._stored = self._store.find(self._projection.header["id"], self._projection.run_ids)
+        for image in self._projection.take_changed():
+            if not alive():
+                return
+            self._send(image)
+
+    def finish(self) -> None:
+        """Upload the results in the search's folder, and delete second runs left by answers that were lost."""
+        header, parent = self._projection.header, self._stored.get(None)
+        if header is None or parent is None or parent.deleted:
+            return
+        self._store.find(header["id"], {trial: run.run_id for trial, run in self._stored.items()})
+        self._store.add_files(parent.run_id, self._files(*_RESULTS))
+
+    def _send(self, image: RunImage) -> None:
+        run = self._stored.get(image.trial)
+        if image.trial in self._refused or (run and (run.deleted or run.is_whole(image))):
+            return
+        try:
+            run = run or self._store.create(image, self.parent_run_id)
+            self._stored[image.trial] = run
+            self._announce(image.trial, run.run_id)
+            for batch in cut(image.pending):
+                self._store.send(run.run_id, batch)
+            if not run.stands_as(image):
+                self._stored[image.trial] = self._store.set_status(run, image)
+            if image.trial is None and not self._introduced:
+                self._introduce(run.run_id)
+        except RefusedError as error:
+            self._refused[image.trial] = str(error)
+
+    def _announce(self, trial: int | None, run_id: str) -> None:
+        if self._projection.run_ids.get(trial) != run_id:
+            self._projection.run_ids[trial] = run_id
+            self._tracked(trial, run_id)
+
+    def _introduce(self, parent: str) -> None:
+        """Say on the parent run what is searched, and on which data."""
+        header = self._projection.header or {}
+        if header.get("data"):
+            self._store.add_data(parent, header["data"])
+        with suppress(Exception):  # an artifact store out of reach must not hold up the metrics; `finish` tries again
+            self._store.add_files(parent, self._files(*_JOB_FILES))
+        self._introduced = True
+
+    def _files(self, *patterns: str) -> list[Path]:
+        return sorted(path for pattern in patterns for path in self._folder.glob(pattern))

@@ -1,0 +1,161 @@
+"""The background writer: keeps MLflow up to date while a search runs, and never slows or fails it.
+
+A daemon thread reads the journal and sends what is new, in batches. Whatever goes wrong between it and the store is
+kept here, as `lagging`; the thread pauses, opens a new mirror and goes on, because the journal holds all it needs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ptune.errors import JournalError, PtuneError, TrackingError
+from ptune.tracking.location import artifact_location, create_database, quiet_mlflow, without_password
+
+if TYPE_CHECKING:
+    from ptune.tracking.mirror import Mirror
+
+Tracked = Callable[[int | None, str], None]
+"""Called with (trial or None for the search, run id), from the writer's thread, for the caller to journal."""
+
+POLL = 0.5
+"""Seconds between two looks at the journal."""
+FIRST_PAUSE = 0.5
+"""Seconds before the first retry; doubled for each further one."""
+LONGEST_PAUSE = 10.0
+"""Most seconds between retries."""
+
+
+class MlflowWriter:
+    """Writes the journal in `folder` to the MLflow `experiment` at `uri`.
+
+    Call `start` once, when the journal exists; `close` once, when the search has ended and its results are
+    in the folder. `tracked` is called from the writer's thread.
+    """
+
+    def __init__(self, folder: Path, uri: str, experiment: str, tracked: Tracked, *, poll: float = POLL) -> None:
+        self._folder = folder
+        self._uri = uri
+        self._experiment = experiment
+        self._tracked = tracked
+        self._poll = poll
+        self._refused: dict[int | None, str] = {}
+        self._closing = threading.Event()
+        self._abandoned = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="ptune-mlflow", daemon=True)
+        self.lagging: str | None = None
+        """Why the last attempt failed; None while MLflow is up to date."""
+        self.experiment_id: str | None = None
+        """The MLflow experiment; None until the store has answered."""
+        self.parent_run_id: str | None = None
+        """The search's run; None until it is made."""
+
+    def start(self) -> None:
+        """Start the thread and return at once; importing MLflow and creating its database happen there."""
+        self._thread.start()
+
+    def close(self, timeout: float) -> bool:
+        """Send what is left, upload the results, and stop.
+
+        Returns:
+            False if that took more than `timeout` seconds or the store refused a part; `lagging` says why, and
+            `sync` can send the rest later.
+        """
+        self._closing.set()
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            self._abandoned.set()
+            self.lagging = (
+                self.lagging or f"MLflow at {without_password(self._uri)} did not take everything within {timeout:g} s"
+            )
+        elif self._refused:
+            self.lagging = describe_refusals(self._refused)
+        return self.lagging is None
+
+    def _work(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._abandoned.is_set():
+            try:
+                mirror = open_mirror(self._folder, self._uri, self._experiment, self._tracked, self._refused)
+                self.experiment_id = mirror.experiment_id
+                for _ in self._follow(mirror):
+                    self.lagging, pause = None, FIRST_PAUSE
+                return
+            except Exception as error:  # noqa: BLE001 - MLflow, a database driver, a network: none may end a search
+                self.lagging = describe(error)
+            pause = self._rest(pause)
+
+    def _follow(self, mirror: Mirror) -> Iterator[None]:
+        """Keep the store up to date until closed; yield after each success."""
+        while not self._abandoned.is_set():
+            closing = self._closing.is_set()  # asked before reading, so that all that was journaled before is read
+            mirror.advance(alive=lambda: not self._abandoned.is_set())
+            self.parent_run_id = mirror.parent_run_id
+            if closing and not self._abandoned.is_set():
+                mirror.finish()
+            yield
+            if closing:
+                return
+            self._closing.wait(self._poll)
+
+    def _rest(self, pause: float) -> float:
+        """Wait before a retry; return how long to wait before the next. Closing cuts a wait short."""
+        if self._closing.is_set():
+            self._abandoned.wait(FIRST_PAUSE)
+            return FIRST_PAUSE
+        self._closing.wait(pause)
+        return min(2 * pause, LONGEST_PAUSE)
+
+
+def sync(folder: Path, uri: str, experiment: str, tracked: Tracked) -> str:
+    """Bring MLflow up to date with a search that does not run; one that died is shown as interrupted.
+
+    Returns:
+        The id of the search's run.
+
+    Raises:
+        TrackingError: the store cannot be reached or refuses a part; what it took stays, and sync can be repeated.
+        JournalError: there is no journal in `folder`, or it is damaged.
+    """
+    refused: dict[int | None, str] = {}
+    try:
+        mirror = open_mirror(folder, uri, experiment, tracked, refused)
+        mirror.advance(dead_search=True)
+        mirror.finish()
+    except PtuneError:
+        raise
+    except Exception as error:  # whatever the client library raises is one thing to the caller
+        raise TrackingError(f"MLflow at {without_password(uri)}: {describe(error)}") from error
+    if refused:
+        raise TrackingError(describe_refusals(refused))
+    if mirror.parent_run_id is None:
+        raise JournalError(f"{folder.name}: its journal does not say yet what is searched")
+    return mirror.parent_run_id
+
+
+def open_mirror(folder: Path, uri: str, experiment: str, tracked: Tracked, refused: dict[int | None, str]) -> Mirror:
+    """Connect to the store at `uri`, creating its database and experiment when they are missing."""
+    quiet_mlflow()
+    create_database(uri)
+    from mlflow import MlflowClient
+
+    from ptune.tracking.mirror import Mirror
+    from ptune.tracking.store import Store
+
+    store = Store(MlflowClient(uri), experiment, artifact_location(uri, folder.parent))
+    return Mirror(folder, store, tracked, refused)
+
+
+def describe(error: Exception) -> str:
+    """The first line of an error, with its class where that is all there is."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def describe_refusals(refused: dict[int | None, str]) -> str:
+    """One line for runs that the store will never accept as they are."""
+    trial, reason = next(iter(refused.items()))
+    run = "the search's run" if trial is None else f"trial {trial}"
+    more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+    return f"MLflow refuses {run}{more}: {reason}"

@@ -1,0 +1,188 @@
+"""One experiment of an MLflow store: the calls ptune makes, in ptune's words.
+
+The one module of tracking that imports MLflow, which takes seconds: import it where that may take time. Knows runs,
+not journals. Every call may raise whatever MLflow, its database driver or the network raises; `RefusedError` is the
+only error that trying again cannot help.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
+from mlflow.exceptions import MlflowException
+
+from ptune.errors import TrackingError
+from ptune.tracking.batches import Batch
+from ptune.tracking.projection import SEARCH_TAG, STATUS_TAG, TRIAL_TAG, RunImage, RunStatus
+
+MLFLOW_STATUS: dict[RunStatus, str] = {
+    "running": "RUNNING",
+    "complete": "FINISHED",
+    "stopped": "KILLED",
+    "interrupted": "KILLED",
+    "failed": "FAILED",
+}
+_DIGEST_LENGTH = 16  # MLflow takes 36 characters and shows every one
+_TABLE_FILES = {".csv", ".tsv", ".jsonl", ".json", ".parquet"}
+
+
+class RefusedError(TrackingError):
+    """The store understood a request and will never accept it."""
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as the store has it."""
+
+    run_id: str
+    mlflow_status: str
+    end: int | None = None
+    """Milliseconds since 1970."""
+    ptune_status: str | None = None
+    deleted: bool = False
+    metrics: int = 0
+    """How many metrics it has."""
+
+    def stands_as(self, image: RunImage) -> bool:
+        """Whether its status and end are the image's; a run that runs again may keep the time of its former end."""
+        return self.mlflow_status == MLFLOW_STATUS[image.status] and image.end in {None, self.end}
+
+    def is_whole(self, image: RunImage) -> bool:
+        """Whether a trial's run needs nothing more: the tag that says how it ended is sent after its points."""
+        final = image.trial is not None and image.status in {"complete", "stopped", "failed"}
+        return final and self.ptune_status == image.status and self.stands_as(image)
+
+
+class Store:
+    """An experiment, created when it is missing.
+
+    Raises:
+        TrackingError: the experiment has been deleted.
+    """
+
+    def __init__(self, client: MlflowClient, experiment: str, artifact_location: str | None) -> None:
+        self._client = client
+        found = client.get_experiment_by_name(experiment)
+        if found is None:
+            self.experiment_id = str(client.create_experiment(experiment, artifact_location))
+        elif found.lifecycle_stage == "deleted":
+            raise TrackingError(f"MLflow experiment {experiment!r} is deleted: restore it or set tracking.experiment")
+        else:
+            self.experiment_id = str(found.experiment_id)
+
+    def find(self, search: str, journaled: Mapping[int | None, str]) -> dict[int | None, StoredRun]:
+        """The runs of a search by trial, deleted ones included.
+
+        A `create` whose answer was lost leaves a second run. The one that the journal names stays, else the one
+        that holds most; the others are deleted.
+        """
+        found: dict[int | None, list[StoredRun]] = {}
+        for trial, run in self._search(search):
+            found.setdefault(trial, []).append(run)
+        kept = {}
+        for trial, runs in found.items():
+            runs.sort(key=lambda run: (run.run_id == journaled.get(trial), not run.deleted, run.metrics), reverse=True)
+            kept[trial] = runs[0]
+            for stray in runs[1:]:
+                if not stray.deleted:
+                    self._client.delete_run(stray.run_id)
+        return kept
+
+    def create(self, image: RunImage, parent: str | None) -> StoredRun:
+        """Create a run with the tags by which `find` knows it."""
+        tags = image.tags | ({"mlflow.parentRunId": parent} if parent else {})
+        with _refusals():
+            run = self._client.create_run(self.experiment_id, start_time=image.start, tags=tags, run_name=image.name)
+        return StoredRun(run.info.run_id, "RUNNING")
+
+    def send(self, run_id: str, batch: Batch) -> None:
+        """Add a batch to a run, in one request; what the run has already stays as it is."""
+        with _refusals():
+            self._client.log_batch(
+                run_id,
+                metrics=[Metric(point.key, point.value, point.time, point.step) for point in batch.points],
+                params=[Param(key, value) for key, value in batch.params.items()],
+                tags=[RunTag(key, value) for key, value in batch.tags.items()],
+            )
+
+    def set_status(self, run: StoredRun, image: RunImage) -> StoredRun:
+        """Let a run end, or run again."""
+        status = MLFLOW_STATUS[image.status]
+        with _refusals():
+            if image.end is None:
+                self._client.update_run(run.run_id, status=status)
+            else:
+                self._client.set_terminated(run.run_id, status=status, end_time=image.end)
+        return replace(run, mlflow_status=status, end=image.end)
+
+    def add_data(self, run_id: str, data: Mapping[str, Mapping[str, Any]]) -> None:
+        """Name a run's data sets: split -> source, digest and rows."""
+        with _refusals():
+            self._client.log_inputs(run_id, datasets=[_data_input(split, facts) for split, facts in data.items()])
+
+    def add_files(self, run_id: str, paths: list[Path]) -> None:
+        """Upload files, and folders under their own names; what is there already is replaced."""
+        for path in paths:
+            if path.is_dir():
+                self._client.log_artifacts(run_id, str(path), artifact_path=path.name)
+            else:
+                self._client.log_artifact(run_id, str(path))
+
+    def _search(self, search: str) -> Iterator[tuple[int | None, StoredRun]]:
+        token: str | None = None
+        while True:
+            page = self._client.search_runs(
+                [self.experiment_id],
+                filter_string=f"tags.`{SEARCH_TAG}` = '{search}'",
+                run_view_type=ViewType.ALL,
+                max_results=1000,
+                page_token=token,
+            )
+            for run in page:
+                info, tags = run.info, run.data.tags
+                trial = int(tags[TRIAL_TAG]) if TRIAL_TAG in tags else None
+                deleted = info.lifecycle_stage == "deleted"
+                status, metrics = tags.get(STATUS_TAG), len(run.data.metrics)
+                yield trial, StoredRun(info.run_id, info.status, info.end_time, status, deleted, metrics)
+            token = page.token
+            if not token:
+                return
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code in {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}:
+            raise RefusedError(str(error)) from error
+        raise
+
+
+def _data_input(split: str, facts: Mapping[str, Any]) -> DatasetInput:
+    source = str(facts["source"])
+    kind, reference = _reference(source)
+    dataset = Dataset(
+        name=f"{Path(source.removeprefix('builtin:')).name}:{split}",
+        digest=str(facts["digest"])[:_DIGEST_LENGTH],
+        source_type=kind,
+        source=json.dumps(reference),
+        profile=json.dumps({"num_rows": facts.get("rows"), "digest": facts["digest"]}),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", split)])
+
+
+def _reference(source: str) -> tuple[str, dict[str, Any]]:
+    """A source in the forms MLflow itself can read back: a file, the package, or a Hub data set."""
+    if source.startswith("builtin:"):
+        return "code", {"tags": {"mlflow.source.name": source}}
+    if Path(source).suffix in _TABLE_FILES:
+        return "local", {"uri": source}
+    return "hugging_face", {"path": source}

@@ -1,0 +1,154 @@
+"""A search to track, and a real MLflow server to track it with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ptune.journal import Journal
+from ptune.tracking.location import create_database
+
+CONFIG = {"method": "v2", "length": 20, "lr": 0.01, "head_lr": None, "layers": [0, 1]}
+
+
+class Search:
+    """A search's folder with a real journal, filled by hand; remembers what it reported."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.journal = Journal(folder / "journal.jsonl")
+        self.id = uuid.uuid4().hex
+        self.reports: dict[int, list[float]] = {}
+        self.tracked: list[tuple[int | None, str]] = []
+
+    def begin(self) -> None:
+        (self.folder / "job.toml").write_text('name = "demo"\n')
+        (self.folder / "job.json").write_text('{"name": "demo"}\n')
+        job = {
+            "name": "demo",
+            "seed": 3,
+            "backbone": {"id": "tiny", "revision": None, "dtype": "auto"},
+            "task": {"kind": "classification", "metric": "accuracy", "data": {"source": "builtin:moods"}},
+            "budget": {"trials": 4, "epochs": 9, "stopping": {"type": "asha", "eta": 3}},
+            "space": {"lr": 1},
+        }
+        self.journal.append(
+            "search",
+            id=self.id,
+            name="demo",
+            job=job,
+            data={
+                "train": {"source": "builtin:moods", "digest": "a" * 64, "rows": 200},
+                "dev": {"source": "/somewhere/dev.jsonl", "digest": "b" * 64, "rows": 50},
+            },
+            backbone={"id": "tiny", "hash": "c" * 64, "layers": 2, "parameters": 1000},
+            versions={"ptune": "0.1.0"},
+        )
+
+    def suggest(self, *trials: int) -> None:
+        for trial in trials:
+            self.journal.append("suggested", trial=trial, config=CONFIG)
+
+    def report(self, trial: int, *values: float) -> None:
+        for value in values:
+            reports = self.reports.setdefault(trial, [])
+            reports.append(value)
+            metrics = {"accuracy": value, "loss": 1 - value} | {f"other_{i}": float(i) for i in range(10)}
+            self.journal.append("reported", trial=trial, epoch=len(reports), metrics=metrics, state="")
+
+    def finish(self, trial: int, status: str, reason: str | None = None) -> None:
+        self.journal.append("finished", trial=trial, status=status, reason=reason)
+
+    def hear(self, trial: int | None, run_id: str) -> None:
+        self.tracked.append((trial, run_id))
+        self.journal.append("tracked", trial=trial, run_id=run_id)
+
+
+class Server:
+    """A real `mlflow server` on a loopback port of its own, over one database file; off until started."""
+
+    def __init__(self, folder: Path, database: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self._folder = folder
+        self._database = shutil.copy(database, folder / "server.db")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        if self._process:
+            return
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self._database}"]
+        command += ["--artifacts-destination", str(self._folder / "files")]
+        with (self._folder / "server.log").open("ab") as log:
+            environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, env=environment, cwd=self._folder, start_new_session=True
+            )
+        _wait_for(self._answers, 60)
+
+    def kill(self) -> None:
+        if self._process:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def _answers(self) -> bool:
+        try:
+            return urllib.request.urlopen(f"{self.uri}/health", timeout=1).status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def _wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"still false after {seconds} s"
+        time.sleep(0.05)
+
+
+@pytest.fixture(name="wait_for")
+def waiting() -> Callable[..., None]:
+    """Wait until a condition is true; fail when that takes too long."""
+    return _wait_for
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> Search:
+    folder = tmp_path / "runs" / "demo"
+    folder.mkdir(parents=True)
+    return Search(folder)
+
+
+@pytest.fixture(scope="session")
+def blank_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("blank") / "mlflow.db"
+    create_database(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def database_uri(search: Search, blank_database: Path) -> str:
+    """A database with MLflow's tables, where a search keeps it by default."""
+    return f"sqlite:///{shutil.copy(blank_database, search.folder.parent / 'mlflow.db')}"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, blank_database: Path) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"), blank_database)
+    yield server
+    server.kill()

@@ -1,0 +1,368 @@
+"""The writer against real stores: SQLite, and a server that is late, killed and restarted."""
+
+import math
+import shutil
+import time
+
+import pytest
+import requests
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from ptune.errors import JournalError, TrackingError
+from ptune.journal import read
+from ptune.tracking import mlflow_writer
+from ptune.tracking.mlflow_writer import MlflowWriter, sync
+
+JOB_FILES = ("job.toml", "job.json")
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    monkeypatch.setattr(mlflow_writer, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(mlflow_writer, "LONGEST_PAUSE", 0.3)
+
+
+@pytest.fixture
+def calls(monkeypatch) -> list[str]:
+    """The names of the calls made to MLflow's client."""
+    made = []
+
+    class Counting(MlflowClient):
+        def __getattribute__(self, name: str):
+            if not name.startswith("_"):
+                made.append(name)
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr("mlflow.MlflowClient", Counting)
+    return made
+
+
+def deaf(trial, run_id):
+    """A driver that dies before it journals a run."""
+
+
+@pytest.fixture
+def start(search):
+    """Start a writer on the search."""
+    writers = []
+
+    def start(uri: str, tracked=search.hear) -> MlflowWriter:
+        writers.append(MlflowWriter(search.folder, uri, search.id, tracked, poll=0.05))
+        writers[-1].start()
+        return writers[-1]
+
+    yield start
+    for writer in writers:
+        writer.close(10)
+
+
+def stored(uri, search):
+    """Every run of the search by name."""
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name(search.id)
+    runs = client.search_runs([experiment.experiment_id])
+    names = [run.info.run_name for run in runs]
+    assert len(names) == len(set(names)), f"a run is there twice: {names}"
+    return {run.info.run_name: run for run in runs}
+
+
+def curve(uri, run, key="accuracy"):
+    history = MlflowClient(uri).get_metric_history(run.info.run_id, key)
+    return sorted((point.step, point.value) for point in history)
+
+
+def assert_complete(uri, search):
+    """The store holds every report of the journal, once."""
+    runs = stored(uri, search)
+    for trial, values in search.reports.items():
+        assert curve(uri, runs[f"trial-{trial:04d}"]) == list(enumerate(values, start=1))
+    return runs
+
+
+def whole_search(search):
+    search.begin()
+    search.suggest(0, 1, 2)
+    search.report(0, 0.5, 0.6, 0.7)
+    search.report(1, 0.4)
+    search.finish(0, "complete")
+    search.finish(1, "stopped", reason="below the first rung")
+    search.finish(2, "failed", reason="out of memory")
+    search.journal.append("ended", status="complete")
+
+
+def test_a_search_is_shown_in_a_database_made_on_the_way_and_nothing_is_printed(search, start, capfd):
+    whole_search(search)
+    (search.folder / "leaderboard.csv").write_text("trial\n0\n")
+    (search.folder / "curves.png").write_bytes(b"png")
+    (search.folder / "artifact").mkdir()
+    (search.folder / "artifact" / "prompt.json").write_text("{}")
+    uri = f"sqlite:///{search.folder.parent / 'mlflow.db'}"
+    writer = start(uri)
+    assert writer.close(60), writer.lagging
+    assert capfd.readouterr() == ("", "")
+    runs = assert_complete(uri, search)
+    assert {name: run.info.status for name, run in runs.items()} == {
+        "demo": "FINISHED",
+        "trial-0000": "FINISHED",
+        "trial-0001": "KILLED",
+        "trial-0002": "FAILED",
+    }
+    parent, child = runs["demo"], runs["trial-0001"]
+    assert writer.parent_run_id == parent.info.run_id
+    assert writer.experiment_id == parent.info.experiment_id
+    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert child.data.tags["ptune.reason"] == "below the first rung"
+    assert (child.data.params["length"], parent.data.metrics["best_accuracy"]) == ("20", 0.7)
+    times = {event["event"]: round(event["time"] * 1000) for event in read(search.journal.path)}
+    assert (parent.info.start_time, parent.info.end_time) == (times["search"], times["ended"])
+    files = {file.path for file in MlflowClient(uri).list_artifacts(parent.info.run_id)}
+    assert files == {"artifact", "curves.png", "job.json", "job.toml", "leaderboard.csv"}
+    assert (search.folder.parent / "mlartifacts").is_dir()
+
+
+def test_the_parent_names_its_data_sets(search, start, database_uri):
+    search.begin()
+    assert start(database_uri).close(30)
+    run = MlflowClient(database_uri).get_run(stored(database_uri, search)["demo"].info.run_id)
+    inputs = {item.tags[0].value: item.dataset for item in run.inputs.dataset_inputs}
+    assert {split: (data.name, data.source_type) for split, data in inputs.items()} == {
+        "train": ("moods:train", "code"),
+        "dev": ("dev.jsonl:dev", "local"),
+    }
+    assert inputs["train"].digest == "a" * 16
+
+
+def test_runs_appear_while_the_search_runs(search, start, database_uri, wait_for):
+    search.begin()
+    writer = start(database_uri)
+    wait_for(lambda: writer.parent_run_id)
+    search.suggest(0)
+    search.report(0, 0.5)
+    wait_for(lambda: (0 in dict(search.tracked)) and not writer.lagging)
+    assert stored(database_uri, search)["trial-0000"].info.status == "RUNNING"
+    search.report(0, 0.6)
+    assert writer.close(30)
+    assert_complete(database_uri, search)
+
+
+def test_resuming_goes_on_in_the_same_runs(search, start, database_uri):
+    search.begin()
+    search.suggest(0, 1)
+    search.report(0, 0.5)
+    search.finish(0, "stopped")
+    search.report(1, 0.6)
+    search.journal.append("ended", status="interrupted")
+    assert start(database_uri).close(30)
+    before = stored(database_uri, search)
+    assert {run.info.status for run in before.values()} == {"KILLED"}
+    search.journal.append("resumed", versions={})
+    search.report(1, 0.7)
+    search.finish(1, "stopped")
+    search.journal.append("ended", status="complete")
+    assert start(database_uri).close(30)
+    after = assert_complete(database_uri, search)
+    assert {name: run.info.run_id for name, run in after.items()} == {n: r.info.run_id for n, r in before.items()}
+    assert after["demo"].info.status == "FINISHED"
+    assert after["trial-0001"].info.status == "KILLED"
+    assert len(search.tracked) == 3
+
+
+def test_whole_runs_are_not_sent_again(search, start, database_uri, calls):
+    whole_search(search)
+    assert start(database_uri).close(30)
+    calls.clear()
+    assert start(database_uri).close(30)
+    assert calls.count("log_batch") == 1  # the parent's
+    assert "create_run" not in calls
+
+
+def test_values_that_are_not_finite_are_kept_and_sent_twice_without_harm(search, start, database_uri):
+    search.begin()
+    search.suggest(0)
+    search.report(0, 0.5, math.nan, math.inf)
+    for _ in range(2):
+        assert start(database_uri).close(30)
+    run = stored(database_uri, search)["trial-0000"]
+    values = [value for _, value in curve(database_uri, run)]
+    assert values[0] == 0.5
+    assert math.isnan(values[1])
+    assert values[2] > 1e300
+    assert curve(database_uri, run, "best_accuracy") == [(1, 0.5)]
+
+
+def test_a_crash_between_creating_a_run_and_journaling_it_makes_no_second_run(search, start, database_uri):
+    search.begin()
+    search.suggest(0)
+    search.report(0, 0.5)
+    assert start(database_uri, tracked=deaf).close(30)
+    assert not search.tracked
+    assert start(database_uri).close(30)
+    runs = assert_complete(database_uri, search)
+    assert dict(search.tracked) == {None: runs["demo"].info.run_id, 0: runs["trial-0000"].info.run_id}
+
+
+def test_a_lost_answer_makes_no_second_run(search, start, database_uri, monkeypatch):
+    lost = []
+
+    class LosesFirstAnswers(MlflowClient):
+        def create_run(self, *args, run_name, **kwargs):
+            run = super().create_run(*args, run_name=run_name, **kwargs)
+            if run_name not in lost:
+                lost.append(run_name)
+                raise MlflowException("timed out")
+            return run
+
+    monkeypatch.setattr("mlflow.MlflowClient", LosesFirstAnswers)
+    search.begin()
+    search.suggest(0)
+    search.report(0, 0.5)
+    assert start(database_uri).close(30)
+    assert lost == ["demo", "trial-0000"]
+    assert_complete(database_uri, search)
+
+
+def test_a_run_that_turns_up_late_is_removed(search, start, database_uri, wait_for):
+    search.begin()
+    search.suggest(0)
+    search.report(0, 0.5)
+    writer = start(database_uri)
+    wait_for(lambda: 0 in dict(search.tracked))
+    tags = {"ptune.search": search.id, "ptune.trial": "0"}
+    MlflowClient(database_uri).create_run(writer.experiment_id, tags=tags, run_name="trial-0000")
+    assert writer.close(30)
+    assert_complete(database_uri, search)
+
+
+def test_a_run_that_the_user_deleted_stays_deleted(search, start, database_uri):
+    search.begin()
+    search.suggest(0, 1)
+    search.report(1, 0.5)
+    assert start(database_uri).close(30)
+    MlflowClient(database_uri).delete_run(dict(search.tracked)[0])
+    search.report(0, 0.6)
+    assert start(database_uri).close(30)
+    assert set(stored(database_uri, search)) == {"demo", "trial-0001"}
+
+
+def test_a_refused_run_does_not_hold_up_the_others(search, start, database_uri):
+    search.begin()
+    search.journal.append("suggested", trial=0, config={"bad\nkey?": 1})
+    search.suggest(1)
+    search.report(1, 0.5)
+    writer = start(database_uri)
+    assert not writer.close(30)
+    assert "refuses trial 0" in writer.lagging
+    assert_complete(database_uri, search)
+
+
+def test_another_store_gets_runs_of_its_own(search, start, database_uri, blank_database, tmp_path):
+    whole_search(search)
+    assert start(database_uri).close(30)
+    other = f"sqlite:///{shutil.copy(blank_database, tmp_path / 'other.db')}"
+    assert start(other).close(30)
+    assert_complete(other, search)
+    assert len(search.tracked) == 8
+
+
+def test_a_server_late_killed_and_restarted_loses_and_doubles_nothing(search, start, server, wait_for):
+    server.kill()
+    search.begin()
+    search.suggest(0, 1)
+    search.report(0, 0.1, 0.2)
+    writer = start(server.uri)
+    wait_for(lambda: writer.lagging)
+    server.start()
+    wait_for(lambda: len(search.tracked) == 3 and not writer.lagging)
+    search.report(1, 0.3)
+    server.kill()
+    search.suggest(2)
+    search.report(2, 0.4, 0.5)
+    search.report(0, 0.6)
+    wait_for(lambda: writer.lagging)
+    for trial in range(3):
+        search.finish(trial, "complete")
+    search.journal.append("ended", status="complete")
+    server.start()
+    assert writer.close(60), writer.lagging
+    runs = assert_complete(server.uri, search)
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert len(search.tracked) == 4
+    assert {file.path for file in MlflowClient(server.uri).list_artifacts(writer.parent_run_id)} == set(JOB_FILES)
+
+
+def test_sending_a_journal_to_a_server_twice_changes_nothing(search, start, server):
+    server.start()
+    search.begin()
+    search.suggest(0)
+    search.report(0, 0.1, math.nan, 0.3)
+    assert start(server.uri).close(30)
+    before = {name: run.to_dictionary() for name, run in stored(server.uri, search).items()}
+    assert start(server.uri).close(30)
+    runs = stored(server.uri, search)
+    assert str({name: run.to_dictionary() for name, run in runs.items()}) == str(before)
+    assert len(curve(server.uri, runs["trial-0000"])) == 3
+
+
+def test_requests_are_counted_in_runs_not_in_metrics(search, start, server, monkeypatch):
+    server.start()
+    sent = []
+    send = requests.Session.send
+    monkeypatch.setattr(requests.Session, "send", lambda *args, **kwargs: [sent.append(1), send(*args, **kwargs)][1])
+    search.begin()
+    search.suggest(*range(8))
+    for trial in range(8):
+        search.report(trial, *[0.1 * trial + 0.01 * epoch for epoch in range(10)])
+        search.finish(trial, "complete")
+    search.journal.append("ended", status="complete")
+    assert start(server.uri).close(60)
+    assert len(sent) <= 3 * 9 + 12, len(sent)  # for 9 runs and 80 reports of 13 metrics
+
+
+def test_a_report_costs_the_search_nothing_while_the_server_is_down(search, start, server, wait_for):
+    server.kill()
+    search.begin()
+    search.suggest(0)
+    writer = start(server.uri)
+    wait_for(lambda: writer.lagging)
+    began = time.monotonic()
+    search.report(0, *[0.5] * 50)
+    assert time.monotonic() - began < 2
+    began = time.monotonic()
+    assert not writer.close(0.3)
+    assert time.monotonic() - began < 2
+    assert "refused" in writer.lagging
+
+
+def test_sync_catches_up_with_a_search_that_died(search, database_uri):
+    search.begin()
+    search.suggest(0, 1)
+    search.report(0, 0.5)
+    search.finish(0, "complete")
+    parent = sync(search.folder, database_uri, search.id, search.hear)
+    runs = assert_complete(database_uri, search)
+    assert runs["demo"].info.run_id == parent
+    assert [run.info.status for _, run in sorted(runs.items())] == ["KILLED", "FINISHED", "KILLED"]
+    assert sync(search.folder, database_uri, search.id, search.hear) == parent
+    assert len(search.tracked) == 3
+
+
+def test_sync_says_what_is_wrong(search, server, tmp_path):
+    server.kill()
+    search.begin()
+    with pytest.raises(TrackingError, match="Connection refused"):
+        sync(search.folder, server.uri, search.id, search.hear)
+
+
+def test_sync_needs_a_journal(tmp_path, database_uri):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(JournalError, match="no journal here"):
+        sync(tmp_path / "empty", database_uri, "empty", deaf)
+
+
+def test_a_deleted_experiment_is_named(search, database_uri):
+    client = MlflowClient(database_uri)
+    client.delete_experiment(client.create_experiment(search.id))
+    search.begin()
+    with pytest.raises(TrackingError, match="is deleted: restore it"):
+        sync(search.folder, database_uri, search.id, search.hear)

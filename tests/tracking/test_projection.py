@@ -1,0 +1,143 @@
+"""The images of runs that a journal makes."""
+
+import math
+
+import pytest
+
+from ptune.journal import read
+from ptune.tracking.projection import Point, Projection, RunImage
+
+
+@pytest.fixture
+def projected(search):
+    def project() -> Projection:
+        projection = Projection()
+        for event in read(search.journal.path):
+            projection.apply(event)
+        return projection
+
+    search.begin()
+    return project
+
+
+def points(image: RunImage, key: str) -> list[tuple[int, float]]:
+    return [(point.step, point.value) for point in image.pending.points if point.key == key]
+
+
+def test_the_parent_says_what_is_searched(search, projected):
+    parent = projected().runs[None]
+    assert (parent.name, parent.tags["ptune.search"], parent.tags["ptune.kind"]) == ("demo", search.id, "search")
+    assert parent.tags["version.ptune"] == "0.1.0"
+    params = parent.pending.params
+    expected = {
+        "seed": "3",
+        "backbone.id": "tiny",
+        "backbone.hash": "c" * 64,
+        "task.metric": "accuracy",
+        "task.data.source": "builtin:moods",
+        "budget.stopping.eta": "3",
+    }
+    assert params | expected == params
+    assert "backbone.revision" not in params
+
+
+def test_a_trial_carries_its_configuration(search, projected):
+    search.suggest(7)
+    image = projected().runs[7]
+    assert (image.name, image.tags["ptune.trial"], image.status) == ("trial-0007", "7", "running")
+    assert image.pending.params == {
+        "method": "v2",
+        "length": "20",
+        "lr": "0.01",
+        "head_lr": "None",
+        "layers": "[0, 1]",
+    }
+
+
+def test_a_report_becomes_points_at_its_own_time_and_epoch(search, projected):
+    search.suggest(0)
+    search.report(0, 0.5)
+    event = read(search.journal.path)[-1]
+    image = projected().runs[0]
+    assert Point("accuracy", 0.5, round(event["time"] * 1000), 1) in image.pending.points
+    assert len(image.pending.points) == len(event["metrics"]) + 1
+
+
+def test_the_running_best_never_falls_and_ignores_what_is_not_finite(search, projected):
+    search.suggest(0)
+    search.report(0, 0.5, math.nan, 0.4, 0.7)
+    assert points(projected().runs[0], "best_accuracy") == [(1, 0.5), (3, 0.5), (4, 0.7)]
+
+
+def test_the_parent_follows_the_best_over_all_reports(search, projected):
+    search.suggest(0, 1)
+    search.report(0, 0.5)
+    search.report(1, 0.4, 0.8)
+    search.report(0, 0.6)
+    assert points(projected().runs[None], "best_accuracy") == [(1, 0.5), (3, 0.8)]
+
+
+def test_the_end_counts_trials_and_names_the_best_that_did_not_fail(search, projected):
+    search.suggest(0, 1, 2)
+    for trial, value, status in [(0, 0.9, "failed"), (1, 0.6, "stopped"), (2, 0.7, "complete")]:
+        search.report(trial, value)
+        search.finish(trial, status, reason="out of memory" if status == "failed" else None)
+    search.journal.append("ended", status="complete")
+    projection = projected()
+    parent = projection.runs[None]
+    assert (parent.status, parent.pending.tags["ptune.best_trial"]) == ("complete", "2")
+    assert points(parent, "best_accuracy")[-1] == (3, 0.7)
+    assert [points(parent, key) for key in ("trials", "trials_failed")] == [[(3, 3.0)], [(3, 1.0)]]
+    assert projection.runs[0].pending.tags == {"ptune.status": "failed", "ptune.reason": "out of memory"}
+
+
+def test_an_interruption_ends_what_runs_and_resuming_opens_it_again(search, projected):
+    search.suggest(0, 1)
+    search.finish(0, "complete")
+    search.journal.append("ended", status="interrupted")
+    projection = projected()
+    assert [projection.runs[trial].status for trial in (None, 0, 1)] == ["interrupted", "complete", "interrupted"]
+    projection.apply({"event": "resumed", "time": 1.0})
+    assert [projection.runs[trial].status for trial in (None, 0, 1)] == ["running", "complete", "running"]
+    assert projection.runs[1].end is None
+
+
+def test_interrupting_a_dead_search_dates_the_end_to_its_last_event(search, projected):
+    search.suggest(0)
+    last = round(read(search.journal.path)[-1]["time"] * 1000)
+    projection = projected()
+    projection.interrupt()
+    assert [(image.status, image.end) for image in projection.runs.values()] == [("interrupted", last)] * 2
+
+
+def test_interrupting_leaves_an_ended_search_alone(search, projected):
+    search.journal.append("ended", status="complete")
+    projection = projected()
+    projection.interrupt()
+    assert projection.runs[None].status == "complete"
+
+
+def test_images_are_taken_once_parent_first(search, projected):
+    search.suggest(0, 1)
+    projection = projected()
+    assert [image.trial for image in projection.take_changed()] == [None, 0, 1]
+    assert list(projection.take_changed()) == []
+
+
+def test_an_image_whose_sending_fails_is_taken_again(search, projected):
+    search.suggest(0)
+    projection = projected()
+    taking = projection.take_changed()
+    assert next(taking).trial is None
+    next(taking)
+    taking.close()
+    left = next(projection.take_changed())
+    assert (left.trial, left.pending.params["lr"]) == (0, "0.01")
+
+
+def test_folding_a_journal_twice_gives_the_same_points(search, projected):
+    search.suggest(0, 1)
+    search.report(0, 0.5, 0.6)
+    search.report(1, 0.7)
+    search.journal.append("ended", status="complete")
+    assert projected().runs == projected().runs
