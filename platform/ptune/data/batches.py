@@ -1,0 +1,71 @@
+"""Which examples go together: training order and evaluation order, as functions of their arguments alone.
+
+Examples of similar length share a batch, because a batch costs rows times its longest row. Pure numpy; knows neither
+tokens nor models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Batch = NDArray[np.int64]
+
+_WINDOW = 50  # batches: wide enough that lengths within a batch nearly agree, narrow enough to stay random
+_ORDER = int.from_bytes(b"order")  # keeps this stream apart from every other that starts from the same seed
+
+
+def epoch_batches(
+    lengths: Sequence[int] | NDArray[np.int64], batch_size: int, seed: int, trial: int, epoch: int
+) -> list[Batch]:
+    """Cut one epoch of training into batches.
+
+    Shuffles all examples, sets the remainder that fills no batch aside as the last batch, cuts the rest into windows
+    of 50 batches, sorts each window by length, cuts it into batches and shuffles all of them. The generator is
+    seeded with (seed, trial, epoch): the order depends on no other trial and on nothing that ran before.
+
+    Args:
+        lengths: tokens of each example, shape (n,).
+        batch_size: examples per batch; only the last batch may be smaller.
+        seed: the search's seed.
+        trial: the trial's number.
+        epoch: the epoch's number.
+
+    Returns:
+        Arrays of example numbers; every example is in exactly one.
+    """
+    sizes = np.asarray(lengths)
+    rng = np.random.default_rng(np.random.SeedSequence([_ORDER, seed, trial, epoch]))
+    order = rng.permutation(len(sizes))
+    whole, rest = np.split(order, [len(order) - len(order) % batch_size])
+    batches: list[Batch] = []
+    for start in range(0, len(whole), _WINDOW * batch_size):
+        window = whole[start : start + _WINDOW * batch_size]
+        window = window[np.argsort(sizes[window], kind="stable")]
+        batches += np.split(window, range(batch_size, len(window), batch_size))
+    shuffled = [batches[index] for index in rng.permutation(len(batches))]
+    return [*shuffled, rest] if len(rest) else shuffled
+
+
+def eval_batches(lengths: Sequence[int] | NDArray[np.int64], max_tokens: int) -> list[Batch]:
+    """Cut a split into batches for evaluation, shortest examples first.
+
+    Args:
+        lengths: tokens of each example, shape (n,).
+        max_tokens: most tokens of a batch, padding included; an example longer than that is a batch of its own.
+
+    Returns:
+        Arrays of example numbers; every example is in exactly one.
+    """
+    sizes = np.asarray(lengths)
+    order = np.argsort(sizes, kind="stable")
+    batches: list[Batch] = []
+    start = 0
+    for end in range(1, len(order) + 1):
+        full = end == len(order) or (end - start + 1) * sizes[order[end]] > max_tokens
+        if full:
+            batches.append(order[start:end])
+            start = end
+    return batches

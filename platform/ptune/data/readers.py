@@ -1,0 +1,147 @@
+"""Read one file or one Hub data set into a `datasets.Dataset`, or say in one line why that cannot be.
+
+Knows formats and places; knows nothing of texts, labels or tasks. The `datasets` library is imported when something
+is read, because importing it takes seconds.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ptune.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+
+_KINDS = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+
+
+def read_file(path: Path) -> Dataset:
+    """Read a csv, tsv, jsonl, json (an array of objects) or parquet file into memory.
+
+    The cells of csv and tsv files are strings, as written: nothing becomes a number, and `NA` or `null` stay words.
+    A tsv file has no quoting, so a bare `"` is a character like any other, as in GLUE's files.
+
+    Raises:
+        DataError: the file is missing, of another kind, empty, or not what its suffix says.
+    """
+    _check_file(path)
+    options = _csv_options(path) if _KINDS[path.suffix.lower()] == "csv" else {}
+    with tempfile.TemporaryDirectory(prefix="ptune-") as scratch:
+        # `datasets` reads file names as patterns and skips hidden folders; a link in a folder of its own is neither.
+        link = Path(scratch) / f"data{path.suffix.lower()}"
+        link.symlink_to(path.resolve())
+        options |= {"data_files": {"train": str(link)}, "split": "train", "cache_dir": scratch, "keep_in_memory": True}
+        with _quiet():
+            return cast("Dataset", _load(str(path), _KINDS[path.suffix.lower()], **options))
+
+
+def read_hub(name: str, config: str | None) -> DatasetDict:
+    """Load every split of a Hub data set, or of a folder laid out like one, through the local Hub cache.
+
+    Raises:
+        DataError: it does not exist, needs (another) `config`, or the Hub cannot be reached and the cache lacks it.
+    """
+    if name.startswith(("/", ".", "~")) and not Path(name).is_dir():
+        raise DataError(f"{name}: there is no such folder")
+    return _load(f"{name}:{config}" if config else name, name, name=config)
+
+
+def pick_split(tables: DatasetDict, name: str, config: str | None, split: str) -> Dataset:
+    """Return one split of a loaded Hub data set; `train[:80%]` and `train+validation` mean what they do in `datasets`.
+
+    Raises:
+        DataError: there is no such split.
+    """
+    if split in tables:
+        return tables[split]
+    for part in split.split("+"):
+        base = part.partition("[")[0].strip()
+        if base not in tables:
+            valid = ", ".join(map(str, tables))
+            raise DataError(f"{name}: there is no split {base!r}{nearest(base, tables)} (there are: {valid})")
+    return _load(f"{name}: split {split!r}", name, name=config, split=split)
+
+
+def _load(what: str, *arguments: Any, **options: Any) -> Any:
+    """Call `datasets.load_dataset`; whatever it can raise for bad input becomes a DataError about `what`."""
+    import datasets
+    from datasets.exceptions import DatasetsError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Length of header or names")  # pandas drops surplus cells
+            return datasets.load_dataset(*arguments, **options)
+    except (DatasetsError, OSError, ValueError, RuntimeError, Warning) as error:
+        if str(error).endswith("corresponds to no data!"):
+            raise DataError(f"{what}: holds no examples") from error
+        raise DataError(f"{what}: cannot be loaded: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost explanation of an error of `datasets`, on one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
+    if isinstance(error, ConnectionError):
+        offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+        text += (
+            " because HF_HUB_OFFLINE is set and the cache lacks it" if offline else "; check the network and the name"
+        )
+    return text
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep bars and log lines about a local file out of ptune's own output: reading is fast and failures are raised."""
+    import datasets
+    from datasets.utils import logging
+
+    level, silent = logging.get_verbosity(), datasets.are_progress_bars_disabled()
+    logging.set_verbosity(logging.CRITICAL)
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if not silent:
+            datasets.enable_progress_bars()
+
+
+def _check_file(path: Path) -> None:
+    if path.suffix.lower() not in _KINDS:
+        hint = nearest(path.suffix.lower(), _KINDS)
+        raise DataError(f"{path}: the suffix must be one of {', '.join(_KINDS)}, got {path.suffix!r}{hint}")
+    if not path.exists():
+        beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        missing = "" if path.parent.is_dir() else f": there is no folder {path.parent}"
+        raise DataError(f"{path}: there is no such file{nearest(path.name, beside)}{missing}")
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, not a file")
+    if not path.read_bytes().strip():
+        raise DataError(f"{path}: holds no examples")
+
+
+def _csv_options(path: Path) -> dict[str, Any]:
+    from datasets import Features, Value
+
+    tabs = path.suffix.lower() == ".tsv"
+    dialect: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {"delimiter": ","}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            header = next(csv.reader(stream, **dialect))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: cannot be loaded: not UTF-8: {error}") from error
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise DataError(f"{path}: the header names a column twice: {', '.join(map(repr, repeated))}")
+    features = Features({name: Value("string") for name in header})
+    return {**dialect, "features": features, "keep_default_na": False, "index_col": False, "encoding": "utf-8-sig"}

@@ -1,0 +1,252 @@
+"""From texts to token ids: a template's parts laid out in the frame a tokenizer puts around texts.
+
+What a tokenizer adds (BERT: `[CLS] a [SEP] b [SEP]` with types 0 and 1; RoBERTa: `<s> a </s></s> b </s>`; Llama:
+`<s> a <s> b`; GPT-2: nothing) is found by trying it once, never by its name. Knows no transformer: a tokenizer is
+whatever behaves like a Hugging Face fast tokenizer.
+
+Words inside a segment are spaced as in running text: a piece that follows text, anchor words or a prompt token is
+tokenised as the words after a word are, which in byte-level vocabularies means a leading space. A piece at the start
+of a segment is tokenised as the tokenizer does it by itself. If a tokenizer puts nothing between two segments (GPT-2,
+Qwen), the second follows the first like the next words of one text: a foreign token such as end-of-text would tell the
+frozen model to forget the first. A template that wants a stronger boundary states it as anchor words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ptune.data.sources import Split
+from ptune.errors import DataError
+from ptune.spec.template import Anchor, Part, PromptRun, Separator, TextField
+
+_WORD = "a"
+
+
+@dataclass(frozen=True)
+class Example:
+    """One input, without padding."""
+
+    ids: list[int]
+    """Token ids; the j-th prompt token, counted from 0 over all runs, is -(j + 1)."""
+    types: list[int]
+    """Token types (segment numbers), as long as `ids`; zeros where the tokenizer has none."""
+    first: int
+    """Index of the token that `[CLS]` pooling reads: the tokenizer's class token, else the first token."""
+    last: int
+    """Index of the last token, prompt tokens included: the only one from which a causal model sees everything."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Special tokens and their types."""
+
+    ids: tuple[int, ...] = ()
+    types: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Framing:
+    """What a tokenizer puts before, between and after the segments of an input."""
+
+    before: Span
+    between: Span
+    after: Span
+    segment_types: tuple[int, ...]
+    """Token type of the text in each segment."""
+    cls_index: int
+    """Where in `before` the class token is; 0 if the tokenizer has none."""
+
+    @property
+    def size(self) -> int:
+        """Number of special tokens in an input."""
+        return len(self.before.ids) + len(self.between.ids) + len(self.after.ids)
+
+    @classmethod
+    def of(cls, tokenizer: Any, segments: int) -> Framing:
+        """Find the framing of one or two segments by tokenising a word in each."""
+        word = _probe_word(tokenizer)
+        encoded = tokenizer(*[word] * segments, return_special_tokens_mask=True)
+        ids = encoded["input_ids"]
+        types = encoded.get("token_type_ids") or [0] * len(ids)
+        runs = _text_runs(encoded["special_tokens_mask"])
+        if len(runs) == 1 and segments == 2:  # nothing between the two: they are halves of one run
+            start, end = runs[0]
+            runs = [(start, (start + end) // 2), ((start + end) // 2, end)]
+        edges = [0, *(edge for run in runs for edge in run), len(ids)]
+        spans = [Span(tuple(ids[a:b]), tuple(types[a:b])) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+        between = spans[1] if segments == 2 else Span()
+        class_token = getattr(tokenizer, "cls_token_id", None)
+        cls_index = spans[0].ids.index(class_token) if class_token in spans[0].ids else 0
+        return cls(spans[0], between, spans[-1], tuple(types[start] for start, _ in runs), cls_index)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A part of the input: fixed tokens, or the field whose text goes there."""
+
+    ids: tuple[int, ...]
+    types: tuple[int, ...]
+    field: int | None = None
+    follows: bool = False
+
+
+class Layout:
+    """A template bound to a tokenizer, ready to encode examples.
+
+    Args:
+        tokenizer: a Hugging Face fast tokenizer.
+        fields: names of the text columns, in the order of an example's texts.
+        parts: the template's parts, from `spec.template.parse` or `plain`.
+        run_lengths: prompt tokens of each prompt run, from `spec.template.run_lengths`; empty without runs.
+        max_length: most tokens of an input, prompt tokens included.
+
+    Raises:
+        DataError: prompt, anchor and special tokens leave no room for text.
+    """
+
+    def __init__(
+        self, tokenizer: Any, fields: Sequence[str], parts: Sequence[Part], run_lengths: Sequence[int], max_length: int
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._framing = Framing.of(tokenizer, 2 if any(isinstance(part, Separator) for part in parts) else 1)
+        self._prefix = _words(tokenizer, [_WORD])[0]
+        self._pieces = self._lay_out(list(fields), parts, list(run_lengths))
+        fixed = sum(len(piece.ids) for piece in self._pieces)
+        self._room = max_length - fixed
+        self.prompt_tokens = sum(run_lengths)
+        if self._room < len(fields):
+            special = self._framing.size
+            raise DataError(
+                f"max_length = {max_length} leaves {max(self._room, 0)} tokens for {len(fields)} text(s): "
+                f"{self.prompt_tokens} prompt, {fixed - self.prompt_tokens - special} anchor and {special} special "
+                f"tokens take {fixed}; max_length must be at least {fixed + len(fields)}"
+            )
+
+    def encode(self, texts: Sequence[str]) -> Example:
+        """Encode one example; see `encode_all`."""
+        return self.encode_all([texts])[0]
+
+    def encode_all(self, rows: Sequence[Sequence[str]]) -> list[Example]:
+        """Encode examples: texts are stripped, tokenised column by column, shortened and framed.
+
+        While an input is too long its longest text loses a token, exactly as `truncation="longest_first"` does it, on
+        the tokenizer's own truncation side. Prompt, anchor and special tokens are never cut.
+
+        Args:
+            rows: the texts of each example, in the order of the fields.
+
+        Raises:
+            DataError: an example has no token at all (an empty text under a tokenizer without special tokens).
+        """
+        columns = [
+            self._tokenise([row[piece.field].strip() for row in rows], piece.follows)
+            for piece in self._pieces
+            if piece.field is not None
+        ]
+        return [self._assemble(texts) for texts in zip(*columns, strict=True)]
+
+    def _lay_out(self, fields: list[str], parts: Sequence[Part], run_lengths: list[int]) -> list[_Piece]:
+        framing, segment, follows, prompts = self._framing, 0, False, 0
+        pieces = [_Piece(framing.before.ids, framing.before.types)]
+        for part in parts:
+            kind = framing.segment_types[segment]
+            match part:
+                case PromptRun():
+                    count = run_lengths.pop(0)
+                    ids = tuple(-(prompts + j + 1) for j in range(count))
+                    prompts += count
+                    pieces.append(_Piece(ids, (kind,) * count))
+                case Anchor(text):
+                    ids = tuple(self._tokenise([text], follows)[0])
+                    pieces.append(_Piece(ids, (kind,) * len(ids)))
+                case TextField(name):
+                    pieces.append(_Piece((), (kind,), fields.index(name), follows))
+                case Separator():
+                    pieces.append(_Piece(framing.between.ids, framing.between.types))
+                    segment = 1
+            follows = not (isinstance(part, Separator) and framing.between.ids)
+        return [*pieces, _Piece(framing.after.ids, framing.after.types)]
+
+    def _tokenise(self, texts: list[str], follows: bool) -> list[list[int]]:
+        """Tokenise texts that start a segment, or that follow other words in it."""
+        if not follows:
+            return _words(self._tokenizer, texts)
+        # Tokenised behind a word, whose tokens then come off: right for every way of marking spaces.
+        start = len(self._prefix)
+        return [
+            ids[start:] for ids in _words(self._tokenizer, [f"{_WORD} {text}" if text else _WORD for text in texts])
+        ]
+
+    def _assemble(self, texts: Sequence[list[int]]) -> Example:
+        shares = iter(_shares([len(text) for text in texts], self._room))
+        remaining = iter(texts)
+        keep_end = getattr(self._tokenizer, "truncation_side", "right") == "left"
+        ids: list[int] = []
+        types: list[int] = []
+        for piece in self._pieces:
+            if piece.field is None:
+                ids += piece.ids
+                types += piece.types
+            else:
+                text, share = next(remaining), next(shares)
+                ids += text[len(text) - share :] if keep_end else text[:share]
+                types += piece.types * share
+        if not ids:
+            raise DataError("an example has no token: its text is empty and the tokenizer adds nothing")
+        return Example(ids, types, self._framing.cls_index, len(ids) - 1)
+
+
+def tokenise_split(split: Split, layout: Layout) -> list[Example]:
+    """Encode every example of a split, in order.
+
+    Raises:
+        DataError: an example has no token; the message names the split.
+    """
+    try:
+        return layout.encode_all(split.texts)
+    except DataError as error:
+        raise DataError(f"{split.source}: {error}") from error
+
+
+def _shares(lengths: list[int], room: int) -> list[int]:
+    """How many tokens one or two texts keep; of an odd room the longer, or the second of two equals, has one more."""
+    if sum(lengths) <= room:
+        return lengths
+    if len(lengths) == 1:
+        return [room]
+    longer = 0 if lengths[0] > lengths[1] else 1
+    kept = [0, 0]
+    kept[1 - longer] = min(lengths[1 - longer], room // 2)
+    kept[longer] = room - kept[1 - longer]
+    return kept
+
+
+def _words(tokenizer: Any, texts: list[str]) -> list[list[int]]:
+    """Token ids of each text, without special tokens and uncut."""
+    if not texts:
+        return []
+    encoded = tokenizer(
+        texts,
+        add_special_tokens=False,
+        padding=False,
+        truncation=False,
+        return_attention_mask=False,
+        return_token_type_ids=False,
+        verbose=False,
+    )
+    result: list[list[int]] = encoded["input_ids"]
+    return result
+
+
+def _probe_word(tokenizer: Any) -> str:
+    """A word that the tokenizer turns into at least one token."""
+    candidates: list[str] = [_WORD, *tokenizer.get_vocab()]
+    return next(word for word in candidates if _words(tokenizer, [word])[0])
+
+
+def _text_runs(mask: list[int]) -> list[tuple[int, int]]:
+    """Start and end of each run of tokens that are not special."""
+    edges = [i for i in range(len(mask) + 1) if (i == 0 or mask[i - 1]) != (i == len(mask) or mask[i])]
+    return list(zip(edges[::2], edges[1::2], strict=True))

