@@ -1,0 +1,1 @@
+"""Frozen pretrained transformers: found, verified, loaded, and open to prompts in every layer."""

@@ -69,13 +69,16 @@ def _attention(
         visible = layer.visible[:, None, None, :].expand(-1, 1, query.shape[2], -1)
         attention_mask = torch.cat([visible, attention_mask.expand(-1, 1, -1, -1)], dim=-1)
     # is_causal stays False: causality is in the mask, and the flag would cut the keys to the query's length
-    return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, is_causal=False)
+    attended: tuple[Tensor, None] = sdpa_attention_forward(
+        module, query, key, value, attention_mask, scaling=scaling, is_causal=False
+    )
+    return attended
 
 
 def _mask(*args: Any, **kwargs: Any) -> Tensor:
     """The boolean mask of transformers' SDPA path, always materialised, because a prefix is concatenated to it."""
-    mask = sdpa_mask(*args, **{**kwargs, "allow_is_causal_skip": False, "allow_is_bidirectional_skip": False})
-    assert mask is not None
+    skips = {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False}
+    mask: Tensor = sdpa_mask(*args, **{**kwargs, **skips})
     return mask
 
 

@@ -89,7 +89,7 @@ class Backbone:
         return hidden.float()
 
     def pool(self, hidden: Tensor, read: Tensor) -> Tensor:
-        """The features [B, H] a head sees: hidden states at positions `read` [B], through the pooler if there is one."""
+        """The features [B, H] a head sees: hidden states at positions `read` [B], through the pooler if any."""
         features = hidden[torch.arange(hidden.shape[0], device=hidden.device), read]
         if self.pooler is None:
             return features

@@ -90,16 +90,20 @@ def _packaged(backbone_id: str) -> Path:
 
 
 def _download(backbone_id: str, revision: str | None) -> Path:
-    import httpx
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError
 
     try:
         return Path(snapshot_download(backbone_id, revision=revision, allow_patterns=_WANTED))
     except HFValidationError:
         raise BackboneError(f"{backbone_id} is neither a folder nor a Hub id such as 'bert-base-uncased'") from None
-    except (LocalEntryNotFoundError, HfHubHTTPError, httpx.HTTPError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - the Hub's client also raises errors of the HTTP library it is built on
         where = f"{backbone_id}@{revision}" if revision else backbone_id
         raise BackboneError(
-            f"{where} is not a folder here and could not be fetched from the Hub: {str(error).splitlines()[0]}"
-        ) from None
+            f"{where} is not a folder here and could not be fetched from the Hub: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

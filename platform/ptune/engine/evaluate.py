@@ -1,4 +1,4 @@
-"""What a learner is worth: loss and scores on a split. Knows one learner at a time and changes nothing."""
+"""What class scores are worth against labels. Knows no model."""
 
 from __future__ import annotations
 
@@ -7,21 +7,6 @@ import torch
 from sklearn.metrics import f1_score
 from torch import Tensor
 from torch.nn import functional
-
-from ptune.backbone.load import Backbone
-from ptune.data.batches import eval_batches
-from ptune.engine.forward import Group, class_scores
-from ptune.engine.rows import Examples
-from ptune.prompts.learner import Learner
-
-
-def predict(backbone: Backbone, learner: Learner, split: Examples, token_budget: int) -> Tensor:
-    """Class scores [examples, C] on the CPU, in the split's order; no pass exceeds `token_budget` padded tokens."""
-    batches = eval_batches(split.lengths, token_budget)
-    with torch.inference_mode():
-        parts = [class_scores(backbone, [Group(learner, split, indices)])[0][0].cpu() for indices in batches]
-    back = torch.as_tensor(np.argsort(np.concatenate(batches)))
-    return torch.cat(parts)[back]
 
 
 def measure(scores: Tensor, labels: np.ndarray) -> dict[str, float]:

@@ -16,11 +16,11 @@ import torch
 from torch.nn import functional
 
 from ptune.backbone.load import Backbone
-from ptune.engine.evaluate import measure, predict
-from ptune.engine.forward import class_scores
+from ptune.engine.evaluate import measure
 from ptune.engine.slots import Plan, Slot
 from ptune.engine.state import restore, save
 from ptune.errors import Diverged, EngineError
+from ptune.prompts.forward import class_scores, predict
 from ptune.prompts.learner import Learner
 
 
@@ -135,7 +135,9 @@ class Engine:
         metrics = measure(scores, slot.plan.dev.labels)
         if not math.isfinite(metrics["loss"]):
             self.leave(trial)
-            return Failure(trial, Diverged(f"trial {trial}: the dev loss is {metrics['loss']} in epoch {slot.epoch + 1}"))
+            return Failure(
+                trial, Diverged(f"trial {trial}: the dev loss is {metrics['loss']} in epoch {slot.epoch + 1}")
+            )
         report = slot.finish_epoch(metrics, self.backbone.shape.parameters, _peak_memory(self.backbone.device))
         save(slot)
         return Report(trial, slot.epoch, report)

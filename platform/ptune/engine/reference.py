@@ -16,16 +16,23 @@ from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.load import Backbone
 from ptune.data.batches import epoch_batches
 from ptune.engine.optim import adamw, rate_share
-from ptune.engine.rows import Examples
 from ptune.engine.seeds import stream_seed
 from ptune.prompts.learner import Learner
+from ptune.prompts.rows import Examples
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt
 from ptune.spec.trial import Recipe
 
 
 def train_alone(
-    backbone: Backbone, learner: Learner, recipe: Recipe, train: Examples, seed: int, trial: int, horizon: int, epochs: int
+    backbone: Backbone,
+    learner: Learner,
+    recipe: Recipe,
+    train: Examples,
+    seed: int,
+    trial: int,
+    horizon: int,
+    epochs: int,
 ) -> list[float]:
     """Train a learner in place for `epochs` of `horizon` epochs and return the loss of every step."""
     optimizer = adamw(learner, recipe)

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from ptune.data.batches import epoch_batches
-from ptune.engine.forward import Group
 from ptune.engine.optim import adamw, take_step
-from ptune.engine.rows import Examples
 from ptune.engine.seeds import stream_seed
+from ptune.prompts.forward import Group
 from ptune.prompts.learner import Learner
+from ptune.prompts.rows import Examples
 from ptune.spec.trial import Recipe
 
 

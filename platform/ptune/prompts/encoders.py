@@ -39,8 +39,9 @@ class MlpEncoder(nn.Module):
 
 
 class LstmEncoder(nn.Module):
-    """P-tuning v1's LSTM: an embedding through a two-layer bidirectional LSTM and a ReLU MLP ("GPT Understands, Too",
-    equation 4). `hidden` is the width of each direction.
+    """P-tuning v1's LSTM: an embedding through a bidirectional LSTM of two layers and a ReLU MLP.
+
+    "GPT Understands, Too", equation 4. `hidden` is the width of each direction.
     """
 
     def __init__(self, length: int, width: int, hidden: int) -> None:
@@ -57,8 +58,9 @@ class LstmEncoder(nn.Module):
 
 
 class BottleneckEncoder(nn.Module):
-    """P-tuning v2's prefix projection: an embedding of the backbone's width through a Tanh bottleneck, weights
-    N(0, 0.02) and biases zero, as a transformers model initialises them.
+    """P-tuning v2's prefix projection: an embedding of the backbone's width through a Tanh bottleneck.
+
+    Weights start at N(0, 0.02) and biases at zero, as a transformers model initialises them.
     """
 
     def __init__(self, length: int, width: int, embedding: int, hidden: int) -> None:

@@ -35,7 +35,7 @@ class PrefixPrompt(nn.Module):
         return table.view(table.shape[0], len(self.layers), 2, self.heads, self.head_width).permute(1, 2, 0, 3, 4)
 
     def drop(self, prefix: Tensor, rows: int, generator: torch.Generator) -> Tensor:
-        """One copy of the prefix for each row, [B, C, 2, T, N, D], with elements dropped from the trial's own stream."""
+        """One copy of the prefix for each row, [B, C, 2, T, N, D], elements dropped from the learner's own stream."""
         copies = prefix.expand(rows, *prefix.shape)
         if self.dropout == 0.0:
             return copies

@@ -1,6 +1,6 @@
-"""One forward pass for the rows of many trials: what `fused.py` runs instead of one pass for each.
+"""One forward pass for the rows of many learners, instead of one pass for each. Knows no training.
 
-Shapes: G groups (one per trial) · B rows of all groups · Q positions · E embedding width · T longest v2 prompt ·
+Shapes: G groups (one per learner) · B rows of all groups · Q positions · E embedding width · T longest v2 prompt ·
 N key/value heads · D head width · C classes of one group.
 """
 
@@ -16,15 +16,16 @@ from torch.nn import functional
 
 from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.load import Backbone
-from ptune.engine.rows import Examples, Rows, stack
+from ptune.data.batches import eval_batches
 from ptune.prompts.learner import Learner
+from ptune.prompts.rows import Examples, Rows, stack
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt
 
 
 @dataclass(frozen=True)
 class Group:
-    """One trial's share of a pass: some of its examples. Dropout is on exactly when a generator is given."""
+    """One learner's share of a pass: some of its examples. Dropout is on exactly when a generator is given."""
 
     learner: Learner
     examples: Examples
@@ -40,9 +41,18 @@ def class_scores(backbone: Backbone, groups: Sequence[Group]) -> list[tuple[Tens
     embeds = _embeddings(backbone, groups, rows, counts)
     prefix, shift = _prefix(backbone, groups, counts)
     hidden = backbone.forward(embeds, rows.visible, rows.types, shift, prefix)
-    features = backbone.pool(hidden, rows.read).split(counts)
-    labels = rows.labels.split(counts)
+    features = backbone.pool(hidden, rows.read).split_with_sizes(counts)
+    labels = rows.labels.split_with_sizes(counts)
     return [(_score(group, own), label) for group, own, label in zip(groups, features, labels, strict=True)]
+
+
+def predict(backbone: Backbone, learner: Learner, split: Examples, token_budget: int) -> Tensor:
+    """Class scores [examples, C] on the CPU, in the split's order; no pass exceeds `token_budget` padded tokens."""
+    batches = eval_batches(split.lengths, token_budget)
+    with torch.inference_mode():
+        parts = [class_scores(backbone, [Group(learner, split, indices)])[0][0].cpu() for indices in batches]
+    back = torch.as_tensor(np.argsort(np.concatenate(batches)))
+    return torch.cat(parts)[back]
 
 
 def _embeddings(backbone: Backbone, groups: Sequence[Group], rows: Rows, counts: Sequence[int]) -> Tensor:
