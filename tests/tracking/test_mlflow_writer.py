@@ -2,6 +2,8 @@
 
 import math
 import shutil
+import subprocess
+import sys
 import time
 
 import pytest
@@ -38,8 +40,19 @@ def calls(monkeypatch) -> list[str]:
     return made
 
 
-def deaf(trial, run_id):
-    """A driver that dies before it journals a run."""
+CRASHING_DRIVER = """
+import os, sys, time
+from pathlib import Path
+from ptune.tracking.mlflow_writer import MlflowWriter
+
+def die(trial, run_id):
+    if trial == 0:
+        os._exit(9)
+
+folder, uri, experiment = sys.argv[1:]
+MlflowWriter(Path(folder), uri, experiment, die).start()
+time.sleep(60)
+"""
 
 
 @pytest.fixture
@@ -191,14 +204,16 @@ def test_values_that_are_not_finite_are_kept_and_sent_twice_without_harm(search,
     assert curve(database_uri, run, "best_accuracy") == [(1, 0.5)]
 
 
-def test_a_crash_between_creating_a_run_and_journaling_it_makes_no_second_run(search, start, database_uri):
+def test_a_crash_between_creating_a_run_and_journaling_it_makes_no_second_run(search, start):
     search.begin()
     search.suggest(0)
     search.report(0, 0.5)
-    assert start(database_uri, tracked=deaf).close(30)
-    assert not search.tracked
-    assert start(database_uri).close(30)
-    runs = assert_complete(database_uri, search)
+    uri = f"sqlite:///{search.folder.parent / 'mlflow.db'}"
+    command = [sys.executable, "-c", CRASHING_DRIVER, str(search.folder), uri, search.id]
+    crash = subprocess.run(command, capture_output=True, check=False)
+    assert (crash.returncode, crash.stdout, crash.stderr) == (9, b"", b"")
+    assert start(uri).close(30)
+    runs = assert_complete(uri, search)
     assert dict(search.tracked) == {None: runs["demo"].info.run_id, 0: runs["trial-0000"].info.run_id}
 
 
@@ -354,10 +369,10 @@ def test_sync_says_what_is_wrong(search, server, tmp_path):
         sync(search.folder, server.uri, search.id, search.hear)
 
 
-def test_sync_needs_a_journal(tmp_path, database_uri):
+def test_sync_needs_a_journal(search, tmp_path, database_uri):
     (tmp_path / "empty").mkdir()
     with pytest.raises(JournalError, match="no journal here"):
-        sync(tmp_path / "empty", database_uri, "empty", deaf)
+        sync(tmp_path / "empty", database_uri, "empty", search.hear)
 
 
 def test_a_deleted_experiment_is_named(search, database_uri):

@@ -21,6 +21,7 @@ _JOB_FILES = ("job.toml", "job.json")
 _RESULTS = (*_JOB_FILES, "leaderboard.*", "*.png", "*.html", "artifact", "artifact-peft")
 
 Tracked = Callable[[int | None, str], None]
+"""Hears of a run that the journal does not hold: trial (None: the search) and run id."""
 
 
 class Mirror:

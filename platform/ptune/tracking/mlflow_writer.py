@@ -7,7 +7,7 @@ kept here, as `lagging`; the thread pauses, opens a new mirror and goes on, beca
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,7 @@ from ptune.errors import JournalError, PtuneError, TrackingError
 from ptune.tracking.location import artifact_location, create_database, quiet_mlflow, without_password
 
 if TYPE_CHECKING:
-    from ptune.tracking.mirror import Mirror
-
-Tracked = Callable[[int | None, str], None]
-"""Called with (trial or None for the search, run id), from the writer's thread, for the caller to journal."""
+    from ptune.tracking.mirror import Mirror, Tracked
 
 POLL = 0.5
 """Seconds between two looks at the journal."""
@@ -32,7 +29,7 @@ class MlflowWriter:
     """Writes the journal in `folder` to the MLflow `experiment` at `uri`.
 
     Call `start` once, when the journal exists; `close` once, when the search has ended and its results are
-    in the folder. `tracked` is called from the writer's thread.
+    in the folder. `tracked` is called from the writer's thread, for the caller to journal what it hears.
     """
 
     def __init__(self, folder: Path, uri: str, experiment: str, tracked: Tracked, *, poll: float = POLL) -> None:
@@ -44,6 +41,7 @@ class MlflowWriter:
         self._refused: dict[int | None, str] = {}
         self._closing = threading.Event()
         self._abandoned = threading.Event()
+        self._done = False
         self._thread = threading.Thread(target=self._work, name="ptune-mlflow", daemon=True)
         self.lagging: str | None = None
         """Why the last attempt failed; None while MLflow is up to date."""
@@ -65,11 +63,10 @@ class MlflowWriter:
         """
         self._closing.set()
         self._thread.join(timeout)
-        if self._thread.is_alive():
-            self._abandoned.set()
-            self.lagging = (
-                self.lagging or f"MLflow at {without_password(self._uri)} did not take everything within {timeout:g} s"
-            )
+        self._abandoned.set()
+        if not self._done:
+            uri = without_password(self._uri)
+            self.lagging = self.lagging or f"MLflow at {uri} did not take everything within {timeout:g} s"
         elif self._refused:
             self.lagging = describe_refusals(self._refused)
         return self.lagging is None
@@ -82,22 +79,24 @@ class MlflowWriter:
                 self.experiment_id = mirror.experiment_id
                 for _ in self._follow(mirror):
                     self.lagging, pause = None, FIRST_PAUSE
-                return
             except Exception as error:  # noqa: BLE001 - MLflow, a database driver, a network: none may end a search
                 self.lagging = describe(error)
-            pause = self._rest(pause)
+                pause = self._rest(pause)
+            else:
+                return
 
     def _follow(self, mirror: Mirror) -> Iterator[None]:
         """Keep the store up to date until closed; yield after each success."""
-        while not self._abandoned.is_set():
+        while not self._done:
             closing = self._closing.is_set()  # asked before reading, so that all that was journaled before is read
             mirror.advance(alive=lambda: not self._abandoned.is_set())
             self.parent_run_id = mirror.parent_run_id
-            if closing and not self._abandoned.is_set():
+            if self._abandoned.is_set():
+                return
+            if closing:
                 mirror.finish()
             yield
-            if closing:
-                return
+            self._done = closing
             self._closing.wait(self._poll)
 
     def _rest(self, pause: float) -> float:
