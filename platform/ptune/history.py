@@ -5,6 +5,7 @@ The common reading of a journal for resuming, reporting and tracking. Pure: no c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -38,8 +39,23 @@ class TrialRecord:
 
     def best(self, metric: str) -> float | None:
         """Highest finite value of `metric` over the reported epochs; None before the first."""
-        values = [report[metric] for report in self.reports if report[metric] == report[metric]]
-        return max(values, default=None)
+        return max((report[metric] for report in self.reports if math.isfinite(report[metric])), default=None)
+
+    def apply(self, event: Event) -> None:
+        """Take in the next event that is about this trial."""
+        match event["event"]:
+            case "started":
+                self.status = "running"
+            case "reported":
+                self.reports.append(event["metrics"])
+                self.state = event["state"]
+            case "paused":
+                self.status = "paused"
+            case "finished":
+                self.status = event["status"]
+                self.reason = event.get("reason")
+            case "tracked":
+                self.run_id = event["run_id"]
 
 
 @dataclass
@@ -74,33 +90,24 @@ class History:
         """Take in the next event."""
         self.started_at = self.started_at if self.started_at is not None else event["time"]
         self.last_at = event["time"]
-        number = event.get("trial")
         match event["event"]:
             case "search":
                 self.header = event
             case "suggested":
-                self.trials[number] = TrialRecord(number, event["config"])
-            case "started":
-                self.trials[number].status = "running"
-            case "reported":
-                self.trials[number].reports.append(event["metrics"])
-                self.trials[number].state = event["state"]
-            case "paused":
-                self.trials[number].status = "paused"
-            case "finished":
-                self.trials[number].status = event["status"]
-                self.trials[number].reason = event.get("reason")
-            case "tracked" if number is None:
+                self.trials[event["trial"]] = TrialRecord(event["trial"], event["config"])
+            case "tracked" if event["trial"] is None:
                 self.run_id = event["run_id"]
-            case "tracked":
-                self.trials[number].run_id = event["run_id"]
             case "resumed":
                 self.ended = None
             case "ended":
                 self.ended = event
+            case _:
+                self.trials[event["trial"]].apply(event)
 
     def ranked(self) -> list[TrialRecord]:
         """Trials with a finite result, best first; ties go to the earlier trial. Failed trials are left out."""
         metric = self.metric
-        scored = [trial for trial in self.trials.values() if trial.status != "failed" and trial.best(metric) is not None]
+        scored = [
+            trial for trial in self.trials.values() if trial.status != "failed" and trial.best(metric) is not None
+        ]
         return sorted(scored, key=lambda trial: (-(trial.best(metric) or 0.0), trial.number))

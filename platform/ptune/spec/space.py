@@ -36,7 +36,7 @@ class Parameter(Strict):
     """The values to choose from, without an order."""
     value: Scalar | None = None
     """A constant."""
-    when: dict[str, Scalar | list[Scalar]] = {}
+    when: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)
     """The parameter exists only if each of these parameters holds the value, or one of the values, given."""
 
     @model_validator(mode="after")
@@ -74,6 +74,12 @@ class Parameter(Strict):
         """Whether every condition holds under the values chosen so far."""
         return all(key in config and config[key] in _as_list(allowed) for key, allowed in self.when.items())
 
+    def possible(self) -> list[Scalar]:
+        """The values it can take, unless it is a range: then none are listed."""
+        if self.choices is not None:
+            return self.choices
+        return [self.value] if self.value is not None else []
+
     def contains(self, value: Any) -> bool:
         """Whether `value` can be proposed; bounds must be resolved."""
         if self.value is not None:
@@ -81,7 +87,14 @@ class Parameter(Strict):
         if self.choices is not None:
             return value in self.choices
         is_number = isinstance(value, int if self.integer else (int, float)) and not isinstance(value, bool)
-        return is_number and self.low <= value <= self.high  # type: ignore[operator]
+        return is_number and self._in_range(value)
+
+    def _in_range(self, value: float) -> bool:
+        low, high = self.low, self.high
+        assert isinstance(low, int | float), "a range is resolved before it is asked"
+        assert isinstance(high, int | float), "a range is resolved before it is asked"
+        steps = (value - low) / self.step if self.step is not None else 0.0
+        return low <= value <= high and abs(steps - round(steps)) < 1e-8
 
 
 class Space(Strict):
@@ -89,7 +102,7 @@ class Space(Strict):
 
     parameters: dict[str, list[Parameter]]
     """Each parameter's definitions; `[parameters.lr]` states one, `[[parameters.lr]]` several with conditions."""
-    baseline: list[dict[str, Scalar]] = []
+    baseline: list[dict[str, Scalar]] = Field(default_factory=list)
     """Configurations that are tried first, in order; what they leave out is proposed."""
 
     @field_validator("parameters", mode="before")
@@ -107,19 +120,43 @@ class Space(Strict):
                 raise ValueError(f"{name} is not a parameter{nearest(name, valid)} (valid: {', '.join(sorted(valid))})")
             for definition in definitions:
                 self._check_condition(name, definition)
-        self.ordered()
+        self._check_overlaps()
         return self
+
+    def _check_overlaps(self) -> None:
+        for branch in self._branches():
+            for name, definitions in self.parameters.items():
+                if sum(definition.applies(branch) for definition in definitions) > 1:
+                    given = ", ".join(f"{key} = {value!r}" for key, value in branch.items()) or "every choice"
+                    raise ValueError(f"{name}: two of its definitions hold at once under {given}")
+
+    def _branches(self) -> list[dict[str, Any]]:
+        """Every combination of the values that conditions look at."""
+        ordered = self.ordered()
+        looked_at = {key for _, definition in ordered for key in definition.when}
+        branches: list[dict[str, Any]] = [{}]
+        for name, definition in ordered:
+            if name in looked_at:
+                chosen = [{name: value} for value in definition.possible()]
+                branches = [
+                    {**branch, **choice}
+                    for branch in branches
+                    for choice in (chosen if definition.applies(branch) else [{}])
+                ]
+        return branches
 
     def _check_condition(self, name: str, definition: Parameter) -> None:
         for key, allowed in definition.when.items():
             if key not in self.parameters:
-                raise ValueError(f"{name}: `when` names {key}, which this space does not define{nearest(key, self.parameters)}")
-            possible = [value for other in self.parameters[key] for value in (other.choices or [other.value])]
+                hint = nearest(key, self.parameters)
+                raise ValueError(f"{name}: `when` names {key}, which this space does not define{hint}")
+            if any(other.low is not None for other in self.parameters[key]):
+                raise ValueError(f"{name}: `when` needs a parameter with choices, and {key} is a range")
+            possible = [value for other in self.parameters[key] for value in other.possible()]
             for value in _as_list(allowed):
-                if any(other.low is not None for other in self.parameters[key]):
-                    raise ValueError(f"{name}: `when` needs a parameter with choices, and {key} is a range")
                 if value not in possible:
-                    raise ValueError(f"{name}: `when` asks for {key} = {value!r}, which is never chosen (choices: {possible})")
+                    never = f"which is never chosen (choices: {possible})"
+                    raise ValueError(f"{name}: `when` asks for {key} = {value!r}, {never}")
 
     def ordered(self) -> list[tuple[str, Parameter]]:
         """Every definition, each after those its condition names.
@@ -147,8 +184,7 @@ class Space(Strict):
         """The space with "layers" replaced by the backbone's number of layers.
 
         Raises:
-            SpecError: a range becomes empty, two definitions of a parameter hold at once, or a baseline point lies
-                outside the space.
+            SpecError: a range becomes empty, or a baseline point lies outside the space.
         """
         parameters = {
             name: [_with_layers(name, definition, layers) for definition in definitions]
@@ -173,7 +209,8 @@ class Space(Strict):
             if name not in active:
                 hint = nearest(name, self.parameters)
                 problems.append(f"baseline point {number}: {name} does not exist under this point's choices{hint}")
-        if not problems and set(point) >= {"method"}:
+        method_is_known = "method" not in self.parameters or active.get("method") is not None
+        if not problems and method_is_known:
             try:
                 TrialSpec.from_config({key: value for key, value in active.items() if value is not None})
             except SpecError as error:

@@ -1,0 +1,251 @@
+"""The conductor of a search: who trains next, how far, and what became of it.
+
+A search is suggestions, turns and decisions. A *turn* is a stretch of one trial's training, from its last saved epoch
+to the rung where it has to give way or to the horizon. Whoever runs engines asks the conductor for turns and hands it
+what they report; the conductor appends each step to the journal first, then to the history, the
+study and the rungs, which are all projections of the journal. Given a journal cut anywhere, it goes on from there.
+Knows neither torch nor ray, no clock and no MLflow; used by one thread.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ptune.errors import SpecError
+from ptune.history import FINAL, History, Status, TrialRecord
+from ptune.journal import Event, Journal, Kind
+from ptune.search.asha import Rungs
+from ptune.search.importance import importances
+from ptune.search.study import Study
+from ptune.search.suggest import complete
+from ptune.spec.job import Job
+
+Decision = Literal["continue", "pause", "finish"]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A stretch of one trial's training; it ends when a report is not answered `continue`."""
+
+    trial: int
+    config: dict[str, Any]
+    """The complete flat configuration; `TrialSpec.from_config` reads it."""
+    epoch: int
+    """Epochs finished before this turn."""
+
+
+class Conductor:
+    """Decides a search, step by step, and keeps its record.
+
+    Args:
+        job: what is searched.
+        layers: number of layers of the job's backbone.
+        journal: where every step is appended. The runner writes the events `search`, `resumed`, `tracked` and
+            `ended`; all others are written here.
+        events: what the journal holds already. Trials that were under way are handed out first, paused ones stay
+            paused, and a step that a crash left half done is completed.
+
+    Raises:
+        SpecError: the job's space does not fit the backbone.
+    """
+
+    history: History
+    """The search so far, live."""
+
+    def __init__(self, job: Job, layers: int, journal: Journal, events: Sequence[Event] = ()) -> None:
+        self._job = job
+        self._layers = layers
+        self._journal = journal
+        self._space = job.space.resolved(layers)
+        self._rungs = Rungs.of(job.budget.stopping, job.budget.epochs)
+        self._in_flight: set[int] = set()
+        self._unfinished: deque[int] = deque()
+        self._draining = False
+        self.history = History(header={"job": job.model_dump(mode="json")})
+        for event in events:
+            self._fold(event)
+        self._study = Study(self._space, job.budget.sampler, job.seed, job.budget.trials)
+        self._study.replay(self.history)
+        self._take_up()
+
+    @property
+    def done(self) -> bool:
+        """Whether every trial of the budget is final."""
+        return self._all_suggested and all(trial.status in FINAL for trial in self.history.trials.values())
+
+    def next_turn(self) -> Turn | None:
+        """Hand out the next turn; None when there is none at present, or for good (see `done`).
+
+        Trials a previous process left under way come first, then promotions from the highest rung down, then a new
+        suggestion. When all are suggested and none is under way, the leaders of every rung go on to the horizon.
+        """
+        trial = self._next_trial()
+        if trial is None:
+            return None
+        record = self.history.trials[trial]
+        self._in_flight.add(trial)
+        self._append("started", trial=trial, epoch=record.epoch)
+        return Turn(trial, record.config, record.epoch)
+
+    def report(self, trial: int, epoch: int, metrics: dict[str, float], state: str) -> Decision:
+        """Take in one finished epoch of a trial and say how it goes on.
+
+        A report of an epoch that is known, or for a trial that is not under way, changes nothing and is answered with
+        how the trial stands. A trial whose metric or loss is not finite, or that skips an epoch, ends as failed.
+
+        Args:
+            trial: the trial's number.
+            epoch: epochs finished, this one included.
+            metrics: of this epoch; holds the job's metric by its name.
+            state: file of the state saved after this epoch, relative to the search's folder.
+        """
+        record = self.history.trials[trial]
+        if record.status not in ("waiting", "running") or epoch <= record.epoch:
+            return _standing(record)
+        problem = self._problem(record, epoch, metrics)
+        if problem is not None:
+            self.fail(trial, problem)
+            return "finish"
+        self._append("reported", trial=trial, epoch=epoch, metrics=metrics, state=state)
+        self._study.report(trial, epoch, metrics[self._job.task.metric])
+        decision = self._decide(record)
+        if decision != "continue":
+            self._release(trial)
+        return decision
+
+    def fail(self, trial: int, reason: str) -> None:
+        """End one trial as failed; a trial that is final already stays as it is."""
+        if self.history.trials[trial].status not in FINAL:
+            self._finish(trial, "failed", reason)
+            self._release(trial)
+
+    def importances(self) -> dict[str, float]:
+        """Each parameter's share in what made the best trials the best; {} when there is too little to tell."""
+        return importances(self.history, self._space)
+
+    @property
+    def _all_suggested(self) -> bool:
+        return len(self.history.trials) >= self._job.budget.trials
+
+    def _next_trial(self) -> int | None:
+        if self._unfinished:
+            return self._unfinished.popleft()
+        promotion = self._rungs.promotable(self._draining)
+        if promotion is not None:
+            return promotion[0]
+        suggestion = self._suggest()
+        if suggestion is not None:
+            return suggestion
+        self._settle()
+        promotion = self._rungs.promotable(self._draining)
+        return promotion[0] if promotion is not None else None
+
+    def _suggest(self) -> int | None:
+        """Draw new trials until one breaks no law; None when the budget of trials is used up."""
+        while not self._all_suggested:
+            number = len(self.history.trials)
+            baseline = self._space.baseline
+            chosen = self._study.ask(number, baseline[number] if number < len(baseline) else None)
+            try:
+                config = complete(chosen, self._job, self._layers)
+            except SpecError as error:
+                self._append("suggested", trial=number, config=chosen)
+                self._finish(number, "failed", f"rejected: {error}")
+                continue
+            self._append("suggested", trial=number, config=config)
+            return number
+        return None
+
+    def _problem(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> str | None:
+        metric = self._job.task.metric
+        if metric not in metrics:
+            return f"the report of epoch {epoch} holds no {metric}, only {sorted(metrics)}"
+        for name in (metric, "loss", "train_loss"):
+            if not math.isfinite(metrics.get(name, 0.0)):
+                return f"diverged: {name} is {metrics[name]} in epoch {epoch}"
+        if epoch != record.epoch + 1:
+            return f"epoch {epoch} was reported after epoch {record.epoch}"
+        return None
+
+    def _decide(self, record: TrialRecord) -> Decision:
+        """Say how a trial goes on after its latest epoch, and note it."""
+        trial, epoch = record.number, record.epoch
+        if epoch >= self._job.budget.epochs:
+            self._finish(trial, "complete")
+            return "finish"
+        if epoch not in self._rungs.epochs:
+            return "continue"
+        if self._rungs.goes_on(trial, epoch, self._draining):
+            self._rungs.promote(trial, epoch)
+            return "continue"
+        self._append("paused", trial=trial, epoch=epoch)
+        return "pause"
+
+    def _release(self, trial: int) -> None:
+        self._in_flight.discard(trial)
+        if trial in self._unfinished:
+            self._unfinished.remove(trial)
+        self._settle()
+
+    def _settle(self) -> None:
+        """When nothing is under way or left to suggest: drain the rungs, then stop the trials that stay behind."""
+        if self._in_flight or self._unfinished or not self._all_suggested:
+            return
+        self._draining = True
+        if self._rungs.promotable(drain=True) is not None:
+            return
+        for record in self.history.trials.values():
+            if record.status == "paused":
+                reached = self._rungs.reached(record.epoch)
+                best = f"not among the best 1/{self._rungs.eta} of the {reached} trials there"
+                self._finish(record.number, "stopped", f"stopped at the rung of epoch {record.epoch}: {best}")
+
+    def _finish(self, trial: int, status: Status, reason: str | None = None) -> None:
+        self._append("finished", trial=trial, status=status, reason=reason)
+        self._study.tell(trial, status)
+
+    def _append(self, kind: Kind, **fields: Any) -> None:
+        self._fold(self._journal.append(kind, **fields))
+
+    def _fold(self, event: Event) -> None:
+        """Take an event into the history and the rungs."""
+        self.history.apply(event)
+        match event:
+            case {"event": "started", "trial": trial, "epoch": epoch} if epoch in self._rungs.epochs:
+                self._rungs.promote(trial, epoch)
+            case {"event": "reported", "trial": trial, "epoch": epoch}:
+                self._fold_rungs(trial, epoch)
+            case {"event": "finished", "trial": trial, "status": "failed"}:
+                self._rungs.discard(trial)
+
+    def _fold_rungs(self, trial: int, epoch: int) -> None:
+        if epoch in self._rungs.epochs:
+            best = self.history.trials[trial].best(self._job.task.metric)
+            self._rungs.record(trial, epoch, -math.inf if best is None else best)
+        for rung in self._rungs.epochs:
+            if rung < epoch:
+                self._rungs.promote(trial, rung)
+
+    def _take_up(self) -> None:
+        """Queue the trials a previous process left under way, and complete what it left half done."""
+        for record in list(self.history.trials.values()):
+            if record.status not in ("waiting", "running"):
+                continue
+            try:
+                complete(record.config, self._job, self._layers)
+            except SpecError as error:  # the process died between suggesting and rejecting it
+                self._finish(record.number, "failed", f"rejected: {error}")
+                continue
+            if self._decide(record) == "continue":
+                self._unfinished.append(record.number)
+        self._settle()
+
+
+def _standing(record: TrialRecord) -> Decision:
+    if record.status in FINAL:
+        return "finish"
+    return "pause" if record.status == "paused" else "continue"

@@ -1,0 +1,80 @@
+"""Searches over made-up learning curves, for the tests of this folder."""
+
+import math
+import random
+from pathlib import Path
+
+from ptune import journal
+from ptune.search.conductor import Conductor
+from ptune.spec.job import Job
+
+LAYERS = 12
+
+SPACE = {
+    "parameters": {
+        "method": {"choices": ["v1", "v2"]},
+        "length": [
+            {"low": 2, "high": 32, "log": True, "when": {"method": "v1"}},
+            {"low": 4, "high": 128, "log": True, "when": {"method": "v2"}},
+        ],
+        "encoder": [
+            {"choices": ["embedding", "mlp", "lstm"], "when": {"method": "v1"}},
+            {"choices": ["embedding", "mlp"], "when": {"method": "v2"}},
+        ],
+        "depth": {"low": 1, "high": "layers", "when": {"method": "v2"}},
+        "dropout": {"low": 0.0, "high": 0.5, "step": 0.1, "when": {"method": "v2"}},
+        "lr": {"low": 1e-4, "high": 1.0, "log": True},
+        "batch_size": {"value": 16},
+    }
+}
+
+
+def make_job(trials=12, epochs=9, stopping=None, sampler="tpe", seed=0, space=SPACE, text=("text",)):
+    return Job.model_validate(
+        {
+            "name": "simulated",
+            "seed": seed,
+            "backbone": {"id": "none"},
+            "task": {"data": {"source": "builtin:none", "text": list(text)}},
+            "space": space,
+            "budget": {
+                "trials": trials,
+                "epochs": epochs,
+                "sampler": sampler,
+                "stopping": stopping or {"type": "asha", "eta": 3, "grace": 1},
+            },
+        }
+    )
+
+
+def start(job: Job, path: Path) -> Conductor:
+    """A conductor on a new journal."""
+    writer = journal.Journal(path)
+    header = writer.append("search", job=job.model_dump(mode="json"), space={}, versions={})
+    return Conductor(job, LAYERS, writer, [header])
+
+
+def resume(job: Job, path: Path) -> Conductor:
+    """A conductor on the journal another one left behind."""
+    writer = journal.Journal(path)
+    return Conductor(job, LAYERS, writer, journal.read(path))
+
+
+def curve(config, epoch):
+    """Accuracy as prompt tuning gives it: an optimal rate, deeper and longer helps v2, noise, divergence."""
+    if config["lr"] > 0.3:
+        return math.nan
+    best_lr = 2e-2 if config["method"] == "v2" else 3e-3
+    ceiling = 0.85 - 0.05 * math.log10(config["lr"] / best_lr) ** 2
+    if config["method"] == "v2":
+        ceiling += 0.04 * (config["depth"] or LAYERS) / LAYERS - 0.01 * abs(math.log2(config["length"] / 40))
+        ceiling -= 0.05 * config["dropout"]
+    else:
+        ceiling -= 0.03 + (0.02 if config["encoder"] == "embedding" else 0.0)
+    speed = 0.5 + 8 * min(config["lr"], best_lr) / best_lr
+    noise = random.Random(repr((sorted(config.items(), key=str), epoch))).gauss(0, 0.003)
+    return max(0.5, ceiling) - 0.3 * math.exp(-speed * epoch / 9) + noise
+
+
+def best_value(conductor: Conductor) -> float:
+    return conductor.history.ranked()[0].best("accuracy")

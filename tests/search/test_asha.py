@@ -1,0 +1,81 @@
+import math
+
+import pytest
+
+from ptune.search.asha import Rungs
+from ptune.spec.job import Asha, FullBudget
+
+
+@pytest.mark.parametrize(
+    ("eta", "grace", "horizon", "rungs"),
+    [(3, 1, 9, (1, 3)), (3, 1, 10, (1, 3, 9)), (2, 2, 9, (2, 4, 8)), (4, 3, 3, ()), (3, 1, 1, ()), (2, 1, 2, (1,))],
+)
+def test_rungs_lie_at_powers_of_eta_below_the_horizon(eta, grace, horizon, rungs):
+    assert Rungs.of(Asha(eta=eta, grace=grace), horizon).epochs == rungs
+
+
+def test_the_full_budget_has_no_rung_but_the_horizon():
+    assert Rungs.of(FullBudget(), 9).epochs == ()
+
+
+def filled(values, rung=1, eta=3):
+    rungs = Rungs((1, 3), eta)
+    for trial, value in enumerate(values):
+        rungs.record(trial, rung, value)
+    return rungs
+
+
+def promoted(rungs, drain=False):
+    """Promote until nothing is promotable; the trials in order."""
+    order = []
+    while (promotion := rungs.promotable(drain)) is not None:
+        rungs.promote(*promotion)
+        order.append(promotion[0])
+    return order
+
+
+@pytest.mark.parametrize(("count", "down", "up"), [(0, 0, 0), (1, 0, 1), (2, 0, 1), (3, 1, 1), (7, 2, 3), (9, 3, 3)])
+def test_one_in_eta_goes_on_rounded_down_and_up_in_the_drain(count, down, up):
+    values = [trial / 10 for trial in range(count)]
+    best_first = list(reversed(range(count)))
+    assert promoted(filled(values)) == best_first[:down]
+    assert promoted(filled(values), drain=True) == best_first[:up]
+
+
+def test_the_highest_rung_goes_first():
+    rungs = filled([0.1, 0.2, 0.9])
+    for trial, value in ((7, 0.5), (8, 0.6), (9, 0.4)):
+        rungs.record(trial, 3, value)
+    assert rungs.promotable() == (8, 3)
+    rungs.promote(8, 3)
+    assert rungs.promotable() == (2, 1)
+
+
+def test_ties_go_to_the_earlier_trial_whatever_the_order_of_arrival():
+    rungs = Rungs((1,), 3)
+    for trial in (5, 2, 9):
+        rungs.record(trial, 1, 0.5)
+    assert rungs.promotable() == (2, 1)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_value_that_is_not_finite_never_ranks(value):
+    rungs = filled([0.1, value, 0.2])
+    assert rungs.reached(1) == 2
+    assert promoted(rungs, drain=True) == [2]
+
+
+def test_a_later_arrival_can_go_on_although_the_places_were_taken():
+    rungs = filled([0.3, 0.2, 0.1])
+    rungs.promote(0, 1)
+    rungs.record(3, 1, 0.9)
+    assert rungs.goes_on(3, 1)
+    assert rungs.goes_on(0, 1), "a promoted trial stays promoted"
+    assert not rungs.goes_on(1, 1)
+
+
+def test_the_next_best_moves_up_when_a_promoted_trial_fails():
+    rungs = filled([0.3, 0.2, 0.1])
+    assert promoted(rungs, drain=True) == [0]
+    rungs.discard(0)
+    assert promoted(rungs, drain=True) == [1]

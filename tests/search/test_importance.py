@@ -1,0 +1,49 @@
+import warnings
+
+import pytest
+from simulated import LAYERS, SPACE, make_job
+
+from ptune.history import History, TrialRecord
+from ptune.search.importance import importances
+from ptune.search.study import Study
+from ptune.spec.space import Space
+
+RESOLVED = Space(**SPACE).resolved(LAYERS)
+
+
+def history_of(count, value, status="complete"):
+    study = Study(RESOLVED, "random", seed=1, trials=count)
+    history = History(header={"job": make_job().model_dump()})
+    for number in range(count):
+        config = study.ask(number)
+        history.trials[number] = TrialRecord(number, config, status, [{"accuracy": value(config)}])
+    return history
+
+
+def test_what_decides_the_value_ranks_first():
+    shares = importances(history_of(40, lambda config: -config["lr"]), RESOLVED)
+    assert next(iter(shares)) == "lr"
+    assert sum(shares.values()) == pytest.approx(1.0)
+
+
+def test_definitions_of_one_parameter_are_summed_under_its_name():
+    shares = importances(history_of(60, lambda config: -config["length"]), RESOLVED)
+    assert set(shares) == {"method", "length", "encoder", "depth", "dropout", "lr"}
+    assert shares["length"] + shares["method"] > 0.5
+
+
+@pytest.mark.parametrize("status", ["failed", "running", "paused"])
+def test_only_finished_trials_count(status):
+    assert importances(history_of(20, lambda config: config["lr"], status), RESOLVED) == {}
+
+
+def test_too_few_trials_or_no_difference_say_nothing():
+    assert importances(history_of(7, lambda config: config["lr"]), RESOLVED) == {}
+    assert importances(history_of(20, lambda _: 0.5), RESOLVED) == {}
+
+
+@pytest.mark.parametrize("count", [8, 12, 25])
+def test_small_searches_are_told_apart_quietly(count):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert importances(history_of(count, lambda config: config["lr"]), RESOLVED)

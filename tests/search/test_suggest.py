@@ -1,0 +1,91 @@
+import optuna
+import pytest
+from simulated import LAYERS, SPACE, make_job
+
+from ptune.errors import SpecError
+from ptune.search.suggest import ask, complete, plain_name
+from ptune.spec.space import Space
+from ptune.spec.trial import TrialSpec
+
+ACTIVE = {
+    "v1": {"method", "length", "encoder", "lr", "batch_size"},
+    "v2": {"method", "length", "encoder", "depth", "dropout", "lr", "batch_size"},
+}
+
+
+def new_study(seed=0):
+    return optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    study = new_study()
+    space = Space(**SPACE).resolved(LAYERS)
+    return study, [ask(study, space) for _ in range(60)]
+
+
+def test_only_the_parameters_that_exist_are_chosen(drawn):
+    for chosen in drawn[1]:
+        assert set(chosen) == ACTIVE[chosen["method"]]
+
+
+def test_each_definition_keeps_its_own_range(drawn):
+    lengths = {method: [c["length"] for c in drawn[1] if c["method"] == method] for method in ACTIVE}
+    assert 2 <= min(lengths["v1"]) < max(lengths["v1"]) <= 32 < max(lengths["v2"]) <= 128
+    assert any(chosen["encoder"] == "lstm" for chosen in drawn[1])
+    assert all(chosen["encoder"] != "lstm" for chosen in drawn[1] if chosen["method"] == "v2")
+
+
+def test_each_definition_is_one_optuna_parameter_and_a_constant_is_none(drawn):
+    names = {name for trial in drawn[0].trials for name in trial.params}
+    assert names == {
+        "method", "lr", "depth", "dropout",
+        "length[method=v1]", "length[method=v2]", "encoder[method=v1]", "encoder[method=v2]",
+    }  # fmt: skip
+    assert {plain_name(name) for name in names} == ACTIVE["v2"] - {"batch_size"}
+
+
+def test_steps_and_types_hold(drawn):
+    for chosen in drawn[1]:
+        assert isinstance(chosen["length"], int)
+        assert isinstance(chosen["lr"], float)
+        if "dropout" in chosen:
+            assert round(chosen["dropout"] * 10) == pytest.approx(chosen["dropout"] * 10)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_range_its_step_does_not_divide_ends_below_it_quietly():
+    space = Space(parameters={"length": {"low": 4, "high": 11, "step": 3}})
+    study = new_study()
+    assert {ask(study, space)["length"] for _ in range(40)} == {4, 7, 10}
+
+
+def test_a_point_pins_what_it_states_and_leaves_the_rest():
+    space = Space(**SPACE).resolved(LAYERS)
+    study = new_study()
+    points = [ask(study, space, {"method": "v2", "length": 20, "lr": 1}) for _ in range(8)]
+    assert all((point["method"], point["length"], point["lr"]) == ("v2", 20, 1) for point in points)
+    assert len({point["depth"] for point in points}) > 1
+
+
+def test_the_complete_configuration_is_a_fixed_point():
+    config = complete({"method": "v2", "lr": 1, "depth": 3}, make_job(), LAYERS)
+    assert TrialSpec.from_config(config).to_config() == config
+    assert config["lr"] == 1.0
+    assert config["schedule"] == "linear"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"method": "v1", "length": 2, "template": "[P] {a} [P] {b} [P]"}, "at least 3, got 2"),
+        ({"method": "v1", "template": "[P] {a}"}, r"must hold \{b\} exactly once"),
+        ({"method": "v1", "length": 128}, "leave room for text, got 128 >= 128"),
+        ({"method": "v2", "depth": 13}, "depth <= 12, the backbone's layers, must hold, got 13"),
+        ({"method": "v2", "dropout": 1.5}, "dropout"),
+        ({"method": "head", "length": 4}, "length is not a parameter of method 'head'"),
+    ],
+)
+def test_a_configuration_that_breaks_a_law_is_refused(chosen, message):
+    with pytest.raises(SpecError, match=message):
+        complete(chosen, make_job(text=("a", "b")), LAYERS)

@@ -1,0 +1,141 @@
+import pytest
+from pydantic import ValidationError
+
+from ptune.errors import SpecError
+from ptune.spec.space import Parameter, Space
+
+METHOD = {"choices": ["v1", "v2"]}
+LR = {"low": 1e-4, "high": 1e-1, "log": True}
+
+
+def space(baseline=(), **parameters):
+    return Space.model_validate({"parameters": parameters, "baseline": list(baseline)})
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({}, "exactly one of"),
+        ({"low": 1, "high": 2, "value": 1}, "exactly one of"),
+        ({"low": 1}, "needs both low and high"),
+        ({"low": 3, "high": 2}, "low <= high must hold, got low=3, high=2"),
+        ({"low": 0.0, "high": 1.0, "log": True}, "low > 0 must hold on a log scale"),
+        ({"low": 1, "high": 9, "log": True, "step": 2}, "log and step cannot be combined"),
+        ({"low": 1, "high": 9, "step": 0.5}, "must be an integer, got 0.5"),
+        ({"choices": [1, 1]}, "must differ"),
+        ({"choices": ["a"], "log": True}, "belong to a range"),
+        ({"choices": []}, "at least 1 item"),
+    ],
+)
+def test_a_parameter_that_makes_no_sense_is_refused(stated, message):
+    with pytest.raises(ValidationError, match=message):
+        Parameter.model_validate(stated)
+
+
+@pytest.mark.parametrize(
+    ("stated", "inside", "outside"),
+    [
+        ({"low": 1, "high": 9}, [1, 9], [0, 10, 2.5, True, "1"]),
+        ({"low": 4, "high": 11, "step": 3}, [4, 7, 10], [5, 11]),
+        ({"low": 0.0, "high": 0.5, "step": 0.1}, [0, 0.3, 0.5], [0.25, 0.6]),
+        ({"low": 1e-4, "high": 1.0}, [1, 0.5], [2, True]),
+        ({"choices": ["a", "b"]}, ["a"], ["c"]),
+        ({"value": 16}, [16], [17]),
+    ],
+)
+def test_what_a_parameter_contains(stated, inside, outside):
+    parameter = Parameter.model_validate(stated)
+    assert all(parameter.contains(value) for value in inside)
+    assert not any(parameter.contains(value) for value in outside)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"lenght": LR}, "did you mean 'length'"),
+        ({"lr": {**LR, "when": {"method": "v2"}}}, "`when` names method, which this space does not define"),
+        ({"method": METHOD, "lr": {**LR, "when": {"method": "v3"}}}, "method = 'v3', which is never chosen"),
+        ({"lr": LR, "length": {"value": 2, "when": {"lr": 0.1}}}, "needs a parameter with choices, and lr is a range"),
+        ({"method": {"value": "v2"}, "lr": {**LR, "when": {"method": "v1"}}}, "never chosen"),
+    ],
+)
+def test_a_space_that_makes_no_sense_is_refused(parameters, message):
+    with pytest.raises(ValidationError, match=message):
+        space(**parameters)
+
+
+def test_conditions_in_a_circle_are_refused():
+    with pytest.raises(ValidationError, match="circle"):
+        space(
+            method={"choices": ["v1", "v2"], "when": {"encoder": "mlp"}},
+            encoder={"choices": ["mlp"], "when": {"method": "v1"}},
+        )
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        ({}, {}),
+        ({"method": "v2"}, {"method": ["v1", "v2"]}),
+        ({"method": "v2"}, {"encoder": "mlp"}),
+        ({}, {"method": "v1"}),
+    ],
+)
+def test_definitions_that_hold_at_once_are_refused(conditions):
+    with pytest.raises(ValidationError, match="lr: two of its definitions hold at once under"):
+        space(
+            method=METHOD,
+            encoder={"choices": ["mlp", "embedding"]},
+            lr=[{**LR, "when": condition} for condition in conditions],
+        )
+
+
+def test_definitions_apart_through_another_parameters_condition_are_fine():
+    apart = space(
+        method=METHOD,
+        side={"choices": ["last", "first"], "when": {"method": "v2"}},
+        lr=[{**LR, "when": {"method": "v1"}}, {**LR, "when": {"side": ["last", "first"]}}],
+    )
+    assert len(apart.parameters["lr"]) == 2
+
+
+def test_order_puts_conditions_first():
+    ordered = space(depth={"value": 2, "when": {"method": "v2"}}, lr=LR, method=METHOD).ordered()
+    names = [name for name, _ in ordered]
+    assert names.index("method") < names.index("depth")
+
+
+def test_layers_become_the_backbones_number():
+    depth = space(depth={"low": 1, "high": "layers"}).resolved(6).parameters["depth"][0]
+    assert (depth.low, depth.high, depth.integer) == (1, 6, True)
+    with pytest.raises(SpecError, match="got low=8, high=6 on a backbone of 6 layers"):
+        space(depth={"low": 8, "high": "layers"}).resolved(6)
+
+
+@pytest.mark.parametrize(
+    ("point", "message"),
+    [
+        ({"method": "v3"}, "baseline point 1: method = 'v3' lies outside"),
+        ({"method": "v2", "lr": 1.0}, "lr = 1.0 lies outside"),
+        ({"method": "v1", "depth": 2}, "depth does not exist under this point's choices"),
+        ({"method": "v2", "depth": 9}, "depth = 9 lies outside"),
+        ({"method": "v1", "lenght": 2}, "lenght does not exist"),
+    ],
+)
+def test_a_baseline_point_outside_the_space_is_refused(point, message):
+    depth = {"low": 1, "high": "layers", "when": {"method": "v2"}}
+    with pytest.raises(SpecError, match=message):
+        space([point], method=METHOD, depth=depth, lr=LR).resolved(6)
+
+
+def test_a_baseline_point_may_leave_parameters_out():
+    resolved = space([{"method": "v2"}, {"lr": 0.01}, {}], method=METHOD, lr=LR).resolved(6)
+    assert len(resolved.baseline) == 3
+
+
+def test_a_space_survives_json():
+    written = space(
+        [{"method": "v1", "lr": 0.01}], method=METHOD, lr=[{"low": 1.0, "high": 10, "when": {"method": "v1"}}]
+    )
+    assert Space.model_validate_json(written.model_dump_json()) == written
+    assert not written.parameters["lr"][0].integer
