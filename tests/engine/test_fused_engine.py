@@ -1,0 +1,150 @@
+"""How the engine hands out its passes, and what ends a trial without touching its neighbours."""
+
+import math
+
+import pytest
+import torch
+from worlds import CONFIGS, World
+
+from ptune.engine.fused import Engine, Failure, Report
+from ptune.engine.state import read
+from ptune.errors import Diverged, EngineError
+
+
+def engine_with(world: World, configs: dict[int, dict], token_budget: int = 100_000) -> Engine:
+    engine = Engine(world.backbone, token_budget)
+    for number, config in configs.items():
+        engine.join(*world.trial(number, config))
+    return engine
+
+
+def finish(engine: Engine) -> list[Report | Failure]:
+    outcomes = []
+    while engine.busy:
+        outcomes += engine.step()
+    return outcomes
+
+
+def passes(engine: Engine) -> int:
+    count = 0
+    while engine.busy:
+        engine.step()
+        count += 1
+    return count
+
+
+def test_nothing_trains_before_a_goal_is_set(world):
+    engine = engine_with(world, {0: CONFIGS["head"]})
+    assert not engine.busy
+    assert engine.step() == []
+
+
+def test_trials_share_passes_until_the_token_budget_is_full(world):
+    configs = dict.fromkeys(range(4), CONFIGS["v2 all layers"])
+    roomy, tight = engine_with(world, configs), engine_with(world, configs, token_budget=130)
+    for engine in (roomy, tight):
+        for trial in configs:
+            engine.advance(trial, 1)
+        for trial in configs:
+            (world.folder / "trials" / f"{trial:04d}" / "state.safetensors").unlink(missing_ok=True)
+    steps_per_epoch = 6
+    assert passes(roomy) == steps_per_epoch
+    assert passes(tight) > 2 * steps_per_epoch
+
+
+def test_under_a_tight_budget_every_trial_moves_on(world):
+    engine = engine_with(world, dict.fromkeys(range(3), CONFIGS["v2 all layers"]), token_budget=1)
+    for trial in range(3):
+        engine.advance(trial, 1)
+    outcomes = finish(engine)
+    assert [outcome.trial for outcome in outcomes] == [0, 1, 2]
+
+
+def test_a_diverging_trial_leaves_alone(world):
+    engine = engine_with(world, {0: CONFIGS["v2 all layers"], 1: CONFIGS["v2 all layers"]})
+    clean = engine_with(world, {2: CONFIGS["v2 all layers"]})
+    with torch.no_grad():
+        engine._slots[0].learner.head.out.weight.fill_(math.nan)
+    for trial in (0, 1):
+        engine.advance(trial, 2)
+    outcomes = finish(engine)
+
+    failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    assert [failure.trial for failure in failures] == [0]
+    assert isinstance(failures[0].error, Diverged)
+    assert "trial 0" in str(failures[0].error)
+    assert "epoch 1" in str(failures[0].error)
+    reports = [outcome for outcome in outcomes if isinstance(outcome, Report)]
+    assert [(report.trial, report.epoch) for report in reports] == [(1, 1), (1, 2)]
+    assert all(math.isfinite(report.metrics["loss"]) for report in reports)
+    assert clean.advance(2, 1) is None
+
+
+def test_a_freed_slot_takes_another_trial_between_passes(world):
+    engine = engine_with(world, {0: CONFIGS["v2 all layers"]})
+    engine.advance(0, 1)
+    engine.step()
+    engine.join(*world.trial(1, CONFIGS["v1 lstm before"]))
+    engine.advance(1, 1)
+    engine.leave(0)
+    engine.leave(0)
+    assert [outcome.trial for outcome in finish(engine)] == [1]
+
+
+def test_a_report_that_exists_is_given_again(world):
+    engine = engine_with(world, {0: CONFIGS["head"]})
+    engine.advance(0, 2)
+    first, second = finish(engine)
+    assert engine.advance(0, 1) == first
+    assert engine.advance(0, 2) == second
+    assert not engine.busy
+
+
+def test_a_seat_is_taken_once_and_only_seated_trials_advance(world):
+    engine = engine_with(world, {0: CONFIGS["head"]})
+    with pytest.raises(EngineError, match="trial 0 has a slot already"):
+        engine.join(*world.trial(0, CONFIGS["head"]))
+    with pytest.raises(EngineError, match=r"trial 5 has no slot \(slots: \[0\]\)"):
+        engine.advance(5, 1)
+
+
+def test_a_state_of_another_configuration_is_refused(world):
+    engine = engine_with(world, {0: CONFIGS["head"]})
+    engine.advance(0, 1)
+    finish(engine)
+    fresh = Engine(world.backbone, 100)
+    with pytest.raises(EngineError, match="holds trial 0 with"):
+        fresh.join(*world.trial(0, CONFIGS["v2 all layers"]))
+
+
+def test_a_damaged_state_is_named(world, tmp_path):
+    path = tmp_path / "state.safetensors"
+    path.write_bytes(b"not a state")
+    with pytest.raises(EngineError, match="state.safetensors is not a readable trial state"):
+        read(path)
+    with pytest.raises(EngineError, match="is not a readable trial state"):
+        read(tmp_path / "missing.safetensors")
+
+
+def test_reports_hold_what_people_compare(world):
+    engine = engine_with(world, {0: CONFIGS["v2 all layers"]})
+    engine.advance(0, 1)
+    (report,) = finish(engine)
+    length, layers, width, classes = 5, world.backbone.shape.layers, world.backbone.shape.hidden, 2
+    trained = length * layers * 2 * width + classes * (width + 1)
+    assert report.metrics["trainable_parameters"] == trained
+    assert report.metrics["backbone_share"] == trained / world.backbone.shape.parameters
+    assert 0.5 <= report.metrics["majority_baseline"] <= 1.0
+    assert report.metrics["peak_memory_mb"] > 0
+    assert report.metrics["seconds"] > 0
+    assert {"accuracy", "macro_f1", "loss", "train_loss", "lr", "constant_prediction"} <= report.metrics.keys()
+
+
+def test_the_best_epoch_is_kept_not_the_last(world):
+    engine = engine_with(world, {0: {"method": "v2", "length": 4, "lr": 0.1, "batch_size": 8}})
+    engine.advance(0, 4)
+    metrics = [outcome.metrics["accuracy"] for outcome in finish(engine)]
+    _, tensors = read(world.folder / "trials" / "0000" / "state.safetensors")
+    last = {name: tensor for name, tensor in tensors.items() if name.startswith("learner.prompt")}
+    is_last = torch.equal(tensors["best.prompt"], next(iter(last.values())))
+    assert is_last == (max(metrics) > max(metrics[:-1]))
