@@ -1,0 +1,112 @@
+"""The leaderboard of a search: as rows for programs, as a table for people.
+
+Rows hold every trial, ranked ones first; the table shows the best ten and only the parameters that vary.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ptune.history import History, TrialRecord
+from ptune.report.wording import brief, count, duration, score, value_text, varying
+
+SHOWN = 10
+
+
+def rows(history: History) -> list[dict[str, Any]]:
+    """Every trial as one flat record: ranked trials best first, then those without a rank, in order.
+
+    Keys: `rank` (None for failed trials and those without a result), `trial`, `status`, the metric's name (its best
+    value), `best_epoch`, `epochs`, `seconds`, `trainable_parameters`, `reason`, and `config`.
+    """
+    ranked = history.ranked()
+    placed = {trial.number for trial in ranked}
+    rest = [trial for trial in history.trials.values() if trial.number not in placed]
+    ranks: list[int | None] = [*range(1, len(ranked) + 1), *[None] * len(rest)]
+    return [_row(trial, rank, history.metric) for trial, rank in zip((*ranked, *rest), ranks, strict=True)]
+
+
+def as_json(history: History) -> str:
+    """The rows as indented JSON, with the search's name and metric."""
+    content = {"name": history.header["name"], "metric": history.metric, "trials": rows(history)}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_csv(history: History) -> str:
+    """The rows as CSV, one column per parameter of any trial (`config.lr`)."""
+    flat = [
+        {key: value for key, value in row.items() if key != "config"}
+        | {f"config.{name}": value for name, value in row["config"].items()}
+        for row in rows(history)
+    ]
+    columns = list(dict.fromkeys(key for row in flat for key in row))
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return stream.getvalue()
+
+
+def table(history: History, width: int, importances: dict[str, float] | None = None) -> Table:
+    """The best ten trials, fitted to `width` columns.
+
+    A column for each parameter that varies, the method and then the most important first; where those do not fit, one
+    column holds them all.
+    """
+    top = history.ranked()[:SHOWN]
+    names = varying(trial.config for trial in history.trials.values())
+    names.sort(key=lambda name: (name != "method", -(importances or {}).get(name, 0.0)))
+    wide = _columns("#", "trial", history.metric, "epochs", "trained", "time", left=["status", *names])
+    narrow = _columns("#", "trial", history.metric, "epochs", left=["configuration"])
+    for rank, trial in enumerate(top, 1):
+        style = "bold" if rank == 1 else None
+        place = (str(rank), str(trial.number), score(trial.best(history.metric)), str(trial.epoch))
+        effort = (count(_last(trial, "trainable_parameters")), duration(_seconds(trial)))
+        wide.add_row(
+            *place, *effort, trial.status, *[value_text(trial.config.get(name)) for name in names], style=style
+        )
+        narrow.add_row(*place, Text(brief(trial.config, names), no_wrap=True, overflow="ellipsis"), style=style)
+    return wide if Console(width=1000).measure(wide).maximum <= width else narrow
+
+
+def _columns(*right: str, left: Sequence[str]) -> Table:
+    """An empty table: numbers to the right of their columns, then words to the left of theirs."""
+    result = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
+    for column in right:
+        result.add_column(column, justify="right", no_wrap=True)
+    for column in left:
+        result.add_column(column, no_wrap=column != "configuration")
+    return result
+
+
+def _row(trial: TrialRecord, rank: int | None, metric: str) -> dict[str, Any]:
+    best = trial.best(metric)
+    values = [report[metric] for report in trial.reports]
+    return {
+        "rank": rank,
+        "trial": trial.number,
+        "status": trial.status,
+        metric: best,
+        "best_epoch": None if best is None else values.index(best) + 1,
+        "epochs": trial.epoch,
+        "seconds": round(_seconds(trial), 3),
+        "trainable_parameters": _last(trial, "trainable_parameters"),
+        "reason": trial.reason,
+        "config": trial.config,
+    }
+
+
+def _last(trial: TrialRecord, key: str) -> float | None:
+    return trial.reports[-1].get(key) if trial.reports else None
+
+
+def _seconds(trial: TrialRecord) -> float:
+    return sum(float(report.get("seconds", 0.0)) for report in trial.reports)

@@ -1,0 +1,124 @@
+"""Watch a search while it runs: a table on a terminal, a line now and then in a log.
+
+    observer = live_view(sys.stdout)
+    observer.start(folder); ...; observer.stop()
+
+A thread of its own tails the search's journal, so the search neither waits for the view nor knows of it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from ptune.journal import Reader
+from ptune.report.progress import Progress
+from ptune.report.screen import WIDEST, line, picture
+from ptune.run.search import JOURNAL
+
+POLL = 0.5
+"""Seconds between two looks at the journal."""
+LINE_EVERY = 10.0
+"""Seconds between two lines in a log, unless there is a new best."""
+
+
+class Follower:
+    """Reads a journal from a thread, and shows the search after every look.
+
+    Args:
+        show: called with the progress and the time, in seconds since 1970; the last call comes from `stop`.
+    """
+
+    def __init__(self, show: Callable[[Progress, float], None], poll: float = POLL) -> None:
+        self._show = show
+        self._poll = poll
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, folder: Path) -> None:
+        """Begin to follow the journal in `folder`."""
+        self._thread = threading.Thread(target=self._work, args=(folder / JOURNAL,), name="ptune-live", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Show the end and stop; stopping twice, or before starting, is allowed."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self, path: Path) -> None:
+        reader, progress = Reader(path), Progress()
+        while True:
+            stopping = self._stopping.is_set()  # asked before reading, so that the last look sees everything
+            for event in reader:
+                progress.apply(event)
+            self._show(progress, time.time())
+            if stopping:
+                return
+            self._stopping.wait(self._poll)
+
+
+class LiveTable:
+    """The table that redraws itself on a terminal."""
+
+    def __init__(self, console: Console, poll: float = POLL) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._follower = Follower(self._show, poll)
+
+    def start(self, folder: Path) -> None:
+        """Draw the table of the search in `folder`."""
+        self._live.start()
+        self._follower.start(folder)
+
+    def stop(self) -> None:
+        """Take the table away; what comes after the search says how it ended."""
+        self._follower.stop()
+        self._live.stop()
+
+    def _show(self, progress: Progress, now: float) -> None:
+        table: RenderableType = picture(progress, now, self._console.height)
+        self._live.update(table, refresh=True)
+
+
+class LiveLines:
+    """One plain line every ten seconds, and one for each new best."""
+
+    def __init__(self, stream: IO[str], poll: float = POLL) -> None:
+        self._stream = stream
+        self._follower = Follower(self._show, poll)
+        self._shown_at = 0.0
+        self._best: float | None = None
+
+    def start(self, folder: Path) -> None:
+        """Begin to write lines about the search in `folder`."""
+        self._follower.start(folder)
+
+    def stop(self) -> None:
+        """Write the last line."""
+        self._shown_at = 0.0
+        self._follower.stop()
+
+    def _show(self, progress: Progress, now: float) -> None:
+        if not progress.history.header:
+            return
+        leader = next(iter(progress.history.ranked()), None)
+        best = leader.best(progress.history.metric) if leader else None
+        if best == self._best and now - self._shown_at < LINE_EVERY:
+            return
+        self._best, self._shown_at = best, now
+        print(line(progress, now), file=self._stream, flush=True)
+
+
+def live_view(stream: IO[str]) -> LiveTable | LiveLines:
+    """The table where `stream` is a terminal, else lines."""
+    console = Console(file=stream)
+    if not console.is_terminal or console.is_dumb_terminal:
+        return LiveLines(stream)
+    return LiveTable(Console(file=stream, width=min(console.width, WIDEST)))

@@ -1,0 +1,203 @@
+"""The picture of a search: learning curves of all trials beside the two parameters that mattered most.
+
+Colours are Okabe and Ito's (2008), told apart by all kinds of colour vision; what they say is also said by line width
+or by position. Knows histories; the only module that imports matplotlib.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ptune.files import replacing
+from ptune.history import History, TrialRecord
+from ptune.report.wording import NONE, brief, score, value_text, varying
+
+_BEST, _COMPLETE, _FAINT = "#D55E00", "#0072B2", "#9AA5B1"
+_HEAD, _MAJORITY, _TEXT = "#009E73", "#6B7280", "#1F2933"
+
+
+def draw(history: History, importances: dict[str, float], path: Path) -> None:
+    """Draw the search's figure as PNG.
+
+    Args:
+        history: a search with at least one report.
+        importances: each parameter's share; the two largest are drawn. Empty: the first two that vary.
+        path: the file to write.
+    """
+    figure = Figure(figsize=(11.0, 4.6), dpi=144, layout="constrained", facecolor="white")
+    left, right = figure.subplots(1, 2, width_ratios=(1.15, 1.0))
+    ranked = history.ranked()
+    _curves(left, history, ranked)
+    names = _axes_names(ranked, importances)
+    if names:
+        _landscape(right, history, ranked, names, figure)
+    else:
+        right.set_axis_off()
+    for axes in (left, right):
+        _soften(axes)
+    figure.suptitle(_title(history, ranked), x=0.01, ha="left", fontsize=12, color=_TEXT)
+    with replacing(path) as draft:
+        FigureCanvasAgg(figure).print_png(draft)
+
+
+def _title(history: History, ranked: Sequence[TrialRecord]) -> str:
+    name = str(history.header["name"])
+    if not ranked:
+        return name
+    best = ranked[0]
+    config = brief(best.config, varying(trial.config for trial in history.trials.values()))
+    return f"{name}: best {score(best.best(history.metric))} {history.metric}, trial {best.number} ({config})"
+
+
+def _curves(axes: Axes, history: History, ranked: Sequence[TrialRecord]) -> None:
+    """Every trial's dev metric over its epochs; the best on top."""
+    metric = history.metric
+    for trial in reversed(ranked):
+        values = [report[metric] for report in trial.reports]
+        style = _curve_style(trial, best=trial is ranked[0])
+        axes.plot(range(1, len(values) + 1), values, **style)
+    for label, level, colour, above in _baselines(history, ranked):
+        axes.axhline(level, color=colour, linestyle=(0, (4, 3)), linewidth=1.2, zorder=1.5)
+        axes.annotate(
+            label,
+            (1.0, level),
+            xycoords=("axes fraction", "data"),
+            xytext=(-4, 3 if above else -3),
+            textcoords="offset points",
+            ha="right",
+            va="bottom" if above else "top",
+            fontsize=8.5,
+            color=colour,
+        )
+    axes.margins(y=0.08)  # room for the label below the lowest line
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(f"{metric} on dev")
+    axes.set_title("learning curves", loc="left", fontsize=10.5, color=_TEXT)
+    handles, labels = axes.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    axes.legend(
+        unique.values(),
+        unique.keys(),
+        frameon=False,
+        fontsize=8.5,
+        ncols=3,
+        loc="lower right",
+        bbox_to_anchor=(1.02, 0.985),
+    )
+
+
+def _curve_style(trial: TrialRecord, *, best: bool) -> dict[str, Any]:
+    dots = {"marker": "o", "markersize": 3.0} if trial.epoch < 30 else {}
+    if best:
+        return {"color": _BEST, "linewidth": 2.6, "zorder": 4, "label": "best", **dots}
+    if trial.status == "complete":
+        return {"color": _COMPLETE, "linewidth": 1.3, "alpha": 0.75, "zorder": 3, "label": "complete", **dots}
+    return {"color": _FAINT, "linewidth": 1.0, "alpha": 0.6, "zorder": 2, "label": "stopped early", **dots}
+
+
+def _baselines(history: History, ranked: Sequence[TrialRecord]) -> list[tuple[str, float, str, bool]]:
+    """What a prompt has to beat: the best trial without one, and always answering the commonest label.
+
+    As label, value, colour, and whether the label goes above its line.
+    """
+    lines = []
+    heads = [trial.best(history.metric) for trial in ranked if trial.config.get("method") == "head"]
+    if heads and heads[0] is not None:
+        lines.append((f"head only {score(heads[0])}", heads[0], _HEAD, True))
+    reports = [report for trial in ranked for report in trial.reports[:1]]
+    majority = reports[0].get("majority_baseline") if reports and history.metric == "accuracy" else None
+    if majority is not None and math.isfinite(majority):
+        lines.append((f"majority label {score(majority)}", majority, _MAJORITY, False))
+    return lines
+
+
+def _axes_names(ranked: Sequence[TrialRecord], importances: dict[str, float]) -> list[str]:
+    candidates = [*importances, *varying(trial.config for trial in ranked)]
+    names = [name for name in dict.fromkeys(candidates) if len({repr(trial.config.get(name)) for trial in ranked}) > 1]
+    return names[:2]
+
+
+def _landscape(
+    axes: Axes, history: History, ranked: Sequence[TrialRecord], names: Sequence[str], figure: Figure
+) -> None:
+    """Trials by two parameters, coloured by the metric; with one parameter, the metric is the height."""
+    metric = history.metric
+    values = [trial.best(metric) or 0.0 for trial in ranked]
+    across = _positions(axes, "x", names[0], ranked)
+    if len(names) == 1:
+        axes.scatter(across, values, s=36, color=_COMPLETE, alpha=0.8, edgecolor="white", linewidth=0.6)
+        axes.scatter(across[:1], values[:1], s=150, facecolor="none", edgecolor=_BEST, linewidth=2.0)
+        axes.set_ylabel(f"best {metric}")
+    else:
+        up = _positions(axes, "y", names[1], ranked)
+        order = sorted(range(len(values)), key=values.__getitem__)  # the best on top
+        points = axes.scatter(
+            [across[i] for i in order],
+            [up[i] for i in order],
+            c=[values[i] for i in order],
+            cmap="viridis",
+            s=52,
+            edgecolor="white",
+            linewidth=0.6,
+            zorder=3,
+        )
+        axes.scatter(across[:1], up[:1], s=170, facecolor="none", edgecolor=_BEST, linewidth=2.2, zorder=4)
+        bar = figure.colorbar(points, ax=axes, pad=0.02)
+        bar.set_label(f"best {metric}", color=_TEXT, fontsize=9)
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(labelsize=8.5, colors=_TEXT, length=0)
+    axes.set_title("trials by " + " and ".join(names), loc="left", fontsize=10.5, color=_TEXT)
+
+
+def _positions(axes: Axes, side: str, name: str, ranked: Sequence[TrialRecord]) -> list[float]:
+    """Where trials lie on one axis, which is set up for the parameter: numbers as they are, words as places."""
+    axis = axes.xaxis if side == "x" else axes.yaxis
+    axis.set_label_text(name)
+    given = [trial.config.get(name) for trial in ranked]
+    numbers = [value for value in given if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) == len(given):
+        if min(numbers) > 0 and max(numbers) / min(numbers) >= 30:
+            (axes.set_xscale if side == "x" else axes.set_yscale)("log")
+        elif all(isinstance(value, int) for value in numbers):
+            axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        return [float(value) for value in numbers]
+    kinds = sorted({value_text(value) for value in given}, key=lambda text: (text == NONE, _natural(text)))
+    axis.set_ticks(range(len(kinds)), [_shortened(kind) for kind in kinds])
+    place = {kind: index for index, kind in enumerate(kinds)}
+    return [place[value_text(value)] + _jitter(trial.number) for value, trial in zip(given, ranked, strict=True)]
+
+
+def _natural(text: str) -> tuple[float, str]:
+    try:
+        return float(text), ""
+    except ValueError:
+        return math.inf, text
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 18 else text[:17] + "…"
+
+
+def _jitter(number: int) -> float:
+    """A small, fixed displacement, so that trials with the same word do not hide each other."""
+    return ((number * 0.618034) % 1.0 - 0.5) * 0.45
+
+
+def _soften(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#CBD2D9")
+    axes.tick_params(colors=_TEXT, labelsize=9, length=3, color="#CBD2D9")
+    axes.grid(color="#E4E7EB", linewidth=0.7, zorder=0)
+    axes.set_axisbelow(True)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_color(_TEXT)
+        label.set_fontsize(9.5)

@@ -1,0 +1,117 @@
+"""How far a search is and when it may be done, from its journal's events.
+
+The time left is the epochs left over the pace of the latest epochs, and no less than one trial's way to the horizon.
+Under successive halving nobody knows which trials go on, but about how many: at least those that already have, and
+about one in eta of those that reach a rung. That is an expectation, never a promise, so it is always shown with a
+`~`. Pure: the caller supplies the clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from functools import cached_property
+from itertools import pairwise
+
+from ptune.history import FINAL, History, TrialRecord
+from ptune.journal import Event
+from ptune.search.asha import Rungs
+from ptune.spec.job import Budget
+
+_WINDOW = 40  # epochs the pace is measured over: long enough to even out slow and fast trials
+
+
+class Progress:
+    """A search being watched: its history, its pace and its latest movements.
+
+    Attributes:
+        history: the search so far.
+        since: seconds since 1970 when the process that runs the search began it or took it up; None before.
+        latest: trials in the order in which they last reported or ended, the latest last.
+    """
+
+    def __init__(self) -> None:
+        self.history = History()
+        self.since: float | None = None
+        self.latest: dict[int, None] = {}
+        self._times: deque[float] = deque(maxlen=_WINDOW + 1)
+
+    def apply(self, event: Event) -> None:
+        """Take in the next event of the journal."""
+        self.history.apply(event)
+        match event["event"]:
+            case "search" | "resumed":
+                self.since = event["time"]
+                self._times.clear()
+            case "started" if not self._times:
+                self._times.append(event["time"])
+            case "reported":
+                self._times.append(event["time"])
+                self._touch(event["trial"])
+            case "finished":
+                self._touch(event["trial"])
+
+    @cached_property
+    def budget(self) -> Budget:
+        """The job's budget; known once the search has begun."""
+        return Budget.model_validate(self.history.header["job"]["budget"])
+
+    @property
+    def epochs_done(self) -> int:
+        """Epochs reported, by all trials."""
+        return sum(trial.epoch for trial in self.history.trials.values())
+
+    def statuses(self) -> Counter[str]:
+        """How many trials have each status."""
+        return Counter(str(trial.status) for trial in self.history.trials.values())
+
+    def rungs(self) -> list[tuple[int, int]]:
+        """Each rung and the horizon, with the number of trials that have got that far; failed ones are not counted."""
+        budget = self.budget
+        alive = [trial for trial in self.history.trials.values() if trial.status != "failed"]
+        edges = (*Rungs.of(budget.stopping, budget.epochs).epochs, budget.epochs)
+        return [(edge, sum(trial.epoch >= edge for trial in alive)) for edge in edges]
+
+    def epochs_left(self) -> int:
+        """Epochs still expected; 0 once every planned trial is final."""
+        budget = self.budget
+        trials = self.history.trials.values()
+        alive = [trial for trial in trials if trial.status != "failed"]
+        if self.history.ended or (len(trials) >= budget.trials and all(trial.status in FINAL for trial in trials)):
+            return 0
+        rungs = Rungs.of(budget.stopping, budget.epochs)
+        expected = budget.trials - (len(trials) - len(alive))
+        left = 0
+        for start, end in pairwise((0, *rungs.epochs, budget.epochs)):
+            if start > 0:
+                entered = sum(_is_past(trial, start) for trial in alive)
+                expected = max(entered, math.ceil(expected / rungs.eta))
+            done = sum(min(max(trial.epoch - start, 0), end - start) for trial in alive)
+            left += max(0, expected * (end - start) - done)
+        return left
+
+    def seconds_left(self) -> float | None:
+        """Seconds that the epochs still expected take at the present pace; None while there is no pace yet."""
+        if self.epochs_left() == 0:
+            return 0.0
+        if len(self._times) < 2 or self._times[-1] <= self._times[0]:
+            return None
+        pace = (self._times[-1] - self._times[0]) / (len(self._times) - 1)
+        return max(self.epochs_left() * pace, self._climb())
+
+    def _climb(self) -> float:
+        """Seconds that the trial nearest to the horizon needs to get there: its epochs come one after another."""
+        waiting = [trial for trial in self.history.trials.values() if trial.status in ("running", "paused")]
+        nearest = max((trial for trial in waiting if trial.reports), key=lambda trial: trial.epoch, default=None)
+        if nearest is None:
+            return 0.0
+        return (self.budget.epochs - nearest.epoch) * float(nearest.reports[-1].get("seconds", 0.0))
+
+    def _touch(self, trial: int) -> None:
+        self.latest.pop(trial, None)
+        self.latest[trial] = None
+
+
+def _is_past(trial: TrialRecord, rung: int) -> bool:
+    """Whether a trial has gone on from a rung: trained beyond it, or is training there."""
+    return trial.epoch > rung or (trial.epoch == rung and trial.status == "running")

@@ -1,0 +1,127 @@
+"""The last page of a search: the leaderboard, what mattered, where the results are, and what to type next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ptune.report import leaderboard
+from ptune.report.publish import CURVES
+from ptune.report.screen import WIDEST
+from ptune.report.wording import brief, duration, plural, score, varying
+from ptune.run.search import Outcome
+
+_BAR = 24
+
+
+def summary(outcome: Outcome, commands: Sequence[tuple[str, str]], width: int = WIDEST) -> RenderableType:
+    """Everything a person wants to know when a search ends.
+
+    Args:
+        outcome: the search.
+        commands: what to type next, each with a word on what it does.
+        width: columns to fill.
+    """
+    parts: list[RenderableType] = [_headline(outcome), Text()]
+    if outcome.best is not None:
+        parts += [leaderboard.table(outcome.history, width, outcome.importances), Text()]
+    if outcome.importances:
+        parts += [Text("what mattered", style="dim"), importance_bars(outcome.importances), Text()]
+    parts += [_places(outcome), Text()]
+    if commands:
+        parts += [Text("next", style="dim"), _commands(commands)]
+    return Group(*parts)
+
+
+def importance_bars(importances: dict[str, float], most: int = 6) -> RenderableType:
+    """Each parameter's share as a bar; the largest fills it."""
+    grid = Table.grid(padding=(0, 2))
+    largest = max(importances.values())
+    for name, share in list(importances.items())[:most]:
+        filled = round(_BAR * share / largest)
+        grid.add_row(name, Text("█" * filled + "·" * (_BAR - filled), style="cyan"), f"{share:4.0%}")
+    return Padding(grid, (0, 1))
+
+
+def next_commands(outcome: Outcome, example: Sequence[str]) -> list[tuple[str, str]]:
+    """What to type after a search, ready to paste.
+
+    Args:
+        outcome: the search.
+        example: a text for each text field of the task.
+    """
+    if outcome.status == "interrupted":
+        return [(f"ptune resume {outcome.name}", "go on from where it stopped")]
+    commands = []
+    artifact = outcome.conclusion.get("artifact")
+    if artifact is not None:
+        texts = zip(("--text", "--text2"), example, strict=False)
+        options = " ".join(f"{option} {shlex.quote(text)}" for option, text in texts)
+        commands.append((f"ptune predict {shlex.quote(shown(artifact))} {options}", "use the best prompt"))
+    commands.append(("ptune ui", "compare all trials in MLflow (in a checkout: make ui)"))
+    if outcome.conclusion.get("peft"):
+        commands.append((f"ptune export {outcome.name} --format peft --to DIR", "for PEFT's loader"))
+    return commands
+
+
+def shown(path: str | Path) -> str:
+    """A path as people would type it: relative where it lies below the working directory."""
+    absolute = Path(path).absolute()
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
+
+
+def print_summary(console: Console, outcome: Outcome, example: Sequence[str]) -> None:
+    """Print the summary, with commands on lines of their own that can be copied whole."""
+    width = min(console.width, WIDEST) if console.is_terminal else WIDEST
+    console.print(summary(outcome, next_commands(outcome, example), width), soft_wrap=False, width=width)
+
+
+def _headline(outcome: Outcome) -> Text:
+    history, trials = outcome.history, plural(len(outcome.history.trials), "trial")
+    head = Text.assemble((outcome.name, "bold"), f" {outcome.status}: {trials} in {duration(outcome.wall_s)}")
+    best = outcome.best
+    if best is None:
+        return head.append("; no trial has a result", style="red")
+    config = brief(best.config, varying(trial.config for trial in history.trials.values()))
+    head.append(f"\nbest {history.metric} on dev ")
+    head.append(score(best.best(history.metric)), style="bold green")
+    test: dict[str, Any] | None = outcome.conclusion.get("test")
+    if test and history.metric in test:
+        head.append(f", on test {score(test[history.metric])}")
+    return head.append(f" · trial {best.number}: {config}")
+
+
+def _places(outcome: Outcome) -> Table:
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column(overflow="fold")
+    for label, key in (("artifact", "artifact"), ("for PEFT", "peft")):
+        if outcome.conclusion.get(key):
+            rows.add_row(label, shown(outcome.conclusion[key]))
+    rows.add_row("record", f"{shown(outcome.folder)}/ (journal, leaderboard, {CURVES})")
+    lagging = outcome.mlflow.get("lagging")
+    if lagging:
+        rows.add_row("MLflow", Text(f"behind: {lagging}; catch up with `ptune sync {outcome.name}`", style="yellow"))
+    else:
+        rows.add_row("MLflow", f"up to date at {outcome.mlflow['uri']}")
+    failed = [trial for trial in outcome.history.trials.values() if trial.status == "failed"]
+    if failed:
+        reasons = f"trial {failed[-1].number}: {failed[-1].reason}"
+        rows.add_row("failed", Text(f"{plural(len(failed), 'trial')}, the last: {reasons}", style="red"))
+    return rows
+
+
+def _commands(commands: Sequence[tuple[str, str]]) -> Table:
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(overflow="fold")
+    rows.add_column(style="dim")
+    for command, purpose in commands:
+        rows.add_row(f"  {command}", purpose)
+    return rows

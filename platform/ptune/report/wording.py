@@ -1,0 +1,79 @@
+"""How values are written for people: configurations, numbers and times in few words.
+
+Pure. Knows configurations as flat mappings, not which parameters exist.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+NONE = "-"
+"""What stands where there is no value."""
+
+SELF_EXPLAINING = frozenset({"method", "encoder", "template", "schedule", "side", "positions"})
+"""Parameters whose values read well without their name; `method` comes first."""
+
+
+def varying(configs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The parameters that take at least two values among the configurations that have them, in order of appearance."""
+    seen: dict[str, set[str]] = {}
+    for config in configs:
+        for name, value in config.items():
+            seen.setdefault(name, set()).add(repr(value))
+    names = [name for name, values in seen.items() if len(values) > 1]
+    return sorted(names, key=lambda name: name != "method")
+
+
+def brief(config: Mapping[str, Any], names: Sequence[str]) -> str:
+    """A configuration in one short line: `v2 length=20 depth=3 lr=0.012`.
+
+    Args:
+        config: the configuration.
+        names: the parameters to show; those it lacks, or holds as None, are left out.
+    """
+    words = []
+    for name in names:
+        value = config.get(name)
+        if value is not None:
+            words.append(value_text(value) if name in SELF_EXPLAINING else f"{name}={value_text(value)}")
+    return " ".join(words) or "(defaults)"
+
+
+def value_text(value: Any) -> str:
+    """A parameter's value: numbers with three significant digits, None as a dash."""
+    if value is None:
+        return NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def score(value: float | None) -> str:
+    """A metric with four decimals; a dash where there is none."""
+    return NONE if value is None or not math.isfinite(value) else f"{value:.4f}"
+
+
+def count(value: float | None) -> str:
+    """A large number in few characters: `940`, `15.4 k`, `22.7 M`."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= factor:
+            return f"{value / factor:.1f} {unit}"
+    return f"{value:.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    """A time as a clock shows it, `1:07` or `2:03:40`; a dash for none."""
+    if seconds is None or not math.isfinite(seconds):
+        return NONE
+    minutes, rest = divmod(round(max(seconds, 0.0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 trial`, `3 trials`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,90 @@
+"""Searches played in virtual time by a real conductor, with journals as a real search writes them."""
+
+import heapq
+import math
+import random
+from pathlib import Path
+from types import SimpleNamespace
+
+from ptune import journal
+from ptune.history import History
+from ptune.report.progress import Progress
+from ptune.search.conductor import Conductor
+from ptune.spec.job import Job
+
+START = 1_000_000.0
+LAYERS = 6
+SPACE = {
+    "parameters": {
+        "method": {"choices": ["v1", "v2"]},
+        "length": {"low": 2, "high": 64, "log": True},
+        "encoder": [
+            {"choices": ["embedding", "lstm"], "when": {"method": "v1"}},
+            {"choices": ["embedding", "mlp"], "when": {"method": "v2"}},
+        ],
+        "depth": {"low": 1, "high": "layers", "when": {"method": "v2"}},
+        "lr": {"low": 1e-4, "high": 1e-1, "log": True},
+    },
+    "baseline": [{"method": "v2", "length": 20, "depth": 6, "lr": 0.01, "encoder": "embedding"}],
+}
+
+
+def make_job(trials=12, epochs=9, stopping=None, space=SPACE):
+    budget = {"trials": trials, "epochs": epochs, "sampler": "random", "stopping": stopping or {"type": "asha"}}
+    task = {"data": {"source": "builtin:none"}}
+    return Job.model_validate(
+        {"name": "played", "backbone": {"id": "none"}, "task": task, "space": space, "budget": budget}
+    )
+
+
+def metrics(config, epoch):
+    """One epoch's report, with every key that an engine sends."""
+    peak = 0.88 if config["method"] == "v2" else 0.8
+    peak -= 0.06 * abs(math.log10(config["lr"] / 0.01))
+    noise = random.Random(repr((sorted(config.items(), key=str), epoch))).gauss(0, 0.006)
+    accuracy = max(0.5, peak - 0.25 * math.exp(-epoch / 2.5) + noise)
+    return {
+        "accuracy": accuracy,
+        "macro_f1": accuracy - 0.01,
+        "loss": 1.2 - accuracy,
+        "train_loss": math.nan if config["lr"] > 0.09 else 1.1 - accuracy,
+        "lr": config["lr"],
+        "seconds": 2.0,
+        "peak_memory_mb": 512.0,
+        "trainable_parameters": 384.0 * config["length"],
+        "backbone_share": 0.001,
+        "majority_baseline": 0.52,
+        "constant_prediction": 0.0,
+    }
+
+
+def play(path: Path, monkeypatch, job=None, slots=4, cost=lambda _: 2.0, until=math.inf) -> History:
+    """Play a search on `slots` slots, an epoch taking `cost` seconds; stop, as if killed, `until` seconds in."""
+    job = job or make_job()
+    clock = SimpleNamespace(time=lambda: clock.now, now=START)
+    monkeypatch.setattr(journal, "time", clock)
+    writer = journal.Journal(path)
+    writer.append("search", id="5", name=job.name, job=job.model_dump(mode="json"), labels=["a", "b"], versions={})
+    writer.append("tracked", trial=None, run_id="parent")
+    conductor = Conductor(job, LAYERS, writer, journal.read(path))
+    running = []
+    while True:
+        while len(running) < slots and (turn := conductor.next_turn()):
+            heapq.heappush(running, (clock.now + cost(turn.config), turn.trial, turn.epoch + 1, turn.config))
+        if not running or running[0][0] - START > until:
+            break
+        clock.now, trial, epoch, config = heapq.heappop(running)
+        if conductor.report(trial, epoch, metrics(config, epoch), f"trials/{trial}") == "continue":
+            heapq.heappush(running, (clock.now + cost(config), trial, epoch + 1, config))
+    if not running:
+        writer.append("ended", status="complete", best=None)
+    writer.close()
+    return conductor.history
+
+
+def watched(path: Path) -> Progress:
+    """The progress of a journal read to its end."""
+    progress = Progress()
+    for event in journal.read(path):
+        progress.apply(event)
+    return progress

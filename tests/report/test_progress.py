@@ -1,0 +1,94 @@
+"""Progress: how far a search is, and an honest guess of when it is done."""
+
+import math
+
+import pytest
+from played import START, make_job, play, watched
+
+from ptune import journal
+from ptune.report.progress import Progress
+
+
+def left_and_truth(tmp_path, monkeypatch, job, until, slots=4):
+    """The estimate at one moment, and what was really left then."""
+    play(tmp_path / "cut.jsonl", monkeypatch, job, slots, until=until)
+    play(tmp_path / "whole.jsonl", monkeypatch, job, slots)
+    cut, whole = watched(tmp_path / "cut.jsonl"), watched(tmp_path / "whole.jsonl")
+    return cut, whole.history.last_at - cut.history.last_at, whole.epochs_done - cut.epochs_done
+
+
+def test_without_early_stopping_the_epochs_left_are_exact(tmp_path, monkeypatch):
+    job = make_job(trials=6, epochs=4, stopping={"type": "none"})
+    progress, _, epochs = left_and_truth(tmp_path, monkeypatch, job, until=9)
+    assert progress.epochs_left() == epochs == 24 - progress.epochs_done
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_under_early_stopping_the_epochs_left_are_near_the_truth(tmp_path, monkeypatch, share):
+    job = make_job(trials=40, epochs=9)
+    progress, _, epochs = left_and_truth(tmp_path, monkeypatch, job, until=55 * share)
+    assert progress.epochs_left() == pytest.approx(epochs, abs=14)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_the_time_left_is_near_the_truth(tmp_path, monkeypatch, share):
+    job = make_job(trials=40, epochs=9)
+    progress, seconds, _ = left_and_truth(tmp_path, monkeypatch, job, until=55 * share)
+    assert progress.seconds_left() == pytest.approx(seconds, rel=0.4, abs=4)
+
+
+def test_the_last_climber_keeps_the_time_left_honest(tmp_path, monkeypatch):
+    job = make_job(trials=24, epochs=27)
+    progress, seconds, _ = left_and_truth(tmp_path, monkeypatch, job, until=40)
+    climb = (27 - max(trial.epoch for trial in progress.history.trials.values())) * 2.0
+    assert progress.seconds_left() >= min(climb, seconds) * 0.9
+
+
+def test_a_search_that_has_ended_has_nothing_left(tmp_path, monkeypatch):
+    play(tmp_path / "journal.jsonl", monkeypatch)
+    progress = watched(tmp_path / "journal.jsonl")
+    assert (progress.epochs_left(), progress.seconds_left()) == (0, 0.0)
+
+
+def test_no_pace_no_guess(tmp_path, monkeypatch):
+    play(tmp_path / "journal.jsonl", monkeypatch, until=1)
+    assert watched(tmp_path / "journal.jsonl").seconds_left() is None
+
+
+def test_time_between_two_processes_is_not_part_of_the_pace(tmp_path, monkeypatch):
+    play(tmp_path / "journal.jsonl", monkeypatch, until=9)
+    progress = watched(tmp_path / "journal.jsonl")
+    later = START + 90_000
+    progress.apply({"event": "resumed", "time": later, "versions": {}})
+    assert progress.seconds_left() is None
+    progress.apply({"event": "started", "time": later + 1, "trial": 1, "epoch": 1})
+    metrics = {"accuracy": 0.6, "seconds": 2.0}
+    progress.apply({"event": "reported", "time": later + 3, "trial": 1, "epoch": 2, "metrics": metrics, "state": "x"})
+    assert progress.since == later
+    assert progress.seconds_left() == pytest.approx(progress.epochs_left() * 2.0)
+
+
+def test_rungs_count_the_trials_that_got_there(tmp_path, monkeypatch):
+    play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=9, epochs=9))
+    progress = watched(tmp_path / "journal.jsonl")
+    epochs = [trial.epoch for trial in progress.history.trials.values() if trial.status != "failed"]
+    assert progress.rungs() == [(edge, sum(epoch >= edge for epoch in epochs)) for edge in (1, 3, 9)]
+
+
+def test_failed_trials_are_not_waited_for(tmp_path, monkeypatch):
+    progress = Progress()
+    play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=2, epochs=4, stopping={"type": "none"}), 1, until=3)
+    for event in journal.read(tmp_path / "journal.jsonl"):
+        progress.apply(event)
+    before = progress.epochs_left()
+    progress.apply({"event": "finished", "time": START + 4, "trial": 0, "status": "failed", "reason": "diverged"})
+    assert (before, progress.epochs_left()) == (7, 4)
+    assert list(progress.latest) == [0]
+
+
+def test_values_that_are_no_numbers_do_not_disturb(tmp_path, monkeypatch):
+    space = {"parameters": {"method": {"value": "v2"}, "length": {"choices": [4, 8]}, "lr": {"value": 0.095}}}
+    play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=3, space=space))
+    progress = watched(tmp_path / "journal.jsonl")
+    assert progress.statuses() == {"failed": 3}
+    assert not math.isnan(progress.epochs_left())
