@@ -37,6 +37,27 @@ def minilm() -> Path:
 # --- tiny random backbones, made once per session ---
 
 
+@pytest.fixture(scope="session")
+def tiny_backbone(tmp_path_factory):
+    """A function from a family's name to the folder of its tiny random backbone; see families.py."""
+    from functools import cache
+
+    from families import make_backbone
+
+    folder = tmp_path_factory.mktemp("backbones")
+    return cache(lambda family: make_backbone(family, folder / family))
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_backbone):
+    """A function from a family's name to its tiny random backbone, loaded; frozen, so that tests may share it."""
+    from functools import cache
+
+    from ptune.backbone.load import load_backbone
+
+    return cache(lambda family: load_backbone(str(tiny_backbone(family))))
+
+
 # --- a small world for engines: a tiny backbone, sentences, trials of every kind; see worlds.py ---
 
 

@@ -97,7 +97,7 @@ def _download(backbone_id: str, revision: str | None) -> Path:
         return Path(snapshot_download(backbone_id, revision=revision, allow_patterns=_WANTED))
     except HFValidationError:
         raise BackboneError(f"{backbone_id} is neither a folder nor a Hub id such as 'bert-base-uncased'") from None
-    except Exception as error:  # noqa: BLE001 - the Hub's client also raises errors of the HTTP library it is built on
+    except Exception as error:  # the client also raises errors of the HTTP library it happens to be built on
         where = f"{backbone_id}@{revision}" if revision else backbone_id
         raise BackboneError(
             f"{where} is not a folder here and could not be fetched from the Hub: {_first_line(error)}"

@@ -1,0 +1,200 @@
+"""Tiny random backbones, one for every family: real configurations and tokenizers, a few thousand weights."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+
+WORDS = tuple(
+    [
+        "red",
+        "green",
+        "blue",
+        "cold",
+        "warm",
+        "loud",
+        "quiet",
+        "sweet",
+        "bitter",
+        "plain",
+        "round",
+        "flat",
+        "old",
+        "new",
+        "long",
+        "short",
+    ]
+)
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"
+
+BERT_SPECIALS = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
+ROBERTA_SPECIALS = {"bos": "<s>", "pad": "<pad>", "eos": "</s>", "unk": "<unk>", "mask": "<mask>"}
+LLAMA_SPECIALS = {"unk": "<unk>", "bos": "<s>", "eos": "</s>"}
+GPT2_SPECIALS = {"eos": "<|endoftext|>"}
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """How one family's tiny backbone is made.
+
+    Attributes:
+        frame: template of one and of two texts in tokenizers' notation; None is a byte-level tokenizer without any.
+        types: whether its tokenizer gives token types.
+    """
+
+    specials: dict[str, str]
+    frame: tuple[str, str] | None
+    config: dict[str, Any] = field(default_factory=dict)
+    types: bool = False
+
+
+_SIZES = {
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "max_position_embeddings": 80,
+    "initializer_range": 0.2,
+}
+_GROUPED = {**_SIZES, "num_key_value_heads": 2, "pad_token_id": None, "bos_token_id": 1, "eos_token_id": 2}
+_BERT = Tiny(
+    BERT_SPECIALS, ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1"), {**_SIZES, "pad_token_id": 0}, types=True
+)
+_ROBERTA = Tiny(
+    ROBERTA_SPECIALS,
+    ("<s> $A </s>", "<s> $A </s> </s> $B </s>"),
+    {
+        **_SIZES,
+        "max_position_embeddings": 82,
+        "type_vocab_size": 1,
+        "pad_token_id": 1,
+        "bos_token_id": 0,
+        "eos_token_id": 2,
+    },
+)
+_LLAMA = Tiny(LLAMA_SPECIALS, ("<s> $A", "<s> $A <s> $B:1"), _GROUPED)
+_QWEN = Tiny(GPT2_SPECIALS, None, {**_GROUPED, "bos_token_id": 0, "eos_token_id": 0, "head_dim": 8})
+
+TINY: dict[str, Tiny] = {
+    "bert": _BERT,
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "camembert": _ROBERTA,
+    "electra": Tiny(_BERT.specials, _BERT.frame, {**_BERT.config, "embedding_size": 16}, types=True),
+    "albert": Tiny(_BERT.specials, _BERT.frame, {**_BERT.config, "embedding_size": 16}, types=True),
+    "distilbert": Tiny(
+        BERT_SPECIALS,
+        ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]"),
+        {
+            "dim": 32,
+            "n_layers": 3,
+            "n_heads": 4,
+            "hidden_dim": 48,
+            "max_position_embeddings": 80,
+            "pad_token_id": 0,
+            "initializer_range": 0.2,
+        },
+    ),
+    "modernbert": Tiny(
+        BERT_SPECIALS,
+        ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]"),
+        {
+            **_SIZES,
+            "num_hidden_layers": 4,
+            "global_attn_every_n_layers": 3,
+            "local_attention": 8,
+            "pad_token_id": 0,
+            "cls_token_id": 2,
+            "sep_token_id": 3,
+            "bos_token_id": 2,
+            "eos_token_id": 3,
+        },
+    ),
+    "gpt2": Tiny(
+        GPT2_SPECIALS,
+        None,
+        {
+            "n_embd": 32,
+            "n_layer": 3,
+            "n_head": 4,
+            "n_positions": 80,
+            "bos_token_id": 0,
+            "eos_token_id": 0,
+            "initializer_range": 0.2,
+        },
+    ),
+    "llama": _LLAMA,
+    "mistral": Tiny(_LLAMA.specials, _LLAMA.frame, {**_GROUPED, "sliding_window": None}),
+    "qwen2": _QWEN,
+    "qwen3": _QWEN,
+}
+
+
+def make_backbone(family: str, folder: Path, seed: int = 0, **changes: Any) -> Path:
+    """Write a tiny random backbone of `family` to `folder`: config, tokenizer and safetensors weights.
+
+    Args:
+        family: a key of `TINY`.
+        folder: where to write it.
+        seed: seed of the weights.
+        changes: settings of the config that differ from the family's in `TINY`.
+    """
+    tiny = TINY[family]
+    tokenizer = _tokenizer(tiny)
+    config = AutoConfig.for_model(family, **{"vocab_size": len(tokenizer), **tiny.config, **changes})
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = AutoModel.from_config(config)
+        _unsettle(model)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _unsettle(model: torch.nn.Module) -> None:
+    """Give biases and norms values, too, so that leaving one out would show."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() == 1:
+                parameter.add_(0.1 * torch.randn_like(parameter))
+
+
+def _tokenizer(tiny: Tiny) -> PreTrainedTokenizerFast:
+    """Words of `WORDS` are one token each; any other word is spelled in letters or bytes."""
+    tokenizer = _byte_level(tiny.specials) if tiny.frame is None else _word_pieces(tiny)
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    named = {f"{role}_token": token for role, token in tiny.specials.items()}
+    if tiny.specials is ROBERTA_SPECIALS:
+        named |= {"cls_token": "<s>", "sep_token": "</s>"}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_input_names=inputs if tiny.types else [inputs[0], inputs[2]], **named
+    )
+
+
+def _word_pieces(tiny: Tiny) -> Tokenizer:
+    pieces = [*tiny.specials.values(), *WORDS, *_LETTERS, *(f"##{letter}" for letter in _LETTERS)]
+    vocabulary = {piece: index for index, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token=tiny.specials["unk"]))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    single, pair = tiny.frame
+    special = [(token, vocabulary[token]) for token in tiny.specials.values()]
+    tokenizer.post_processor = processors.TemplateProcessing(single=single, pair=pair, special_tokens=special)
+    return tokenizer
+
+
+def _byte_level(specials: dict[str, str]) -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=600,
+        special_tokens=list(specials.values()),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([*WORDS, " ".join(["", *WORDS])], trainer)
+    return tokenizer
