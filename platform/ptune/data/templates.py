@@ -6,9 +6,11 @@ whatever behaves like a Hugging Face fast tokenizer.
 
 Words inside a segment are spaced as in running text: a piece that follows text, anchor words or a prompt token is
 tokenised as the words after a word are, which in byte-level vocabularies means a leading space. A piece at the start
-of a segment is tokenised as the tokenizer does it by itself. If a tokenizer puts nothing between two segments (GPT-2,
-Qwen), the second follows the first like the next words of one text: a foreign token such as end-of-text would tell the
-frozen model to forget the first. A template that wants a stronger boundary states it as anchor words.
+of a segment, or written without a space before it, is tokenised as the tokenizer does it by itself.
+
+If a tokenizer puts nothing between two segments (GPT-2, Qwen), the second follows the first like the next words of one
+text: a foreign token such as end-of-text would tell the frozen model to forget the first. A template that wants a
+stronger boundary states it as anchor words.
 """
 
 from __future__ import annotations
@@ -158,11 +160,11 @@ class Layout:
                     ids = tuple(-(prompts + j + 1) for j in range(count))
                     prompts += count
                     pieces.append(_Piece(ids, (kind,) * count))
-                case Anchor(text):
-                    ids = tuple(self._tokenise([text], follows)[0])
+                case Anchor(text, glued):
+                    ids = tuple(self._tokenise([text], follows and not glued)[0])
                     pieces.append(_Piece(ids, (kind,) * len(ids)))
-                case TextField(name):
-                    pieces.append(_Piece((), (kind,), fields.index(name), follows))
+                case TextField(name, glued):
+                    pieces.append(_Piece((), (kind,), fields.index(name), follows and not glued))
                 case Separator():
                     pieces.append(_Piece(framing.between.ids, framing.between.types))
                     segment = 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from ptune.spec.space import Space
 from ptune.spec.strict import Strict
+from ptune.spec.template import parse
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 
@@ -27,7 +29,7 @@ class Data(Strict):
     """Where examples come from and which columns matter."""
 
     source: str | None = None
-    """`builtin:NAME` or a Hub data set id; leave out for local files."""
+    """`builtin:NAME`, a Hub data set id, or a folder laid out like one; leave out for local files."""
     config: str | None = None
     """Configuration of a Hub data set, such as `sst2` of `nyu-mll/glue`."""
     train: str = "train"
@@ -36,7 +38,7 @@ class Data(Strict):
     """Split that selects: reported every epoch."""
     test: str | None = None
     """Held-out split; scored only for the exported prompt."""
-    text: Annotated[list[str], Field(min_length=1, max_length=2)] = ["text"]
+    text: list[str] = Field(default_factory=lambda: ["text"], min_length=1, max_length=2)
     """Text columns: one, or two for sentence pairs."""
     label: str = "label"
     """Label column."""
@@ -50,9 +52,23 @@ class Data(Strict):
     """Use only this many dev examples, the first ones."""
 
     @model_validator(mode="after")
-    def _distinct_columns(self) -> Self:
+    def _distinct_names(self) -> Self:
         if len({*self.text, self.label}) != len(self.text) + 1:
             raise ValueError(f"text and label must name different columns, got text={self.text}, label={self.label!r}")
+        if self.labels is not None and len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels must differ from each other, got {self.labels}")
+        return self
+
+    @model_validator(mode="after")
+    def _files_without_a_source(self) -> Self:
+        if self.source is not None:
+            return self
+        splits = {"train": self.train, "dev": self.dev, "test": self.test}
+        names = [f"{key} = {name!r}" for key, name in splits.items() if name is not None and not Path(name).suffix]
+        if names:
+            raise ValueError(f"without a source, every split must be a file with a suffix, got {', '.join(names)}")
+        if self.config is not None:
+            raise ValueError(f"config belongs to a Hub data set, and there is no source, got config={self.config!r}")
         return self
 
 
@@ -105,7 +121,7 @@ class Resources(Strict):
 
     slots: int = Field(4, ge=1, le=256)
     """Trials that train together on one engine."""
-    engines: int | Literal["auto"] = "auto"
+    engines: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """Engines; auto is one per GPU, or one per node without GPUs."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where engines run."""
@@ -122,10 +138,14 @@ class Tracking(Strict):
     """Experiment name; None is the job's name."""
 
 
+def _native() -> list[Literal["native", "peft"]]:
+    return ["native"]
+
+
 class Export(Strict):
     """What becomes of the best prompt."""
 
-    formats: list[Literal["native", "peft"]] = ["native"]
+    formats: list[Literal["native", "peft"]] = Field(default_factory=_native)
     """Formats written at the end of the search; native is always written."""
 
 
@@ -144,3 +164,18 @@ class Job(Strict):
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
     export: Export = Export()
+
+    @model_validator(mode="after")
+    def _templates_fit(self) -> Self:
+        definitions = self.space.parameters.get("template", [])
+        stated = [value for definition in definitions for value in (*(definition.choices or ()), definition.value)]
+        stated += [point.get("template") for point in self.space.baseline]
+        problems = []
+        for template in dict.fromkeys(str(value) for value in stated if value is not None):
+            try:
+                parse(template, self.task.data.text)
+            except ValueError as error:
+                problems.append(f"template {template!r}: {error}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self

@@ -5,9 +5,10 @@ Knows TOML and the models of this folder; imports neither torch nor ray, and loo
 
 from __future__ import annotations
 
+import re
 import tomllib
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -23,7 +24,8 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
 
     Args:
         path: the job's TOML file.
-        overrides: `table.key=value` settings that replace the file's, values in TOML (bare words are strings).
+        overrides: `table.key=value` settings that replace the file's, values in TOML (bare words are strings); paths
+            mean what they would in the file.
 
     Raises:
         SpecError: the file is missing or not TOML, or breaks a law; the message has one line for each problem.
@@ -44,7 +46,7 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
     try:
         job = Job.model_validate(content)
     except ValidationError as error:
-        problems += _problems(path, Job, error)
+        problems += _problems(path, Job, content, error)
     if problems:
         raise SpecError("\n".join(problems))
     return job
@@ -56,10 +58,11 @@ def load_space(path: Path) -> Space:
     Raises:
         SpecError: the file is missing or not TOML, or breaks a law; the message has one line for each problem.
     """
+    content = _read_toml(path)
     try:
-        return Space.model_validate(_read_toml(path))
+        return Space.model_validate(content)
     except ValidationError as error:
-        raise SpecError("\n".join(_problems(path, Space, error))) from None
+        raise SpecError("\n".join(_problems(path, Space, content, error))) from None
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -93,54 +96,115 @@ def _override(content: dict[str, Any], text: str) -> str | None:
 
 def _absolute_paths(content: dict[str, Any], folder: Path) -> None:
     """Make the file paths of a job absolute, so that the job means the same from every working directory."""
-    data = content.get("task", {}).get("data", {}) if isinstance(content.get("task"), dict) else {}
-    if isinstance(data, dict) and not data.get("source"):
+    task = content.get("task")
+    data = task.get("data") if isinstance(task, dict) else None
+    if isinstance(data, dict) and "source" in data:
+        _make_absolute(data, "source", folder, _is_path)
+    elif isinstance(data, dict):
         for split in ("train", "dev", "test"):
-            if isinstance(data.get(split), str):
-                data[split] = str((folder / data[split]).resolve())
-    backbone = content.get("backbone")
-    if isinstance(backbone, dict) and isinstance(backbone.get("id"), str) and backbone["id"].startswith((".", "/", "~")):
-        backbone["id"] = str((folder / Path(backbone["id"]).expanduser()).resolve())
+            _make_absolute(data, split, folder, lambda text: bool(Path(text).suffix))
+    if isinstance(content.get("backbone"), dict):
+        _make_absolute(content["backbone"], "id", folder, _is_path)
 
 
-def _problems(path: Path, model: type[BaseModel], error: ValidationError) -> list[str]:
-    return [_problem(path, model, issue) for issue in error.errors()]
+def _is_path(text: str) -> bool:
+    return text.startswith((".", "/", "~"))
 
 
-def _problem(path: Path, model: type[BaseModel], issue: Mapping[str, Any]) -> str:
-    keys, valid = _walk(model, issue["loc"])
-    place = _place(keys)
-    if issue["type"] == "extra_forbidden":
-        return f"{path}: {place}: unknown key{nearest(str(keys[-1]), valid)} (valid: {', '.join(sorted(valid))})"
-    if issue["type"] == "missing":
-        return f"{path}: {place}: required, and missing"
-    message = issue["msg"].removeprefix("Value error, ")
-    given = "" if isinstance(issue["input"], dict) or "got" in message else f", got {issue['input']!r}"
-    return f"{path}: {place}: {message}{given}"
+def _make_absolute(table: dict[str, Any], key: str, folder: Path, applies: Callable[[str], bool]) -> None:
+    if isinstance(table.get(key), str) and applies(table[key]):
+        table[key] = str((folder / Path(table[key]).expanduser()).resolve())
 
 
-def _place(keys: Sequence[str | int]) -> str:
-    *tables, last = [str(key) for key in keys] or ["file"]
-    return f"[{'.'.join(tables)}].{last}" if tables else last
+def _problems(path: Path, model: type[BaseModel], content: Any, error: ValidationError) -> list[str]:
+    """One line for each place; the members of a union each say what they wanted, and share a line."""
+    wanted: dict[str, dict[str, str]] = {}
+    for issue in error.errors():
+        place, law, given = _problem(model, content, issue)
+        wanted.setdefault(place, {})[law] = given
+    lines = []
+    for place, laws in wanted.items():
+        first, *others = laws
+        law = " or ".join([first, *(other.removeprefix(_PYDANTIC) for other in others)])
+        lines.append(f"{path}: {place}: {law}{max(laws.values(), key=len)}")
+    return lines
 
 
-def _walk(model: type[BaseModel], loc: Sequence[str | int]) -> tuple[list[str | int], list[str]]:
-    """Follow an error's location through the models: its keys without union tags, and the valid keys at its end."""
-    keys: list[str | int] = []
+_PYDANTIC = "Input should be "
+
+
+def _problem(model: type[BaseModel], content: Any, issue: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Where an issue is, the law it breaks, and the value given with the nearest valid one."""
+    place, valid = _locate(model, content, issue["loc"])
+    context, value = issue.get("ctx", {}), issue["input"]
+    match issue["type"]:
+        case "extra_forbidden":
+            key = str(issue["loc"][-1])
+            return place, f"unknown key{nearest(key, valid)} (valid: {', '.join(sorted(valid))})", ""
+        case "missing":
+            return place, "required, and missing", ""
+        case "union_tag_not_found":
+            return f"{place}.{context['discriminator'].strip(_QUOTE)}", "required, and missing", ""
+        case "union_tag_invalid":
+            law = f"{_PYDANTIC}one of {context['expected_tags']}"
+            place = f"{place}.{context['discriminator'].strip(_QUOTE)}"
+            return place, law, _given(context["tag"], context["expected_tags"])
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return place, f"{_PYDANTIC}a table", _given(value)
+        case "value_error":
+            law = issue["msg"].removeprefix("Value error, ")
+            return place, law, "" if "got" in law or isinstance(value, dict) else _given(value)
+        case _:
+            return place, issue["msg"], _given(value, context.get("expected", ""))
+
+
+_QUOTE = "'"
+
+
+def _given(value: Any, expected: str = "") -> str:
+    return f", got {value!r}{nearest(str(value), re.findall(_QUOTED, expected))}"
+
+
+_QUOTED = re.compile("'([^']*)'")
+
+
+def _locate(model: type[BaseModel], content: Any, loc: Sequence[str | int]) -> tuple[str, list[str]]:
+    """Follow an error's location through models and content: the place as TOML has it, and its valid keys."""
+    keys: list[str] = []
     current: Any = model
     valid: list[str] = []
     for step in loc:
-        union = _members(current)
-        tagged = [member for member in union if step in _tags(member)]
+        members = _members(current)
+        models = [member for member in members if isinstance(member, type) and issubclass(member, BaseModel)]
+        tagged = [member for member in models if step in _tags(member)]
         if tagged:
             current = tagged[0]
-            continue
-        models = [member for member in union if isinstance(member, type) and issubclass(member, BaseModel)]
-        valid = [name for member in models for name in member.model_fields]
-        keys.append(step + 1 if isinstance(step, int) else step)
-        fields = [member.model_fields[step] for member in models if step in member.model_fields]
-        current = fields[0].annotation if fields else _item(current)
-    return keys, valid
+        elif models:
+            fields = [member.model_fields[step] for member in models if step in member.model_fields]
+            valid = [name for member in models for name in member.model_fields]
+            current = fields[0].annotation if fields else None
+            keys.append(str(step))
+            content = content.get(step) if isinstance(content, dict) else None
+        elif isinstance(step, int) or any(get_origin(member) is dict for member in members):
+            current = _item(members)
+            content = _enter(content, step, keys)
+        # otherwise the step names a member of a union of plain values: the author sees no such level
+    is_table = any(isinstance(member, type) and issubclass(member, BaseModel) for member in _members(current))
+    *tables, last = keys or ["file"]
+    if is_table:
+        return f"[{'.'.join(keys)}]" if keys else last, valid
+    return f"[{'.'.join(tables)}].{last}" if tables else last, valid
+
+
+def _enter(content: Any, step: str | int, keys: list[str]) -> Any:
+    """Go one level into a list or a dictionary; a lone table that stands for a list of one adds no level."""
+    if isinstance(step, int) and not isinstance(content, list):
+        return content
+    keys.append(str(step + 1 if isinstance(step, int) else step))
+    try:
+        return content[step]
+    except (KeyError, IndexError, TypeError):
+        return None
 
 
 def _members(annotation: Any) -> list[Any]:
@@ -151,13 +215,11 @@ def _members(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _tags(member: Any) -> set[str]:
-    """What pydantic calls one member of a union in an error's location."""
-    if not isinstance(member, type) or not issubclass(member, BaseModel):
-        return {getattr(member, "__name__", str(member)), str(member)}
-    return {str(field.default) for name, field in member.model_fields.items() if name in ("type", "method")}
+def _tags(model: type[BaseModel]) -> set[str]:
+    """What pydantic calls one model of a union in an error's location."""
+    return {str(field.default) for name, field in model.model_fields.items() if name in ("type", "method")}
 
 
-def _item(annotation: Any) -> Any:
-    arguments = get_args(_members(annotation)[0])
-    return arguments[-1] if arguments else None
+def _item(members: list[Any]) -> Any:
+    """What a list or a dictionary among the members of a union holds."""
+    return next((get_args(member)[-1] for member in members if get_origin(member) in (list, dict)), None)

@@ -4,7 +4,8 @@
 
 `[P]` is a run of prompt tokens that takes an equal share of the prompt's length, `[P:2]` a run of exactly two,
 `{premise}` a text field, `[SEP]` the backbone's own separator between two segments, and everything else anchor
-words, kept as real tokens (P-tuning, "GPT Understands, Too", section 3.2). Knows nothing of tokenizers.
+words, kept as real tokens (P-tuning, "GPT Understands, Too", section 3.2). White space counts only by being there:
+`{premise}?` holds a question mark right behind the text. Knows nothing of tokenizers.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ptune.errors import nearest
+
 PRESETS = ("before", "between", "after", "around", "everywhere")
 
-_PIECE = re.compile(r"\[P(?::(?P<count>\d+))?\]|\{(?P<field>[^{}]+)\}|(?P<sep>\[SEP\])")
+_PIECE = re.compile(r"\[P(?::(?P<count>[1-9]\d*))?\]|\{(?P<field>[^{}]+)\}|(?P<sep>\[SEP\])")
+_STRAY = re.compile(r"\[P\b[^\s\]]*\]?|[{}]")
 
 
 @dataclass(frozen=True)
@@ -26,16 +30,18 @@ class PromptRun:
 
 @dataclass(frozen=True)
 class TextField:
-    """The text of one column, shortened when the input is too long."""
+    """The text of one column, shortened when the input is too long; `glued` when no space stands before it."""
 
     name: str
+    glued: bool = False
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """Words that stand in the input as they are."""
+    """Words that stand in the input as they are; `glued` when no space stands before them."""
 
     text: str
+    glued: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,13 +60,20 @@ def parse(template: str, fields: list[str]) -> list[Part]:
         fields: the task's text columns, one or two, in order.
 
     Raises:
-        ValueError: the template names an unknown field, leaves one out, repeats one, or has two separators.
+        ValueError: the template names an unknown field, leaves one out, repeats one, has two separators, or holds
+            something that is nearly a prompt run or a field.
     """
     parts = _pieces(_preset(template, fields) if template in PRESETS else template)
+    if all(isinstance(part, Anchor) for part in parts):
+        raise ValueError(
+            f"neither a preset ({', '.join(PRESETS)}) nor a template with fields{nearest(template, PRESETS)}"
+        )
     used = [part.name for part in parts if isinstance(part, TextField)]
     for name in used:
         if name not in fields:
-            raise ValueError(f"the template names the field {{{name}}}; the task's text fields are {fields}")
+            raise ValueError(
+                f"the template names the field {{{name}}}; the task's text fields are {fields}{nearest(name, fields)}"
+            )
     for name in fields:
         if used.count(name) != 1:
             raise ValueError(f"the template must hold {{{name}}} exactly once; it holds it {used.count(name)} times")
@@ -118,16 +131,24 @@ def _pieces(template: str) -> list[Part]:
     parts: list[Part] = []
     position = 0
     for match in _PIECE.finditer(template):
-        parts += _anchor(template[position : match.start()])
+        parts += _anchor(template, position, match.start())
         if match["field"] is not None:
-            parts.append(TextField(match["field"]))
+            parts.append(TextField(match["field"], _glued(template, match.start())))
         elif match["sep"]:
             parts.append(Separator())
         else:
             parts.append(PromptRun(int(match["count"]) if match["count"] else None))
         position = match.end()
-    return parts + _anchor(template[position:])
+    return parts + _anchor(template, position, len(template))
 
 
-def _anchor(text: str) -> list[Part]:
-    return [Anchor(text.strip())] if text.strip() else []
+def _anchor(template: str, start: int, end: int) -> list[Part]:
+    text = template[start:end]
+    if stray := _STRAY.search(text):
+        raise ValueError(f"{stray[0]!r} is neither a prompt run ([P] or [P:2]) nor a field ({{name}}) nor plain words")
+    glued = _glued(template, start) and not text[:1].isspace()
+    return [Anchor(text.strip(), glued)] if text.strip() else []
+
+
+def _glued(template: str, position: int) -> bool:
+    return position > 0 and not template[position - 1].isspace()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 
 from ptune.errors import SpecError, nearest
 from ptune.spec.prompt import METHODS, PromptSpec
@@ -58,7 +58,7 @@ class TrialSpec(Strict):
         prompt = {key: value for key, value in config.items() if key in METHODS[method].model_fields}
         recipe = {key: value for key, value in config.items() if key in Recipe.model_fields}
         try:
-            spec = cls(prompt=_PROMPT.validate_python({**prompt, "method": method}), recipe=Recipe(**recipe))
+            spec = cls.model_validate({"prompt": {**prompt, "method": method}, "recipe": recipe})
         except ValidationError as error:
             problems += [f"{issue['loc'][-1]}: {issue['msg']}, got {issue['input']!r}" for issue in error.errors()]
         if problems:
@@ -68,9 +68,6 @@ class TrialSpec(Strict):
     def to_config(self) -> dict[str, Any]:
         """The flat configuration with every default filled in; `from_config` reads it back."""
         return {**self.prompt.model_dump(), **self.recipe.model_dump()}
-
-
-_PROMPT: TypeAdapter[PromptSpec] = TypeAdapter(PromptSpec)
 
 
 def parameter_names(method: str | None = None) -> set[str]:

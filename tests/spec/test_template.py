@@ -1,0 +1,96 @@
+"""The template language: what is written, where prompt tokens go, how a length is shared."""
+
+import pytest
+
+from ptune.spec.template import PRESETS, Anchor, PromptRun, Separator, TextField, parse, plain, run_lengths
+
+P, SEP = PromptRun(None), Separator()
+PAIR = ["premise", "hypothesis"]
+ONE, TWO = TextField("premise"), TextField("hypothesis")
+
+
+def test_a_template_is_read_part_by_part():
+    assert parse("[P] {premise} so [P:2] [SEP] {hypothesis} It is [P:1]", PAIR) == [
+        PromptRun(None), ONE, Anchor("so"), PromptRun(2), SEP, TWO, Anchor("It is"), PromptRun(1)
+    ]  # fmt: skip
+
+
+def test_what_is_written_without_a_space_is_glued():
+    assert parse('[P] "{text}"? Yes', ["text"]) == [
+        P, Anchor('"'), TextField("text", glued=True), Anchor('"? Yes', glued=True)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("preset", "expected"),
+    [
+        ("before", [P, ONE, SEP, TWO]),
+        ("after", [ONE, SEP, TWO, P]),
+        ("around", [P, ONE, SEP, TWO, P]),
+        ("between", [ONE, P, SEP, TWO]),
+        ("everywhere", [P, ONE, P, SEP, TWO, P]),
+    ],
+)
+def test_presets_place_prompt_tokens_around_a_pair(preset, expected):
+    assert parse(preset, PAIR) == expected
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_fit_a_single_text(preset):
+    parts = parse(preset, ["text"])
+    assert [part for part in parts if not isinstance(part, PromptRun)] == [TextField("text")]
+    assert len(run_lengths(parts, 5)) in (1, 2)
+
+
+def test_without_a_prompt_a_pair_is_separated():
+    assert plain(["text"]) == [TextField("text")]
+    assert plain(PAIR) == [ONE, SEP, TWO]
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("[P] {premis} [SEP] {hypothesis}", r"names the field \{premis\}.*; did you mean 'premise'\?"),
+        ("[P] {premise}", r"must hold \{hypothesis\} exactly once; it holds it 0 times"),
+        ("[P] {premise} {premise} {hypothesis}", r"must hold \{premise\} exactly once; it holds it 2 times"),
+        ("{premise} [SEP] [P] [SEP] {hypothesis}", r"\[SEP\] at most once"),
+        ("befor", r"neither a preset \(before, .*; did you mean 'before'\?"),
+        ("", "neither a preset"),
+        ("[P:0] {premise} {hypothesis}", r"'\[P:0\]' is neither a prompt run"),
+        ("[P:x] {premise} {hypothesis}", r"'\[P:x\]' is neither a prompt run"),
+        ("[P {premise} {hypothesis}", r"'\[P' is neither a prompt run"),
+        ("[P] {premise} {hypothesis", r"'\{' is neither"),
+    ],
+)
+def test_what_is_no_template_is_refused(template, message):
+    with pytest.raises(ValueError, match=message):
+        parse(template, PAIR)
+
+
+@pytest.mark.parametrize(
+    ("template", "length", "expected"),
+    [
+        ("[P] {text}", 7, [7]),
+        ("[P] {text} [P]", 7, [4, 3]),
+        ("[P] {text} [P] [P]", 8, [3, 3, 2]),
+        ("[P:2] {text} [P]", 7, [2, 5]),
+        ("[P] {text} [P:2] [P]", 5, [2, 2, 1]),
+        ("[P:3] {text} [P:1]", 4, [3, 1]),
+    ],
+)
+def test_a_length_is_shared_among_the_runs(template, length, expected):
+    assert run_lengths(parse(template, ["text"]), length) == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "length", "message"),
+    [
+        ("{text}", 4, "at least one prompt run"),
+        ("[P] {text} [P]", 1, "at least 2, got 1"),
+        ("[P:3] {text} [P]", 3, "at least 4, got 3"),
+        ("[P:3] {text} [P:1]", 5, "exactly 4, got 5"),
+    ],
+)
+def test_a_length_that_does_not_fit_the_runs_is_refused(template, length, message):
+    with pytest.raises(ValueError, match=message):
+        run_lengths(parse(template, ["text"]), length)

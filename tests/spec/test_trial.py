@@ -1,0 +1,61 @@
+"""A flat configuration becomes a prompt and a recipe, and back."""
+
+import pytest
+
+from ptune.errors import SpecError
+from ptune.spec.prompt import METHODS, NoPrompt, PromptV1, PromptV2
+from ptune.spec.trial import Recipe, TrialSpec, parameter_names
+
+
+def test_a_configuration_is_shared_out_among_prompt_and_recipe():
+    spec = TrialSpec.from_config({"method": "v1", "length": 6, "encoder": "mlp", "lr": 0.5, "batch_size": 8})
+    assert spec.prompt == PromptV1(length=6, encoder="mlp")
+    assert spec.recipe == Recipe(lr=0.5, batch_size=8)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        TrialSpec(prompt=PromptV1(template="[P] {text}", hidden=32), recipe=Recipe(clip=None)),
+        TrialSpec(prompt=PromptV2(depth=3, side="first", dropout=0.1), recipe=Recipe(head_lr=1e-3)),
+        TrialSpec(prompt=NoPrompt()),
+    ],
+)
+def test_a_spec_survives_as_a_flat_configuration(spec):
+    config = spec.to_config()
+    assert TrialSpec.from_config(config) == spec
+    assert set(config) == parameter_names(spec.prompt.method)
+    assert not any(isinstance(value, dict | list) for value in config.values())
+
+
+def test_without_a_method_it_is_v2():
+    assert TrialSpec.from_config({}).prompt == PromptV2()
+
+
+def test_an_unknown_method_is_named_with_the_nearest():
+    with pytest.raises(
+        SpecError, match=r"method must be one of \['head', 'v1', 'v2'\], got 'v22'; did you mean 'v2'\?"
+    ):
+        TrialSpec.from_config({"method": "v22"})
+
+
+def test_every_problem_is_reported():
+    with pytest.raises(SpecError) as caught:
+        TrialSpec.from_config({"method": "v1", "lenght": 3, "depth": 2, "lr": -1.0, "encoder": "lstmm"})
+    message = str(caught.value)
+    assert "lenght is not a parameter of method 'v1'; did you mean 'length'?" in message
+    assert "depth is not a parameter of method 'v1'" in message
+    assert "lr: Input should be greater than 0, got -1.0" in message
+    assert "encoder: Input should be 'embedding', 'mlp' or 'lstm', got 'lstmm'" in message
+
+
+@pytest.mark.parametrize("value", [True, "8", 8.5, float("nan")])
+def test_a_number_is_a_number_and_nothing_like_one(value):
+    with pytest.raises(SpecError, match="length: Input should be a "):
+        TrialSpec.from_config({"length": value})
+
+
+def test_parameter_names_are_those_of_all_methods():
+    assert parameter_names() == set().union(*map(parameter_names, METHODS))
+    assert "depth" not in parameter_names("v1")
+    assert {"method", "lr"} <= parameter_names("head")
