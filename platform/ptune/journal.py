@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from ptune.errors import JournalError
+from ptune.files import sync_folder
 
 Kind = Literal["search", "suggested", "started", "reported", "paused", "finished", "tracked", "resumed", "ended"]
 Event = dict[str, Any]
@@ -55,6 +56,7 @@ class Journal:
             self._file.close()
             raise JournalError(f"{path.parent.name} is being run by another process, which holds {path}") from None
         self._file.truncate(_whole_length(path))
+        sync_folder(path.parent)
 
     def append(self, kind: Kind, **fields: Any) -> Event:
         """Append one event, stamped with the time in seconds since 1970, and return it."""
@@ -98,8 +100,9 @@ class Reader:
         except FileNotFoundError:
             raise JournalError(f"{self._path}: there is no journal here") from None
         for line in lines[:-1]:  # what follows the last newline is a line still being written
-            yield _decode(self._path, line)
+            event = _decode(self._path, line)
             self._offset += len(line) + 1
+            yield event
 
 
 def _decode(path: Path, line: bytes) -> Event:
