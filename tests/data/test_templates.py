@@ -243,3 +243,11 @@ def test_an_input_without_any_token_is_refused(gpt2):
     bound = Layout(gpt2, ["text"], plain(["text"]), [], 8)
     with pytest.raises(DataError, match=r"films\.tsv: an example has no token"):
         tokenise_split(Split([("rain",), (" ",)], [0, 1], "films.tsv", ""), bound)
+
+
+def test_anchors_written_without_a_space_stand_right_behind_the_text(gpt2):
+    apart, glued = (layout(gpt2, f"[P] {{text}}{mark}", length=1).encode(("rain",)).ids for mark in (" ?", "?"))
+    assert apart == [-1, *words(gpt2, " rain ?")]
+    assert glued == [-1, *words(gpt2, " rain?")]
+    quoted = layout(gpt2, '[P] "{text}"', length=1).encode(("rain",)).ids
+    assert quoted == [-1, *words(gpt2, ' "rain"')]
