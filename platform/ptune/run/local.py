@@ -1,0 +1,90 @@
+"""The whole job in one process, without Ray: the same contract, for debuggers and most tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ptune.backbone.load import Backbone, best_device, load_backbone
+from ptune.engine.fused import Engine, Failure
+from ptune.errors import PtuneError
+from ptune.history import History
+from ptune.run.outcome import conclude
+from ptune.run.prepare import Prepared
+from ptune.run.trials import TrialFactory, state_file
+from ptune.search.conductor import Conductor
+from ptune.spec.job import Job
+
+
+def load_job_backbone(job: Job) -> Backbone:
+    """Load a job's backbone on the device the job asks for.
+
+    Raises:
+        BackboneError: it is not there or cannot take a prompt.
+    """
+    device = best_device() if job.resources.device == "auto" else job.resources.device
+    return load_backbone(job.backbone.id, job.backbone.revision, job.backbone.dtype, device)
+
+
+class LocalRunner:
+    """Trains every turn on one engine in this process."""
+
+    def __init__(self) -> None:
+        self._backbone: Backbone | None = None
+
+    def train(self, prepared: Prepared, conductor: Conductor, folder: Path) -> None:
+        """Run turns until the conductor is done."""
+        job = prepared.job
+        engine = Engine(self._load(job), job.resources.token_budget)
+        factory = TrialFactory(job, prepared.splits, engine.backbone, folder)
+        seated: set[int] = set()
+        while not conductor.done:
+            self._fill(seated, job.resources.slots, engine, factory, conductor)
+            for outcome in engine.step():
+                if isinstance(outcome, Failure):
+                    seated.discard(outcome.trial)
+                    conductor.fail(outcome.trial, str(outcome.error))
+                else:
+                    self._report(outcome.trial, outcome.epoch, outcome.metrics, seated, engine, conductor)
+
+    def conclude(self, prepared: Prepared, history: History, folder: Path) -> dict[str, Any]:
+        """Export the best prompt; see `ptune.run.outcome.conclude`."""
+        return conclude(self._load(prepared.job), prepared.splits, prepared.job, history, folder)
+
+    def _load(self, job: Job) -> Backbone:
+        self._backbone = self._backbone or load_job_backbone(job)
+        return self._backbone
+
+    def _fill(
+        self, seated: set[int], slots: int, engine: Engine, factory: TrialFactory, conductor: Conductor
+    ) -> None:
+        """Seat turns until all slots are taken or there is no turn at present."""
+        while len(seated) < slots and (turn := conductor.next_turn()) is not None:
+            try:
+                engine.join(*factory.make(turn.trial, turn.config))
+            except PtuneError as error:
+                conductor.fail(turn.trial, str(error))
+                continue
+            seated.add(turn.trial)
+            self._advance(turn.trial, turn.epoch + 1, seated, engine, conductor)
+
+    def _advance(self, trial: int, epoch: int, seated: set[int], engine: Engine, conductor: Conductor) -> None:
+        """Ask for one more epoch; a restored state may hold its report already."""
+        report = engine.advance(trial, epoch)
+        if report is not None:
+            self._report(trial, report.epoch, report.metrics, seated, engine, conductor)
+
+    def _report(
+        self,
+        trial: int,
+        epoch: int,
+        metrics: dict[str, float],
+        seated: set[int],
+        engine: Engine,
+        conductor: Conductor,
+    ) -> None:
+        if conductor.report(trial, epoch, metrics, state_file(trial).as_posix()) == "continue":
+            self._advance(trial, epoch + 1, seated, engine, conductor)
+        else:
+            seated.discard(trial)
+            engine.leave(trial)

@@ -1,0 +1,263 @@
+"""A search from its first line to its last: set up the folder, train, conclude, leave a record of how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from ptune.errors import JournalError, nearest
+from ptune.files import write_json, write_text
+from ptune.history import History, TrialRecord
+from ptune.journal import Journal, read
+from ptune.run.prepare import Prepared, prepare, versions
+from ptune.search.conductor import Conductor
+from ptune.spec.job import Job
+from ptune.tracking.location import resolve_uri
+from ptune.tracking.mlflow_writer import MlflowWriter
+
+JOURNAL = "journal.jsonl"
+_DRAIN_SECONDS = 60.0
+
+
+class Runner(Protocol):
+    """Where a search trains: in this process, or on Ray."""
+
+    def train(self, prepared: Prepared, conductor: Conductor, folder: Path) -> None:
+        """Run turns until the conductor is done."""
+
+    def conclude(self, prepared: Prepared, history: History, folder: Path) -> dict[str, Any]:
+        """Export the best prompt and score it on the test split; see `ptune.run.outcome.conclude`."""
+
+
+class Observer(Protocol):
+    """Something that watches a search through its journal, such as a live table."""
+
+    def start(self, folder: Path) -> None:
+        """The journal exists; begin to watch."""
+
+    def stop(self) -> None:
+        """The search is over."""
+
+
+class Publisher(Protocol):
+    """Writes what people look at (leaderboard, plots) into a search's folder, before MLflow takes the files."""
+
+    def __call__(self, folder: Path, history: History, importances: dict[str, float]) -> None:
+        """Write the files."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a search came to."""
+
+    name: str
+    folder: Path
+    status: Literal["complete", "interrupted"]
+    history: History
+    conclusion: dict[str, Any]
+    """`artifact`, `peft` and `test` of `ptune.run.outcome.conclude`."""
+    importances: dict[str, float]
+    """Each parameter's share in what made trials good; empty when there is too little to tell."""
+    mlflow: dict[str, Any]
+    """uri, experiment_id, parent_run_id, and `lagging`: why MLflow is not up to date, or None."""
+    wall_s: float
+    """Seconds of this process's part."""
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The best trial, if any trial has a result."""
+        return next(iter(self.history.ranked()), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as one JSON object, for programs."""
+        statuses: dict[str, int] = {}
+        for trial in self.history.trials.values():
+            statuses[trial.status] = statuses.get(trial.status, 0) + 1
+        return {
+            "name": self.name,
+            "status": self.status,
+            "trials": len(self.history.trials),
+            "statuses": statuses,
+            "best": best_summary(self.history),
+            "test": self.conclusion.get("test"),
+            "mlflow": self.mlflow,
+            "artifact": self.conclusion.get("artifact"),
+            "peft": self.conclusion.get("peft"),
+            "importances": self.importances,
+            "wall_s": round(self.wall_s, 3),
+        }
+
+
+def runs_folder() -> Path:
+    """Where searches live: `PTUNE_RUNS`, or `ptune_runs` in the working directory."""
+    return Path(os.environ.get("PTUNE_RUNS", "ptune_runs")).resolve()
+
+
+def free_name(runs: Path, name: str) -> str:
+    """The name itself, or `name-2`, `name-3`, ... when searches of that name exist."""
+    candidates = (name if number == 1 else f"{name}-{number}" for number in range(1, 10_000))
+    return next(candidate for candidate in candidates if not (runs / candidate / JOURNAL).exists())
+
+
+def search_folder(runs: Path, name: str) -> Path:
+    """The folder of an existing search.
+
+    Raises:
+        JournalError: there is none of that name; the message lists the nearest.
+    """
+    folder = runs / name
+    if not (folder / JOURNAL).exists():
+        names = sorted(path.parent.name for path in runs.glob(f"*/{JOURNAL}"))
+        raise JournalError(f"no search named {name!r} in {runs}{nearest(name, names)} (searches: {names or 'none'})")
+    return folder
+
+
+def start_search(
+    job: Job,
+    job_text: str,
+    runs: Path,
+    runner: Runner,
+    observer: Observer | None = None,
+    publish: Publisher | None = None,
+) -> Outcome:
+    """Run a job as a new search.
+
+    Args:
+        job: the job, read from `job_text`.
+        job_text: the job file as the user wrote it; kept beside the journal.
+        runs: the runs folder.
+        runner: where to train.
+        observer: watches while it runs.
+        publish: writes leaderboard and plots at the end.
+
+    Raises:
+        PtuneError: the job cannot run; nothing has been written then.
+    """
+    resolve_uri(job.tracking.uri, runs)
+    job = job.model_copy(update={"name": free_name(runs, job.name)})
+    prepared = prepare(job)
+    folder = runs / job.name
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "job.toml", job_text)
+    write_json(folder / "job.json", job.model_dump(mode="json"))
+    with contextlib.closing(Journal(folder / JOURNAL)) as journal:
+        journal.append("search", **prepared.header)
+        return _run(prepared, journal, folder, runner, observer, publish)
+
+
+def resume_search(
+    name: str,
+    runs: Path,
+    runner: Runner,
+    observer: Observer | None = None,
+    publish: Publisher | None = None,
+) -> Outcome:
+    """Take up a search where its journal ends; a finished one is concluded again.
+
+    Raises:
+        JournalError: there is no such search, another process runs it, or its data or backbone has changed.
+        PtuneError: what the job needs is not there any more.
+    """
+    folder = search_folder(runs, name)
+    with contextlib.closing(Journal(folder / JOURNAL)) as journal:
+        events = read(folder / JOURNAL)
+        if not events:
+            raise JournalError(f"{name} was stopped before its first step; start it again with `ptune search`")
+        prepared = prepare(Job.model_validate(events[0]["job"]))
+        _check_same(events[0], prepared.header, name)
+        journal.append("resumed", versions=versions())
+        return _run(prepared, journal, folder, runner, observer, publish)
+
+
+def best_summary(history: History) -> dict[str, Any] | None:
+    """The best trial as a program reads it: trial, config, metrics of its best epoch, and that epoch."""
+    best = next(iter(history.ranked()), None)
+    if best is None:
+        return None
+    metric = history.metric
+    epoch = max(range(best.epoch), key=lambda index: (best.reports[index][metric], -index))
+    return {"trial": best.number, "config": best.config, "metrics": best.reports[epoch], "epoch": epoch + 1}
+
+
+def _check_same(header: dict[str, Any], fresh: dict[str, Any], name: str) -> None:
+    """A search goes on only with the data and weights it began with; else its numbers would not be comparable."""
+    then = {split: about["digest"] for split, about in header["data"].items()}
+    now = {split: about["digest"] for split, about in fresh["data"].items()}
+    if then != now:
+        changed = sorted(split for split in {*then, *now} if then.get(split) != now.get(split))
+        raise JournalError(f"{name} cannot be resumed: its data has changed since it began ({', '.join(changed)})")
+    if header["backbone"]["hash"] != fresh["backbone"]["hash"]:
+        raise JournalError(
+            f"{name} cannot be resumed: the weights of {header['backbone']['id']} have changed since it began "
+            f"(sha256 {header['backbone']['hash'][:12]}, found {fresh['backbone']['hash'][:12]})"
+        )
+
+
+def _run(
+    prepared: Prepared,
+    journal: Journal,
+    folder: Path,
+    runner: Runner,
+    observer: Observer | None,
+    publish: Publisher | None,
+) -> Outcome:
+    began = time.monotonic()
+    job = prepared.job
+    conductor = Conductor(job, prepared.layers, journal, read(journal.path))
+    uri = resolve_uri(job.tracking.uri, folder.parent)
+    writer = MlflowWriter(folder, uri, job.tracking.experiment or job.name, _tracked(journal))
+    status: Literal["complete", "interrupted"] = "complete"
+    conclusion: dict[str, Any] = {"artifact": None, "peft": None, "test": None}
+    with _watched(observer, folder):
+        writer.start()
+        try:
+            runner.train(prepared, conductor, folder)
+            conclusion = runner.conclude(prepared, conductor.history, folder)
+        except KeyboardInterrupt:
+            status = "interrupted"
+        except BaseException:
+            journal.append("ended", status="failed", best=best_summary(conductor.history))
+            writer.close(_DRAIN_SECONDS)
+            raise
+        importances = conductor.importances()
+        if publish is not None and conductor.history.trials:
+            publish(folder, conductor.history, importances)
+        journal.append("ended", status=status, best=best_summary(conductor.history))
+        writer.close(_DRAIN_SECONDS)
+    tracked = {"uri": uri, "experiment_id": writer.experiment_id, "parent_run_id": writer.parent_run_id}
+    outcome = Outcome(
+        name=job.name,
+        folder=folder,
+        status=status,
+        history=conductor.history,
+        conclusion=conclusion,
+        importances=importances,
+        mlflow={**tracked, "lagging": writer.lagging},
+        wall_s=time.monotonic() - began,
+    )
+    write_json(folder / "result.json", outcome.to_json())
+    return outcome
+
+
+def _tracked(journal: Journal) -> Any:
+    def record(trial: int | None, run_id: str) -> None:
+        journal.append("tracked", trial=trial, run_id=run_id)
+
+    return record
+
+
+@contextlib.contextmanager
+def _watched(observer: Observer | None, folder: Path) -> Iterator[None]:
+    if observer is not None:
+        observer.start(folder)
+    try:
+        yield
+    finally:
+        if observer is not None:
+            observer.stop()
