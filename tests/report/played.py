@@ -51,7 +51,7 @@ def metrics(config, epoch):
         "lr": config["lr"],
         "seconds": 2.0,
         "peak_memory_mb": 512.0,
-        "trainable_parameters": 384.0 * config["length"],
+        "trainable_parameters": 384.0 * config.get("length", 1),
         "backbone_share": 0.001,
         "majority_baseline": 0.52,
         "constant_prediction": 0.0,
@@ -63,6 +63,7 @@ def play(path: Path, monkeypatch, job=None, slots=4, cost=lambda _: 2.0, until=m
     job = job or make_job()
     clock = SimpleNamespace(time=lambda: clock.now, now=START)
     monkeypatch.setattr(journal, "time", clock)
+    monkeypatch.setattr("os.fsync", lambda _: None)  # no machine loses power here, and disks are slow
     writer = journal.Journal(path)
     writer.append("search", id="5", name=job.name, job=job.model_dump(mode="json"), labels=["a", "b"], versions={})
     writer.append("tracked", trial=None, run_id="parent")

@@ -1,9 +1,9 @@
 """How far a search is and when it may be done, from its journal's events.
 
-The time left is the epochs left over the pace of the latest epochs, and no less than one trial's way to the horizon.
 Under successive halving nobody knows which trials go on, but about how many: at least those that already have, and
-about one in eta of those that reach a rung. That is an expectation, never a promise, so it is always shown with a
-`~`. Pure: the caller supplies the clock.
+about one in eta of those that reach a rung. Their epochs take what the latest ones took, and the last climb to the
+horizon, which one trial makes alone, leaves the other slots idle. A guess, so it is always shown with a `~`. Pure:
+the caller has the clock.
 """
 
 from __future__ import annotations
@@ -97,15 +97,17 @@ class Progress:
         if len(self._times) < 2 or self._times[-1] <= self._times[0]:
             return None
         pace = (self._times[-1] - self._times[0]) / (len(self._times) - 1)
-        return max(self.epochs_left() * pace, self._climb())
+        return self.epochs_left() * pace + self._idle_climb()
 
-    def _climb(self) -> float:
-        """Seconds that the trial nearest to the horizon needs to get there: its epochs come one after another."""
-        waiting = [trial for trial in self.history.trials.values() if trial.status in ("running", "paused")]
-        nearest = max((trial for trial in waiting if trial.reports), key=lambda trial: trial.epoch, default=None)
-        if nearest is None:
+    def _idle_climb(self) -> float:
+        """Seconds that the other slots lose while one trial goes from the last rung to the horizon."""
+        edges = [edge for edge, _ in self.rungs()]
+        latest = next((self.history.trials[number] for number in reversed(self.latest)), None)
+        if len(edges) == 1 or latest is None or not latest.reports:
             return 0.0
-        return (self.budget.epochs - nearest.epoch) * float(nearest.reports[-1].get("seconds", 0.0))
+        slots = int(self.history.header["job"]["resources"]["slots"])
+        climb = min(edges[-1] - edges[-2], self.epochs_left())
+        return (1 - 1 / slots) * climb * float(latest.reports[-1].get("seconds", 0.0))
 
     def _touch(self, trial: int) -> None:
         self.latest.pop(trial, None)

@@ -1,0 +1,197 @@
+"""What `ptune validate` looks at: everything about a job that can be known from files here, without torch or ray.
+
+Collects every problem instead of stopping at the first. What would need the network is noted as left for later.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ptune.errors import DataError, PtuneError, SpecError, nearest
+from ptune.spec.job import Asha, Job
+from ptune.spec.load import load_job
+from ptune.spec.space import Parameter
+from ptune.spec.template import parse, run_lengths
+
+_DEFAULT_TEMPLATE = "before"
+
+
+@dataclass
+class Checked:
+    """A job file, looked at."""
+
+    path: Path
+    job: Job | None = None
+    layers: int | None = None
+    """Layers of the backbone; None if its files are not here."""
+    problems: list[str] = field(default_factory=list)
+    """Each `file: [table].key: law, value given`."""
+    later: list[str] = field(default_factory=list)
+    """What is only looked at when the search starts."""
+
+    def say(self, place: str, problem: object) -> None:
+        """Note a problem; each line of it is one."""
+        self.problems += [f"{self.path}: {place}: {line}" for line in str(problem).splitlines()]
+
+    def to_json(self) -> dict[str, Any]:
+        """The result for programs."""
+        return {
+            "file": str(self.path),
+            "ok": not self.problems,
+            "problems": self.problems,
+            "later": self.later,
+            "summary": describe(self.job, self.layers) if self.job and not self.problems else None,
+        }
+
+
+def check(path: Path, overrides: tuple[str, ...] = (), *, read_data: bool = False) -> Checked:
+    """Look at one job file.
+
+    Args:
+        path: the job file.
+        overrides: `table.key=value` settings that replace the file's.
+        read_data: also read the data and check columns, labels and texts.
+    """
+    checked = Checked(path)
+    try:
+        checked.job = job = load_job(path, overrides)
+    except SpecError as error:
+        checked.problems = str(error).splitlines()
+        return checked
+    _check_backbone(checked, job)
+    for problem in template_problems(job):
+        checked.say("[space.parameters]", problem)
+    _check_data(checked, job, read_data=read_data)
+    return checked
+
+
+def describe(job: Job, layers: int | None) -> str:
+    """A job in one line."""
+    data = job.task.data
+    stopping = job.budget.stopping
+    rule = f"asha eta={stopping.eta} grace={stopping.grace}" if isinstance(stopping, Asha) else "no early stopping"
+    depth = f" ({layers} layers)" if layers is not None else ""
+    searched = [name for name, stated in job.space.parameters.items() if any(p.value is None for p in stated)]
+    return (
+        f"{job.budget.trials} trials x {job.budget.epochs} epochs ({rule}), {len(searched)} parameters, "
+        f"{job.backbone.id}{depth}, {data.source or Path(data.train).name}"
+    )
+
+
+def template_problems(job: Job) -> list[str]:
+    """What keeps the space's v1 prompts from fitting their templates, the task's text fields or the input's length."""
+    stated = job.space.parameters
+    methods = {value for parameter in stated.get("method", []) for value in _values(parameter)}
+    if "v1" not in methods:
+        return []
+    problems = []
+    templates = [value for p in _for_v1(stated.get("template", [])) for value in _values(p)] or [_DEFAULT_TEMPLATE]
+    for template in map(str, templates):
+        try:
+            parts = parse(template, job.task.data.text)
+        except ValueError as error:
+            problems.append(f"template {template!r}: {error}")
+            continue
+        for length in _v1_lengths(stated.get("length", []), template):
+            try:
+                run_lengths(parts, length)
+            except ValueError as error:
+                problems.append(f"template {template!r} with length {length}: {error}")
+            if length >= job.task.data.max_length:
+                room = f"length < task.data.max_length = {job.task.data.max_length} must hold to leave room for text"
+                problems.append(f"template {template!r}: {room}, got {length}")
+    return problems
+
+
+def _for_v1(parameters: list[Parameter]) -> list[Parameter]:
+    return [parameter for parameter in parameters if parameter.applies({**parameter.when, "method": "v1"})]
+
+
+def _v1_lengths(parameters: list[Parameter], template: str) -> list[int]:
+    """The shortest and the longest prompt that the space can give a template."""
+    fitting = [p for p in _for_v1(parameters) if p.applies({**p.when, "method": "v1", "template": template})]
+    values = [int(value) for parameter in fitting for value in _values(parameter) if isinstance(value, int)]
+    return sorted({min(values), max(values)}) if values else []
+
+
+def _values(parameter: Parameter) -> list[Any]:
+    """Every choice, the constant, or both ends of a range."""
+    if parameter.choices is not None:
+        return list(parameter.choices)
+    return [parameter.value] if parameter.value is not None else [parameter.low, parameter.high]
+
+
+def _check_backbone(checked: Checked, job: Job) -> None:
+    from ptune.run.prepare import check_space
+
+    try:
+        folder = backbone_folder(job)
+        if folder is None:
+            checked.later.append(f"{job.backbone.id} is not in the Hub cache here")
+            return
+        checked.layers = check_space(job, folder)
+    except SpecError as error:
+        checked.say("[space]", "\n".join(str(error).split("; ")))
+    except PtuneError as error:
+        checked.say("[backbone].id", error)
+
+
+def backbone_folder(job: Job) -> Path | None:
+    """Where the backbone's files are on this machine; None for one that would have to be fetched from the Hub.
+
+    Raises:
+        BackboneError: it should be here and is not, or is damaged.
+    """
+    from ptune.backbone.locate import locate
+
+    name = job.backbone.id
+    if name.startswith(("packaged:", ".", "/")) or Path(name).is_dir():
+        return locate(name)
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        cached = try_to_load_from_cache(name, "config.json", revision=job.backbone.revision)
+    except HFValidationError:
+        return locate(name)  # which says that it is neither a folder nor a Hub id
+    return Path(cached).parent if isinstance(cached, str) else None
+
+
+def _check_data(checked: Checked, job: Job, *, read_data: bool) -> None:
+    from ptune.data.builtin import PREFIX, split_file
+
+    data = job.task.data
+    splits = {role: name for role in ("train", "dev", "test") if (name := getattr(data, role)) is not None}
+    if read_data:
+        _read_data(checked, job)
+        return
+    if data.source is not None and not data.source.startswith(PREFIX):
+        checked.later.append(f"the data set {data.source} is looked at when the search starts")
+        return
+    for role, name in splits.items():
+        try:
+            path = split_file(data.source, name) if data.source else Path(name)
+        except DataError as error:
+            checked.say(f"[task.data].{role}", error)
+            continue
+        if not path.is_file():
+            beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+            checked.say(f"[task.data].{role}", f"{path}: there is no such file{nearest(path.name, beside)}")
+
+
+def _read_data(checked: Checked, job: Job) -> None:
+    from ptune.data.sources import load_splits
+
+    try:
+        load_splits(job.task.data, job.seed)
+    except DataError as error:
+        checked.say("[task.data]", error)
+
+
+def to_json(results: list[Checked]) -> str:
+    """All results as one JSON object."""
+    ok = all(not result.problems for result in results)
+    return json.dumps({"ok": ok, "jobs": [result.to_json() for result in results]}, ensure_ascii=False)

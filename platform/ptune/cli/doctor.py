@@ -1,0 +1,168 @@
+"""`ptune doctor`: what this machine has, what would run where, and what to mend."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+LOW_DISK_GB, LOW_MEMORY_GB = 5.0, 4.0
+_OLDEST_PYTHON = (3, 11)
+
+
+@click.command(short_help="Show versions, devices and memory, and what to mend.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor(as_json: bool) -> int:
+    r"""Look at this machine: versions, devices, memory, the packaged backbone, caches, Ray and MLflow.
+
+    Exit code 1 if something is missing that a search needs.
+
+    \b
+    ptune doctor
+    ptune doctor --json
+    """
+    facts = examine()
+    facts["problems"] = list(problems(facts))
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False))
+    else:
+        _print(facts)
+    return 1 if facts["problems"] else 0
+
+
+def examine() -> dict[str, Any]:
+    """Everything that is looked at, as plain values."""
+    import psutil
+
+    from ptune.backbone.locate import PACKAGED
+    from ptune.errors import TrackingError
+    from ptune.run.prepare import versions
+    from ptune.run.search import runs_folder
+    from ptune.tracking.location import resolve_uri
+
+    runs = runs_folder()
+    try:
+        uri = resolve_uri(None, runs)
+    except TrackingError as error:
+        uri = f"not usable: {error}"
+    existing = next(folder for folder in (runs, *runs.parents) if folder.is_dir())
+    return {
+        "versions": versions(),
+        "python": sys.executable,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "memory_free_gb": round(psutil.virtual_memory().available / 2**30, 1),
+        "gpus": gpus(),
+        "runs": str(runs),
+        "runs_writable": os.access(existing, os.W_OK),
+        "disk_free_gb": round(shutil.disk_usage(existing).free / 2**30, 1),
+        "packaged": {name: backbone_state(name) for name in PACKAGED},
+        "hub": hub(os.environ),
+        "mlflow": uri,
+        "ray": os.environ.get("RAY_ADDRESS"),
+    }
+
+
+def gpus() -> list[dict[str, Any]]:
+    """The CUDA devices that torch sees; none if torch cannot be imported."""
+    if importlib.util.find_spec("torch") is None:
+        return []
+    import torch
+
+    properties = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    return [{"name": device.name, "memory_gb": round(device.total_memory / 2**30, 1)} for device in properties]
+
+
+def backbone_state(name: str) -> str:
+    """`ok`, or why a packaged backbone cannot be used."""
+    from ptune.backbone.locate import locate
+    from ptune.errors import BackboneError
+
+    try:
+        locate(name)
+    except BackboneError as error:
+        return str(error)
+    return "ok"
+
+
+def hub(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Where Hub files are kept and whether the network may be asked."""
+    home = environment.get("HF_HOME") or str(Path(environment.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
+    cache = Path(environment.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+    kept = sorted(path.name for path in cache.glob("models--*")) if cache.is_dir() else []
+    offline = environment.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+    models = [name.removeprefix("models--").replace("--", "/") for name in kept]
+    return {"cache": str(cache), "offline": offline, "models": models}
+
+
+def problems(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What keeps a search from running here, each with how to mend it."""
+    found = tuple(int(part) for part in facts["versions"]["python"].split(".")[:2])
+    if found < _OLDEST_PYTHON:
+        yield f"Python {facts['versions']['python']} is too old: 3.11 or later is needed"
+    for name, version in facts["versions"].items():
+        if version == "not installed" and name != "ptune":
+            yield f"{name} is not installed: pip install --constraint constraints.txt --editable '.[minilm]'"
+    yield from (state for state in facts["packaged"].values() if state != "ok")
+    if not facts["runs_writable"]:
+        yield f"{facts['runs']} cannot be written: set PTUNE_RUNS to a folder that can"
+    if facts["disk_free_gb"] < LOW_DISK_GB:
+        yield f"{facts['disk_free_gb']} GB free for {facts['runs']}: make room, or set PTUNE_RUNS to a larger disk"
+    if facts["memory_free_gb"] < LOW_MEMORY_GB:
+        yield f"{facts['memory_free_gb']} GB of memory free: close something, or lower resources.slots and token_budget"
+    if facts["mlflow"].startswith("not usable"):
+        yield f"MLFLOW_TRACKING_URI is {facts['mlflow']}"
+
+
+def plan(facts: Mapping[str, Any]) -> list[str]:
+    """What would run where if a search started now."""
+    count = len(facts["gpus"])
+    here = f"{count} engines, one per GPU" if count > 1 else "1 engine on the GPU" if count else "1 engine on the CPU"
+    on_ray = f"on the Ray cluster at {facts['ray']}" if facts["ray"] else f"on Ray inside the command: {here}"
+    local = f"in one process: 1 engine on the {'GPU' if count else 'CPU'}"
+    return [f"ptune search JOB          {on_ray}", f"ptune search JOB --local  {local}"]
+
+
+def _print(facts: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column(overflow="fold")
+    for label, value in _lines(facts):
+        rows.add_row(label, value)
+    console = Console(highlight=False)
+    console.print(rows)
+    if facts["problems"]:
+        console.print("\n[bold red]to mend[/]")
+    for problem in facts["problems"]:
+        console.print(f"  {problem}", style="red", markup=False, soft_wrap=True)
+    if not facts["problems"]:
+        console.print("\nall good", style="green")
+
+
+def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    versions = dict(facts["versions"])
+    yield "python", f"{versions.pop('python')} at {facts['python']}"
+    yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
+    devices = ", ".join(f"{gpu['name']} ({gpu['memory_gb']} GB)" for gpu in facts["gpus"]) or "no GPU"
+    yield "devices", f"{facts['cores']} cores, {devices}"
+    yield "memory", f"{facts['memory_free_gb']} of {facts['memory_gb']} GB free"
+    yield "runs", f"{facts['runs']} ({facts['disk_free_gb']} GB free)"
+    for name, state in facts["packaged"].items():
+        yield "backbone", f"{name}: {state}"
+    hub_facts = facts["hub"]
+    models = ", ".join(hub_facts["models"]) or "no models"
+    yield "Hub", f"{models} in {hub_facts['cache']}{' (offline)' if hub_facts['offline'] else ''}"
+    yield "MLflow", facts["mlflow"]
+    first, second = plan(facts)
+    yield "would run", first
+    yield "", second

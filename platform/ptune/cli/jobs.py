@@ -1,0 +1,8 @@
+"""`ptune jobs`."""
+
+import click
+
+
+@click.command()
+def jobs() -> None:
+    """Jobs."""

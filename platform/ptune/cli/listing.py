@@ -1,0 +1,79 @@
+"""`ptune list`: the searches in the runs folder."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("list", short_help="List searches: state, trials, best.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def listing(as_json: bool) -> None:
+    r"""List the searches in the runs folder, the latest last.
+
+    A search is running, complete, failed, or interrupted, which `ptune resume NAME` mends.
+
+    \b
+    ptune list
+    PTUNE_RUNS=elsewhere ptune list --json
+    """
+    from ptune.run.search import JOURNAL, runs_folder
+
+    runs = runs_folder()
+    journals = [path for path in runs.glob(f"*/{JOURNAL}") if path.stat().st_size]
+    searches = sorted(map(about, journals), key=lambda entry: float(entry["started_at"]))
+    if as_json:
+        click.echo(json.dumps({"runs": str(runs), "searches": searches}, ensure_ascii=False))
+    elif not searches:
+        click.echo(f"no searches in {runs}; start one with `ptune search JOB`")
+    else:
+        _print(searches)
+
+
+def about(path: Path) -> dict[str, Any]:
+    """One search, from its journal."""
+    from ptune.history import History
+    from ptune.journal import read
+
+    history = History.of(read(path))
+    best = next(iter(history.ranked()), None)
+    return {
+        "name": path.parent.name,
+        "state": "running" if is_running(path) else str((history.ended or {"status": "interrupted"})["status"]),
+        "trials": len(history.trials),
+        "planned": history.header["job"]["budget"]["trials"],
+        "metric": history.metric,
+        "best": None if best is None else best.best(history.metric),
+        "best_trial": None if best is None else best.number,
+        "started_at": history.started_at,
+    }
+
+
+def is_running(path: Path) -> bool:
+    """Whether a process holds this journal."""
+    with path.open("rb") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _print(searches: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ptune.report.wording import NONE, score
+
+    table = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
+    for column in ("name", "state", "trials", "best"):
+        table.add_column(column, no_wrap=True)
+    for entry in searches:
+        metric, trial = entry["metric"], entry["best_trial"]
+        best = NONE if trial is None else f"{score(entry['best'])} {metric} (trial {trial})"
+        table.add_row(entry["name"], entry["state"], f"{entry['trials']} of {entry['planned']}", best)
+    Console().print(table)

@@ -1,0 +1,8 @@
+"""`ptune logs`."""
+
+import click
+
+
+@click.command()
+def logs() -> None:
+    """Logs."""

@@ -1,0 +1,101 @@
+"""The `ptune` command: its subcommands, and how errors become messages and exit codes.
+
+Exit codes: 0 done · 2 the input is wrong · 130 interrupted, and resumable · 1 anything else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import NoReturn
+
+import click
+
+import ptune
+from ptune.cli.doctor import doctor
+from ptune.cli.export import export
+from ptune.cli.jobs import jobs
+from ptune.cli.listing import listing
+from ptune.cli.logs import logs
+from ptune.cli.predict import predict
+from ptune.cli.resume import resume
+from ptune.cli.search import search
+from ptune.cli.stop import stop
+from ptune.cli.submit import submit
+from ptune.cli.sync import sync
+from ptune.cli.ui import ui
+from ptune.cli.validate import validate
+from ptune.errors import ArtifactError, BackboneError, DataError, PtuneError, SpecError
+
+WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+COMMANDS = (validate, search, resume, listing, export, predict, ui, sync, doctor, submit, jobs, logs, stop)
+
+
+class InOrder(click.Group):
+    """A group whose help lists commands in the order in which people meet them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The commands' names, as they were added."""
+        return list(self.commands)
+
+
+@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(ptune.__version__, prog_name="ptune")
+@click.option("--debug", is_flag=True, envvar="PTUNE_DEBUG", help="Show tracebacks.  [env: PTUNE_DEBUG]")
+def cli(debug: bool) -> None:
+    r"""Search the hyperparameters of continuous prompts over a frozen transformer.
+
+    \b
+    ptune validate jobs/quickstart.toml      check a job before running it
+    ptune search jobs/quickstart.toml        run it on this machine
+    ptune predict ptune_runs/NAME/artifact --text "..."
+    """
+    if debug:
+        os.environ["PTUNE_DEBUG"] = "1"
+
+
+for command in COMMANDS:
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave the process; see the exit codes above."""
+    sys.excepthook = _without_traceback
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code. Errors that nobody raised on purpose pass through."""
+    try:
+        code = cli.main(args=arguments, prog_name="ptune", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except PtuneError as error:
+        if debugging():
+            raise
+        click.echo(f"ptune: {error}", err=True)
+        return WRONG_INPUT if isinstance(error, SpecError | DataError | BackboneError | ArtifactError) else FAILED
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("ptune: interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return code if isinstance(code, int) else 0
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted."""
+    return os.environ.get("PTUNE_DEBUG", "") not in ("", "0")
+
+
+def _without_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Report an error that nobody raised on purpose in one line, unless tracebacks are wanted."""
+    if debugging():
+        sys.__excepthook__(kind, error, trace)
+        return
+    hint = "" if isinstance(error, OSError) else " (this should not happen; PTUNE_DEBUG=1 shows where)"
+    click.echo(f"ptune: {kind.__name__}: {error}{hint}", err=True)

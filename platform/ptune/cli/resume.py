@@ -1,0 +1,31 @@
+"""`ptune resume`: go on with a search that was interrupted."""
+
+from __future__ import annotations
+
+import click
+
+from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer, pick_runner, stoppable
+
+
+@click.command(short_help="Go on with an interrupted search.")
+@click.argument("name")
+@local_option
+@address_option
+@json_option
+def resume(name: str, local: bool, address: str | None, as_json: bool) -> int:
+    r"""Take up a search where it stopped, however it stopped: Ctrl-C, a crash, a power cut.
+
+    Finished trials stay as they are; unfinished ones go on from their last saved epoch.
+
+    \b
+    ptune list
+    ptune resume quickstart
+    """
+    from ptune.report.publish import publish
+    from ptune.run.search import resume_search, runs_folder
+
+    with stoppable():
+        outcome = resume_search(
+            name, runs_folder(), pick_runner(local=local, address=address), pick_observer(as_json=as_json), publish
+        )
+    return conclude(outcome, as_json=as_json)

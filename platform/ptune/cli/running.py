@@ -1,0 +1,88 @@
+"""What `search` and `resume` share: where to train, what is shown meanwhile, and what is said at the end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ptune.run.search import Observer, Outcome, Runner
+
+INTERRUPTED = 130
+
+local_option = click.option("--local", is_flag=True, help="Train in this process, without Ray.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object at the end; the live view goes to standard error."
+)
+address_option = click.option(
+    "--address", envvar="RAY_ADDRESS", help="Ray cluster to train on; without one, Ray runs inside this command."
+)
+
+
+def pick_runner(*, local: bool, address: str | None) -> Runner:
+    """Where a search trains."""
+    if local:
+        from ptune.run.local import LocalRunner
+
+        return LocalRunner()
+    from ptune.raytune.runner import RayRunner
+
+    return RayRunner(address)
+
+
+def pick_observer(*, as_json: bool) -> Observer:
+    """What is shown while a search runs: on standard error if standard output is for a program."""
+    from ptune.report.live import live_view
+
+    return live_view(sys.stderr if as_json else sys.stdout)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let SIGTERM end a search as Ctrl-C does: saved, recorded as interrupted, and resumable."""
+    before: Callable[..., Any] | int | None = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def conclude(outcome: Outcome, *, as_json: bool) -> int:
+    """Say how a search ended; return the exit code."""
+    if as_json:
+        click.echo(json.dumps(outcome.to_json(), ensure_ascii=False))
+    else:
+        from rich.console import Console
+
+        from ptune.report.summary import print_summary
+
+        print_summary(Console(), outcome, example_texts(outcome.history.header["job"]["task"]["data"]))
+    if outcome.status == "interrupted":
+        click.echo(f"ptune: interrupted; go on with `ptune resume {outcome.name}`", err=True)
+        return INTERRUPTED
+    return 0
+
+
+def example_texts(data: dict[str, Any]) -> list[str]:
+    """A real text for each text field of a task: the shortest of the first dev examples, if they lie in a file here."""
+    from ptune.data.builtin import PREFIX, split_file
+    from ptune.data.readers import read_file
+    from ptune.errors import DataError
+
+    fields: list[str] = data["text"]
+    source = data["source"]
+    if source is not None and not source.startswith(PREFIX):
+        return [f"a {field} to classify" for field in fields]
+    try:
+        table = read_file(split_file(source, data["dev"]) if source else Path(data["dev"]))
+        rows = [[str(row[field]) for field in fields] for row in table.select(range(min(50, len(table))))]
+    except (DataError, KeyError):  # the file has gone or changed since the search read it
+        return [f"a {field} to classify" for field in fields]
+    return min(rows, key=lambda texts: sum(map(len, texts)))

@@ -1,0 +1,50 @@
+"""`ptune search`: run a job."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer, pick_runner, stoppable
+
+
+@click.command(short_help="Run a job: search for the best prompt.")
+@click.argument("job", type=click.Path(path_type=Path))
+@click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Replace a value; may be repeated.")
+@click.option("--name", help="Name of the search, instead of the job's.")
+@local_option
+@address_option
+@json_option
+def search(
+    job: Path, overrides: tuple[str, ...], name: str | None, local: bool, address: str | None, as_json: bool
+) -> int:
+    r"""Run a job: propose configurations, train their prompts on one frozen backbone, export the best.
+
+    The search lives in ptune_runs/NAME (or $PTUNE_RUNS/NAME). After Ctrl-C or a crash, `ptune resume NAME` goes on.
+
+    \b
+    ptune search jobs/quickstart.toml
+    ptune search jobs/quickstart.toml --set budget.trials=8 --set seed=1
+    ptune search jobs/quickstart.toml --local --json > result.json
+    ptune search jobs/quickstart.toml --address head:6379
+    """
+    from ptune.report.publish import publish
+    from ptune.run.search import runs_folder, start_search
+    from ptune.spec.load import load_job
+
+    if name is not None:
+        overrides = (*overrides, f"name={json.dumps(name)}")
+    spec = load_job(job, overrides)
+    text = job.read_text(encoding="utf-8") + "".join(f"# --set {override}\n" for override in overrides)
+    with stoppable():
+        outcome = start_search(
+            spec,
+            text,
+            runs_folder(),
+            pick_runner(local=local, address=address),
+            pick_observer(as_json=as_json),
+            publish,
+        )
+    return conclude(outcome, as_json=as_json)

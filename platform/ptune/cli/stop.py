@@ -1,0 +1,8 @@
+"""`ptune stop`."""
+
+import click
+
+
+@click.command()
+def stop() -> None:
+    """Stop."""

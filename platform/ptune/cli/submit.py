@@ -1,0 +1,8 @@
+"""`ptune submit`."""
+
+import click
+
+
+@click.command()
+def submit() -> None:
+    """Submit."""

@@ -1,0 +1,36 @@
+"""`ptune validate`: every problem of job files, without starting anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Check job files; report every problem at once.")
+@click.argument("jobs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="JOB...")
+@click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Replace a value; may be repeated.")
+@click.option("--data", "read_data", is_flag=True, help="Also read the data and check columns, labels and texts.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def validate(jobs: tuple[Path, ...], overrides: tuple[str, ...], read_data: bool, as_json: bool) -> int:
+    r"""Check job files and the search spaces they name. Starts nothing and needs neither torch nor ray.
+
+    Every problem of every file is reported, as `file: [table].key: law, value given`. Exit code 2 if there is one.
+
+    \b
+    ptune validate jobs/*.toml
+    ptune validate jobs/quickstart.toml --set budget.trials=8 --data
+    """
+    from ptune.cli.checks import check, describe, to_json
+
+    results = [check(path, overrides, read_data=read_data) for path in jobs]
+    if as_json:
+        click.echo(to_json(results))
+    for result in [] if as_json else results:
+        for problem in result.problems:
+            click.echo(problem, err=True)
+        if result.job is not None and not result.problems:
+            click.echo(f"ok {result.path}: {describe(result.job, result.layers)}")
+            for note in result.later:
+                click.echo(f"   {note}")
+    return 2 if any(result.problems for result in results) else 0

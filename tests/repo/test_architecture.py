@@ -1,0 +1,113 @@
+"""The house as data: which floor a part lives on, and which library may be used where."""
+
+import subprocess
+import sys
+
+import pytest
+from sources import PACKAGE, PLATFORM, imports, modules
+
+FLOORS = (
+    {"errors", "files"},
+    {"spec", "journal", "history"},
+    {"data", "backbone", "search", "tracking"},
+    {"prompts"},
+    {"engine", "artifacts"},
+    {"run"},
+    {"raytune"},
+    {"report", "cli"},
+)
+BLIND = ({"data", "backbone", "search", "tracking"}, {"engine", "artifacts"})
+"""Parts of one floor that do not import each other. On floors 0, 1 and 7 the parts may."""
+
+WALLS = {
+    "ray": ("raytune/",),
+    "optuna": ("search/",),
+    "mlflow": ("tracking/", "artifacts/mlflow_model.py"),
+    "matplotlib": ("report/plots.py",),
+    "click": ("cli/",),
+    "rich": ("report/", "cli/"),
+}
+TORCHLESS = ("errors", "files", "spec", "journal", "history", "search", "tracking", "report", "cli")
+OUTSIDE = {"__init__", "__main__"}  # the package's own front door
+
+
+def part(name):
+    """`engine` of `ptune.engine.fused`."""
+    return name.split(".")[1] if "." in name else "__init__"
+
+
+def floor(name):
+    return next(level for level, parts in enumerate(FLOORS) if part(name) in parts)
+
+
+INSIDE = {name: path for name, path in modules().items() if part(name) not in OUTSIDE}
+
+
+def own_imports(path, **options):
+    """The modules of the package that a module imports."""
+    known = modules()
+    return {name for name in imports(path, **options) if name in known and name != "ptune"}
+
+
+def test_every_module_has_a_floor():
+    assert {part(name) for name in INSIDE} <= set.union(*FLOORS)
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_a_module_imports_lower_floors_and_its_own_folder(name):
+    for other in own_imports(INSIDE[name]):
+        same_folder = part(other) == part(name)
+        blind = any({part(name), part(other)} <= group for group in BLIND)
+        same_floor = floor(other) == floor(name) and not blind
+        assert same_folder or same_floor or floor(other) < floor(name), f"{name} imports {other}"
+
+
+@pytest.mark.parametrize("library", WALLS)
+def test_a_library_stays_behind_its_wall(library):
+    for path in modules().values():
+        place = path.relative_to(PACKAGE).as_posix()
+        used = {name.split(".")[0] for name in imports(path)}
+        assert library not in used or place.startswith(WALLS[library]), f"{place} imports {library}"
+
+
+def test_the_lower_floors_the_search_and_the_tracking_know_no_torch():
+    for name, path in INSIDE.items():
+        if part(name) in TORCHLESS:
+            used = {other.split(".")[0] for other in imports(path, top_level=True)}
+            assert not used & {"torch", "transformers", "peft"}, name
+
+
+def test_nothing_imports_in_a_circle():
+    graph = {name: own_imports(path, top_level=True) - {name} for name, path in modules().items()}
+    while leaves := {name for name, others in graph.items() if not others & graph.keys()}:
+        graph = {name: others for name, others in graph.items() if name not in leaves}
+    assert not graph, f"in or behind a circle: {sorted(graph)}"
+
+
+def loaded_by(code):
+    """The top-level packages in memory after running some code in a fresh interpreter."""
+    program = f"import sys\n{code}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import ptune",
+        "import ptune.spec.load, ptune.search.conductor, ptune.run.search",
+        "import ptune.cli.main",
+        "import ptune.report.live, ptune.report.summary",
+    ],
+)
+def test_the_light_parts_load_neither_torch_nor_ray(code):
+    assert not loaded_by(code) & {"torch", "ray", "transformers", "mlflow"}
+
+
+def test_importing_ptune_loads_nothing_else():
+    assert not loaded_by("import ptune") & {"pydantic", "numpy", "click", "rich", "optuna", "datasets"}
+
+
+def test_the_source_root_is_no_package():
+    assert not (PLATFORM / "__init__.py").exists(), "it would shadow the standard library's `platform`"

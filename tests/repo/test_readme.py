@@ -1,0 +1,69 @@
+"""The README keeps its word: commands exist, options parse, links lead somewhere."""
+
+import re
+import shlex
+
+import click
+import pytest
+from sources import ROOT
+
+from ptune.cli.main import cli
+
+PAGES = [path for path in [ROOT / "README.md", *ROOT.glob("*/README.md")] if path.exists()]
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def code(page):
+    """Shell lines of a page's code blocks, and `ptune ...` in its running text."""
+    text = page.read_text(encoding="utf-8")
+    blocks = [body for language, body in _FENCE.findall(text) if language in ("", "sh", "bash", "console", "text")]
+    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    return lines + re.findall(r"`(ptune [^`]+)`", _FENCE.sub("", text))
+
+
+def ptune_commands():
+    return [(page, line) for page in PAGES for line in code(page) if re.match(r"ptune [a-z-]", line)]
+
+
+def arguments(line):
+    """A line's words up to a comment, a pipe or a redirection; placeholders such as URL stand as they are."""
+    words = shlex.split(line.replace("…", "x").replace("...", "x"), comments=True)
+    stops = [index for index, word in enumerate(words) if word in ("|", ">", "<", "&&", ";") or word.startswith("#")]
+    return words[1 : min(stops, default=len(words))]
+
+
+@pytest.mark.parametrize(("page", "line"), ptune_commands(), ids=str)
+def test_a_command_on_a_page_parses(page, line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name, *rest = arguments(line)
+    for word in rest:
+        if "." in word and "://" not in word and not word.startswith(("-", "/")):
+            (tmp_path / word).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / word).touch()  # files that a page names may be opened while parsing
+    assert name in cli.commands, f"{page.name}: {line}"
+    if rest:  # a bare `ptune search` in running text names the command
+        try:
+            cli.commands[name].make_context(name, rest)
+        except click.exceptions.Exit:  # --help
+            return
+        except click.UsageError as problem:
+            pytest.fail(f"{page.name}: {line}: {problem.format_message()}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", _FENCE.sub("", page.read_text(encoding="utf-8"))):
+        if not re.match(r"[a-z]+:", target):
+            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+
+
+def test_make_targets_on_pages_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for page in PAGES:
+        for target in re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name}: make {target}"
+
+
+def test_every_command_explains_itself_with_an_example():
+    for name, command in cli.commands.items():
+        assert f"ptune {name}" in (command.help or ""), name

@@ -1,0 +1,64 @@
+"""The leaderboard, for programs and for people."""
+
+import csv
+import io
+import json
+
+import pytest
+from played import make_job, play
+from rich.console import Console
+
+from ptune.report.leaderboard import as_csv, as_json, rows, table
+
+
+@pytest.fixture
+def history(tmp_path, monkeypatch):
+    history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=14))
+    history.apply({"event": "suggested", "time": 1.0, "trial": 14, "config": {"method": "v1", "lr": 3.0}})
+    history.apply({"event": "finished", "time": 2.0, "trial": 14, "status": "failed", "reason": "diverged"})
+    return history
+
+
+def printed(renderable, width):
+    console = Console(width=width, record=True, file=io.StringIO(), color_system=None)
+    console.print(renderable)
+    return console.export_text()
+
+
+def test_rows_are_ranked_and_failures_come_last(history):
+    result = rows(history)
+    assert [row["rank"] for row in result] == [*range(1, 15), None]
+    assert result[0]["accuracy"] == history.ranked()[0].best("accuracy") == max(r["accuracy"] or 0 for r in result)
+    assert (result[-1]["trial"], result[-1]["reason"], result[-1]["accuracy"]) == (14, "diverged", None)
+
+
+def test_the_best_epoch_is_where_the_best_value_was(history):
+    row = rows(history)[0]
+    reports = history.trials[row["trial"]].reports
+    assert reports[row["best_epoch"] - 1]["accuracy"] == row["accuracy"]
+    assert (row["epochs"], row["seconds"]) == (len(reports), 2.0 * len(reports))
+
+
+def test_json_and_csv_hold_every_trial(history):
+    content = json.loads(as_json(history))
+    assert (content["name"], content["metric"]) == ("played", "accuracy")
+    assert content["trials"] == rows(history)
+    lines = list(csv.DictReader(io.StringIO(as_csv(history))))
+    assert len(lines) == 15
+    assert float(lines[0]["config.lr"]) == content["trials"][0]["config"]["lr"]
+    assert lines[-1]["config.length"] == ""
+
+
+def test_the_table_shows_ten_trials_and_what_varies(history):
+    text = printed(table(history, 110, {"lr": 0.7, "length": 0.2}), 110)
+    header, *body = text.splitlines()
+    assert len(body) == 10
+    assert header.split()[7:10] == ["method", "lr", "length"]
+    assert "schedule" not in header
+
+
+def test_a_narrow_table_keeps_one_line_for_each_trial(history):
+    lines = printed(table(history, 60), 60).splitlines()
+    assert len(lines) == 11
+    assert "configuration" in lines[0]
+    assert all(len(line) <= 60 for line in lines)

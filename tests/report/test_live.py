@@ -1,0 +1,68 @@
+"""Watching a journal from a thread, on terminals and in logs."""
+
+import io
+import time
+
+import pytest
+from played import make_job, play
+
+from ptune.journal import Journal
+from ptune.report.live import LiveLines, LiveTable, live_view
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=6), until=9)
+    monkeypatch.undo()
+    return tmp_path
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_terminals_get_the_table_and_logs_get_lines(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    assert isinstance(live_view(Terminal()), LiveTable)
+    assert isinstance(live_view(io.StringIO()), LiveLines)
+
+
+def test_lines_come_for_a_new_best_and_at_the_end(folder):
+    stream = io.StringIO()
+    view = LiveLines(stream, poll=0.01)
+    view.start(folder)
+    wait_for(lambda: stream.getvalue().count("\n") == 1)
+    time.sleep(0.05)  # several looks without news
+    assert stream.getvalue().count("\n") == 1
+    journal = Journal(folder / "journal.jsonl")
+    better = {"accuracy": 0.999, "loss": 0.1, "seconds": 1.0}
+    journal.append("reported", trial=0, epoch=5, metrics=better, state="x")
+    wait_for(lambda: stream.getvalue().count("\n") == 2)
+    journal.append("ended", status="interrupted", best=None)
+    journal.close()
+    view.stop()
+    assert "best 0.9990" in stream.getvalue().splitlines()[1]
+    assert stream.getvalue().splitlines()[2].endswith(", interrupted")
+
+
+def test_the_table_is_drawn_and_taken_away(folder, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    view = live_view(terminal)
+    view.start(folder)
+    wait_for(lambda: "played" in terminal.getvalue())
+    view.stop()
+    view.stop()
+    assert "\x1b[2K" in terminal.getvalue().rpartition("configuration")[2]  # lines erased at the end
+
+
+def test_stopping_before_starting_is_allowed():
+    LiveLines(io.StringIO()).stop()

@@ -1,0 +1,79 @@
+"""The live picture: what it says, and that it fits."""
+
+import pytest
+from played import make_job, play, watched
+from rich.console import Console
+
+from ptune.report.progress import Progress
+from ptune.report.screen import line, picture
+
+
+def drawn(progress, width=100, height=30):
+    console = Console(width=width, record=True, file=open("/dev/null", "w"), color_system=None)  # noqa: SIM115, PTH123
+    console.print(picture(progress, progress.history.last_at or 0.0, height))
+    return console.export_text()
+
+
+@pytest.fixture
+def under_way(tmp_path, monkeypatch):
+    play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=24), until=25)
+    return watched(tmp_path / "journal.jsonl")
+
+
+def test_it_says_what_counts(under_way):
+    text = drawn(under_way)
+    history = under_way.history
+    best = history.ranked()[0]
+    statuses = under_way.statuses()
+    assert "ptune played" in text
+    assert f"{len(history.trials)} of 24 begun · {statuses['running']} running" in text
+    assert "~" in text
+    assert f"{best.best('accuracy'):.4f} accuracy · trial {best.number} · v2" in text
+    assert " → ".join(f"{epoch}: {number}" for epoch, number in under_way.rungs()) in text
+    assert f"0 of {len(history.trials)} trials shown" in text
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_it_fits(under_way, width):
+    lines = drawn(under_way, width, height=24).splitlines()
+    assert max(map(len, lines)) <= width
+    assert len(lines) <= 24
+
+
+def test_running_trials_come_first_then_the_latest_at_rest(under_way):
+    rows = [row.split() for row in drawn(under_way).split("configuration")[1].splitlines() if row.strip()]
+    numbers = [int(row[0]) for row in rows]
+    trials = under_way.history.trials
+    running = [number for number in trials if trials[number].status == "running"]
+    assert numbers[: len(running)] == running
+    assert numbers[len(running)] == next(n for n in reversed(under_way.latest) if trials[n].status != "running")
+
+
+def test_many_running_trials_are_counted_where_they_do_not_fit(tmp_path, monkeypatch):
+    play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=24), slots=20, until=1)
+    text = drawn(watched(tmp_path / "journal.jsonl"), height=20)
+    assert "and 13 more running" in text
+    assert len(text.splitlines()) <= 20
+
+
+def test_a_failure_is_shown_with_its_reason(under_way):
+    failed = {"event": "finished", "time": under_way.history.last_at, "trial": 3, "status": "failed"}
+    under_way.apply({**failed, "reason": "diverged: loss is nan in epoch 2"})
+    assert "1 · trial 3: diverged: loss is nan in epoch 2" in drawn(under_way)
+
+
+def test_before_the_first_event_it_waits():
+    assert "waiting" in drawn(Progress())
+
+
+def test_the_end_is_named(tmp_path, monkeypatch):
+    play(tmp_path / "journal.jsonl", monkeypatch)
+    assert "elapsed · complete" in drawn(watched(tmp_path / "journal.jsonl"))
+
+
+def test_a_log_line_is_one_plain_line(under_way):
+    text = line(under_way, under_way.history.last_at)
+    assert text.startswith("[0:24] 24 of 24 begun · ")
+    assert "best 0." in text
+    assert "left" in text
+    assert text.isprintable()
