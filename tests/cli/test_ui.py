@@ -1,0 +1,63 @@
+"""`ptune ui`: MLflow's pages, on this machine alone."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from ptune.cli.ui import server_command, server_environment
+from ptune.tracking.location import create_database
+
+
+def test_nothing_tracked_yet_is_said(ptune, tmp_path):
+    result = ptune("ui")
+    assert result.code == 1
+    assert f"nothing is tracked in {tmp_path}/ptune_runs yet" in result.err
+
+
+def test_a_server_elsewhere_is_pointed_to(ptune, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking.example:5000")
+    result = ptune("ui")
+    assert (result.code, result.out) == (0, "runs are tracked on a server: open http://tracking.example:5000\n")
+
+
+def test_the_server_listens_on_loopback_and_runs_no_jobs():
+    command = server_command("sqlite:///runs/mlflow.db", "runs/mlartifacts", 5001)
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert command[command.index("--port") + 1] == "5001"
+    assert server_environment()["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+
+
+@pytest.mark.slow
+def test_the_pages_are_served(tmp_path):
+    runs = tmp_path / "runs"
+    create_database(f"sqlite:///{runs / 'mlflow.db'}")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "ptune", "ui", "--port", str(port)]
+    environment = {**os.environ, "PTUNE_RUNS": str(runs)}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        assert server.stdout.readline() == f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it)\n"
+        assert _answers(f"http://127.0.0.1:{port}/health", server)
+    finally:
+        os.killpg(server.pid, 2)
+        server.wait(30)
+        server.stdout.close()
+
+
+def _answers(url, server):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as response:
+                return response.status == 200
+        except OSError:
+            time.sleep(0.3)
+    return False

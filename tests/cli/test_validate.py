@@ -1,0 +1,95 @@
+"""`ptune validate`: every problem, at once, where it is."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+def test_a_good_job_is_described_in_one_line(ptune, job):
+    result = ptune("validate", job)
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (
+        f"ok {job}: 4 trials x 2 epochs (asha eta=3 grace=1), 4 parameters, packaged:minilm (6 layers), train.tsv\n"
+    )
+
+
+def test_every_problem_of_every_file_is_reported(ptune, job, tmp_path):
+    (tmp_path / "worse.toml").write_text(job.read_text().replace("trials = 4", "trails = 4"))
+    (tmp_path / "dev.tsv").rename(tmp_path / "devel.tsv")
+    result = ptune("validate", job, tmp_path / "worse.toml", tmp_path / "missing.toml")
+    assert result.code == 2
+    assert f"{job}: [task.data].dev: {tmp_path}/dev.tsv: there is no such file; did you mean 'devel.tsv'?" in result.err
+    assert f"{tmp_path}/worse.toml: [budget].trails: unknown key; did you mean 'trials'?" in result.err
+    assert f"{tmp_path}/worse.toml: [budget].trials: required, and missing" in result.err
+    assert "missing.toml: no such file" in result.err
+    assert result.out == ""
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("space.baseline=[{method='v2', depth=9}]", "[space]: baseline point 1: depth = 9 lies outside its range"),
+        ("space.parameters.length.high=40", "length < task.data.max_length = 32 must hold"),
+        ("space.parameters.template='everywhere'", "template"),
+        ("space.parameters.template={choices=['[P] {txt}']}", "names the field {txt}; the task's text fields are"),
+        ("space.parameters.template={value='[P:3] {text}'}", "needs a prompt length of exactly 3, got 2"),
+        ("task.data.max_length=510", "length + task.data.max_length <= 512 must hold"),
+        ("backbone.id=packaged:maxilm", "[backbone].id: packaged:maxilm is not packaged"),
+        ("backbone.id=../nowhere", "does not exist"),
+        ("backbone.id=not a name", "neither a folder nor a Hub id"),
+        ("task.data.source=builtin:nothing", "there is no built-in task 'nothing'"),
+        ("budget.stopping={type='asha', grace=7}", "stopping.grace <= epochs must hold"),
+    ],
+)
+def test_a_problem_is_found(ptune, job, override, problem):
+    result = ptune("validate", job, "--set", override)
+    assert result.code == 2
+    assert problem in result.err
+    assert result.err.startswith(str(job))
+
+
+def test_a_length_stated_for_one_method_does_not_bind_the_other(ptune, job):
+    job.write_text(
+        job.read_text().replace(
+            "length = { low = 2, high = 8 }",
+            "length = [{ low = 2, high = 8, when = { method = 'v1' } }, { value = 64, when = { method = 'v2' } }]",
+        )
+    )
+    assert ptune("validate", job).code == 0
+
+
+def test_what_needs_the_network_is_left_for_later(ptune, job):
+    result = ptune("validate", job, "--set", "backbone.id=some/model", "--set", "task.data.source=some/data")
+    assert result.code == 0
+    assert "some/model is not in the Hub cache here" in result.out
+    assert "some/data is looked at when the search starts" in result.out
+
+
+def test_the_data_is_read_on_request(ptune, job, tmp_path):
+    (tmp_path / "dev.tsv").write_text("text\tlabels\na\t1\n")
+    assert ptune("validate", job).code == 0
+    result = ptune("validate", job, "--data")
+    assert result.code == 2
+    assert f"{job}: [task.data]: {tmp_path}/dev.tsv: there is no column 'label'; did you mean 'labels'?" in result.err
+
+
+def test_json_holds_all_results(ptune, job, tmp_path):
+    result = ptune("validate", job, tmp_path / "missing.toml", "--json")
+    content = json.loads(result.out)
+    assert (result.code, content["ok"]) == (2, False)
+    assert [entry["ok"] for entry in content["jobs"]] == [True, False]
+    assert content["jobs"][0]["summary"].startswith("4 trials x 2 epochs")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["validate", "tiny.toml"], ["search", "--help"]])
+def test_neither_torch_nor_ray_is_loaded(job, tmp_path, arguments):
+    program = (
+        "import sys\nfrom ptune.cli.main import run\n"
+        f"code = run({arguments})\n"
+        "heavy = {'torch', 'ray', 'transformers', 'mlflow', 'datasets'} & set(sys.modules)\n"
+        "assert code == 0 and not heavy, (code, heavy)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
