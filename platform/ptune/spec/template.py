@@ -11,6 +11,7 @@ words, kept as real tokens (P-tuning, "GPT Understands, Too", section 3.2). Whit
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ptune.errors import nearest
@@ -113,6 +114,23 @@ def plain(fields: list[str]) -> list[Part]:
     for name in fields[1:]:
         parts += [Separator(), TextField(name)]
     return parts
+
+
+def written(parts: Sequence[Part]) -> str:
+    """The template that `parse` reads as these parts."""
+    text = ""
+    for part in parts:
+        match part:
+            case PromptRun(count):
+                piece, glued = "[P]" if count is None else f"[P:{count}]", False
+            case TextField(name, glued):
+                piece = f"{{{name}}}"
+            case Anchor(piece, glued):
+                pass
+            case Separator():
+                piece, glued = "[SEP]", False
+        text += piece if glued or not text else f" {piece}"
+    return text
 
 
 def _preset(name: str, fields: list[str]) -> str:

@@ -1,0 +1,139 @@
+"""Folders that are whole or absent, and errors that say what a folder holds instead.
+
+Knows names of files, not what is in them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ptune.artifacts.artifact import About
+from ptune.errors import ArtifactError, nearest
+from ptune.files import write_json
+
+
+@contextmanager
+def replacing_folder(folder: Path, files: Collection[str], marker: str) -> Iterator[Path]:
+    """Yield a temporary folder to fill; on success it becomes `folder` in one step, on error it is removed.
+
+    Args:
+        folder: where the result goes. What is there may be replaced only if it is of the same kind.
+        files: the names of the files that this kind of folder holds.
+        marker: the file among them that tells it from others.
+
+    Raises:
+        ArtifactError: `folder` holds something else.
+    """
+    _check_replaceable(folder, files, marker)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    try:
+        yield draft
+        if folder.exists():
+            folder.replace(old)
+        draft.replace(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors as safetensors, marked as PyTorch's, flushed to disk."""
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    save_file(whole, path, metadata={"format": "pt"})
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Raises:
+        ArtifactError: it is missing or damaged.
+    """
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ArtifactError(f"{path} is missing or damaged: {error}") from None
+    return tensors
+
+
+def write_about(path: Path, format_name: str, about: About, more: Mapping[str, Any] | None = None) -> None:
+    """Write an artifact's description as JSON, under the name of its format."""
+    write_json(path, {"format": format_name, **about.model_dump(mode="json"), **(more or {})})
+
+
+def read_about(path: Path, format_name: str, more: Collection[str] = ()) -> About:
+    """Read what `write_about` wrote; `more` names the keys beside the description.
+
+    Raises:
+        ArtifactError: the file is missing, not JSON, of another format, or its contents break a law.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ArtifactError(f"{path} is damaged, it is not JSON: {error}") from None
+    if not isinstance(content, dict) or content.get("format") != format_name:
+        found = content.get("format") if isinstance(content, dict) else None
+        raise ArtifactError(f"{path} has the format {found!r}; this version of ptune reads {format_name!r}")
+    described = {key: value for key, value in content.items() if key not in {"format", *more}}
+    try:
+        return About.model_validate_json(json.dumps(described))
+    except ValidationError as error:
+        issues = [f"{'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in error.errors()]
+        raise ArtifactError(f"{path} is damaged: {'; '.join(issues)}") from None
+
+
+def check_holds(folder: Path, wanted: str, *, kind: str) -> None:
+    """Check that `folder` is there and holds the file `wanted`.
+
+    Raises:
+        ArtifactError: it is not or does not; the message says what is there and where an artifact may be.
+    """
+    if not folder.exists():
+        beside = [path.name for path in folder.parent.iterdir()] if folder.parent.is_dir() else []
+        raise ArtifactError(f"{folder} does not exist{nearest(folder.name, beside)}")
+    if not folder.is_dir():
+        raise ArtifactError(f"{folder} is a file; an artifact is the folder that holds it: {folder.parent}")
+    if not (folder / wanted).is_file():
+        inside = sorted(path.parent for path in folder.glob(f"*/{wanted}"))
+        hint = f"; did you mean '{inside[0]}'?" if inside else nearest(wanted, names := _names(folder)) or _list(names)
+        raise ArtifactError(f"{folder} is not {kind}: it holds no {wanted}{hint}")
+
+
+def _check_replaceable(folder: Path, files: Collection[str], marker: str) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ArtifactError(f"{folder} is a file; an artifact is a folder")
+    names = _names(folder)
+    foreign = [name for name in names if name not in files]
+    if foreign or (names and marker not in names):
+        raise ArtifactError(
+            f"{folder} is not replaced, because it holds other things than an artifact{_list(foreign or names)}; "
+            f"name a folder that does not exist"
+        )
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def _list(names: list[str]) -> str:
+    return f" ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})" if names else " (it is empty)"

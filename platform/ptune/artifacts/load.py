@@ -1,0 +1,22 @@
+"""Read an artifact in whichever format a folder holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ptune.artifacts import native, peft
+from ptune.artifacts.artifact import Artifact
+from ptune.artifacts.folders import check_holds
+
+
+def load_artifact(folder: Path) -> Artifact:
+    """Read a native artifact, or one that ptune exported to PEFT's format.
+
+    Raises:
+        ArtifactError: the folder is missing, damaged, or holds neither.
+    """
+    if (folder / peft.ABOUT).is_file():
+        return peft.read(folder)
+    if (folder / peft.CONFIG).is_file():
+        check_holds(folder, peft.ABOUT, kind="an artifact that ptune exported, but another PEFT adapter")
+    return native.read(folder)

@@ -1,0 +1,164 @@
+"""PEFT's prefix-tuning format, for the prompts it can express, so that PEFT's own loader gives the same scores.
+
+PEFT (0.21) reads `adapter_config.json` and `adapter_model.safetensors`; `ptune.json` beside them holds what ptune
+needs to read the folder back. Does not import PEFT.
+
+PEFT puts T keys and values before the text in every layer, lets text positions start at T, and scores with the head
+of transformers' own sequence-classification model. A prompt that works otherwise is refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ptune.artifacts.artifact import About, Artifact
+from ptune.artifacts.folders import (
+    check_holds,
+    read_about,
+    read_tensors,
+    replacing_folder,
+    write_about,
+    write_tensors,
+)
+from ptune.backbone.families import FAMILIES, Family, family_of
+from ptune.errors import ArtifactError
+from ptune.files import write_json
+from ptune.spec.prompt import PromptV1, PromptV2
+from ptune.spec.template import plain, written
+
+FORMAT = "ptune-peft-1"
+ABOUT = "ptune.json"
+CONFIG = "adapter_config.json"
+TENSORS = "adapter_model.safetensors"
+
+_PROMPT = "prompt_embeddings"
+_LOAD = (
+    "base = AutoModelForSequenceClassification.from_pretrained(BACKBONE, num_labels=len(id2label), id2label=id2label); "
+    "model = PeftModel.from_pretrained(base, THIS_FOLDER)"
+)
+_SPACES = ", texts stripped of white space; where a tokenizer puts nothing between two texts, put a space there"
+_PADDING = (
+    "pad on the right with a token that ends no text, and name it in base.config.pad_token_id: transformers scores "
+    "the last token that differs from it"
+)
+
+
+def why_not_peft(about: About) -> str | None:
+    """Why PEFT cannot express a prompt, and what would make it exportable; None when it can."""
+    origin, family = about.backbone, _family(about)
+    if isinstance(about.prompt, PromptV1):
+        return (
+            "PEFT puts every v1 prompt token before the text and then reads the head's position without counting "
+            "them: it scores a prompt token instead of [CLS], or padding instead of the last token; "
+            'a prompt with method = "v2" can be exported'
+        )
+    if not isinstance(about.prompt, PromptV2):
+        return 'a head without a prompt is not something PEFT loads; a prompt with method = "v2" can be exported'
+    if not family.peft:
+        able = ", ".join(sorted(name for name, other in FAMILIES.items() if other.peft))
+        return f"PEFT's prefix tuning does not work on {origin.model_type} models (it does on {able})"
+    if about.layers != list(range(origin.layers)):
+        return (
+            f"PEFT puts a prompt in all {origin.layers} layers, this one is in {len(about.layers or [])}, and empty "
+            f"keys in the others would still draw attention; leave `depth` out to train one in all layers"
+        )
+    if about.positions != "shifted":
+        return 'PEFT lets text positions start after the prompt; train with positions = "shifted"'
+    if family.pooler and not origin.pooled:
+        return (
+            f"{origin.id} comes without a pooler, so transformers would put a random one under the head; "
+            f"a backbone saved with its pooler can be exported"
+        )
+    if origin.window is not None and about.prompt.length + about.max_length > origin.window:
+        return (
+            f"PEFT lets a prompt slide out of the attention window of {origin.window} tokens; "
+            f"length + max_length <= {origin.window} must hold, got {about.prompt.length} + {about.max_length}"
+        )
+    if about.template != written(plain(about.fields)):
+        return f"PEFT knows no templates, only the texts themselves; this prompt has {about.template!r}"
+    return None
+
+
+def write(folder: Path, artifact: Artifact) -> None:
+    """Write an artifact as a PEFT adapter; one that is there already is replaced in one step.
+
+    Raises:
+        ArtifactError: PEFT cannot express the prompt, or the folder holds anything that is not such an artifact's.
+    """
+    reason = why_not_peft(artifact.about)
+    if reason is not None:
+        raise ArtifactError(f"the prompt cannot be exported to PEFT: {reason}; the native format holds every prompt")
+    tensors = {_PROMPT: artifact.tensors["prompt"]}
+    names = _head_names(artifact.about)
+    tensors |= {names[name]: tensor for name, tensor in artifact.tensors.items() if name != "prompt"}
+    with replacing_folder(folder, (ABOUT, CONFIG, TENSORS), marker=ABOUT) as draft:
+        write_tensors(draft / TENSORS, tensors)
+        write_json(draft / CONFIG, _adapter_config(artifact.about))
+        write_about(draft / ABOUT, FORMAT, artifact.about, {"use": _usage(artifact.about)})
+
+
+def read(folder: Path) -> Artifact:
+    """Read an artifact that `write` wrote.
+
+    Raises:
+        ArtifactError: the folder is missing, damaged, or not such an artifact.
+    """
+    check_holds(folder, ABOUT, kind="an artifact that ptune exported to PEFT's format")
+    about = read_about(folder / ABOUT, FORMAT, more=("use",))
+    tensors = read_tensors(folder / TENSORS)
+    names = {theirs: ours for ours, theirs in _head_names(about).items()} | {_PROMPT: "prompt"}
+    unknown = sorted(set(tensors) - set(names))
+    if unknown:
+        raise ArtifactError(f"{folder / TENSORS} holds tensors that ptune did not export: {', '.join(unknown)}")
+    return Artifact(about, {names[name]: tensor for name, tensor in tensors.items()})
+
+
+def _head_names(about: About) -> dict[str, str]:
+    """From the head's tensor names to PEFT's, which are those of transformers' sequence-classification models."""
+    family = _family(about)
+    if family.dense:
+        modules = {"dense": "classifier.dense", "out": "classifier.out_proj"}
+    else:
+        modules = {"out": "classifier" if family.reads == "first" else "score"}
+    return {
+        f"head.{ours}.{kind}": f"base_model.{theirs}.{kind}"
+        for ours, theirs in modules.items()
+        for kind in ("weight", "bias")
+    }
+
+
+def _adapter_config(about: About) -> dict[str, Any]:
+    origin = about.backbone
+    width = origin.kv_heads * origin.head_width
+    return {
+        "peft_type": "PREFIX_TUNING",
+        "task_type": "SEQ_CLS",
+        "inference_mode": True,
+        "base_model_name_or_path": origin.id,
+        "revision": origin.revision,
+        "num_virtual_tokens": about.prompt.length if isinstance(about.prompt, PromptV2) else 0,
+        "token_dim": width,
+        "num_layers": origin.layers,
+        "num_attention_heads": origin.kv_heads,
+        "num_transformer_submodules": 1,
+        "encoder_hidden_size": width,
+        "prefix_projection": False,
+    }
+
+
+def _usage(about: About) -> dict[str, Any]:
+    """How to use the adapter without ptune: what PEFT's files cannot say themselves."""
+    names = ", ".join(about.fields)
+    usage: dict[str, Any] = {
+        "id2label": {str(index): label for index, label in enumerate(about.labels)},
+        "load": _LOAD,
+        "input": f"tokenizer({names}, truncation='longest_first', max_length={about.max_length}){_SPACES}",
+    }
+    if _family(about).reads == "last":
+        usage["padding"] = _PADDING
+    return usage
+
+
+def _family(about: About) -> Family:
+    return family_of(about.backbone.model_type, about.backbone.id)
