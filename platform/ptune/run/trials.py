@@ -6,19 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ptune.backbone.load import Backbone
 from ptune.data.sources import Split, Splits
-from ptune.data.templates import Layout, tokenise_split
-from ptune.prompts.rows import Examples
 from ptune.engine.seeds import stream_seed
 from ptune.engine.slots import Plan
 from ptune.prompts.build import build_learner
+from ptune.prompts.layout import bind, encode, input_parts
 from ptune.prompts.learner import Learner
+from ptune.prompts.rows import Examples
 from ptune.spec.job import Job
 from ptune.spec.prompt import PromptSpec, PromptV1
-from ptune.spec.template import Part, parse, plain, run_lengths
 from ptune.spec.trial import TrialSpec
 
 STATE_FILE = "state.safetensors"
@@ -27,14 +24,6 @@ STATE_FILE = "state.safetensors"
 def state_file(trial: int) -> Path:
     """Where a trial's state is kept, relative to the search's folder."""
     return Path("trials") / f"{trial:04d}" / STATE_FILE
-
-
-def trial_layout(prompt: PromptSpec, fields: list[str]) -> tuple[list[Part], list[int]]:
-    """A prompt's template as parts, and the length of each of its prompt runs (none for methods other than v1)."""
-    if isinstance(prompt, PromptV1):
-        parts = parse(prompt.template, fields)
-        return parts, run_lengths(parts, prompt.length)
-    return plain(fields), []
 
 
 class TrialFactory:
@@ -83,12 +72,15 @@ class TrialFactory:
         return plan, learner
 
     def encode(self, prompt: PromptSpec, split: Split) -> Examples:
-        """Encode a split as this prompt's trials see it."""
+        """Encode a split as this prompt's trials see it.
+
+        Raises:
+            SpecError: the prompt's template does not fit the task's text fields.
+            DataError: the prompt leaves no room for text.
+        """
         data = self._job.task.data
-        parts, lengths = trial_layout(prompt, data.text)
-        items = tokenise_split(split, Layout(self._backbone.tokenizer, data.text, parts, lengths, data.max_length))
-        reads = [item.first if self._backbone.family.reads == "first" else item.last for item in items]
-        return Examples(items, np.array(split.labels), np.array(reads))
+        layout = bind(input_parts(prompt, data.text), self._backbone, data.text, data.max_length)
+        return encode(layout, self._backbone, split.texts, split.labels)
 
     def _examples(self, prompt: PromptSpec) -> tuple[Examples, Examples]:
         key = (prompt.template, str(prompt.length)) if isinstance(prompt, PromptV1) else ()
