@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
+from torch import Tensor
 
 from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.load import load_artifact
@@ -18,6 +19,8 @@ from ptune.prompts.build import load_learner
 from ptune.prompts.forward import predict
 from ptune.prompts.layout import bind, encode
 from ptune.spec.template import parse
+
+TOKEN_BUDGET = 8_192
 
 
 @dataclass(frozen=True)
@@ -87,29 +90,30 @@ class Predictor:
         device = best_device() if device == "auto" else device
         return cls(artifact, load_backbone(name, revision, dtype, device))
 
-    def predict(self, texts: Sequence[tuple[str, ...]], token_budget: int = 8_192) -> list[Prediction]:
-        """Answer inputs, each with one text for every field of the artifact, in order.
+    def predict(self, texts: Sequence[tuple[str, ...]], token_budget: int = TOKEN_BUDGET) -> list[Prediction]:
+        """Answer inputs; see `scores` for the arguments and errors."""
+        if not texts:
+            return []
+        shares = torch.softmax(self.scores(texts, token_budget).double(), dim=1).tolist()
+        return [self._answer(row) for row in shares]
+
+    def scores(self, texts: Sequence[tuple[str, ...]], token_budget: int = TOKEN_BUDGET) -> Tensor:
+        """Scores (logits) [inputs, labels] of at least one input.
 
         Args:
-            texts: the inputs.
+            texts: the inputs, each with one text for every field of the artifact, in order.
             token_budget: most tokens, padding included, in one pass.
 
         Raises:
             DataError: an input has another number of texts, or no token.
         """
-        about = self.artifact.about
+        fields = self.artifact.about.fields
         for number, row in enumerate(texts, 1):
-            if len(row) != len(about.fields):
-                names = ", ".join(about.fields)
-                raise DataError(
-                    f"input {number} has {len(row)} text(s); the artifact takes {len(about.fields)}: {names}"
-                )
-        if not texts:
-            return []
+            if len(row) != len(fields):
+                names = ", ".join(fields)
+                raise DataError(f"input {number} has {len(row)} texts; the artifact takes {len(fields)}: {names}")
         examples = encode(self._layout, self._backbone, texts)
-        scores = predict(self._backbone, self._learner, examples, token_budget)
-        shares = torch.softmax(scores.double(), dim=1).tolist()
-        return [self._answer(row) for row in shares]
+        return predict(self._backbone, self._learner, examples, token_budget)
 
     def _answer(self, shares: list[float]) -> Prediction:
         probabilities = dict(zip(self.artifact.about.labels, shares, strict=True))

@@ -1,0 +1,88 @@
+"""An exported prompt scores the same under PEFT's own loader as under ptune, on every family PEFT can take."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from torch.testing import assert_close
+from transformers import AutoModelForSequenceClassification
+
+from families import make_backbone
+from made_artifacts import PAIR, make_artifact
+from ptune.artifacts import native, peft
+from ptune.artifacts.artifact import Artifact
+from ptune.artifacts.predict import Predictor
+from ptune.backbone.families import FAMILIES
+from ptune.backbone.load import Backbone, load_backbone
+
+SHORT_AND_LONG = [
+    ("red",),
+    ("cold loud sweet bitter plain round flat old new long short red",),
+    ("a quiet blue morning, and then rain",),
+]
+
+
+def peft_scores(folder: Path, backbone_folder: Path, backbone: Backbone, artifact: Artifact, texts) -> torch.Tensor:
+    """Scores [texts, labels] of one padded batch, by PEFT's loader and transformers' classification model."""
+    base = AutoModelForSequenceClassification.from_pretrained(backbone_folder, num_labels=len(artifact.about.labels))
+    model = PeftModel.from_pretrained(base, folder).eval()
+    tokenizer = backbone.tokenizer
+    encoded = [tokenizer(*row, truncation="longest_first", max_length=artifact.about.max_length) for row in texts]
+    pad = len(tokenizer) - 1  # a token that no text here holds
+    base.config.pad_token_id = pad if base.config.pad_token_id is None else base.config.pad_token_id
+    width = max(len(row["input_ids"]) for row in encoded)
+    filler = {"input_ids": base.config.pad_token_id, "attention_mask": 0, "token_type_ids": 0}
+    batch = {
+        name: torch.tensor([row[name] + [filler[name]] * (width - len(row[name])) for row in encoded])
+        for name in encoded[0]
+    }
+    with torch.inference_mode():
+        return model(**batch).logits
+
+
+@pytest.mark.parametrize("family", sorted(name for name, family in FAMILIES.items() if family.peft))
+def test_peft_gives_the_scores_of_ptune(family, tiny_backbone, tiny, tmp_path):
+    backbone = tiny(family)
+    artifact = make_artifact(backbone, method="v2", length=5, labels=["a", "b", "c"])
+    peft.write(tmp_path / "adapter", artifact)
+    scores = peft_scores(tmp_path / "adapter", tiny_backbone(family), backbone, artifact, SHORT_AND_LONG)
+    assert_close(Predictor(artifact, backbone).scores(SHORT_AND_LONG), scores, atol=1e-5, rtol=0)
+    assert scores.std(dim=0).min() > 0.01, "scores that ignore the text would prove nothing"
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "electra", "llama"])
+def test_peft_gives_the_scores_of_ptune_for_pairs(family, tiny_backbone, tiny, tmp_path):
+    backbone = tiny(family)
+    texts = [("red green", "old"), ("a loud, bitter afternoon", "not quiet at all"), ("warm", "cold")]
+    artifact = make_artifact(backbone, PAIR, method="v2", length=3)
+    peft.write(tmp_path / "adapter", artifact)
+    scores = peft_scores(tmp_path / "adapter", tiny_backbone(family), backbone, artifact, texts)
+    assert_close(Predictor(artifact, backbone).scores(texts), scores, atol=1e-5, rtol=0)
+
+
+def test_peft_gives_the_scores_of_ptune_on_heads_of_another_width_than_the_model_suggests(tmp_path):
+    folder = make_backbone("qwen3", tmp_path / "wide", head_dim=16)
+    backbone = load_backbone(str(folder))
+    artifact = make_artifact(backbone, method="v2", length=4)
+    peft.write(tmp_path / "adapter", artifact)
+    scores = peft_scores(tmp_path / "adapter", folder, backbone, artifact, SHORT_AND_LONG)
+    assert_close(Predictor(artifact, backbone).scores(SHORT_AND_LONG), scores, atol=1e-5, rtol=0)
+
+
+def test_peft_gives_the_scores_of_ptune_on_a_real_backbone_and_text(minilm, shared_data, tmp_path):
+    backbone = load_backbone("packaged:minilm")
+    lines = (shared_data / "sst2" / "dev.tsv").read_text(encoding="utf-8").splitlines()[1:9]
+    texts = [(line.split("\t")[0],) for line in lines]
+    artifact = make_artifact(backbone, method="v2", length=20, encoder="mlp", max_length=64)
+    peft.write(tmp_path / "adapter", artifact)
+    scores = peft_scores(tmp_path / "adapter", minilm, backbone, artifact, texts)
+    assert_close(Predictor(artifact, backbone).scores(texts), scores, atol=1e-5, rtol=0)
+
+
+def test_both_formats_give_the_same_answers(tiny, tmp_path):
+    artifact = make_artifact(tiny("roberta"), method="v2", length=5)
+    native.write(tmp_path / "native", artifact)
+    peft.write(tmp_path / "peft", artifact)
+    answers = [Predictor.load(tmp_path / kind).predict(SHORT_AND_LONG) for kind in ("native", "peft")]
+    assert answers[0] == answers[1]
