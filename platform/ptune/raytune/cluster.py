@@ -1,0 +1,68 @@
+"""The connection to Ray: an embedded cluster on this machine, or one that exists."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import ray
+
+from ptune.errors import ClusterError
+from ptune.raytune.placement import Node
+
+_OBJECT_STORE_BYTES = 200 * 2**20  # a job's data travels through it once; everything else is small
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_enable_metrics_collection": "0",
+    "RAY_event_stats": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray chooses in future, with a warning
+}
+
+
+def connect(address: str | None = None) -> bool:
+    """Connect this process to Ray, unless it is connected; return whether `disconnect` should undo it.
+
+    Args:
+        address: `host:port` of a cluster's head, `auto` for one on this machine, or None: RAY_ADDRESS, else an
+            embedded cluster that lives as long as this process.
+
+    Raises:
+        ClusterError: no cluster answers at the address.
+    """
+    if ray.is_initialized():
+        return False
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    if "://" in address:
+        raise ClusterError(
+            f"address {address!r} is not a cluster's head (host:port, or auto); "
+            "to run on a cluster from outside, use `ptune submit JOB --address http://HOST:8265`"
+        )
+    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if address == "local":
+        for name, value in _QUIET.items():
+            os.environ.setdefault(name, value)
+        options |= {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+    try:
+        ray.init(address, **options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ClusterError(
+            f"no Ray cluster answers at {address!r} (from --address or RAY_ADDRESS): {error}; "
+            "start one with `ray start --head`, or unset RAY_ADDRESS to run on this machine alone"
+        ) from None
+    return True
+
+
+def disconnect() -> None:
+    """Leave the cluster; an embedded one ends."""
+    ray.shutdown()
+
+
+def nodes() -> list[Node]:
+    """The cluster's living nodes."""
+    return [
+        Node(node["NodeID"], node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
+        for node in ray.nodes()
+        if node["Alive"]
+    ]

@@ -1,0 +1,156 @@
+"""The Ray actor that owns an engine, and the driver's handle on it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from ptune.errors import ClusterError, PtuneError
+from ptune.history import History
+from ptune.raytune.placement import Placement
+from ptune.run.prepare import Prepared
+
+if TYPE_CHECKING:
+    from ptune.engine.fused import Engine
+    from ptune.run.trials import TrialFactory
+
+
+class EngineActor:
+    """One engine in a process of its own. Its methods only pass requests to the training thread.
+
+    Args:
+        prepared: the job and its data.
+        folder: the search's folder, on storage that this node shares with the driver.
+        device: `cpu` or `cuda`.
+        threads: threads to compute with.
+    """
+
+    def __init__(self, prepared: Prepared, folder: Path, device: str, threads: int) -> None:
+        from ptune.raytune.training import TrainingThread  # torch is for this process, not for the driver
+
+        self._prepared = prepared
+        self._folder = folder
+        self._device = device
+        self._threads = threads
+        self._training = TrainingThread(self._load)
+        self._engine: Engine | None = None
+
+    async def ready(self) -> None:
+        """Load backbone and data.
+
+        Raises:
+            PtuneError: the backbone is not on this node, or the search's folder is not.
+        """
+        await asyncio.wrap_future(self._training.ready())
+
+    async def train(self, trial: int, token: str, config: Mapping[str, Any], epoch: int) -> dict[str, Any]:
+        """See `TrainingThread.train`; the answer also says where the trial's state is saved, as `state`."""
+        from ptune.run.trials import state_file
+
+        answer = await asyncio.wrap_future(self._training.train(trial, token, config, epoch))
+        return {**answer, "state": state_file(trial).as_posix()}
+
+    async def leave(self, token: str) -> None:
+        """See `TrainingThread.leave`."""
+        await asyncio.wrap_future(self._training.leave(token))
+
+    async def conclude(self, history: History) -> dict[str, Any]:
+        """See `ptune.run.outcome.conclude`."""
+        await self.ready()
+        return await asyncio.wrap_future(self._training.call(lambda: self._conclude(history)))
+
+    def _load(self) -> tuple[Engine, TrialFactory]:
+        import torch
+
+        from ptune.backbone.load import load_backbone
+        from ptune.engine.fused import Engine
+        from ptune.run.trials import TrialFactory
+
+        if not self._folder.is_dir():
+            raise ClusterError(
+                f"{self._folder} is not on node {ray.util.get_node_ip_address()}: "
+                "set PTUNE_RUNS to a folder that every node of the cluster shares"
+            )
+        torch.set_num_threads(self._threads)
+        job = self._prepared.job
+        backbone = load_backbone(job.backbone.id, job.backbone.revision, job.backbone.dtype, self._device)
+        self._engine = Engine(backbone, job.resources.token_budget)
+        return self._engine, TrialFactory(job, self._prepared.splits, backbone, self._folder)
+
+    def _conclude(self, history: History) -> dict[str, Any]:
+        from ptune.run.outcome import conclude
+
+        assert self._engine is not None
+        prepared = self._prepared
+        return conclude(self._engine.backbone, prepared.splits, prepared.job, history, self._folder)
+
+
+class EngineLostError(ClusterError):
+    """An engine's process has died, or its node has."""
+
+
+class RemoteEngine:
+    """An engine as the driver sees it. Starts at once; `poll` says when it is ready.
+
+    Attributes:
+        name: what clients find the actor by.
+    """
+
+    def __init__(self, placement: Placement, prepared: Any, folder: Path) -> None:
+        """`prepared` is a `Prepared` in Ray's object store, so that it travels to each node once."""
+        self.name = f"engine-{uuid.uuid4().hex[:12]}"
+        options: dict[str, Any] = {"name": self.name, "num_cpus": placement.cpus, "num_gpus": placement.gpus}
+        if placement.node is not None:
+            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(placement.node, soft=True)
+        actor_class = ray.remote(EngineActor).options(**options)
+        self._actor = actor_class.remote(prepared, folder, placement.device, placement.threads)
+        self._loading = self._actor.ready.remote()
+        self._ready = False
+
+    def poll(self, timeout_s: float = 0.0) -> bool:
+        """Whether the engine is loaded; waits at most `timeout_s` seconds for it.
+
+        Raises:
+            PtuneError: it cannot be loaded.
+            EngineLostError: it died while loading.
+        """
+        if not self._ready and ray.wait([self._loading], timeout=timeout_s)[0]:
+            _get(self._loading)
+            self._ready = True
+        return self._ready
+
+    def leave(self, token: str) -> None:
+        """End a stay, without waiting."""
+        self._actor.leave.remote(token)
+
+    def conclude(self, history: History) -> dict[str, Any]:
+        """Export the best prompt; see `ptune.run.outcome.conclude`.
+
+        Raises:
+            PtuneError: it cannot be exported.
+            EngineLostError: the engine died.
+        """
+        outcome: dict[str, Any] = _get(self._actor.conclude.remote(history))
+        return outcome
+
+    def kill(self) -> None:
+        """End the process; states on disk are whole at any moment."""
+        ray.kill(self._actor)
+
+
+def _get(reference: Any) -> Any:
+    """A call's result, or the error ptune raised in it, without Ray's wrapping."""
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, PtuneError):
+            raise error.cause from None
+        raise
+    except ray.exceptions.RayActorError as error:
+        raise EngineLostError(f"an engine died: {str(error).splitlines()[0]}") from None

@@ -1,0 +1,38 @@
+"""Tune's searcher, as a window on the dispatcher."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from ptune.raytune.dispatcher import Dispatcher
+
+
+class TurnSearcher(Searcher):  # type: ignore[misc]  # Ray is not typed
+    """Suggests the conductor's next turn whenever Tune has room.
+
+    What Tune saves of it is empty, because the journal is the record.
+    """
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        super().__init__()
+        self._dispatcher = dispatcher
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next turn; `Searcher.FINISHED` when the search is over; None when there is no turn at present."""
+        self._dispatcher.step()
+        turn = self._dispatcher.hand_out(trial_id)
+        return Searcher.FINISHED if turn is None and self._dispatcher.over else turn
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing: the scheduler has seen the result."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: a search resumes from its journal."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
