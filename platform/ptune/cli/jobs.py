@@ -1,8 +1,34 @@
-"""`ptune jobs`."""
+"""`ptune jobs`: the Ray jobs of a cluster."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
 
 import click
 
+from ptune.cli.cluster import dashboard_option
 
-@click.command()
-def jobs() -> None:
-    """Jobs."""
+
+@click.command(short_help="List a cluster's jobs.")
+@dashboard_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def jobs(address: str | None, as_json: bool) -> None:
+    r"""List the jobs a Ray cluster knows, the oldest first.
+
+    \b
+    ptune jobs --address http://head:8265
+    """
+    from ptune.raytune.jobs import jobs as known
+    from ptune.report.wording import NONE, duration
+
+    found = known(address)
+    if as_json:
+        click.echo(json.dumps({"jobs": [asdict(job) for job in found]}))
+        return
+    if not found:
+        click.echo("no jobs; submit one with `ptune submit JOB`")
+    for job in found:
+        ran = duration((job.ended_at or time.time()) - job.started_at) if job.started_at else NONE
+        click.echo(f"{job.id}  {job.status.lower():<10}  {ran:>8}  {job.name or NONE}")

@@ -1,8 +1,26 @@
-"""`ptune logs`."""
+"""`ptune logs`: what a Ray job has written."""
+
+from __future__ import annotations
 
 import click
 
+from ptune.cli.cluster import dashboard_option, watch
 
-@click.command()
-def logs() -> None:
-    """Logs."""
+
+@click.command(short_help="Show a job's log.")
+@click.argument("job_id", metavar="ID")
+@dashboard_option
+@click.option("--follow", is_flag=True, help="Go on until the job ends.")
+def logs(job_id: str, address: str | None, follow: bool) -> int:
+    r"""Show what a job on a Ray cluster has written.
+
+    \b
+    ptune logs raysubmit_AbCdEf
+    ptune logs raysubmit_AbCdEf --follow --address http://head:8265
+    """
+    if follow:
+        return watch(job_id, address)
+    from ptune.raytune.jobs import logs as written
+
+    click.echo(written(job_id, address), nl=False)
+    return 0

@@ -20,11 +20,15 @@ _CHUNK = 64  # lines answered together: enough for full batches, few enough to s
 @click.option("--text", help="The text.")
 @click.option("--text2", help="The second text, for tasks over pairs.")
 @click.option("--file", "lines", type=click.File(encoding="utf-8"), help="One text per line; - is standard input.")
-def predict(folder: Path, text: str | None, text2: str | None, lines: IO[str] | None) -> None:
+@click.option("--backbone", help="Folder or Hub id of the backbone, if it is not where it was at training.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+def predict(
+    folder: Path, text: str | None, text2: str | None, lines: IO[str] | None, backbone: str | None, device: str
+) -> None:
     r"""Load the artifact in DIR, native or PEFT, with its backbone, and label texts.
 
     Prints one JSON object per text: its label, and the probability of each label. Without --text,
-    reads lines; the texts of a pair are separated by a tab.
+    reads lines; the texts of a pair are separated by a tab. A backbone with other weights is refused.
 
     \b
     ptune predict ptune_runs/quickstart/artifact --text "what a lovely film"
@@ -36,18 +40,15 @@ def predict(folder: Path, text: str | None, text2: str | None, lines: IO[str] | 
         raise SpecError("give --text or --file, not both")
     if text is None and text2 is not None:
         raise SpecError("--text2 needs --text")
-    from ptune.artifacts.load import load_artifact
+    from ptune.artifacts.predict import Predictor
 
-    artifact = load_artifact(folder)
-    fields = artifact.fields
-    if text is not None:
-        given = [text] if text2 is None else [text, text2]
-        rows: Iterable[tuple[str, ...]] = [as_row(given, fields, "--text" if text2 is None else "--text and --text2")]
-    else:
-        rows = read_rows(lines or sys.stdin, fields)
+    predictor = Predictor.load(folder, backbone, device)
+    fields = predictor.artifact.about.fields
+    given = [one for one in (text, text2) if one is not None]
+    rows = [as_row(given, fields, "--text")] if given else read_rows(lines or sys.stdin, fields)
     for chunk in chunks(rows):
-        for answer in artifact.predict(chunk):
-            click.echo(json.dumps(answer, ensure_ascii=False))
+        for answer in predictor.predict(chunk):
+            click.echo(json.dumps(answer.to_json(), ensure_ascii=False))
 
 
 def read_rows(lines: Iterable[str], fields: list[str]) -> Iterator[tuple[str, ...]]:
@@ -69,7 +70,7 @@ def as_row(texts: list[str], fields: list[str], place: str) -> tuple[str, ...]:
         DataError: there are more or fewer than the task has fields, or one is empty.
     """
     if len(texts) != len(fields):
-        raise DataError(f"{place}: the task has {len(fields)} text field(s) {fields}, got {len(texts)}")
+        raise DataError(f"{place}: {len(fields)} text(s) are needed ({', '.join(fields)}), got {len(texts)}")
     if not all(text.strip() for text in texts):
         raise DataError(f"{place}: a text is empty")
     return tuple(texts)

@@ -61,13 +61,25 @@ def conclude(outcome: Outcome, *, as_json: bool) -> int:
     else:
         from rich.console import Console
 
-        from ptune.report.summary import print_summary
+        from ptune.report.summary import next_commands, print_summary
 
-        print_summary(Console(), outcome, example_texts(outcome.history.header["job"]["task"]["data"]))
+        example = example_texts(outcome.history.header["job"]["task"]["data"])
+        print_summary(Console(), outcome, next_commands(outcome, example, to_peft=fits_peft(outcome)))
     if outcome.status == "interrupted":
         click.echo(f"ptune: interrupted; go on with `ptune resume {outcome.name}`", err=True)
         return INTERRUPTED
     return 0
+
+
+def fits_peft(outcome: Outcome) -> bool:
+    """Whether PEFT can express the best prompt."""
+    best, artifact = outcome.best, outcome.conclusion.get("artifact")
+    if artifact is None or best is None or best.config.get("method") != "v2":
+        return False
+    from ptune.artifacts import native
+    from ptune.artifacts.peft import why_not_peft
+
+    return why_not_peft(native.read(Path(artifact)).about) is None
 
 
 def example_texts(data: dict[str, Any]) -> list[str]:

@@ -1,8 +1,41 @@
-"""`ptune submit`."""
+"""`ptune submit`: run a job on a Ray cluster that is running elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
 
 import click
 
+from ptune.cli.cluster import dashboard_option, watch
 
-@click.command()
-def submit() -> None:
-    """Submit."""
+
+@click.command(short_help="Run a job as a Ray job on a cluster.")
+@click.argument("job", type=click.Path(path_type=Path))
+@dashboard_option
+@click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Replace a value; may be repeated.")
+@click.option("--name", help="Name of the search, instead of the job's.")
+@click.option("--follow/--no-follow", default=True, show_default=True, help="Show the job's log until it ends.")
+def submit(job: Path, address: str | None, overrides: tuple[str, ...], name: str | None, follow: bool) -> int:
+    r"""Submit a job to a running Ray cluster, where ptune must be installed, and follow it.
+
+    Data files and $PTUNE_RUNS must lie on storage that the cluster's nodes share. The job's id is printed
+    first; Ctrl-C ends the following, not the job.
+
+    \b
+    ptune submit jobs/quickstart.toml --address http://head:8265
+    ptune submit jobs/quickstart.toml --no-follow
+    """
+    from ptune.raytune import jobs
+    from ptune.spec.load import load_job
+
+    if name is not None:
+        overrides = (*overrides, f"name={json.dumps(name)}")
+    runs = os.environ.get("PTUNE_RUNS")
+    job_id = jobs.submit(load_job(job, overrides), Path(runs) if runs else None, address)
+    if not follow:
+        click.echo(job_id)
+        return 0
+    click.echo(f"ptune: submitted as {job_id}", err=True)
+    return watch(job_id, address)

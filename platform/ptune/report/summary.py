@@ -21,22 +21,14 @@ from ptune.run.search import Outcome
 _BAR = 24
 
 
-def summary(outcome: Outcome, commands: Sequence[tuple[str, str]], width: int = WIDEST) -> RenderableType:
-    """Everything a person wants to know when a search ends.
-
-    Args:
-        outcome: the search.
-        commands: what to type next, each with a word on what it does.
-        width: columns to fill.
-    """
+def summary(outcome: Outcome, width: int = WIDEST) -> RenderableType:
+    """Everything a person wants to know when a search ends, on `width` columns."""
     parts: list[RenderableType] = [_headline(outcome), Text()]
     if outcome.best is not None:
         parts += [leaderboard.table(outcome.history, width, outcome.importances), Text()]
     if outcome.importances:
         parts += [Text("what mattered", style="dim"), importance_bars(outcome.importances), Text()]
     parts += [_places(outcome), Text()]
-    if commands:
-        parts += [Text("next", style="dim"), _commands(commands)]
     return Group(*parts)
 
 
@@ -50,12 +42,13 @@ def importance_bars(importances: dict[str, float], most: int = 6) -> RenderableT
     return Padding(grid, (0, 1))
 
 
-def next_commands(outcome: Outcome, example: Sequence[str]) -> list[tuple[str, str]]:
+def next_commands(outcome: Outcome, example: Sequence[str], *, to_peft: bool) -> list[tuple[str, str]]:
     """What to type after a search, ready to paste.
 
     Args:
         outcome: the search.
         example: a text for each text field of the task.
+        to_peft: whether PEFT can express the best prompt.
     """
     if outcome.status == "interrupted":
         return [(f"ptune resume {outcome.name}", "go on from where it stopped")]
@@ -66,8 +59,8 @@ def next_commands(outcome: Outcome, example: Sequence[str]) -> list[tuple[str, s
         options = " ".join(f"{option} {shlex.quote(text)}" for option, text in texts)
         commands.append((f"ptune predict {shlex.quote(shown(artifact))} {options}", "use the best prompt"))
     commands.append(("ptune ui", "compare all trials in MLflow (in a checkout: make ui)"))
-    if outcome.conclusion.get("peft"):
-        commands.append((f"ptune export {outcome.name} --format peft --to DIR", "for PEFT's loader"))
+    if to_peft:
+        commands.append((f"ptune export {outcome.name} --format peft --to DIR", "write it for PEFT's loader"))
     return commands
 
 
@@ -77,10 +70,12 @@ def shown(path: str | Path) -> str:
     return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
 
 
-def print_summary(console: Console, outcome: Outcome, example: Sequence[str]) -> None:
-    """Print the summary, with commands on lines of their own that can be copied whole."""
+def print_summary(console: Console, outcome: Outcome, commands: Sequence[tuple[str, str]]) -> None:
+    """Print the summary, at most `WIDEST` columns wide, then the commands, never wrapped so that they can be copied."""
     width = min(console.width, WIDEST) if console.is_terminal else WIDEST
-    console.print(summary(outcome, next_commands(outcome, example), width), soft_wrap=False, width=width)
+    console.print(summary(outcome, width), width=width)
+    for command, purpose in commands:
+        console.print(Text.assemble(f"  {command}", (f"   # {purpose}", "dim")), soft_wrap=True)
 
 
 def _headline(outcome: Outcome) -> Text:
@@ -105,6 +100,9 @@ def _places(outcome: Outcome) -> Table:
     for label, key in (("artifact", "artifact"), ("for PEFT", "peft")):
         if outcome.conclusion.get(key):
             rows.add_row(label, shown(outcome.conclusion[key]))
+    refused = outcome.conclusion.get("peft_refused")
+    if refused:
+        rows.add_row("for PEFT", Text(refused, style="yellow"))
     rows.add_row("record", f"{shown(outcome.folder)}/ (journal, leaderboard, {CURVES})")
     lagging = outcome.mlflow.get("lagging")
     if lagging:
@@ -115,13 +113,4 @@ def _places(outcome: Outcome) -> Table:
     if failed:
         reasons = f"trial {failed[-1].number}: {failed[-1].reason}"
         rows.add_row("failed", Text(f"{plural(len(failed), 'trial')}, the last: {reasons}", style="red"))
-    return rows
-
-
-def _commands(commands: Sequence[tuple[str, str]]) -> Table:
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(overflow="fold")
-    rows.add_column(style="dim")
-    for command, purpose in commands:
-        rows.add_row(f"  {command}", purpose)
     return rows

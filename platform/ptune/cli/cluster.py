@@ -1,0 +1,36 @@
+"""What the commands about Ray jobs share: where the cluster is, and how a job's end becomes an exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ptune.raytune.jobs import JobInfo
+
+dashboard_option = click.option(
+    "--address",
+    metavar="URL",
+    help="The cluster's dashboard, http://HOST:8265; without it, $RAY_API_SERVER_ADDRESS or this machine's.",
+)
+
+
+def watch(job_id: str, address: str | None) -> int:
+    """Write a job's log as it grows, until the job is over; return the exit code. Ctrl-C ends the watching alone."""
+    from ptune.raytune.jobs import follow
+
+    try:
+        info = follow(job_id, lambda piece: click.echo(piece, nl=False), address)
+    except KeyboardInterrupt:
+        click.echo(f"ptune: the job goes on; `ptune logs {job_id}` shows it, `ptune stop {job_id}` ends it", err=True)
+        raise
+    return report_end(info)
+
+
+def report_end(info: JobInfo) -> int:
+    """Say how a job ended; return the exit code that the search would have had on this machine."""
+    click.echo(f"ptune: job {info.id}: {info.status.lower()}", err=True)
+    if info.status == "FAILED" and info.message:
+        click.echo(f"ptune: {info.message.strip()}", err=True)
+    return {"SUCCEEDED": 0, "STOPPED": 130}.get(info.status, 1)

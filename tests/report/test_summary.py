@@ -1,0 +1,97 @@
+"""The last page: results, places, and commands that can be pasted."""
+
+import io
+import shlex
+
+import pytest
+from played import make_job, play
+from rich.console import Console
+
+from ptune.report.summary import next_commands, print_summary
+from ptune.run.search import Outcome
+
+
+@pytest.fixture
+def outcome(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    history = play(tmp_path / "played" / "journal.jsonl", monkeypatch, make_job(trials=12))
+    return Outcome(
+        name="played",
+        folder=tmp_path / "played",
+        status="complete",
+        history=history,
+        conclusion={"artifact": str(tmp_path / "played" / "artifact"), "peft": None, "test": {"accuracy": 0.8125}},
+        importances={"lr": 0.75, "depth": 0.25},
+        mlflow={"uri": "sqlite:///mlflow.db", "experiment_id": "1", "parent_run_id": "a", "lagging": None},
+        wall_s=93.0,
+    )
+
+
+def printed(outcome, commands=(), width=100):
+    console = Console(width=width, record=True, file=io.StringIO(), color_system=None, force_terminal=True)
+    print_summary(console, outcome, commands)
+    return console.export_text()
+
+
+def changed(outcome, **fields):
+    return Outcome(**{**outcome.__dict__, **fields})
+
+
+def test_it_holds_result_importances_and_places(outcome):
+    text = printed(outcome)
+    best = outcome.best
+    assert "played complete: 12 trials in 1:33" in text
+    assert f"best accuracy on dev {best.best('accuracy'):.4f}, on test 0.8125 · trial {best.number}" in text
+    assert "what mattered" in text
+    assert "75%" in text
+    assert "played/artifact" in text
+    assert "up to date at sqlite:///mlflow.db" in text
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_it_fits(outcome, width):
+    assert max(map(len, printed(outcome, width=width).splitlines())) <= width
+
+
+def test_a_long_command_stays_on_one_line(outcome):
+    commands = next_commands(outcome, ['It isn\'t "over" yet, ' * 8], to_peft=False)
+    assert f"  {commands[0][0]}" in printed(outcome, commands, width=80)
+
+
+def test_the_predict_command_can_be_pasted(outcome):
+    example = ['it\'s a "test"; rm', "two"]
+    command, _ = next_commands(outcome, example, to_peft=False)[0]
+    assert shlex.split(command) == ["ptune", "predict", "played/artifact", "--text", example[0], "--text2", "two"]
+
+
+def test_peft_is_offered_only_where_it_works(outcome):
+    offered = [command for command, _ in next_commands(outcome, ["x"], to_peft=True)]
+    assert "ptune export played --format peft --to DIR" in offered
+    assert not [command for command, _ in next_commands(outcome, ["x"], to_peft=False) if "peft" in command]
+
+
+def test_an_interrupted_search_is_resumed_next(outcome):
+    stopped = changed(outcome, status="interrupted", conclusion={"artifact": None})
+    assert next_commands(stopped, ["x"], to_peft=False) == [("ptune resume played", "go on from where it stopped")]
+
+
+def test_what_went_wrong_is_said(outcome):
+    lagging = {**outcome.mlflow, "lagging": "connection refused"}
+    trial = outcome.history.trials[3]
+    trial.status, trial.reason = "failed", "diverged: loss is nan"
+    text = " ".join(printed(changed(outcome, mlflow=lagging)).split())
+    assert "behind: connection refused; catch up with `ptune sync played`" in text
+    assert "1 trial, the last: trial 3: diverged: loss is nan" in text
+
+
+def test_a_refused_peft_export_is_explained(outcome):
+    conclusion = {**outcome.conclusion, "peft_refused": "the prompt cannot be exported to PEFT: v1"}
+    assert "cannot be exported to PEFT: v1" in printed(changed(outcome, conclusion=conclusion))
+
+
+def test_without_a_result_there_is_no_leaderboard(outcome):
+    for trial in outcome.history.trials.values():
+        trial.status = "failed"
+    text = printed(changed(outcome, conclusion={"artifact": None}, importances={}))
+    assert "no trial has a result" in text
+    assert "configuration" not in text
