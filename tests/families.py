@@ -8,26 +8,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
-WORDS = tuple(
-    [
-        "red",
-        "green",
-        "blue",
-        "cold",
-        "warm",
-        "loud",
-        "quiet",
-        "sweet",
-        "bitter",
-        "plain",
-        "round",
-        "flat",
-        "old",
-        "new",
-        "long",
-        "short",
-    ]
-)
+_SENTENCE = "red green blue cold warm loud quiet sweet bitter plain round flat old new long short"
+WORDS = _SENTENCE.split()
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"
 
 BERT_SPECIALS = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
@@ -133,13 +115,16 @@ TINY: dict[str, Tiny] = {
 }
 
 
-def make_backbone(family: str, folder: Path, seed: int = 0, **changes: Any) -> Path:
+def make_backbone(
+    family: str, folder: Path, seed: int = 0, model: dict[str, Any] | None = None, **changes: Any
+) -> Path:
     """Write a tiny random backbone of `family` to `folder`: config, tokenizer and safetensors weights.
 
     Args:
         family: a key of `TINY`.
         folder: where to write it.
         seed: seed of the weights.
+        model: arguments of the model's class, such as `add_pooling_layer`.
         changes: settings of the config that differ from the family's in `TINY`.
     """
     tiny = TINY[family]
@@ -147,9 +132,9 @@ def make_backbone(family: str, folder: Path, seed: int = 0, **changes: Any) -> P
     config = AutoConfig.for_model(family, **{"vocab_size": len(tokenizer), **tiny.config, **changes})
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = AutoModel.from_config(config)
-        _unsettle(model)
-    model.save_pretrained(folder)
+        made = AutoModel.from_config(config, **(model or {}))
+        _unsettle(made)
+    made.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -196,5 +181,5 @@ def _byte_level(specials: dict[str, str]) -> Tokenizer:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator([*WORDS, " ".join(["", *WORDS])], trainer)
+    tokenizer.train_from_iterator([*WORDS, f" {_SENTENCE}"], trainer)
     return tokenizer

@@ -1,0 +1,157 @@
+"""The native artifact: whole, self-describing, and never in the place of something else."""
+
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from made_artifacts import PAIR, make_artifact
+from ptune.artifacts.native import read, write
+from ptune.errors import ArtifactError
+from ptune.spec.template import parse
+
+
+@pytest.fixture
+def artifact(tiny):
+    return make_artifact(tiny("bert"), PAIR, method="v1", length=5, template="everywhere", encoder="lstm")
+
+
+def test_an_artifact_comes_back_as_it_was_written(artifact, tmp_path):
+    write(tmp_path / "best", artifact)
+    back = read(tmp_path / "best")
+    assert back.about == artifact.about
+    assert back.tensors.keys() == artifact.tensors.keys()
+    for name, tensor in artifact.tensors.items():
+        torch.testing.assert_close(back.tensors[name], tensor, atol=0, rtol=0)
+
+
+def test_it_is_two_files_without_a_pickle(artifact, tmp_path):
+    write(tmp_path / "best", artifact)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["artifact.json", "best", "prompt.safetensors"]
+    with safe_open(tmp_path / "best" / "prompt.safetensors", framework="pt") as stream:
+        assert set(stream.keys()) == {"prompt", "head.out.weight", "head.out.bias"}
+        assert stream.get_slice("prompt").get_shape() == [5, 32]
+
+
+def test_its_description_can_be_read_without_ptune(artifact, tmp_path, tiny):
+    write(tmp_path / "best", artifact)
+    about = json.loads((tmp_path / "best" / "artifact.json").read_text())
+    assert about["format"] == "ptune-artifact-1"
+    assert about["prompt"]["method"] == "v1"
+    assert about["template"] == "[P:2] {premise} [P:2] [SEP] {hypothesis} [P:1]"
+    assert about["labels"] == ["no", "yes"]
+    assert about["backbone"]["hash"] == tiny("bert").hash
+    assert about["scores"] == {"dev": {"accuracy": 0.75}}
+
+
+@pytest.mark.parametrize(
+    ("config", "layers", "positions"),
+    [
+        ({"method": "v2", "length": 2}, [0, 1, 2], "shifted"),
+        ({"method": "v2", "length": 2, "depth": 2}, [1, 2], "unshifted"),
+        ({"method": "v2", "length": 2, "depth": 1, "side": "first", "positions": "shifted"}, [0], "shifted"),
+        ({"method": "v2", "length": 2, "positions": "unshifted"}, [0, 1, 2], "unshifted"),
+        ({"method": "v1", "length": 2}, None, None),
+        ({"method": "head"}, None, None),
+    ],
+)
+def test_layers_and_position_convention_are_recorded(config, layers, positions, tiny):
+    about = make_artifact(tiny("bert"), **config).about
+    assert (about.layers, about.positions) == (layers, positions)
+
+
+def test_the_recorded_template_reads_back_as_its_parts(tiny):
+    template = "Say: [P:2] ({premise}), [SEP] {hypothesis}? It is[P]"
+    about = make_artifact(tiny("bert"), PAIR, method="v1", length=5, template=template).about
+    assert about.template == "Say: [P:2] ({premise}), [SEP] {hypothesis}? It is [P:3]"
+    assert parse(about.template, PAIR)[:-1] == parse(template, PAIR)[:-1]
+
+
+def test_writing_again_replaces_the_artifact(artifact, tiny, tmp_path):
+    write(tmp_path / "best", artifact)
+    write(tmp_path / "best", make_artifact(tiny("bert"), method="head"))
+    assert read(tmp_path / "best").about.prompt.method == "head"
+    assert list(tmp_path.iterdir()) == [tmp_path / "best"]
+
+
+def test_an_empty_folder_is_filled(artifact, tmp_path):
+    write(tmp_path, artifact)
+    assert read(tmp_path).about == artifact.about
+
+
+@pytest.mark.parametrize("names", [["notes.txt"], ["artifact.json", "notes.txt"], ["prompt.safetensors"]])
+def test_a_folder_of_other_things_is_not_overwritten(names, artifact, tmp_path):
+    for name in names:
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(ArtifactError, match=r"holds other things than an artifact \((notes.txt|prompt.safetensors)\)"):
+        write(tmp_path, artifact)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+def test_a_file_is_not_overwritten(artifact, tmp_path):
+    (tmp_path / "best").write_text("mine")
+    with pytest.raises(ArtifactError, match="best is a file"):
+        write(tmp_path / "best", artifact)
+
+
+def test_a_failed_write_leaves_the_old_artifact(artifact, tmp_path):
+    write(tmp_path / "best", artifact)
+    broken = type(artifact)(artifact.about, {"prompt": "not a tensor"})
+    with pytest.raises(AttributeError):
+        write(tmp_path / "best", broken)
+    assert read(tmp_path / "best").about == artifact.about
+    assert list(tmp_path.iterdir()) == [tmp_path / "best"]
+
+
+def test_a_missing_folder_is_named_with_the_nearest(artifact, tmp_path):
+    write(tmp_path / "artifact", artifact)
+    with pytest.raises(ArtifactError, match="artefact does not exist; did you mean 'artifact'"):
+        read(tmp_path / "artefact")
+
+
+def test_a_search_folder_points_to_the_artifact_in_it(artifact, tmp_path):
+    write(tmp_path / "artifact", artifact)
+    with pytest.raises(ArtifactError, match=f"holds no artifact.json; did you mean '{tmp_path}/artifact'"):
+        read(tmp_path)
+
+
+def test_a_foreign_folder_is_refused_with_what_it_holds(tmp_path):
+    (tmp_path / "model.bin").write_text("")
+    with pytest.raises(ArtifactError, match=r"is not an artifact: it holds no artifact.json \(model.bin\)"):
+        read(tmp_path)
+
+
+def test_a_file_of_an_artifact_is_answered_with_its_folder(artifact, tmp_path):
+    write(tmp_path / "best", artifact)
+    with pytest.raises(ArtifactError, match=f"is a file; an artifact is the folder that holds it: {tmp_path}/best"):
+        read(tmp_path / "best" / "artifact.json")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text[: len(text) // 2], "damaged, it is not JSON"),
+        (lambda text: text.replace("ptune-artifact-1", "ptune-artifact-9"), "format 'ptune-artifact-9'; this version"),
+        (lambda text: text.replace('"max_length": 32', '"max_length": "long"'), "damaged: max_length: "),
+        (lambda text: text.replace('"labels"', '"names"'), "damaged: labels: .*; names: "),
+        (lambda _: "[]", "format None"),
+    ],
+)
+def test_a_damaged_description_is_refused(damage, message, artifact, tmp_path):
+    write(tmp_path, artifact)
+    about = tmp_path / "artifact.json"
+    about.write_text(damage(about.read_text()))
+    with pytest.raises(ArtifactError, match=message):
+        read(tmp_path)
+
+
+def test_damaged_or_missing_tensors_are_refused(artifact, tmp_path):
+    write(tmp_path, artifact)
+    tensors = tmp_path / "prompt.safetensors"
+    tensors.write_bytes(tensors.read_bytes()[:-7])
+    with pytest.raises(ArtifactError, match=r"prompt\.safetensors is missing or damaged"):
+        read(tmp_path)
+    tensors.unlink()
+    with pytest.raises(ArtifactError, match=r"prompt\.safetensors is missing or damaged"):
+        read(tmp_path)
