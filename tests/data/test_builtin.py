@@ -37,3 +37,15 @@ def test_an_unknown_split_is_named_with_the_nearest(tasks):
 def test_a_job_that_names_no_known_task_is_refused():
     with pytest.raises(DataError, match="there is no built-in task 'nothing'"):
         load_splits(Data(source="builtin:nothing"), seed=0)
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_shipped_task_is_sound(name):
+    splits = load_splits(Data(source=f"builtin:{name}", test="test"), seed=0)
+    parts = [splits.train, splits.dev, splits.test]
+    texts = [text.casefold() for part in parts for (text,) in part.texts]
+    assert len(set(texts)) == len(texts)
+    assert all(text == text.strip() for part in parts for (text,) in part.texts)
+    for part in parts:
+        shares = [part.labels.count(label) / len(part) for label in range(len(splits.labels))]
+        assert min(shares) > 0.5 / len(splits.labels)
