@@ -1,0 +1,148 @@
+"""A whole search through the command line, in one process; then everything that can be done with it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import JOB
+from ptune.artifacts.load import load_artifact
+from ptune.journal import read
+
+SLOTS_AND_PEFT = """
+[[space.baseline]]
+method = "v2"
+depth = 6
+length = 4
+lr = 0.02
+
+[resources]
+slots = 2
+
+[export]
+formats = ["native", "peft"]
+"""
+
+
+def write_job(folder: Path) -> Path:
+    for split in ("train", "dev"):
+        rows = [f"{'good' if n % 2 else 'bad'} thing number {n}\t{n % 2}" for n in range(12)]
+        (folder / f"{split}.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n")
+    (folder / "tiny.toml").write_text(JOB + SLOTS_AND_PEFT)
+    return folder / "tiny.toml"
+
+
+def call(folder: Path, *arguments: str, **options):
+    environment = {**os.environ, "PTUNE_RUNS": str(folder / "runs"), "OMP_NUM_THREADS": "1"}
+    for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "PTUNE_DEBUG"):
+        environment.pop(name, None)
+    command = [sys.executable, "-m", "ptune", *arguments]
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=-1, stderr=-1, text=True, **options)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A folder where one search has run; its JSON result and what it wrote to standard error."""
+    folder = tmp_path_factory.mktemp("searched")
+    process = call(folder, "search", write_job(folder).name, "--local", "--json", "--set", "seed=3")
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    return folder, out, err
+
+
+def test_json_is_one_object_with_the_result(searched):
+    folder, out, _ = searched
+    result = json.loads(out)
+    assert (result["name"], result["trials"], sum(result["statuses"].values())) == ("tiny", 4, 4)
+    assert {"trial", "config", "metrics"} <= result["best"].keys()
+    assert {"uri", "experiment_id", "parent_run_id"} <= result["mlflow"].keys()
+    assert result["mlflow"]["lagging"] is None
+    assert Path(result["artifact"]).parent == folder / "runs" / "tiny"
+    assert result["wall_s"] > 0
+
+
+def test_the_live_view_goes_to_standard_error(searched):
+    assert "4 of 4 begun" in searched[2]
+
+
+def test_the_folder_holds_the_record_and_what_was_asked(searched):
+    runs = searched[0] / "runs" / "tiny"
+    assert {"journal.jsonl", "leaderboard.csv", "leaderboard.json", "curves.png", "job.json"} <= {
+        path.name for path in runs.iterdir()
+    }
+    assert (runs / "job.toml").read_text().endswith("# --set seed=3\n")
+    assert json.loads((runs / "job.json").read_text())["seed"] == 3
+
+
+def test_it_is_listed(searched, ptune, monkeypatch):
+    monkeypatch.setenv("PTUNE_RUNS", str(searched[0] / "runs"))
+    (entry,) = json.loads(ptune("list", "--json").out)["searches"]
+    assert (entry["name"], entry["state"], entry["trials"]) == ("tiny", "complete", 4)
+
+
+def test_any_trial_can_be_exported(searched, ptune, monkeypatch, tmp_path):
+    monkeypatch.setenv("PTUNE_RUNS", str(searched[0] / "runs"))
+    best = json.loads(searched[1])["best"]["trial"]
+    other = (best + 1) % 4
+    assert ptune("export", "tiny", "--to", "best").code == 0
+    result = ptune("export", "tiny", "--to", "other", "--trial", other)
+    assert result.out.startswith(f"trial {other} of tiny (accuracy ")
+    assert [load_artifact(tmp_path / name).about.trial for name in ("best", "other")] == [best, other]
+
+
+def test_only_what_peft_expresses_is_exported_to_peft(searched, ptune, monkeypatch, tmp_path):
+    monkeypatch.setenv("PTUNE_RUNS", str(searched[0] / "runs"))
+    assert ptune("export", "tiny", "--to", "zero", "--format", "peft", "--trial", 0).code == 0  # the baseline point
+    assert load_artifact(tmp_path / "zero").about.trial == 0
+    trials = [event for event in read(searched[0] / "runs/tiny/journal.jsonl") if event["event"] == "suggested"]
+    v1 = next(event["trial"] for event in trials if event["config"]["method"] == "v1")
+    result = ptune("export", "tiny", "--to", "one", "--format", "peft", "--trial", v1)
+    assert (result.code, (tmp_path / "one").exists()) == (2, False)
+    assert "cannot be exported to PEFT" in result.err
+
+
+def test_wrong_names_and_numbers_are_refused(searched, ptune, monkeypatch):
+    monkeypatch.setenv("PTUNE_RUNS", str(searched[0] / "runs"))
+    assert (
+        "trial 9 has no result to export (trials that have one: 0, 1, 2, 3)"
+        in ptune("export", "tiny", "--to", "x", "--trial", 9).err
+    )
+    assert "no search named 'tinny'" in ptune("resume", "tinny").err
+    assert "did you mean 'tiny'?" in ptune("sync", "tinny").err
+
+
+def test_sync_can_be_repeated(searched, ptune, monkeypatch):
+    monkeypatch.setenv("PTUNE_RUNS", str(searched[0] / "runs"))
+    parent = json.loads(searched[1])["mlflow"]["parent_run_id"]
+    assert ptune("sync", "tiny").out.endswith(f", run {parent}\n")
+
+
+def test_an_interrupted_search_is_resumed(tmp_path):
+    job = write_job(tmp_path)
+    process = call(tmp_path, "search", job.name, "--local", "--set", "budget.epochs=300", "--set", "name=long")
+    journal = tmp_path / "runs" / "long" / "journal.jsonl"
+    deadline = time.monotonic() + 120
+    while not (journal.exists() and '"reported"' in journal.read_text()):
+        assert time.monotonic() < deadline, process.communicate()
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "go on with `ptune resume long`" in err
+    assert "long interrupted" in out
+    reported = journal.read_text().count('"reported"')
+    process = call(tmp_path, "resume", "long", "--local")
+    while journal.read_text().count('"reported"') <= reported:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=120)
+    assert process.returncode == 130
+    epochs = [(e["trial"], e["epoch"]) for e in read(journal) if e["event"] == "reported"]
+    assert len(epochs) == len(set(epochs)) > reported
