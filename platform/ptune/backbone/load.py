@@ -10,16 +10,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from ptune.backbone.families import Family, family_of
 from ptune.backbone.inject import IMPLEMENTATION, Prefix
-from ptune.backbone.locate import locate, weights_hash
+from ptune.backbone.locate import locate, read_config, weights_hash
 from ptune.errors import BackboneError
 
 
@@ -112,17 +114,9 @@ def load_backbone(
         BackboneError: it is not there, its family cannot take a prompt, or its checkpoint is incomplete.
     """
     folder = locate(backbone_id, revision)
-    with _quiet():
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        model, loading = AutoModel.from_pretrained(
-            folder,
-            dtype=_dtype(dtype, device),
-            use_safetensors=True,
-            output_loading_info=True,
-            attn_implementation="eager",
-        )
-    family = family_of(model.config.model_type, backbone_id)
-    pooler = _take_pooler(model, family, backbone_id, loading["missing_keys"])
+    family = family_of(str(read_config(folder).get("model_type")), backbone_id)
+    tokenizer, model, missing = _read(folder, backbone_id, _dtype(dtype, device))
+    pooler = _take_pooler(model, family, backbone_id, missing)
     model.set_attn_implementation(IMPLEMENTATION)
     if model.config._attn_implementation != IMPLEMENTATION:  # noqa: SLF001 - transformers only warns when it refuses
         raise BackboneError(f"{backbone_id}: its attention does not go through transformers' attention interface")
@@ -145,6 +139,19 @@ def load_backbone(
 def best_device() -> str:
     """`cuda` when there is a GPU, else `cpu`."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _read(folder: Path, backbone_id: str, dtype: torch.dtype) -> tuple[Any, Any, set[str]]:
+    """The tokenizer, the model, and the names of weights that the model has and the checkpoint has not."""
+    try:
+        with _quiet():
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            model, loading = AutoModel.from_pretrained(
+                folder, dtype=dtype, use_safetensors=True, output_loading_info=True, attn_implementation="eager"
+            )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise BackboneError(f"{backbone_id} cannot be loaded from {folder}: {error}") from error
+    return tokenizer, model, set(loading["missing_keys"])
 
 
 def _dtype(name: str, device: str) -> torch.dtype:

@@ -1,0 +1,54 @@
+"""What every conformance test needs: the families, encoded sentences, learners, and one forward pass."""
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from ptune.backbone.families import FAMILIES
+from ptune.backbone.load import Backbone
+from ptune.prompts.build import build_learner
+from ptune.prompts.forward import Group, class_scores
+from ptune.prompts.layout import bind, encode, input_parts
+from ptune.prompts.learner import Learner
+from ptune.prompts.rows import Examples
+from ptune.spec.trial import TrialSpec
+
+every_family = pytest.mark.parametrize("family", sorted(FAMILIES))
+SENTENCES = [
+    ("red green", "old"),
+    ("a loud, bitter afternoon and a quiet night", "not quiet"),
+    ("warm", "long short flat round plain"),
+]
+PAIR = ["a", "b"]
+CLASSES = 3
+
+
+def learner_for(backbone: Backbone, seed: int = 1, **config) -> Learner:
+    """An untrained learner for a flat configuration, its weights scaled up so that effects are measurable."""
+    spec = TrialSpec.from_config(config).prompt
+    pooled = backbone.pooler is not None
+    learner = build_learner(spec, backbone.shape, backbone.family, CLASSES, pooled, seed)
+    with torch.no_grad():
+        for parameter in learner.parameters():
+            parameter.mul_(20.0 if parameter.std() < 0.1 else 1.0)
+    return learner
+
+
+def examples_for(backbone: Backbone, texts: Sequence[Sequence[str]] = SENTENCES, **config) -> Examples:
+    """The texts as a configuration's learner sees them; pairs unless texts say otherwise."""
+    fields = PAIR[: len(texts[0])]
+    parts = input_parts(TrialSpec.from_config(config).prompt, fields)
+    return encode(bind(parts, backbone, fields, 48), backbone, texts)
+
+
+def group_for(backbone: Backbone, seed: int = 1, rows: Sequence[int] = (0, 1, 2), **config) -> Group:
+    """Some sentences with a learner of their own."""
+    examples = examples_for(backbone, **config)
+    return Group(learner_for(backbone, seed, **config), examples, torch.tensor(list(rows)).numpy())
+
+
+def scores_of(backbone: Backbone, *groups: Group) -> list[Tensor]:
+    """The class scores of each group, from one pass."""
+    return [scores for scores, _ in class_scores(backbone, groups)]

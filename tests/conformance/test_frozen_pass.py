@@ -1,0 +1,86 @@
+"""Without a prompt a backbone computes what transformers computes, whatever is padded or packed, and stays frozen."""
+
+import hashlib
+
+import pytest
+import torch
+from passes import every_family, examples_for, group_for, scores_of
+from torch.testing import assert_close
+from transformers import AutoModel
+
+from families import TINY
+from ptune.backbone.families import FAMILIES
+from ptune.prompts.rows import stack
+
+
+def test_every_family_has_a_tiny_backbone():
+    assert TINY.keys() == FAMILIES.keys()
+
+
+@every_family
+def test_hidden_states_are_those_of_transformers(family, tiny, tiny_backbone):
+    backbone = tiny(family)
+    examples = examples_for(backbone, method="head")
+    rows = stack([(examples, torch.arange(3).numpy())], backbone.device)
+    zero = torch.zeros(3, dtype=torch.long)
+    ours = backbone.forward(backbone.embed(rows.ids), rows.visible, rows.types, zero)
+
+    model = AutoModel.from_pretrained(tiny_backbone(family), attn_implementation="eager").eval()
+    types = {"token_type_ids": rows.types} if backbone.family.types else {}
+    with torch.inference_mode():
+        theirs = model(input_ids=rows.ids, attention_mask=rows.visible.long(), **types).last_hidden_state
+    assert_close(ours[rows.visible], theirs[rows.visible], atol=1e-5, rtol=0)
+
+
+@every_family
+@pytest.mark.parametrize("config", [{"method": "head"}, {"method": "v2", "length": 3}, {"method": "v1", "length": 3}])
+def test_padding_is_ignored(family, config, tiny):
+    backbone = tiny(family)
+    together = scores_of(backbone, group_for(backbone, **config))[0]
+    alone = [scores_of(backbone, group_for(backbone, rows=[row], **config))[0] for row in range(3)]
+    assert_close(together, torch.cat(alone), atol=1e-5, rtol=0)
+
+
+@every_family
+def test_rows_packed_with_other_prompts_score_as_they_do_alone(family, tiny):
+    backbone = tiny(family)
+    configs = [
+        {"method": "v2", "length": 5},
+        {"method": "v1", "length": 4, "template": "everywhere", "encoder": "mlp"},
+        {"method": "v2", "length": 2, "depth": 1},
+        {"method": "head"},
+        {"method": "v2", "length": 3, "depth": 2, "side": "first", "positions": "shifted"},
+        {"method": "v1", "length": 2, "template": "after"},
+    ]
+    groups = [group_for(backbone, seed, **config) for seed, config in enumerate(configs)]
+    for packed, group in zip(scores_of(backbone, *groups), groups, strict=True):
+        assert_close(packed, scores_of(backbone, group)[0], atol=1e-5, rtol=0)
+
+
+@every_family
+def test_the_backbone_stays_as_it_was_and_only_the_learner_moves(family, tiny):
+    backbone = tiny(family)
+    frozen = [*backbone.model.parameters(), *(backbone.pooler.parameters() if backbone.pooler else [])]
+    before = [hashlib.sha256(parameter.detach().numpy().tobytes()).digest() for parameter in frozen]
+    group = group_for(backbone, method="v2", length=3)
+    start = [parameter.detach().clone() for parameter in group.learner.parameters()]
+    optimizer = torch.optim.AdamW([*group.learner.parameters(), *frozen], lr=0.1, weight_decay=0.1)
+    torch.nn.functional.cross_entropy(scores_of(backbone, group)[0], torch.tensor([0, 1, 2])).backward()
+    optimizer.step()
+    assert [hashlib.sha256(parameter.detach().numpy().tobytes()).digest() for parameter in frozen] == before
+    assert all((old != new).any() for old, new in zip(start, group.learner.parameters(), strict=True))
+
+
+@every_family
+def test_the_second_text_has_another_type_where_the_family_knows_types(family, tiny):
+    backbone = tiny(family)
+    embedded = backbone.family.types and backbone.model.config.type_vocab_size > 1
+    examples = examples_for(backbone, method="v1", length=3, template="everywhere")
+    assert {max(item.types) for item in examples.items} == {int(embedded)}
+
+    rows = stack([(examples, torch.arange(3).numpy())], backbone.device)
+    zero = torch.zeros(3, dtype=torch.long)
+    embeds = backbone.embed(rows.ids.clamp(min=0))
+    typed = backbone.forward(embeds, rows.visible, rows.types, zero)
+    flat = backbone.forward(embeds, rows.visible, rows.types * 0, zero)
+    assert torch.equal(typed, flat) != embedded

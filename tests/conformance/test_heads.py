@@ -1,0 +1,53 @@
+"""What the head reads is the family's usual feature, and a checkpoint's pooler is used only where it is pretrained."""
+
+import pytest
+import torch
+from passes import every_family, examples_for, group_for, scores_of
+from torch.testing import assert_close
+from transformers import AutoModel, AutoModelForSequenceClassification
+
+from families import make_backbone
+from ptune.backbone.load import load_backbone
+from ptune.prompts.rows import stack
+
+POOLED = {"bert", "albert"}
+
+
+@every_family
+def test_only_poolers_that_are_pretrained_for_it_stand_under_the_head(family, tiny, tiny_backbone):
+    backbone = tiny(family)
+    assert (backbone.pooler is not None) == (family in POOLED)
+    assert getattr(backbone.model, "pooler", None) is None
+    has_one = getattr(AutoModel.from_pretrained(tiny_backbone(family)), "pooler", None) is not None
+    assert has_one == (family in POOLED | {"roberta", "xlm-roberta", "camembert"}), "the case to test is gone"
+
+
+@pytest.mark.parametrize("family", sorted(POOLED))
+def test_a_missing_pooler_is_left_out_not_drawn_at_random(family, tmp_path):
+    folder = make_backbone(family, tmp_path / family, model={"add_pooling_layer": False})
+    backbone = load_backbone(str(folder))
+    assert backbone.pooler is None
+    features = torch.randn(2, 5, 32)
+    assert_close(backbone.pool(features, torch.tensor([0, 3])), features[[0, 1], [0, 3]])
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "xlm-roberta", "camembert", "electra", "albert", "distilbert"])
+def test_scores_without_a_prompt_are_those_of_the_familys_own_classifier(family, tiny, tiny_backbone):
+    backbone = tiny(family)
+    group = group_for(backbone, method="head")
+    rows = stack([(examples_for(backbone, method="head"), group.indices)], backbone.device)
+    theirs = AutoModelForSequenceClassification.from_pretrained(tiny_backbone(family), num_labels=3).eval()
+    _copy_head(group.learner.head, theirs)
+    types = {"token_type_ids": rows.types} if backbone.family.types else {}
+    with torch.inference_mode():
+        expected = theirs(input_ids=rows.ids, attention_mask=rows.visible.long(), **types).logits
+    assert_close(scores_of(backbone, group)[0], expected, atol=1e-5, rtol=0)
+
+
+def _copy_head(head, model) -> None:
+    out = getattr(model.classifier, "out_proj", model.classifier)
+    out.load_state_dict(head.out.state_dict())
+    if head.dense is not None:
+        getattr(model.classifier, "dense", getattr(model, "pre_classifier", None)).load_state_dict(
+            head.dense.state_dict()
+        )

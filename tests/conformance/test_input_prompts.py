@@ -1,0 +1,57 @@
+"""P-tuning v1 on every family: prompt tokens at any place take part, and the head reads the right token."""
+
+import pytest
+import torch
+from passes import every_family, group_for, scores_of
+from torch.testing import assert_close
+from transformers import AutoModel
+
+TEMPLATES = ["before", "between", "after", "around", "everywhere", "Is [P:2] {a} cold? [P] {b} or [P]"]
+
+
+@every_family
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_prompt_token_gets_a_gradient(family, template, tiny):
+    backbone = tiny(family)
+    group = group_for(backbone, method="v1", length=5, template=template, encoder="embedding")
+    scores_of(backbone, group)[0].square().sum().backward()
+    assert group.learner.prompt.encoder.table.grad.abs().amax(dim=1).min() > 0.0
+
+
+@every_family
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_the_head_reads_the_class_token_or_the_very_last(family, template, tiny):
+    backbone = tiny(family)
+    examples = group_for(backbone, method="v1", length=5, template=template).examples
+    for item, read in zip(examples.items, examples.reads, strict=True):
+        if backbone.family.reads == "first":
+            assert item.ids[read] == backbone.tokenizer.cls_token_id
+        else:
+            assert read == len(item.ids) - 1
+
+
+@every_family
+@pytest.mark.parametrize("template", ["before", "everywhere"])
+def test_scores_are_those_of_transformers_on_embeddings_put_together_by_hand(family, template, tiny, tiny_backbone):
+    backbone = tiny(family)
+    group = group_for(backbone, rows=[1], method="v1", length=5, template=template, encoder="mlp")
+    item, read = group.examples.items[1], int(group.examples.reads[1])
+    model = AutoModel.from_pretrained(tiny_backbone(family), attn_implementation="eager").eval()
+    words, vectors = model.get_input_embeddings(), group.learner.prompt()
+    embeds = torch.stack([vectors[-token - 1] if token < 0 else words(torch.tensor(token)) for token in item.ids])
+    types = {"token_type_ids": torch.tensor([item.types])} if backbone.family.types else {}
+    with torch.inference_mode():
+        features = model(inputs_embeds=embeds[None], **types).last_hidden_state[:, read]
+        if backbone.pooler is not None:
+            features = backbone.pooler(features)
+        assert_close(scores_of(backbone, group)[0], group.learner.head(features), atol=1e-5, rtol=0)
+
+
+@every_family
+def test_prompt_tokens_change_the_scores(family, tiny):
+    backbone = tiny(family)
+    group = group_for(backbone, method="v1", length=3, encoder="embedding")
+    before = scores_of(backbone, group)[0].detach()
+    with torch.no_grad():
+        group.learner.prompt.encoder.table.mul_(-1.0)
+    assert (scores_of(backbone, group)[0] - before).abs().amax(dim=1).min() > 1e-3
