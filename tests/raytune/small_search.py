@@ -1,0 +1,52 @@
+"""A search small enough for a test: a tiny backbone, a few dozen sentences, epochs of milliseconds."""
+
+from contextlib import closing, contextmanager
+
+from worlds import sentences
+
+from ptune.journal import Journal, read
+from ptune.run.prepare import prepare
+from ptune.search.conductor import Conductor
+from ptune.spec.job import Job
+
+JOURNAL = "journal.jsonl"
+
+
+def small_job(folder, backbone, *, baseline=(), parameters=None, rows=48, **budget):
+    """A job on a tiny backbone; its data is written to `folder`."""
+    for name, count, seed in (("train", rows, 1), ("dev", 30, 2)):
+        split = sentences(count, seed)
+        lines = [f"{text}\t{label}" for (text,), label in zip(split.texts, split.labels, strict=True)]
+        (folder / f"{name}.tsv").write_text("\n".join(["text\tlabel", *lines]) + "\n", encoding="utf-8")
+    return Job.model_validate(
+        {
+            "name": "small",
+            "seed": 3,
+            "backbone": {"id": str(backbone)},
+            "task": {
+                "data": {"train": str(folder / "train.tsv"), "dev": str(folder / "dev.tsv"), "text": ["text"], "max_length": 32}
+            },
+            "space": {
+                "parameters": parameters
+                or {
+                    "method": {"choices": ["v1", "v2"]},
+                    "length": {"low": 2, "high": 6},
+                    "lr": {"low": 1e-3, "high": 1e-1, "log": True},
+                    "batch_size": {"value": 8},
+                },
+                "baseline": list(baseline),
+            },
+            "budget": {"trials": 4, "epochs": 2, "sampler": "random", "stopping": {"type": "none"}, **budget},
+            "resources": {"slots": 3},
+        }
+    )
+
+
+@contextmanager
+def small_search(folder, job):
+    """A job made ready: what its runner is given, with an open journal in `folder`. Opening it again resumes it."""
+    prepared = prepare(job)
+    with closing(Journal(folder / JOURNAL)) as journal:
+        events = read(journal.path)
+        journal.append("resumed" if events else "search", **({"versions": {}} if events else prepared.header))
+        yield prepared, Conductor(job, prepared.layers, journal, read(journal.path))

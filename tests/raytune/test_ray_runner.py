@@ -1,0 +1,142 @@
+"""Whole searches on a real Ray, with a tiny backbone."""
+
+import os
+import threading
+import time
+
+import psutil
+import pytest
+from small_search import JOURNAL, small_job, small_search
+
+from ptune.errors import BackboneError
+from ptune.journal import Reader
+from ptune.raytune.runner import RayRunner
+from ptune.run.local import LocalRunner
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("embedded_ray")]
+
+
+@pytest.fixture
+def runner():
+    runner = RayRunner()
+    yield runner
+    runner.close()
+
+
+@pytest.fixture
+def bert(tiny_backbone):
+    return tiny_backbone("bert")
+
+
+def when_reported(folder, count, action):
+    """Run `action` in a thread once the journal holds `count` reports."""
+
+    def watch():
+        seen, events = 0, Reader(folder / JOURNAL)
+        while seen < count:
+            seen += sum(event["event"] == "reported" for event in events)
+            time.sleep(0.05)
+        action()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    return thread
+
+
+def clients():
+    """Processes of this machine's Tune trials that descend from this test."""
+    return [child for child in psutil.Process().children(recursive=True) if "PromptTrainable" in "".join(child.cmdline())]
+
+
+def test_ray_and_local_give_the_same_numbers(runner, bert, tmp_path, folder):
+    job = small_job(tmp_path, bert)
+    with small_search(folder, job) as (prepared, conductor):
+        runner.train(prepared, conductor, folder)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    with small_search(alone, job) as (prepared, local):
+        LocalRunner().train(prepared, local, alone)
+    assert conductor.history.trials.keys() == local.history.trials.keys() == set(range(4))
+    for number, trial in conductor.history.trials.items():
+        other = local.history.trials[number]
+        assert (trial.config, trial.status, trial.epoch) == (other.config, "complete", 2)
+        for ours, theirs in zip(trial.reports, other.reports, strict=True):
+            assert {name: ours[name] for name in ("accuracy", "macro_f1")} == {
+                name: theirs[name] for name in ("accuracy", "macro_f1")
+            }
+            assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-5)
+            assert ours["train_loss"] == pytest.approx(theirs["train_loss"], abs=1e-5)
+    assert not (folder / ".tune").exists()
+
+
+def test_a_trial_that_diverges_and_one_that_cannot_be_built_fail_alone(runner, bert, tmp_path, folder):
+    parameters = {"length": {"low": 2, "high": 4}, "lr": {"choices": [0.01, 1e30]}, "clip": {"choices": [1.0, 1e30]}}
+    job = small_job(
+        tmp_path,
+        bert,
+        parameters=parameters,
+        baseline=[{"lr": 1e30, "clip": 1e30}, {"lr": 0.01}, {"lr": 0.01, "clip": 1.0}],
+        trials=3,
+    )
+    damaged = folder / "trials" / "0001" / "state.safetensors"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"not a state")
+    with small_search(folder, job) as (prepared, conductor):
+        runner.train(prepared, conductor, folder)
+    trials = conductor.history.trials
+    assert [trials[number].status for number in range(3)] == ["failed", "failed", "complete"]
+    assert "loss is" in trials[0].reason
+    assert "not a readable trial state" in trials[1].reason
+
+
+def test_early_stopping_pauses_promotes_and_stops(runner, bert, tmp_path, folder):
+    job = small_job(tmp_path, bert, trials=6, epochs=4, stopping={"type": "asha", "eta": 2, "grace": 1})
+    with small_search(folder, job) as (prepared, conductor):
+        runner.train(prepared, conductor, folder)
+    statuses = [trial.status for trial in conductor.history.trials.values()]
+    assert set(statuses) == {"complete", "stopped"}
+    assert all(trial.epoch in (1, 2, 4) for trial in conductor.history.trials.values())
+
+
+def test_every_trial_survives_the_death_of_its_engine(runner, bert, tmp_path, folder):
+    job = small_job(tmp_path, bert, trials=4, epochs=6, rows=400)
+    with small_search(folder, job) as (prepared, conductor):
+        killer = when_reported(folder, 3, lambda: runner._pool._places[0].engine.kill())
+        runner.train(prepared, conductor, folder)
+        killer.join()
+    for trial in conductor.history.trials.values():
+        assert (trial.status, trial.epoch) == ("complete", 6)
+
+
+def test_every_trial_survives_the_death_of_its_client(runner, bert, tmp_path, folder):
+    job = small_job(tmp_path, bert, trials=3, epochs=6, rows=400)
+    with small_search(folder, job) as (prepared, conductor):
+        killer = when_reported(folder, 2, lambda: clients()[0].kill())
+        runner.train(prepared, conductor, folder)
+        killer.join()
+    assert {trial.status for trial in conductor.history.trials.values()} == {"complete"}
+
+
+def test_clients_hold_no_torch(runner, bert, tmp_path, folder):
+    job = small_job(tmp_path, bert, trials=2, epochs=4, rows=400)
+    libraries = []
+
+    def look():
+        for client in clients():
+            libraries.extend(os.path.basename(area.path) for area in client.memory_maps())
+
+    with small_search(folder, job) as (prepared, conductor):
+        watcher = when_reported(folder, 2, look)
+        runner.train(prepared, conductor, folder)
+        watcher.join()
+    assert any("_raylet" in library for library in libraries)
+    assert not [library for library in libraries if "torch" in library]
+
+
+def test_a_backbone_that_the_engine_cannot_load_ends_the_search_with_its_own_error(runner, bert, tmp_path, folder):
+    job = small_job(tmp_path, bert)
+    with small_search(folder, job) as (prepared, conductor):
+        missing = job.model_copy(update={"backbone": job.backbone.model_copy(update={"id": str(tmp_path / "gone")})})
+        with pytest.raises(BackboneError, match="gone"):
+            runner.train(type(prepared)(**{**vars(prepared), "job": missing}), conductor, folder)
+        assert not conductor.history.trials
