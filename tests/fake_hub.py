@@ -1,4 +1,4 @@
-"""A Hugging Face Hub in miniature: serves folders as data set repositories, as far as `datasets` asks."""
+"""A Hugging Face Hub in miniature: serves folders as repositories, as far as `datasets` and `snapshot_download` ask."""
 
 import hashlib
 import json
@@ -11,13 +11,13 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 _COMMIT = "a" * 40
-_FILE = re.compile(r"/datasets/(?P<repo>[^/]+/[^/]+)/resolve/[^/]+/(?P<file>.+)")
-_LISTING = re.compile(r"/api/datasets/(?P<repo>[^/]+/[^/]+)/(?P<what>tree|revision)/.*")
+_FILE = re.compile(r"/(?:datasets/)?(?P<repo>[^/]+/[^/]+)/resolve/[^/]+/(?P<file>.+)")
+_LISTING = re.compile(r"/api/(?:datasets|models)/(?P<repo>[^/]+/[^/]+)/(?P<what>tree|revision)/.*")
 
 
 @contextmanager
 def fake_hub(root: Path) -> Iterator[str]:
-    """Serve `root/OWNER/NAME` as the data set `OWNER/NAME`; yields the endpoint's URL."""
+    """Serve `root/OWNER/NAME` as the data set and the model `OWNER/NAME`; yields the endpoint's URL."""
     handler = type("Handler", (_Handler,), {"root": root})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

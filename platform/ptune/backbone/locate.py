@@ -36,7 +36,7 @@ def locate(backbone_id: str, revision: str | None = None) -> Path:
     if backbone_id.startswith("packaged:"):
         return _packaged(backbone_id)
     folder = Path(backbone_id).expanduser()
-    if not folder.is_dir():
+    if not backbone_id or not folder.is_dir():
         if folder.is_absolute() or backbone_id.startswith("."):
             raise BackboneError(f"backbone folder {backbone_id} does not exist")
         folder = _download(backbone_id, revision)
@@ -57,9 +57,11 @@ def read_config(folder: Path) -> dict[str, object]:
         BackboneError: the file is missing or not JSON.
     """
     try:
-        content: dict[str, object] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BackboneError(f"{folder} holds no readable config.json: {error}") from None
+    if not isinstance(content, dict):
+        raise BackboneError(f"{folder} holds no readable config.json: it is not a JSON object")
     return content
 
 

@@ -1,0 +1,58 @@
+"""The input of a prompt: its template with every run's length, bound to a backbone."""
+
+import pytest
+
+from ptune.errors import DataError, SpecError
+from ptune.prompts.layout import bind, encode, input_parts
+from ptune.spec.prompt import NoPrompt, PromptV1, PromptV2
+from ptune.spec.template import Anchor, PromptRun, Separator, TextField, written
+
+
+def test_every_run_of_a_template_gets_its_length():
+    parts = input_parts(PromptV1(length=5, template="[P] {a} is [P:1] {b} [P]"), ["a", "b"])
+    assert parts == [PromptRun(2), TextField("a"), Anchor("is"), PromptRun(1), TextField("b"), PromptRun(2)]
+
+
+@pytest.mark.parametrize("prompt", [PromptV2(length=9), NoPrompt()])
+def test_other_methods_leave_the_input_as_it_is(prompt):
+    assert input_parts(prompt, ["a", "b"]) == [TextField("a"), Separator(), TextField("b")]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        (PromptV1(template="[P] {c}"), r"template '\[P\] \{c\}': the template names the field \{c\}"),
+        (PromptV1(template="everywhere", length=2), "template 'everywhere': this template needs a prompt length"),
+    ],
+)
+def test_a_template_that_does_not_fit_is_refused(prompt, message):
+    with pytest.raises(SpecError, match=message):
+        input_parts(prompt, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    "template", ["before", "between", "around", "Say: [P] ({a}), [SEP] {b}? It is[P:2]!", "{a}{b}[P]"]
+)
+def test_a_template_written_out_reads_back_the_same(template):
+    parts = input_parts(PromptV1(length=6, template=template), ["a", "b"])
+    again = input_parts(PromptV1(length=6, template=written(parts)), ["a", "b"])
+    assert again == parts
+
+
+@pytest.mark.parametrize(("family", "first_prompt", "reads"), [("bert", 1, [0, 0]), ("gpt2", 0, [4, 3])])
+def test_examples_know_where_their_family_reads(family, first_prompt, reads, tiny):
+    layout = bind(input_parts(PromptV1(length=3), ["text"]), tiny(family), ["text"], 16)
+    examples = encode(layout, tiny(family), [("red green",), ("red",)])
+    assert examples.items[0].ids[first_prompt : first_prompt + 3] == [-1, -2, -3]
+    assert examples.reads.tolist() == reads
+
+
+def test_labels_are_kept_and_unlabelled_texts_get_zero(tiny):
+    layout = bind(input_parts(NoPrompt(), ["text"]), tiny("bert"), ["text"], 16)
+    assert encode(layout, tiny("bert"), [("red",), ("cold",)], [2, 1]).labels.tolist() == [2, 1]
+    assert encode(layout, tiny("bert"), [("red",), ("cold",)]).labels.tolist() == [0, 0]
+
+
+def test_a_prompt_that_leaves_no_room_for_text_is_refused(tiny):
+    with pytest.raises(DataError, match="leaves 0 tokens for 1 text"):
+        bind(input_parts(PromptV1(length=30), ["text"]), tiny("bert"), ["text"], 32)
