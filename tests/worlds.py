@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+import families
 from ptune.backbone.load import Backbone
 from ptune.data.sources import Split, Splits
 from ptune.engine.slots import Plan
@@ -12,7 +13,7 @@ from ptune.prompts.learner import Learner
 from ptune.run.trials import TrialFactory
 from ptune.spec.job import Job
 
-WORDS = "red green blue cold warm loud quiet sweet bitter plain round flat old new long short".split()
+WORDS = families.WORDS
 
 CONFIGS = {
     "v2 all layers": {"method": "v2", "length": 5, "lr": 0.01, "batch_size": 8},

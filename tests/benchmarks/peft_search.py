@@ -42,7 +42,7 @@ def train(config: dict[str, Any]) -> None:
     peft = PrefixTuningConfig(task_type=TaskType.SEQ_CLS, num_virtual_tokens=config["length"])
 
     class Report(TrainerCallback):
-        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
+        def on_evaluate(self, _args: Any, state: Any, _control: Any, metrics: dict[str, float], **_: Any) -> None:
             tune.report({"accuracy": metrics["eval_accuracy"], "epoch": state.epoch})
 
     trainer = Trainer(
@@ -93,7 +93,11 @@ def main() -> None:
             tune.with_resources(train, {"cpu": 1}),
             param_space=space,
             tune_config=tune.TuneConfig(
-                metric="accuracy", mode="max", num_samples=TRIALS, search_alg=OptunaSearch(seed=1), max_concurrent_trials=2
+                metric="accuracy",
+                mode="max",
+                num_samples=TRIALS,
+                search_alg=OptunaSearch(seed=1),
+                max_concurrent_trials=2,
             ),
             run_config=tune.RunConfig(storage_path=storage, verbose=0),
         ).fit()

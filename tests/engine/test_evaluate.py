@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score, log_loss
-from worlds import CONFIGS
 
 from ptune.engine.evaluate import measure
-from ptune.prompts.forward import predict
 from ptune.engine.reference import predict_alone
+from ptune.prompts.forward import predict
+from worlds import CONFIGS
 
 
 def test_metrics_equal_an_independent_library():

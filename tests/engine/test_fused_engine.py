@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
-from worlds import CONFIGS, World
 
 from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.state import read
 from ptune.errors import Diverged, EngineError
+from worlds import CONFIGS, World
 
 
 def engine_with(world: World, configs: dict[int, dict], token_budget: int = 100_000) -> Engine:
@@ -120,7 +120,7 @@ def test_a_state_of_another_configuration_is_refused(world):
 def test_a_damaged_state_is_named(world, tmp_path):
     path = tmp_path / "state.safetensors"
     path.write_bytes(b"not a state")
-    with pytest.raises(EngineError, match="state.safetensors is not a readable trial state"):
+    with pytest.raises(EngineError, match=r"state\.safetensors is not a readable trial state"):
         read(path)
     with pytest.raises(EngineError, match="is not a readable trial state"):
         read(tmp_path / "missing.safetensors")

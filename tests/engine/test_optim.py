@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from worlds import CONFIGS
 
 from ptune.engine.optim import adamw, rate_share, take_step
 from ptune.spec.trial import Recipe
+from worlds import CONFIGS
 
 
 def test_linear_falls_to_zero_over_the_horizon():

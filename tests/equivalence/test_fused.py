@@ -1,10 +1,10 @@
 """Invariants 1, 2, 3 and 5: a packed trial is the trial alone; only the learner changes; resuming is exact."""
 
 import hashlib
+from functools import partial
 
 import pytest
 import torch
-from worlds import CONFIGS, World
 
 from ptune.engine.evaluate import measure
 from ptune.engine.fused import Engine, Failure, Report
@@ -13,6 +13,7 @@ from ptune.engine.state import read
 from ptune.prompts.forward import Group
 from ptune.prompts.forward import class_scores as packed_scores
 from ptune.prompts.learner import Learner
+from worlds import CONFIGS, World
 
 EPOCHS = 3
 
@@ -52,7 +53,9 @@ def test_one_packed_pass_gives_every_trial_its_own_losses_and_gradients(world):
         torch.testing.assert_close(losses[number], loss, rtol=0, atol=1e-5)
         pairs = zip(packed.learner.named_parameters(), learner.parameters(), strict=True)
         for (name, fused), reference in pairs:
-            torch.testing.assert_close(fused.grad, reference.grad, rtol=1e-4, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
+            torch.testing.assert_close(
+                fused.grad, reference.grad, rtol=1e-4, atol=1e-6, msg=partial("{}: {}".format, name)
+            )
 
 
 def range_of(count: int):
@@ -75,9 +78,8 @@ def test_a_whole_training_equals_the_reference_whoever_the_neighbours_are(world)
         assert final[number]["train_loss"] == pytest.approx(sum(last_epoch) / len(last_epoch), abs=1e-5)
         assert final[number]["accuracy"] == accuracy
         for name, tensor in learner.collapsed().items():
-            torch.testing.assert_close(
-                trained[number].collapsed()[name], tensor, rtol=0, atol=1e-5, msg=lambda m, n=name: f"{number} {n}: {m}"
-            )
+            found = trained[number].collapsed()[name]
+            torch.testing.assert_close(found, tensor, rtol=0, atol=1e-5, msg=partial("{} {}: {}".format, number, name))
 
 
 def test_arrival_order_and_neighbours_change_nothing(world):

@@ -55,9 +55,7 @@ class LocalRunner:
         self._backbone = self._backbone or load_job_backbone(job)
         return self._backbone
 
-    def _fill(
-        self, seated: set[int], slots: int, engine: Engine, factory: TrialFactory, conductor: Conductor
-    ) -> None:
+    def _fill(self, seated: set[int], slots: int, engine: Engine, factory: TrialFactory, conductor: Conductor) -> None:
         """Seat turns until all slots are taken or there is no turn at present."""
         while len(seated) < slots and (turn := conductor.next_turn()) is not None:
             try:

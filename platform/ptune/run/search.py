@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-
 import os
 import time
 from collections.abc import Iterator
@@ -140,7 +139,8 @@ def start_search(
         PtuneError: the job cannot run; nothing has been written then.
     """
     resolve_uri(job.tracking.uri, runs)
-    job = job.model_copy(update={"name": free_name(runs, job.name)})
+    tracking = job.tracking.model_copy(update={"experiment": job.tracking.experiment or job.name})
+    job = job.model_copy(update={"name": free_name(runs, job.name), "tracking": tracking})
     prepared = prepare(job)
     folder = runs / job.name
     folder.mkdir(parents=True, exist_ok=True)

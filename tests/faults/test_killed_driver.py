@@ -1,0 +1,105 @@
+"""The driver is killed outright, at several moments; the search is taken up and nothing is lost or doubled."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from ptune.history import FINAL, History
+from ptune.journal import read
+from small_jobs import small_job
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "ptune", *arguments]
+
+
+def start_and_kill(job_path, runs, when, ray):
+    """Start a search, kill it once its journal satisfies `when`, and return the journal's path."""
+    flags = [] if ray else ["--local"]
+    environment = os.environ | {"PTUNE_RUNS": str(runs)}
+    process = subprocess.Popen(
+        command("search", str(job_path), *flags, "--json"),
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    journal = runs / "small" / "journal.jsonl"
+    deadline = time.monotonic() + 240
+    while not (journal.exists() and when(read(journal))):
+        if process.poll() is not None:
+            pytest.fail(f"the search ended before it was killed: {process.stderr.read().decode()[-2000:]}")
+        assert time.monotonic() < deadline, "the search did not get far enough to be killed"
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return journal
+
+
+def count(kind):
+    return lambda events: Counter(event["event"] for event in events)[kind]
+
+
+MOMENTS = {
+    "before any epoch": lambda events: count("started")(events) >= 1,
+    "after the first reports": lambda events: count("reported")(events) >= 3,
+    "between rungs": lambda events: count("paused")(events) >= 2,
+    "near the end": lambda events: count("finished")(events) >= 1,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("moment", "ray"), [*[(moment, False) for moment in MOMENTS], ("between rungs", True)])
+def test_a_killed_search_is_taken_up(tiny_backbone, tmp_path, moment, ray):
+    from mlflow import MlflowClient
+
+    job = small_job(tmp_path / "data", tiny_backbone("bert"))
+    path = tmp_path / "small.json.toml"
+    path.write_text(as_toml(job))
+    runs = tmp_path / "runs"
+    journal = start_and_kill(path, runs, MOMENTS[moment], ray)
+    before = History.of(read(journal))
+
+    flags = [] if ray else ["--local"]
+    done = subprocess.run(
+        command("resume", "small", *flags, "--json"),
+        env=os.environ | {"PTUNE_RUNS": str(runs)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    result = json.loads(done.stdout)
+    after = History.of(read(journal))
+
+    assert result["trials"] == 6
+    assert {trial.status for trial in after.trials.values()} <= FINAL
+    epochs = [(event["trial"], event["epoch"]) for event in read(journal) if event["event"] == "reported"]
+    assert len(epochs) == len(set(epochs)), "an epoch was reported twice"
+    for number, trial in before.trials.items():
+        assert after.trials[number].config == trial.config
+        assert after.trials[number].reports[: trial.epoch] == trial.reports
+    client = MlflowClient(result["mlflow"]["uri"])
+    shown = client.search_runs([result["mlflow"]["experiment_id"]])
+    assert Counter(run.data.tags.get("ptune.trial") for run in shown) == Counter([None, *map(str, range(6))])
+    assert {run.info.status for run in shown} <= {"FINISHED", "KILLED"}
+
+
+def as_toml(job) -> str:
+    """The job as the inline tables of a TOML file."""
+    content = job.model_dump(mode="json", exclude_none=True)
+    return "\n".join(f"{key} = {inline(value)}" for key, value in content.items())
+
+
+def inline(value) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {inline(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(inline, value)) + "]"
+    return json.dumps(value)

@@ -1,0 +1,81 @@
+"""What is refused before anything starts."""
+
+import json
+
+import pytest
+
+from ptune.errors import BackboneError, DataError, SpecError
+from ptune.run.prepare import check_space, prepare
+from ptune.spec.job import Job
+from small_jobs import small_job
+
+
+@pytest.fixture
+def job(tiny_backbone, tmp_path):
+    return small_job(tmp_path / "data", tiny_backbone("bert"))
+
+
+def changed(job: Job, **parts: object) -> Job:
+    return Job.model_validate({**job.model_dump(), **parts})
+
+
+def test_the_header_says_what_is_searched_with_what(job):
+    prepared = prepare(job)
+    assert prepared.layers == 3
+    assert prepared.header["job"] == job.model_dump(mode="json")
+    assert {name: about["rows"] for name, about in prepared.header["data"].items()} == {
+        "train": 40,
+        "dev": 30,
+        "test": 30,
+    }
+    assert prepared.header["labels"] == ["no", "yes"]
+    assert len(prepared.header["backbone"]["hash"]) == 64
+    assert {"torch", "transformers", "optuna", "ray", "mlflow", "python"} <= prepared.header["versions"].keys()
+    json.dumps(prepared.header)
+
+
+def test_a_missing_backbone_is_named(job):
+    with pytest.raises(BackboneError, match="/nowhere/model does not exist"):
+        prepare(changed(job, backbone={"id": "/nowhere/model"}))
+
+
+def test_missing_data_is_named(job, tmp_path):
+    job = changed(job, task={"data": {**job.task.data.model_dump(), "train": str(tmp_path / "data" / "trian.tsv")}})
+    with pytest.raises(DataError, match=r"trian\.tsv.*did you mean 'train\.tsv'"):
+        prepare(job)
+
+
+def test_a_baseline_deeper_than_the_backbone_is_refused(job, tiny_backbone):
+    space = {
+        "parameters": {"method": {"value": "v2"}, "depth": {"low": 1, "high": "layers"}},
+        "baseline": [{"depth": 7}],
+    }
+    with pytest.raises(SpecError, match="baseline point 1: depth = 7"):
+        check_space(changed(job, space=space), tiny_backbone("bert"))
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_a_prompt_that_pushes_the_text_past_the_last_position_is_refused(job, tiny_backbone, family):
+    positions = json.loads((tiny_backbone(family) / "config.json").read_text())["max_position_embeddings"]
+    usable = positions - (2 if family == "roberta" else 0)
+    data = job.task.data.model_dump()
+    fits, too_long = (
+        {"parameters": {"method": {"value": "v2"}, "length": {"low": 1, "high": n}}} for n in (usable - 32, usable - 31)
+    )
+    check_space(changed(job, space=fits, task={"data": data}), tiny_backbone(family))
+    with pytest.raises(SpecError, match=rf"length \+ task\.data\.max_length <= {usable} must hold"):
+        check_space(changed(job, space=too_long, task={"data": data}), tiny_backbone(family))
+
+
+def test_rotary_backbones_have_no_such_limit(job, tiny_backbone):
+    long = {"parameters": {"method": {"value": "v2"}, "length": {"value": 500}}}
+    assert check_space(changed(job, space=long), tiny_backbone("llama")) == 3
+
+
+def test_a_family_that_takes_no_prompt_is_refused_by_name(job, tmp_path):
+    folder = tmp_path / "bloom"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": "bloom", "n_layer": 2}))
+    (folder / "model.safetensors").write_bytes(b"")
+    with pytest.raises(BackboneError, match=r"is a 'bloom' model, which cannot take a prompt here.*bert"):
+        prepare(changed(job, backbone={"id": str(folder)}))

@@ -1,0 +1,186 @@
+"""A whole search in one process: folder, journal, MLflow, artifact, and taking it up again."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from ptune.artifacts import native
+from ptune.artifacts.predict import Predictor
+from ptune.errors import JournalError
+from ptune.history import FINAL, History
+from ptune.journal import Journal, read
+from ptune.run.local import LocalRunner
+from ptune.run.search import free_name, resume_search, search_folder, start_search
+from small_jobs import small_job
+
+
+@pytest.fixture
+def job(tiny_backbone, tmp_path):
+    return small_job(tmp_path / "data", tiny_backbone("bert"))
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path / "runs"
+
+
+def test_a_search_ends_with_every_trial_final_and_the_best_exported(job, runs):
+    outcome = start_search(job, "# as written\n", runs, LocalRunner())
+
+    assert outcome.status == "complete"
+    assert {trial.status for trial in outcome.history.trials.values()} <= FINAL
+    assert len(outcome.history.trials) == 6
+    artifact = native.read(outcome.folder / "artifact")
+    assert artifact.about.trial == outcome.best.number
+    assert artifact.about.scores["dev"]["accuracy"] == outcome.best.best("accuracy")
+    assert set(outcome.conclusion["test"]) >= {"accuracy", "macro_f1", "loss"}
+    assert (outcome.folder / "job.toml").read_text() == "# as written\n"
+    assert json.loads((outcome.folder / "result.json").read_text()) == outcome.to_json()
+
+
+def test_the_artifact_scores_what_the_search_reported(job, runs):
+    outcome = start_search(job, "", runs, LocalRunner())
+    predictor = Predictor.load(outcome.folder / "artifact")
+    rows = [line.split("\t") for line in Path(job.task.data.dev).read_text(encoding="utf-8").splitlines()[1:]]
+    answers = predictor.predict([(text,) for text, _ in rows])
+    right = sum(answer.label == label for answer, (_, label) in zip(answers, rows, strict=True))
+    assert right / len(rows) == outcome.best.best("accuracy")
+
+
+def test_the_result_for_programs_names_everything(job, runs):
+    result = start_search(job, "", runs, LocalRunner()).to_json()
+    assert {"name", "trials", "statuses", "best", "mlflow", "artifact", "wall_s"} <= result.keys()
+    assert {"trial", "config", "metrics"} <= result["best"].keys()
+    assert {"uri", "experiment_id", "parent_run_id"} <= result["mlflow"].keys()
+    assert sum(result["statuses"].values()) == result["trials"] == 6
+    assert result["mlflow"]["parent_run_id"]
+
+
+def test_mlflow_shows_one_run_for_the_search_and_one_for_each_trial(job, runs):
+    from mlflow import MlflowClient
+
+    outcome = start_search(job, "", runs, LocalRunner())
+    client = MlflowClient(outcome.mlflow["uri"])
+    shown = client.search_runs([outcome.mlflow["experiment_id"]])
+    children = [run for run in shown if run.data.tags.get("mlflow.parentRunId") == outcome.mlflow["parent_run_id"]]
+
+    assert len(shown) == len(outcome.history.trials) + 1
+    assert len(children) == len(outcome.history.trials)
+    status = {"complete": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
+    for run in children:
+        trial = outcome.history.trials[int(run.data.tags["ptune.trial"])]
+        assert run.info.status == status[trial.status]
+        assert float(run.data.params["lr"]) == trial.config["lr"]
+        points = client.get_metric_history(run.info.run_id, "accuracy")
+        assert [point.value for point in points] == [report["accuracy"] for report in trial.reports]
+    files = {file.path for file in client.list_artifacts(outcome.mlflow["parent_run_id"])}
+    assert {"job.toml", "artifact"} <= files
+    assert client.get_run(outcome.mlflow["parent_run_id"]).inputs.dataset_inputs
+
+
+def test_the_same_job_gives_the_same_search(job, runs):
+    first, second = (start_search(job, "", runs, LocalRunner()) for _ in range(2))
+    assert (first.name, second.name) == ("small", "small-2")
+    for number, trial in first.history.trials.items():
+        twin = second.history.trials[number]
+        assert twin.config == trial.config
+        assert [report["loss"] for report in twin.reports] == pytest.approx(
+            [report["loss"] for report in trial.reports], abs=1e-5
+        )
+    assert second.mlflow["experiment_id"] == first.mlflow["experiment_id"]
+
+
+class Interrupting(LocalRunner):
+    """A runner whose user presses Ctrl-C after some reports."""
+
+    def __init__(self, after):
+        super().__init__()
+        self._left = after
+
+    def _report(self, *arguments):
+        if self._left == 0:
+            raise KeyboardInterrupt
+        self._left -= 1
+        super()._report(*arguments)
+
+
+@pytest.mark.parametrize("after", [0, 1, 4, 7])
+def test_an_interrupted_search_goes_on_where_it_stopped(job, runs, after):
+    whole = start_search(job, "", runs, LocalRunner())
+    broken = start_search(job, "", runs, Interrupting(after))
+    assert broken.status == "interrupted"
+    kept = {number: len(trial.reports) for number, trial in broken.history.trials.items()}
+
+    resumed = resume_search(broken.name, runs, LocalRunner())
+    assert resumed.status == "complete"
+    assert len(resumed.history.trials) == 6
+    epochs = [(e["trial"], e["epoch"]) for e in read(resumed.folder / "journal.jsonl") if e["event"] == "reported"]
+    assert len(epochs) == len(set(epochs))
+    assert all(len(resumed.history.trials[number].reports) >= count for number, count in kept.items())
+    assert resumed.best.best("accuracy") == pytest.approx(whole.best.best("accuracy"), abs=0.15)
+    for number, trial in resumed.history.trials.items():
+        if trial.config == whole.history.trials[number].config:
+            shared = min(len(trial.reports), len(whole.history.trials[number].reports))
+            twins = zip(trial.reports[:shared], whole.history.trials[number].reports[:shared], strict=True)
+            assert all(math.isclose(one["loss"], other["loss"], abs_tol=1e-5) for one, other in twins)
+
+
+def test_resuming_a_finished_search_changes_nothing(job, runs):
+    outcome = start_search(job, "", runs, LocalRunner())
+    trials = History.of(read(outcome.folder / "journal.jsonl")).trials
+    again = resume_search(outcome.name, runs, LocalRunner())
+    assert again.to_json()["best"] == outcome.to_json()["best"]
+    assert History.of(read(again.folder / "journal.jsonl")).trials == trials
+
+
+def test_changed_data_cannot_be_resumed(job, runs):
+    broken = start_search(job, "", runs, Interrupting(1))
+    with Path(job.task.data.train).open("a", encoding="utf-8") as stream:
+        stream.write("red green\tyes\n")
+    with pytest.raises(JournalError, match=r"data has changed since it began \(train\)"):
+        resume_search(broken.name, runs, LocalRunner())
+
+
+def test_a_search_that_runs_is_not_taken_up_twice(job, runs):
+    broken = start_search(job, "", runs, Interrupting(1))
+    holder = Journal(broken.folder / "journal.jsonl")
+    with pytest.raises(JournalError, match="is being run by another process"):
+        resume_search(broken.name, runs, LocalRunner())
+    holder.close()
+
+
+def test_an_unknown_search_lists_those_there_are(job, runs):
+    outcome = start_search(job, "", runs, LocalRunner())
+    assert search_folder(runs, outcome.name) == outcome.folder
+    assert free_name(runs, "small") == "small-2"
+    with pytest.raises(JournalError, match=r"no search named 'smal' .*did you mean 'small'"):
+        search_folder(runs, "smal")
+
+
+def test_a_trial_that_cannot_be_built_fails_alone(job, runs):
+    space = {
+        "parameters": {
+            "method": {"value": "v1"},
+            "template": {"choices": ["before", "[P:9] {text}"]},
+            "length": {"value": 4},
+            "batch_size": {"value": 8},
+        },
+        "baseline": [{"template": "[P:9] {text}"}, {"template": "before"}],
+    }
+    job = type(job).model_validate({**job.model_dump(), "space": space, "budget": {"trials": 2, "epochs": 1}})
+    outcome = start_search(job, "", runs, LocalRunner())
+    assert [trial.status for trial in outcome.history.trials.values()] == ["failed", "complete"]
+    assert "exactly 9, got 4" in outcome.history.trials[0].reason
+
+
+def test_peft_is_written_when_asked_for_and_its_refusal_is_told(job, runs):
+    all_layers = {"parameters": {"method": {"value": "v2"}, "length": {"value": 3}}}
+    subset = {"parameters": {"method": {"value": "v2"}, "depth": {"value": 1}}}
+    for space, written in ((all_layers, True), (subset, False)):
+        changes = {"space": space, "budget": {"trials": 1, "epochs": 1}, "export": {"formats": ["native", "peft"]}}
+        outcome = start_search(type(job).model_validate({**job.model_dump(), **changes}), "", runs, LocalRunner())
+        assert (outcome.folder / "artifact-peft" / "adapter_config.json").is_file() == written
+        assert (outcome.conclusion["peft_refused"] is None) == written
