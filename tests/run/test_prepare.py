@@ -79,3 +79,10 @@ def test_a_family_that_takes_no_prompt_is_refused_by_name(job, tmp_path):
     (folder / "model.safetensors").write_bytes(b"")
     with pytest.raises(BackboneError, match=r"is a 'bloom' model, which cannot take a prompt here.*bert"):
         prepare(changed(job, backbone={"id": str(folder)}))
+
+
+def test_texts_longer_than_the_backbone_reads_are_refused_without_a_v2_prompt_too(job, tiny_backbone):
+    head_only = {"parameters": {"method": {"value": "head"}}}
+    task = {"data": {**job.task.data.model_dump(), "max_length": 81}}
+    with pytest.raises(SpecError, match=r"task\.data\.max_length <= 80 must hold on .*, got 81"):
+        check_space(changed(job, space=head_only, task=task), tiny_backbone("bert"))

@@ -82,20 +82,19 @@ def versions() -> dict[str, str]:
 
 
 def _check_positions(job: Job, space: Space, positions: int) -> None:
-    """Refuse v2 prompts that, shifted, push the longest text past the backbone's last position."""
+    """Refuse inputs that could reach past the backbone's last position: long texts, or v2 prompts before them."""
     methods = {value for parameter in space.parameters.get("method", []) for value in _values(parameter)} or {"v2"}
     lengths = [
         int(value)
         for parameter in space.parameters.get("length", [])
-        if parameter.when.get("method", "v2") != "v1"
+        if "v2" in methods and parameter.when.get("method", "v2") != "v1"
         for value in _values(parameter)
     ]
-    longest = max(lengths, default=0)
-    if "v2" in methods and longest + job.task.data.max_length > positions:
-        raise SpecError(
-            f"length + task.data.max_length <= {positions} must hold on {job.backbone.id} "
-            f"(a v2 prompt takes positions before the text), got {longest} + {job.task.data.max_length}"
-        )
+    longest, text = max(lengths, default=0), job.task.data.max_length
+    if longest + text > positions:
+        law = "length + task.data.max_length" if longest else "task.data.max_length"
+        given = f"{longest} + {text} (a v2 prompt takes positions before the text)" if longest else str(text)
+        raise SpecError(f"{law} <= {positions} must hold on {job.backbone.id}, got {given}")
 
 
 def _values(parameter: Parameter) -> list[Any]:
