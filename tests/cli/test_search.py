@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from tiny_job import write_job
 
-from conftest import JOB
 from ptune.artifacts.load import load_artifact
 from ptune.journal import read
 
-SLOTS_AND_PEFT = """
+BASELINE = """
 [[space.baseline]]
 method = "v2"
 depth = 6
@@ -29,14 +29,6 @@ formats = ["native", "peft"]
 """
 
 
-def write_job(folder: Path) -> Path:
-    for split in ("train", "dev"):
-        rows = [f"{'good' if n % 2 else 'bad'} thing number {n}\t{n % 2}" for n in range(12)]
-        (folder / f"{split}.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n")
-    (folder / "tiny.toml").write_text(JOB + SLOTS_AND_PEFT)
-    return folder / "tiny.toml"
-
-
 def call(folder: Path, *arguments: str, **options):
     environment = {**os.environ, "PTUNE_RUNS": str(folder / "runs"), "OMP_NUM_THREADS": "1"}
     for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "PTUNE_DEBUG"):
@@ -49,7 +41,7 @@ def call(folder: Path, *arguments: str, **options):
 def searched(tmp_path_factory):
     """A folder where one search has run; its JSON result and what it wrote to standard error."""
     folder = tmp_path_factory.mktemp("searched")
-    process = call(folder, "search", write_job(folder).name, "--local", "--json", "--set", "seed=3")
+    process = call(folder, "search", write_job(folder, BASELINE).name, "--local", "--json", "--set", "seed=3")
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     return folder, out, err
@@ -122,8 +114,9 @@ def test_sync_can_be_repeated(searched, ptune, monkeypatch):
     assert ptune("sync", "tiny").out.endswith(f", run {parent}\n")
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_is_resumed(tmp_path):
-    job = write_job(tmp_path)
+    job = write_job(tmp_path, BASELINE)
     process = call(tmp_path, "search", job.name, "--local", "--set", "budget.epochs=300", "--set", "name=long")
     journal = tmp_path / "runs" / "long" / "journal.jsonl"
     deadline = time.monotonic() + 120

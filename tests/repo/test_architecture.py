@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from sources import PACKAGE, PLATFORM, imports, modules
+from repository import PACKAGE, PLATFORM, imports, modules
 
 FLOORS = (
     {"errors", "files"},

@@ -6,7 +6,7 @@ import tomllib
 import zipfile
 
 import pytest
-from sources import PACKAGE, PLATFORM, ROOT
+from repository import PACKAGE, PLATFORM, ROOT
 
 from ptune.spec.load import load_job, load_space
 

@@ -5,7 +5,7 @@ import shlex
 
 import click
 import pytest
-from sources import ROOT
+from repository import ROOT
 
 from ptune.cli.main import cli
 

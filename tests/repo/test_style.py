@@ -7,7 +7,7 @@ import sys
 import tokenize
 
 import pytest
-from sources import PACKAGE, ROOT, functions, modules, tree
+from repository import PACKAGE, ROOT, functions, modules, tree
 
 LONGEST_MODULE = 400
 LONGEST_BODY = 80

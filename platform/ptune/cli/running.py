@@ -59,12 +59,10 @@ def conclude(outcome: Outcome, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(outcome.to_json(), ensure_ascii=False))
     else:
-        from rich.console import Console
-
         from ptune.report.summary import next_commands, print_summary
 
         example = example_texts(outcome.history.header["job"]["task"]["data"])
-        print_summary(Console(), outcome, next_commands(outcome, example, to_peft=fits_peft(outcome)))
+        print_summary(sys.stdout, outcome, next_commands(outcome, example, to_peft=fits_peft(outcome)))
     if outcome.status == "interrupted":
         click.echo(f"ptune: interrupted; go on with `ptune resume {outcome.name}`", err=True)
         return INTERRUPTED

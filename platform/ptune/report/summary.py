@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -70,10 +70,12 @@ def shown(path: str | Path) -> str:
     return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
 
 
-def print_summary(console: Console, outcome: Outcome, commands: Sequence[tuple[str, str]]) -> None:
+def print_summary(stream: IO[str], outcome: Outcome, commands: Sequence[tuple[str, str]]) -> None:
     """Print the summary, at most `WIDEST` columns wide, then the commands, never wrapped so that they can be copied."""
-    width = min(console.width, WIDEST) if console.is_terminal else WIDEST
-    console.print(summary(outcome, width), width=width)
+    console = Console(file=stream)
+    if not console.is_terminal or console.width > WIDEST:
+        console = Console(file=stream, width=WIDEST)
+    console.print(summary(outcome, console.width))
     for command, purpose in commands:
         console.print(Text.assemble(f"  {command}", (f"   # {purpose}", "dim")), soft_wrap=True)
 
