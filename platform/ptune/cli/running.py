@@ -92,7 +92,7 @@ def example_texts(data: dict[str, Any]) -> list[str]:
         return [f"a {field} to classify" for field in fields]
     try:
         table = read_file(split_file(source, data["dev"]) if source else Path(data["dev"]))
-        rows = [[str(row[field]) for field in fields] for row in table.select(range(min(50, len(table))))]
+        rows = [[str(row[field]).strip() for field in fields] for row in table.select(range(min(50, len(table))))]
     except (DataError, KeyError):  # the file has gone or changed since the search read it
         return [f"a {field} to classify" for field in fields]
     return min(rows, key=lambda texts: sum(map(len, texts)))

@@ -184,6 +184,8 @@ def _natural(text: str) -> tuple[float, str]:
 
 
 def _shortened(text: str) -> str:
+    if text == NONE:
+        return "not used"
     return text if len(text) <= 18 else text[:17] + "…"
 
 

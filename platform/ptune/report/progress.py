@@ -1,9 +1,10 @@
 """How far a search is and when it may be done, from its journal's events.
 
 Under successive halving nobody knows which trials go on, but about how many: at least those that already have, and
-about one in eta of those that reach a rung. Their epochs take what the latest ones took, and the last climb to the
-horizon, which one trial makes alone, leaves the other slots idle. A guess, so it is always shown with a `~`. Pure:
-the caller has the clock.
+about one in eta of those that reach a rung. Their epochs take what the latest ones took. The last climb to the
+horizon, which one trial makes alone, leaves the other slots idle: nothing is lost by that where slots share a busy
+device, all of it where each has a device's time to itself, so half is added. A guess, always shown with a `~`.
+Pure: the caller has the clock.
 """
 
 from __future__ import annotations
@@ -100,14 +101,14 @@ class Progress:
         return self.epochs_left() * pace + self._idle_climb()
 
     def _idle_climb(self) -> float:
-        """Seconds that the other slots lose while one trial goes from the last rung to the horizon."""
+        """Half of what the other slots lose while one trial goes from the last rung to the horizon, in seconds."""
         edges = [edge for edge, _ in self.rungs()]
         latest = next((self.history.trials[number] for number in reversed(self.latest)), None)
         if len(edges) == 1 or latest is None or not latest.reports:
             return 0.0
         slots = int(self.history.header["job"]["resources"]["slots"])
         climb = min(edges[-1] - edges[-2], self.epochs_left())
-        return (1 - 1 / slots) * climb * float(latest.reports[-1].get("seconds", 0.0))
+        return (1 - 1 / slots) / 2 * climb * float(latest.reports[-1].get("seconds", 0.0))
 
     def _touch(self, trial: int) -> None:
         self.latest.pop(trial, None)
