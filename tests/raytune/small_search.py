@@ -1,8 +1,7 @@
-"""A search small enough for a test: a tiny backbone, a few dozen sentences, epochs of milliseconds."""
+"""A search small enough for a test: a tiny backbone, a few dozen sentences, epochs of milliseconds. Without torch."""
 
+import random
 from contextlib import closing, contextmanager
-
-from worlds import sentences
 
 from ptune.journal import Journal, read
 from ptune.run.prepare import prepare
@@ -10,22 +9,30 @@ from ptune.search.conductor import Conductor
 from ptune.spec.job import Job
 
 JOURNAL = "journal.jsonl"
+_COLOURS = ["red", "green", "blue"]
+_OTHERS = ["cold", "warm", "loud", "quiet", "sweet", "bitter", "plain", "round"]
+
+
+def _rows(count, seed):
+    """Sentences whose label says whether they begin with a colour."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        label = rng.randrange(2)
+        words = [rng.choice(_COLOURS if label else _OTHERS), *rng.choices(_OTHERS, k=rng.randint(1, 8))]
+        yield f"{' '.join(words)}\t{label}"
 
 
 def small_job(folder, backbone, *, baseline=(), parameters=None, rows=48, **budget):
     """A job on a tiny backbone; its data is written to `folder`."""
+    data = {"train": str(folder / "train.tsv"), "dev": str(folder / "dev.tsv"), "text": ["text"], "max_length": 32}
     for name, count, seed in (("train", rows, 1), ("dev", 30, 2)):
-        split = sentences(count, seed)
-        lines = [f"{text}\t{label}" for (text,), label in zip(split.texts, split.labels, strict=True)]
-        (folder / f"{name}.tsv").write_text("\n".join(["text\tlabel", *lines]) + "\n", encoding="utf-8")
+        (folder / f"{name}.tsv").write_text("\n".join(["text\tlabel", *_rows(count, seed)]) + "\n", encoding="utf-8")
     return Job.model_validate(
         {
             "name": "small",
             "seed": 3,
             "backbone": {"id": str(backbone)},
-            "task": {
-                "data": {"train": str(folder / "train.tsv"), "dev": str(folder / "dev.tsv"), "text": ["text"], "max_length": 32}
-            },
+            "task": {"data": data},
             "space": {
                 "parameters": parameters
                 or {

@@ -47,6 +47,8 @@ def connect(address: str | None = None) -> bool:
     try:
         ray.init(address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
+        if address == "local":
+            raise ClusterError(f"Ray cannot start on this machine: {error}; `--local` trains without it") from None
         raise ClusterError(
             f"no Ray cluster answers at {address!r} (from --address or RAY_ADDRESS): {error}; "
             "start one with `ray start --head`, or unset RAY_ADDRESS to run on this machine alone"

@@ -2,7 +2,7 @@
 
 Everything that Tune calls ends here, in one thread, and nothing is raised into Tune, which would end the
 whole search for one trial's error. A turn whose engine or client died is handed out again, from the trial's saved
-state; the trial then sits alone, so that one that breaks its engine is found out without harming its neighbours.
+state, and the trial is on probation until its next epoch, so that one that breaks its engine is found out alone.
 Knows the conductor and the pool, not Ray.
 """
 
@@ -56,14 +56,14 @@ class Dispatcher:
 
     def take_in(self, token: str, result: Mapping[str, Any]) -> bool:
         """Take in a client's result; whether its turn goes on."""
-        if token not in self._turns or self._error is not None:
+        if token not in self._turns or self._error is not None or (self._stopped and "lost" in result):
             return False
         return self._guarded(lambda: self._take_in(token, result), otherwise=False)
 
     def client_died(self, token: str, reason: str) -> None:
         """A client's process has ended without a result."""
         if token in self._turns:
-            self._guarded(lambda: self._lose(token, reason), None)
+            self._guarded(lambda: self._client_died(token, reason), None)
 
     def finish(self) -> None:
         """Say how it ended, once Tune has come to its end.
@@ -78,36 +78,33 @@ class Dispatcher:
             raise KeyboardInterrupt
 
     def _hand_out(self, token: str) -> dict[str, Any] | None:
-        trial = self._again[0] if self._again else None
-        alone = trial is not None
-        engine = self._pool.take(token, alone)
-        if engine is None:
+        if not self._pool.has_seat:
             return None
-        if trial is not None:
-            self._again.popleft()
-        else:
-            turn = self._conductor.next_turn()
-            if turn is None:
-                self._pool.release(token)
-                return None
-            trial = turn.trial
+        trial = self._next_trial()
+        if trial is None:
+            return None
+        engine = self._pool.take(token, on_probation=self._strikes[trial] > 0)
         self._turns[token] = trial
         record = self._conductor.history.trials[trial]
         return {"trial": trial, "token": token, "config": record.config, "epoch": record.epoch, "engine": engine}
 
+    def _next_trial(self) -> int | None:
+        if self._again:
+            return self._again.popleft()
+        turn = self._conductor.next_turn()
+        return turn.trial if turn is not None else None
+
     def _take_in(self, token: str, result: Mapping[str, Any]) -> bool:
         trial = self._turns[token]
         if "lost" in result:
-            if not self._stopped:
-                self._pool.retire(token)
-                self._lose(token, str(result["lost"]))
+            self._engine_died(token, str(result["lost"]))
             return False
         if "failed" in result:
             self._conductor.fail(trial, str(result["failed"]))
             return self._end(token)
         metrics = {key.removeprefix(_METRICS): value for key, value in result.items() if key.startswith(_METRICS)}
         self._strikes.pop(trial, None)
-        self._pool.share(token)
+        self._pool.trust(token)
         decision = self._conductor.report(trial, result["epoch"], metrics, result["state"])
         return decision == "continue" or self._end(token)
 
@@ -116,15 +113,26 @@ class Dispatcher:
         self._pool.release(token)
         return False
 
-    def _lose(self, token: str, reason: str) -> None:
-        """A turn broke off: hand it out again, or fail the trial if that has happened too often."""
+    def _client_died(self, token: str, reason: str) -> None:
         trial = self._turns[token]
         self._end(token)
-        self._strikes[trial] += 1
-        if self._strikes[trial] < STRIKES:
+        self._again.append(trial)
+        self._strike(trial, reason)
+
+    def _engine_died(self, token: str, reason: str) -> None:
+        lost, blamed = self._pool.retire(token)
+        for each in lost:
+            trial = self._turns.pop(each)
             self._again.append(trial)
-        else:
-            self._conductor.fail(trial, f"its engine was lost {STRIKES} times before it finished an epoch: {reason}")
+            if each in blamed:
+                self._strike(trial, reason)
+
+    def _strike(self, trial: int, reason: str) -> None:
+        """Fail a trial that has lost too many processes in a row."""
+        self._strikes[trial] += 1
+        if self._strikes[trial] >= STRIKES:
+            self._again.remove(trial)
+            self._conductor.fail(trial, f"its process died {STRIKES} times before an epoch was finished: {reason}")
 
     def _guarded(self, action: Callable[[], T], otherwise: T) -> T:
         """Run one step of the search; an error ends the search, after Tune has come to its end."""

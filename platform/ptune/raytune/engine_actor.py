@@ -14,6 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from ptune.errors import ClusterError, PtuneError
 from ptune.history import History
 from ptune.raytune.placement import Placement
+from ptune.raytune.reasons import reason
 from ptune.run.prepare import Prepared
 
 if TYPE_CHECKING:
@@ -113,14 +114,14 @@ class RemoteEngine:
         self._loading = self._actor.ready.remote()
         self._ready = False
 
-    def poll(self, timeout_s: float = 0.0) -> bool:
-        """Whether the engine is loaded; waits at most `timeout_s` seconds for it.
+    def poll(self) -> bool:
+        """Whether the engine is loaded.
 
         Raises:
-            PtuneError: it cannot be loaded.
+            PtuneError: it cannot be loaded, here or anywhere.
             EngineLostError: it died while loading.
         """
-        if not self._ready and ray.wait([self._loading], timeout=timeout_s)[0]:
+        if not self._ready and ray.wait([self._loading], timeout=0)[0]:
             _get(self._loading)
             self._ready = True
         return self._ready
@@ -151,6 +152,6 @@ def _get(reference: Any) -> Any:
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, PtuneError):
             raise error.cause from None
-        raise
+        raise ClusterError(f"an engine broke: {reason(error)}") from error
     except ray.exceptions.RayActorError as error:
-        raise EngineLostError(f"an engine died: {str(error).splitlines()[0]}") from None
+        raise EngineLostError(f"an engine died: {reason(error)}") from None

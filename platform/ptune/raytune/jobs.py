@@ -81,7 +81,7 @@ def submit(job: Job, runs: Path | None, address: str | None = None) -> str:
     with _reaching(address) as client, tempfile.TemporaryDirectory(prefix="ptune-job-") as upload:
         (Path(upload) / "job.toml").write_text(job_text(job), encoding="utf-8")
         submitted: str = client.submit_job(
-            entrypoint=f"exec {_python()} -m ptune search job.toml --json",
+            entrypoint=f"exec {_python(here)} -m ptune search job.toml --json",
             runtime_env={"working_dir": upload, "env_vars": {**_STOP, "PTUNE_RUNS": str(folder)}},
             metadata={"ptune": job.name},
         )
@@ -190,7 +190,7 @@ def _token() -> str | None:
     return path.read_text(encoding="utf-8").strip() if path.is_file() else None
 
 
-def _python() -> str:
-    """A job's interpreter, as shell text: this virtual environment's where the cluster has it, else the cluster's."""
-    own = [sys.executable] if sys.prefix != sys.base_prefix else []
+def _python(here: bool) -> str:
+    """A job's interpreter, as shell text: this one, if the cluster has the same environment, else the cluster's."""
+    own = [sys.executable] if here or sys.prefix != sys.base_prefix else []
     return "$(" + " || ".join(f"command -v {shlex.quote(name)}" for name in (*own, "python", "python3")) + ")"

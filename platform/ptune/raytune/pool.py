@@ -20,7 +20,7 @@ class RunningEngine(Protocol):
 
     name: str
 
-    def poll(self, timeout_s: float = 0.0) -> bool:
+    def poll(self) -> bool:
         """Whether it is ready."""
 
     def leave(self, token: str) -> None:
@@ -44,8 +44,8 @@ class _Place:
     """Engines in a row that died here before they were ready."""
     seats: set[str] = field(default_factory=set)
     """The stays under way, by token."""
-    reserved: bool = False
-    """Whether the one trial here is to stay alone."""
+    probation: str | None = None
+    """The stay that nobody may join at present."""
 
 
 class EnginePool:
@@ -74,6 +74,11 @@ class EnginePool:
         """Seats when every engine is ready."""
         return self._slots * len(self._places)
 
+    @property
+    def has_seat(self) -> bool:
+        """Whether a seat is free on a ready engine."""
+        return self._emptiest() is not None
+
     def poll(self) -> None:
         """Take in the engines that have become ready, and start those again that died on the way.
 
@@ -86,6 +91,8 @@ class EnginePool:
                 place.ready = place.engine.poll()
             except self._lost as error:
                 self._restart(place, error)
+            else:
+                place.deaths = 0 if place.ready else place.deaths
 
     def wait(self, timeout_s: float) -> None:
         """Wait until an engine is ready.
@@ -106,45 +113,58 @@ class EnginePool:
             time.sleep(_PATIENCE_S)
             self.poll()
 
-    def take(self, token: str, alone: bool = False) -> str | None:
-        """Take a seat on the emptiest ready engine; return the engine's name, or None when there is no seat.
+    def take(self, token: str, *, on_probation: bool = False) -> str:
+        """Take a seat on the emptiest ready engine; return the engine's name. There must be one: see `has_seat`.
 
         Args:
             token: names the stay.
-            alone: take only an engine where nobody sits, and keep others off it.
+            on_probation: nobody may join until `trust`, and if the engine is lost meanwhile, this stay is to blame.
         """
-        free = [place for place in self._places if place.ready and not place.reserved and self._room(place, alone)]
-        if not free:
-            return None
-        place = min(free, key=lambda place: len(place.seats))
+        place = self._emptiest()
+        assert place is not None, "has_seat was not asked"
         place.seats.add(token)
-        place.reserved = alone
+        place.probation = token if on_probation else None
         return place.engine.name
 
-    def share(self, token: str) -> None:
-        """Let others sit beside a trial that was to be alone."""
+    def trust(self, token: str) -> None:
+        """End a stay's probation."""
         for place in self._places:
-            if token in place.seats:
-                place.reserved = False
+            if place.probation == token:
+                place.probation = None
 
     def release(self, token: str) -> None:
         """Give a seat back."""
+        self.trust(token)
         for place in self._places:
             if token in place.seats:
                 place.seats.remove(token)
                 place.engine.leave(token)
-                place.reserved = False
 
-    def retire(self, token: str) -> None:
-        """Replace the engine on which `token` sits; everybody there has lost the seat."""
+    def retire(self, token: str) -> tuple[set[str], set[str]]:
+        """Replace the engine that `token` sits on; return all the stays that end with it, and those to blame."""
         for place in self._places:
             if token in place.seats:
+                lost = place.seats
+                blamed = {place.probation} if place.probation is not None else lost
                 self._replace(place)
+                return lost, blamed
+        return set(), set()
 
-    def conclude(self, history: History) -> dict[str, Any]:
-        """Export the best prompt on an engine that is ready."""
-        place = next(place for place in self._places if place.ready)
-        return place.engine.conclude(history)
+    def conclude(self, history: History, timeout_s: float) -> dict[str, Any]:
+        """Export the best prompt on an engine, on another one if that dies.
+
+        Raises:
+            PtuneError: the prompt cannot be exported, or no engine is ready after `timeout_s` seconds.
+        """
+        for _ in range(_STARTS):
+            self.wait(timeout_s)
+            place = next(place for place in self._places if place.ready)
+            try:
+                return place.engine.conclude(history)
+            except self._lost as lost:
+                self._replace(place)
+                error = lost
+        raise error
 
     def close(self) -> None:
         """End every engine."""
@@ -152,8 +172,9 @@ class EnginePool:
             place.engine.kill()
         self._places = []
 
-    def _room(self, place: _Place, alone: bool) -> bool:
-        return len(place.seats) < (1 if alone else self._slots)
+    def _emptiest(self) -> _Place | None:
+        free = [p for p in self._places if p.ready and p.probation is None and len(p.seats) < self._slots]
+        return min(free, key=lambda place: len(place.seats), default=None)
 
     def _restart(self, place: _Place, error: Exception) -> None:
         place.deaths += 1
@@ -169,4 +190,4 @@ class EnginePool:
         place.engine = self._launch(place.placement)
         place.ready = False
         place.seats = set()
-        place.reserved = False
+        place.probation = None

@@ -70,8 +70,7 @@ class RayRunner:
         try:
             pool = self._engines(prepared, folder)
             with interrupts():
-                pool.wait(_ENGINES_WITHIN_S)
-                return pool.conclude(history)
+                return pool.conclude(history, _ENGINES_WITHIN_S)
         finally:
             self.close()
 

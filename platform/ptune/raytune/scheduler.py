@@ -8,6 +8,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from ptune.raytune.dispatcher import Dispatcher
+from ptune.raytune.reasons import reason
 
 
 class TurnScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray is not typed
@@ -29,7 +30,8 @@ class TurnScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray is not typed
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002
         """A client's process died."""
-        self._dispatcher.client_died(trial.trial_id, str(trial.get_pickled_error()).split("\n", maxsplit=1)[0])
+        error = trial.get_pickled_error()
+        self._dispatcher.client_died(trial.trial_id, reason(error) if error else "its client's process died")
 
     def debug_string(self) -> str:
         """What this is, for Tune's own tables."""

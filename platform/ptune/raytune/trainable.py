@@ -7,6 +7,8 @@ from typing import Any
 import ray
 from ray import tune
 
+from ptune.raytune.reasons import reason
+
 _CPUS = 0.001  # a client only waits; hundreds fit beside an engine, even on one core
 
 
@@ -41,11 +43,6 @@ class PromptTrainable(tune.Trainable):  # type: ignore[misc]  # Ray is not typed
             engine = ray.get_actor(turn["engine"])
             answer = ray.get(engine.train.remote(turn["trial"], turn["token"], turn["config"], epoch))
         except Exception as error:  # noqa: BLE001 - whatever it is, the driver knows better what to do about it
-            return {"lost": _reason(error)}
+            return {"lost": reason(error)}
         self._epoch = epoch
         return {"epoch": epoch, **answer}
-
-
-def _reason(error: Exception) -> str:
-    cause = getattr(error, "cause", None) or error
-    return str(cause).strip().split("\n", maxsplit=1)[0] or type(cause).__name__

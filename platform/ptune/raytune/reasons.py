@@ -1,0 +1,18 @@
+"""What went wrong, in one line, out of what Ray raises."""
+
+from __future__ import annotations
+
+from ptune.errors import PtuneError
+
+_ADVICE = " Some common causes"  # Ray goes on for a paragraph
+
+
+def reason(error: BaseException) -> str:
+    """The cause in a remote call's error; the last line of what Ray says about a dead process."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, PtuneError):
+        return str(cause)
+    if isinstance(cause, BaseException):
+        return f"{type(cause).__name__}: {cause}"
+    lines = [line for line in str(error).split(_ADVICE, maxsplit=1)[0].splitlines() if line.strip()]
+    return lines[-1].strip() if lines else type(error).__name__

@@ -1,0 +1,20 @@
+"""A search in a process of its own, to be killed: `python drive.py FOLDER`. Starts it, or goes on with it."""
+
+import json
+import sys
+from pathlib import Path
+
+from small_search import small_search
+
+from ptune.raytune.runner import RayRunner
+from ptune.spec.job import Job
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    job = Job.model_validate(json.loads((folder / "job.json").read_text(encoding="utf-8")))
+    with small_search(folder, job) as (prepared, conductor):
+        try:
+            RayRunner().train(prepared, conductor, folder)
+        except KeyboardInterrupt:
+            sys.exit(130)
+    assert "torch" not in sys.modules

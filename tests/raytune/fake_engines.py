@@ -1,0 +1,46 @@
+"""Engines without processes: what the pool sees of them, under a test's control."""
+
+
+class Lost(Exception):  # noqa: N818
+    """An engine died."""
+
+
+class FakeEngine:
+    """Ready at once, unless `polls` says otherwise: values to return, or errors to raise, one poll after another."""
+
+    def __init__(self, name, polls=()):
+        self.name = name
+        self.alive = True
+        self.left = []
+        self.concluded = {"artifact": name}
+        self._polls = list(polls)
+
+    def poll(self):
+        answer = self._polls.pop(0) if self._polls else True
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def leave(self, token):
+        self.left.append(token)
+
+    def conclude(self, _history):
+        if isinstance(self.concluded, Exception):
+            raise self.concluded
+        return self.concluded
+
+    def kill(self):
+        self.alive = False
+
+
+class Launcher:
+    """Starts fake engines called e0, e1, ...; `scripts` holds the polls of the first ones."""
+
+    def __init__(self, *scripts):
+        self.engines = []
+        self._scripts = list(scripts)
+
+    def __call__(self, _placement):
+        script = self._scripts.pop(0) if self._scripts else ()
+        self.engines.append(FakeEngine(f"e{len(self.engines)}", script))
+        return self.engines[-1]

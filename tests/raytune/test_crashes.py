@@ -1,0 +1,68 @@
+"""A driver that is killed or interrupted, and the process that goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_search import JOURNAL, small_job
+
+from ptune.history import History
+from ptune.journal import read
+
+pytestmark = pytest.mark.slow
+HERE = Path(__file__).parent
+
+
+def start(folder):
+    paths = [str(HERE), str(HERE.parent), *sys.path]
+    return subprocess.Popen(
+        [sys.executable, str(HERE / "drive.py"), str(folder)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        stdout=(folder / "out").open("a"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def reports(folder):
+    events = read(folder / JOURNAL) if (folder / JOURNAL).exists() else []
+    return [(event["trial"], event["epoch"]) for event in events if event["event"] == "reported"]
+
+
+def wait_for_reports(folder, process, count):
+    """Wait until the journal holds `count` reports more than now."""
+    enough, until = len(reports(folder)) + count, time.monotonic() + 180
+    while len(reports(folder)) < enough:
+        assert process.poll() is None, (folder / "out").read_text()
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def test_a_search_goes_on_after_a_kill_and_after_an_interrupt(tiny_backbone, tmp_path, folder):
+    job = small_job(tmp_path, tiny_backbone("bert"), trials=5, epochs=6, rows=80)
+    (folder / "job.json").write_text(json.dumps(job.model_dump(mode="json")), encoding="utf-8")
+    first = start(folder)
+    wait_for_reports(folder, first, 7)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+
+    second = start(folder)
+    wait_for_reports(folder, second, 7)
+    second.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    assert second.wait(60) == 130, (folder / "out").read_text()
+    assert time.monotonic() - began < 20
+    assert not (folder / ".tune").exists()
+
+    third = start(folder)
+    assert third.wait(240) == 0, (folder / "out").read_text()
+    events = read(folder / JOURNAL)
+    assert sorted(reports(folder)) == [(trial, epoch) for trial in range(5) for epoch in range(1, 7)]
+    suggested = [event["trial"] for event in events if event["event"] == "suggested"]
+    assert suggested == list(range(5))
+    assert {trial.status for trial in History.of(events).trials.values()} == {"complete"}

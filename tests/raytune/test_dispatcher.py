@@ -1,0 +1,162 @@
+from contextlib import closing
+
+import pytest
+from fake_engines import Launcher, Lost
+from small_search import small_job
+
+from ptune.errors import BackboneError
+from ptune.journal import Journal, read
+from ptune.raytune.dispatcher import STRIKES, Dispatcher
+from ptune.raytune.placement import Placement
+from ptune.raytune.pool import EnginePool
+from ptune.search.conductor import Conductor
+
+PLACE = Placement("cpu", 1.0, 0, 1, "a")
+
+
+class Desk:
+    """A dispatcher with a real conductor and fake engines."""
+
+    def __init__(self, folder, places=1, slots=2, scripts=(), **budget):
+        self.journal = Journal(folder / "journal.jsonl")
+        self.conductor = Conductor(small_job(folder, "none", **budget), 3, self.journal)
+        self.launcher = Launcher(*scripts)
+        self.pool = EnginePool(self.launcher, Lost, [PLACE] * places, slots)
+        self.dispatcher = Dispatcher(self.conductor, self.pool)
+        self.dispatcher.step()
+
+    def close(self):
+        self.journal.close()
+
+    def report(self, token, epoch, accuracy=0.5):
+        metrics = {f"metrics/{name}": accuracy for name in ("accuracy", "macro_f1", "loss", "train_loss")}
+        return self.dispatcher.take_in(token, {"epoch": epoch, "state": "there", "time_total_s": 1.0, **metrics})
+
+    def trial(self, number):
+        return self.conductor.history.trials[number]
+
+
+@pytest.fixture
+def make_desk(tmp_path):
+    desks = []
+
+    def make(**options):
+        desks.append(Desk(tmp_path, **options))
+        return desks[-1]
+
+    yield make
+    for desk in desks:
+        desk.close()
+
+
+def test_a_turn_goes_on_until_the_conductor_ends_it(make_desk):
+    desk = make_desk(epochs=2)
+    turn = desk.dispatcher.hand_out("a")
+    assert (turn["trial"], turn["epoch"], turn["engine"]) == (0, 0, "e0")
+    assert desk.report("a", 1)
+    assert not desk.report("a", 2)
+    assert desk.trial(0).status == "complete"
+    assert set(desk.trial(0).reports[0]) == {"accuracy", "macro_f1", "loss", "train_loss"}
+    assert desk.launcher.engines[0].left == ["a"]
+
+
+def test_no_more_turns_than_seats(make_desk):
+    desk = make_desk(slots=2)
+    assert [desk.dispatcher.hand_out(token) is not None for token in "abc"] == [True, True, False]
+    assert not desk.dispatcher.over
+
+
+def test_the_search_is_over_when_the_conductor_is_done(make_desk):
+    desk = make_desk(trials=1, epochs=1)
+    desk.dispatcher.hand_out("a")
+    desk.report("a", 1)
+    assert desk.dispatcher.over
+    assert desk.dispatcher.hand_out("b") is None
+    desk.dispatcher.finish()
+
+
+def test_a_failed_trial_fails_alone(make_desk):
+    desk = make_desk()
+    desk.dispatcher.hand_out("a")
+    assert not desk.dispatcher.take_in("a", {"failed": "trial 0: the training loss is nan in epoch 1"})
+    assert (desk.trial(0).status, desk.trial(0).reason) == ("failed", "trial 0: the training loss is nan in epoch 1")
+    assert desk.dispatcher.hand_out("b")["trial"] == 1
+
+
+def test_trials_of_a_lost_engine_go_on_elsewhere_from_their_last_epoch(make_desk):
+    desk = make_desk(epochs=3)
+    for token in "ab":
+        desk.dispatcher.hand_out(token)
+    desk.report("a", 1)
+    desk.dispatcher.take_in("b", {"lost": "the worker died"})
+    assert not desk.report("a", 2)  # its client has finished an epoch in the meantime; the saved state will tell
+    desk.dispatcher.step()
+    first = desk.dispatcher.hand_out("c")
+    assert first["engine"] == "e1"
+    assert desk.dispatcher.hand_out("d") is None  # the first is on probation
+    desk.report("c", first["epoch"] + 1)
+    second = desk.dispatcher.hand_out("d")
+    assert {(turn["trial"], turn["epoch"]) for turn in (first, second)} == {(0, 1), (1, 0)}
+
+
+def test_a_trial_that_always_breaks_its_engine_fails_and_its_neighbours_do_not(make_desk):
+    desk = make_desk(trials=3, epochs=2, slots=3)
+    turns = {token: desk.dispatcher.hand_out(token)["trial"] for token in "abc"}
+    for round_ in range(20):
+        breaker = next((token for token, trial in turns.items() if trial == 1), None)
+        if breaker is not None:
+            desk.dispatcher.take_in(breaker, {"lost": "segmentation fault"})
+            turns = {}
+        for token, trial in list(turns.items()):
+            if not desk.report(token, desk.trial(trial).epoch + 1):
+                del turns[token]
+        desk.dispatcher.step()
+        if turn := desk.dispatcher.hand_out(f"t{round_}"):
+            turns[turn["token"]] = turn["trial"]
+    assert [desk.trial(number).status for number in range(3)] == ["complete", "failed", "complete"]
+    assert f"{STRIKES} times" in desk.trial(1).reason
+    assert "segmentation fault" in desk.trial(1).reason
+
+
+def test_a_turn_whose_client_died_is_handed_out_again(make_desk):
+    desk = make_desk()
+    desk.dispatcher.hand_out("a")
+    desk.dispatcher.client_died("a", "killed")
+    desk.dispatcher.client_died("a", "killed")
+    assert desk.dispatcher.hand_out("b")["trial"] == 0
+    assert desk.launcher.engines[0].alive
+
+
+def test_an_interrupt_ends_the_engines_and_leaves_the_search_resumable(make_desk, tmp_path):
+    desk = make_desk()
+    desk.dispatcher.hand_out("a")
+    desk.dispatcher.interrupt()
+    desk.dispatcher.step()
+    assert not desk.launcher.engines[0].alive
+    assert not desk.dispatcher.take_in("a", {"lost": "the engine is gone"})
+    assert desk.dispatcher.hand_out("b") is None
+    with pytest.raises(KeyboardInterrupt):
+        desk.dispatcher.finish()
+    assert desk.trial(0).status == "running"
+    resumed = Conductor(small_job(tmp_path, "none"), 3, desk.journal, read(desk.journal.path))
+    assert resumed.next_turn().trial == 0
+
+
+def test_a_broken_journal_ends_the_search_after_tune_has_come_to_its_end(make_desk):
+    desk = make_desk()
+    desk.dispatcher.hand_out("a")
+    with closing(desk.journal):
+        pass
+    assert not desk.report("a", 1)
+    assert desk.dispatcher.over
+    desk.dispatcher.step()
+    assert not desk.launcher.engines[0].alive
+    with pytest.raises(ValueError, match="closed file"):
+        desk.dispatcher.finish()
+
+
+def test_an_engine_that_cannot_be_loaded_ends_the_search(make_desk):
+    desk = make_desk(scripts=[[BackboneError("the weights are gone")]])
+    assert desk.dispatcher.over
+    with pytest.raises(BackboneError, match="gone"):
+        desk.dispatcher.finish()

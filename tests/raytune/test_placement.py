@@ -1,0 +1,48 @@
+import pytest
+
+from ptune.errors import ClusterError
+from ptune.raytune.placement import Node, Placement, place_engines
+from ptune.spec.job import Resources
+
+LAPTOP = [Node("a", cpus=2, gpus=0)]
+CLUSTER = [Node("head", cpus=4, gpus=0), Node("x", cpus=16, gpus=4), Node("y", cpus=16, gpus=4)]
+
+
+def test_one_engine_per_cpu_node_leaves_a_core_for_the_clients():
+    assert place_engines(LAPTOP, Resources()) == [Placement("cpu", cpus=1.0, gpus=0, threads=2, node="a")]
+
+
+def test_one_core_is_shared_between_engine_and_clients():
+    assert place_engines([Node("a", cpus=1, gpus=0)], Resources()) == [Placement("cpu", 0.5, 0, 1, "a")]
+
+
+def test_one_engine_per_gpu():
+    placements = place_engines(CLUSTER, Resources())
+    assert placements == [Placement("cuda", cpus=1.0, gpus=1, threads=4, node=None)] * 8
+
+
+@pytest.mark.parametrize("engines", [1, 3, 5])
+def test_the_job_says_how_many(engines):
+    assert len(place_engines(CLUSTER, Resources(engines=engines))) == engines
+    on_cpus = place_engines(CLUSTER, Resources(engines=engines, device="cpu"))
+    assert len(on_cpus) == engines
+    assert all(placement.gpus == 0 and placement.cpus == int(placement.cpus) for placement in on_cpus)
+
+
+def test_engines_of_one_node_share_its_cores():
+    node = Node("a", cpus=8, gpus=0)
+    assert place_engines([node], Resources(engines=3)) == [Placement("cpu", 2.0, 0, 2, "a")] * 3
+    assert place_engines([node], Resources(engines=16)) == [Placement("cpu", 0.25, 0, 1, "a")] * 16
+
+
+@pytest.mark.parametrize(
+    ("nodes", "resources", "message"),
+    [
+        (LAPTOP, Resources(device="cuda"), "no GPU"),
+        (CLUSTER, Resources(engines=9), "<= 8"),
+        ([Node("head", cpus=0, gpus=0)], Resources(), "no node of the cluster offers CPUs"),
+    ],
+)
+def test_what_a_cluster_cannot_offer_is_refused(nodes, resources, message):
+    with pytest.raises(ClusterError, match=message):
+        place_engines(nodes, resources)

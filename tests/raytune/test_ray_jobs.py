@@ -1,0 +1,78 @@
+"""Jobs on a real head."""
+
+import json
+import time
+
+import pytest
+from ray_head import ray_head
+from small_search import small_job
+
+from ptune.errors import ClusterError
+from ptune.journal import read
+from ptune.raytune import jobs
+from ptune.raytune.job_text import job_text
+from ptune.spec.load import load_job
+
+
+@pytest.fixture(scope="module")
+def address():
+    with ray_head() as address:
+        yield address
+
+
+def eventually(condition, timeout_s=180):
+    until = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.3)
+
+
+@pytest.mark.slow
+def test_a_job_is_submitted_followed_and_listed(address, tiny_backbone, tmp_path):
+    job = small_job(tmp_path, tiny_backbone("bert"), trials=2, epochs=1)
+    submitted = jobs.submit(job, tmp_path / "runs", address)
+    pieces = []
+    ended = jobs.follow(submitted, pieces.append, address)
+    log = "".join(pieces)
+    assert ended.status == "SUCCEEDED", log
+    result = json.loads(log.strip().splitlines()[-1])
+    assert (result["name"], result["statuses"]) == ("small", {"complete": 2})
+    assert (tmp_path / "runs" / "small" / "artifact").is_dir()
+    assert jobs.logs(submitted, address) == log
+    assert [(known.id, known.name) for known in jobs.jobs(address)] == [(submitted, "small")]
+
+
+@pytest.mark.slow
+def test_a_stopped_job_is_an_interrupted_search(address, tiny_backbone, tmp_path):
+    job = small_job(tmp_path, tiny_backbone("bert"), trials=50, epochs=50)
+    journal = tmp_path / "runs" / "small" / "journal.jsonl"
+    submitted = jobs.submit(job, tmp_path / "runs", address)
+    eventually(lambda: journal.exists() and any(event["event"] == "reported" for event in read(journal)))
+    assert jobs.stop(submitted, address)
+    eventually(lambda: {known.id: known.over for known in jobs.jobs(address)}[submitted])
+    ended = read(journal)[-1]
+    assert (ended["event"], ended["status"]) == ("ended", "interrupted")
+
+
+@pytest.mark.slow
+def test_an_unknown_job_is_named(address):
+    with pytest.raises(ClusterError, match="nobody"):
+        jobs.logs("nobody", address)
+
+
+def test_an_address_where_nobody_listens_is_refused_at_once(tmp_path, tiny_backbone):
+    job = small_job(tmp_path, tiny_backbone("bert"))
+    with pytest.raises(ClusterError, match=r"no Ray cluster answers at http://127.0.0.1:9 .*ray start --head"):
+        jobs.submit(job, tmp_path, "127.0.0.1:9")
+
+
+def test_a_distant_cluster_needs_a_runs_folder(tmp_path, tiny_backbone):
+    job = small_job(tmp_path, tiny_backbone("bert"))
+    with pytest.raises(ClusterError, match="PTUNE_RUNS"):
+        jobs.submit(job, None, "http://cluster.invalid:8265")
+
+
+def test_a_job_travels_as_one_file(tmp_path, tiny_backbone):
+    job = small_job(tmp_path, tiny_backbone("bert"), baseline=[{"lr": 0.01, "method": "v1"}])
+    (tmp_path / "job.toml").write_text(job_text(job), encoding="utf-8")
+    assert load_job(tmp_path / "job.toml") == job
