@@ -13,7 +13,8 @@ from ptune.raytune.placement import Node
 
 _OBJECT_STORE_BYTES = 200 * 2**20  # a job's data travels through it once; everything else is small
 
-_QUIET = {
+_EMBEDDED = {
+    "RAY_worker_niceness": "0",  # engines are what the machine is for; at Ray's 15 any other program starves them
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_enable_metrics_collection": "0",
     "RAY_event_stats": "0",
@@ -41,7 +42,7 @@ def connect(address: str | None = None) -> bool:
         )
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if address == "local":
-        for name, value in _QUIET.items():
+        for name, value in _EMBEDDED.items():
             os.environ.setdefault(name, value)
         options |= {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
     try:
