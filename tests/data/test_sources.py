@@ -329,3 +329,18 @@ def test_reading_a_task_needs_neither_torch_nor_datasets_before_it_reads():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
+
+
+def test_splits_may_name_their_columns_differently(tmp_path):
+    (tmp_path / "train.tsv").write_text("sentence1\tsentence2\tgold\na\tb\tyes\nc\td\tno\n")
+    (tmp_path / "dev.tsv").write_text("premise\thypothesis\tgold\ne\tf\tno\n")
+    data = Data(
+        train=str(tmp_path / "train.tsv"),
+        dev=str(tmp_path / "dev.tsv"),
+        text=["sentence1", "sentence2"],
+        label="gold",
+        rename={"premise": "sentence1", "hypothesis": "sentence2"},
+    )
+    splits = load_splits(data, seed=0)
+    assert splits.train.texts == [("a", "b"), ("c", "d")]
+    assert splits.dev.texts == [("e", "f")]

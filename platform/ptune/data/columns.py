@@ -5,7 +5,7 @@ Knows no files. Rows are counted from 1, the first example.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ def extract(table: Dataset, source: str, data: Data) -> Columns:
         DataError: columns are missing, the table is empty, or rows hold no text, no label, or something else; the
             message has one line for each column with a problem.
     """
+    table = _renamed(table, data.rename)
     names = table.column_names
     problems = [
         f"{source}: there is no column {name!r}{nearest(name, names)} (there are: {', '.join(names)})"
@@ -56,6 +57,12 @@ def extract(table: Dataset, source: str, data: Data) -> Columns:
     if problems:
         raise DataError("\n".join(problems))
     return Columns(source, list(zip(*texts, strict=True)), [_label_name(value, declared) for value in values], declared)
+
+
+def _renamed(table: Dataset, rename: Mapping[str, str]) -> Dataset:
+    """The table with its columns under the job's names; a file that uses those already stays as it is."""
+    names = table.column_names
+    return table.rename_columns({old: new for old, new in rename.items() if old in names and new not in names})
 
 
 def label_order(train: Columns, stated: Sequence[str] | None) -> list[str]:
