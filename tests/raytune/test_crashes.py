@@ -53,7 +53,7 @@ def test_a_search_goes_on_after_a_kill_and_after_an_interrupt(tiny_backbone, tmp
 
     second = start(folder)
     wait_for_reports(folder, second, 7)
-    second.send_signal(signal.SIGINT)
+    os.killpg(second.pid, signal.SIGINT)  # as a terminal does
     began = time.monotonic()
     assert second.wait(60) == 130, (folder / "out").read_text()
     assert time.monotonic() - began < 20
