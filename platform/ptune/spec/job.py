@@ -42,7 +42,7 @@ class Data(Strict):
     """Text columns: one, or two for sentence pairs."""
     label: str = "label"
     """Label column."""
-    rename: dict[str, str] = {}
+    rename: dict[str, str] = Field(default_factory=dict)
     """Columns that some file calls otherwise: `{ premise = "sentence1" }` reads its `premise` as `sentence1`."""
     labels: Annotated[list[str], Field(min_length=2)] | None = None
     """Label values in the order of the head's outputs; None takes the training split's, sorted."""
