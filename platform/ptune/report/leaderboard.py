@@ -58,8 +58,8 @@ def as_csv(history: History) -> str:
 def table(history: History, width: int, importances: dict[str, float] | None = None) -> Table:
     """The best ten trials, fitted to `width` columns.
 
-    A column for each parameter that varies, the method and then the most important first; where those do not fit, one
-    column holds them all.
+    A column for each parameter that varies, the method and then the most important first, closer together if they have
+    to be; where they do not fit, one column holds them all and the effort is left out.
     """
     top = history.ranked()[:SHOWN]
     names = varying(trial.config for trial in history.trials.values())
@@ -74,7 +74,13 @@ def table(history: History, width: int, importances: dict[str, float] | None = N
             *place, *effort, trial.status, *[value_text(trial.config.get(name)) for name in names], style=style
         )
         narrow.add_row(*place, Text(brief(trial.config, names), no_wrap=True, overflow="ellipsis"), style=style)
-    return wide if Console(width=1000).measure(wide).maximum <= width else narrow
+    if not _fits(wide, width):
+        wide.collapse_padding, wide.pad_edge = True, False
+    return wide if _fits(wide, width) else narrow
+
+
+def _fits(table: Table, width: int) -> bool:
+    return Console(width=1000).measure(table).maximum <= width
 
 
 def _columns(*right: str, left: Sequence[str]) -> Table:

@@ -101,7 +101,8 @@ def _curve_style(trial: TrialRecord, *, best: bool) -> dict[str, Any]:
         return {"color": _BEST, "linewidth": 2.6, "zorder": 4, "label": "best", **dots}
     if trial.status == "complete":
         return {"color": _COMPLETE, "linewidth": 1.3, "alpha": 0.75, "zorder": 3, "label": "complete", **dots}
-    return {"color": _FAINT, "linewidth": 1.0, "alpha": 0.6, "zorder": 2, "label": "stopped early", **dots}
+    label = "stopped early" if trial.status == "stopped" else "unfinished"
+    return {"color": _FAINT, "linewidth": 1.0, "alpha": 0.6, "zorder": 2, "label": label, **dots}
 
 
 def _baselines(history: History, ranked: Sequence[TrialRecord]) -> list[tuple[str, float, str, bool]]:

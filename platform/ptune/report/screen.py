@@ -67,6 +67,8 @@ def _title(progress: Progress, now: float) -> Table:
 def _left(progress: Progress) -> str:
     if progress.history.ended:
         return str(progress.history.ended["status"])
+    if not progress.history.trials:
+        return "starting"
     if progress.epochs_left() == 0:
         return "finishing"
     seconds = progress.seconds_left()
