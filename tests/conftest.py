@@ -64,10 +64,9 @@ def tiny(tiny_backbone):
 @pytest.fixture
 def world(tiny_backbone, tmp_path):
     """A tiny BERT and a few dozen sentences."""
-    from worlds import World, sentences
-
     from ptune.backbone.load import load_backbone
     from ptune.data.sources import Splits
+    from worlds import World, sentences
 
     splits = Splits(sentences(42, 1), sentences(30, 2), None, ["no", "yes"])
     return World(load_backbone(str(tiny_backbone("bert"))), splits, tmp_path)

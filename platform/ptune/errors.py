@@ -5,7 +5,7 @@
     ├── DataError          a data set is missing, malformed or does not fit the task            (ValueError)
     ├── BackboneError      a backbone cannot be found, verified or take a prompt                (ValueError)
     ├── EngineError        a trial cannot be trained on this device                             (RuntimeError)
-    │   └── Diverged       a loss or metric is no longer finite                                 (RuntimeError)
+    │   └── DivergedError  a loss or metric is no longer finite                             (RuntimeError)
     ├── JournalError       a search's record is missing, damaged or belongs to another job      (RuntimeError)
     ├── TrackingError      the MLflow server refuses what ptune asks                            (RuntimeError)
     ├── ArtifactError      an artifact cannot be written, read or expressed in a format         (ValueError)
@@ -42,7 +42,7 @@ class EngineError(PtuneError, RuntimeError):
     """A trial cannot be trained on this device."""
 
 
-class Diverged(EngineError):
+class DivergedError(EngineError):
     """A loss or a metric is no longer finite; the trial ends, the search goes on."""
 
 

@@ -35,7 +35,7 @@ def failing():
         (errors.JournalError("x"), 1),
         (errors.TrackingError("x"), 1),
         (errors.ClusterError("x"), 1),
-        (errors.Diverged("x"), 1),
+        (errors.DivergedError("x"), 1),
     ],
 )
 def test_an_error_on_purpose_is_one_message(ptune, failing, error, code):

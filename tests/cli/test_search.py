@@ -139,3 +139,19 @@ def test_an_interrupted_search_is_resumed(tmp_path):
     assert process.returncode == 130
     epochs = [(e["trial"], e["epoch"]) for e in read(journal) if e["event"] == "reported"]
     assert len(epochs) == len(set(epochs)) > reported
+
+
+def test_the_next_commands_can_be_pasted_where_ptune_is_not_on_the_path(monkeypatch, tmp_path):
+    from ptune.cli import running
+
+    environment = tmp_path / ".venv" / "bin"
+    environment.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(environment / "python"))
+    monkeypatch.setenv("PATH", "")
+    assert running.program() == "python -m ptune"
+    (environment / "ptune").touch()
+    assert running.program() == ".venv/bin/ptune"
+    (environment / "ptune").chmod(0o755)
+    monkeypatch.setenv("PATH", str(environment))
+    assert running.program() == "ptune"

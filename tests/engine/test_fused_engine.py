@@ -7,7 +7,7 @@ import torch
 
 from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.state import read
-from ptune.errors import Diverged, EngineError
+from ptune.errors import DivergedError, EngineError
 from worlds import CONFIGS, World
 
 
@@ -71,7 +71,7 @@ def test_a_diverging_trial_leaves_alone(world):
 
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     assert [failure.trial for failure in failures] == [0]
-    assert isinstance(failures[0].error, Diverged)
+    assert isinstance(failures[0].error, DivergedError)
     assert "trial 0" in str(failures[0].error)
     assert "epoch 1" in str(failures[0].error)
     reports = [outcome for outcome in outcomes if isinstance(outcome, Report)]

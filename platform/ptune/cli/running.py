@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -62,11 +63,23 @@ def conclude(outcome: Outcome, *, as_json: bool) -> int:
         from ptune.report.summary import next_commands, print_summary
 
         example = example_texts(outcome.history.header["job"]["task"]["data"])
-        print_summary(sys.stdout, outcome, next_commands(outcome, example, to_peft=fits_peft(outcome)))
+        commands = next_commands(outcome, example, to_peft=fits_peft(outcome), program=program())
+        print_summary(sys.stdout, outcome, commands)
     if outcome.status == "interrupted":
-        click.echo(f"ptune: interrupted; go on with `ptune resume {outcome.name}`", err=True)
+        click.echo(f"ptune: interrupted; go on with `{program()} resume {outcome.name}`", err=True)
         return INTERRUPTED
     return 0
+
+
+def program() -> str:
+    """How this command is called from where the user stands: `make search` runs it from an environment off the PATH."""
+    if shutil.which("ptune"):
+        return "ptune"
+    script = Path(sys.executable).with_name("ptune")
+    if not script.is_file():
+        return "python -m ptune"
+    here = Path.cwd()
+    return str(script.relative_to(here) if script.is_relative_to(here) else script)
 
 
 def fits_peft(outcome: Outcome) -> bool:

@@ -19,7 +19,7 @@ from ptune.backbone.load import Backbone
 from ptune.engine.evaluate import measure
 from ptune.engine.slots import Plan, Slot
 from ptune.engine.state import restore, save
-from ptune.errors import Diverged, EngineError
+from ptune.errors import DivergedError, EngineError
 from ptune.prompts.forward import class_scores, predict
 from ptune.prompts.learner import Learner
 
@@ -100,7 +100,7 @@ class Engine:
         values = torch.stack([loss.detach() for loss in losses]).tolist()
         finite = [loss for loss, value in zip(losses, values, strict=True) if math.isfinite(value)]
         if finite:
-            torch.stack(finite).sum().backward()
+            torch.autograd.backward(torch.stack(finite).sum())
         outcomes = [self._settle(slot, value) for slot, value in zip(slots, values, strict=True)]
         return [outcome for outcome in outcomes if outcome is not None]
 
@@ -128,7 +128,7 @@ class Engine:
         trial = slot.plan.trial
         if not math.isfinite(loss):
             self.leave(trial)
-            return Failure(trial, Diverged(f"trial {trial}: the training loss is {loss} in epoch {slot.epoch + 1}"))
+            return Failure(trial, DivergedError(f"trial {trial}: the training loss is {loss} in epoch {slot.epoch + 1}"))
         if not slot.finish_batch(loss):
             return None
         scores = predict(self.backbone, slot.learner, slot.plan.dev, self.token_budget)
@@ -136,7 +136,7 @@ class Engine:
         if not math.isfinite(metrics["loss"]):
             self.leave(trial)
             return Failure(
-                trial, Diverged(f"trial {trial}: the dev loss is {metrics['loss']} in epoch {slot.epoch + 1}")
+                trial, DivergedError(f"trial {trial}: the dev loss is {metrics['loss']} in epoch {slot.epoch + 1}")
             )
         report = slot.finish_epoch(metrics, self.backbone.shape.parameters, _peak_memory(self.backbone.device))
         save(slot)

@@ -48,7 +48,7 @@ def train_alone(
             scores = class_scores(backbone, learner, train, indices, recipe.head_dropout, generator)
             loss = functional.cross_entropy(scores, labels)
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             if recipe.clip is not None:
                 torch.nn.utils.clip_grad_norm_(learner.parameters(), recipe.clip)
             optimizer.step()

@@ -42,25 +42,28 @@ def importance_bars(importances: dict[str, float], most: int = 6) -> RenderableT
     return Padding(grid, (0, 1))
 
 
-def next_commands(outcome: Outcome, example: Sequence[str], *, to_peft: bool) -> list[tuple[str, str]]:
+def next_commands(
+    outcome: Outcome, example: Sequence[str], *, to_peft: bool, program: str = "ptune"
+) -> list[tuple[str, str]]:
     """What to type after a search, ready to paste.
 
     Args:
         outcome: the search.
         example: a text for each text field of the task.
         to_peft: whether PEFT can express the best prompt.
+        program: how `ptune` is called from where the user stands.
     """
     if outcome.status == "interrupted":
-        return [(f"ptune resume {outcome.name}", "go on from where it stopped")]
+        return [(f"{program} resume {outcome.name}", "go on from where it stopped")]
     commands = []
     artifact = outcome.conclusion.get("artifact")
     if artifact is not None:
         texts = zip(("--text", "--text2"), example, strict=False)
         options = " ".join(f"{option} {shlex.quote(text)}" for option, text in texts)
-        commands.append((f"ptune predict {shlex.quote(shown(artifact))} {options}", "use the best prompt"))
-    commands.append(("ptune ui", "compare all trials in MLflow (in a checkout: make ui)"))
+        commands.append((f"{program} predict {shlex.quote(shown(artifact))} {options}", "use the best prompt"))
+    commands.append((f"{program} ui", "compare all trials in MLflow (in a checkout: make ui)"))
     if to_peft:
-        commands.append((f"ptune export {outcome.name} --format peft --to DIR", "write it for PEFT's loader"))
+        commands.append((f"{program} export {outcome.name} --format peft --to DIR", "write it for PEFT's loader"))
     return commands
 
 
