@@ -128,19 +128,21 @@ class Engine:
         trial = slot.plan.trial
         if not math.isfinite(loss):
             self.leave(trial)
-            return Failure(trial, DivergedError(f"trial {trial}: the training loss is {loss} in epoch {slot.epoch + 1}"))
+            return _diverged(trial, "training loss", loss, slot.epoch + 1)
         if not slot.finish_batch(loss):
             return None
         scores = predict(self.backbone, slot.learner, slot.plan.dev, self.token_budget)
         metrics = measure(scores, slot.plan.dev.labels)
         if not math.isfinite(metrics["loss"]):
             self.leave(trial)
-            return Failure(
-                trial, DivergedError(f"trial {trial}: the dev loss is {metrics['loss']} in epoch {slot.epoch + 1}")
-            )
+            return _diverged(trial, "dev loss", metrics["loss"], slot.epoch + 1)
         report = slot.finish_epoch(metrics, self.backbone.shape.parameters, _peak_memory(self.backbone.device))
         save(slot)
         return Report(trial, slot.epoch, report)
+
+
+def _diverged(trial: int, what: str, value: float, epoch: int) -> Failure:
+    return Failure(trial, DivergedError(f"trial {trial}: the {what} is {value} in epoch {epoch}"))
 
 
 def _peak_memory(device: torch.device) -> float:
