@@ -4,8 +4,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from ptune.data.sources import Split
-from ptune.data.templates import Layout, tokenise_split
+from ptune.data.templates import Layout
 from ptune.errors import DataError
 from ptune.spec.template import parse, plain, run_lengths
 
@@ -153,11 +152,10 @@ def test_two_texts_that_nothing_separates_are_one_text(gpt2):
     assert example.ids == words(gpt2, " ".join(PAIRS[0]))
 
 
-def test_an_encoded_split_equals_its_examples_encoded_alone(tokenizer):
-    split = Split([*PAIRS], [0] * len(PAIRS), "pairs.tsv", "")
+def test_examples_encoded_together_equal_those_encoded_alone(tokenizer):
     bound = layout(tokenizer, "everywhere", ["one", "two"], 7, 40)
-    assert tokenise_split(split, bound) == [bound.encode(pair) for pair in PAIRS]
-    assert tokenise_split(Split([], [], "none.tsv", ""), bound) == []
+    assert bound.encode_all(PAIRS) == [bound.encode(pair) for pair in PAIRS]
+    assert bound.encode_all([]) == []
 
 
 @pytest.mark.parametrize("template", ["before", "after", "around", "between", "everywhere", "[P:2] {two} or [P] {one}"])
@@ -241,8 +239,8 @@ def test_a_template_without_room_for_text_is_refused_with_its_numbers(bert):
 
 def test_an_input_without_any_token_is_refused(gpt2):
     bound = Layout(gpt2, ["text"], plain(["text"]), [], 8)
-    with pytest.raises(DataError, match=r"films\.tsv: an example has no token"):
-        tokenise_split(Split([("rain",), (" ",)], [0, 1], "films.tsv", ""), bound)
+    with pytest.raises(DataError, match="an example has no token"):
+        bound.encode_all([("rain",), (" ",)])
 
 
 def test_anchors_written_without_a_space_stand_right_behind_the_text(gpt2):

@@ -83,12 +83,13 @@ def test_a_failed_trial_fails_alone(make_desk):
     assert desk.dispatcher.hand_out("b")["trial"] == 1
 
 
-def test_trials_of_a_lost_engine_go_on_elsewhere_from_their_last_epoch(make_desk):
+def test_trials_of_a_lost_engine_go_on_elsewhere_from_their_last_epoch(make_desk, caplog):
     desk = make_desk(epochs=3)
     for token in "ab":
         desk.dispatcher.hand_out(token)
     desk.report("a", 1)
     desk.dispatcher.take_in("b", {"lost": "the worker died"})
+    assert caplog.messages == ["ptune: an engine is lost (the worker died); its 2 trials go on from their last epoch"]
     assert not desk.report("a", 2)  # its client has finished an epoch in the meantime; the saved state will tell
     desk.dispatcher.step()
     first = desk.dispatcher.hand_out("c")

@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ptune.data.sources import Split
 from ptune.errors import DataError
 from ptune.spec.template import Anchor, Part, PromptRun, Separator, TextField
 
@@ -198,18 +197,6 @@ class Layout:
         if not ids:
             raise DataError("an example has no token: its text is empty and the tokenizer adds nothing")
         return Example(ids, types, self._framing.cls_index, len(ids) - 1)
-
-
-def tokenise_split(split: Split, layout: Layout) -> list[Example]:
-    """Encode every example of a split, in order.
-
-    Raises:
-        DataError: an example has no token; the message names the split.
-    """
-    try:
-        return layout.encode_all(split.texts)
-    except DataError as error:
-        raise DataError(f"{split.source}: {error}") from error
 
 
 def _shares(lengths: list[int], room: int) -> list[int]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import ray
 
 from ptune.errors import ClusterError
+from ptune.raytune.knock import knock
 from ptune.raytune.placement import Node
 
 _OBJECT_STORE_BYTES = 200 * 2**20  # a job's data travels through it once; everything else is small
@@ -45,16 +50,34 @@ def connect(address: str | None = None) -> bool:
         for name, value in _EMBEDDED.items():
             os.environ.setdefault(name, value)
         options |= {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+    elif address != "auto" and (problem := knock(address)):
+        raise _no_answer(address, problem)
     try:
-        ray.init(address, **options)
+        with _own_sigterm():
+            ray.init(address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         if address == "local":
             raise ClusterError(f"Ray cannot start on this machine: {error}; `--local` trains without it") from None
-        raise ClusterError(
-            f"no Ray cluster answers at {address!r} (from --address or RAY_ADDRESS): {error}; "
-            "start one with `ray start --head`, or unset RAY_ADDRESS to run on this machine alone"
-        ) from None
+        raise _no_answer(address, str(error)) from None
     return True
+
+
+def _no_answer(address: str, problem: str) -> ClusterError:
+    return ClusterError(
+        f"no Ray cluster answers at {address!r} (from --address or RAY_ADDRESS): {problem}; "
+        "start one with `ray start --head`, or unset RAY_ADDRESS to run on this machine alone"
+    )
+
+
+@contextlib.contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep this process's answer to SIGTERM: Ray's would end a search without a record."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def disconnect() -> None:

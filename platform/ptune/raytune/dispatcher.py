@@ -8,6 +8,7 @@ Knows the conductor and the pool, not Ray.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from ptune.search.conductor import Conductor
 
 STRIKES = 3  # engines or clients that a trial may lose without finishing an epoch
 _METRICS = "metrics/"  # Tune flattens results before a scheduler sees them
+_LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -121,6 +123,7 @@ class Dispatcher:
 
     def _engine_died(self, token: str, reason: str) -> None:
         lost, blamed = self._pool.retire(token)
+        _LOG.warning("ptune: an engine is lost (%s); its %d trials go on from their last epoch", reason, len(lost))
         for each in lost:
             trial = self._turns.pop(each)
             self._again.append(trial)

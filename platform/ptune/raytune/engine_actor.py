@@ -71,11 +71,12 @@ class EngineActor:
 
         from ptune.backbone.load import load_backbone
         from ptune.engine.fused import Engine
+        from ptune.run.search import JOURNAL
         from ptune.run.trials import TrialFactory
 
-        if not self._folder.is_dir():
+        if not (self._folder / JOURNAL).is_file():
             raise ClusterError(
-                f"{self._folder} is not on node {ray.util.get_node_ip_address()}: "
+                f"the search's folder {self._folder} is not on node {ray.util.get_node_ip_address()}: "
                 "set PTUNE_RUNS to a folder that every node of the cluster shares"
             )
         torch.set_num_threads(self._threads)

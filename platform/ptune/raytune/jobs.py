@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import shlex
-import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 
 from ptune.errors import ClusterError
 from ptune.raytune.job_text import job_text
+from ptune.raytune.knock import knock
 from ptune.spec.job import Job
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 _SERVER = "RAY_API_SERVER_ADDRESS"
-_KNOCK_S = 10.0
 _STOP = {"RAY_JOB_STOP_SIGNAL": "SIGINT", "RAY_JOB_STOP_WAIT_TIME_S": "60"}  # time to leave the search resumable
 
 
@@ -152,7 +151,11 @@ def _reaching(address: str) -> Iterator[JobSubmissionClient]:
     from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
-    _knock(address)
+    if problem := knock(address):
+        raise ClusterError(
+            f"no Ray cluster answers at {address} ({problem}); "
+            "start one with `ray start --head`, or name its dashboard with --address http://HOST:8265"
+        )
     token = _token()
     before = os.environ.get(_SERVER)
     os.environ[_SERVER] = address  # Ray prefers its environment variables to the address it is given
@@ -168,18 +171,6 @@ def _reaching(address: str) -> Iterator[JobSubmissionClient]:
         raise ClusterError(f"the Ray cluster at {address}: {error}") from None
     finally:
         os.environ.pop(_SERVER) if before is None else os.environ.update({_SERVER: before})
-
-
-def _knock(address: str) -> None:
-    """Refuse an address where nobody listens, before Ray waits for it."""
-    parts = urlsplit(address)
-    try:
-        socket.create_connection((parts.hostname or "", parts.port or 80), _KNOCK_S).close()
-    except (OSError, ValueError) as error:
-        raise ClusterError(
-            f"no Ray cluster answers at {address} ({error}); "
-            "start one with `ray start --head`, or name its dashboard with --address http://HOST:8265"
-        ) from None
 
 
 def _token() -> str | None:
