@@ -55,10 +55,10 @@ def connect(address: str | None = None) -> bool:
     try:
         with _own_sigterm():
             ray.init(address, **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
         if address == "local":
             raise ClusterError(f"Ray cannot start on this machine: {error}; `--local` trains without it") from None
-        raise _no_answer(address, str(error)) from None
+        raise _no_answer(address, f"{error} (a cluster with a token needs RAY_AUTH_MODE=token)") from None
     return True
 
 
