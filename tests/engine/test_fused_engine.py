@@ -41,15 +41,38 @@ def test_nothing_trains_before_a_goal_is_set(world):
 
 def test_trials_share_passes_until_the_token_budget_is_full(world):
     configs = dict.fromkeys(range(4), CONFIGS["v2 all layers"])
-    roomy, tight = engine_with(world, configs), engine_with(world, configs, token_budget=130)
-    for engine in (roomy, tight):
+    counts = {}
+    for budget in (100_000, 130):
+        engine = engine_with(world, configs, budget)
         for trial in configs:
             engine.advance(trial, 1)
+        counts[budget] = passes(engine)
         for trial in configs:
-            (world.folder / "trials" / f"{trial:04d}" / "state.safetensors").unlink(missing_ok=True)
-    steps_per_epoch = 6
-    assert passes(roomy) == steps_per_epoch
-    assert passes(tight) > 2 * steps_per_epoch
+            (world.folder / "trials" / f"{trial:04d}" / "state.safetensors").unlink()
+    alone = len(configs) * world.trial(0, configs[0])[0].steps_per_epoch
+    assert counts[100_000] < 0.7 * alone
+    assert counts[100_000] < counts[130] <= alone
+
+
+def test_a_pass_wastes_little_on_padding(world, monkeypatch):
+    from ptune.engine import fused
+
+    seen = []
+
+    def watched(backbone, groups):
+        widths = [int(group.examples.lengths[group.indices].max()) for group in groups]
+        rows = [len(group.indices) for group in groups]
+        seen.append((sum(rows) * max(widths), sum(r * w for r, w in zip(rows, widths, strict=True))))
+        return real(backbone, groups)
+
+    real = fused.class_scores
+    monkeypatch.setattr(fused, "class_scores", watched)
+    engine = engine_with(world, dict.fromkeys(range(6), CONFIGS["v2 all layers"]))
+    for trial in range(6):
+        engine.advance(trial, 1)
+    finish(engine)
+    assert all(padded <= 1.2 * own for padded, own in seen)
+    assert any(padded > own for padded, own in seen)
 
 
 def test_under_a_tight_budget_every_trial_moves_on(world):

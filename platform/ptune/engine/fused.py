@@ -23,6 +23,8 @@ from ptune.errors import DivergedError, EngineError
 from ptune.prompts.forward import class_scores, predict
 from ptune.prompts.learner import Learner
 
+_PADDING = 0.2  # padding that a pass may add, as a share of its mini-batches' own tokens
+
 
 @dataclass(frozen=True)
 class Report:
@@ -105,18 +107,21 @@ class Engine:
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _pack(self) -> list[Slot]:
-        """The slots of the next pass: in turn, so that none starves, as many as the token budget holds."""
+        """The slots of the next pass: the longest-waiting one, then in turn those whose mini-batch fits beside it.
+
+        A mini-batch fits if the pass stays within the token budget and wastes little on padding; one that does not
+        fit waits for a pass of its own width, and moves to the front meanwhile, so that no trial starves.
+        """
         chosen: list[Slot] = []
-        rows_and_width = (0, 0)
-        for trial in list(self._turn):
-            slot = self._slots[trial]
+        rows = width = tokens = 0
+        for slot in [self._slots[trial] for trial in self._turn]:
             if not slot.wants_work:
                 continue
-            rows, width = slot.next_shape()
-            grown = (rows_and_width[0] + rows, max(rows_and_width[1], width))
-            if chosen and grown[0] * grown[1] > self.token_budget:
+            more, wide = slot.next_shape()
+            padded = (rows + more) * max(width, wide)
+            if chosen and padded > min(self.token_budget, (tokens + more * wide) * (1 + _PADDING)):
                 continue
-            rows_and_width = grown
+            rows, width, tokens = rows + more, max(width, wide), tokens + more * wide
             chosen.append(slot)
         for slot in chosen:
             self._turn.remove(slot.plan.trial)
