@@ -12,7 +12,7 @@ from ptune.errors import JournalError
 from ptune.history import FINAL, History
 from ptune.journal import Journal, read
 from ptune.run.local import LocalRunner
-from ptune.run.search import free_name, resume_search, search_folder, start_search
+from ptune.run.search import claim_folder, resume_search, search_folder, start_search
 from small_jobs import small_job
 
 
@@ -155,7 +155,7 @@ def test_a_search_that_runs_is_not_taken_up_twice(job, runs):
 def test_an_unknown_search_lists_those_there_are(job, runs):
     outcome = start_search(job, "", runs, LocalRunner())
     assert search_folder(runs, outcome.name) == outcome.folder
-    assert free_name(runs, "small") == "small-2"
+    assert [claim_folder(runs, "small").name for _ in range(2)] == ["small-2", "small-3"]
     with pytest.raises(JournalError, match=r"no search named 'smal' .*did you mean 'small'"):
         search_folder(runs, "smal")
 

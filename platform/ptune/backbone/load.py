@@ -83,7 +83,8 @@ class Backbone:
             positions = positions.clamp(max=self.first_position + self.shape.max_positions - 1)  # only padding is cut
         arguments: dict[str, Any] = {"position_ids": positions, "attention_mask": visible}
         if self.family.types:
-            arguments["token_type_ids"] = types
+            # a tokenizer may tell segments apart where the model does not (RoBERTa weights, BERT tokenizer)
+            arguments["token_type_ids"] = types.clamp(max=getattr(self.model.config, "type_vocab_size", 1) - 1)
         if self.family.reads == "last":
             arguments["use_cache"] = False
         output = self.model(inputs_embeds=embeds, ptune_prefix=prefix, **arguments)
@@ -156,7 +157,8 @@ def _read(folder: Path, backbone_id: str, dtype: torch.dtype) -> tuple[Any, Any,
 
 def _dtype(name: str, device: str) -> torch.dtype:
     if name == "auto":
-        return torch.bfloat16 if device == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+        native = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if native else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
 
 

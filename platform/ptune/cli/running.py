@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ptune.run.search import Observer, Outcome, Runner
 
 INTERRUPTED = 130
+FAILED = 1
 
 local_option = click.option("--local", is_flag=True, help="Train in this process, without Ray.")
 json_option = click.option(
@@ -68,6 +69,9 @@ def conclude(outcome: Outcome, *, as_json: bool) -> int:
     if outcome.status == "interrupted":
         click.echo(f"ptune: interrupted; go on with `{program()} resume {outcome.name}`", err=True)
         return INTERRUPTED
+    if outcome.best is None:
+        click.echo("ptune: no trial has a result; `failed` above says why", err=True)
+        return FAILED
     return 0
 
 

@@ -44,7 +44,7 @@ def train_alone(
             share = rate_share(recipe, epoch * len(batches) + number, horizon * len(batches))
             for group in optimizer.param_groups:
                 group["lr"] = share * group["peak"]
-            labels = torch.as_tensor(train.labels[indices])
+            labels = torch.as_tensor(train.labels[indices], device=backbone.device)
             scores = class_scores(backbone, learner, train, indices, recipe.head_dropout, generator)
             loss = functional.cross_entropy(scores, labels)
             optimizer.zero_grad()
@@ -74,14 +74,16 @@ def class_scores(
     """Class scores [B, C] of the chosen examples; dropout is on exactly when a generator is given."""
     items = [split.items[index] for index in indices]
     width = max(len(item.ids) for item in items)
-    ids = torch.tensor([[*item.ids, *[0] * (width - len(item.ids))] for item in items])
-    types = torch.tensor([[*item.types, *[0] * (width - len(item.types))] for item in items])
-    visible = torch.tensor([[position < len(item.ids) for position in range(width)] for item in items])
+    device = backbone.device
+    ids = torch.tensor([[*item.ids, *[0] * (width - len(item.ids))] for item in items], device=device)
+    types = torch.tensor([[*item.types, *[0] * (width - len(item.types))] for item in items], device=device)
+    shown = [[position < len(item.ids) for position in range(width)] for item in items]
+    visible = torch.tensor(shown, device=device)
 
     embeds = backbone.embed(ids.clamp(min=0))
-    prefix, shift = None, torch.zeros(len(items), dtype=torch.long)
+    prefix, shift = None, torch.zeros(len(items), dtype=torch.long, device=device)
     if isinstance(learner.prompt, InputPrompt):
-        vectors = learner.prompt()
+        vectors = learner.prompt().to(embeds.dtype)
         embeds = torch.stack(
             [
                 torch.stack([vectors[-token - 1] if token < 0 else embeds[row, q] for q, token in enumerate(line)])
@@ -93,10 +95,10 @@ def class_scores(
         shift += learner.prompt().shape[2] if learner.prompt.shifted else 0
 
     hidden = backbone.forward(embeds, visible, types, shift, prefix)
-    features = backbone.pool(hidden, torch.as_tensor(split.reads[indices]))
+    features = backbone.pool(hidden, torch.as_tensor(split.reads[indices], device=device))
     if generator is not None and head_dropout > 0.0:
         kept = torch.rand(features.shape, generator=generator) >= head_dropout
-        features = features * kept / (1.0 - head_dropout)
+        features = features * kept.to(device) / (1.0 - head_dropout)
     scores: Tensor = learner.head(features)
     return scores
 
@@ -105,7 +107,7 @@ def _prefix(prompt: PrefixPrompt, layers: int, rows: int, generator: torch.Gener
     """The same keys and values [B, N, T, D] for every row, apart from dropout."""
     table = prompt()
     copies = table.expand(rows, *table.shape) if generator is None else prompt.drop(table, rows, generator)
-    visible = torch.ones(rows, table.shape[2], dtype=torch.bool)
+    visible = torch.ones(rows, table.shape[2], dtype=torch.bool, device=table.device)
     slices: list[LayerPrefix | None] = [None] * layers
     for chosen, layer in enumerate(prompt.layers):
         key, value = copies[:, chosen, 0].transpose(1, 2), copies[:, chosen, 1].transpose(1, 2)

@@ -35,7 +35,7 @@ def build_learner(spec: PromptSpec, shape: Shape, family: Family, classes: int, 
         SpecError: the prompt does not fit the backbone.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         prompt = _prompt(spec, shape)
         head = ClassificationHead(shape.hidden, classes, None if pooled else family.dense, family.bias)
     return Learner(prompt, head)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ class Examples:
     labels: np.ndarray
     reads: np.ndarray
 
-    @property
+    @cached_property
     def lengths(self) -> np.ndarray:
         """Tokens of each example, prompt tokens of v1 included."""
         return np.array([len(item.ids) for item in self.items])

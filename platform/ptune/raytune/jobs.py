@@ -80,8 +80,8 @@ def submit(job: Job, runs: Path | None, address: str | None = None) -> str:
     with _reaching(address) as client, tempfile.TemporaryDirectory(prefix="ptune-job-") as upload:
         (Path(upload) / "job.toml").write_text(job_text(job), encoding="utf-8")
         submitted: str = client.submit_job(
-            entrypoint=f"exec {_python(here)} -m ptune search job.toml --json",
-            runtime_env={"working_dir": upload, "env_vars": {**_STOP, "PTUNE_RUNS": str(folder)}},
+            entrypoint=f'exec "{_python(here)}" -m ptune search job.toml --json',
+            runtime_env={"working_dir": upload, "env_vars": {**_STOP, **_tracking(), "PTUNE_RUNS": str(folder)}},
             metadata={"ptune": job.name},
         )
     return submitted
@@ -171,6 +171,11 @@ def _reaching(address: str) -> Iterator[JobSubmissionClient]:
         raise ClusterError(f"the Ray cluster at {address}: {error}") from None
     finally:
         os.environ.pop(_SERVER) if before is None else os.environ.update({_SERVER: before})
+
+
+def _tracking() -> dict[str, str]:
+    """Where MLflow is, if this environment says so: the job's own process has another environment."""
+    return {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_TRACKING_")}
 
 
 def _token() -> str | None:

@@ -7,7 +7,6 @@ from typing import Any
 
 from ptune.backbone.load import Backbone, best_device, load_backbone
 from ptune.engine.fused import Engine, Failure
-from ptune.errors import PtuneError
 from ptune.history import History
 from ptune.run.outcome import conclude
 from ptune.run.prepare import Prepared
@@ -60,8 +59,8 @@ class LocalRunner:
         while len(seated) < slots and (turn := conductor.next_turn()) is not None:
             try:
                 engine.join(*factory.make(turn.trial, turn.config))
-            except PtuneError as error:
-                conductor.fail(turn.trial, str(error))
+            except (RuntimeError, ValueError, LookupError) as error:  # every PtuneError, and what a wrong shape raises
+                conductor.fail(turn.trial, str(error) or type(error).__name__)
                 continue
             seated.add(turn.trial)
             self._advance(turn.trial, turn.epoch + 1, seated, engine, conductor)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ptune.backbone.locate import layer_count, locate, read_config, weights_hash
 from ptune.data.sources import Splits, load_splits
 from ptune.errors import SpecError
 from ptune.spec.job import Job
+from ptune.spec.prompt import PromptV2
 from ptune.spec.space import Parameter, Space
 
 _LIBRARIES = ("ptune", "torch", "transformers", "datasets", "optuna", "ray", "mlflow")
@@ -37,6 +38,11 @@ class Prepared:
     layers: int
     splits: Splits
     header: dict[str, Any]
+
+    def renamed(self, name: str) -> Prepared:
+        """The same under another name of the search."""
+        job = self.job.model_copy(update={"name": name})
+        return replace(self, job=job, header={**self.header, "name": name, "job": job.model_dump(mode="json")})
 
 
 def prepare(job: Job) -> Prepared:
@@ -66,7 +72,8 @@ def check_space(job: Job, folder: Path) -> int:
     space = job.space.resolved(layers)
     positions = config.get("max_position_embeddings", config.get("n_positions"))
     if family.positions != "rotary" and isinstance(positions, int):
-        _check_positions(job, space, positions - 2 if family.positions == "roberta" else positions)
+        padding = config.get("pad_token_id", 1) if family.positions == "roberta" else None
+        _check_positions(job, space, positions - (padding + 1 if isinstance(padding, int) else 0))
     return layers
 
 
@@ -82,25 +89,34 @@ def versions() -> dict[str, str]:
 
 
 def _check_positions(job: Job, space: Space, positions: int) -> None:
-    """Refuse inputs that could reach past the backbone's last position: long texts, or v2 prompts before them."""
-    methods = {value for parameter in space.parameters.get("method", []) for value in _values(parameter)} or {"v2"}
-    lengths = [
-        int(value)
-        for parameter in space.parameters.get("length", [])
-        if "v2" in methods and parameter.when.get("method", "v2") != "v1"
-        for value in _values(parameter)
-    ]
-    longest, text = max(lengths, default=0), job.task.data.max_length
+    """Refuse inputs that could reach past the last position: long texts, or shifted v2 prompts before them."""
+    longest, text = _longest_shift(space), job.task.data.max_length
     if longest + text > positions:
         law = "length + task.data.max_length" if longest else "task.data.max_length"
         given = f"{longest} + {text} (a v2 prompt takes positions before the text)" if longest else str(text)
         raise SpecError(f"{law} <= {positions} must hold on {job.backbone.id}, got {given}")
 
 
-def _values(parameter: Parameter) -> list[Any]:
-    if parameter.choices is not None:
-        return list(parameter.choices)
-    return [parameter.value if parameter.value is not None else parameter.high]
+def _longest_shift(space: Space) -> int:
+    """The most positions that a v2 prompt of a resolved space can take before the text."""
+    if "v2" not in (_v2_values(space, "method") or {"v2"}) or _v2_values(space, "positions") == {"unshifted"}:
+        return 0
+    return max(map(int, _v2_values(space, "length")), default=PromptV2().length)
+
+
+def _v2_values(space: Space, name: str) -> set[Any]:
+    """The largest value, or all choices, of a parameter where the method is v2."""
+    return {
+        value
+        for parameter in space.parameters.get(name, [])
+        if parameter.applies({**_first(parameter), "method": "v2"}) or name == "method"
+        for value in parameter.choices or [parameter.high if parameter.value is None else parameter.value]
+    }
+
+
+def _first(parameter: Parameter) -> dict[str, Any]:
+    """Values under which a parameter's conditions hold."""
+    return {key: value[0] if isinstance(value, list) else value for key, value in parameter.when.items()}
 
 
 def _header(job: Job, folder: Path, layers: int, splits: Splits) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import time
 from collections.abc import Iterator
@@ -17,11 +18,12 @@ from ptune.journal import Journal, read
 from ptune.run.prepare import Prepared, prepare, versions
 from ptune.search.conductor import Conductor
 from ptune.spec.job import Job
-from ptune.tracking.location import resolve_uri
+from ptune.tracking.location import resolve_uri, without_password
 from ptune.tracking.mlflow_writer import MlflowWriter
 
 JOURNAL = "journal.jsonl"
 _DRAIN_SECONDS = 60.0
+_LAGGING_SECONDS = 5.0
 
 
 class Runner(Protocol):
@@ -98,10 +100,15 @@ def runs_folder() -> Path:
     return Path(os.environ.get("PTUNE_RUNS", "ptune_runs")).resolve()
 
 
-def free_name(runs: Path, name: str) -> str:
-    """The name itself, or `name-2`, `name-3`, ... when searches of that name exist."""
-    candidates = (name if number == 1 else f"{name}-{number}" for number in range(1, 10_000))
-    return next(candidate for candidate in candidates if not (runs / candidate / JOURNAL).exists())
+def claim_folder(runs: Path, name: str) -> Path:
+    """Make the folder of a new search: the name's own, or `name-2`, `name-3`, ... when that exists."""
+    runs.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        folder = runs / (name if number == 1 else f"{name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()  # in one step, so that of two searches started together each has its own
+            return folder
+    raise AssertionError("counting does not end")
 
 
 def search_folder(runs: Path, name: str) -> Path:
@@ -140,12 +147,11 @@ def start_search(
     """
     resolve_uri(job.tracking.uri, runs)
     tracking = job.tracking.model_copy(update={"experiment": job.tracking.experiment or job.name})
-    job = job.model_copy(update={"name": free_name(runs, job.name), "tracking": tracking})
-    prepared = prepare(job)
-    folder = runs / job.name
-    folder.mkdir(parents=True, exist_ok=True)
+    prepared = prepare(job.model_copy(update={"tracking": tracking}))
+    folder = claim_folder(runs, job.name)
+    prepared = prepared.renamed(folder.name)
     write_text(folder / "job.toml", job_text)
-    write_json(folder / "job.json", job.model_dump(mode="json"))
+    write_json(folder / "job.json", prepared.job.model_dump(mode="json"))
     with contextlib.closing(Journal(folder / JOURNAL)) as journal:
         journal.append("search", **prepared.header)
         return _run(prepared, journal, folder, runner, observer, publish)
@@ -223,14 +229,20 @@ def _run(
             status = "interrupted"
         except BaseException:
             journal.append("ended", status="failed", best=best_summary(conductor.history))
-            writer.close(_DRAIN_SECONDS)
+            _close(writer)
             raise
-        importances = conductor.importances()
-        if publish is not None and conductor.history.trials:
-            publish(folder, conductor.history, importances)
         journal.append("ended", status=status, best=best_summary(conductor.history))
-        writer.close(_DRAIN_SECONDS)
-    tracked = {"uri": uri, "experiment_id": writer.experiment_id, "parent_run_id": writer.parent_run_id}
+        try:
+            importances = conductor.importances()
+            if publish is not None and conductor.history.trials:
+                publish(folder, conductor.history, importances)
+        finally:
+            _close(writer)
+    tracked = {
+        "uri": without_password(uri),
+        "experiment_id": writer.experiment_id,
+        "parent_run_id": writer.parent_run_id,
+    }
     outcome = Outcome(
         name=job.name,
         folder=folder,
@@ -243,6 +255,11 @@ def _run(
     )
     write_json(folder / "result.json", outcome.to_json())
     return outcome
+
+
+def _close(writer: MlflowWriter) -> None:
+    """Send MLflow the rest; a server that is behind already is not waited for, since `ptune sync` can catch up."""
+    writer.close(_LAGGING_SECONDS if writer.lagging else _DRAIN_SECONDS)
 
 
 def _tracked(journal: Journal) -> Any:
