@@ -23,7 +23,8 @@ def watch(job_id: str, address: str | None) -> int:
     try:
         info = follow(job_id, lambda piece: click.echo(piece, nl=False), address)
     except KeyboardInterrupt:
-        click.echo(f"ptune: the job goes on; `ptune logs {job_id}` shows it, `ptune stop {job_id}` ends it", err=True)
+        there = f"{job_id} --address {address}" if address else job_id
+        click.echo(f"ptune: the job goes on; `ptune logs {there}` shows it, `ptune stop {there}` ends it", err=True)
         raise
     return report_end(info)
 

@@ -28,4 +28,4 @@ def resume(name: str, local: bool, address: str | None, as_json: bool) -> int:
         outcome = resume_search(
             name, runs_folder(), pick_runner(local=local, address=address), pick_observer(as_json=as_json), publish
         )
-    return conclude(outcome, as_json=as_json)
+    return conclude(outcome, as_json=as_json, local=local, address=address)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 import signal
 import sys
@@ -56,23 +58,31 @@ def stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def conclude(outcome: Outcome, *, as_json: bool) -> int:
-    """Say how a search ended; return the exit code."""
+def conclude(outcome: Outcome, *, as_json: bool, local: bool, address: str | None) -> int:
+    """Say how a search ended, and how to go on on the same runner; return the exit code."""
+    resume = f"{program()} resume {outcome.name}{_runner_options(local=local, address=address)}"
     if as_json:
         click.echo(json.dumps(outcome.to_json(), ensure_ascii=False))
     else:
         from ptune.report.summary import next_commands, print_summary
 
         example = example_texts(outcome.history.header["job"]["task"]["data"])
-        commands = next_commands(outcome, example, to_peft=fits_peft(outcome), program=program())
+        commands = next_commands(outcome, example, to_peft=fits_peft(outcome), program=program(), resume=resume)
         print_summary(sys.stdout, outcome, commands)
     if outcome.status == "interrupted":
-        click.echo(f"ptune: interrupted; go on with `{program()} resume {outcome.name}`", err=True)
+        click.echo(f"ptune: interrupted; go on with `{resume}`", err=True)
         return INTERRUPTED
     if outcome.best is None:
         click.echo("ptune: no trial has a result; `failed` above says why", err=True)
         return FAILED
     return 0
+
+
+def _runner_options(*, local: bool, address: str | None) -> str:
+    """The options with which another command trains where this one did."""
+    if local:
+        return " --local"
+    return f" --address {shlex.quote(address)}" if address and "RAY_ADDRESS" not in os.environ else ""
 
 
 def program() -> str:
@@ -83,7 +93,7 @@ def program() -> str:
     if not script.is_file():
         return "python -m ptune"
     here = Path.cwd()
-    return str(script.relative_to(here) if script.is_relative_to(here) else script)
+    return shlex.quote(str(script.relative_to(here) if script.is_relative_to(here) else script))
 
 
 def fits_peft(outcome: Outcome) -> bool:

@@ -47,4 +47,4 @@ def search(
             pick_observer(as_json=as_json),
             publish,
         )
-    return conclude(outcome, as_json=as_json)
+    return conclude(outcome, as_json=as_json, local=local, address=address)

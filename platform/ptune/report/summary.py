@@ -43,7 +43,7 @@ def importance_bars(importances: dict[str, float], most: int = 6) -> RenderableT
 
 
 def next_commands(
-    outcome: Outcome, example: Sequence[str], *, to_peft: bool, program: str = "ptune"
+    outcome: Outcome, example: Sequence[str], *, to_peft: bool, program: str = "ptune", resume: str = ""
 ) -> list[tuple[str, str]]:
     """What to type after a search, ready to paste.
 
@@ -52,9 +52,10 @@ def next_commands(
         example: a text for each text field of the task.
         to_peft: whether PEFT can express the best prompt.
         program: how `ptune` is called from where the user stands.
+        resume: the whole command that takes the search up where it ran; by default `program` resumes it.
     """
     if outcome.status == "interrupted":
-        return [(f"{program} resume {outcome.name}", "go on from where it stopped")]
+        return [(resume or f"{program} resume {outcome.name}", "go on from where it stopped")]
     commands = []
     artifact = outcome.conclusion.get("artifact")
     if artifact is not None:

@@ -110,8 +110,14 @@ def _v2_values(space: Space, name: str) -> set[Any]:
         value
         for parameter in space.parameters.get(name, [])
         if parameter.applies({**_first(parameter), "method": "v2"}) or name == "method"
-        for value in parameter.choices or [parameter.high if parameter.value is None else parameter.value]
+        for value in _values(parameter)
     }
+
+
+def _values(parameter: Parameter) -> list[Any]:
+    if parameter.choices is not None:
+        return list(parameter.choices)
+    return [parameter.high if parameter.value is None else parameter.value]
 
 
 def _first(parameter: Parameter) -> dict[str, Any]:
