@@ -33,8 +33,22 @@ def test_every_problem_of_every_file_is_reported(ptune, job, tmp_path):
         ("space.baseline=[{method='v2', depth=9}]", "[space]: baseline point 1: depth = 9 lies outside its range"),
         ("space.parameters.length.high=40", "length < task.data.max_length = 32 must hold"),
         ("space.parameters.template='everywhere'", "template"),
-        ("space.parameters.template={choices=['[P] {txt}']}", "names the field {txt}; the task's text fields are"),
-        ("space.parameters.template={value='[P:3] {text}'}", "needs a prompt length of exactly 3, got 2"),
+        (
+            "space.parameters.template={choices=['[P] {txt}'], when={method='v1'}}",
+            "names the field {txt}; the task's text fields are",
+        ),
+        (
+            "space.parameters.template={value='[P:3] {text}', when={method='v1'}}",
+            "needs a prompt length of exactly 3, got 2",
+        ),
+        (
+            "space.parameters.depth.when={}",
+            "[space.parameters.depth]: depth is not a parameter of method 'v1'; add `when",
+        ),
+        ("space.parameters.lr.low=-1.0", "[space.parameters.lr]: low > 0 must hold on a log scale"),
+        ("space.parameters.dropout={low=0.0, high=1.5, when={method='v2'}}", "[space.parameters.dropout].high: Input"),
+        ("space.parameters.encoder={choices=['lstmm', 'mlp']}", "[space.parameters.encoder].choices: Input should be"),
+        ("budget.stopping.grace=7", "[budget]: stopping.grace <= epochs must hold, got 7 > 2"),
         ("task.data.max_length=510", "length + task.data.max_length <= 512 must hold"),
         ("backbone.id=packaged:maxilm", "[backbone].id: packaged:maxilm is not packaged"),
         ("backbone.id=../nowhere", "does not exist"),
@@ -48,6 +62,20 @@ def test_a_problem_is_found(ptune, job, override, problem):
     assert result.code == 2
     assert problem in result.err
     assert result.err.startswith(str(job))
+
+
+def test_a_typo_hides_neither_missing_data_nor_an_unknown_backbone(ptune, job, tmp_path):
+    (tmp_path / "dev.tsv").unlink()
+    result = ptune("validate", job, "--set", "backbone.id=packaged:maxilm", "--set", "budget.trails=3")
+    places = [line.removeprefix(f"{job}: ").split(": ")[0] for line in result.err.splitlines()]
+    assert (result.code, places) == (2, ["[budget].trails", "[backbone].id", "[task.data].dev"])
+
+
+def test_a_table_that_is_wrong_itself_is_not_looked_at_further(ptune, job, tmp_path):
+    (tmp_path / "dev.tsv").unlink()
+    result = ptune("validate", job, "--set", "task.data.labl=x", "--set", "backbone.idd=x")
+    places = [line.removeprefix(f"{job}: ").split(": ")[0] for line in result.err.splitlines()]
+    assert (result.code, places) == (2, ["[backbone].idd", "[task.data].labl"])
 
 
 def test_a_length_stated_for_one_method_does_not_bind_the_other(ptune, job):

@@ -70,6 +70,12 @@ def test_the_first_rung_lies_within_the_horizon():
     assert Budget(trials=1, epochs=3, stopping=Asha(grace=3)).epochs == 3
 
 
+def test_stopping_is_asha_unless_it_says_otherwise():
+    assert Budget(trials=1, epochs=3, stopping={"grace": 2}).stopping == Asha(grace=2)
+    assert Budget(trials=1, epochs=3, stopping={}).stopping == Asha()
+    assert Budget(trials=1, epochs=3, stopping={"type": "none"}).stopping == FullBudget()
+
+
 def test_every_template_of_the_space_fits_the_task():
     parameters = {
         "method": {"value": "v1"},

@@ -92,6 +92,27 @@ def test_a_backbone_that_is_a_path_becomes_absolute(folder, written):
     assert Path(load_job(path).backbone.id) == (folder / Path(written).expanduser()).resolve()
 
 
+def test_a_backbone_that_is_a_folder_beside_the_job_becomes_absolute(folder):
+    (folder / "models" / "bert").mkdir(parents=True)
+    assert load_job(folder / "films.toml", ["backbone.id=models/bert"]).backbone.id == str(folder / "models" / "bert")
+    assert load_job(folder / "films.toml", ["backbone.id=''"]).backbone.id == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("sqlite:///runs.db", "sqlite:///{folder}/runs.db"),
+        ("sqlite:///../runs.db", "sqlite:///{folder.parent}/runs.db"),
+        ("sqlite:////runs/runs.db", "sqlite:////runs/runs.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("http://tracking:5000", "http://tracking:5000"),
+    ],
+)
+def test_a_tracking_database_becomes_absolute(folder, written, expected):
+    uri = load_job(folder / "films.toml", [f"tracking.uri={written}"]).tracking.uri
+    assert uri == expected.format(folder=folder)
+
+
 def test_names_that_are_no_paths_stay(folder):
     job = load_job(
         folder / "films.toml", ["task.data.source=glue/sst2", "task.data.train=train", "backbone.id=org/bert"]
@@ -157,7 +178,11 @@ def test_every_problem_of_both_files_is_reported_at_once(folder):
             "[budget]\nstopping = {type = 'asah'}\n",
             "[budget.stopping].type: Input should be one of 'asha', 'none', got 'asah'; did you mean 'asha'?",
         ),
-        ("[budget]\n", "[budget]\nstopping = {eta = 3}\n", "[budget.stopping].type: required, and missing"),
+        (
+            "[budget]\n",
+            "[budget]\nstopping = {etta = 3}\n",
+            "[budget.stopping].etta: unknown key; did you mean 'eta'? (valid: eta, grace, type)",
+        ),
         (
             "[budget]\n",
             "[budget]\nstopping = {type = 'asha', etta = 3}\n",
@@ -203,7 +228,14 @@ def test_a_problem_is_told_in_the_files_own_terms(folder, old, new, expected):
             "chioces = [5, 10]",
             "[parameters.length.2].chioces: unknown key; did you mean 'choices'?",
         ),
-        ("[parameters.lr]", "[parameters.lrr]", "file: lrr is not a parameter; did you mean 'lr'?"),
+        (
+            'when = {method = "v2"}',
+            'when = {methd = "v2"}',
+            "[parameters.length.2].when: names methd, which this space does not define; did you mean 'method'?",
+        ),
+        ("low = 1e-4", "low = 2", "[parameters.lr]: low <= high must hold, got low=2, high=0.1"),
+        ("low = 2\n", "low = 0\n", "[parameters.length.1].low: Input should be greater than or equal to 1, got 0"),
+        ("[parameters.lr]", "[parameters.lrr]", "[parameters].lrr: not a parameter; did you mean 'lr'?"),
     ],
 )
 def test_a_space_file_tells_its_problems_alike(folder, old, new, expected):
@@ -211,6 +243,34 @@ def test_a_space_file_tells_its_problems_alike(folder, old, new, expected):
     with pytest.raises(SpecError) as caught:
         load_space(folder / "spaces" / "both.toml")
     assert str(caught.value).removeprefix(f"{folder}/spaces/both.toml: ").startswith(expected)
+
+
+def test_every_problem_of_a_space_has_a_line(folder):
+    wrong = [("[parameters.method]", "[parameters.methd]"), ("[[parameters.length]]", "[[parameters.lenght]]")]
+    change(folder, *wrong, wrong[1], file="spaces/both.toml")
+    lines = problems(folder / "films.toml")
+    assert [line.split(" (valid")[0].removeprefix(f"{folder}/spaces/both.toml: ") for line in lines] == [
+        "[parameters].methd: not a parameter; did you mean 'method'?",
+        "[parameters].lenght: not a parameter; did you mean 'length'?",
+    ]
+
+
+def test_problems_of_a_space_in_the_job_are_placed_there(folder):
+    overrides = ["space={parameters={methd={value='v1'}, lenght={low=2, high=8}, lr={value=-1.0}}}"]
+    places = [line.split(": ")[0] for line in problems(folder / "films.toml", overrides)]
+    assert places == ["[space.parameters].methd", "[space.parameters].lenght"]
+    overrides = ["space={parameters={lr={low=-1.0, high=-0.5}, depth={value=0}}}"]
+    places = [line.split(": ")[0] for line in problems(folder / "films.toml", overrides)]
+    assert places == ["[space.parameters.lr].low", "[space.parameters.lr].high", "[space.parameters.depth].value"]
+
+
+def test_templates_that_do_not_fit_are_told_where_they_are(folder):
+    space = (
+        "space={parameters={method={value='v1'}, template={choices=['[P] {a}', '[P] {b}']}}, baseline=[{template='x'}]}"
+    )
+    lines = problems(folder / "films.toml", [space])
+    places = ["[space.parameters].template", "[space.parameters].template", "[space.baseline.1].template"]
+    assert [line.split(": ")[0] for line in lines] == places
 
 
 def test_a_missing_file_names_its_neighbour(folder):

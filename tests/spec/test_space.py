@@ -53,7 +53,7 @@ def test_what_a_parameter_contains(stated, inside, outside):
     ("parameters", "message"),
     [
         ({"lenght": LR}, "did you mean 'length'"),
-        ({"lr": {**LR, "when": {"method": "v2"}}}, "`when` names method, which this space does not define"),
+        ({"lr": {**LR, "when": {"method": "v2"}}}, "names method, which this space does not define"),
         ({"method": METHOD, "lr": {**LR, "when": {"method": "v3"}}}, "method = 'v3', which is never chosen"),
         ({"lr": LR, "length": {"value": 2, "when": {"lr": 0.1}}}, "needs a parameter with choices, and lr is a range"),
         ({"method": {"value": "v2"}, "lr": {**LR, "when": {"method": "v1"}}}, "never chosen"),
@@ -62,6 +62,74 @@ def test_what_a_parameter_contains(stated, inside, outside):
 def test_a_space_that_makes_no_sense_is_refused(parameters, message):
     with pytest.raises(ValidationError, match=message):
         space(**parameters)
+
+
+def laws(**parameters) -> dict[tuple, str]:
+    """Each broken law by its place, without the word `parameters`."""
+    with pytest.raises(ValidationError) as caught:
+        space(**parameters)
+    return {issue["loc"][1:]: issue["msg"] for issue in caught.value.errors()}
+
+
+def test_all_problems_are_told_each_at_its_key():
+    found = laws(methd=METHOD, lenght=LR, lr={"low": 1})
+    assert list(found) == [("methd", "[key]"), ("lenght", "[key]"), ("lr", 0)]
+    assert found["methd", "[key]"].startswith("not a parameter; did you mean 'method'? (valid: batch_size, ")
+    found = laws(method=METHOD, lr={**LR, "when": {"methd": "v1"}}, clip={"value": 1.0, "when": {"method": "v3"}})
+    assert list(found) == [("lr", 0, "when"), ("clip", 0, "when")]
+    found = laws(method=METHOD, lr=[LR, LR], batch_size={"value": 0})
+    assert list(found) == [("lr",), ("batch_size", 0, "value")]
+
+
+@pytest.mark.parametrize(
+    ("name", "stated", "place", "message"),
+    [
+        ("encoder", {"choices": ["lstmm", "mlp"]}, "choices", "'lstm', got 'lstmm'; did you mean 'lstm'?"),
+        ("lr", {"low": -1.0, "high": 0.1}, "low", "should be greater than 0, got -1.0"),
+        ("warmup", {"low": 0.0, "high": 1.5}, "high", "should be less than 1, got 1.5"),
+        ("length", {"low": 1.0, "high": 8.0}, "high", "should be a valid integer, got 8.0"),
+        ("schedule", {"value": "cosine"}, "value", "should be 'constant' or 'linear', got 'cosine'"),
+        ("method", {"choices": ["v1", "v3"]}, "choices", "method must be one of ['head', 'v1', 'v2'], got 'v3'"),
+        ("method", {"low": 1, "high": 2}, "low", "method must be one of ['head', 'v1', 'v2'], got 1"),
+    ],
+)
+def test_a_value_that_no_trial_can_hold_is_refused(name, stated, place, message):
+    assert message in laws(**{"method": METHOD, name: stated})[name, 0, place]
+
+
+def test_a_value_that_one_method_cannot_hold_is_refused_with_a_way_out():
+    found = laws(method=METHOD, encoder={"choices": ["mlp", "lstm"]})
+    assert found["encoder", 0, "choices"].endswith(
+        "got 'lstm' under method 'v2'; state encoder for each method, with `when`"
+    )
+    by_method = [
+        {"choices": ["mlp", "lstm"], "when": {"method": "v1"}},
+        {"choices": ["mlp", "embedding"], "when": {"method": "v2"}},
+    ]
+    assert space(method=METHOD, encoder=by_method)
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "stated", "message"),
+    [
+        (["v1", "v2"], "depth", {"low": 1, "high": "layers"}, """of method 'v1'; add `when = { method = "v2" }`"""),
+        (["v1", "head", "v2"], "length", {"value": 8}, """of method 'head'; add `when = { method = ["v1", "v2"] }`"""),
+        (["v1"], "depth", {"value": 2}, "of method 'v1', and the space chooses no method that has it (v2)"),
+        (None, "template", {"value": "after"}, "of method 'v2', and the space chooses no method that has it (v1)"),
+    ],
+)
+def test_a_parameter_that_a_method_does_not_have_is_refused(method, name, stated, message):
+    methods = {"method": {"choices": method}} if method else {}
+    assert laws(**methods, **{name: stated})[name, 0] == f"{name} is not a parameter {message}"
+
+
+def test_a_condition_on_another_parameter_of_the_method_is_enough():
+    assert space(
+        method={"choices": ["v1", "v2", "head"]},
+        side={"choices": ["last", "first"], "when": {"method": "v2"}},
+        depth={"low": 1, "high": "layers", "when": {"side": ["last", "first"]}},
+        lr=LR,
+    )
 
 
 def test_conditions_in_a_circle_are_refused():
@@ -82,7 +150,7 @@ def test_conditions_in_a_circle_are_refused():
     ],
 )
 def test_definitions_that_hold_at_once_are_refused(conditions):
-    with pytest.raises(ValidationError, match="lr: two of its definitions hold at once under"):
+    with pytest.raises(ValidationError, match=r"parameters\.lr\s+two of its definitions hold at once under"):
         space(
             method=METHOD,
             encoder={"choices": ["mlp", "embedding"]},
@@ -126,6 +194,15 @@ def test_a_baseline_point_outside_the_space_is_refused(point, message):
     depth = {"low": 1, "high": "layers", "when": {"method": "v2"}}
     with pytest.raises(SpecError, match=message):
         space([point], method=METHOD, depth=depth, lr=LR).resolved(6)
+
+
+def test_every_misfit_of_the_baseline_has_a_line():
+    with pytest.raises(SpecError) as caught:
+        space([{"lr": 1.0}, {"lenght": 2}], lr=LR, length={"value": 2}).resolved(6)
+    assert str(caught.value).splitlines() == [
+        "baseline point 1: lr = 1.0 lies outside its range",
+        "baseline point 2: lenght does not exist under this point's choices; did you mean 'length'?",
+    ]
 
 
 def test_a_baseline_point_may_leave_parameters_out():

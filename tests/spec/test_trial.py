@@ -4,7 +4,7 @@ import pytest
 
 from ptune.errors import SpecError
 from ptune.spec.prompt import METHODS, NoPrompt, PromptV1, PromptV2
-from ptune.spec.trial import Recipe, TrialSpec, parameter_names
+from ptune.spec.trial import Recipe, TrialSpec, broken_law, parameter_names
 
 
 def test_a_configuration_is_shared_out_among_prompt_and_recipe():
@@ -46,13 +46,19 @@ def test_every_problem_is_reported():
     assert "lenght is not a parameter of method 'v1'; did you mean 'length'?" in message
     assert "depth is not a parameter of method 'v1'" in message
     assert "lr: Input should be greater than 0, got -1.0" in message
-    assert "encoder: Input should be 'embedding', 'mlp' or 'lstm', got 'lstmm'" in message
+    assert "encoder: Input should be 'embedding', 'mlp' or 'lstm', got 'lstmm'; did you mean 'lstm'?" in message
 
 
 @pytest.mark.parametrize("value", [True, "8", 8.5, float("nan")])
 def test_a_number_is_a_number_and_nothing_like_one(value):
     with pytest.raises(SpecError, match="length: Input should be a "):
         TrialSpec.from_config({"length": value})
+
+
+def test_the_law_of_one_parameter_can_be_asked_for():
+    assert broken_law("v1", "encoder", "lstm") is None
+    assert broken_law("v2", "encoder", "lstm") == "Input should be 'embedding' or 'mlp', got 'lstm'"
+    assert broken_law("head", "lr", 0.0) == "Input should be greater than 0, got 0.0"
 
 
 def test_parameter_names_are_those_of_all_methods():

@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from ptune.errors import DataError, PtuneError, SpecError, nearest
-from ptune.spec.job import Asha, Job
-from ptune.spec.load import load_job
+from ptune.spec.job import Asha, Backbone, Data, Job
+from ptune.spec.load import load_job, read_tables
 from ptune.spec.space import Parameter
 from ptune.spec.template import parse, run_lengths
 
 _DEFAULT_TEMPLATE = "before"
+_Table = TypeVar("_Table", bound=BaseModel)
 
 
 @dataclass
@@ -60,12 +63,34 @@ def check(path: Path, overrides: tuple[str, ...] = (), *, read_data: bool = Fals
         checked.job = job = load_job(path, overrides)
     except SpecError as error:
         checked.problems = str(error).splitlines()
+        _check_parts(checked, overrides, read_data=read_data)
         return checked
-    _check_backbone(checked, job)
+    _check_backbone(checked, job.backbone, job)
     for problem in template_problems(job):
-        checked.say("[space.parameters]", problem)
-    _check_data(checked, job, read_data=read_data)
+        checked.say("[space.parameters].template", problem)
+    _check_data(checked, job.task.data, job.seed, read_data=read_data)
     return checked
+
+
+def _check_parts(checked: Checked, overrides: tuple[str, ...], *, read_data: bool) -> None:
+    """Look at the backbone and the data of a job that is refused, where their tables are valid alone."""
+    try:
+        content = read_tables(checked.path, overrides)
+    except SpecError:
+        return
+    if (backbone := _valid(Backbone, content, "backbone")) is not None:
+        _check_backbone(checked, backbone, None)
+    if (data := _valid(Data, content, "task", "data")) is not None:
+        _check_data(checked, data, 0, read_data=read_data)
+
+
+def _valid(model: type[_Table], content: Any, *tables: str) -> _Table | None:
+    for table in tables:
+        content = content.get(table) if isinstance(content, dict) else None
+    try:
+        return model.model_validate(content)
+    except ValidationError:
+        return None
 
 
 def describe(job: Job, layers: int | None) -> str:
@@ -124,22 +149,28 @@ def _values(parameter: Parameter) -> list[Any]:
     return [parameter.value] if parameter.value is not None else [parameter.low, parameter.high]
 
 
-def _check_backbone(checked: Checked, job: Job) -> None:
+def _check_backbone(checked: Checked, backbone: Backbone, job: Job | None) -> None:
+    """Look at a backbone, and at the space on it if there is a job."""
+    from ptune.backbone.families import family_of
+    from ptune.backbone.locate import layer_count, read_config
     from ptune.run.prepare import check_space
 
     try:
-        folder = backbone_folder(job)
+        folder = backbone_folder(backbone)
         if folder is None:
-            checked.later.append(f"{job.backbone.id} is not in the Hub cache here")
-            return
-        checked.layers = check_space(job, folder)
+            checked.later.append(f"{backbone.id} is not in the Hub cache here")
+        elif job is not None:
+            checked.layers = check_space(job, folder)
+        else:
+            family_of(str(read_config(folder).get("model_type")), backbone.id)
+            checked.layers = layer_count(folder)
     except SpecError as error:
-        checked.say("[space]", "\n".join(str(error).split("; ")))
+        checked.say("[space]", error)
     except PtuneError as error:
         checked.say("[backbone].id", error)
 
 
-def backbone_folder(job: Job) -> Path | None:
+def backbone_folder(backbone: Backbone) -> Path | None:
     """Where the backbone's files are on this machine; None for one that would have to be fetched from the Hub.
 
     Raises:
@@ -147,26 +178,25 @@ def backbone_folder(job: Job) -> Path | None:
     """
     from ptune.backbone.locate import locate
 
-    name = job.backbone.id
+    name = backbone.id
     if name.startswith(("packaged:", ".", "/")) or Path(name).is_dir():
         return locate(name)
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     try:
-        cached = try_to_load_from_cache(name, "config.json", revision=job.backbone.revision)
+        cached = try_to_load_from_cache(name, "config.json", revision=backbone.revision)
     except HFValidationError:
         return locate(name)  # which says that it is neither a folder nor a Hub id
     return Path(cached).parent if isinstance(cached, str) else None
 
 
-def _check_data(checked: Checked, job: Job, *, read_data: bool) -> None:
+def _check_data(checked: Checked, data: Data, seed: int, *, read_data: bool) -> None:
     from ptune.data.builtin import PREFIX, split_file
 
-    data = job.task.data
     splits = {role: name for role in ("train", "dev", "test") if (name := getattr(data, role)) is not None}
     if read_data:
-        _read_data(checked, job)
+        _read_data(checked, data, seed)
         return
     if data.source is not None and not data.source.startswith(PREFIX):
         checked.later.append(f"the data set {data.source} is looked at when the search starts")
@@ -182,11 +212,11 @@ def _check_data(checked: Checked, job: Job, *, read_data: bool) -> None:
             checked.say(f"[task.data].{role}", f"{path}: there is no such file{nearest(path.name, beside)}")
 
 
-def _read_data(checked: Checked, job: Job) -> None:
+def _read_data(checked: Checked, data: Data, seed: int) -> None:
     from ptune.data.sources import load_splits
 
     try:
-        load_splits(job.task.data, job.seed)
+        load_splits(data, seed)
     except DataError as error:
         checked.say("[task.data]", error)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from ptune.spec.space import Space
-from ptune.spec.strict import Strict
+from ptune.spec.strict import Place, Strict, refusal
 from ptune.spec.template import parse
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
@@ -110,6 +110,12 @@ class Budget(Strict):
     sampler: Literal["tpe", "random"] = "tpe"
     """How configurations are proposed after the baseline points."""
     stopping: Annotated[Asha | FullBudget, Field(discriminator="type")] = Asha()
+    """When trials end before the horizon; a table without `type` is asha's."""
+
+    @field_validator("stopping", mode="before")
+    @classmethod
+    def _asha_unless_stated(cls, stopping: Any) -> Any:
+        return {"type": "asha", **stopping} if isinstance(stopping, dict) else stopping
 
     @model_validator(mode="after")
     def _grace_within_horizon(self) -> Self:
@@ -135,7 +141,10 @@ class Tracking(Strict):
     """Where MLflow keeps the runs."""
 
     uri: str | None = None
-    """Tracking server or database URI; None is SQLite in the runs folder. MLFLOW_TRACKING_URI overrides None."""
+    """Tracking server or database URI; None is SQLite in the runs folder. MLFLOW_TRACKING_URI overrides None.
+
+    In a job file, `sqlite:///runs.db` is relative to it.
+    """
     experiment: str | None = None
     """Experiment name; None is the job's name."""
 
@@ -169,15 +178,19 @@ class Job(Strict):
 
     @model_validator(mode="after")
     def _templates_fit(self) -> Self:
-        definitions = self.space.parameters.get("template", [])
-        stated = [value for definition in definitions for value in (*(definition.choices or ()), definition.value)]
-        stated += [point.get("template") for point in self.space.baseline]
+        places: dict[str, Place] = {}
+        for definition in self.space.parameters.get("template", []):
+            for _, value in definition.stated():
+                places.setdefault(str(value), ("space", "parameters", "template"))
+        for index, point in enumerate(self.space.baseline):
+            if "template" in point:
+                places.setdefault(str(point["template"]), ("space", "baseline", index, "template"))
         problems = []
-        for template in dict.fromkeys(str(value) for value in stated if value is not None):
+        for template, place in places.items():
             try:
                 parse(template, self.task.data.text)
             except ValueError as error:
-                problems.append(f"template {template!r}: {error}")
+                problems.append((place, f"template {template!r}: {error}"))
         if problems:
-            raise ValueError("; ".join(problems))
+            raise refusal(type(self), problems)
         return self

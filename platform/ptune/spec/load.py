@@ -5,7 +5,6 @@ Knows TOML and the models of this folder; imports neither torch nor ray, and loo
 
 from __future__ import annotations
 
-import re
 import tomllib
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from ptune.errors import SpecError, nearest
 from ptune.spec.job import Job
 from ptune.spec.space import Space
+from ptune.spec.strict import given
 
 
 def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
@@ -30,10 +30,8 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
     Raises:
         SpecError: the file is missing or not TOML, or breaks a law; the message has one line for each problem.
     """
-    content = _read_toml(path)
-    problems = [problem for text in overrides if (problem := _override(content, text))]
-    if problems:
-        raise SpecError("\n".join(problems))
+    content = read_tables(path, overrides)
+    problems = []
     space = content.get("space")
     if isinstance(space, str):
         space_path = (path.parent / space).resolve()
@@ -42,7 +40,6 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
         except SpecError as error:
             problems.append(str(error))
             content["space"] = {"parameters": {}}
-    _absolute_paths(content, path.parent)
     try:
         job = Job.model_validate(content)
     except ValidationError as error:
@@ -50,6 +47,20 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
     if problems:
         raise SpecError("\n".join(problems))
     return job
+
+
+def read_tables(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a job file's tables, not yet checked: overrides are set, and paths other than the space's are absolute.
+
+    Raises:
+        SpecError: the file is missing or not TOML, or an override cannot be set; one line for each problem.
+    """
+    content = _read_toml(path)
+    problems = [problem for text in overrides if (problem := _override(content, text))]
+    if problems:
+        raise SpecError("\n".join(problems))
+    _absolute_paths(content, path.parent)
+    return content
 
 
 def load_space(path: Path) -> Space:
@@ -104,11 +115,27 @@ def _absolute_paths(content: dict[str, Any], folder: Path) -> None:
         for split in ("train", "dev", "test"):
             _make_absolute(data, split, folder, lambda text: bool(Path(text).suffix))
     if isinstance(content.get("backbone"), dict):
-        _make_absolute(content["backbone"], "id", folder, _is_path)
+        _make_absolute(content["backbone"], "id", folder, lambda text: _is_path(text) or _is_folder(folder, text))
+    tracking = content.get("tracking")
+    if isinstance(tracking, dict) and isinstance(tracking.get("uri"), str):
+        tracking["uri"] = _absolute_database(tracking["uri"], folder)
 
 
 def _is_path(text: str) -> bool:
     return text.startswith((".", "/", "~"))
+
+
+def _is_folder(folder: Path, text: str) -> bool:
+    """Whether a name that could be a Hub id is a folder beside the job file."""
+    return bool(text) and (folder / text).is_dir()
+
+
+def _absolute_database(uri: str, folder: Path) -> str:
+    """An SQLite URI with three slashes names a relative file; other URIs stay."""
+    scheme, slashes, name = uri.partition(":///")
+    if not scheme.startswith("sqlite") or not name or name.startswith(("/", ":", "file:")):
+        return uri
+    return f"{scheme}{slashes}{(folder / name).resolve()}"
 
 
 def _make_absolute(table: dict[str, Any], key: str, folder: Path, applies: Callable[[str], bool]) -> None:
@@ -117,13 +144,14 @@ def _make_absolute(table: dict[str, Any], key: str, folder: Path, applies: Calla
 
 
 def _problems(path: Path, model: type[BaseModel], content: Any, error: ValidationError) -> list[str]:
-    """One line for each place; the members of a union each say what they wanted, and share a line."""
-    wanted: dict[str, dict[str, str]] = {}
+    """One line for each problem; the members of a union each say what they wanted, and share a line."""
+    wanted: dict[tuple[str, str], dict[str, str]] = {}
     for issue in error.errors():
-        place, law, given = _problem(model, content, issue)
-        wanted.setdefault(place, {})[law] = given
+        place, law, value = _problem(model, content, issue)
+        alone = law if issue["type"] == "law" else ""
+        wanted.setdefault((place, alone), {})[law] = value
     lines = []
-    for place, laws in wanted.items():
+    for (place, _), laws in wanted.items():
         first, *others = laws
         law = " or ".join([first, *(other.removeprefix(_PYDANTIC) for other in others)])
         lines.append(f"{path}: {place}: {law}{max(laws.values(), key=len)}")
@@ -143,29 +171,19 @@ def _problem(model: type[BaseModel], content: Any, issue: Mapping[str, Any]) -> 
             return place, f"unknown key{nearest(key, valid)} (valid: {', '.join(sorted(valid))})", ""
         case "missing":
             return place, "required, and missing", ""
-        case "union_tag_not_found":
-            return f"{place}.{context['discriminator'].strip(_QUOTE)}", "required, and missing", ""
+        case "law":
+            return place, issue["msg"], ""
         case "union_tag_invalid":
             law = f"{_PYDANTIC}one of {context['expected_tags']}"
-            place = f"{place}.{context['discriminator'].strip(_QUOTE)}"
-            return place, law, _given(context["tag"], context["expected_tags"])
+            key = context["discriminator"].strip("'")
+            return f"{place}.{key}", law, given(context["tag"], context["expected_tags"])
         case "model_type" | "model_attributes_type" | "dict_type":
-            return place, f"{_PYDANTIC}a table", _given(value)
+            return place, f"{_PYDANTIC}a table", given(value)
         case "value_error":
             law = issue["msg"].removeprefix("Value error, ")
-            return place, law, "" if "got" in law or isinstance(value, dict) else _given(value)
+            return place, law, "" if "got" in law or isinstance(value, dict) else given(value)
         case _:
-            return place, issue["msg"], _given(value, context.get("expected", ""))
-
-
-_QUOTE = "'"
-
-
-def _given(value: Any, expected: str = "") -> str:
-    return f", got {value!r}{nearest(str(value), re.findall(_QUOTED, expected))}"
-
-
-_QUOTED = re.compile("'([^']*)'")
+            return place, issue["msg"], given(value, context.get("expected", ""))
 
 
 def _locate(model: type[BaseModel], content: Any, loc: Sequence[str | int]) -> tuple[str, list[str]]:

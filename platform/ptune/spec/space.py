@@ -8,17 +8,31 @@ Knows the laws of a space, not how values are proposed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ptune.errors import SpecError, nearest
-from ptune.spec.strict import Strict
-from ptune.spec.trial import TrialSpec, parameter_names
+from ptune.spec.prompt import METHODS
+from ptune.spec.strict import Place, Strict, broken, refusal
+from ptune.spec.trial import DEFAULT_METHOD, TrialSpec, broken_law, parameter_names
 
 Scalar = bool | int | float | str
 Bound = int | float | Literal["layers"]
+Problem = tuple[Place, str]
+"""Where in a space a law is broken, and how."""
+
+
+def _known(name: str) -> str:
+    valid = parameter_names()
+    if name not in valid:
+        raise broken(f"not a parameter{nearest(name, valid)} (valid: {', '.join(sorted(valid))})")
+    return name
+
+
+ParameterName = Annotated[str, AfterValidator(_known)]
 
 
 class Parameter(Strict):
@@ -80,6 +94,13 @@ class Parameter(Strict):
             return self.choices
         return [self.value] if self.value is not None else []
 
+    def stated(self) -> list[tuple[str, Scalar]]:
+        """Every value the author wrote, with its key: choices, the constant, or the range's ends without "layers"."""
+        if self.choices is not None:
+            return [("choices", value) for value in self.choices]
+        single = {"value": self.value, "low": self.low, "high": self.high}
+        return [(key, value) for key, value in single.items() if value is not None and value != "layers"]
+
     def contains(self, value: Any) -> bool:
         """Whether `value` can be proposed; bounds must be resolved."""
         if self.value is not None:
@@ -100,7 +121,7 @@ class Parameter(Strict):
 class Space(Strict):
     """A search space, as written in one TOML file."""
 
-    parameters: dict[str, list[Parameter]]
+    parameters: dict[ParameterName, list[Parameter]]
     """Each parameter's definitions; `[parameters.lr]` states one, `[[parameters.lr]]` several with conditions."""
     baseline: list[dict[str, Scalar]] = Field(default_factory=list)
     """Configurations that are tried first, in order; what they leave out is proposed."""
@@ -113,27 +134,86 @@ class Space(Strict):
         return {name: stated if isinstance(stated, list) else [stated] for name, stated in parameters.items()}
 
     @model_validator(mode="after")
-    def _known_and_acyclic(self) -> Self:
-        valid = parameter_names()
-        for name, definitions in self.parameters.items():
-            if name not in valid:
-                raise ValueError(f"{name} is not a parameter{nearest(name, valid)} (valid: {', '.join(sorted(valid))})")
-            for definition in definitions:
-                self._check_condition(name, definition)
-        self._check_overlaps()
+    def _coherent(self) -> Self:
+        problems = self._wrong_conditions() or self._circles() or [*self._overlaps(), *self._impossible()]
+        if problems:
+            raise refusal(type(self), problems)
         return self
 
-    def _check_overlaps(self) -> None:
+    def _wrong_conditions(self) -> list[Problem]:
+        return [
+            (("parameters", name, index, "when"), law)
+            for name, definitions in self.parameters.items()
+            for index, definition in enumerate(definitions)
+            for key, allowed in definition.when.items()
+            for law in self._wrong_condition(key, _as_list(allowed))
+        ]
+
+    def _wrong_condition(self, key: str, allowed: list[Scalar]) -> list[str]:
+        if key not in self.parameters:
+            return [f"names {key}, which this space does not define{nearest(key, self.parameters)}"]
+        if any(other.low is not None for other in self.parameters[key]):
+            return [f"needs a parameter with choices, and {key} is a range"]
+        possible = [value for other in self.parameters[key] for value in other.possible()]
+        never = f"which is never chosen (choices: {possible})"
+        return [f"asks for {key} = {value!r}, {never}" for value in allowed if value not in possible]
+
+    def _circles(self) -> list[Problem]:
+        try:
+            self.ordered()
+        except ValueError as error:
+            return [(("parameters",), str(error))]
+        return []
+
+    def _overlaps(self) -> list[Problem]:
+        problems: dict[str, str] = {}
         for branch in self._branches():
             for name, definitions in self.parameters.items():
                 if sum(definition.applies(branch) for definition in definitions) > 1:
-                    given = ", ".join(f"{key} = {value!r}" for key, value in branch.items()) or "every choice"
-                    raise ValueError(f"{name}: two of its definitions hold at once under {given}")
+                    chosen = ", ".join(f"{key} = {value!r}" for key, value in branch.items()) or "every choice"
+                    problems.setdefault(name, f"two of its definitions hold at once under {chosen}")
+        return [(("parameters", name), law) for name, law in problems.items()]
 
-    def _branches(self) -> list[dict[str, Any]]:
-        """Every combination of the values that conditions look at."""
+    def _impossible(self) -> list[Problem]:
+        """Names and values that every trial which meets them would be rejected for."""
+        strange: list[Problem] = [
+            (("parameters", "method", index, key), law)
+            for index, definition in enumerate(self.parameters.get("method", []))
+            for key, value in definition.stated()
+            if (law := broken_law(DEFAULT_METHOD, "method", value)) is not None
+        ]
+        if strange:
+            return strange
+        problems: list[Problem] = []
+        for (name, index), methods in self._methods_met().items():
+            place = ("parameters", name, index)
+            definition = self.parameters[name][index]
+            owners = [method for method in methods if name in parameter_names(method)]
+            if owners != methods:
+                problems.append((place, _strange_to(name, methods, owners)))
+            problems += [
+                ((*place, key), law)
+                for key, value in definition.stated()
+                if (law := _law_of_some(name, value, owners)) is not None
+            ]
+        return problems
+
+    def _methods_met(self) -> dict[tuple[str, int], list[str]]:
+        """The methods of the trials in which each definition, given by name and position, can exist."""
+        met: dict[tuple[str, int], list[str]] = {}
+        for branch in self._branches(["method"]):
+            method = branch.get("method", DEFAULT_METHOD)
+            for name, definitions in self.parameters.items():
+                for index, definition in enumerate(definitions):
+                    methods = met.setdefault((name, index), [])
+                    if definition.applies(branch) and method not in methods:
+                        methods.append(method)
+        return met
+
+    def _branches(self, also: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """Every combination of the values that conditions look at, and of the parameters in `also`."""
         ordered = self.ordered()
-        looked_at = {key for _, definition in ordered for key in definition.when}
+        looked_at = {key for _, definition in ordered for key in definition.when}.union(also)
         branches: list[dict[str, Any]] = [{}]
         for name, definition in ordered:
             if name in looked_at:
@@ -144,19 +224,6 @@ class Space(Strict):
                     for choice in (chosen if definition.applies(branch) else [{}])
                 ]
         return branches
-
-    def _check_condition(self, name: str, definition: Parameter) -> None:
-        for key, allowed in definition.when.items():
-            if key not in self.parameters:
-                hint = nearest(key, self.parameters)
-                raise ValueError(f"{name}: `when` names {key}, which this space does not define{hint}")
-            if any(other.low is not None for other in self.parameters[key]):
-                raise ValueError(f"{name}: `when` needs a parameter with choices, and {key} is a range")
-            possible = [value for other in self.parameters[key] for value in other.possible()]
-            for value in _as_list(allowed):
-                if value not in possible:
-                    never = f"which is never chosen (choices: {possible})"
-                    raise ValueError(f"{name}: `when` asks for {key} = {value!r}, {never}")
 
     def ordered(self) -> list[tuple[str, Parameter]]:
         """Every definition, each after those its condition names.
@@ -184,7 +251,7 @@ class Space(Strict):
         """The space with "layers" replaced by the backbone's number of layers.
 
         Raises:
-            SpecError: a range becomes empty, or a baseline point lies outside the space.
+            SpecError: a range becomes empty, or a baseline point lies outside the space; one line for each problem.
         """
         parameters = {
             name: [_with_layers(name, definition, layers) for definition in definitions]
@@ -193,7 +260,7 @@ class Space(Strict):
         space = Space(parameters=parameters, baseline=self.baseline)
         problems = [problem for n, point in enumerate(space.baseline, 1) for problem in space.misfits(point, n)]
         if problems:
-            raise SpecError("; ".join(problems))
+            raise SpecError("\n".join(problems))
         return space
 
     def misfits(self, point: Mapping[str, Any], number: int) -> list[str]:
@@ -216,6 +283,27 @@ class Space(Strict):
             except SpecError as error:
                 problems.append(f"baseline point {number}: {error}")
         return problems
+
+
+def _strange_to(name: str, methods: list[str], owners: list[str]) -> str:
+    """That some method a parameter can meet does not have it, and what the author may have meant."""
+    stranger = next(method for method in methods if method not in owners)
+    law = f"{name} is not a parameter of method {stranger!r}"
+    if owners:
+        return f"{law}; add `when = {{ method = {json.dumps(owners[0] if len(owners) == 1 else owners)} }}`"
+    having = [method for method in METHODS if name in parameter_names(method)]
+    return f"{law}, and the space chooses no method that has it ({', '.join(having)})"
+
+
+def _law_of_some(name: str, value: Scalar, methods: list[str]) -> str | None:
+    """The law that a value breaks under some of the methods; which ones, unless it is all of them."""
+    laws = {method: law for method in methods if (law := broken_law(method, name, value)) is not None}
+    if not laws:
+        return None
+    law = max(laws.values(), key=len)
+    if len(laws) == len(methods):
+        return law
+    return f"{law} under method {' and '.join(map(repr, laws))}; state {name} for each method, with `when`"
 
 
 def _with_layers(name: str, definition: Parameter, layers: int) -> Parameter:

@@ -1,8 +1,23 @@
-"""The base of everything a user writes: frozen, typed as written, no unknown keys, documented at the field."""
+"""The base of everything a user writes: frozen, typed as written, no unknown keys, documented at the field.
+
+Also how a broken law is told: with its place, so that several can be told at once, and with the value given.
+"""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from ptune.errors import nearest
+
+Place = tuple[str | int, ...]
+"""Keys and positions that lead from a model to a value inside it, such as `("parameters", "lr", 0, "low")`."""
+
+_QUOTED = re.compile("'([^']*)'")
 
 
 class Strict(BaseModel):
@@ -11,3 +26,19 @@ class Strict(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+
+def broken(law: str) -> PydanticCustomError:
+    """What a validator of one value raises; the message says all there is to say, the value included."""
+    return PydanticCustomError("law", "{law}", {"law": law})
+
+
+def refusal(model: type[BaseModel], problems: Iterable[tuple[Place, str]]) -> ValidationError:
+    """What a validator of a whole model raises: every broken law at its place inside the model."""
+    details = [InitErrorDetails(type=broken(law), loc=place, input=None) for place, law in problems]
+    return ValidationError.from_exception_data(model.__name__, details)
+
+
+def given(value: Any, expected: str = "") -> str:
+    """The value given, and the nearest of those that `expected` quotes."""
+    return f", got {value!r}{nearest(str(value), _QUOTED.findall(expected))}"

@@ -9,7 +9,9 @@ from pydantic import Field, ValidationError
 
 from ptune.errors import SpecError, nearest
 from ptune.spec.prompt import METHODS, PromptSpec
-from ptune.spec.strict import Strict
+from ptune.spec.strict import Strict, given
+
+DEFAULT_METHOD = "v2"
 
 
 class Recipe(Strict):
@@ -46,7 +48,7 @@ class TrialSpec(Strict):
         Raises:
             SpecError: a key is unknown for the method, or a value breaks its law; every problem is in the message.
         """
-        method = config.get("method", "v2")
+        method = config.get("method", DEFAULT_METHOD)
         if method not in METHODS:
             raise SpecError(f"method must be one of {sorted(METHODS)}, got {method!r}{nearest(str(method), METHODS)}")
         valid = parameter_names(method)
@@ -60,7 +62,10 @@ class TrialSpec(Strict):
         try:
             spec = cls.model_validate({"prompt": {**prompt, "method": method}, "recipe": recipe})
         except ValidationError as error:
-            problems += [f"{issue['loc'][-1]}: {issue['msg']}, got {issue['input']!r}" for issue in error.errors()]
+            problems += [
+                f"{issue['loc'][-1]}: {issue['msg']}{given(issue['input'], issue.get('ctx', {}).get('expected', ''))}"
+                for issue in error.errors()
+            ]
         if problems:
             raise SpecError("; ".join(problems))
         return spec
@@ -68,6 +73,15 @@ class TrialSpec(Strict):
     def to_config(self) -> dict[str, Any]:
         """The flat configuration with every default filled in; `from_config` reads it back."""
         return {**self.prompt.model_dump(), **self.recipe.model_dump()}
+
+
+def broken_law(method: str, name: str, value: Any) -> str | None:
+    """What keeps one parameter of a method from holding a value, whatever the others hold; None if nothing does."""
+    try:
+        TrialSpec.from_config({"method": method, name: value})
+    except SpecError as error:
+        return str(error).removeprefix(f"{name}: ")
+    return None
 
 
 def parameter_names(method: str | None = None) -> set[str]:
