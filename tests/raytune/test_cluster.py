@@ -54,3 +54,27 @@ def test_a_head_that_does_not_answer_is_named_at_once(address, problem):
 def test_a_client_module_loads_no_torch():
     done = alone("import sys, ptune.raytune.trainable; print('torch' in sys.modules, 'ray' in sys.modules)")
     assert done.stdout.split() == ["False", "True"], done.stderr
+
+
+LEAVE = """
+import gc, threading, time, ray
+from ptune.raytune.cluster import connect, disconnect
+connect("local")
+gc.disable()
+loop = [ray.put(1)]
+loop.append(loop)
+del loop
+def collect():
+    while ray.is_initialized():
+        time.sleep(0.001)
+    gc.collect()
+threading.Thread(target=collect).start()
+disconnect()
+print("left in peace")
+"""
+
+
+@pytest.mark.slow
+def test_another_thread_may_collect_garbage_while_ray_shuts_down():
+    done = alone(LEAVE)
+    assert done.stdout.endswith("left in peace\n"), done.stderr

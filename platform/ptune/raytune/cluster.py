@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -82,6 +83,7 @@ def _own_sigterm() -> Iterator[None]:
 
 def disconnect() -> None:
     """Leave the cluster; an embedded one ends."""
+    gc.collect()  # Ray ends the process if another thread collects one of its references while it shuts down
     ray.shutdown()
 
 
