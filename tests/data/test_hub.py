@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from fake_hub import fake_hub
 
 CARD = """\
