@@ -1,6 +1,7 @@
 """`ptune list`: what became of the searches here."""
 
 import json
+import time
 
 import pytest
 
@@ -15,6 +16,7 @@ def searches(job, tmp_path):
     journals = {name: Journal(tmp_path / "ptune_runs" / name / "journal.jsonl") for name in ("done", "died", "runs")}
     for journal in journals.values():
         journal.append("search", **header)
+        time.sleep(0.005)  # searches are listed by when they began, to the millisecond
         journal.append("suggested", trial=0, config={"method": "v2"})
         journal.append("reported", trial=0, epoch=1, metrics={"accuracy": 0.75}, state="x")
     journals["done"].append("ended", status="complete", best=None)

@@ -127,7 +127,7 @@ def test_an_interrupted_search_is_resumed(tmp_path):
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
-    assert "go on with `ptune resume long`" in err
+    assert "resume long --local`" in err
     assert "long interrupted" in out
     reported = journal.read_text().count('"reported"')
     process = call(tmp_path, "resume", "long", "--local")
