@@ -41,6 +41,10 @@ class TrialRecord:
         """Highest finite value of `metric` over the reported epochs; None before the first."""
         return max((report[metric] for report in self.reports if math.isfinite(report[metric])), default=None)
 
+    def best_epoch(self, metric: str) -> int:
+        """The epoch (1, 2, ...) whose learner is kept: the first that reached the best value of `metric`."""
+        return 1 + max(range(self.epoch), key=lambda index: float(self.reports[index][metric]))
+
     def apply(self, event: Event) -> None:
         """Take in the next event that is about this trial."""
         match event["event"]:
@@ -103,6 +107,11 @@ class History:
                 self.ended = event
             case _:
                 self.trials[event["trial"]].apply(event)
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The best trial, if any trial has a result."""
+        return next(iter(self.ranked()), None)
 
     def ranked(self) -> list[TrialRecord]:
         """Trials with a finite result, best first; ties go to the earlier trial. Failed trials are left out."""

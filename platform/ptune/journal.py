@@ -31,6 +31,8 @@ from ptune.files import sync_folder
 
 Kind = Literal["search", "suggested", "started", "reported", "paused", "finished", "tracked", "resumed", "ended"]
 Event = dict[str, Any]
+JOURNAL = "journal.jsonl"
+"""Name of a journal in its search's folder."""
 
 _LOSABLE = frozenset({"started"})  # a crash may forget these: nothing is decided by them
 

@@ -12,6 +12,7 @@ import pytest
 
 from ptune.history import FINAL, History
 from ptune.journal import read
+from ptune.raytune.job_text import job_text
 from small_jobs import small_job
 
 
@@ -60,8 +61,8 @@ def test_a_killed_search_is_taken_up(tiny_backbone, tmp_path, moment, ray):
     from mlflow import MlflowClient
 
     job = small_job(tmp_path / "data", tiny_backbone("bert"))
-    path = tmp_path / "small.json.toml"
-    path.write_text(as_toml(job))
+    path = tmp_path / "small.toml"
+    path.write_text(job_text(job))
     runs = tmp_path / "runs"
     journal = start_and_kill(path, runs, MOMENTS[moment], ray)
     before = History.of(read(journal))
@@ -89,17 +90,3 @@ def test_a_killed_search_is_taken_up(tiny_backbone, tmp_path, moment, ray):
     shown = client.search_runs([result["mlflow"]["experiment_id"]])
     assert Counter(run.data.tags.get("ptune.trial") for run in shown) == Counter([None, *map(str, range(6))])
     assert {run.info.status for run in shown} <= {"FINISHED", "KILLED"}
-
-
-def as_toml(job) -> str:
-    """The job as the inline tables of a TOML file."""
-    content = job.model_dump(mode="json", exclude_none=True)
-    return "\n".join(f"{key} = {inline(value)}" for key, value in content.items())
-
-
-def inline(value) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(key)} = {inline(each)}" for key, each in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(inline, value)) + "]"
-    return json.dumps(value)

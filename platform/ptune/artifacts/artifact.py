@@ -102,6 +102,11 @@ class Artifact:
     about: About
     tensors: Mapping[str, Tensor]
 
+    def scored(self, split: str, metrics: Mapping[str, float]) -> Artifact:
+        """The same artifact with its scores on one more split."""
+        scores = {**self.about.scores, split: dict(metrics)}
+        return Artifact(self.about.model_copy(update={"scores": scores}), self.tensors)
+
 
 def describe(
     prompt: PromptSpec,

@@ -36,6 +36,10 @@ class Family:
     bias: bool = True
     peft: bool = False
 
+    def first_position(self, padding: int | None) -> int:
+        """The position id of a text's first token, given the padding token's id; the ids before it are not used."""
+        return 0 if self.positions != "roberta" or padding is None else padding + 1
+
 
 _ROBERTA = Family("first", positions="roberta", types=True, dense="tanh", peft=True)
 _DECODER = Family("last", positions="rotary", bias=False, peft=True)

@@ -130,7 +130,7 @@ def load_backbone(
         family=family,
         shape=_shape(model, family, pooler),
         pooler=pooler.to(device) if pooler is not None else None,
-        first_position=model.config.pad_token_id + 1 if family.positions == "roberta" else 0,
+        first_position=family.first_position(model.config.pad_token_id),
         device=torch.device(device),
     )
     _prove_reach(backbone)
@@ -183,7 +183,7 @@ def _shape(model: Any, family: Family, pooler: nn.Module | None) -> Shape:
     modules = [model] if pooler is None else [model, pooler]
     limit = None
     if family.positions != "rotary":
-        limit = config.max_position_embeddings - (config.pad_token_id + 1 if family.positions == "roberta" else 0)
+        limit = config.max_position_embeddings - family.first_position(config.pad_token_id)
     return Shape(
         layers=config.num_hidden_layers,
         kv_heads=getattr(config, "num_key_value_heads", None) or heads,

@@ -109,11 +109,11 @@ def describe(job: Job, layers: int | None) -> str:
 def template_problems(job: Job) -> list[str]:
     """What keeps the space's v1 prompts from fitting their templates, the task's text fields or the input's length."""
     stated = job.space.parameters
-    methods = {value for parameter in stated.get("method", []) for value in _values(parameter)}
+    methods = {value for parameter in stated.get("method", []) for _, value in parameter.stated()}
     if "v1" not in methods:
         return []
     problems = []
-    templates = [value for p in _for_v1(stated.get("template", [])) for value in _values(p)] or [_DEFAULT_TEMPLATE]
+    templates = [value for p in _for_v1(stated.get("template", [])) for _, value in p.stated()] or [_DEFAULT_TEMPLATE]
     for template in map(str, templates):
         try:
             parts = parse(template, job.task.data.text)
@@ -138,15 +138,8 @@ def _for_v1(parameters: list[Parameter]) -> list[Parameter]:
 def _v1_lengths(parameters: list[Parameter], template: str) -> list[int]:
     """The shortest and the longest prompt that the space can give a template."""
     fitting = [p for p in _for_v1(parameters) if p.applies({**p.when, "method": "v1", "template": template})]
-    values = [int(value) for parameter in fitting for value in _values(parameter) if isinstance(value, int)]
+    values = [int(value) for parameter in fitting for _, value in parameter.stated() if isinstance(value, int)]
     return sorted({min(values), max(values)}) if values else []
-
-
-def _values(parameter: Parameter) -> list[Any]:
-    """Every choice, the constant, or both ends of a range."""
-    if parameter.choices is not None:
-        return list(parameter.choices)
-    return [parameter.value] if parameter.value is not None else [parameter.low, parameter.high]
 
 
 def _check_backbone(checked: Checked, backbone: Backbone, job: Job | None) -> None:

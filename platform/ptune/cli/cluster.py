@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ptune.cli.exits import FAILED, INTERRUPTED
+
 if TYPE_CHECKING:
     from ptune.raytune.jobs import JobInfo
 
@@ -34,4 +36,4 @@ def report_end(info: JobInfo) -> int:
     click.echo(f"ptune: job {info.id}: {info.status.lower()}", err=True)
     if info.status == "FAILED" and info.message:
         click.echo(f"ptune: {info.message.strip()}", err=True)
-    return {"SUCCEEDED": 0, "STOPPED": 130}.get(info.status, 1)
+    return {"SUCCEEDED": 0, "STOPPED": INTERRUPTED}.get(info.status, FAILED)

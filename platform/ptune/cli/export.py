@@ -49,9 +49,8 @@ def find_artifact(folder: Path, trial: int | None) -> Artifact:
     """
     from ptune.artifacts import native
     from ptune.history import History
-    from ptune.journal import read
+    from ptune.journal import JOURNAL, read
     from ptune.run.outcome import ARTIFACT, artifact_of
-    from ptune.run.search import JOURNAL
 
     history = History.of(read(folder / JOURNAL))
     chosen = pick(history, trial)
@@ -64,7 +63,7 @@ def find_artifact(folder: Path, trial: int | None) -> Artifact:
     from ptune.spec.job import Job
 
     job = Job.model_validate(history.header["job"])
-    return artifact_of(chosen, load_job_backbone(job), prepare(job).splits, job, folder, None)
+    return artifact_of(chosen, load_job_backbone(job), prepare(job).splits, job, folder)
 
 
 def pick(history: History, number: int | None) -> TrialRecord:

@@ -21,7 +21,8 @@ def listing(as_json: bool) -> None:
     ptune list
     PTUNE_RUNS=elsewhere ptune list --json
     """
-    from ptune.run.search import JOURNAL, runs_folder
+    from ptune.journal import JOURNAL
+    from ptune.run.search import runs_folder
 
     runs = runs_folder()
     journals = [path for path in runs.glob(f"*/{JOURNAL}") if path.stat().st_size]
@@ -40,7 +41,7 @@ def about(path: Path) -> dict[str, Any]:
     from ptune.journal import read
 
     history = History.of(read(path))
-    best = next(iter(history.ranked()), None)
+    best = history.best
     return {
         "name": path.parent.name,
         "state": "running" if is_running(path) else str((history.ended or {"status": "interrupted"})["status"]),

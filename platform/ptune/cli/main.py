@@ -15,6 +15,7 @@ import click
 
 import ptune
 from ptune.cli.doctor import doctor
+from ptune.cli.exits import FAILED, INTERRUPTED, WRONG_INPUT
 from ptune.cli.export import export
 from ptune.cli.jobs import jobs
 from ptune.cli.listing import listing
@@ -29,7 +30,6 @@ from ptune.cli.ui import ui
 from ptune.cli.validate import validate
 from ptune.errors import ArtifactError, BackboneError, DataError, PtuneError, SpecError
 
-WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 COMMANDS = (validate, search, resume, listing, export, predict, ui, sync, doctor, submit, jobs, logs, stop)
 
 

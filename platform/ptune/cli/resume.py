@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer, pick_runner, stoppable
+from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer, pick_runner
 
 
 @click.command(short_help="Go on with an interrupted search.")
@@ -21,10 +21,11 @@ def resume(name: str, local: bool, address: str | None, as_json: bool) -> int:
     ptune list
     ptune resume quickstart
     """
+    from ptune.raytune.interrupts import interrupts
     from ptune.report.publish import publish
     from ptune.run.search import resume_search, runs_folder
 
-    with stoppable():
+    with interrupts():  # SIGTERM ends a search as Ctrl-C does: saved, recorded as interrupted, and resumable
         outcome = resume_search(
             name, runs_folder(), pick_runner(local=local, address=address), pick_observer(as_json=as_json), publish
         )

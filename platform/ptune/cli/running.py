@@ -6,20 +6,16 @@ import json
 import os
 import shlex
 import shutil
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ptune.cli.exits import FAILED, INTERRUPTED
+
 if TYPE_CHECKING:
     from ptune.run.search import Observer, Outcome, Runner
-
-INTERRUPTED = 130
-FAILED = 1
 
 local_option = click.option("--local", is_flag=True, help="Train in this process, without Ray.")
 json_option = click.option(
@@ -46,16 +42,6 @@ def pick_observer(*, as_json: bool) -> Observer:
     from ptune.report.live import live_view
 
     return live_view(sys.stderr if as_json else sys.stdout)
-
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Let SIGTERM end a search as Ctrl-C does: saved, recorded as interrupted, and resumable."""
-    before: Callable[..., Any] | int | None = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def conclude(outcome: Outcome, *, as_json: bool, local: bool, address: str | None) -> int:

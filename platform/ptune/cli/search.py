@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer, pick_runner, stoppable
+from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer, pick_runner
 
 
 @click.command(short_help="Run a job: search for the best prompt.")
@@ -30,6 +30,7 @@ def search(
     ptune search jobs/quickstart.toml --local --json > result.json
     ptune search jobs/quickstart.toml --address head:6379
     """
+    from ptune.raytune.interrupts import interrupts
     from ptune.report.publish import publish
     from ptune.run.search import runs_folder, start_search
     from ptune.spec.load import load_job
@@ -38,7 +39,7 @@ def search(
         overrides = (*overrides, f"name={json.dumps(name)}")
     spec = load_job(job, overrides)
     text = job.read_text(encoding="utf-8") + "".join(f"# --set {override}\n" for override in overrides)
-    with stoppable():
+    with interrupts():  # SIGTERM ends a search as Ctrl-C does: saved, recorded as interrupted, and resumable
         outcome = start_search(
             spec,
             text,

@@ -88,6 +88,11 @@ class Engine:
         return Report(trial, epoch, slot.history[epoch - 1]) if epoch <= slot.epoch else None
 
     @property
+    def seated(self) -> int:
+        """Trials that have a slot."""
+        return len(self._slots)
+
+    @property
     def busy(self) -> bool:
         """Whether any slot has work."""
         return any(slot.wants_work for slot in self._slots.values())

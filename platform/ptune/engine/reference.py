@@ -91,8 +91,9 @@ def class_scores(
             ]
         )
     elif isinstance(learner.prompt, PrefixPrompt):
-        prefix = _prefix(learner.prompt, backbone.shape.layers, len(items), generator)
-        shift += learner.prompt().shape[2] if learner.prompt.shifted else 0
+        table = learner.prompt()
+        prefix = _prefix(learner.prompt, table, backbone.shape.layers, len(items), generator)
+        shift += table.shape[2] if learner.prompt.shifted else 0
 
     hidden = backbone.forward(embeds, visible, types, shift, prefix)
     features = backbone.pool(hidden, torch.as_tensor(split.reads[indices], device=device))
@@ -103,9 +104,8 @@ def class_scores(
     return scores
 
 
-def _prefix(prompt: PrefixPrompt, layers: int, rows: int, generator: torch.Generator | None) -> Prefix:
+def _prefix(prompt: PrefixPrompt, table: Tensor, layers: int, rows: int, generator: torch.Generator | None) -> Prefix:
     """The same keys and values [B, N, T, D] for every row, apart from dropout."""
-    table = prompt()
     copies = table.expand(rows, *table.shape) if generator is None else prompt.drop(table, rows, generator)
     visible = torch.ones(rows, table.shape[2], dtype=torch.bool, device=table.device)
     slices: list[LayerPrefix | None] = [None] * layers

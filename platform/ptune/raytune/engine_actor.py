@@ -78,7 +78,7 @@ class EngineActor:
 
         from ptune.backbone.load import load_backbone
         from ptune.engine.fused import Engine
-        from ptune.run.search import JOURNAL
+        from ptune.journal import JOURNAL
         from ptune.run.trials import TrialFactory
 
         if not (self._folder / JOURNAL).is_file():

@@ -18,21 +18,20 @@ def _table(content: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
     """Lines of one table: its values, then its tables. TOML has no null: what is None is left out."""
     tables = {key: value for key, value in content.items() if isinstance(value, Mapping)}
     values = {key: value for key, value in content.items() if key not in tables and value is not None}
-    lines = ["", f"[{'.'.join(json.dumps(name, ensure_ascii=False) for name in path)}]"] if path else []
-    lines += [f"{json.dumps(key, ensure_ascii=False)} = {_value(value)}" for key, value in values.items()]
+    lines = ["", f"[{'.'.join(map(_plain, path))}]"] if path else []
+    lines += [f"{_plain(key)} = {_value(value)}" for key, value in values.items()]
     return lines + [line for key, table in tables.items() for line in _table(table, (*path, key))]
 
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        pairs = (
-            f"{json.dumps(key, ensure_ascii=False)} = {_value(inner)}"
-            for key, inner in value.items()
-            if inner is not None
-        )
+        pairs = (f"{_plain(key)} = {_value(inner)}" for key, inner in value.items() if inner is not None)
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
-    return json.dumps(value, ensure_ascii=False).replace(
-        "\x7f", "\\u007F"
-    )  # numbers, booleans and strings are written alike in both
+    return _plain(value)
+
+
+def _plain(value: Any) -> str:
+    """A number, a boolean or a string, which JSON and TOML write alike but for one character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")

@@ -17,10 +17,9 @@ from typing import IO
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from ptune.journal import Reader
+from ptune.journal import JOURNAL, Reader
 from ptune.report.progress import Progress
 from ptune.report.screen import WIDEST, line, picture
-from ptune.run.search import JOURNAL
 
 POLL = 0.5
 """Seconds between two looks at the journal."""
@@ -108,7 +107,7 @@ class LiveLines:
     def _show(self, progress: Progress, now: float) -> None:
         if not progress.history.header:
             return
-        leader = next(iter(progress.history.ranked()), None)
+        leader = progress.history.best
         best = leader.best(progress.history.metric) if leader else None
         if best == self._best and now - self._shown_at < LINE_EVERY:
             return

@@ -47,7 +47,7 @@ def line(progress: Progress, now: float) -> str:
     history = progress.history
     elapsed = duration(now - (progress.since or now))
     parts = [_counts(progress), f"{progress.epochs_done} epochs"]
-    best = next(iter(history.ranked()), None)
+    best = history.best
     if best is not None:
         config = brief(best.config, _names(progress))
         parts.append(f"best {score(best.best(history.metric))} {history.metric} (trial {best.number}: {config})")
@@ -96,7 +96,7 @@ def _facts(progress: Progress) -> Table:
     steps = progress.rungs()
     if len(steps) > 1:
         rows.add_row("rungs", " → ".join(f"{epoch}: {number}" for epoch, number in steps) + "   (epoch: trials there)")
-    best = next(iter(history.ranked()), None)
+    best = history.best
     if best is not None:
         text = Text.assemble(
             (score(best.best(history.metric)), "bold green"),

@@ -36,15 +36,13 @@ class LocalRunner:
         job = prepared.job
         engine = Engine(self._load(job), job.resources.token_budget)
         factory = TrialFactory(job, prepared.splits, engine.backbone, folder)
-        seated: set[int] = set()
         while not conductor.done:
-            self._fill(seated, job.resources.slots, engine, factory, conductor)
+            self._fill(job.resources.slots, engine, factory, conductor)
             for outcome in engine.step():
                 if isinstance(outcome, Failure):
-                    seated.discard(outcome.trial)
                     conductor.fail(outcome.trial, str(outcome.error))
                 else:
-                    self._report(outcome.trial, outcome.epoch, outcome.metrics, seated, engine, conductor)
+                    self._report(outcome.trial, outcome.epoch, outcome.metrics, engine, conductor)
 
     def conclude(self, prepared: Prepared, history: History, folder: Path) -> dict[str, Any]:
         """Export the best prompt; see `ptune.run.outcome.conclude`."""
@@ -54,34 +52,31 @@ class LocalRunner:
         self._backbone = self._backbone or load_job_backbone(job)
         return self._backbone
 
-    def _fill(self, seated: set[int], slots: int, engine: Engine, factory: TrialFactory, conductor: Conductor) -> None:
+    def _fill(self, slots: int, engine: Engine, factory: TrialFactory, conductor: Conductor) -> None:
         """Seat turns until all slots are taken or there is no turn at present."""
-        while len(seated) < slots and (turn := conductor.next_turn()) is not None:
+        while engine.seated < slots and (turn := conductor.next_turn()) is not None:
             try:
                 engine.join(*factory.make(turn.trial, turn.config))
             except (RuntimeError, ValueError, LookupError) as error:  # every PtuneError, and what a wrong shape raises
                 conductor.fail(turn.trial, str(error) or type(error).__name__)
                 continue
-            seated.add(turn.trial)
-            self._advance(turn.trial, turn.epoch + 1, seated, engine, conductor)
+            self._advance(turn.trial, turn.epoch + 1, engine, conductor)
 
-    def _advance(self, trial: int, epoch: int, seated: set[int], engine: Engine, conductor: Conductor) -> None:
+    def _advance(self, trial: int, epoch: int, engine: Engine, conductor: Conductor) -> None:
         """Ask for one more epoch; a restored state may hold its report already."""
         report = engine.advance(trial, epoch)
         if report is not None:
-            self._report(trial, report.epoch, report.metrics, seated, engine, conductor)
+            self._report(trial, report.epoch, report.metrics, engine, conductor)
 
     def _report(
         self,
         trial: int,
         epoch: int,
         metrics: dict[str, float],
-        seated: set[int],
         engine: Engine,
         conductor: Conductor,
     ) -> None:
         if conductor.report(trial, epoch, metrics, state_file(trial).as_posix()) == "continue":
-            self._advance(trial, epoch + 1, seated, engine, conductor)
+            self._advance(trial, epoch + 1, engine, conductor)
         else:
-            seated.discard(trial)
             engine.leave(trial)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ptune.artifacts import native, peft
 from ptune.artifacts.artifact import Artifact, Origin, describe
+from ptune.artifacts.predict import Predictor
 from ptune.backbone.load import Backbone
 from ptune.data.sources import Splits
 from ptune.engine.evaluate import measure
 from ptune.engine.state import best_tensors, read
 from ptune.errors import ArtifactError
 from ptune.history import History, TrialRecord
-from ptune.prompts.build import load_learner
-from ptune.prompts.forward import predict
 from ptune.run.prepare import versions
-from ptune.run.trials import TrialFactory
 from ptune.spec.job import Job
 from ptune.spec.trial import TrialSpec
 
@@ -32,11 +32,13 @@ def conclude(backbone: Backbone, splits: Splits, job: Job, history: History, fol
         written; `test`: metrics on the test split, or None.
     """
     nothing = {"artifact": None, "peft": None, "peft_refused": None, "test": None}
-    best = next(iter(history.ranked()), None)
+    best = history.best
     if best is None:
         return nothing
-    test = test_scores(best, backbone, splits, job, folder)
-    artifact = artifact_of(best, backbone, splits, job, folder, test)
+    artifact = artifact_of(best, backbone, splits, job, folder)
+    test = test_scores(artifact, backbone, splits, job.resources.token_budget)
+    if test is not None:
+        artifact = artifact.scored("test", _scores(test))
     native.write(folder / ARTIFACT, artifact)
     outcome = {**nothing, "artifact": str(folder / ARTIFACT), "test": test}
     if "peft" in job.export.formats:
@@ -48,15 +50,14 @@ def conclude(backbone: Backbone, splits: Splits, job: Job, history: History, fol
     return outcome
 
 
-def artifact_of(
-    trial: TrialRecord, backbone: Backbone, splits: Splits, job: Job, folder: Path, test: dict[str, float] | None
-) -> Artifact:
+def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Splits, job: Job, folder: Path) -> Artifact:
     """A trial's prompt as it was after its best epoch, from its saved state.
 
     Raises:
         EngineError: the trial's state is missing or damaged.
     """
-    dev = max(trial.reports, key=lambda report: report[job.task.metric])
+    assert trial.state is not None, "a trial with a report has a state"
+    dev = trial.reports[trial.best_epoch(job.task.metric) - 1]
     about = describe(
         TrialSpec.from_config(trial.config).prompt,
         Origin.of(backbone, job.backbone.revision),
@@ -64,32 +65,20 @@ def artifact_of(
         labels=splits.labels,
         max_length=job.task.data.max_length,
         versions=versions(),
-        scores={"dev": _scores(dev)} | ({"test": _scores(test)} if test else {}),
+        scores={"dev": _scores(dev)},
         search=job.name,
         trial=trial.number,
         seed=job.seed,
     )
-    return Artifact(about, _tensors(trial, folder))
+    return Artifact(about, best_tensors(read(folder / trial.state)[1]))
 
 
-def test_scores(
-    trial: TrialRecord, backbone: Backbone, splits: Splits, job: Job, folder: Path
-) -> dict[str, float] | None:
-    """Metrics of a trial's best epoch on the test split; None when the job names none."""
+def test_scores(artifact: Artifact, backbone: Backbone, splits: Splits, token_budget: int) -> dict[str, float] | None:
+    """Metrics on the test split of the artifact as people will load it; None when the job names no test split."""
     if splits.test is None:
         return None
-    spec = TrialSpec.from_config(trial.config)
-    pooled = backbone.pooler is not None
-    learner = load_learner(
-        spec.prompt, backbone.shape, backbone.family, len(splits.labels), pooled, _tensors(trial, folder)
-    ).to(backbone.device)
-    examples = TrialFactory(job, splits, backbone, folder).encode(spec.prompt, splits.test)
-    return measure(predict(backbone, learner, examples, job.resources.token_budget), examples.labels)
-
-
-def _tensors(trial: TrialRecord, folder: Path) -> dict[str, Any]:
-    assert trial.state is not None, "a trial with a report has a state"
-    return best_tensors(read(folder / trial.state)[1])
+    scores = Predictor(artifact, backbone).scores(splits.test.texts, token_budget)
+    return measure(scores, np.array(splits.test.labels))
 
 
 def _scores(metrics: dict[str, float]) -> dict[str, float]:

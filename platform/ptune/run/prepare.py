@@ -18,7 +18,8 @@ from ptune.data.sources import Splits, load_splits
 from ptune.errors import SpecError
 from ptune.spec.job import Job
 from ptune.spec.prompt import PromptV2
-from ptune.spec.space import Parameter, Space
+from ptune.spec.space import Space
+from ptune.spec.trial import DEFAULT_METHOD
 
 _LIBRARIES = ("ptune", "torch", "transformers", "datasets", "optuna", "ray", "mlflow")
 
@@ -72,8 +73,8 @@ def check_space(job: Job, folder: Path) -> int:
     space = job.space.resolved(layers)
     positions = config.get("max_position_embeddings", config.get("n_positions"))
     if family.positions != "rotary" and isinstance(positions, int):
-        padding = config.get("pad_token_id", 1) if family.positions == "roberta" else None
-        _check_positions(job, space, positions - (padding + 1 if isinstance(padding, int) else 0))
+        padding = config.get("pad_token_id", 1)
+        _check_positions(job, space, positions - family.first_position(padding if isinstance(padding, int) else None))
     return layers
 
 
@@ -99,30 +100,10 @@ def _check_positions(job: Job, space: Space, positions: int) -> None:
 
 def _longest_shift(space: Space) -> int:
     """The most positions that a v2 prompt of a resolved space can take before the text."""
-    if "v2" not in (_v2_values(space, "method") or {"v2"}) or _v2_values(space, "positions") == {"unshifted"}:
+    stated = {value for definition in space.parameters.get("method", []) for _, value in definition.stated()}
+    if "v2" not in (stated or {DEFAULT_METHOD}) or space.values_under("v2", "positions") == {"unshifted"}:
         return 0
-    return max(map(int, _v2_values(space, "length")), default=PromptV2().length)
-
-
-def _v2_values(space: Space, name: str) -> set[Any]:
-    """The largest value, or all choices, of a parameter where the method is v2."""
-    return {
-        value
-        for parameter in space.parameters.get(name, [])
-        if parameter.applies({**_first(parameter), "method": "v2"}) or name == "method"
-        for value in _values(parameter)
-    }
-
-
-def _values(parameter: Parameter) -> list[Any]:
-    if parameter.choices is not None:
-        return list(parameter.choices)
-    return [parameter.high if parameter.value is None else parameter.value]
-
-
-def _first(parameter: Parameter) -> dict[str, Any]:
-    """Values under which a parameter's conditions hold."""
-    return {key: value[0] if isinstance(value, list) else value for key, value in parameter.when.items()}
+    return max(map(int, space.values_under("v2", "length")), default=PromptV2().length)
 
 
 def _header(job: Job, folder: Path, layers: int, splits: Splits) -> dict[str, Any]:

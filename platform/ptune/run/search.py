@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -14,14 +14,13 @@ from typing import Any, Literal, Protocol
 from ptune.errors import JournalError, nearest
 from ptune.files import write_json, write_text
 from ptune.history import History, TrialRecord
-from ptune.journal import Journal, read
+from ptune.journal import JOURNAL, Journal, read
 from ptune.run.prepare import Prepared, prepare, versions
 from ptune.search.conductor import Conductor
 from ptune.spec.job import Job
 from ptune.tracking.location import resolve_uri, without_password
-from ptune.tracking.mlflow_writer import MlflowWriter
+from ptune.tracking.mlflow_writer import MlflowWriter, sync
 
-JOURNAL = "journal.jsonl"
 _DRAIN_SECONDS = 60.0
 _LAGGING_SECONDS = 5.0
 
@@ -73,7 +72,7 @@ class Outcome:
     @property
     def best(self) -> TrialRecord | None:
         """The best trial, if any trial has a result."""
-        return next(iter(self.history.ranked()), None)
+        return self.history.best
 
     def to_json(self) -> dict[str, Any]:
         """The result as one JSON object, for programs."""
@@ -181,14 +180,27 @@ def resume_search(
         return _run(prepared, journal, folder, runner, observer, publish)
 
 
+def sync_search(name: str, runs: Path) -> tuple[str, str]:
+    """Send MLflow what it lacks of a search that does not run; return the tracking URI and the search's run id.
+
+    Raises:
+        JournalError: there is no such search, or a process runs it.
+        TrackingError: the store cannot be reached or refuses a part.
+    """
+    folder = search_folder(runs, name)
+    with contextlib.closing(Journal(folder / JOURNAL)) as journal:
+        job = Job.model_validate(read(journal.path)[0]["job"])
+        uri = resolve_uri(job.tracking.uri, runs)
+        return uri, sync(folder, uri, job.tracking.experiment or job.name, _tracked(journal))
+
+
 def best_summary(history: History) -> dict[str, Any] | None:
     """The best trial as a program reads it: trial, config, metrics of its best epoch, and that epoch."""
-    best = next(iter(history.ranked()), None)
+    best = history.best
     if best is None:
         return None
-    metric = history.metric
-    epoch = max(range(best.epoch), key=lambda index: (best.reports[index][metric], -index))
-    return {"trial": best.number, "config": best.config, "metrics": best.reports[epoch], "epoch": epoch + 1}
+    epoch = best.best_epoch(history.metric)
+    return {"trial": best.number, "config": best.config, "metrics": best.reports[epoch - 1], "epoch": epoch}
 
 
 def _check_same(header: dict[str, Any], fresh: dict[str, Any], name: str) -> None:
@@ -262,7 +274,7 @@ def _close(writer: MlflowWriter) -> None:
     writer.close(_LAGGING_SECONDS if writer.lagging else _DRAIN_SECONDS)
 
 
-def _tracked(journal: Journal) -> Any:
+def _tracked(journal: Journal) -> Callable[[int | None, str], None]:
     def record(trial: int | None, run_id: str) -> None:
         journal.append("tracked", trial=trial, run_id=run_id)
 

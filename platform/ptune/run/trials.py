@@ -18,12 +18,10 @@ from ptune.spec.job import Job
 from ptune.spec.prompt import PromptSpec, PromptV1
 from ptune.spec.trial import TrialSpec
 
-STATE_FILE = "state.safetensors"
-
 
 def state_file(trial: int) -> Path:
     """Where a trial's state is kept, relative to the search's folder."""
-    return Path("trials") / f"{trial:04d}" / STATE_FILE
+    return Path("trials") / f"{trial:04d}" / "state.safetensors"
 
 
 class TrialFactory:
@@ -71,7 +69,7 @@ class TrialFactory:
         )
         return plan, learner
 
-    def encode(self, prompt: PromptSpec, split: Split) -> Examples:
+    def _encode(self, prompt: PromptSpec, split: Split) -> Examples:
         """Encode a split as this prompt's trials see it.
 
         Raises:
@@ -85,5 +83,5 @@ class TrialFactory:
     def _examples(self, prompt: PromptSpec) -> tuple[Examples, Examples]:
         key = (prompt.template, str(prompt.length)) if isinstance(prompt, PromptV1) else ()
         if key not in self._encoded:
-            self._encoded[key] = (self.encode(prompt, self.splits.train), self.encode(prompt, self.splits.dev))
+            self._encoded[key] = (self._encode(prompt, self.splits.train), self._encode(prompt, self.splits.dev))
         return self._encoded[key]

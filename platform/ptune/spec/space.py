@@ -210,6 +210,15 @@ class Space(Strict):
                         methods.append(method)
         return met
 
+    def values_under(self, method: str, name: str) -> set[Scalar]:
+        """Every value stated for a parameter where it exists under a method: choices, constants, ends of ranges."""
+        return {
+            value
+            for (stated, index), methods in self._methods_met().items()
+            if stated == name and method in methods
+            for _, value in self.parameters[name][index].stated()
+        }
+
     def _branches(self, also: Iterable[str] = ()) -> list[dict[str, Any]]:
         """Every combination of the values that conditions look at, and of the parameters in `also`."""
         ordered = self.ordered()

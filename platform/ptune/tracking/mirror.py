@@ -11,12 +11,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from ptune.journal import Reader
+from ptune.journal import JOURNAL, Reader
 from ptune.tracking.batches import cut
 from ptune.tracking.projection import Projection, RunImage
 from ptune.tracking.store import RefusedError, Store, StoredRun
 
-JOURNAL = "journal.jsonl"
 _JOB_FILES = ("job.toml", "job.json")
 _RESULTS = (*_JOB_FILES, "leaderboard.*", "*.png", "*.html", "artifact", "artifact-peft")
 
