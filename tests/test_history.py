@@ -63,3 +63,41 @@ def test_ranking_leaves_out_failures_and_the_unreported_and_breaks_ties_by_numbe
     failed = event("finished", trial=0, status="failed", reason="lost")
     history = History.of([HEADER, *suggested(0, 1, 2, 3, 4), *steps, failed])
     assert [trial.number for trial in history.ranked()] == [1, 3, 2]
+
+
+@pytest.mark.parametrize(("selection", "epoch"), [("first", 2), ("last", 4)])
+def test_the_selection_says_which_of_equal_epochs_is_kept(selection, epoch):
+    header = {**HEADER, "job": {"task": {"metric": "accuracy", "selection": selection}}}
+    steps = [reported(0, number, value) for number, value in enumerate((0.5, 0.8, 0.7, 0.8), 1)]
+    trial = History.of([header, *suggested(0), *steps]).trials[0]
+    assert trial.best_epoch("accuracy") == epoch
+    assert trial.kept("accuracy") is trial.reports[epoch - 1]
+
+
+def test_a_trial_has_its_own_horizon_or_the_budgets():
+    header = {**HEADER, "job": {"task": {"metric": "accuracy"}, "budget": {"epochs": 9}}}
+    configs = [{"epochs": 4}, {"epochs": None}, {}]
+    begun = [event("suggested", trial=number, config=config) for number, config in enumerate(configs)]
+    history = History.of([header, *begun])
+    assert [history.horizon(trial) for trial in history.trials.values()] == [4, 9, 9]
+
+
+def test_test_scores_are_kept_beside_the_trial():
+    history = History.of([HEADER, *suggested(0), event("tested", trial=0, metrics={"accuracy": 0.6})])
+    assert history.trials[0].test == {"accuracy": 0.6}
+
+
+def test_trials_of_one_configuration_are_grouped_and_the_best_mean_leads():
+    configs = [(8, 0, 0), (4, 0, 0), (8, 0, 1), (8, 1, 0), (4, 0, 1)]
+    begun = [
+        event("suggested", trial=number, config={"length": length, "split": split, "repeat": repeat})
+        for number, (length, split, repeat) in enumerate(configs)
+    ]
+    steps = [reported(trial, 1, value) for trial, value in enumerate((0.9, 0.7, 0.5, 0.4, 0.8))]
+    failed = event("finished", trial=3, status="failed", reason="lost")
+    short, long = History.of([HEADER, *begun, *steps, failed]).groups()
+    assert (short.config, [trial.number for trial in short.trials]) == ({"length": 4}, [1, 4])
+    assert [trial.number for trial in long.trials] == [0, 2]
+    assert long.spread("accuracy").mean == pytest.approx(0.7)
+    assert long.spread("accuracy").sd == pytest.approx(math.sqrt(0.08))
+    assert History.of([HEADER, *suggested(0), steps[0]]).groups()[0].spread("accuracy").sd is None

@@ -5,15 +5,19 @@ The common reading of a journal for resuming, reporting and tracking. Pure: no c
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable
+import statistics
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from ptune.journal import Event
 
 Status = Literal["waiting", "running", "paused", "complete", "stopped", "failed"]
 FINAL: frozenset[Status] = frozenset({"complete", "stopped", "failed"})
+REPEATING = ("split", "repeat")
+"""Parameters that do not change a configuration, only on which data and with which seed it is tried."""
 
 
 @dataclass
@@ -31,6 +35,10 @@ class TrialRecord:
     """Why it failed or was stopped."""
     run_id: str | None = None
     """Its MLflow run."""
+    test: dict[str, Any] | None = None
+    """Metrics on the test split of what it kept; only confirmations score every trial."""
+    selection: Literal["first", "last"] = "first"
+    """Which of several epochs with the best value it keeps."""
 
     @property
     def epoch(self) -> int:
@@ -42,8 +50,14 @@ class TrialRecord:
         return max((report[metric] for report in self.reports if math.isfinite(report[metric])), default=None)
 
     def best_epoch(self, metric: str) -> int:
-        """The epoch (1, 2, ...) whose learner is kept: the first that reached the best value of `metric`."""
-        return 1 + max(range(self.epoch), key=lambda index: float(self.reports[index][metric]))
+        """The epoch (1, 2, ...) whose learner is kept: the first, or last, that reached the best value of `metric`."""
+        order = range(self.epoch) if self.selection == "first" else reversed(range(self.epoch))
+        return 1 + max(order, key=lambda index: float(self.reports[index][metric]))
+
+    def kept(self, metric: str) -> dict[str, Any]:
+        """Everything reported about the epoch whose learner is kept."""
+        report: dict[str, Any] = self.reports[self.best_epoch(metric) - 1]
+        return report
 
     def apply(self, event: Event) -> None:
         """Take in the next event that is about this trial."""
@@ -58,8 +72,38 @@ class TrialRecord:
             case "finished":
                 self.status = event["status"]
                 self.reason = event.get("reason")
+            case "tested":
+                self.test = event["metrics"]
             case "tracked":
                 self.run_id = event["run_id"]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and sample standard deviation (None for a single value) of some values."""
+
+    mean: float
+    sd: float | None
+    n: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        """The spread of at least one value."""
+        return cls(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, len(values))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Trials of one configuration, on different data splits or seeds."""
+
+    config: dict[str, Any]
+    """What they have in common."""
+    trials: list[TrialRecord]
+    """At least one, each with a result, by number."""
+
+    def spread(self, metric: str) -> Spread:
+        """Of the best value of `metric`, the one the search maximises, that each trial reached on dev."""
+        return Spread.of([value for trial in self.trials if (value := trial.best(metric)) is not None])
 
 
 @dataclass
@@ -80,7 +124,16 @@ class History:
     @property
     def metric(self) -> str:
         """The metric the search maximises."""
-        return str(self.header["job"]["task"]["metric"])
+        return str(self._job["task"]["metric"])
+
+    def horizon(self, trial: TrialRecord) -> int:
+        """The most epochs a trial trains: its own, or the budget's."""
+        return int(trial.config.get("epochs") or self._job["budget"]["epochs"])
+
+    @property
+    def _job(self) -> dict[str, Any]:
+        job: dict[str, Any] = self.header.get("job", {})
+        return job
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> History:
@@ -98,7 +151,8 @@ class History:
             case "search":
                 self.header = event
             case "suggested":
-                self.trials[event["trial"]] = TrialRecord(event["trial"], event["config"])
+                selection = self._job.get("task", {}).get("selection", "first")
+                self.trials[event["trial"]] = TrialRecord(event["trial"], event["config"], selection=selection)
             case "tracked" if event["trial"] is None:
                 self.run_id = event["run_id"]
             case "resumed":
@@ -120,3 +174,16 @@ class History:
             trial for trial in self.trials.values() if trial.status != "failed" and trial.best(metric) is not None
         ]
         return sorted(scored, key=lambda trial: (-(trial.best(metric) or 0.0), trial.number))
+
+    def groups(self) -> list[Group]:
+        """Ranked trials, those of one configuration together; best mean first, ties go to the earlier configuration."""
+        members: dict[str, list[TrialRecord]] = {}
+        for trial in sorted(self.ranked(), key=lambda trial: trial.number):
+            members.setdefault(json.dumps(configuration(trial.config), sort_keys=True), []).append(trial)
+        groups = [Group(configuration(trials[0].config), trials) for trials in members.values()]
+        return sorted(groups, key=lambda group: -group.spread(self.metric).mean)
+
+
+def configuration(config: dict[str, Any]) -> dict[str, Any]:
+    """What is tried, without the parameters that only say on which data and with which seed."""
+    return {name: value for name, value in config.items() if name not in REPEATING}

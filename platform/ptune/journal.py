@@ -10,9 +10,10 @@ One process writes; any number read. Knows the events, not who reacts to them.
     reported   trial, epoch, metrics, state       an epoch ended; its state is on disk
     paused     trial, epoch                       a rung was reached and others go first
     finished   trial, status, reason              complete | stopped | failed
+    tested     trial, metrics                     what it kept was scored on the test split; by `ptune confirm` alone
     tracked    trial (null: the search), run_id   the MLflow run that shows it
     resumed    versions                           another process took the search up
-    ended      status, best                       complete | interrupted | failed
+    ended      status, best, test                 complete | interrupted | failed; test: of the exported prompt
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from typing import IO, Any, Literal
 from ptune.errors import JournalError
 from ptune.files import sync_folder
 
-Kind = Literal["search", "suggested", "started", "reported", "paused", "finished", "tracked", "resumed", "ended"]
+Kind = Literal[
+    "search", "suggested", "started", "reported", "paused", "finished", "tested", "tracked", "resumed", "ended"
+]
 Event = dict[str, Any]
 JOURNAL = "journal.jsonl"
 """Name of a journal in its search's folder."""

@@ -1,0 +1,103 @@
+"""The grid of a search space: every combination of the values that its parameters may take, in a stable order.
+
+Choices, constants and stepped ranges can be enumerated; a parameter whose condition does not hold adds nothing. Knows
+spaces, not samplers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from ptune.spec.space import Parameter, Problem, Space
+
+MOST = 100_000
+"""Combinations a grid may have."""
+
+
+def continuous(space: Space) -> list[Problem]:
+    """The definitions that no grid can enumerate, with what would help."""
+    return [
+        (("parameters", name, index), f"a grid needs {name} as choices or as a range with a step, got {_told(stated)}")
+        for name, definitions in space.parameters.items()
+        for index, stated in enumerate(definitions)
+        if stated.low is not None and (stated.log or (stated.step is None and not stated.integer))
+    ]
+
+
+def needs_layers(space: Space) -> bool:
+    """Whether the number of combinations depends on the backbone's number of layers."""
+    return any("layers" in (p.low, p.high) for definitions in space.parameters.values() for p in definitions)
+
+
+def size(space: Space) -> int:
+    """Number of combinations of a resolved space without continuous ranges; more than `MOST` are not counted on."""
+    return sum(1 for _ in islice(_combinations(space.ordered(), 0, {}), MOST + 1))
+
+
+def broken_trials(space: Space, trials: int | None) -> str | None:
+    """What keeps a grid search of `trials` trials (None: all) from running on a resolved space; None if nothing does.
+
+    The message says what holds for `budget.trials`.
+    """
+    combinations = size(space)
+    if combinations > MOST:
+        return f"a grid may have at most {MOST} combinations, and this space has more"
+    if trials is not None and trials > combinations:
+        return f"trials <= {combinations}, the grid's combinations, must hold, got {trials}"
+    return None
+
+
+def points(space: Space) -> list[dict[str, Any]]:
+    """Every combination of a resolved space: the baseline points, then the others, the first parameter slowest.
+
+    A baseline point that leaves parameters out is the first combination that agrees with it and is not taken; one for
+    which there is none is a repetition, and is left out.
+    """
+    left = list(_combinations(space.ordered(), 0, {}))
+    first = []
+    for point in space.baseline:
+        place = next((index for index, one in enumerate(left) if _agrees(one, point)), None)
+        if place is not None:
+            first.append(left.pop(place))
+    return first + left
+
+
+def _combinations(ordered: list[tuple[str, Parameter]], start: int, chosen: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for index in range(start, len(ordered)):
+        name, definition = ordered[index]
+        if definition.applies(chosen):
+            for value in _values(definition):
+                yield from _combinations(ordered, index + 1, {**chosen, name: value})
+            return
+    yield chosen
+
+
+def _values(definition: Parameter) -> Iterator[Any]:
+    low, high = definition.low, definition.high
+    if low is None or high is None:
+        yield from definition.possible()
+        return
+    assert isinstance(low, int | float), "a range is resolved before it is enumerated"
+    assert isinstance(high, int | float), "a range is resolved before it is enumerated"
+    step = definition.step or 1
+    for count in range(math.floor((high - low) / step + 1e-9) + 1):
+        value = low + count * step
+        yield value if definition.integer else float(f"{value:.12g}")
+
+
+def _agrees(combination: Mapping[str, Any], point: Mapping[str, Any]) -> bool:
+    return all(name in combination and _same(combination[name], value) for name, value in point.items())
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=1e-9)
+    return bool(one == other)
+
+
+def _told(stated: Parameter) -> str:
+    scale = ", log = true" if stated.log else ""
+    return f"low = {stated.low}, high = {stated.high}{scale}"
