@@ -58,6 +58,17 @@ def tiny(tiny_backbone):
     return cache(lambda family: load_backbone(str(tiny_backbone(family))))
 
 
+@pytest.fixture(scope="session")
+def tiny_language_model(tmp_path_factory):
+    """A function from a family's name to the folder of a tiny random backbone with a language-modelling head."""
+    from functools import cache
+
+    from families import make_backbone
+
+    folder = tmp_path_factory.mktemp("language-models")
+    return cache(lambda family: make_backbone(family, folder / family, lm=True))
+
+
 # --- a small world for engines: a tiny backbone, sentences, trials of every kind; see worlds.py ---
 
 

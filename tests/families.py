@@ -8,6 +8,9 @@ import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
+from ptune.backbone.families import FAMILIES
+from ptune.backbone.language import CLASSES
+
 _SENTENCE = "red green blue cold warm loud quiet sweet bitter plain round flat old new long short"
 WORDS = _SENTENCE.split()
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"
@@ -116,7 +119,7 @@ TINY: dict[str, Tiny] = {
 
 
 def make_backbone(
-    family: str, folder: Path, seed: int = 0, model: dict[str, Any] | None = None, **changes: Any
+    family: str, folder: Path, seed: int = 0, model: dict[str, Any] | None = None, lm: bool = False, **changes: Any
 ) -> Path:
     """Write a tiny random backbone of `family` to `folder`: config, tokenizer and safetensors weights.
 
@@ -124,6 +127,7 @@ def make_backbone(
         family: a key of `TINY`.
         folder: where to write it.
         seed: seed of the weights.
+        lm: with a language-modelling head.
         model: arguments of the model's class, such as `add_pooling_layer`.
         changes: settings of the config that differ from the family's in `TINY`.
     """
@@ -132,7 +136,8 @@ def make_backbone(
     config = AutoConfig.for_model(family, **{"vocab_size": len(tokenizer), **tiny.config, **changes})
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        made = AutoModel.from_config(config, **(model or {}))
+        kind = CLASSES[FAMILIES[family].reads] if lm else AutoModel
+        made = kind.from_config(config, **(model or {}))
         _unsettle(made)
     made.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -25,6 +25,9 @@ class Family:
         pooler: whether the pretrained checkpoint may carry a pooler, used frozen under the head when it does.
         dense: activation of the trained dense layer that the family's usual head has before its output layer.
         bias: whether the head's output layer has a bias.
+        language: how the names of weights begin that only a checkpoint with a language-modelling head has.
+        tied: whether that head is the word embeddings themselves, with no weights of its own, unless the config
+            says otherwise.
         peft: whether PEFT's prefix tuning works for it (so that an all-layer v2 prompt can be exported to PEFT).
     """
 
@@ -34,6 +37,8 @@ class Family:
     pooler: bool = False
     dense: Activation | None = None
     bias: bool = True
+    language: str = "lm_head."
+    tied: bool = False
     peft: bool = False
 
     def first_position(self, padding: int | None) -> int:
@@ -45,15 +50,15 @@ _ROBERTA = Family("first", positions="roberta", types=True, dense="tanh", peft=T
 _DECODER = Family("last", positions="rotary", bias=False, peft=True)
 
 FAMILIES: dict[str, Family] = {
-    "bert": Family("first", types=True, pooler=True, peft=True),
+    "bert": Family("first", types=True, pooler=True, language="cls.predictions.", peft=True),
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
-    "electra": Family("first", types=True, dense="gelu", peft=True),
-    "albert": Family("first", types=True, pooler=True),
-    "distilbert": Family("first", dense="relu"),
-    "modernbert": Family("first", positions="rotary"),
-    "gpt2": Family("last", bias=False, peft=True),
+    "electra": Family("first", types=True, dense="gelu", language="generator_predictions.", peft=True),
+    "albert": Family("first", types=True, pooler=True, language="predictions."),
+    "distilbert": Family("first", dense="relu", language="vocab_transform."),
+    "modernbert": Family("first", positions="rotary", language="decoder."),
+    "gpt2": Family("last", bias=False, tied=True, peft=True),
     "llama": _DECODER,
     "mistral": _DECODER,
     "qwen2": _DECODER,

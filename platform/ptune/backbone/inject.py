@@ -58,6 +58,7 @@ def _attention(
     attention_mask: Tensor,
     *,
     scaling: float | None = None,
+    dropout: float = 0.0,
     ptune_prefix: Prefix | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
@@ -70,7 +71,7 @@ def _attention(
         attention_mask = torch.cat([visible, attention_mask.expand(-1, 1, -1, -1)], dim=-1)
     # is_causal stays False: causality is in the mask, and the flag would cut the keys to the query's length
     attended: tuple[Tensor, None] = sdpa_attention_forward(
-        module, query, key, value, attention_mask, scaling=scaling, is_causal=False
+        module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, is_causal=False
     )
     return attended
 

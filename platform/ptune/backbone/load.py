@@ -1,26 +1,26 @@
-"""Load a backbone, frozen, with a forward pass that takes a prefix.
+"""Load a backbone, frozen, with a forward pass that takes a prefix; copy it to tune it.
 
-Knows nothing of prompts, tasks or trials: it turns embeddings and a prefix into hidden states.
+Knows nothing of prompts, tasks or trials: it turns embeddings and a prefix into hidden states, and those into
+features for a head or scores over the vocabulary.
 
-Shapes: B rows · Q positions · E embedding width · H hidden width.
+Shapes: B rows · Q positions · E embedding width · H hidden width · R states · V vocabulary.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
+from ptune.backbone.checkpoint import read_checkpoint
 from ptune.backbone.families import Family, family_of
 from ptune.backbone.inject import IMPLEMENTATION, Prefix
+from ptune.backbone.language import LanguageHead
 from ptune.backbone.locate import locate, read_config, weights_hash
 from ptune.errors import BackboneError
 
@@ -41,10 +41,11 @@ class Shape:
 
 @dataclass(frozen=True)
 class Backbone:
-    """A frozen transformer, ready to run.
+    """A transformer, ready to run; frozen unless it is a `trainable` copy.
 
     Attributes:
         pooler: the checkpoint's own pooler, applied to the position a head reads; None when it has none.
+        language_head: the checkpoint's own language-modelling head; None unless loaded with `lm`.
         first_position: the position id of a text's first token.
     """
 
@@ -55,6 +56,7 @@ class Backbone:
     family: Family
     shape: Shape
     pooler: nn.Module | None
+    language_head: LanguageHead | None
     first_position: int
     device: torch.device
 
@@ -99,9 +101,73 @@ class Backbone:
         pooled: Tensor = self.pooler(features.to(next(self.pooler.parameters()).dtype))
         return pooled.float()
 
+    def vocabulary(self, states: Tensor) -> Tensor:
+        """Scores [R, V] in float32 over the vocabulary, of last hidden states [R, H], by the backbone's own head.
+
+        Raises:
+            BackboneError: the backbone was loaded without its language-modelling head.
+        """
+        if self.language_head is None:
+            raise BackboneError(f"{self.id} was loaded without its language-modelling head (load it with lm=True)")
+        scores: Tensor = self.language_head(states)
+        return scores
+
+    @property
+    def mask_token(self) -> int | None:
+        """The id of the token that a masked language model fills in; None where there is none."""
+        token: int | None = self.tokenizer.mask_token_id
+        return token
+
+    def trainable(self) -> Backbone:
+        """A copy with weights of its own, all open to training; weights that are tied stay tied."""
+        parts = copy.deepcopy(self._parts()).requires_grad_(True)
+        named = dict(parts.named_children())
+        return replace(
+            self,
+            model=named["model"],
+            pooler=named.get("pooler"),
+            language_head=named.get("language_head"),  # type: ignore[arg-type]
+        )
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Every parameter of transformer, pooler and language-modelling head; tied ones once."""
+        return self._parts().named_parameters()
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """The parameters of `named_parameters`."""
+        return self._parts().parameters()
+
+    def load_parameters(self, tensors: Mapping[str, Tensor]) -> None:
+        """Overwrite parameters with saved ones, all of them, by the names of `named_parameters`.
+
+        Raises:
+            BackboneError: names or shapes are not this backbone's.
+        """
+        own = dict(self.named_parameters())
+        shapes = {name: parameter.shape for name, parameter in own.items()}
+        if wrong := sorted(shapes.items() ^ {(name, tensor.shape) for name, tensor in tensors.items()}):
+            raise BackboneError(f"{self.id}: saved weights do not fit the backbone, at {wrong[0][0]}")
+        with torch.no_grad():
+            for name, parameter in own.items():
+                parameter.copy_(tensors[name])
+
+    @contextlib.contextmanager
+    def training_mode(self, on: bool = True) -> Iterator[None]:
+        """Run with the backbone's own dropout, drawn from torch's global random state; off again at the end."""
+        parts = self._parts()
+        parts.train(on)
+        try:
+            yield
+        finally:
+            parts.eval()
+
+    def _parts(self) -> nn.ModuleDict:
+        parts = {"model": self.model, "pooler": self.pooler, "language_head": self.language_head}
+        return nn.ModuleDict({name: part for name, part in parts.items() if part is not None})
+
 
 def load_backbone(
-    backbone_id: str, revision: str | None = None, dtype: str = "float32", device: str = "cpu"
+    backbone_id: str, revision: str | None = None, dtype: str = "float32", device: str = "cpu", lm: bool = False
 ) -> Backbone:
     """Load a backbone from the package, a folder or the Hub, freeze it, and prove that a prompt reaches every layer.
 
@@ -110,29 +176,32 @@ def load_backbone(
         revision: Hub branch, tag or commit.
         dtype: `float32`, `bfloat16`, or `auto`: bfloat16 on GPUs that have it, else float32.
         device: `cpu` or `cuda`.
+        lm: with its language-modelling head, for `Backbone.vocabulary`; a pooler is left out then.
 
     Raises:
-        BackboneError: it is not there, its family cannot take a prompt, or its checkpoint is incomplete.
+        BackboneError: it is not there, its family cannot take a prompt, its checkpoint is incomplete, or it has no
+            language-modelling head and `lm` asks for one.
     """
     folder = locate(backbone_id, revision)
     family = family_of(str(read_config(folder).get("model_type")), backbone_id)
-    tokenizer, model, missing = _read(folder, backbone_id, _dtype(dtype, device))
-    pooler = _take_pooler(model, family, backbone_id, missing)
+    found = read_checkpoint(folder, backbone_id, family, _dtype(dtype, device), lm)
+    model = found.model
     model.set_attn_implementation(IMPLEMENTATION)
     if model.config._attn_implementation != IMPLEMENTATION:  # noqa: SLF001 - transformers only warns when it refuses
         raise BackboneError(f"{backbone_id}: its attention does not go through transformers' attention interface")
-    model.requires_grad_(False).eval().to(device)
     backbone = Backbone(
         id=backbone_id,
         hash=weights_hash(folder),
         model=model,
-        tokenizer=tokenizer,
+        tokenizer=found.tokenizer,
         family=family,
-        shape=_shape(model, family, pooler),
-        pooler=pooler.to(device) if pooler is not None else None,
+        shape=_shape(model, family, [found.pooler, found.language_head]),
+        pooler=found.pooler,
+        language_head=found.language_head,
         first_position=family.first_position(model.config.pad_token_id),
         device=torch.device(device),
     )
+    backbone._parts().requires_grad_(False).eval().to(device)  # noqa: SLF001 - one concept, built here
     _prove_reach(backbone)
     return backbone
 
@@ -142,19 +211,6 @@ def best_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _read(folder: Path, backbone_id: str, dtype: torch.dtype) -> tuple[Any, Any, set[str]]:
-    """The tokenizer, the model, and the names of weights that the model has and the checkpoint has not."""
-    try:
-        with _quiet():
-            tokenizer = AutoTokenizer.from_pretrained(folder)
-            model, loading = AutoModel.from_pretrained(
-                folder, dtype=dtype, use_safetensors=True, output_loading_info=True, attn_implementation="eager"
-            )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise BackboneError(f"{backbone_id} cannot be loaded from {folder}: {error}") from error
-    return tokenizer, model, set(loading["missing_keys"])
-
-
 def _dtype(name: str, device: str) -> torch.dtype:
     if name == "auto":
         native = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
@@ -162,25 +218,10 @@ def _dtype(name: str, device: str) -> torch.dtype:
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
 
 
-def _take_pooler(model: Any, family: Family, backbone_id: str, missing: set[str]) -> nn.Module | None:
-    """Detach the checkpoint's pooler; a pooler the checkpoint does not hold would be random, and is dropped."""
-    lost = [key for key in missing if not key.startswith("pooler.")]
-    if lost:
-        raise BackboneError(f"{backbone_id}: the checkpoint lacks weights of the model: {', '.join(sorted(lost)[:5])}")
-    pooler = getattr(model, "pooler", None)
-    if pooler is None:
-        return None
-    model.pooler = None
-    if missing or not family.pooler:
-        return None
-    linear = pooler if isinstance(pooler, nn.Linear) else pooler.dense
-    return nn.Sequential(linear, nn.Tanh()).requires_grad_(False).eval()
-
-
-def _shape(model: Any, family: Family, pooler: nn.Module | None) -> Shape:
+def _shape(model: Any, family: Family, heads_on_top: list[nn.Module | None]) -> Shape:
     config = model.config
     heads = config.num_attention_heads
-    modules = [model] if pooler is None else [model, pooler]
+    modules = nn.ModuleList(module for module in (model, *heads_on_top) if module is not None)
     limit = None
     if family.positions != "rotary":
         limit = config.max_position_embeddings - family.first_position(config.pad_token_id)
@@ -191,7 +232,7 @@ def _shape(model: Any, family: Family, pooler: nn.Module | None) -> Shape:
         hidden=config.hidden_size,
         embedding=model.get_input_embeddings().embedding_dim,
         max_positions=limit,
-        parameters=sum(p.numel() for module in modules for p in module.parameters()),
+        parameters=sum(parameter.numel() for parameter in modules.parameters()),
     )
 
 
@@ -205,18 +246,3 @@ def _prove_reach(backbone: Backbone) -> None:
         raise BackboneError(
             f"{backbone.id}: a prompt reaches {probe.calls} attention calls, but it has {backbone.shape.layers} layers"
         )
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' loading report and progress bars off the terminal; what matters is checked above."""
-    level = transformers_logging.get_verbosity()
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()

@@ -9,6 +9,7 @@ import importlib.util
 import json
 from pathlib import Path
 
+from ptune.backbone.families import FAMILIES
 from ptune.errors import BackboneError, nearest
 from ptune.files import content_hash, value_hash
 
@@ -72,6 +73,33 @@ def layer_count(folder: Path) -> int:
         if isinstance(count := config.get(key), int):
             return count
     raise BackboneError(f"{folder}/config.json does not say how many layers the backbone has")
+
+
+def has_language_head(folder: Path) -> bool | None:
+    """Return whether a checkpoint holds a language-modelling head; None where only loading it can tell.
+
+    Raises:
+        BackboneError: the config or the weights cannot be read.
+    """
+    config = read_config(folder)
+    family = FAMILIES.get(str(config.get("model_type")))
+    if family is None:
+        return None
+    if any(name.startswith(family.language) for path in folder.glob("*.safetensors") for name in _weight_names(path)):
+        return True
+    if family.reads == "first":
+        return False
+    tied = config.get("tie_word_embeddings", True if family.tied else None)
+    return tied if isinstance(tied, bool) else None
+
+
+def _weight_names(path: Path) -> list[str]:
+    """The names in a safetensors file's header, which is JSON after its own length in eight bytes."""
+    try:
+        with path.open("rb") as stream:
+            return list(json.loads(stream.read(int.from_bytes(stream.read(8), "little"))))
+    except (OSError, ValueError, MemoryError, OverflowError) as error:
+        raise BackboneError(f"{path} cannot be read: {error}") from None
 
 
 def _packaged(backbone_id: str) -> Path:

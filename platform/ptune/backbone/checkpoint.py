@@ -1,0 +1,90 @@
+"""Read a checkpoint's tokenizer, transformer, pooler and language-modelling head; refuse one that lacks weights."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from ptune.backbone.families import Family
+from ptune.backbone.language import CLASSES, LanguageHead, split
+from ptune.errors import BackboneError
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a folder holds, as modules: nothing in it is random."""
+
+    tokenizer: Any
+    model: Any
+    pooler: nn.Module | None
+    language_head: LanguageHead | None
+
+
+def read_checkpoint(folder: Path, backbone_id: str, family: Family, dtype: torch.dtype, lm: bool) -> Checkpoint:
+    """Read a backbone's checkpoint; with `lm`, its language-modelling head too.
+
+    Raises:
+        BackboneError: it cannot be loaded, or lacks weights of the model or of the head that is asked for.
+    """
+    tokenizer, model, missing = _read(folder, backbone_id, dtype, CLASSES[family.reads] if lm else AutoModel)
+    prefix = f"{model.base_model_prefix}." if lm else ""
+    lost = sorted(key for key in missing if key.startswith(prefix) and not key.startswith("pooler."))
+    if lost:
+        raise BackboneError(f"{backbone_id}: the checkpoint lacks weights of the model: {', '.join(lost[:5])}")
+    if not lm:
+        return Checkpoint(tokenizer, model, _take_pooler(model, family, whole=not missing), None)
+    if missing:
+        raise BackboneError(
+            f"{backbone_id} has no language-modelling head (the checkpoint lacks {', '.join(sorted(missing)[:3])}); "
+            "a verbalizer needs one"
+        )
+    return Checkpoint(tokenizer, *split(model))
+
+
+def _read(folder: Path, backbone_id: str, dtype: torch.dtype, reader: Any) -> tuple[Any, Any, set[str]]:
+    """The tokenizer, the model, and the names of weights that the model has and the checkpoint has not."""
+    try:
+        with _quiet():
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            model, loading = reader.from_pretrained(
+                folder, dtype=dtype, use_safetensors=True, output_loading_info=True, attn_implementation="eager"
+            )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise BackboneError(f"{backbone_id} cannot be loaded from {folder}: {error}") from error
+    return tokenizer, model, set(loading["missing_keys"])
+
+
+def _take_pooler(model: Any, family: Family, whole: bool) -> nn.Module | None:
+    """Detach the model's pooler; one that the checkpoint does not hold in `whole` would be random, and is dropped."""
+    pooler = getattr(model, "pooler", None)
+    if pooler is None:
+        return None
+    model.pooler = None
+    if not whole or not family.pooler:
+        return None
+    linear = pooler if isinstance(pooler, nn.Linear) else pooler.dense
+    return nn.Sequential(linear, nn.Tanh())
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' loading report and progress bars off the terminal; what matters is checked above."""
+    level = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()

@@ -1,0 +1,135 @@
+"""A backbone's own language-modelling head scores the vocabulary as transformers does; what has none is refused."""
+
+import copy
+
+import pytest
+import torch
+from passes import every_family, examples_for
+from torch import Tensor
+from torch.testing import assert_close
+
+from families import make_backbone
+from ptune.backbone.families import FAMILIES
+from ptune.backbone.language import CLASSES
+from ptune.backbone.load import Backbone, load_backbone
+from ptune.backbone.locate import has_language_head
+from ptune.errors import BackboneError
+from ptune.prompts.rows import Rows, stack
+
+
+def rows_of(backbone: Backbone) -> Rows:
+    return stack([(examples_for(backbone, method="head"), torch.arange(3).numpy())], backbone.device)
+
+
+def states_of(backbone: Backbone, rows: Rows) -> Tensor:
+    zero = torch.zeros(3, dtype=torch.long)
+    return backbone.forward(backbone.embed(rows.ids), rows.visible, rows.types, zero)[rows.visible]
+
+
+def scores_by_transformers(folder, backbone: Backbone, rows: Rows) -> Tensor:
+    model = CLASSES[backbone.family.reads].from_pretrained(folder, attn_implementation="eager").eval()
+    types = {"token_type_ids": rows.types} if backbone.family.types else {}
+    with torch.inference_mode():
+        return model(input_ids=rows.ids, attention_mask=rows.visible.long(), **types).logits[rows.visible]
+
+
+@every_family
+def test_the_vocabulary_is_scored_as_transformers_does(family, tiny_language_model):
+    folder = tiny_language_model(family)
+    backbone = load_backbone(str(folder), lm=True)
+    rows = rows_of(backbone)
+    expected = scores_by_transformers(folder, backbone, rows)
+    assert expected.std() > 0.1, "scores that are all alike would prove nothing"
+    assert_close(backbone.vocabulary(states_of(backbone, rows)), expected, atol=1e-4, rtol=1e-5)
+
+
+@every_family
+def test_hidden_states_are_those_of_the_backbone_without_its_head(family, tiny_language_model):
+    folder = str(tiny_language_model(family))
+    with_head, without = load_backbone(folder, lm=True), load_backbone(folder)
+    rows = rows_of(without)
+    assert torch.equal(states_of(with_head, rows), states_of(without, rows))
+    assert with_head.shape.parameters >= without.shape.parameters - 2 * 32 * 33
+    with pytest.raises(BackboneError, match="was loaded without its language-modelling head"):
+        without.vocabulary(torch.zeros(1, 32))
+
+
+@every_family
+def test_a_checkpoint_tells_whether_it_has_a_head_before_it_is_loaded(family, tiny_backbone, tiny_language_model):
+    assert has_language_head(tiny_language_model(family)) is True
+    bare = tiny_backbone(family)
+    promised = has_language_head(bare)
+    if promised is None or promised:
+        assert FAMILIES[family].reads != "first"
+    if not promised:
+        with pytest.raises(BackboneError, match=r"has no language-modelling head .*a verbalizer needs one"):
+            load_backbone(str(bare), lm=True)
+    else:
+        load_backbone(str(bare), lm=True)
+
+
+def test_an_embedding_model_has_no_language_head(minilm):
+    assert has_language_head(minilm) is False
+    with pytest.raises(BackboneError, match="packaged:minilm has no language-modelling head"):
+        load_backbone("packaged:minilm", lm=True)
+
+
+def test_a_head_tied_to_the_word_embeddings_is_not_missing(tmp_path):
+    folder = make_backbone("llama", tmp_path / "tied", tie_word_embeddings=True)
+    assert has_language_head(folder) is True
+    backbone = load_backbone(str(folder), lm=True)
+    assert backbone.language_head.model.lm_head.weight is backbone.model.get_input_embeddings().weight
+
+
+@pytest.mark.parametrize(("family", "token"), [("bert", "[MASK]"), ("roberta", "<mask>"), ("gpt2", None)])
+def test_the_mask_is_the_tokenizers(family, token, tiny):
+    backbone = tiny(family)
+    assert backbone.mask_token == (None if token is None else backbone.tokenizer.convert_tokens_to_ids(token))
+
+
+@every_family
+def test_a_copy_trains_and_leaves_the_frozen_backbone_alone(family, tiny_language_model):
+    frozen = load_backbone(str(tiny_language_model(family)), lm=True)
+    rows = rows_of(frozen)
+    before = frozen.vocabulary(states_of(frozen, rows))
+    copied = frozen.trainable()
+    assert len(list(copied.parameters())) == len(list(frozen.parameters()))
+    assert torch.equal(copied.vocabulary(states_of(copied, rows)), before)
+
+    optimizer = torch.optim.SGD(copied.parameters(), lr=0.01)
+    copied.vocabulary(states_of(copied, rows)).square().mean().backward()
+    without = [name for name, parameter in copied.named_parameters() if parameter.grad is None]
+    assert not without, "weights that no pass uses are none of the backbone's"
+    optimizer.step()
+    assert torch.equal(frozen.vocabulary(states_of(frozen, rows)), before)
+    tuned = copied.vocabulary(states_of(copied, rows))
+    assert (tuned - before).abs().max() > 1e-3
+
+    again = frozen.trainable()
+    again.load_parameters({name: parameter.detach() for name, parameter in copied.named_parameters()})
+    assert torch.equal(again.vocabulary(states_of(again, rows)), tuned)
+
+
+def test_weights_of_another_backbone_are_refused(tiny):
+    tuned = tiny("bert").trainable()
+    weights = {name: parameter.detach() for name, parameter in copy.deepcopy(tuned).named_parameters()}
+    name = next(iter(weights))
+    with pytest.raises(BackboneError, match=f"saved weights do not fit the backbone, at {name}"):
+        tuned.load_parameters({key: tensor for key, tensor in weights.items() if key != name})
+    with pytest.raises(BackboneError, match="saved weights do not fit"):
+        tuned.load_parameters(weights | {name: weights[name][:1]})
+
+
+@every_family
+def test_in_training_mode_the_backbones_own_dropout_acts(family, tmp_path, tiny_language_model):
+    rates = {"attention_probs_dropout_prob": 0.3, "attention_dropout": 0.3, "attn_pdrop": 0.3}
+    still = {"hidden_dropout_prob": 0.0, "dropout": 0.0, "resid_pdrop": 0.0, "embd_pdrop": 0.0}
+    backbone = load_backbone(str(make_backbone(family, tmp_path / family, **rates, **still)))
+    rows = rows_of(backbone)
+    calm = states_of(backbone, rows)
+    with backbone.training_mode():
+        noisy = [states_of(backbone, rows) for _ in range(2)]
+    assert not torch.allclose(*noisy), "attention dropout is left out"
+    with backbone.training_mode(on=False):
+        assert torch.equal(states_of(backbone, rows), calm)
+    assert torch.equal(states_of(backbone, rows), calm)
