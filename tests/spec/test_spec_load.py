@@ -171,7 +171,7 @@ def test_every_problem_of_both_files_is_reported_at_once(folder):
         (
             "[budget]\n",
             "[budget]\nsampler = 'tpee'\n",
-            "[budget].sampler: Input should be 'tpe' or 'random', got 'tpee'; did you mean 'tpe'?",
+            "[budget].sampler: Input should be 'tpe', 'random' or 'grid', got 'tpee'; did you mean 'tpe'?",
         ),
         (
             "[budget]\n",

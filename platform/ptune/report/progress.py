@@ -58,6 +58,12 @@ class Progress:
         return Budget.model_validate(self.history.header["job"]["budget"])
 
     @property
+    def planned(self) -> int:
+        """Trials that the search will have."""
+        trials = self.budget.trials
+        return len(self.history.trials) if trials is None else trials
+
+    @property
     def epochs_done(self) -> int:
         """Epochs reported, by all trials."""
         return sum(trial.epoch for trial in self.history.trials.values())
@@ -78,10 +84,12 @@ class Progress:
         budget = self.budget
         trials = self.history.trials.values()
         alive = [trial for trial in trials if trial.status != "failed"]
-        if self.history.ended or (len(trials) >= budget.trials and all(trial.status in FINAL for trial in trials)):
+        if self.history.ended or (len(trials) >= self.planned and all(trial.status in FINAL for trial in trials)):
             return 0
         rungs = Rungs.of(budget.stopping, budget.epochs)
-        expected = budget.trials - (len(trials) - len(alive))
+        if not rungs.epochs:
+            return self._epochs_to_horizons(alive)
+        expected = self.planned - (len(trials) - len(alive))
         left = 0
         for start, end in pairwise((0, *rungs.epochs, budget.epochs)):
             if start > 0:
@@ -90,6 +98,13 @@ class Progress:
             done = sum(min(max(trial.epoch - start, 0), end - start) for trial in alive)
             left += max(0, expected * (end - start) - done)
         return left
+
+    def _epochs_to_horizons(self, alive: list[TrialRecord]) -> int:
+        """What is left without rungs: trials have their own horizons, and those to come are as the begun ones."""
+        begun = [self.history.horizon(trial) for trial in self.history.trials.values()]
+        typical = sum(begun) / len(begun) if begun else self.budget.epochs
+        left = sum(self.history.horizon(trial) - trial.epoch for trial in alive)
+        return left + round(max(0, self.planned - len(begun)) * typical)
 
     def seconds_left(self) -> float | None:
         """Seconds that the epochs still expected take at the present pace; None while there is no pace yet."""

@@ -116,7 +116,7 @@ def _counts(progress: Progress) -> str:
     statuses = progress.statuses()
     shown = ("running", "paused", "complete", "stopped", "failed")
     parts = [f"{statuses[status]} {status}" for status in shown if statuses[status]]
-    return " · ".join([f"{len(progress.history.trials)} of {progress.budget.trials} begun", *parts])
+    return " · ".join([f"{len(progress.history.trials)} of {progress.planned} begun", *parts])
 
 
 def _mlflow(progress: Progress) -> str:
@@ -156,7 +156,7 @@ def _row(trial: TrialRecord, progress: Progress, names: list[str]) -> tuple[str 
     metric = progress.history.metric
     return (
         str(trial.number),
-        f"{trial.epoch}/{progress.budget.epochs}",
+        f"{trial.epoch}/{progress.history.horizon(trial)}",
         score(trial.best(metric)),
         Text(trial.status, style=COLOURS.get(trial.status, "")),
         brief(trial.config, names),

@@ -22,6 +22,7 @@ from ptune.search.asha import Rungs
 from ptune.search.importance import importances
 from ptune.search.study import Study
 from ptune.search.suggest import complete
+from ptune.spec import grid
 from ptune.spec.job import Job
 
 Decision = Literal["continue", "pause", "finish"]
@@ -40,6 +41,8 @@ class Turn:
 
 class Conductor:
     """Decides a search, step by step, and keeps its record.
+
+    Stated configurations come first: the baseline points, or the whole grid; the sampler proposes what is left.
 
     Args:
         job: what is searched.
@@ -61,6 +64,8 @@ class Conductor:
         self._layers = layers
         self._journal = journal
         self._space = job.space.resolved(layers)
+        self._stated = grid.points(self._space) if job.budget.sampler == "grid" else self._space.baseline
+        self._planned = len(self._stated) if job.budget.trials is None else job.budget.trials
         self._rungs = Rungs.of(job.budget.stopping, job.budget.epochs)
         self._in_flight: set[int] = set()
         self._unfinished: deque[int] = deque()
@@ -68,7 +73,7 @@ class Conductor:
         self.history = History(header={"job": job.model_dump(mode="json")})
         for event in events:
             self._fold(event)
-        self._study = Study(self._space, job.budget.sampler, job.seed, job.budget.trials)
+        self._study = Study(self._space, job.budget.sampler, job.seed, self._planned)
         self._study.replay(self.history)
         self._take_up()
 
@@ -123,13 +128,17 @@ class Conductor:
             self._finish(trial, "failed", reason)
             self._release(trial)
 
+    def tested(self, trial: int, metrics: dict[str, float]) -> None:
+        """Take in what a final trial scores on the test split; nothing is decided by it."""
+        self._append("tested", trial=trial, metrics=metrics)
+
     def importances(self) -> dict[str, float]:
         """Each parameter's share in what made the best trials the best; {} when there is too little to tell."""
         return importances(self.history, self._space)
 
     @property
     def _all_suggested(self) -> bool:
-        return len(self.history.trials) >= self._job.budget.trials
+        return len(self.history.trials) >= self._planned
 
     def _next_trial(self) -> int | None:
         if self._unfinished:
@@ -148,8 +157,7 @@ class Conductor:
         """Draw new trials until one breaks no law; None when the budget of trials is used up."""
         while not self._all_suggested:
             number = len(self.history.trials)
-            baseline = self._space.baseline
-            chosen = self._study.ask(number, baseline[number] if number < len(baseline) else None)
+            chosen = self._study.ask(number, self._stated[number] if number < len(self._stated) else None)
             try:
                 config = complete(chosen, self._job, self._layers)
             except SpecError as error:
@@ -174,7 +182,7 @@ class Conductor:
     def _decide(self, record: TrialRecord) -> Decision:
         """Say how a trial goes on after its latest epoch, and note it."""
         trial, epoch = record.number, record.epoch
-        if epoch >= self._job.budget.epochs:
+        if epoch >= self.history.horizon(record):
             self._finish(trial, "complete")
             return "finish"
         if epoch not in self._rungs.epochs:

@@ -26,12 +26,12 @@ class Study:
 
     Args:
         space: a resolved search space.
-        sampler: how configurations are proposed.
+        sampler: how configurations are proposed; a grid's are all stated, and none is.
         seed: seed of the search.
         trials: how many trials the search will have; TPE starts to model after a third of them, 4 to 10.
     """
 
-    def __init__(self, space: Space, sampler: Literal["tpe", "random"], seed: int, trials: int) -> None:
+    def __init__(self, space: Space, sampler: Literal["tpe", "random", "grid"], seed: int, trials: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = space
         self._sampler = sampler
@@ -90,7 +90,7 @@ class Study:
 
     def _seeded_sampler(self, number: int) -> optuna.samplers.BaseSampler:
         seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
-        if self._sampler == "random":
+        if self._sampler != "tpe":
             return optuna.samplers.RandomSampler(seed=seed)
         return optuna.samplers.TPESampler(
             seed=seed, n_startup_trials=self._startup, multivariate=True, group=True, constant_liar=True

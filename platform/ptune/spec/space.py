@@ -46,8 +46,8 @@ class Parameter(Strict):
     """Search the logarithm of the value."""
     step: int | float | None = Field(None, gt=0)
     """Distance between neighbouring values; not together with log."""
-    choices: Annotated[list[Scalar], Field(min_length=1)] | None = None
-    """The values to choose from, without an order."""
+    choices: Annotated[list[Scalar | None], Field(min_length=1)] | None = None
+    """The values to choose from, without an order. TOML has no None; spaces that ptune makes may list it."""
     value: Scalar | None = None
     """A constant."""
     when: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)
@@ -88,7 +88,7 @@ class Parameter(Strict):
         """Whether every condition holds under the values chosen so far."""
         return all(key in config and config[key] in _as_list(allowed) for key, allowed in self.when.items())
 
-    def possible(self) -> list[Scalar]:
+    def possible(self) -> list[Scalar | None]:
         """The values it can take, unless it is a range: then none are listed."""
         if self.choices is not None:
             return self.choices
@@ -97,7 +97,7 @@ class Parameter(Strict):
     def stated(self) -> list[tuple[str, Scalar]]:
         """Every value the author wrote, with its key: choices, the constant, or the range's ends without "layers"."""
         if self.choices is not None:
-            return [("choices", value) for value in self.choices]
+            return [("choices", value) for value in self.choices if value is not None]
         single = {"value": self.value, "low": self.low, "high": self.high}
         return [(key, value) for key, value in single.items() if value is not None and value != "layers"]
 
@@ -123,7 +123,7 @@ class Space(Strict):
 
     parameters: dict[ParameterName, list[Parameter]]
     """Each parameter's definitions; `[parameters.lr]` states one, `[[parameters.lr]]` several with conditions."""
-    baseline: list[dict[str, Scalar]] = Field(default_factory=list)
+    baseline: list[dict[str, Scalar | None]] = Field(default_factory=list)
     """Configurations that are tried first, in order; what they leave out is proposed."""
 
     @field_validator("parameters", mode="before")

@@ -17,7 +17,7 @@ from ptune.tracking.projection import Projection, RunImage
 from ptune.tracking.store import RefusedError, Store, StoredRun
 
 _JOB_FILES = ("job.toml", "job.json")
-_RESULTS = (*_JOB_FILES, "leaderboard.*", "*.png", "*.html", "artifact", "artifact-peft")
+_RESULTS = (*_JOB_FILES, "leaderboard.*", "report.json", "*.png", "*.html", "artifact", "artifact-peft")
 
 Tracked = Callable[[int | None, str], None]
 """Hears of a run that the journal does not hold: trial (None: the search) and run id."""

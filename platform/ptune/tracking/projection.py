@@ -58,6 +58,8 @@ class RunImage:
     """Milliseconds since 1970; None while it runs."""
     best: float | None = None
     """Highest finite value of the job's metric so far."""
+    tested: bool = False
+    """Whether it has scores on the test split, which come after its end."""
     pending: Pending = field(default_factory=Pending)
 
     def turn(self, status: RunStatus, end: int | None, **tags: str) -> None:
@@ -94,6 +96,8 @@ class Projection:
             case "finished":
                 reason = {"reason": str(event["reason"])} if event.get("reason") else {}
                 self._change(event["trial"]).turn(event["status"], time, **reason)
+            case "tested":
+                self._test(event["trial"], event["metrics"], time)
             case "tracked":
                 self.run_ids[event["trial"]] = event["run_id"]
             case "resumed":
@@ -138,7 +142,7 @@ class Projection:
     def _report(self, image: RunImage, epoch: int, metrics: Mapping[str, float], time: int) -> None:
         self._reports += 1
         points = self._change(image.trial).pending.points
-        points += [Point(key, float(value), time, epoch) for key, value in metrics.items()]
+        points += [Point(_metric_key(key), float(value), time, epoch) for key, value in metrics.items()]
         value = metrics.get(self._metric, math.nan)
         if math.isfinite(value):
             image.best = value if image.best is None else max(image.best, value)
@@ -147,6 +151,13 @@ class Projection:
             if parent.best is None or value > parent.best:
                 parent.best = value
                 self._change(None).pending.points.append(Point(self._best_key, value, time, self._reports))
+
+    def _test(self, trial: int, metrics: Mapping[str, float], time: int) -> None:
+        image = self._change(trial)
+        image.tested = True
+        image.pending.points += [
+            Point(f"test_{_metric_key(key)}", float(value), time, 0) for key, value in metrics.items()
+        ]
 
     def _reopen(self) -> None:
         for image in self.runs.values():
@@ -183,7 +194,12 @@ class Projection:
 
     @property
     def _best_key(self) -> str:
-        return f"best_{self._metric}"
+        return f"best_{_metric_key(self._metric)}"
+
+
+def _metric_key(name: str) -> str:
+    """A metric's name in MLflow, which takes no `+`: `accuracy+f1` is `accuracy and f1`."""
+    return name.replace("+", " and ")
 
 
 def search_params(header: Event) -> dict[str, str]:

@@ -55,9 +55,12 @@ class StoredRun:
         return self.mlflow_status == MLFLOW_STATUS[image.status] and image.end in {None, self.end}
 
     def is_whole(self, image: RunImage) -> bool:
-        """Whether a trial's run needs nothing more: the tag that says how it ended is sent after its points."""
+        """Whether a trial's run needs nothing more: the tag that says how it ended is sent after its points.
+
+        Test scores come later still, so those are sent again.
+        """
         final = image.trial is not None and image.status in {"complete", "stopped", "failed"}
-        return final and self.ptune_status == image.status and self.stands_as(image)
+        return final and not image.tested and self.ptune_status == image.status and self.stands_as(image)
 
 
 class Store:

@@ -1,0 +1,148 @@
+"""Confirm a search: its best configurations again, on fresh seeds, each trial scored on the test split.
+
+The best of many trials is the best partly by luck, and it was chosen on the very split that its score comes from
+(Bouthillier et al. 2021, "Accounting for Variance in Machine Learning Benchmarks"). A confirmation chooses nothing:
+every trial trains to its horizon, keeps its best dev epoch, and counts. It is a search of its own, whose space lists
+the points. Imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ptune.errors import JournalError, SpecError
+from ptune.files import value_hash
+from ptune.history import Group, History, Spread, TrialRecord, configuration
+from ptune.spec.job import Budget, FullBudget, Job
+from ptune.spec.space import Space
+
+CONFIRMS = "confirms"
+"""Key of a confirmation's first event: what it confirms."""
+
+
+def confirmation(history: History, top: int, seeds: int) -> tuple[Job, dict[str, Any]]:
+    """The job that repeats a search's best configurations, and what its first event says of the search.
+
+    Args:
+        history: the search, finished.
+        top: how many configurations; those of trials that differ only in split or seed count once, by their mean.
+        seeds: how often each is repeated, on every few-shot draw that the job has.
+
+    Raises:
+        JournalError: the search has not finished.
+        SpecError: it has no result, or is a confirmation itself.
+    """
+    name = history.header["name"]
+    job = Job.model_validate(history.header["job"])
+    best = _chosen(history, top)
+    splits = max(data.splits for data in job.task.sets)
+    points = [
+        {**group.config, "split": split, "repeat": repeat}
+        for repeat in range(seeds)
+        for split in range(splits)
+        for group in best
+    ]
+    budget = Budget(trials=len(points), epochs=job.budget.epochs, sampler="random", stopping=FullBudget())
+    changes = {
+        "name": f"{name[:72]}-confirm",
+        "seed": int(value_hash(["confirm", job.seed])[:7], 16),
+        "data_seed": job.drawing_seed,
+        "space": listing(points).model_dump(mode="json"),
+        "budget": budget.model_dump(mode="json"),
+    }
+    about = {
+        "name": name,
+        "top": len(best),
+        "seeds": seeds,
+        "splits": splits,
+        "configurations": [_about(group, history.metric) for group in best],
+    }
+    return Job.model_validate({**job.model_dump(mode="json"), **changes}), about
+
+
+def listing(points: Sequence[Mapping[str, Any]]) -> Space:
+    """A space that holds nothing but some complete configurations, as its baseline points."""
+    methods = list(dict.fromkeys(point["method"] for point in points))
+    parameters: dict[str, list[dict[str, Any]]] = {"method": [{"choices": methods}]}
+    for method in methods:
+        own = [point for point in points if point["method"] == method]
+        for name in own[0]:
+            if name != "method":
+                values = {repr(point[name]): point[name] for point in own}
+                parameters.setdefault(name, []).append({"choices": [*values.values()], "when": {"method": method}})
+    return Space.model_validate({"parameters": parameters, "baseline": [dict(point) for point in points]})
+
+
+def result(history: History) -> dict[str, Any] | None:
+    """What a confirmation has come to so far; None for a search that confirms nothing.
+
+    Returns:
+        `search`: the name of what it confirms; `metric`; `configurations`: for each its `config`, the search's own
+        figure (`search`: mean, sd, n), and over the trials here `dev` and `test` (mean, sd, n, or None), `metrics`
+        (the same for every other metric of the test split), `constant`: trials that always answered alike,
+        `failed`: trials without a result; `majority_baseline` of dev and of test, where the task has one.
+    """
+    about = history.header.get(CONFIRMS)
+    if about is None:
+        return None
+    rows = [_row(history, one) for one in about["configurations"]]
+    return {
+        "search": about["name"],
+        "metric": history.metric,
+        "seeds": about["seeds"],
+        "splits": about["splits"],
+        "configurations": rows,
+        "majority_baseline": _majority(history),
+    }
+
+
+def _chosen(history: History, top: int) -> list[Group]:
+    name, ended = history.header["name"], history.ended
+    if CONFIRMS in history.header:
+        raise SpecError(f"{name} is a confirmation of {history.header[CONFIRMS]['name']}; confirm that search")
+    if ended is None or ended["status"] != "complete":
+        raise JournalError(f"{name} has not finished, so its best is not known; go on with `ptune resume {name}`")
+    if not history.ranked():
+        raise SpecError(f"{name} has no trial with a result, so there is nothing to confirm")
+    return history.groups()[:top]
+
+
+def _about(group: Group, metric: str) -> dict[str, Any]:
+    numbers = [trial.number for trial in group.trials]
+    return {"config": group.config, "trials": numbers, "dev": vars(group.spread(metric))}
+
+
+def _row(history: History, about: Mapping[str, Any]) -> dict[str, Any]:
+    metric = history.metric
+    trials = [trial for trial in history.trials.values() if configuration(trial.config) == about["config"]]
+    ended = [trial for trial in trials if trial.status == "complete"]
+    kept = [trial.kept(metric) for trial in ended]
+    tests = [trial.test for trial in ended if trial.test is not None]
+    names = [name for name in (tests[0] if tests else {}) if name not in (metric, "majority_baseline")]
+    return {
+        "config": about["config"],
+        "search": about["dev"],
+        "dev": _spread([report[metric] for report in kept]),
+        "test": _spread([test[metric] for test in tests if metric in test]),
+        "metrics": {name: _spread([test[name] for test in tests]) for name in names},
+        "constant": sum(_is_constant(trial, report) for trial, report in zip(ended, kept, strict=True)),
+        "failed": sum(trial.status == "failed" for trial in trials),
+    }
+
+
+def _is_constant(trial: TrialRecord, report: Mapping[str, Any]) -> bool:
+    """Whether a trial answers every example alike, on dev or on test."""
+    return any(bool(scores.get("constant_prediction")) for scores in (report, trial.test or {}))
+
+
+def _majority(history: History) -> dict[str, float | None]:
+    """Of always giving the commonest answer, on dev and on test."""
+    trials = history.ranked()
+    dev = next((trial.reports[0].get("majority_baseline") for trial in trials), None)
+    test = next((trial.test.get("majority_baseline") for trial in trials if trial.test is not None), None)
+    return {"dev": dev, "test": test}
+
+
+def _spread(values: Sequence[float]) -> dict[str, Any] | None:
+    return vars(Spread.of(values)) if values else None

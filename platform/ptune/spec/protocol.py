@@ -1,0 +1,104 @@
+"""What a space, a budget and published numbers must agree on: the laws that no table can check alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ptune.errors import nearest
+from ptune.spec import grid
+from ptune.spec.prompt import METHODS
+from ptune.spec.space import ParameterName, Problem, Scalar, Space
+from ptune.spec.strict import Strict
+from ptune.spec.trial import broken_law, parameter_names
+
+
+class Published(Strict):
+    """A number that somebody reported, which `ptune report` prints beside the search's own."""
+
+    metric: str
+    """One of the task's metrics."""
+    value: float
+    """As trials report it: shares lie between 0 and 1."""
+    what: str = Field(min_length=1)
+    """What it is of, such as `P-tuning v2, length 200, projection`."""
+    source: str = Field(min_length=1)
+    """Where it stands, such as `P-Tuning v2, Table 2`."""
+    where: dict[ParameterName, Scalar | list[Scalar]] = Field(default_factory=dict)
+    """The configurations it speaks of: each parameter's value, or its possible values. Empty: all."""
+    on: Literal["dev", "test"] = "dev"
+    """The split it was measured on."""
+
+    def speaks_of(self, config: dict[str, Any]) -> bool:
+        """Whether a complete configuration is one that it speaks of."""
+        return all(
+            name in config and config[name] in (value if isinstance(value, list) else [value])
+            for name, value in self.where.items()
+        )
+
+
+def grid_problems(space: Space, trials: int | None) -> list[Problem]:
+    """What keeps a space from being searched as a grid; its size is judged only where it needs no backbone."""
+    problems: list[Problem] = [(("space", *place), law) for place, law in grid.continuous(space)]
+    if problems or grid.needs_layers(space):
+        return problems
+    law = grid.broken_trials(space, trials)
+    return [] if law is None else [(("budget", "trials"), law)]
+
+
+def horizon_problems(space: Space, epochs: int, *, stops_early: bool) -> list[Problem]:
+    """What keeps trials from having horizons of their own."""
+    problems: list[Problem] = []
+    for index, definition in enumerate(space.parameters.get("epochs", [])):
+        place = ("space", "parameters", "epochs", index)
+        if stops_early:
+            law = (
+                'epochs can be searched only with budget.stopping = { type = "none" }: the learning rate decays over a '
+                "trial's own epochs, so trials of different horizons are not comparable at a rung"
+            )
+            problems.append((place, law))
+        problems += [
+            ((*place, key), f"epochs <= budget.epochs = {epochs} must hold, got {value}")
+            for key, value in definition.stated()
+            if isinstance(value, int) and value > epochs
+        ]
+    return problems
+
+
+def split_problems(space: Space, splits: int) -> list[Problem]:
+    """Data splits that the space names and the data does not have."""
+    return [
+        (("space", "parameters", "split", index, key), f"split < task.data.splits = {splits} must hold, got {value}")
+        for index, definition in enumerate(space.parameters.get("split", []))
+        for key, value in definition.stated()
+        if isinstance(value, int) and value >= splits
+    ]
+
+
+def published_problems(published: Sequence[Published], metrics: Sequence[str]) -> list[Problem]:
+    """Published numbers that no trial can be compared with.
+
+    Args:
+        published: the numbers.
+        metrics: what the task's trials report.
+    """
+    problems: list[Problem] = []
+    for index, row in enumerate(published):
+        if row.metric not in metrics:
+            law = f"must be one of {', '.join(metrics)}, got {row.metric!r}{nearest(row.metric, metrics)}"
+            problems.append((("published", index, "metric"), law))
+        problems += [
+            (("published", index, "where", name), broken)
+            for name, stated in row.where.items()
+            for value in (stated if isinstance(stated, list) else [stated])
+            if (broken := _law_of_all(name, value)) is not None
+        ]
+    return problems
+
+
+def _law_of_all(name: str, value: Scalar) -> str | None:
+    """The law that a value breaks under every method that has the parameter; None if one can hold it."""
+    laws = [broken_law(method, name, value) for method in METHODS if name in parameter_names(method)]
+    return next((law for law in laws if law is not None), None) if None not in laws else None
