@@ -60,8 +60,15 @@ _ROBERTA = Tiny(
         "eos_token_id": 2,
     },
 )
+_CLASS_AND_END = ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]")
 _LLAMA = Tiny(LLAMA_SPECIALS, ("<s> $A", "<s> $A <s> $B:1"), _GROUPED)
 _QWEN = Tiny(GPT2_SPECIALS, None, {**_GROUPED, "bos_token_id": 0, "eos_token_id": 0, "head_dim": 8})
+_NEOX = Tiny(GPT2_SPECIALS, None, {**_SIZES, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": None})
+_GEMMA = Tiny(
+    LLAMA_SPECIALS,
+    _LLAMA.frame,
+    {**_GROUPED, "head_dim": 8, "query_pre_attn_scalar": 8, "sliding_window": 64, "final_logit_softcapping": 2.0},
+)
 
 TINY: dict[str, Tiny] = {
     "bert": _BERT,
@@ -111,6 +118,48 @@ TINY: dict[str, Tiny] = {
             "initializer_range": 0.2,
         },
     ),
+    "ernie": _BERT,
+    "layoutlm": _BERT,
+    "xlm-roberta-xl": _ROBERTA,
+    "data2vec-text": _ROBERTA,
+    "roberta-prelayernorm": _ROBERTA,
+    "xmod": Tiny(
+        _ROBERTA.specials,
+        _ROBERTA.frame,
+        {**_ROBERTA.config, "languages": ["en_XX", "ko_KR"], "default_language": "ko_KR"},
+    ),
+    "eurobert": Tiny(
+        BERT_SPECIALS,
+        _CLASS_AND_END,
+        {**_GROUPED, "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3, "mask_token_id": 4},
+    ),
+    "nomic_bert": Tiny(_BERT.specials, _BERT.frame, _BERT.config, types=True),
+    "jina_embeddings_v3": _ROBERTA,
+    "opt": Tiny(
+        GPT2_SPECIALS,
+        None,
+        {
+            "hidden_size": 32,
+            "word_embed_proj_dim": 24,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+            "ffn_dim": 48,
+            "max_position_embeddings": 80,
+            "init_std": 0.2,
+            "pad_token_id": 0,
+            "bos_token_id": 0,
+            "eos_token_id": 0,
+        },
+    ),
+    "gpt_neox": _NEOX,
+    "phi": Tiny(GPT2_SPECIALS, None, {**_QWEN.config, "partial_rotary_factor": 0.5}),
+    "phi3": _QWEN,
+    "olmo2": _QWEN,
+    "granite": Tiny(GPT2_SPECIALS, None, {**_QWEN.config, "embedding_multiplier": 3.0, "logits_scaling": 2.0}),
+    "starcoder2": _QWEN,
+    "gemma": _GEMMA,
+    "gemma2": Tiny(_GEMMA.specials, _GEMMA.frame, {**_GEMMA.config, "attn_logit_softcapping": 1.0}),
+    "gemma3_text": _GEMMA,
     "llama": _LLAMA,
     "mistral": Tiny(_LLAMA.specials, _LLAMA.frame, {**_GROUPED, "sliding_window": None}),
     "qwen2": _QWEN,

@@ -59,7 +59,7 @@ def test_weights_in_half_precision_give_features_in_full(tiny_backbone):
     ids = torch.full((1, 4), 7)
     hidden = backbone.forward(backbone.embed(ids), ids.bool(), ids * 0, torch.zeros(1, dtype=torch.long))
     assert hidden.dtype == torch.float32
-    assert backbone.pool(hidden, torch.tensor([0])).dtype == torch.float32
+    assert backbone.pooled(hidden[:, 0]).dtype == torch.float32
 
 
 def test_loading_prints_nothing_and_leaves_the_settings_alone(tiny_backbone, capfd):

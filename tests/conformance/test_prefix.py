@@ -105,12 +105,21 @@ def test_shifting_the_text_away_from_its_prompt_matters(family, tiny):
     assert difference.abs().max() > 1e-3
 
 
-def test_a_prefix_is_seen_from_everywhere_in_a_sliding_window_layer(tmp_path):
-    folder = make_backbone("modernbert", tmp_path / "two", num_hidden_layers=2, global_attn_every_n_layers=2)
+@pytest.mark.parametrize(
+    ("family", "window"),
+    [
+        ("modernbert", {"global_attn_every_n_layers": 2, "local_attention": 8}),
+        ("mistral", {"sliding_window": 8}),
+        ("gemma2", {"sliding_window": 8, "layer_types": ["full_attention", "sliding_attention"]}),
+        ("gemma3_text", {"sliding_window": 8, "layer_types": ["full_attention", "sliding_attention"]}),
+    ],
+)
+def test_a_prefix_is_seen_from_everywhere_in_a_sliding_window_layer(family, window, tmp_path):
+    folder = make_backbone(family, tmp_path / "two", num_hidden_layers=2, **window)
     backbone = load_backbone(str(folder))
     texts = [("red green blue cold " * 8,)]
     rows = stack([(examples_for(backbone, texts, method="head"), torch.arange(1).numpy())], backbone.device)
-    assert rows.ids.shape[1] > 3 * backbone.model.config.local_attention
+    assert rows.ids.shape[1] > 3 * 8
     size = (1, backbone.shape.kv_heads, 2, backbone.shape.head_width)
     prefix = LayerPrefix(torch.randn(size), torch.randn(size), torch.ones(1, 2, dtype=torch.bool))
     embeds, zero = backbone.embed(rows.ids), torch.zeros(1, dtype=torch.long)

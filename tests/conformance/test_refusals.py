@@ -7,12 +7,13 @@ import pytest
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig
 
+from families import make_backbone
 from ptune.backbone.families import FAMILIES, family_of
 from ptune.backbone.load import load_backbone
 from ptune.errors import BackboneError
 
 
-@pytest.mark.parametrize("model_type", ["t5", "bloom", "deberta-v2", "mpnet", "bart"])
+@pytest.mark.parametrize("model_type", ["bloom", "falcon", "gptj", "gpt_neo", "mpnet", "xlnet"])
 def test_other_families_are_refused_by_name(model_type, tmp_path):
     AutoConfig.for_model(model_type).save_pretrained(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"never read")
@@ -48,6 +49,14 @@ def test_layers_that_ask_for_no_prefix_are_noticed(tiny_backbone, tmp_path, monk
     monkeypatch.setattr("ptune.backbone.inject.Prefix.next_layer", lambda _: None)
     with pytest.raises(BackboneError, match="a prompt reaches 0 attention calls, but it has 3 layers"):
         load_backbone(str(tiny_backbone("bert")))
+
+
+def test_a_setting_that_only_the_checkpoint_can_choose_must_be_stated(tmp_path):
+    folder = make_backbone("xmod", tmp_path / "xmod")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"default_language": None}))
+    with pytest.raises(BackboneError, match=r"its config\.json must state default_language"):
+        load_backbone(str(folder))
 
 
 def test_a_config_that_names_no_family_is_refused(tmp_path):

@@ -21,7 +21,7 @@ from ptune.errors import BackboneError
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a folder holds, as modules: nothing in it is random."""
+    """What a folder holds, as modules; nothing in it is random."""
 
     tokenizer: Any
     model: Any
@@ -36,18 +36,21 @@ def read_checkpoint(folder: Path, backbone_id: str, family: Family, dtype: torch
         BackboneError: it cannot be loaded, or lacks weights of the model or of the head that is asked for.
     """
     tokenizer, model, missing = _read(folder, backbone_id, dtype, CLASSES[family.reads] if lm else AutoModel)
+    poolers = {key for key in missing if "pooler." in key}
     prefix = f"{model.base_model_prefix}." if lm else ""
-    lost = sorted(key for key in missing if key.startswith(prefix) and not key.startswith("pooler."))
-    if lost:
+    if lost := sorted(key for key in missing - poolers if key.startswith(prefix)):
         raise BackboneError(f"{backbone_id}: the checkpoint lacks weights of the model: {', '.join(lost[:5])}")
     if not lm:
-        return Checkpoint(tokenizer, model, _take_pooler(model, family, whole=not missing), None)
-    if missing:
+        pooler = _detach_pooler(model)
+        return Checkpoint(tokenizer, model, pooler if family.pooler and not poolers else None, None)
+    if lost := sorted(missing - poolers):
         raise BackboneError(
-            f"{backbone_id} has no language-modelling head (the checkpoint lacks {', '.join(sorted(missing)[:3])}); "
+            f"{backbone_id} has no language-modelling head (the checkpoint lacks {', '.join(lost[:3])}); "
             "a verbalizer needs one"
         )
-    return Checkpoint(tokenizer, *split(model))
+    transformer, language_head = split(model)
+    _detach_pooler(transformer)
+    return Checkpoint(tokenizer, transformer, None, language_head)
 
 
 def _read(folder: Path, backbone_id: str, dtype: torch.dtype, reader: Any) -> tuple[Any, Any, set[str]]:
@@ -63,14 +66,12 @@ def _read(folder: Path, backbone_id: str, dtype: torch.dtype, reader: Any) -> tu
     return tokenizer, model, set(loading["missing_keys"])
 
 
-def _take_pooler(model: Any, family: Family, whole: bool) -> nn.Module | None:
-    """Detach the model's pooler; one that the checkpoint does not hold in `whole` would be random, and is dropped."""
+def _detach_pooler(model: Any) -> nn.Module | None:
+    """Take the pooler off a model; what is left in its place does nothing, for models that always run one."""
     pooler = getattr(model, "pooler", None)
     if pooler is None:
         return None
-    model.pooler = None
-    if not whole or not family.pooler:
-        return None
+    model.pooler = nn.Identity()
     linear = pooler if isinstance(pooler, nn.Linear) else pooler.dense
     return nn.Sequential(linear, nn.Tanh())
 

@@ -6,7 +6,7 @@ refused by name before anything starts. Knows no weights.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ptune.errors import BackboneError, nearest
@@ -28,6 +28,7 @@ class Family:
         language: how the names of weights begin that only a checkpoint with a language-modelling head has.
         tied: whether that head is the word embeddings themselves, with no weights of its own, unless the config
             says otherwise.
+        states: settings that a checkpoint's config must state, because nothing here can choose them.
         peft: whether PEFT's prefix tuning works for it (so that an all-layer v2 prompt can be exported to PEFT).
     """
 
@@ -39,6 +40,7 @@ class Family:
     bias: bool = True
     language: str = "lm_head."
     tied: bool = False
+    states: tuple[str, ...] = ()
     peft: bool = False
 
     def first_position(self, padding: int | None) -> int:
@@ -46,23 +48,44 @@ class Family:
         return 0 if self.positions != "roberta" or padding is None else padding + 1
 
 
+_BERT = Family("first", types=True, pooler=True, language="cls.predictions.", peft=True)
 _ROBERTA = Family("first", positions="roberta", types=True, dense="tanh", peft=True)
 _DECODER = Family("last", positions="rotary", bias=False, peft=True)
+_GEMMA = replace(_DECODER, tied=True)
 
 FAMILIES: dict[str, Family] = {
-    "bert": Family("first", types=True, pooler=True, language="cls.predictions.", peft=True),
+    "bert": _BERT,
+    "ernie": _BERT,
+    "layoutlm": replace(_BERT, peft=False),  # read as text: every token lies in the box (0, 0, 0, 0)
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
+    "xlm-roberta-xl": _ROBERTA,
     "camembert": _ROBERTA,
+    "data2vec-text": _ROBERTA,
+    "roberta-prelayernorm": _ROBERTA,
+    "xmod": replace(_ROBERTA, states=("default_language",)),
     "electra": Family("first", types=True, dense="gelu", language="generator_predictions.", peft=True),
     "albert": Family("first", types=True, pooler=True, language="predictions."),
     "distilbert": Family("first", dense="relu", language="vocab_transform."),
     "modernbert": Family("first", positions="rotary", language="decoder."),
+    "eurobert": Family("first", positions="rotary", dense="gelu"),
+    "nomic_bert": Family("first", positions="rotary", types=True, language="cls.predictions."),
+    "jina_embeddings_v3": Family("first", positions="rotary", types=True, dense="tanh"),
     "gpt2": Family("last", bias=False, tied=True, peft=True),
+    "opt": Family("last", bias=False, tied=True, peft=True),
+    "gpt_neox": replace(_DECODER, language="embed_out."),
     "llama": _DECODER,
     "mistral": _DECODER,
     "qwen2": _DECODER,
     "qwen3": _DECODER,
+    "phi": _DECODER,
+    "phi3": _DECODER,
+    "olmo2": _DECODER,
+    "granite": replace(_DECODER, peft=False),  # transformers has no classifier of it,
+    "starcoder2": _DECODER,
+    "gemma": _GEMMA,
+    "gemma2": _GEMMA,
+    "gemma3_text": _GEMMA,
 }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -59,21 +60,47 @@ def _attention(
     *,
     scaling: float | None = None,
     dropout: float = 0.0,
+    softcap: float | None = None,
     ptune_prefix: Prefix | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Scaled dot-product attention over the layer's prefix and the text; mask is [B, 1, Q, Q], True = visible."""
+    """Scaled dot-product attention over the layer's prefix and the text.
+
+    The mask is [B, 1, Q, Q]: True where visible or, from models that make their own, what is added to a score.
+    """
     layer = ptune_prefix.next_layer() if ptune_prefix is not None else None
     if layer is not None:
         key = torch.cat([layer.key.to(key.dtype), key], dim=2)
         value = torch.cat([layer.value.to(value.dtype), value], dim=2)
-        visible = layer.visible[:, None, None, :].expand(-1, 1, query.shape[2], -1)
-        attention_mask = torch.cat([visible, attention_mask.expand(-1, 1, -1, -1)], dim=-1)
+        attention_mask = _with_prefix(attention_mask, layer.visible, query.shape[2])
+    if softcap is not None:
+        return _soft_capped(query, key, value, attention_mask, scaling, dropout, softcap), None
     # is_causal stays False: causality is in the mask, and the flag would cut the keys to the query's length
     attended: tuple[Tensor, None] = sdpa_attention_forward(
         module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, is_causal=False
     )
     return attended
+
+
+def _with_prefix(mask: Tensor, visible: Tensor, queries: int) -> Tensor:
+    """The mask of prefix and text, [B, 1, Q, T + Q], from the text's mask and a prefix's visibility [B, T]."""
+    columns = visible[:, None, None, :]
+    if mask.dtype != torch.bool:
+        columns = torch.zeros_like(columns, dtype=mask.dtype).masked_fill(~columns, torch.finfo(mask.dtype).min)
+    rows = (columns.shape[0], mask.shape[1], queries, -1)
+    return torch.cat([columns.expand(rows), mask.expand(rows)], dim=-1)
+
+
+def _soft_capped(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scaling: float | None, dropout: float, cap: float
+) -> Tensor:
+    """Attention whose scores saturate at `cap` (Gemma 2); [B, Q, heads, D]. SDPA has no such thing."""
+    groups = query.shape[1] // key.shape[1]
+    key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+    scores = query @ key.transpose(2, 3) * (query.shape[-1] ** -0.5 if scaling is None else scaling)
+    scores = (torch.tanh(scores / cap) * cap).masked_fill(~mask, torch.finfo(scores.dtype).min)
+    weights = functional.dropout(scores.softmax(dim=-1, dtype=torch.float32).to(query.dtype), dropout)
+    return (weights @ value).transpose(1, 2)
 
 
 def _mask(*args: Any, **kwargs: Any) -> Tensor:

@@ -24,6 +24,11 @@ class _Echo(nn.Module):
     def forward(self, *_ids: None, inputs_embeds: Tensor, **_: Any) -> BaseModelOutputWithPastAndCrossAttentions:
         return BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=inputs_embeds)
 
+    @property
+    def decoder(self) -> _Echo:
+        """What OPT's language model calls in its transformer."""
+        return self
+
 
 class LanguageHead(nn.Module):
     """The head of a language model whose transformer is an echo."""
@@ -39,8 +44,8 @@ class LanguageHead(nn.Module):
         return scores.float()
 
 
-def split(model: Any) -> tuple[Any, None, LanguageHead]:
-    """A language model's transformer, its pooler (language models have none) and its head; tied weights stay tied."""
-    base = model.base_model
+def split(model: Any) -> tuple[Any, LanguageHead]:
+    """Part a language model into its transformer and its head; weights that they share stay shared."""
+    transformer = model.base_model
     setattr(model, model.base_model_prefix, _Echo())
-    return base, None, LanguageHead(model)
+    return transformer, LanguageHead(model)

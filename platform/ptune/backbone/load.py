@@ -93,12 +93,11 @@ class Backbone:
         hidden: Tensor = output.last_hidden_state
         return hidden.float()
 
-    def pool(self, hidden: Tensor, read: Tensor) -> Tensor:
-        """The features [B, H] a head sees: hidden states at positions `read` [B], through the pooler if any."""
-        features = hidden[torch.arange(hidden.shape[0], device=hidden.device), read]
+    def pooled(self, states: Tensor) -> Tensor:
+        """Hidden states [R, H] through the checkpoint's own pooler; as they are, if it has none."""
         if self.pooler is None:
-            return features
-        pooled: Tensor = self.pooler(features.to(next(self.pooler.parameters()).dtype))
+            return states
+        pooled: Tensor = self.pooler(states.to(next(self.pooler.parameters()).dtype))
         return pooled.float()
 
     def vocabulary(self, states: Tensor) -> Tensor:
@@ -120,7 +119,7 @@ class Backbone:
 
     def trainable(self) -> Backbone:
         """A copy with weights of its own, all open to training; weights that are tied stay tied."""
-        parts = copy.deepcopy(self._parts()).requires_grad_(True)
+        parts = copy.deepcopy(self.parts()).requires_grad_(True)
         named = dict(parts.named_children())
         return replace(
             self,
@@ -131,11 +130,11 @@ class Backbone:
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Every parameter of transformer, pooler and language-modelling head; tied ones once."""
-        return self._parts().named_parameters()
+        return self.parts().named_parameters()
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """The parameters of `named_parameters`."""
-        return self._parts().parameters()
+        return self.parts().parameters()
 
     def load_parameters(self, tensors: Mapping[str, Tensor]) -> None:
         """Overwrite parameters with saved ones, all of them, by the names of `named_parameters`.
@@ -154,14 +153,15 @@ class Backbone:
     @contextlib.contextmanager
     def training_mode(self, on: bool = True) -> Iterator[None]:
         """Run with the backbone's own dropout, drawn from torch's global random state; off again at the end."""
-        parts = self._parts()
+        parts = self.parts()
         parts.train(on)
         try:
             yield
         finally:
             parts.eval()
 
-    def _parts(self) -> nn.ModuleDict:
+    def parts(self) -> nn.ModuleDict:
+        """Transformer, pooler and language-modelling head, those that there are."""
         parts = {"model": self.model, "pooler": self.pooler, "language_head": self.language_head}
         return nn.ModuleDict({name: part for name, part in parts.items() if part is not None})
 
@@ -183,7 +183,10 @@ def load_backbone(
             language-modelling head and `lm` asks for one.
     """
     folder = locate(backbone_id, revision)
-    family = family_of(str(read_config(folder).get("model_type")), backbone_id)
+    config = read_config(folder)
+    family = family_of(str(config.get("model_type")), backbone_id)
+    if unstated := [setting for setting in family.states if config.get(setting) is None]:
+        raise BackboneError(f"{backbone_id}: its config.json must state {', '.join(unstated)}")
     found = read_checkpoint(folder, backbone_id, family, _dtype(dtype, device), lm)
     model = found.model
     model.set_attn_implementation(IMPLEMENTATION)
@@ -201,7 +204,7 @@ def load_backbone(
         first_position=family.first_position(model.config.pad_token_id),
         device=torch.device(device),
     )
-    backbone._parts().requires_grad_(False).eval().to(device)  # noqa: SLF001 - one concept, built here
+    backbone.parts().requires_grad_(False).eval().to(device)
     _prove_reach(backbone)
     return backbone
 
@@ -229,7 +232,7 @@ def _shape(model: Any, family: Family, heads_on_top: list[nn.Module | None]) -> 
         layers=config.num_hidden_layers,
         kv_heads=getattr(config, "num_key_value_heads", None) or heads,
         head_width=getattr(config, "head_dim", None) or config.hidden_size // heads,
-        hidden=config.hidden_size,
+        hidden=getattr(config, "word_embed_proj_dim", None) or config.hidden_size,  # OPT projects back at the end
         embedding=model.get_input_embeddings().embedding_dim,
         max_positions=limit,
         parameters=sum(parameter.numel() for parameter in modules.parameters()),
