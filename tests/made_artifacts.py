@@ -5,6 +5,9 @@ import torch
 from ptune.artifacts.artifact import Artifact, Origin, describe
 from ptune.backbone.load import Backbone
 from ptune.prompts.build import build_learner
+from ptune.prompts.heads import Linear
+from ptune.spec.data import ClassificationData
+from ptune.spec.task import Classification
 from ptune.spec.trial import TrialSpec
 
 PAIR = ["premise", "hypothesis"]
@@ -12,20 +15,19 @@ PAIR = ["premise", "hypothesis"]
 
 def make_artifact(backbone: Backbone, fields=("text",), labels=("no", "yes"), max_length=32, **config) -> Artifact:
     """An artifact for `config`, its tensors drawn large enough to move every score."""
-    prompt = TrialSpec.from_config(config).prompt
-    pooled = backbone.pooler is not None
-    learner = build_learner(prompt, backbone.shape, backbone.family, len(labels), pooled, seed=3)
+    spec = TrialSpec.from_config(config)
+    learner = build_learner(spec.prompt, backbone, [Linear(len(labels), pooled=True)], seed=3)
+    data = ClassificationData(source="made", text=list(fields), labels=list(labels), max_length=max_length)
     generator = torch.Generator().manual_seed(4)
     tensors = {
         name: tensor + 0.5 * torch.randn(tensor.shape, generator=generator)
         for name, tensor in learner.collapsed().items()
     }
     about = describe(
-        prompt,
+        spec,
+        Classification(data=data),
         Origin.of(backbone, revision=None),
-        fields=fields,
-        labels=labels,
-        max_length=max_length,
+        labels=[labels],
         versions={"ptune": "0.1.0"},
         scores={"dev": {"accuracy": 0.75}},
         search="made",

@@ -46,7 +46,7 @@ class World:
     horizon: int = 4
 
     def trial(self, number: int, config: dict) -> tuple[Plan, Learner]:
-        return TrialFactory(self._job(), self.splits, self.backbone, self.folder).make(number, config)
+        return TrialFactory(self._job(), [self.splits], self.backbone, self.folder).make(number, config)
 
     def _job(self) -> Job:
         return Job.model_validate(

@@ -9,11 +9,14 @@ from torch import Tensor
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.load import Backbone
 from ptune.prompts.build import build_learner
-from ptune.prompts.forward import Group, class_scores
-from ptune.prompts.layout import bind, encode, input_parts
+from ptune.data.sources import unlabelled
+from ptune.prompts.forward import Group, forward
+from ptune.prompts.heads import Linear
+from ptune.prompts.layout import bind, input_parts
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
 from ptune.spec.trial import TrialSpec
+from ptune.tasks.classification import ClassificationKind
 
 every_family = pytest.mark.parametrize("family", sorted(FAMILIES))
 SENTENCES = [
@@ -28,8 +31,7 @@ CLASSES = 3
 def learner_for(backbone: Backbone, seed: int = 1, **config) -> Learner:
     """An untrained learner for a flat configuration, its weights scaled up so that effects are measurable."""
     spec = TrialSpec.from_config(config).prompt
-    pooled = backbone.pooler is not None
-    learner = build_learner(spec, backbone.shape, backbone.family, CLASSES, pooled, seed)
+    learner = build_learner(spec, backbone, [Linear(CLASSES, pooled=True)], seed)
     with torch.no_grad():
         for parameter in learner.parameters():
             parameter.mul_(20.0 if parameter.std() < 0.1 else 1.0)
@@ -40,7 +42,8 @@ def examples_for(backbone: Backbone, texts: Sequence[Sequence[str]] = SENTENCES,
     """The texts as a configuration's learner sees them; pairs unless texts say otherwise."""
     fields = PAIR[: len(texts[0])]
     parts = input_parts(TrialSpec.from_config(config).prompt, fields)
-    return encode(bind(parts, backbone, fields, 48), backbone, texts)
+    kind = ClassificationKind(fields, ["x", "y", "z"])
+    return kind.encode(unlabelled(texts), bind(parts, backbone, fields, 48), backbone, training=False)
 
 
 def group_for(backbone: Backbone, seed: int = 1, rows: Sequence[int] = (0, 1, 2), **config) -> Group:
@@ -51,4 +54,4 @@ def group_for(backbone: Backbone, seed: int = 1, rows: Sequence[int] = (0, 1, 2)
 
 def scores_of(backbone: Backbone, *groups: Group) -> list[Tensor]:
     """The class scores of each group, from one pass."""
-    return [scores for scores, _ in class_scores(backbone, groups)]
+    return [scored.scores for scored in forward(backbone, groups)]

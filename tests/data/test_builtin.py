@@ -5,7 +5,7 @@ import pytest
 from ptune.data.builtin import names, split_file
 from ptune.data.sources import load_splits
 from ptune.errors import DataError
-from ptune.spec.job import Data
+from ptune.spec.data import ClassificationData as Data
 
 
 @pytest.fixture

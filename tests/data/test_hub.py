@@ -25,7 +25,7 @@ CLIENT = """\
 import sys
 from ptune.data.sources import load_splits
 from ptune.errors import DataError
-from ptune.spec.job import Data
+from ptune.spec.data import ClassificationData as Data
 try:
     splits = load_splits(Data(source=sys.argv[1], config=sys.argv[2], dev="validation"), seed=0)
     print(splits.dev.source, splits.train.texts, splits.train.labels, splits.labels)

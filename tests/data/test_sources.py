@@ -10,7 +10,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 
 from ptune.data.sources import load_splits
 from ptune.errors import DataError
-from ptune.spec.job import Data
+from ptune.spec.data import ClassificationData as Data
 
 GOOD = "text\tlabel\nfine film\tpos\ndull film\tneg\n"
 

@@ -11,13 +11,14 @@ FLOORS = (
     {"spec", "journal", "history"},
     {"data", "backbone", "search", "tracking"},
     {"prompts"},
+    {"tasks"},
     {"engine", "artifacts"},
     {"run"},
     {"raytune"},
     {"report", "cli"},
 )
 BLIND = ({"data", "backbone", "search", "tracking"}, {"engine", "artifacts"})
-"""Parts of one floor that do not import each other. On floors 0, 1 and 7 the parts may."""
+"""Parts of one floor that do not import each other. On floors 0, 1 and 8 the parts may."""
 
 WALLS = {
     "ray": ("raytune/",),

@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from ptune.spec.job import Asha, Budget, Data, FullBudget, Job
+from ptune.spec.data import ClassificationData as Data
+from ptune.spec.job import Asha, Budget, FullBudget, Job
 from ptune.spec.prompt import PromptV1, PromptV2
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 from torch import Tensor
@@ -15,9 +16,12 @@ from torch import Tensor
 from ptune.backbone.load import Backbone
 from ptune.prompts.build import chosen_layers, is_shifted
 from ptune.prompts.layout import input_parts
+from ptune.spec.data import Data, Head
 from ptune.spec.prompt import PromptSpec, PromptV2
 from ptune.spec.strict import Strict
+from ptune.spec.task import Task
 from ptune.spec.template import written
+from ptune.spec.trial import TrialSpec
 
 
 class Origin(Strict):
@@ -59,21 +63,32 @@ class Origin(Strict):
         )
 
 
+class TaskSet(Strict):
+    """One data set of an artifact's task, as its inputs are laid out and its outputs are named."""
+
+    name: str
+    """What reports call it."""
+    template: str
+    """The input, with the length of every prompt run; see `ptune.spec.template`."""
+    labels: list[str]
+    """Label names in the order of the head's outputs; empty for tasks without labels."""
+
+
 class About(Strict):
     """Everything about an artifact but its tensors."""
 
     prompt: PromptSpec
     """The prompt's parameters. Its encoder has been collapsed into the tensor `prompt`."""
-    template: str
-    """The input, with the length of every prompt run; see `ptune.spec.template`."""
-    fields: list[str]
-    """Names of the text fields, in order."""
-    labels: list[str]
-    """Label names in the order of the head's outputs."""
-    max_length: int
-    """Longest input in tokens, v1 prompt tokens included."""
+    head: Head
+    """What reads the backbone: a trained head, or its own language head."""
+    task: Task
+    """The task, with the names of its files but not their places."""
+    sets: Annotated[list[TaskSet], Field(min_length=1)]
+    """The task's data sets, in order."""
     layers: list[int] | None
     """Layers that hold a v2 prompt, counted from 0; None for other methods."""
+    tuned: bool
+    """Whether the backbone was trained, too, and its weights are part of the artifact."""
     positions: Literal["shifted", "unshifted"] | None
     """Whether text positions start after a v2 prompt or at zero; None for other methods."""
     backbone: Origin
@@ -88,6 +103,11 @@ class About(Strict):
     seed: int = Field(ge=0)
     """The search's seed."""
 
+    @property
+    def language(self) -> bool:
+        """Whether the backbone's language head is needed."""
+        return self.head == "verbalizer"
+
 
 @dataclass(frozen=True)
 class Artifact:
@@ -95,8 +115,8 @@ class Artifact:
 
     Attributes:
         about: what it is and how to use it.
-        tensors: the collapsed learner, see `ptune.prompts.learner.Learner.collapsed`: `prompt` [T, W] where there is
-            one, and the head's, `head.*`.
+        tensors: the collapsed learner, see `ptune.prompts.learner.Learner.collapsed`: `prompt.N` [T, W] for each
+            prompt, the heads' `head.N.*`, and `backbone.*` where the backbone was tuned.
     """
 
     about: About
@@ -109,30 +129,45 @@ class Artifact:
 
 
 def describe(
-    prompt: PromptSpec,
+    spec: TrialSpec,
+    task: Task,
     origin: Origin,
     *,
-    fields: Sequence[str],
-    labels: Sequence[str],
-    max_length: int,
+    labels: Sequence[Sequence[str]],
     versions: Mapping[str, str],
     scores: Mapping[str, Mapping[str, float]],
     search: str,
     trial: int,
     seed: int,
 ) -> About:
-    """Describe a trained prompt; its template, layers and position convention follow from the other arguments.
+    """Describe a trained prompt; its templates, layers and position convention follow from the other arguments.
+
+    Args:
+        spec: the trial.
+        task: its task.
+        origin: the backbone.
+        labels: label names of each data set.
+        versions: of the libraries it was trained with.
+        scores: metrics by split.
+        search: name of the search.
+        trial: its number there.
+        seed: the search's seed.
 
     Raises:
         SpecError: the prompt does not fit its fields or its backbone.
     """
+    prompt = spec.prompt
     deep = prompt if isinstance(prompt, PromptV2) else None
+    head = spec.head or task.default_head
     return About(
         prompt=prompt,
-        template=written(input_parts(prompt, fields)),
-        fields=list(fields),
-        labels=list(labels),
-        max_length=max_length,
+        head=head,
+        task=_portable(task),
+        sets=[
+            TaskSet(name=name, template=_template(prompt, data, head), labels=list(own))
+            for name, data, own in zip(task.set_names, task.sets, labels, strict=True)
+        ],
+        tuned=spec.recipe.backbone_lr is not None,
         layers=list(chosen_layers(deep, origin.layers)) if deep else None,
         positions=("shifted" if is_shifted(deep, origin.layers) else "unshifted") if deep else None,
         backbone=origin,
@@ -142,3 +177,20 @@ def describe(
         trial=trial,
         seed=seed,
     )
+
+
+def _template(prompt: PromptSpec, data: Data, head: Head) -> str:
+    return written(input_parts(prompt, data.fields, data.template, masked=head == "verbalizer"))
+
+
+def _portable(task: Task) -> Task:
+    """A task whose files are named without their folders, which mean nothing elsewhere."""
+    changes: dict[str, Any] = {"data": _named(task.data)}
+    if "more" in type(task).model_fields:
+        changes["more"] = [_named(data) for data in task.more]
+    return task.model_copy(update=changes)
+
+
+def _named(data: Data) -> Data:
+    files = {"train": data.train, "dev": data.dev, "test": data.test}
+    return data.model_copy(update={role: Path(name).name for role, name in files.items() if name is not None})

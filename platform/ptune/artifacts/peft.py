@@ -24,7 +24,8 @@ from ptune.artifacts.folders import (
 from ptune.backbone.families import FAMILIES, Family, family_of
 from ptune.errors import ArtifactError
 from ptune.files import write_json
-from ptune.spec.prompt import PromptV1, PromptV2
+from ptune.spec.prompt import PromptTuning, PromptV1, PromptV2
+from ptune.spec.task import Classification
 from ptune.spec.template import plain, written
 
 FORMAT = "ptune-peft-1"
@@ -33,6 +34,7 @@ CONFIG = "adapter_config.json"
 TENSORS = "adapter_model.safetensors"
 
 _PROMPT = "prompt_embeddings"
+_OURS = "prompt.0"
 _LOAD = (
     "base = AutoModelForSequenceClassification.from_pretrained(BACKBONE, num_labels=len(id2label), id2label=id2label); "
     "model = PeftModel.from_pretrained(base, THIS_FOLDER)"
@@ -47,9 +49,14 @@ _PADDING = (
 def why_not_peft(about: About) -> str | None:
     """Why PEFT cannot express a prompt, and what would make it exportable; None when it can."""
     origin, family = about.backbone, _family(about)
-    if isinstance(about.prompt, PromptV1):
+    if not isinstance(about.task, Classification) or about.head != "linear" or len(about.sets) > 1:
+        return "PEFT's format is written for classification of one data set with a trained head"
+    data, single = about.task.data, about.sets[0]
+    if about.tuned:
+        return "the backbone was tuned, and PEFT's prefix tuning keeps it as it was"
+    if isinstance(about.prompt, PromptV1 | PromptTuning):
         return (
-            "PEFT puts every v1 prompt token before the text and then reads the head's position without counting "
+            "PEFT puts every prompt token of the input before the text and reads the head's position without counting "
             "them: it scores a prompt token instead of [CLS], or padding instead of the last token; "
             'a prompt with method = "v2" can be exported'
         )
@@ -70,13 +77,15 @@ def why_not_peft(about: About) -> str | None:
             f"{origin.id} comes without a pooler, so transformers would put a random one under the head; "
             f"a backbone saved with its pooler can be exported"
         )
-    if origin.window is not None and about.prompt.length + about.max_length > origin.window:
+    if origin.window is not None and about.prompt.length + data.max_length > origin.window:
         return (
             f"PEFT lets a prompt slide out of the attention window of {origin.window} tokens; "
-            f"length + max_length <= {origin.window} must hold, got {about.prompt.length} + {about.max_length}"
+            f"length + max_length <= {origin.window} must hold, got {about.prompt.length} + {data.max_length}"
         )
-    if about.template != written(plain(about.fields)):
-        return f"PEFT knows no templates, only the texts themselves; this prompt has {about.template!r}"
+    if about.prompt.lengths is not None:
+        return "PEFT gives a prompt the same length in every layer"
+    if single.template != written(plain(data.fields)):
+        return f"PEFT knows no templates, only the texts themselves; this prompt has {single.template!r}"
     return None
 
 
@@ -89,9 +98,9 @@ def write(folder: Path, artifact: Artifact) -> None:
     reason = why_not_peft(artifact.about)
     if reason is not None:
         raise ArtifactError(f"the prompt cannot be exported to PEFT: {reason}; the native format holds every prompt")
-    tensors = {_PROMPT: artifact.tensors["prompt"]}
+    tensors = {_PROMPT: artifact.tensors[_OURS]}
     names = _head_names(artifact.about)
-    tensors |= {names[name]: tensor for name, tensor in artifact.tensors.items() if name != "prompt"}
+    tensors |= {names[name]: tensor for name, tensor in artifact.tensors.items() if name != _OURS}
     with replacing_folder(folder, (ABOUT, CONFIG, TENSORS), marker=ABOUT) as draft:
         write_tensors(draft / TENSORS, tensors)
         write_json(draft / CONFIG, _adapter_config(artifact.about))
@@ -107,7 +116,7 @@ def read(folder: Path) -> Artifact:
     check_holds(folder, ABOUT, kind="an artifact that ptune exported to PEFT's format")
     about = read_about(folder / ABOUT, FORMAT, more=("use",))
     tensors = read_tensors(folder / TENSORS)
-    names = {theirs: ours for ours, theirs in _head_names(about).items()} | {_PROMPT: "prompt"}
+    names = {theirs: ours for ours, theirs in _head_names(about).items()} | {_PROMPT: _OURS}
     unknown = sorted(set(tensors) - set(names))
     if unknown:
         raise ArtifactError(f"{folder / TENSORS} holds tensors that ptune did not export: {', '.join(unknown)}")
@@ -122,7 +131,7 @@ def _head_names(about: About) -> dict[str, str]:
     else:
         modules = {"out": "classifier" if family.reads == "first" else "score"}
     return {
-        f"head.{ours}.{kind}": f"base_model.{theirs}.{kind}"
+        f"head.0.{ours}.{kind}": f"base_model.{theirs}.{kind}"
         for ours, theirs in modules.items()
         for kind in ("weight", "bias")
     }
@@ -149,11 +158,12 @@ def _adapter_config(about: About) -> dict[str, Any]:
 
 def _usage(about: About) -> dict[str, Any]:
     """How to use the adapter without ptune: what PEFT's files cannot say themselves."""
-    names = ", ".join(about.fields)
+    data = about.task.data
+    names = ", ".join(data.fields)
     usage: dict[str, Any] = {
-        "id2label": {str(index): label for index, label in enumerate(about.labels)},
+        "id2label": {str(index): label for index, label in enumerate(about.sets[0].labels)},
         "load": _LOAD,
-        "input": f"tokenizer({names}, truncation='longest_first', max_length={about.max_length}){_SPACES}",
+        "input": f"tokenizer({names}, truncation='longest_first', max_length={data.max_length}){_SPACES}",
     }
     if _family(about).reads == "last":
         usage["padding"] = _PADDING

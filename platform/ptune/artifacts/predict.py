@@ -1,39 +1,24 @@
-"""Use an artifact: texts in, labels and probabilities out. Knows one prompt on one backbone; trains nothing."""
+"""Use an artifact: texts in, answers out. Knows one prompt on one backbone; trains nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
-
-import torch
-from torch import Tensor
 
 from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.load import load_artifact
 from ptune.backbone.load import Backbone, best_device, load_backbone
 from ptune.backbone.locate import locate, weights_hash
-from ptune.errors import ArtifactError, BackboneError, DataError
+from ptune.data.sources import Split, unlabelled
+from ptune.errors import ArtifactError, BackboneError, DataError, nearest
 from ptune.prompts.build import load_learner
 from ptune.prompts.forward import predict
-from ptune.prompts.layout import bind, encode
-from ptune.spec.template import parse
+from ptune.prompts.rows import Examples
+from ptune.tasks.build import build_task, lay_out
+from ptune.tasks.joint import with_joint_metric
 
 TOKEN_BUDGET = 8_192
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The answer for one input."""
-
-    label: str
-    probabilities: dict[str, float]
-    """Every label's, in the order of the artifact's labels; they sum to 1."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The answer as a JSON object."""
-        return {"label": self.label, "probabilities": self.probabilities}
 
 
 class Predictor:
@@ -48,16 +33,14 @@ class Predictor:
         _check_hash(artifact, backbone.id, backbone.hash)
         self.artifact = artifact
         self._backbone = backbone
-        pooled = backbone.pooler is not None
+        self._task = build_task(about.task, [one.labels for one in about.sets], about.head)
         try:
-            learner = load_learner(
-                about.prompt, backbone.shape, backbone.family, len(about.labels), pooled, artifact.tensors
-            )
-            parts = parse(about.template, about.fields)
+            self._layouts = [lay_out(about.prompt, data, backbone, language=about.language) for data in about.task.sets]
+            outputs = [kind.output(layout) for kind, layout in zip(self._task.kinds, self._layouts, strict=True)]
+            learner = load_learner(about.prompt, backbone, outputs, artifact.tensors)
         except (RuntimeError, ValueError) as error:
             raise ArtifactError(f"the artifact is damaged, its parts do not fit each other: {error}") from None
         self._learner = learner.to(backbone.device)
-        self._layout = bind(parts, backbone, about.fields, about.max_length)
 
     @classmethod
     def load(
@@ -88,36 +71,68 @@ class Predictor:
             raise BackboneError(f"{error} (--backbone names another place to look)") from None
         _check_hash(artifact, name, weights_hash(found))
         device = best_device() if device == "auto" else device
-        return cls(artifact, load_backbone(name, revision, dtype, device))
+        return cls(artifact, load_backbone(name, revision, dtype, device, lm=artifact.about.language))
 
-    def predict(self, texts: Sequence[tuple[str, ...]], token_budget: int = TOKEN_BUDGET) -> list[Prediction]:
-        """Answer inputs; see `scores` for the arguments and errors."""
-        if not texts:
-            return []
-        shares = torch.softmax(self.scores(texts, token_budget).double(), dim=1).tolist()
-        return [self._answer(row) for row in shares]
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the strings that one input is made of, in order."""
+        return self._task.kinds[0].inputs
 
-    def scores(self, texts: Sequence[tuple[str, ...]], token_budget: int = TOKEN_BUDGET) -> Tensor:
-        """Scores (logits) [inputs, labels] of at least one input.
+    def predict(
+        self, texts: Sequence[tuple[str, ...]], data_set: str | None = None, token_budget: int = TOKEN_BUDGET
+    ) -> list[dict[str, Any]]:
+        """Answer inputs.
 
         Args:
-            texts: the inputs, each with one text for every field of the artifact, in order.
+            texts: the inputs, each with one string for every name of `inputs`, in order.
+            data_set: which of the task's data sets they are like; None is the first.
             token_budget: most tokens, padding included, in one pass.
 
+        Returns:
+            What the task's kind says of each answer, see `ptune.tasks`.
+
         Raises:
+            ArtifactError: the task has no such data set.
             DataError: an input has another number of texts, or no token.
         """
-        fields = self.artifact.about.fields
+        part = self._part(data_set)
+        kind = self._task.kinds[part]
         for number, row in enumerate(texts, 1):
-            if len(row) != len(fields):
-                names = ", ".join(fields)
-                raise DataError(f"input {number} has {len(row)} texts; the artifact takes {len(fields)}: {names}")
-        examples = encode(self._layout, self._backbone, texts)
-        return predict(self._backbone, self._learner, examples, token_budget)
+            if len(row) != len(kind.inputs):
+                names = ", ".join(kind.inputs)
+                raise DataError(f"input {number} has {len(row)} texts; the artifact takes {len(kind.inputs)}: {names}")
+        if not texts:
+            return []
+        examples = [kind.texts(row) for row in texts]
+        answers = self._answers(part, unlabelled(examples), token_budget)[1]
+        return [kind.present(answer, example) for answer, example in zip(answers, examples, strict=True)]
 
-    def _answer(self, shares: list[float]) -> Prediction:
-        probabilities = dict(zip(self.artifact.about.labels, shares, strict=True))
-        return Prediction(max(probabilities, key=probabilities.__getitem__), probabilities)
+    def measure(self, splits: Sequence[Split], token_budget: int = TOKEN_BUDGET) -> dict[str, float]:
+        """Metrics on labelled splits, one for each of the task's data sets.
+
+        Raises:
+            DataError: an example cannot be encoded.
+        """
+        each = [self._answers(part, split, token_budget) for part, split in enumerate(splits)]
+        answers = [answer for _, own in each for answer in own]
+        metrics = self._task.measure(answers, Examples.joined([examples for examples, _ in each]))
+        return with_joint_metric(metrics, self.artifact.about.task.metric)
+
+    def _answers(self, part: int, split: Split, token_budget: int) -> tuple[Examples, list[Any]]:
+        kind = self._task.kinds[part]
+        examples = kind.encode(split, self._layouts[part], self._backbone, training=False)
+        placed = examples.at(part)
+        return examples, predict(self._backbone, self._learner, placed, token_budget, kind.answer)
+
+    def _part(self, data_set: str | None) -> int:
+        names = [one.name for one in self.artifact.about.sets]
+        if data_set is None:
+            return 0
+        if data_set not in names:
+            raise ArtifactError(
+                f"the artifact has no data set {data_set!r}{nearest(data_set, names)} (it has: {', '.join(names)})"
+            )
+        return names.index(data_set)
 
 
 def _check_hash(artifact: Artifact, name: str, found: str) -> None:

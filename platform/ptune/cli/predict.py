@@ -43,12 +43,12 @@ def predict(
     from ptune.artifacts.predict import Predictor
 
     predictor = Predictor.load(folder, backbone, device)
-    fields = predictor.artifact.about.fields
+    fields = predictor.inputs
     given = [one for one in (text, text2) if one is not None]
     rows = [as_row(given, fields, "--text")] if given else read_rows(lines or sys.stdin, fields)
     for chunk in chunks(rows):
         for answer in predictor.predict(chunk):
-            click.echo(json.dumps(answer.to_json(), ensure_ascii=False))
+            click.echo(json.dumps(answer, ensure_ascii=False))
 
 
 def read_rows(lines: Iterable[str], fields: list[str]) -> Iterator[tuple[str, ...]]:

@@ -18,13 +18,19 @@ _ORDER = int.from_bytes(b"order")  # keeps this stream apart from every other th
 
 
 def epoch_batches(
-    lengths: Sequence[int] | NDArray[np.int64], batch_size: int, seed: int, trial: int, epoch: int
+    lengths: Sequence[int] | NDArray[np.int64],
+    batch_size: int,
+    seed: int,
+    trial: int,
+    epoch: int,
+    parts: NDArray[np.int64] | None = None,
 ) -> list[Batch]:
     """Cut one epoch of training into batches.
 
     Shuffles all examples, sets the remainder that fills no batch aside as the last batch, cuts the rest into windows
     of 50 batches, sorts each window by length, cuts it into batches and shuffles all of them. The generator is
-    seeded with (seed, trial, epoch): the order depends on no other trial and on nothing that ran before.
+    seeded with (seed, trial, epoch): the order depends on no other trial and on nothing that ran before. Of several
+    data sets each is cut by itself, so that a batch holds one data set's examples, and then all batches are shuffled.
 
     Args:
         lengths: tokens of each example, shape (n,).
@@ -32,12 +38,21 @@ def epoch_batches(
         seed: the search's seed.
         trial: the trial's number.
         epoch: the epoch's number.
+        parts: the data set of each example, shape (n,); None is one.
 
     Returns:
         Arrays of example numbers; every example is in exactly one.
     """
     sizes = np.asarray(lengths)
     rng = np.random.default_rng(np.random.SeedSequence([_ORDER, seed, trial, epoch]))
+    if parts is None or (parts == parts[0]).all():
+        return _cut(sizes, batch_size, rng)
+    members = [np.flatnonzero(parts == part) for part in np.unique(parts)]
+    batches = [own[batch] for own in members for batch in _cut(sizes[own], batch_size, rng)]
+    return [batches[index] for index in rng.permutation(len(batches))]
+
+
+def _cut(sizes: NDArray[np.int64], batch_size: int, rng: np.random.Generator) -> list[Batch]:
     order = rng.permutation(len(sizes))
     whole, rest = np.split(order, [len(order) - len(order) % batch_size])
     batches: list[Batch] = []

@@ -5,12 +5,12 @@ Knows no files. Rows are counted from 1, the first example.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ptune.errors import DataError, nearest
-from ptune.spec.job import Data
+from ptune.spec.data import ClassificationData, Source
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -22,50 +22,111 @@ class Columns:
 
     source: str
     """Where it comes from, for messages and records."""
-    texts: list[tuple[str, ...]]
-    """One tuple of the text columns for each example."""
-    labels: list[str]
-    """The label's name for each example."""
-    declared: list[str] | None
+    texts: list[tuple[Any, ...]]
+    """One tuple for each example: a text for each of the data's fields, or what its kind of task has instead."""
+    labels: list[Any]
+    """The answer of each example, as its kind of task has it: here, the label's name."""
+    declared: list[str] | None = None
     """Label names in the data set's own order, if it declares them."""
+    groups: list[Any] | None = None
+    """What the examples of one question share, where the data names such a column."""
 
 
-def extract(table: Dataset, source: str, data: Data) -> Columns:
-    """Take the text and label columns out of a table.
+def wanted(data: ClassificationData) -> list[str]:
+    """The columns that classification reads."""
+    return [*data.text, data.label, *([data.group] if data.group is not None else [])]
+
+
+def extract(table: Dataset, source: str, data: ClassificationData) -> Columns:
+    """Take the text and label columns out of a table that has them.
 
     Raises:
-        DataError: columns are missing, the table is empty, or rows hold no text, no label, or something else; the
-            message has one line for each column with a problem.
+        DataError: rows hold no text, no label, or something else; one line for each column with a problem.
     """
-    table = _renamed(table, data.rename)
+    texts, problems = texts_of(table, source, data.text)
+    declared = getattr(table.features[data.label], "names", None)
+    values = table[data.label][:]
+    problems += bad_rows(f"{source}: column {data.label!r}", values, lambda value: _label_problem(value, declared))
+    if problems:
+        raise DataError("\n".join(problems))
+    groups = table[data.group][:] if data.group is not None else None
+    return Columns(source, texts, [_label_name(value, declared) for value in values], declared, groups)
+
+
+def explode(table: Dataset, source: str, path: str) -> Dataset:
+    """One row for each item of a nested list, with the columns around it; columns are named by their paths.
+
+    Args:
+        table: rows that hold nested tables and lists.
+        source: for messages.
+        path: the list, such as `passage.questions.answers`; lists on the way to it are exploded, too.
+
+    Raises:
+        DataError: there is no such list.
+    """
+    import datasets
+
+    rows: list[dict[str, Any]] = [_flat(row) for row in table]
+    steps = path.split(".")
+    for depth in range(1, len(steps) + 1):
+        name = ".".join(steps[:depth])
+        if any(isinstance(row.get(name), list) for row in rows):
+            rows = [_without(row, name) | _flat(item, name) for row in rows for item in row.get(name) or []]
+    if not any(name.startswith(f"{path}.") or name == path for row in rows for name in row):
+        names = sorted({name for row in rows for name in row})
+        raise DataError(f"{source}: there is no nested list {path!r}{nearest(path, names)} (there are: {names})")
+    return datasets.Dataset.from_list(rows)
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    """A nested table's values by their paths; lists stay as they are."""
+    if not isinstance(value, dict):
+        return {path: value}
+    return {
+        name: inner
+        for key, item in value.items()
+        for name, inner in _flat(item, f"{path}.{key}" if path else key).items()
+    }
+
+
+def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != name}
+
+
+def prepared(table: Dataset, source: str, data: Source, wanted: Sequence[str]) -> Dataset:
+    """A table as the job sees it: columns renamed, values replaced, and every wanted column there.
+
+    Raises:
+        DataError: a wanted column is missing, or the table is empty; one line for each problem.
+    """
+    names = table.column_names
+    table = table.rename_columns({old: new for old, new in data.rename.items() if old in names and new not in names})
     names = table.column_names
     problems = [
         f"{source}: there is no column {name!r}{nearest(name, names)} (there are: {', '.join(names)})"
-        for name in (*data.text, data.label)
+        for name in (*wanted, *data.replace)
         if name not in names
     ]
     if problems:
         raise DataError("\n".join(problems))
     if len(table) == 0:
         raise DataError(f"{source}: holds no examples")
-    texts = [table[name][:] for name in data.text]
-    declared = getattr(table.features[data.label], "names", None)
-    values = table[data.label][:]
-    for name, column in zip(data.text, texts, strict=True):
-        problems += _bad_rows(f"{source}: column {name!r}", column, _text_problem)
-    problems += _bad_rows(f"{source}: column {data.label!r}", values, lambda value: _label_problem(value, declared))
-    if problems:
-        raise DataError("\n".join(problems))
-    return Columns(source, list(zip(*texts, strict=True)), [_label_name(value, declared) for value in values], declared)
+    for name, values in data.replace.items():
+        written = [values.get(str(value), value) for value in table[name][:]]
+        table = table.remove_columns(name).add_column(name, written)
+    return table
 
 
-def _renamed(table: Dataset, rename: Mapping[str, str]) -> Dataset:
-    """The table with its columns under the job's names; a file that uses those already stays as it is."""
-    names = table.column_names
-    return table.rename_columns({old: new for old, new in rename.items() if old in names and new not in names})
+def texts_of(table: Dataset, source: str, names: Sequence[str]) -> tuple[list[tuple[str, ...]], list[str]]:
+    """The texts of each row, in the order of `names`, and what is wrong with them, one line for each column."""
+    columns = [table[name][:] for name in names]
+    problems = []
+    for name, column in zip(names, columns, strict=True):
+        problems += bad_rows(f"{source}: column {name!r}", column, text_problem)
+    return list(zip(*columns, strict=True)), problems
 
 
-def label_order(train: Columns, stated: Sequence[str] | None) -> list[str]:
+def label_order(train: Columns, data: ClassificationData) -> list[str]:
     """The label names in the order of the head's outputs.
 
     That is the order stated in the job, else the order the data set declares, else the training split's labels,
@@ -79,10 +140,15 @@ def label_order(train: Columns, stated: Sequence[str] | None) -> list[str]:
         raise DataError(
             f"{train.source}: a classifier needs at least two labels; every example here has {found.pop()!r}"
         )
-    if stated is not None:
-        return list(stated)
+    if data.labels is not None:
+        return list(data.labels)
     if train.declared is not None:
         return list(train.declared)
+    return sorted_labels(found)
+
+
+def sorted_labels(found: Collection[str]) -> list[str]:
+    """Labels sorted as numbers if all are integers, and as strings otherwise."""
     try:
         return sorted(found, key=lambda name: (int(name), name))
     except ValueError:
@@ -102,12 +168,12 @@ def number(columns: Columns, labels: Sequence[str]) -> list[int]:
             return None
         return f"label {name!r} is not among the labels{nearest(name, labels)} (valid: {', '.join(labels)})"
 
-    if problems := _bad_rows(columns.source, columns.labels, problem):
+    if problems := bad_rows(columns.source, columns.labels, problem):
         raise DataError("\n".join(problems))
     return [position[name] for name in columns.labels]
 
 
-def _bad_rows(place: str, values: Sequence[Any], problem: Callable[[Any], str | None]) -> list[str]:
+def bad_rows(place: str, values: Sequence[Any], problem: Callable[[Any], str | None]) -> list[str]:
     """One line about the first bad row and the number of others; no line if every row is good."""
     bad = [(row, text) for row, value in enumerate(values, 1) if (text := problem(value))]
     if not bad:
@@ -116,7 +182,8 @@ def _bad_rows(place: str, values: Sequence[Any], problem: Callable[[Any], str | 
     return [f"{place}: row {bad[0][0]}: {bad[0][1]}{others}"]
 
 
-def _text_problem(value: Any) -> str | None:
+def text_problem(value: Any) -> str | None:
+    """What is wrong with a text; None if nothing is."""
     if value is None:
         return "the text is missing (null)"
     if not isinstance(value, str):

@@ -3,112 +3,185 @@
     splits = load_splits(job.task.data, job.seed)
     splits.train.texts[0], splits.labels[splits.train.labels[0]]
 
-Knows where examples come from, not how they are tokenised.
+Knows where examples come from, not how they are tokenised. What an example is, by kind of task, is each kind's own
+file beside this one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ptune.data import columns
 from ptune.data.builtin import PREFIX, split_file
-from ptune.data.columns import Columns, extract, label_order, number
+from ptune.data.columns import Columns, explode, prepared
 from ptune.data.readers import pick_split, read_file, read_hub
-from ptune.errors import DataError
+from ptune.errors import DataError, SpecError
 from ptune.files import value_hash
-from ptune.spec.job import Data
+from ptune.spec.data import ClassificationData, Data, file_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 _DRAW = int.from_bytes(b"draw")  # keeps this stream apart from every other that starts from the job's seed
+_SHOTS = int.from_bytes(b"shots")
 
 
 @dataclass(frozen=True)
 class Split:
     """Examples, in the order of their source."""
 
-    texts: list[tuple[str, ...]]
-    """One tuple of the text columns for each example."""
-    labels: list[int]
-    """The label's position in `Splits.labels` for each example."""
+    texts: list[tuple[Any, ...]]
+    """One tuple for each example, as its kind of task has it: mostly one text for each of the data's fields."""
+    labels: list[Any]
+    """The answer of each example: for labels their position in `Splits.labels`, else what its kind of task has."""
     source: str
     """A path, `builtin:NAME:SPLIT` or `hub-id:config:split`."""
     digest: str
-    """SHA-256 of the texts and label names held here."""
+    """SHA-256 of the texts and answers held here."""
+    groups: list[Any] | None = None
+    """What the examples of one question share, where the data names such a column."""
 
     def __len__(self) -> int:
         """Number of examples."""
         return len(self.texts)
 
+    def pick(self, rows: Sequence[int]) -> Split:
+        """Some of the examples, in the order given."""
+        texts, labels = [self.texts[row] for row in rows], [self.labels[row] for row in rows]
+        groups = None if self.groups is None else [self.groups[row] for row in rows]
+        return replace(self, texts=texts, labels=labels, groups=groups, digest=value_hash([texts, labels]))
+
+
+def unlabelled(texts: Sequence[tuple[Any, ...]]) -> Split:
+    """Examples without answers, as people give them; the answers are None."""
+    return Split(list(texts), [None] * len(texts), "given", "")
+
 
 @dataclass(frozen=True)
 class Splits:
-    """The data of a task."""
+    """One data set of a task."""
 
     train: Split
     dev: Split
     test: Split | None
     labels: list[str]
-    """Label names in the order of the head's outputs."""
+    """Label names in the order of the head's outputs; empty for tasks without labels."""
+
+    def draw(self, data: Data, seed: int, number: int) -> Splits:
+        """Few-shot draw `number`: as many examples as `data.shots` for training and for dev; whole without shots.
+
+        Examples come from the training and the dev split together, without replacement, from a permutation that
+        (seed, number) alone decide (FewNLU's multi-split protocol, Zheng et al. 2022).
+
+        Raises:
+            SpecError: there is no such draw, or there are too few examples.
+        """
+        if number >= data.splits:
+            raise SpecError(f"split < {data.splits} (task.data.splits) must hold, got {number}")
+        if data.shots is None:
+            return self
+        pool = _joined(self.train, self.dev)
+        if len(pool) < 2 * data.shots:
+            raise SpecError(f"task.data.shots <= {len(pool) // 2} must hold for {len(pool)} examples, got {data.shots}")
+        order = np.random.default_rng([_SHOTS, seed, number]).permutation(len(pool)).tolist()
+        return replace(self, train=pool.pick(order[: data.shots]), dev=pool.pick(order[data.shots : 2 * data.shots]))
 
 
 def load_splits(data: Data, seed: int) -> Splits:
-    """Load and check every split that a job names.
+    """Load and check every split that a data set names.
 
     `limit_train` keeps the first k of a permutation of the training split drawn from `seed` alone, in the source's
-    order: a smaller limit is a subset of a larger one. `limit_dev` keeps the first examples. Labels are found, and
-    checked, before limits apply.
+    order: a smaller limit is a subset of a larger one. `limit_dev` and `limit_test` keep the first examples. Labels
+    are found, and checked, before limits apply.
 
     Raises:
-        DataError: a source cannot be read, or what it holds is no classification data; one line for each problem.
+        DataError: a source cannot be read, or what it holds is no data of this kind; one line for each problem.
     """
-    columns = _read_all(data)
-    labels = label_order(columns["train"], data.labels)
-    numbered: dict[str, list[int]] = {}
+    kind = _kind(data)
+    read = _read_all(data, kind)
+    labels = kind.label_order(read["train"], data)
+    numbered: dict[str, list[Any]] = {}
     problems: list[str] = []
-    for name, split in columns.items():
+    for name, split in read.items():
         try:
-            numbered[name] = number(split, labels)
+            numbered[name] = kind.number(split, labels)
         except DataError as error:
             problems.append(str(error))
     if problems:
         raise DataError("\n".join(problems))
-    splits = {name: _split(columns[name], numbered[name], labels, _kept(data, seed, name)) for name in columns}
+    splits = {
+        name: _split(read[name], numbered[name], labels).pick(_kept(data, seed, name)(len(numbered[name])))
+        for name in read
+    }
     return Splits(splits["train"], splits["dev"], splits.get("test"), labels)
 
 
-def _read_all(data: Data) -> dict[str, Columns]:
-    """The columns of every split that the job names, by the split's role."""
+def _kind(data: Data) -> Any:
+    """The module that knows what an example of this kind of data is: `extract`, `label_order` and `number`."""
+    match data:
+        case ClassificationData():
+            return columns
+        case _:
+            raise NotImplementedError(type(data).__name__)
+
+
+def _read_all(data: Data, kind: Any) -> dict[str, Columns]:
+    """The columns of every split that the data set names, by the split's role."""
     read = _reader(data)
     stated = {"train": data.train, "dev": data.dev, "test": data.test}
-    columns: dict[str, Columns] = {}
+    found: dict[str, Columns] = {}
     problems: list[str] = []
     for role, name in stated.items():
         if name is None:
             continue
         try:
-            columns[role] = extract(*read(name), data)
+            table, source = read(name)
+            table = explode(table, source, data.explode) if data.explode is not None else table
+            found[role] = kind.extract(prepared(table, source, data, kind.wanted(data)), source, data)
         except DataError as error:
             problems.append(str(error))
     if problems:
         raise DataError("\n".join(problems))
-    return columns
+    return found
 
 
 def _reader(data: Data) -> Callable[[str], tuple[Dataset, str]]:
     """How this job's splits are read: a function from a split's name to its table and the name of its source."""
     source, config = data.source, data.config
     if source is None:
-        return lambda name: (read_file(Path(name)), name)
+        return lambda name: (_part(read_file(Path(file_of(name))), name), name)
     if source.startswith(PREFIX):
-        return lambda name: (read_file(split_file(source, name)), f"{source}:{name}")
+        return lambda name: (_part(read_file(split_file(source, file_of(name))), name), f"{source}:{name}")
     tables = read_hub(source, config)
     return lambda name: (pick_split(tables, source, config, name), ":".join(filter(None, (source, config, name))))
+
+
+def _part(table: Dataset, name: str) -> Dataset:
+    """The rows that a slice behind a file's name takes: `[:80%]`, `[80%:]`, `[100:200]`.
+
+    Raises:
+        DataError: the slice is not one.
+    """
+    wanted = name[len(file_of(name)) :]
+    if not wanted:
+        return table
+    found = re.fullmatch(r"\[(?P<start>\d+%?)?:(?P<end>\d+%?)?\]", wanted)
+    if found is None:
+        raise DataError(f"{name}: write a part of a file as [:80%], [80%:] or [100:200], got {wanted}")
+    start, end = (_edge(found[key], len(table)) for key in ("start", "end"))
+    return table.select(range(len(table))[start:end])
+
+
+def _edge(text: str | None, rows: int) -> int | None:
+    if text is None:
+        return None
+    return rows * int(text[:-1]) // 100 if text.endswith("%") else int(text)
 
 
 def _kept(data: Data, seed: int, role: str) -> Callable[[int], list[int]]:
@@ -116,13 +189,15 @@ def _kept(data: Data, seed: int, role: str) -> Callable[[int], list[int]]:
     if role == "train" and data.limit_train is not None:
         limit = data.limit_train
         return lambda n: sorted(np.random.default_rng([_DRAW, seed]).permutation(n)[:limit].tolist())
-    limit_dev = data.limit_dev if role == "dev" else None
-    return lambda n: list(range(n))[:limit_dev]
+    first = {"train": None, "dev": data.limit_dev, "test": data.limit_test}[role]
+    return lambda n: list(range(n))[:first]
 
 
-def _split(columns: Columns, numbers: list[int], labels: list[str], kept: Callable[[int], list[int]]) -> Split:
-    rows = kept(len(numbers))
-    texts = [columns.texts[row] for row in rows]
-    chosen = [numbers[row] for row in rows]
-    digest = value_hash([texts, [labels[index] for index in chosen]])
-    return Split(texts, chosen, columns.source, digest)
+def _split(read: Columns, answers: list[Any], labels: list[str]) -> Split:
+    return Split(read.texts, answers, read.source, value_hash([read.texts, answers, labels]), read.groups)
+
+
+def _joined(train: Split, dev: Split) -> Split:
+    groups = None if train.groups is None or dev.groups is None else [*train.groups, *dev.groups]
+    texts, labels = [*train.texts, *dev.texts], [*train.labels, *dev.labels]
+    return Split(texts, labels, f"{train.source} and {dev.source}", value_hash([texts, labels]), groups)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ptune.errors import DataError
-from ptune.spec.template import Anchor, Part, PromptRun, Separator, TextField
+from ptune.spec.template import Anchor, Mask, Part, PromptRun, Separator, TextField, written
 
 _WORD = "a"
 
@@ -37,6 +37,10 @@ class Example:
     """Index of the token that `[CLS]` pooling reads: the tokenizer's class token, else the first token."""
     last: int
     """Index of the last token, prompt tokens included: the only one from which a causal model sees everything."""
+    spans: tuple[tuple[int, int], ...] = ()
+    """Where each field's text (its first place in the template) begins and ends after shortening, in field order."""
+    masks: tuple[int, ...] = ()
+    """Index of each position whose language head names a word: a mask token, or what a causal model reads before it."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,14 @@ class Framing:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A part of the input: fixed tokens, or the field whose text goes there."""
+    """A part of the input: fixed tokens, or the field whose text goes there, or a place for a word."""
 
     ids: tuple[int, ...]
     types: tuple[int, ...]
     field: int | None = None
     follows: bool = False
+    fixed: bool = False
+    mask: bool = False
 
 
 class Layout:
@@ -102,21 +108,33 @@ class Layout:
         parts: the template's parts, from `spec.template.parse` or `plain`.
         run_lengths: prompt tokens of each prompt run, from `spec.template.run_lengths`; empty without runs.
         max_length: most tokens of an input, prompt tokens included.
+        causal: whether the model reads left to right: a [MASK] then ends the input instead of standing in it.
 
     Raises:
-        DataError: prompt, anchor and special tokens leave no room for text.
+        DataError: prompt, anchor and special tokens leave no room for text, or the model has no place for a [MASK].
     """
 
     def __init__(
-        self, tokenizer: Any, fields: Sequence[str], parts: Sequence[Part], run_lengths: Sequence[int], max_length: int
+        self,
+        tokenizer: Any,
+        fields: Sequence[str],
+        parts: Sequence[Part],
+        run_lengths: Sequence[int],
+        max_length: int,
+        *,
+        causal: bool = False,
     ) -> None:
         self._tokenizer = tokenizer
+        self._causal = causal
+        if causal:
+            parts = _up_to_mask(parts)
         self._framing = Framing.of(tokenizer, 2 if any(isinstance(part, Separator) for part in parts) else 1)
         self._prefix = _words(tokenizer, [_WORD])[0]
         self._pieces = self._lay_out(list(fields), parts, list(run_lengths))
         fixed = sum(len(piece.ids) for piece in self._pieces)
         self._room = max_length - fixed
         self.prompt_tokens = sum(run_lengths)
+        self.masks = sum(piece.mask for piece in self._pieces)
         if self._room < len(fields):
             special = self._framing.size
             raise DataError(
@@ -133,20 +151,50 @@ class Layout:
         """Encode examples: texts are stripped, tokenised column by column, shortened and framed.
 
         While an input is too long its longest text loses a token, exactly as `truncation="longest_first"` does it, on
-        the tokenizer's own truncation side. Prompt, anchor and special tokens are never cut.
+        the tokenizer's own truncation side. Prompt, anchor and special tokens and fixed fields are never cut.
 
         Args:
             rows: the texts of each example, in the order of the fields.
 
         Raises:
-            DataError: an example has no token at all (an empty text under a tokenizer without special tokens).
+            DataError: an example has no token at all (an empty text under a tokenizer without special tokens), or its
+                fixed fields leave no room.
         """
         columns = [
-            self._tokenise([row[piece.field].strip() for row in rows], piece.follows)
+            self.tokens(piece.field, [row[piece.field] for row in rows], piece.follows)
             for piece in self._pieces
             if piece.field is not None
         ]
         return [self._assemble(texts) for texts in zip(*columns, strict=True)]
+
+    def tokens(self, field: int, texts: Sequence[str], follows: bool | None = None) -> list[list[int]]:
+        """Token ids of texts as they stand in a field's place (by default its first one)."""
+        if follows is None:
+            follows = next(piece.follows for piece in self._pieces if piece.field == field)
+        return self._tokenise([text.strip() for text in texts], follows)
+
+    def assemble(self, texts: Sequence[Sequence[int]]) -> Example:
+        """Frame an example whose texts are tokens already, one list for each field, in the order of the fields.
+
+        Raises:
+            DataError: see `encode_all`.
+        """
+        return self._assemble([list(texts[piece.field]) for piece in self._pieces if piece.field is not None])
+
+    def word(self, text: str) -> list[int]:
+        """Token ids of a word that stands at the first [MASK]."""
+        return self._tokenise([text], next(piece.follows for piece in self._pieces if piece.mask))[0]
+
+    @property
+    def unknown_token(self) -> int | None:
+        """Token id of what the vocabulary lacks; None where nothing is unknown."""
+        token: int | None = getattr(self._tokenizer, "unk_token_id", None)
+        return token
+
+    @property
+    def room(self) -> int:
+        """Tokens left for texts."""
+        return self._room
 
     def _lay_out(self, fields: list[str], parts: Sequence[Part], run_lengths: list[int]) -> list[_Piece]:
         framing, segment, follows, prompts = self._framing, 0, False, 0
@@ -162,13 +210,24 @@ class Layout:
                 case Anchor(text, glued):
                     ids = tuple(self._tokenise([text], follows and not glued)[0])
                     pieces.append(_Piece(ids, (kind,) * len(ids)))
-                case TextField(name, glued):
-                    pieces.append(_Piece((), (kind,), fields.index(name), follows and not glued))
+                case TextField(name, glued, fixed):
+                    pieces.append(_Piece((), (kind,), fields.index(name), follows and not glued, fixed))
+                case Mask(glued):
+                    ids = () if self._causal else (self._mask_token(),)
+                    pieces.append(_Piece(ids, (kind,) * len(ids), follows=follows and not glued, mask=True))
                 case Separator():
                     pieces.append(_Piece(framing.between.ids, framing.between.types))
                     segment = 1
             follows = not (isinstance(part, Separator) and framing.between.ids)
+        if self._causal and pieces[-1].mask:
+            return pieces
         return [*pieces, _Piece(framing.after.ids, framing.after.types)]
+
+    def _mask_token(self) -> int:
+        token = getattr(self._tokenizer, "mask_token_id", None)
+        if token is None:
+            raise DataError("the template holds [MASK], and the backbone's tokenizer has no mask token")
+        return int(token)
 
     def _tokenise(self, texts: list[str], follows: bool) -> list[list[int]]:
         """Tokenise texts that start a segment, or that follow other words in it."""
@@ -181,34 +240,71 @@ class Layout:
         ]
 
     def _assemble(self, texts: Sequence[list[int]]) -> Example:
-        shares = iter(_shares([len(text) for text in texts], self._room))
+        """Put texts, one for each place of a field in the template, into the frame."""
+        shares = iter(self._kept([len(text) for text in texts]))
         remaining = iter(texts)
         keep_end = getattr(self._tokenizer, "truncation_side", "right") == "left"
         ids: list[int] = []
         types: list[int] = []
+        spans: dict[int, tuple[int, int]] = {}
+        masks: list[int] = []
         for piece in self._pieces:
+            if piece.mask:
+                masks.append(len(ids) - 1 if self._causal else len(ids))
             if piece.field is None:
                 ids += piece.ids
                 types += piece.types
             else:
                 text, share = next(remaining), next(shares)
+                spans.setdefault(piece.field, (len(ids), len(ids) + share))
                 ids += text[len(text) - share :] if keep_end else text[:share]
                 types += piece.types * share
         if not ids:
             raise DataError("an example has no token: its text is empty and the tokenizer adds nothing")
-        return Example(ids, types, self._framing.cls_index, len(ids) - 1)
+        fields = tuple(spans[field] for field in sorted(spans))
+        return Example(ids, types, self._framing.cls_index, len(ids) - 1, fields, tuple(masks))
+
+    def _kept(self, lengths: list[int]) -> list[int]:
+        """How many tokens each text keeps."""
+        fixed = [piece.fixed for piece in self._pieces if piece.field is not None]
+        room = self._room - sum(length for length, whole in zip(lengths, fixed, strict=True) if whole)
+        if room < 0:
+            raise DataError(f"a text that must not be shortened takes {self._room - room} tokens of {self._room}")
+        shares = iter(_shares([length for length, whole in zip(lengths, fixed, strict=True) if not whole], room))
+        return [length if whole else next(shares) for length, whole in zip(lengths, fixed, strict=True)]
+
+
+def _up_to_mask(parts: Sequence[Part]) -> Sequence[Part]:
+    """A template as a causal model can use it: nothing behind the place of the word it names.
+
+    Raises:
+        DataError: more than closing words stand behind it.
+    """
+    places = [index for index, part in enumerate(parts) if isinstance(part, Mask)]
+    if not places:
+        return parts
+    behind = parts[places[0] + 1 :]
+    if any(not isinstance(part, Anchor) for part in behind):
+        raise DataError(
+            f"a causal model reads left to right, so [MASK] must come last, "
+            f"got {type(behind[0]).__name__} behind it in {written(parts)!r}"
+        )
+    return parts[: places[0] + 1]
 
 
 def _shares(lengths: list[int], room: int) -> list[int]:
-    """How many tokens one or two texts keep; of an odd room the longer, or the second of two equals, has one more."""
-    if sum(lengths) <= room:
-        return lengths
-    if len(lengths) == 1:
-        return [room]
-    longer = 0 if lengths[0] > lengths[1] else 1
-    kept = [0, 0]
-    kept[1 - longer] = min(lengths[1 - longer], room // 2)
-    kept[longer] = room - kept[1 - longer]
+    """How many tokens texts keep when the longest gives way first; of equals, the shorter ones and then the earlier."""
+    kept = list(lengths)
+    excess = sum(kept) - room
+    while excess > 0:
+        longest = max(kept)
+        tied = sorted((index for index, length in enumerate(kept) if length == longest), key=lambda i: (lengths[i], i))
+        below = max((length for length in kept if length < longest), default=0)
+        share = min(excess, (longest - below) * len(tied))
+        cut, rest = divmod(share, len(tied))
+        for place, index in enumerate(tied):
+            kept[index] -= cut + (place < rest)
+        excess -= share
     return kept
 
 

@@ -13,15 +13,14 @@ from collections import deque
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional
 
 from ptune.backbone.load import Backbone
-from ptune.engine.evaluate import measure
 from ptune.engine.slots import Plan, Slot
 from ptune.engine.state import restore, save
 from ptune.errors import DivergedError, EngineError
-from ptune.prompts.forward import class_scores, predict
+from ptune.prompts.forward import forward, predict
 from ptune.prompts.learner import Learner
+from ptune.tasks.joint import with_joint_metric
 
 _PADDING = 0.2  # padding that a pass may add, as a share of its mini-batches' own tokens
 
@@ -99,11 +98,14 @@ class Engine:
 
     def step(self) -> list[Report | Failure]:
         """Run one pass; return what it brought to an end."""
+        untrained = next((slot for slot in self._slots.values() if slot.wants_work and not slot.trains), None)
+        if untrained is not None:
+            return [self._finish_epoch(untrained)]
         slots = self._pack()
         if not slots:
             return []
-        results = class_scores(self.backbone, [slot.next_group() for slot in slots])
-        losses = [functional.cross_entropy(scores, labels) for scores, labels in results]
+        results = forward(self.backbone, [slot.next_group() for slot in slots])
+        losses = [slot.plan.task.loss(scored) for slot, scored in zip(slots, results, strict=True)]
         values = torch.stack([loss.detach() for loss in losses]).tolist()
         finite = [loss for loss, value in zip(losses, values, strict=True) if math.isfinite(value)]
         if finite:
@@ -115,12 +117,13 @@ class Engine:
         """The slots of the next pass: the longest-waiting one, then in turn those whose mini-batch fits beside it.
 
         A mini-batch fits if the pass stays within the token budget and wastes little on padding; one that does not
-        fit waits for a pass of its own width, and moves to the front meanwhile, so that no trial starves.
+        fit waits for a pass of its own width, and moves to the front meanwhile, so that no trial starves. A learner
+        that must be alone has a pass to itself.
         """
         chosen: list[Slot] = []
         rows = width = tokens = 0
         for slot in [self._slots[trial] for trial in self._turn]:
-            if not slot.wants_work:
+            if not slot.wants_work or (chosen and (slot.learner.alone or chosen[0].learner.alone)):
                 continue
             more, wide = slot.next_shape()
             padded = (rows + more) * max(width, wide)
@@ -139,10 +142,13 @@ class Engine:
         if not math.isfinite(loss):
             self.leave(trial)
             return _diverged(trial, "training loss", loss, slot.epoch + 1)
-        if not slot.finish_batch(loss):
-            return None
-        scores = predict(self.backbone, slot.learner, slot.plan.dev, self.token_budget)
-        metrics = measure(scores, slot.plan.dev.labels)
+        return self._finish_epoch(slot) if slot.finish_batch(loss) else None
+
+    def _finish_epoch(self, slot: Slot) -> Report | Failure:
+        """Score a slot on its dev split, close its epoch and save it."""
+        trial, plan = slot.plan.trial, slot.plan
+        answers = predict(self.backbone, slot.learner, plan.dev, self.token_budget, plan.task.answer)
+        metrics = with_joint_metric(plan.task.measure(answers, plan.dev), plan.metric)
         if not math.isfinite(metrics["loss"]):
             self.leave(trial)
             return _diverged(trial, "dev loss", metrics["loss"], slot.epoch + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ import torch
 from torch import Tensor
 
 from ptune.data.batches import epoch_batches
-from ptune.engine.optim import adamw, take_step
+from ptune.engine.optim import build_optimizer, rate_share, take_step
 from ptune.engine.seeds import stream_seed
 from ptune.prompts.forward import Group
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
 from ptune.spec.trial import Recipe
+from ptune.tasks.joint import JointTask
 
 
 @dataclass(frozen=True)
@@ -28,17 +30,20 @@ class Plan:
     Attributes:
         trial: its number in the search.
         recipe: how it trains.
+        task: what its scores are worth.
         train: the split it learns from.
         dev: the split it is scored on after every epoch.
         metric: the dev metric whose best epoch is kept.
         seed: the search's seed.
         horizon: epochs that the learning-rate schedule spans.
+        keep_last: whether, of epochs with equal dev values, the last is kept instead of the first.
         state_path: where its state is saved after every epoch.
         config: the flat configuration, which a saved state must match.
     """
 
     trial: int
     recipe: Recipe
+    task: JointTask
     train: Examples
     dev: Examples
     metric: str
@@ -46,11 +51,13 @@ class Plan:
     horizon: int
     state_path: Path
     config: dict[str, Any] = field(default_factory=dict)
+    keep_last: bool = False
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
         """Optimiser steps in one epoch."""
-        return -(-len(self.train.items) // self.recipe.batch_size)
+        _, sizes = np.unique(self.train.parts, return_counts=True)
+        return self.recipe.passes * sum(-(-int(size) // self.recipe.batch_size) for size in sizes)
 
 
 class Slot:
@@ -59,14 +66,14 @@ class Slot:
     def __init__(self, plan: Plan, learner: Learner) -> None:
         self.plan = plan
         self.learner = learner
-        self.optimizer = adamw(learner, plan.recipe)
+        self.optimizer = build_optimizer(learner, plan.recipe)
         self.generator = torch.Generator().manual_seed(stream_seed(plan.seed, plan.trial, "dropout"))
         self.goal = 0
         """Epochs it may train before it waits."""
         self.history: list[dict[str, float]] = []
         """Metrics of every finished epoch."""
-        self.best: dict[str, Tensor] = learner.collapsed()
-        """The collapsed learner of the best epoch."""
+        self.best: dict[str, Tensor] = {}
+        """The collapsed learner of the best epoch; empty before the first."""
         self._queue: deque[np.ndarray] = deque()
         self._losses: list[float] = []
         self._began = 0.0
@@ -81,10 +88,16 @@ class Slot:
         """Whether an epoch below the goal is unfinished."""
         return self.epoch < self.goal
 
+    @property
+    def trains(self) -> bool:
+        """Whether there is anything to train; a manual prompt under the language head is only scored."""
+        return self.optimizer is not None
+
     def next_shape(self) -> tuple[int, int]:
         """Rows and width in tokens of the next mini-batch."""
         indices = self._batches()[0]
-        return len(indices), int(self.plan.train.lengths[indices].max())
+        train = self.plan.train
+        return int(train.counts[indices].sum()), int(train.lengths[indices].max())
 
     def next_group(self) -> Group:
         """Take the next mini-batch."""
@@ -93,22 +106,25 @@ class Slot:
 
     def finish_batch(self, loss: float) -> bool:
         """Step the optimiser on the gradients at hand; return whether that was the epoch's last batch."""
-        step = self.epoch * self.plan.steps_per_epoch + len(self._losses)
-        take_step(self.learner, self.optimizer, self.plan.recipe, step, self.plan.horizon * self.plan.steps_per_epoch)
+        plan = self.plan
+        assert self.optimizer is not None, "what has mini-batches trains"
+        step = self.epoch * plan.steps_per_epoch + len(self._losses)
+        share = rate_share(plan.recipe, step, plan.steps_per_epoch, plan.horizon)
+        take_step(self.learner, self.optimizer, plan.recipe, share)
         self._losses.append(loss)
         return not self._queue
 
     def finish_epoch(self, metrics: dict[str, float], backbone_parameters: int, memory_mb: float) -> dict[str, float]:
         """Record the epoch's dev metrics, keep the learner if it is the best so far, and return the whole report."""
         metric = self.plan.metric
-        if all(not metrics[metric] <= past[metric] for past in self.history):
+        if all(self._improves(metrics[metric], past[metric]) for past in self.history):
             self.best = self.learner.collapsed()
-        trained = sum(parameter.numel() for parameter in self.learner.parameters())
+        trained = sum(parameter.numel() for parameter in self.learner.parameters() if parameter.requires_grad)
         report = {
             **metrics,
-            "train_loss": float(np.mean(self._losses)),
-            "lr": self.optimizer.param_groups[0]["lr"],
-            "seconds": time.monotonic() - self._began,
+            "train_loss": float(np.mean(self._losses)) if self._losses else metrics["loss"],
+            "lr": self.optimizer.param_groups[0]["lr"] if self.optimizer is not None else 0.0,
+            "seconds": time.monotonic() - self._began if self._began else 0.0,
             "peak_memory_mb": memory_mb,
             "trainable_parameters": float(trained),
             "backbone_share": trained / backbone_parameters,
@@ -117,11 +133,16 @@ class Slot:
         self._losses = []
         return report
 
+    def _improves(self, value: float, past: float) -> bool:
+        return not value < past if self.plan.keep_last else not value <= past
+
     def _batches(self) -> deque[np.ndarray]:
         if not self._queue:
-            plan = self.plan
-            self._queue = deque(
-                epoch_batches(plan.train.lengths, plan.recipe.batch_size, plan.seed, plan.trial, self.epoch)
-            )
+            plan, passes = self.plan, self.plan.recipe.passes
+            for number in range(self.epoch * passes, (self.epoch + 1) * passes):
+                train = plan.train
+                self._queue += epoch_batches(
+                    train.lengths, plan.recipe.batch_size, plan.seed, plan.trial, number, train.parts
+                )
             self._began = time.monotonic()
         return self._queue

@@ -28,7 +28,7 @@ def save(slot: Slot) -> None:
     tensors |= {f"best.{name}": tensor for name, tensor in slot.best.items()}
     tensors |= {
         f"optimizer.{index}.{name}": torch.as_tensor(value)
-        for index, moments in slot.optimizer.state_dict()["state"].items()
+        for index, moments in _moments(slot).items()
         for name, value in moments.items()
     }
     tensors["generator"] = slot.generator.get_state()
@@ -55,7 +55,8 @@ def restore(slot: Slot) -> None:
     for name, tensor in _under("optimizer.", tensors).items():
         index, _, key = name.partition(".")
         moments.setdefault(int(index), {})[key] = tensor
-    slot.optimizer.load_state_dict({**slot.optimizer.state_dict(), "state": moments})
+    if slot.optimizer is not None:
+        slot.optimizer.load_state_dict({**slot.optimizer.state_dict(), "state": moments})
     slot.generator.set_state(tensors["generator"])
     slot.best = _under("best.", tensors)
     slot.history = about["history"]
@@ -81,6 +82,13 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def best_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The collapsed learner of the best epoch, from a state's tensors."""
     return _under("best.", tensors)
+
+
+def _moments(slot: Slot) -> dict[int, dict[str, Tensor]]:
+    if slot.optimizer is None:
+        return {}
+    moments: dict[int, dict[str, Tensor]] = slot.optimizer.state_dict()["state"]
+    return moments
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -2,95 +2,190 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ptune.backbone.families import Family
-from ptune.backbone.load import Shape
+from ptune.backbone.load import Backbone, Shape
 from ptune.errors import SpecError
 from ptune.prompts.encoders import BottleneckEncoder, EmbeddingEncoder, LstmEncoder, MlpEncoder
-from ptune.prompts.heads import ClassificationHead
+from ptune.prompts.heads import Head, Linear, LinearHead, Output, Verbalizer, VerbalizerHead, Vocabulary, VocabularyHead
 from ptune.prompts.learner import Learner, Prompt
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt
-from ptune.spec.prompt import NoPrompt, PromptSpec, PromptV1, PromptV2
+from ptune.spec.prompt import ManualPrompt, NoPrompt, PromptSpec, PromptTuning, PromptV1, PromptV2, layers_of
+from ptune.spec.trial import Recipe
 
 DEFAULT_BOTTLENECK = 512
 
 
-def build_learner(spec: PromptSpec, shape: Shape, family: Family, classes: int, pooled: bool, seed: int) -> Learner:
+def build_learner(
+    spec: PromptSpec,
+    backbone: Backbone,
+    outputs: Sequence[Output],
+    seed: int,
+    *,
+    prompts: int = 1,
+    recipe: Recipe | None = None,
+) -> Learner:
     """Build what a trial trains, initialised from its own seed whatever was drawn before.
 
     Args:
         spec: the prompt.
-        shape: the backbone's sizes.
-        family: the backbone's family.
-        classes: number of labels.
-        pooled: whether the backbone has its pretrained pooler, which then stands in for the head's dense layer.
+        backbone: the backbone it is for; copied if the recipe tunes it.
+        outputs: what the task asks of the head, for each data set.
         seed: seed of the initial values; the global random state is left as it was.
+        prompts: how many prompts to build: one, or one for each data set.
+        recipe: how the learner trains; None is with a frozen backbone.
 
     Raises:
         SpecError: the prompt does not fit the backbone.
     """
+    recipe = recipe or Recipe()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        prompt = _prompt(spec, shape)
-        head = ClassificationHead(shape.hidden, classes, None if pooled else family.dense, family.bias)
-    return Learner(prompt, head)
+        built = [prompt for _ in range(prompts) if (prompt := _prompt(spec, backbone)) is not None]
+        heads = [_head(output, backbone, faithful=recipe.faithful) for output in outputs]
+    own = backbone.trainable() if recipe.backbone_lr is not None else None
+    return Learner(built, heads, own, live=recipe.faithful)
 
 
 def load_learner(
-    spec: PromptSpec, shape: Shape, family: Family, classes: int, pooled: bool, tensors: Mapping[str, Tensor]
+    spec: PromptSpec, backbone: Backbone, outputs: Sequence[Output], tensors: Mapping[str, Tensor]
 ) -> Learner:
-    """Build a learner from its collapsed tensors (see `Learner.collapsed`): the encoder is a plain embedding."""
-    flat = spec if isinstance(spec, NoPrompt) else spec.model_copy(update={"encoder": "embedding"})
-    learner = build_learner(flat, shape, family, classes, pooled, seed=0)
-    state = {name: tensor for name, tensor in tensors.items() if name.startswith("head.")}
-    if "prompt" in tensors:
-        state["prompt.encoder.table"] = tensors["prompt"]
-    learner.load_state_dict(state)
+    """Build a learner from its collapsed tensors (see `Learner.collapsed`): encoders are plain embeddings.
+
+    Raises:
+        RuntimeError: the tensors are not those of such a learner.
+    """
+    tuned = any(name.startswith("backbone.") for name in tensors)
+    recipe = Recipe(backbone_lr=1.0) if tuned else None
+    count = sum(name.startswith("prompt.") for name in tensors)
+    learner = build_learner(collapsed_spec(spec), backbone, outputs, 0, prompts=count, recipe=recipe)
+    learner.load_state_dict({_module_name(name): tensor for name, tensor in tensors.items()})
     return learner.eval()
 
 
-def chosen_layers(spec: PromptV2, layers: int) -> tuple[int, ...]:
-    """The layers that hold a v2 prompt, ascending.
+def collapsed_spec(spec: PromptSpec) -> PromptSpec:
+    """The prompt that is left after training: a plain table of vectors."""
+    match spec:
+        case PromptV1():
+            return spec.model_copy(update={"encoder": "embedding", "init": "normal"})
+        case PromptTuning():
+            return spec.model_copy(update={"init": "normal"})
+        case PromptV2():
+            return spec.model_copy(update={"encoder": "embedding"})
+        case _:
+            return spec
+
+
+def start_from(learner: Learner, tensors: Mapping[str, Tensor]) -> None:
+    """Give a fresh learner the values of a collapsed one: its prompt, and its heads where they have the same shape.
 
     Raises:
-        SpecError: the depth exceeds the backbone's layers.
+        SpecError: the learner's prompt is not a plain table of the same shape.
     """
-    depth = layers if spec.depth is None else spec.depth
-    if depth > layers:
-        raise SpecError(f"depth <= {layers} must hold on this backbone of {layers} layers, got {depth}")
-    return tuple(range(layers - depth, layers)) if spec.side == "last" else tuple(range(depth))
+    state = learner.state_dict()
+    for name, tensor in tensors.items():
+        place = _module_name(name)
+        if name.startswith("prompt.") and (place not in state or state[place].shape != tensor.shape):
+            raise SpecError(
+                f"the artifact's prompt of shape {list(tensor.shape)} does not fit this trial's; a trial that starts "
+                f'from an artifact has its method, length and layers, and encoder = "embedding"'
+            )
+        if place in state and state[place].shape == tensor.shape:
+            state[place].copy_(tensor)
+
+
+def chosen_layers(spec: PromptV2, layers: int) -> tuple[int, ...]:
+    """The layers that hold a v2 prompt, ascending, counted from 0.
+
+    Raises:
+        SpecError: a layer lies beyond the backbone's, or `lengths` does not name a length for each.
+    """
+    if spec.layers is not None:
+        chosen = layers_of(spec.layers)
+        if chosen[-1] >= layers:
+            raise SpecError(f"layers <= {layers} must hold on this backbone of {layers} layers, got {spec.layers!r}")
+    else:
+        depth = layers if spec.depth is None else spec.depth
+        if depth > layers:
+            raise SpecError(f"depth <= {layers} must hold on this backbone of {layers} layers, got {depth}")
+        chosen = tuple(range(layers - depth, layers)) if spec.side == "last" else tuple(range(depth))
+    if spec.lengths is not None and len(spec.layer_lengths) != len(chosen):
+        raise SpecError(f"lengths must name {len(chosen)} lengths, one for each chosen layer, got {spec.lengths!r}")
+    return chosen
 
 
 def is_shifted(spec: PromptV2, layers: int) -> bool:
     """Whether text positions start after the prompt: as stated, or by default exactly for prompts in all layers."""
     if spec.positions != "auto":
         return spec.positions == "shifted"
-    return spec.depth is None or spec.depth == layers
+    return len(chosen_layers(spec, layers)) == layers
 
 
-def _prompt(spec: PromptSpec, shape: Shape) -> Prompt | None:
+def _module_name(collapsed: str) -> str:
+    """The name of a collapsed tensor in a learner's `state_dict`."""
+    kind, _, rest = collapsed.partition(".")
+    return {"prompt": f"prompts.{rest}.encoder.table", "head": f"heads.{rest}", "backbone": f"body.{rest}"}[kind]
+
+
+def _head(output: Output, backbone: Backbone, *, faithful: bool) -> Head:
+    match output:
+        case Linear(classes, pooled):
+            dense = backbone.family.dense if pooled and backbone.pooler is None else None
+            head = LinearHead(backbone.shape.hidden, classes, dense, bias=backbone.family.bias, pooled=pooled)
+            if faithful and head.dense is not None:
+                head.dense.requires_grad_(False)  # the papers' code freezes a pooler that the checkpoint lacks
+            return head
+        case Verbalizer(words):
+            return VerbalizerHead(words)
+        case Vocabulary():
+            return VocabularyHead()
+
+
+def _prompt(spec: PromptSpec, backbone: Backbone) -> Prompt | None:
     match spec:
         case PromptV1():
-            return _v1(spec, shape)
+            return InputPrompt(_v1_encoder(spec, backbone))
+        case PromptTuning():
+            start = _start(spec.init, spec.length, backbone)
+            return InputPrompt(EmbeddingEncoder(spec.length, backbone.shape.embedding, start))
         case PromptV2():
-            return _v2(spec, shape)
-        case NoPrompt():
+            return _v2(spec, backbone.shape)
+        case ManualPrompt() | NoPrompt():
             return None
 
 
-def _v1(spec: PromptV1, shape: Shape) -> InputPrompt:
+def _v1_encoder(spec: PromptV1, backbone: Backbone) -> nn.Module:
+    width = backbone.shape.embedding
+    start = _start(spec.init, spec.length, backbone)
     match spec.encoder:
         case "embedding":
-            return InputPrompt(EmbeddingEncoder(spec.length, shape.embedding))
+            return EmbeddingEncoder(spec.length, width, start)
         case "mlp":
-            return InputPrompt(MlpEncoder(spec.length, shape.embedding))
+            return MlpEncoder(spec.length, width, spec.hidden or width, start)
         case "lstm":
-            return InputPrompt(LstmEncoder(spec.length, shape.embedding, spec.hidden or shape.embedding // 2))
+            return LstmEncoder(spec.length, width, spec.hidden or width // 2, start)
+
+
+def _start(init: str, length: int, backbone: Backbone) -> Tensor | None:
+    """Embeddings [T, E] that a prompt starts from; None is the encoder's own random start.
+
+    Vocabulary sampling and text are Lester et al. 2021, section 3.2: words are drawn with replacement, a text is
+    repeated or cut to the prompt's length.
+    """
+    if init == "normal":
+        return None
+    if init == "vocabulary":
+        tokens = torch.randint(backbone.model.get_input_embeddings().num_embeddings, (length,))  # type: ignore[operator]
+    else:
+        text = init.removeprefix("text:").strip()
+        ids = backbone.tokenizer(text, add_special_tokens=False)["input_ids"]
+        tokens = torch.tensor([ids[index % len(ids)] for index in range(length)])
+    with torch.no_grad():
+        return backbone.embed(tokens[None].to(backbone.device))[0].float().cpu()
 
 
 def _v2(spec: PromptV2, shape: Shape) -> PrefixPrompt:
@@ -98,8 +193,15 @@ def _v2(spec: PromptV2, shape: Shape) -> PrefixPrompt:
     width = len(layers) * 2 * shape.kv_heads * shape.head_width
     match spec.encoder:
         case "embedding":
-            encoder: torch.nn.Module = EmbeddingEncoder(spec.length, width)
+            encoder: nn.Module = EmbeddingEncoder(spec.length, width)
         case "mlp":
             encoder = BottleneckEncoder(spec.length, width, shape.hidden, spec.hidden or DEFAULT_BOTTLENECK)
-    shifted = is_shifted(spec, shape.layers)
-    return PrefixPrompt(encoder, layers, shape.kv_heads, shape.head_width, shifted, spec.dropout)
+    return PrefixPrompt(
+        encoder,
+        layers,
+        shape.kv_heads,
+        shape.head_width,
+        shifted=is_shifted(spec, shape.layers),
+        dropout=spec.dropout,
+        lengths=spec.layer_lengths or (spec.length,) * len(layers),
+    )

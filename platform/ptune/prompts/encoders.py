@@ -1,7 +1,8 @@
 """Prompt encoders: what produces a prompt's vectors while it trains.
 
 Each is a module whose forward takes nothing and returns [T, W]: T prompt tokens, W values each. After training only
-that output matters; the encoder is collapsed away. Knows nothing of where the vectors enter a backbone.
+that output matters; the encoder is collapsed away. `start` replaces the random start of what the encoder reads, [T, W].
+Knows nothing of where the vectors enter a backbone.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ INIT_STD = 0.02
 class EmbeddingEncoder(nn.Module):
     """The vectors themselves are the parameters, starting at N(0, 0.02)."""
 
-    def __init__(self, length: int, width: int) -> None:
+    def __init__(self, length: int, width: int, start: Tensor | None = None) -> None:
         super().__init__()
-        self.table = nn.Parameter(torch.empty(length, width).normal_(std=INIT_STD))
+        self.table = nn.Parameter(torch.empty(length, width).normal_(std=INIT_STD) if start is None else start.clone())
 
     def forward(self) -> Tensor:
         """Return the table [T, W]."""
@@ -25,12 +26,12 @@ class EmbeddingEncoder(nn.Module):
 
 
 class MlpEncoder(nn.Module):
-    """P-tuning v1's MLP: an embedding through Linear, ReLU, Linear, all of the embedding's width."""
+    """P-tuning v1's MLP: an embedding through Linear, ReLU, Linear; `hidden` is the width between them."""
 
-    def __init__(self, length: int, width: int) -> None:
+    def __init__(self, length: int, width: int, hidden: int, start: Tensor | None = None) -> None:
         super().__init__()
-        self.seed = nn.Embedding(length, width)
-        self.layers = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
+        self.seed = _seed(length, width, start)
+        self.layers = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, width))
 
     def forward(self) -> Tensor:
         """Return the reshaped embedding [T, W]."""
@@ -44,9 +45,9 @@ class LstmEncoder(nn.Module):
     "GPT Understands, Too", equation 4. `hidden` is the width of each direction.
     """
 
-    def __init__(self, length: int, width: int, hidden: int) -> None:
+    def __init__(self, length: int, width: int, hidden: int, start: Tensor | None = None) -> None:
         super().__init__()
-        self.seed = nn.Embedding(length, width)
+        self.seed = _seed(length, width, start)
         self.lstm = nn.LSTM(width, hidden, num_layers=2, bidirectional=True, batch_first=True)
         self.layers = nn.Sequential(nn.Linear(2 * hidden, width), nn.ReLU(), nn.Linear(width, width))
 
@@ -74,3 +75,10 @@ class BottleneckEncoder(nn.Module):
         """Return the projected prefix [T, W]."""
         output: Tensor = self.layers(self.seed.weight)
         return output
+
+
+def _seed(length: int, width: int, start: Tensor | None) -> nn.Embedding:
+    seed = nn.Embedding(length, width)
+    if start is not None:
+        seed.weight.data.copy_(start)
+    return seed

@@ -1,13 +1,15 @@
 """One forward pass for the rows of many learners, instead of one pass for each. Knows no training.
 
-Shapes: G groups (one per learner) · B rows of all groups · Q positions · E embedding width · T longest v2 prompt ·
-N key/value heads · D head width · C classes of one group.
+Shapes: G groups (one per learner) · B rows of all groups · Q positions · E embedding width · H hidden width · T longest
+v2 prompt · N key/value heads · D head width · R positions that a group's head reads · C scores at each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,14 +20,17 @@ from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.load import Backbone
 from ptune.data.batches import eval_batches
 from ptune.prompts.learner import Learner
-from ptune.prompts.rows import Examples, Rows, stack
+from ptune.prompts.rows import Examples, Row, Stack, stack
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt
 
 
 @dataclass(frozen=True)
 class Group:
-    """One learner's share of a pass: some of its examples. Dropout is on exactly when a generator is given."""
+    """One learner's share of a pass: some examples, all of one data set.
+
+    Dropout is on exactly when a generator is given.
+    """
 
     learner: Learner
     examples: Examples
@@ -33,36 +38,143 @@ class Group:
     head_dropout: float = 0.0
     generator: torch.Generator | None = None
 
+    @property
+    def part(self) -> int:
+        """The data set of its examples."""
+        return int(self.examples.parts[self.indices[0]])
 
-def class_scores(backbone: Backbone, groups: Sequence[Group]) -> list[tuple[Tensor, Tensor]]:
-    """Run all groups in one pass; return scores [B_g, C_g] and labels [B_g] of each."""
-    rows = stack([(group.examples, group.indices) for group in groups], backbone.device)
-    counts = [len(group.indices) for group in groups]
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of its examples, in order."""
+        return [row for index in self.indices for row in self.examples.rows[index]]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a learner's head says about the examples of one group.
+
+    Attributes:
+        scores: [R, C] at every position read, in order of the rows.
+        examples: the split.
+        indices: which of its examples, in the order of the scores.
+    """
+
+    scores: Tensor
+    examples: Examples
+    indices: np.ndarray
+
+    @property
+    def part(self) -> int:
+        """The data set of the examples."""
+        return int(self.examples.parts[self.indices[0]])
+
+    @property
+    def labels(self) -> list[Any]:
+        """The answer of each example."""
+        return [self.examples.labels[index] for index in self.indices]
+
+    @property
+    def about(self) -> list[Any]:
+        """What the task knows of each example."""
+        return [self.examples.about[index] for index in self.indices]
+
+    @property
+    def counts(self) -> list[int]:
+        """Rows of each example."""
+        return [len(self.examples.rows[index]) for index in self.indices]
+
+    @property
+    def reads(self) -> list[int]:
+        """Positions read of each example, over all its rows."""
+        return [sum(len(row.reads) for row in self.examples.rows[index]) for index in self.indices]
+
+    def each(self) -> tuple[Tensor, ...]:
+        """The scores [reads, C] of each example."""
+        return self.scores.split_with_sizes(self.reads)
+
+
+def forward(backbone: Backbone, groups: Sequence[Group]) -> list[Scored]:
+    """Run all groups in one pass.
+
+    A learner that must be `alone` is the only group of its pass: it runs through its own backbone, or draws the
+    backbone's dropout from its own stream.
+    """
+    assert len(groups) == 1 or not any(group.learner.alone for group in groups), "a learner that must be alone is not"
+    backbone = groups[0].learner.backbone or backbone
+    each = [group.rows for group in groups]
+    rows = stack([row for own in each for row in own], backbone.device)
+    counts = [len(own) for own in each]
     embeds = _embeddings(backbone, groups, rows, counts)
     prefix, shift = _prefix(backbone, groups, counts)
-    hidden = backbone.forward(embeds, rows.visible, rows.types, shift, prefix)
-    features = backbone.pool(hidden, rows.read).split_with_sizes(counts)
-    labels = rows.labels.split_with_sizes(counts)
-    return [(_score(group, own), label) for group, own, label in zip(groups, features, labels, strict=True)]
+    with _dropout(backbone, groups[0]):
+        hidden = _hidden(backbone, embeds, rows, shift, prefix)
+    states = hidden[rows.row, rows.read].split_with_sizes([sum(len(row.reads) for row in own) for own in each])
+    return [
+        Scored(_score(backbone, group, own), group.examples, group.indices)
+        for group, own in zip(groups, states, strict=True)
+    ]
 
 
-def predict(backbone: Backbone, learner: Learner, split: Examples, token_budget: int) -> Tensor:
-    """Class scores [examples, C] on the CPU, in the split's order; no pass exceeds `token_budget` padded tokens."""
-    batches = eval_batches(split.lengths, token_budget)
+def predict(
+    backbone: Backbone,
+    learner: Learner,
+    split: Examples,
+    token_budget: int,
+    answer: Callable[[Scored], Sequence[Any]],
+) -> list[Any]:
+    """The answer of each example, in the split's order; no pass exceeds `token_budget` padded tokens.
+
+    Args:
+        backbone: the frozen backbone.
+        learner: prompt and head.
+        split: the examples.
+        token_budget: most tokens, padding included, in one pass.
+        answer: what becomes of the scores of some examples: one value for each, on the CPU.
+    """
+    answers: list[Any] = [None] * len(split)
     with torch.inference_mode():
-        parts = [class_scores(backbone, [Group(learner, split, indices)])[0][0].cpu() for indices in batches]
-    back = torch.as_tensor(np.argsort(np.concatenate(batches)))
-    return torch.cat(parts)[back]
+        for part in np.unique(split.parts):
+            members = np.flatnonzero(split.parts == part)
+            costs = (split.lengths * split.counts)[members]
+            for batch in eval_batches(costs, token_budget):
+                indices = members[batch]
+                scored = forward(backbone, [Group(learner, split, indices)])[0]
+                for index, value in zip(indices, answer(scored), strict=True):
+                    answers[index] = value
+    return answers
 
 
-def _embeddings(backbone: Backbone, groups: Sequence[Group], rows: Rows, counts: Sequence[int]) -> Tensor:
+def _hidden(backbone: Backbone, embeds: Tensor, rows: Stack, shift: Tensor, prefix: Prefix | None) -> Tensor:
+    """The last hidden states, of the decoder if there is one."""
+    if rows.decoder is None:
+        return backbone.forward(embeds, rows.visible, rows.types, shift, prefix)
+    return backbone.forward(
+        embeds, rows.visible, rows.types, shift, prefix, targets=rows.decoder, targets_visible=rows.decoder_visible
+    )
+
+
+@contextlib.contextmanager
+def _dropout(backbone: Backbone, group: Group) -> Iterator[None]:
+    """Switch the backbone's own dropout on for a learner that trains with it, drawn from the learner's stream."""
+    if group.generator is None or not group.learner.live:
+        yield
+        return
+    seed = int(torch.randint(2**62, (), generator=group.generator))
+    devices = [backbone.device] if backbone.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), backbone.training_mode(True):
+        torch.manual_seed(seed)
+        yield
+
+
+def _embeddings(backbone: Backbone, groups: Sequence[Group], rows: Stack, counts: Sequence[int]) -> Tensor:
     """Input embeddings [B, Q, E], prompt tokens of each v1 group in their places."""
     embeds = backbone.embed(rows.ids.clamp(min=0))
     tables, first, offsets = [], 0, []
     for group in groups:
         offsets.append(first)
-        if isinstance(group.learner.prompt, InputPrompt):
-            tables.append(group.learner.prompt())
+        prompt = group.learner.prompt(group.part)
+        if isinstance(prompt, InputPrompt):
+            tables.append(prompt())
             first += tables[-1].shape[0]
     if not tables:
         return embeds
@@ -74,7 +186,8 @@ def _embeddings(backbone: Backbone, groups: Sequence[Group], rows: Rows, counts:
 
 def _prefix(backbone: Backbone, groups: Sequence[Group], counts: Sequence[int]) -> tuple[Prefix | None, Tensor]:
     """The prefix of all rows and the positions [B] that each row's text is shifted by."""
-    prompts = [group.learner.prompt if isinstance(group.learner.prompt, PrefixPrompt) else None for group in groups]
+    owned = [group.learner.prompt(group.part) for group in groups]
+    prompts = [prompt if isinstance(prompt, PrefixPrompt) else None for prompt in owned]
     tables = [None if prompt is None else prompt() for prompt in prompts]
     shifts = [
         table.shape[2] if prompt is not None and table is not None and prompt.shifted else 0
@@ -113,9 +226,10 @@ def _layer(
     for prompt, copy, rows in zip(prompts, copies, counts, strict=True):
         length = 0
         if prompt is not None and copy is not None and layer in prompt.layers:
-            pair = copy[:, prompt.layers.index(layer)].transpose(2, 3)
-            length = pair.shape[3]
-            pairs.append(functional.pad(pair, (0, 0, 0, longest - length)))
+            place = prompt.layers.index(layer)
+            length = prompt.lengths[place]
+            pair = copy[:, place].transpose(2, 3)
+            pairs.append(functional.pad(pair, (0, 0, 0, longest - pair.shape[3])))
         else:
             pairs.append(torch.zeros(rows, 2, shape.kv_heads, longest, shape.head_width, device=backbone.device))
         visible.append((torch.arange(longest, device=backbone.device) < length).expand(rows, -1))
@@ -123,9 +237,14 @@ def _layer(
     return LayerPrefix(pair[:, 0], pair[:, 1], torch.cat(visible))
 
 
-def _score(group: Group, features: Tensor) -> Tensor:
+def _score(backbone: Backbone, group: Group, states: Tensor) -> Tensor:
+    """A head's scores [R, C] from the hidden states [R, H] it reads."""
+    head = group.learner.head(group.part)
+    features = backbone.pooled(states) if head.features == "pooled" else states
     if group.generator is not None and group.head_dropout > 0.0:
         kept = torch.rand(features.shape, generator=group.generator) >= group.head_dropout
         features = features * kept.to(features.device) / (1.0 - group.head_dropout)
-    scores: Tensor = group.learner.head(features)
+    if head.features == "words":
+        features = backbone.vocabulary(features)
+    scores: Tensor = head(features)
     return scores

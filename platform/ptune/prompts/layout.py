@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from ptune.backbone.load import Backbone
-from ptune.data.templates import Layout
+from ptune.data.templates import Example, Layout
 from ptune.errors import SpecError
-from ptune.prompts.rows import Examples
-from ptune.spec.prompt import PromptSpec, PromptV1
-from ptune.spec.template import Part, PromptRun, parse, plain, run_lengths
+from ptune.spec.prompt import ManualPrompt, PromptSpec, PromptTuning, PromptV1
+from ptune.spec.template import Mask, Part, PromptRun, parse, plain, run_lengths
 
 
-def input_parts(prompt: PromptSpec, fields: Sequence[str]) -> list[Part]:
-    """A prompt's template as parts, every run with its number of tokens; without a v1 prompt, the plain input.
+def input_parts(
+    prompt: PromptSpec, fields: Sequence[str], base: str | None = None, *, masked: bool = True
+) -> list[Part]:
+    """A prompt's template as parts, every run with its number of tokens; without a v1 prompt, the data's own.
+
+    Args:
+        prompt: the prompt.
+        fields: names of the texts, in order.
+        base: the data set's own template; None is the fields in order.
+        masked: whether a language head reads the input; without one, the places of words are left out.
 
     Raises:
         SpecError: the template does not fit the fields, or the prompt's length does not fit the template.
     """
-    if not isinstance(prompt, PromptV1):
-        return plain(list(fields))
+    template = _template(prompt) or base
     try:
-        parts = parse(prompt.template, list(fields))
+        parts = parse(template, list(fields), base) if template is not None else plain(fields)
+        parts = parts if masked else [part for part in parts if not isinstance(part, Mask)]
+        if not isinstance(prompt, PromptV1 | PromptTuning):
+            _refuse_runs(parts)
+            return parts
         counts = iter(run_lengths(parts, prompt.length))
     except ValueError as error:
-        raise SpecError(f"template {prompt.template!r}: {error}") from None
+        raise SpecError(f"template {template!r}: {error}") from None
     return [PromptRun(next(counts)) if isinstance(part, PromptRun) else part for part in parts]
 
 
@@ -34,21 +42,28 @@ def bind(parts: Sequence[Part], backbone: Backbone, fields: Sequence[str], max_l
     """Bind the parts of `input_parts` to a backbone's tokenizer.
 
     Raises:
-        DataError: prompt, anchor and special tokens leave no room for text.
+        DataError: prompt, anchor and special tokens leave no room for text, or the backbone has no place for [MASK].
     """
     counts = [part.count for part in parts if isinstance(part, PromptRun) and part.count is not None]
-    return Layout(backbone.tokenizer, fields, parts, counts, max_length)
+    causal = backbone.family.reads == "last"
+    return Layout(backbone.tokenizer, fields, parts, counts, max_length, causal=causal)
 
 
-def encode(
-    layout: Layout, backbone: Backbone, texts: Sequence[Sequence[str]], labels: Sequence[int] | None = None
-) -> Examples:
-    """Encode texts, and find where the backbone's family reads each; unlabelled texts get the label 0.
+def read_position(example: Example, backbone: Backbone) -> int:
+    """The position whose state stands for a whole input, by the backbone's family."""
+    return example.first if backbone.family.reads == "first" else example.last
 
-    Raises:
-        DataError: a text has no token.
-    """
-    items = layout.encode_all(texts)
-    reads = [item.first if backbone.family.reads == "first" else item.last for item in items]
-    numbers = np.zeros(len(items), dtype=np.int64) if labels is None else np.array(labels, dtype=np.int64)
-    return Examples(items, numbers, np.array(reads))
+
+def _template(prompt: PromptSpec) -> str | None:
+    match prompt:
+        case PromptV1(template=template) | ManualPrompt(template=template):
+            return template
+        case PromptTuning():
+            return "before"
+        case _:
+            return None
+
+
+def _refuse_runs(parts: Sequence[Part]) -> None:
+    if any(isinstance(part, PromptRun) for part in parts):
+        raise ValueError('prompt runs ([P]) belong to method = "v1"; a discrete template holds words and fields')

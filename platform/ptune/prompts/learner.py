@@ -1,10 +1,13 @@
-"""A learner: everything one trial trains, a prompt (or none) and a head, and nothing of the backbone."""
+"""A learner: everything one trial trains, a prompt (or none), a head, and the backbone only if it is tuned."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
-from ptune.prompts.heads import ClassificationHead
+from ptune.backbone.load import Backbone
+from ptune.prompts.heads import Head
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt
 
@@ -12,21 +15,75 @@ Prompt = InputPrompt | PrefixPrompt
 
 
 class Learner(nn.Module):
-    """What trains: `parameters()` of this module, all of them, and no others."""
+    """What trains: `parameters()` of this module, all of them, and no others.
 
-    def __init__(self, prompt: Prompt | None, head: ClassificationHead) -> None:
+    A task over several data sets has a head for each set, or one prompt for each set (cloze relations); a single
+    prompt or head serves all of them.
+
+    Attributes:
+        prompts: none, one, or one for each data set.
+        heads: one, or one for each data set.
+        backbone: the trial's own copy of the backbone, which trains too; None shares the frozen one.
+        live: whether the backbone's own dropout is on while training.
+    """
+
+    def __init__(
+        self,
+        prompts: Sequence[Prompt],
+        heads: Sequence[Head],
+        backbone: Backbone | None = None,
+        *,
+        live: bool = False,
+    ) -> None:
         super().__init__()
-        self.prompt = prompt
-        self.head = head
+        self.prompts = nn.ModuleList(prompts)
+        self.heads = nn.ModuleList(heads)
+        self.backbone = backbone
+        self.live = live or backbone is not None
+        self.body = backbone.parts() if backbone is not None else None
+
+    @property
+    def alone(self) -> bool:
+        """Whether its rows need a pass of their own: the backbone is its own, or draws random numbers."""
+        return self.live
+
+    def prompt(self, part: int = 0) -> Prompt | None:
+        """The prompt of data set number `part`; None if the learner has none."""
+        if not self.prompts:
+            return None
+        prompt = self.prompts[part if len(self.prompts) > 1 else 0]
+        assert isinstance(prompt, InputPrompt | PrefixPrompt), "prompts are built so"
+        return prompt
+
+    def head(self, part: int = 0) -> Head:
+        """The head of data set number `part`."""
+        head: Head = self.heads[part if len(self.heads) > 1 else 0]  # type: ignore[assignment]
+        return head
 
     @property
     def prompt_parameters(self) -> list[nn.Parameter]:
         """The prompt's share of what trains."""
-        return list(self.prompt.parameters()) if self.prompt is not None else []
+        return list(self.prompts.parameters())
+
+    @property
+    def head_parameters(self) -> list[nn.Parameter]:
+        """The head's share of what trains."""
+        return [parameter for parameter in self.heads.parameters() if parameter.requires_grad]
+
+    @property
+    def body_parameters(self) -> list[tuple[str, nn.Parameter]]:
+        """The tuned backbone's share of what trains, by name."""
+        return list(self.body.named_parameters()) if self.body is not None else []
 
     def collapsed(self) -> dict[str, Tensor]:
-        """What is left of the learner after training: `prompt` [T, W] if there is one, and the head's tensors."""
-        tensors = {f"head.{name}": tensor for name, tensor in self.head.state_dict().items()}
-        if self.prompt is not None:
-            tensors["prompt"] = self.prompt.encoder()
+        """What is left of the learner after training.
+
+        `prompt.N` [T, W] for each prompt, `head.N.*` for each head, `backbone.*` for a tuned backbone. Of a prompt
+        for each of several layer lengths, the part that no layer uses is zero.
+        """
+        tensors = {f"head.{name}": tensor for name, tensor in self.heads.state_dict().items()}
+        for index, prompt in enumerate(self.prompts):
+            tensors[f"prompt.{index}"] = prompt.encoder()  # type: ignore[operator]
+        if self.body is not None:
+            tensors |= {f"backbone.{name}": tensor for name, tensor in self.body.state_dict().items()}
         return {name: tensor.detach().float().cpu().clone().contiguous() for name, tensor in tensors.items()}

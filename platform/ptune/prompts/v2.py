@@ -16,10 +16,19 @@ class PrefixPrompt(nn.Module):
         layers: the chosen layers, ascending, counted from 0 at the embeddings.
         shifted: whether text positions start at T (as PEFT and the paper's code have it) instead of 0.
         dropout: probability of zeroing an element of keys and values while training.
+        lengths: the prompt's length in each chosen layer, at most T.
     """
 
     def __init__(
-        self, encoder: nn.Module, layers: tuple[int, ...], heads: int, head_width: int, shifted: bool, dropout: float
+        self,
+        encoder: nn.Module,
+        layers: tuple[int, ...],
+        heads: int,
+        head_width: int,
+        *,
+        shifted: bool,
+        dropout: float,
+        lengths: tuple[int, ...],
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -28,6 +37,7 @@ class PrefixPrompt(nn.Module):
         self.head_width = head_width
         self.shifted = shifted
         self.dropout = dropout
+        self.lengths = lengths
 
     def forward(self) -> Tensor:
         """Return keys (index 0) and values (index 1) as [C, 2, T, N, D]; the table's columns are in PEFT's order."""

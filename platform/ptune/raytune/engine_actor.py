@@ -69,7 +69,7 @@ class EngineActor:
         await asyncio.wrap_future(self._training.leave(token))
 
     async def conclude(self, history: History) -> dict[str, Any]:
-        """See `ptune.run.outcome.conclude`."""
+        """See `ptune.run.testing.conclude_all`."""
         await self.ready()
         return await asyncio.wrap_future(self._training.call(lambda: self._conclude(history)))
 
@@ -88,7 +88,8 @@ class EngineActor:
             )
         torch.set_num_threads(self._threads)
         job = self._prepared.job
-        backbone = load_backbone(job.backbone.id, job.backbone.revision, job.backbone.dtype, self._device)
+        choice = job.backbone
+        backbone = load_backbone(choice.id, choice.revision, choice.dtype, self._device, lm=job.task.language)
         expected = self._prepared.header["backbone"]["hash"]
         if backbone.hash != expected:
             raise BackboneError(
@@ -99,11 +100,10 @@ class EngineActor:
         return self._engine, TrialFactory(job, self._prepared.splits, backbone, self._folder)
 
     def _conclude(self, history: History) -> dict[str, Any]:
-        from ptune.run.outcome import conclude
+        from ptune.run.testing import conclude_all
 
         assert self._engine is not None
-        prepared = self._prepared
-        return conclude(self._engine.backbone, prepared.splits, prepared.job, history, self._folder)
+        return conclude_all(self._engine.backbone, self._prepared, history, self._folder)
 
 
 class EngineLostError(ClusterError):
@@ -145,7 +145,7 @@ class RemoteEngine:
         self._actor.leave.remote(token)
 
     def conclude(self, history: History) -> dict[str, Any]:
-        """Export the best prompt; see `ptune.run.outcome.conclude`.
+        """Export the best prompt; see `ptune.run.testing.conclude_all`.
 
         Raises:
             PtuneError: it cannot be exported.

@@ -57,7 +57,7 @@ class JobInfo:
         return self.status in ("SUCCEEDED", "FAILED", "STOPPED")
 
 
-def submit(job: Job, runs: Path | None, address: str | None = None) -> str:
+def submit(job: Job, runs: Path | None, address: str | None = None, overrides: Sequence[str] = ()) -> str:
     """Submit a job to a cluster and return its id at once.
 
     Args:
@@ -65,6 +65,7 @@ def submit(job: Job, runs: Path | None, address: str | None = None) -> str:
         runs: the runs folder on storage that the cluster's nodes share. May be None on this machine, where it is
             `ptune_runs` in the working directory.
         address: the cluster's dashboard, `http://HOST:8265`; None is RAY_API_SERVER_ADDRESS, else this machine's.
+        overrides: settings that the job holds in place of its file's; noted in the text that travels.
 
     Raises:
         ClusterError: nothing answers there, it refuses the job, or the runs folder must be named.
@@ -78,7 +79,7 @@ def submit(job: Job, runs: Path | None, address: str | None = None) -> str:
         )
     folder = (runs or Path("ptune_runs")).resolve()
     with _reaching(address) as client, tempfile.TemporaryDirectory(prefix="ptune-job-") as upload:
-        (Path(upload) / "job.toml").write_text(job_text(job), encoding="utf-8")
+        (Path(upload) / "job.toml").write_text(job_text(job) + override_notes(overrides), encoding="utf-8")
         submitted: str = client.submit_job(
             entrypoint=f'exec "{_python(here)}" -m ptune search job.toml --json',
             runtime_env={"working_dir": upload, "env_vars": {**_STOP, **_tracking(), "PTUNE_RUNS": str(folder)}},

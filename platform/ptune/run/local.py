@@ -8,8 +8,8 @@ from typing import Any
 from ptune.backbone.load import Backbone, best_device, load_backbone
 from ptune.engine.fused import Engine, Failure
 from ptune.history import History
-from ptune.run.outcome import conclude
 from ptune.run.prepare import Prepared
+from ptune.run.testing import conclude_all
 from ptune.run.trials import TrialFactory, state_file
 from ptune.search.conductor import Conductor
 from ptune.spec.job import Job
@@ -22,7 +22,8 @@ def load_job_backbone(job: Job) -> Backbone:
         BackboneError: it is not there or cannot take a prompt.
     """
     device = best_device() if job.resources.device == "auto" else job.resources.device
-    return load_backbone(job.backbone.id, job.backbone.revision, job.backbone.dtype, device)
+    choice = job.backbone
+    return load_backbone(choice.id, choice.revision, choice.dtype, device, lm=job.task.language)
 
 
 class LocalRunner:
@@ -45,8 +46,8 @@ class LocalRunner:
                     self._report(outcome.trial, outcome.epoch, outcome.metrics, engine, conductor)
 
     def conclude(self, prepared: Prepared, history: History, folder: Path) -> dict[str, Any]:
-        """Export the best prompt; see `ptune.run.outcome.conclude`."""
-        return conclude(self._load(prepared.job), prepared.splits, prepared.job, history, folder)
+        """Export the best prompt, and score a confirmation's trials; see `ptune.run.testing.conclude_all`."""
+        return conclude_all(self._load(prepared.job), prepared, history, folder)
 
     def _load(self, job: Job) -> Backbone:
         self._backbone = self._backbone or load_job_backbone(job)

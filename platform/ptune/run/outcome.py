@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ptune.artifacts import native, peft
 from ptune.artifacts.artifact import Artifact, Origin, describe
 from ptune.artifacts.predict import Predictor
 from ptune.backbone.load import Backbone
 from ptune.data.sources import Splits
-from ptune.engine.evaluate import measure
 from ptune.engine.state import best_tensors, read
 from ptune.errors import ArtifactError
 from ptune.history import History, TrialRecord
@@ -24,7 +22,7 @@ ARTIFACT = "artifact"
 PEFT_ARTIFACT = "artifact-peft"
 
 
-def conclude(backbone: Backbone, splits: Splits, job: Job, history: History, folder: Path) -> dict[str, Any]:
+def conclude(backbone: Backbone, splits: Sequence[Splits], job: Job, history: History, folder: Path) -> dict[str, Any]:
     """Export the best trial's prompt, as it was after its best epoch, into the search's folder.
 
     Returns:
@@ -50,7 +48,7 @@ def conclude(backbone: Backbone, splits: Splits, job: Job, history: History, fol
     return outcome
 
 
-def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Splits, job: Job, folder: Path) -> Artifact:
+def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits], job: Job, folder: Path) -> Artifact:
     """A trial's prompt as it was after its best epoch, from its saved state.
 
     Raises:
@@ -59,11 +57,10 @@ def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Splits, job: Job
     assert trial.state is not None, "a trial with a report has a state"
     dev = trial.reports[trial.best_epoch(job.task.metric) - 1]
     about = describe(
-        TrialSpec.from_config(trial.config).prompt,
+        TrialSpec.from_config(trial.config),
+        job.task,
         Origin.of(backbone, job.backbone.revision),
-        fields=job.task.data.text,
-        labels=splits.labels,
-        max_length=job.task.data.max_length,
+        labels=[one.labels for one in splits],
         versions=versions(),
         scores={"dev": _scores(dev)},
         search=job.name,
@@ -73,14 +70,19 @@ def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Splits, job: Job
     return Artifact(about, best_tensors(read(folder / trial.state)[1]))
 
 
-def test_scores(artifact: Artifact, backbone: Backbone, splits: Splits, token_budget: int) -> dict[str, float] | None:
-    """Metrics on the test split of the artifact as people will load it; None when the job names no test split."""
-    if splits.test is None:
+def test_scores(
+    artifact: Artifact, backbone: Backbone, splits: Sequence[Splits], token_budget: int
+) -> dict[str, float] | None:
+    """Metrics on the test split of the artifact as people will load it; None unless every data set has one."""
+    tests = [one.test for one in splits if one.test is not None]
+    if len(tests) < len(splits):
         return None
-    scores = Predictor(artifact, backbone).scores(splits.test.texts, token_budget)
-    return measure(scores, np.array(splits.test.labels))
+    return Predictor(artifact, backbone).measure(tests, token_budget)
+
+
+_ABOUT_TRAINING = {"train_loss", "lr", "seconds", "peak_memory_mb", "trainable_parameters", "backbone_share"}
 
 
 def _scores(metrics: dict[str, float]) -> dict[str, float]:
     """The metrics that say how good a prompt is, without those of the training."""
-    return {name: metrics[name] for name in ("accuracy", "macro_f1", "loss", "majority_baseline")}
+    return {name: value for name, value in metrics.items() if name not in _ABOUT_TRAINING}

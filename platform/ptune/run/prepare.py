@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ptune.backbone.families import family_of
 from ptune.backbone.locate import layer_count, locate, read_config, weights_hash
 from ptune.data.sources import Splits, load_splits
 from ptune.errors import SpecError
+from ptune.spec import grid
 from ptune.spec.job import Job
 from ptune.spec.prompt import PromptV2
 from ptune.spec.space import Space
@@ -31,13 +33,13 @@ class Prepared:
     Attributes:
         job: the job.
         layers: layers of its backbone.
-        splits: its data.
+        splits: its data sets, in order.
         header: what the journal's `search` event says about it.
     """
 
     job: Job
     layers: int
-    splits: Splits
+    splits: Sequence[Splits]
     header: dict[str, Any]
 
     def renamed(self, name: str) -> Prepared:
@@ -56,7 +58,8 @@ def prepare(job: Job) -> Prepared:
     """
     folder = locate(job.backbone.id, job.backbone.revision)
     layers = check_space(job, folder)
-    splits = load_splits(job.task.data, job.seed)
+    job = _counted(job, layers)
+    splits = [load_splits(data, job.drawing_seed) for data in job.task.sets]
     return Prepared(job, layers, splits, _header(job, folder, layers, splits))
 
 
@@ -65,17 +68,27 @@ def check_space(job: Job, folder: Path) -> int:
 
     Raises:
         BackboneError: the backbone cannot take a prompt.
-        SpecError: bounds, baseline points or prompt lengths do not fit it.
+        SpecError: bounds, baseline points, prompt lengths or the size of a grid do not fit it.
     """
     config = read_config(folder)
     family = family_of(str(config.get("model_type")), job.backbone.id)
     layers = layer_count(folder)
     space = job.space.resolved(layers)
+    if job.budget.sampler == "grid" and (law := grid.broken_trials(space, job.budget.trials)) is not None:
+        raise SpecError(f"budget.{law}")
     positions = config.get("max_position_embeddings", config.get("n_positions"))
     if family.positions != "rotary" and isinstance(positions, int):
         padding = config.get("pad_token_id", 1)
         _check_positions(job, space, positions - family.first_position(padding if isinstance(padding, int) else None))
     return layers
+
+
+def _counted(job: Job, layers: int) -> Job:
+    """The job with the number of trials that a grid has."""
+    if job.budget.trials is not None:
+        return job
+    trials = grid.size(job.space.resolved(layers))
+    return job.model_copy(update={"budget": job.budget.model_copy(update={"trials": trials})})
 
 
 def versions() -> dict[str, str]:
@@ -91,7 +104,7 @@ def versions() -> dict[str, str]:
 
 def _check_positions(job: Job, space: Space, positions: int) -> None:
     """Refuse inputs that could reach past the last position: long texts, or shifted v2 prompts before them."""
-    longest, text = _longest_shift(space), job.task.data.max_length
+    longest, text = _longest_shift(space), max(data.max_length for data in job.task.sets)
     if longest + text > positions:
         law = "length + task.data.max_length" if longest else "task.data.max_length"
         given = f"{longest} + {text} (a v2 prompt takes positions before the text)" if longest else str(text)
@@ -106,8 +119,13 @@ def _longest_shift(space: Space) -> int:
     return max(map(int, space.values_under("v2", "length")), default=PromptV2().length)
 
 
-def _header(job: Job, folder: Path, layers: int, splits: Splits) -> dict[str, Any]:
-    named = {"train": splits.train, "dev": splits.dev, "test": splits.test}
+def _header(job: Job, folder: Path, layers: int, splits: Sequence[Splits]) -> dict[str, Any]:
+    several = len(splits) > 1
+    named = {
+        f"{role}.{name}" if several else role: split
+        for name, one in zip(job.task.set_names, splits, strict=True)
+        for role, split in (("train", one.train), ("dev", one.dev), ("test", one.test))
+    }
     return {
         "id": uuid.uuid4().hex,
         "name": job.name,
@@ -117,7 +135,7 @@ def _header(job: Job, folder: Path, layers: int, splits: Splits) -> dict[str, An
             for name, split in named.items()
             if split is not None
         },
-        "labels": splits.labels,
+        "labels": [one.labels for one in splits] if several else splits[0].labels,
         "backbone": {"id": job.backbone.id, "hash": weights_hash(folder), "layers": layers},
         "versions": versions(),
     }

@@ -15,6 +15,7 @@ from ptune.errors import JournalError, nearest
 from ptune.files import write_json, write_text
 from ptune.history import History, TrialRecord
 from ptune.journal import JOURNAL, Journal, read
+from ptune.run.confirm import CONFIRMS, confirmation, result
 from ptune.run.prepare import Prepared, prepare, versions
 from ptune.search.conductor import Conductor
 from ptune.spec.job import Job
@@ -32,7 +33,10 @@ class Runner(Protocol):
         """Run turns until the conductor is done."""
 
     def conclude(self, prepared: Prepared, history: History, folder: Path) -> dict[str, Any]:
-        """Export the best prompt and score it on the test split; see `ptune.run.outcome.conclude`."""
+        """Export the best prompt and score what is to be scored on the test split.
+
+        See `ptune.run.testing.conclude_all`, which answers alike everywhere.
+        """
 
 
 class Observer(Protocol):
@@ -79,6 +83,7 @@ class Outcome:
         statuses: dict[str, int] = {}
         for trial in self.history.trials.values():
             statuses[trial.status] = statuses.get(trial.status, 0) + 1
+        confirmed = result(self.history)
         return {
             "name": self.name,
             "status": self.status,
@@ -91,7 +96,7 @@ class Outcome:
             "peft": self.conclusion.get("peft"),
             "importances": self.importances,
             "wall_s": round(self.wall_s, 3),
-        }
+        } | ({} if confirmed is None else {"confirmation": confirmed})
 
 
 def runs_folder() -> Path:
@@ -130,6 +135,7 @@ def start_search(
     runner: Runner,
     observer: Observer | None = None,
     publish: Publisher | None = None,
+    confirms: dict[str, Any] | None = None,
 ) -> Outcome:
     """Run a job as a new search.
 
@@ -140,6 +146,7 @@ def start_search(
         runner: where to train.
         observer: watches while it runs.
         publish: writes leaderboard and plots at the end.
+        confirms: what the search confirms, if it is a confirmation; see `ptune.run.confirm.confirmation`.
 
     Raises:
         PtuneError: the job cannot run; nothing has been written then.
@@ -152,7 +159,7 @@ def start_search(
     write_text(folder / "job.toml", job_text)
     write_json(folder / "job.json", prepared.job.model_dump(mode="json"))
     with contextlib.closing(Journal(folder / JOURNAL)) as journal:
-        journal.append("search", **prepared.header)
+        journal.append("search", **prepared.header, **({} if confirms is None else {CONFIRMS: confirms}))
         return _run(prepared, journal, folder, runner, observer, publish)
 
 
@@ -180,6 +187,29 @@ def resume_search(
         return _run(prepared, journal, folder, runner, observer, publish)
 
 
+def confirm_search(
+    name: str,
+    runs: Path,
+    runner: Runner,
+    observer: Observer | None = None,
+    publish: Publisher | None = None,
+    *,
+    top: int,
+    seeds: int,
+) -> Outcome:
+    """Repeat the best configurations of a finished search as a search of its own; see `ptune.run.confirm`.
+
+    Raises:
+        JournalError: there is no such search, or it has not finished.
+        PtuneError: what the job needs is not there any more, or there is nothing to confirm.
+    """
+    folder = search_folder(runs, name)
+    job, confirms = confirmation(History.of(read(folder / JOURNAL)), top, seeds)
+    said = f"# ptune confirm {name} --top {top} --seeds {seeds}; job.json beside this file is the job that runs\n"
+    text = (folder / "job.toml").read_text(encoding="utf-8")
+    return start_search(job, said + text, runs, runner, observer, publish, confirms)
+
+
 def sync_search(name: str, runs: Path) -> tuple[str, str]:
     """Send MLflow what it lacks of a search that does not run; return the tracking URI and the search's run id.
 
@@ -199,8 +229,8 @@ def best_summary(history: History) -> dict[str, Any] | None:
     best = history.best
     if best is None:
         return None
-    epoch = best.best_epoch(history.metric)
-    return {"trial": best.number, "config": best.config, "metrics": best.reports[epoch - 1], "epoch": epoch}
+    epoch, metrics = best.best_epoch(history.metric), best.kept(history.metric)
+    return {"trial": best.number, "config": best.config, "metrics": metrics, "epoch": epoch}
 
 
 def _check_same(header: dict[str, Any], fresh: dict[str, Any], name: str) -> None:
@@ -237,13 +267,15 @@ def _run(
         try:
             runner.train(prepared, conductor, folder)
             conclusion = runner.conclude(prepared, conductor.history, folder)
+            for trial, metrics in conclusion.get("tested", {}).items():
+                conductor.tested(trial, metrics)
         except KeyboardInterrupt:
             status = "interrupted"
         except BaseException:
             journal.append("ended", status="failed", best=best_summary(conductor.history))
             _close(writer)
             raise
-        journal.append("ended", status=status, best=best_summary(conductor.history))
+        journal.append("ended", status=status, best=best_summary(conductor.history), test=conclusion.get("test"))
         try:
             importances = conductor.importances()
             if publish is not None and conductor.history.trials:

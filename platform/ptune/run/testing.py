@@ -1,36 +1,42 @@
-"""The test scores of a confirmation: every trial, once, after all have trained."""
+"""The end of a search where a backbone is loaded: the best prompt exported, and a confirmation's trials all tested."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ptune.backbone.load import Backbone
-from ptune.data.sources import Splits
 from ptune.history import History
 from ptune.run.confirm import CONFIRMS
-from ptune.run.outcome import artifact_of, test_scores
-from ptune.spec.job import Job
+from ptune.run.outcome import artifact_of, conclude, test_scores
+from ptune.run.prepare import Prepared
 
 
-def score_trials(
-    backbone: Backbone, splits: Splits, job: Job, history: History, folder: Path
-) -> dict[int, dict[str, float]]:
-    """Score on the test split what each trial of a confirmation kept; none for any other search.
+def conclude_all(backbone: Backbone, prepared: Prepared, history: History, folder: Path) -> dict[str, Any]:
+    """Export the best prompt; of a confirmation, also score every trial on the test split.
 
     Returns:
-        Metrics by trial, of those that the journal has no test scores of yet.
+        What `ptune.run.outcome.conclude` does, and `tested`: test scores by trial, of those that the journal has none
+        of yet; empty for a search that confirms nothing.
 
     Raises:
         EngineError: a trial's saved state is missing or damaged.
     """
-    if CONFIRMS not in history.header:
-        return {}
+    concluded = conclude(backbone, prepared.splits, prepared.job, history, folder)
+    tested = _score_trials(backbone, prepared, history, folder) if CONFIRMS in history.header else {}
+    return {**concluded, "tested": tested}
+
+
+def _score_trials(
+    backbone: Backbone, prepared: Prepared, history: History, folder: Path
+) -> dict[int, dict[str, float]]:
+    job, splits = prepared.job, prepared.splits
     scored: dict[int, dict[str, float]] = {}
     for trial in history.ranked():
         if trial.test is None:
             artifact = artifact_of(trial, backbone, splits, job, folder)
             scores = test_scores(artifact, backbone, splits, job.resources.token_budget)
-            if scores is None:
+            if scores is None:  # the job names no test split
                 return {}
             scored[trial.number] = scores
     return scored

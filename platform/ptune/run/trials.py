@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
+from ptune.artifacts.load import load_artifact
 from ptune.backbone.load import Backbone
-from ptune.data.sources import Split, Splits
+from ptune.data.sources import Splits
+from ptune.data.templates import Layout
 from ptune.engine.seeds import stream_seed
 from ptune.engine.slots import Plan
-from ptune.prompts.build import build_learner
-from ptune.prompts.layout import bind, encode, input_parts
+from ptune.prompts.build import build_learner, start_from
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
 from ptune.spec.job import Job
-from ptune.spec.prompt import PromptSpec, PromptV1
+from ptune.spec.prompt import ManualPrompt, PromptTuning, PromptV1
+from ptune.spec.task import Cloze
 from ptune.spec.trial import TrialSpec
+from ptune.tasks.build import build_task, lay_out
+from ptune.tasks.joint import JointTask
+
+Encoded = tuple[JointTask, list[Layout], Examples, Examples]
 
 
 def state_file(trial: int) -> Path:
@@ -25,63 +34,85 @@ def state_file(trial: int) -> Path:
 
 
 class TrialFactory:
-    """Makes the trials of one job on one backbone; data is encoded once for each template.
+    """Makes the trials of one job on one backbone; data is encoded once for each template."""
 
-    Attributes:
-        splits: the job's data.
-    """
-
-    def __init__(self, job: Job, splits: Splits, backbone: Backbone, folder: Path) -> None:
-        self.splits = splits
+    def __init__(self, job: Job, splits: Sequence[Splits], backbone: Backbone, folder: Path) -> None:
+        self._splits = splits
         self._job = job
         self._backbone = backbone
         self._folder = folder
-        self._encoded: dict[tuple[str, ...], tuple[Examples, Examples]] = {}
+        self._encoded: dict[tuple[Any, ...], Encoded] = {}
 
     def make(self, trial: int, config: Mapping[str, Any]) -> tuple[Plan, Learner]:
         """Build trial number `trial` from its flat configuration.
 
         Raises:
-            SpecError: the configuration does not fit the backbone.
+            SpecError: the configuration does not fit the backbone, the data or the artifact it starts from.
             DataError: the prompt leaves no room for text.
         """
         job, backbone = self._job, self._backbone
         spec = TrialSpec.from_config(config)
+        task, layouts, train, dev = self._encode(spec)
         learner = build_learner(
             spec.prompt,
-            backbone.shape,
-            backbone.family,
-            classes=len(self.splits.labels),
-            pooled=backbone.pooler is not None,
+            backbone,
+            [kind.output(layout) for kind, layout in zip(task.kinds, layouts, strict=True)],
             seed=stream_seed(job.seed, trial, "init"),
+            prompts=len(task.kinds) if isinstance(job.task, Cloze) else 1,
+            recipe=spec.recipe,
         )
-        train, dev = self._examples(spec.prompt)
+        if self._start:
+            start_from(learner, self._start)
         plan = Plan(
             trial=trial,
             recipe=spec.recipe,
+            task=task,
             train=train,
             dev=dev,
             metric=job.task.metric,
             seed=job.seed,
-            horizon=job.budget.epochs,
+            horizon=spec.protocol.epochs or job.budget.epochs,
             state_path=self._folder / state_file(trial),
             config=spec.to_config(),
+            keep_last=job.task.selection == "last",
         )
         return plan, learner
 
-    def _encode(self, prompt: PromptSpec, split: Split) -> Examples:
-        """Encode a split as this prompt's trials see it.
+    @cached_property
+    def _start(self) -> Mapping[str, Tensor]:
+        """The tensors that every trial starts from; none unless the job names an artifact."""
+        return {} if self._job.start is None else load_artifact(Path(self._job.start)).tensors
 
-        Raises:
-            SpecError: the prompt's template does not fit the task's text fields.
-            DataError: the prompt leaves no room for text.
-        """
-        data = self._job.task.data
-        layout = bind(input_parts(prompt, data.text), self._backbone, data.text, data.max_length)
-        return encode(layout, self._backbone, split.texts, split.labels)
-
-    def _examples(self, prompt: PromptSpec) -> tuple[Examples, Examples]:
-        key = (prompt.template, str(prompt.length)) if isinstance(prompt, PromptV1) else ()
+    def _encode(self, spec: TrialSpec) -> Encoded:
+        """The task, and training and dev data as this configuration's trials see them."""
+        key = (_template_key(spec), spec.head, spec.protocol.split)
         if key not in self._encoded:
-            self._encoded[key] = (self._encode(prompt, self.splits.train), self._encode(prompt, self.splits.dev))
+            self._encoded[key] = self._encode_anew(spec)
         return self._encoded[key]
+
+    def _encode_anew(self, spec: TrialSpec) -> Encoded:
+        job, backbone = self._job, self._backbone
+        sets = job.task.sets
+        drawn = [
+            splits.draw(data, job.seed, spec.protocol.split) for data, splits in zip(sets, self._splits, strict=True)
+        ]
+        task = build_task(job.task, [splits.labels for splits in drawn], spec.head)
+        language = (spec.head or job.task.default_head) == "verbalizer"
+        layouts = [lay_out(spec.prompt, data, backbone, language=language) for data in sets]
+        each = list(zip(task.kinds, layouts, drawn, strict=True))
+        train = [kind.encode(splits.train, layout, backbone, training=True) for kind, layout, splits in each]
+        dev = [kind.encode(splits.dev, layout, backbone, training=False) for kind, layout, splits in each]
+        return task, layouts, Examples.joined(train), Examples.joined(dev)
+
+
+def _template_key(spec: TrialSpec) -> tuple[Any, ...]:
+    """What of a prompt decides how texts are encoded."""
+    match spec.prompt:
+        case PromptV1(template=template, length=length):
+            return template, length
+        case PromptTuning(length=length):
+            return "before", length
+        case ManualPrompt(template=template):
+            return template, 0
+        case _:
+            return ()

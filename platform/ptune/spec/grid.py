@@ -40,11 +40,11 @@ def size(space: Space) -> int:
 def broken_trials(space: Space, trials: int | None) -> str | None:
     """What keeps a grid search of `trials` trials (None: all) from running on a resolved space; None if nothing does.
 
-    The message says what holds for `budget.trials`.
+    The message begins with `trials`.
     """
     combinations = size(space)
     if combinations > MOST:
-        return f"a grid may have at most {MOST} combinations, and this space has more"
+        return f"trials <= {MOST} must hold, and this space has more combinations"
     if trials is not None and trials > combinations:
         return f"trials <= {combinations}, the grid's combinations, must hold, got {trials}"
     return None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
-from ptune.spec.space import Space
-from ptune.spec.strict import Place, Strict, refusal
-from ptune.spec.template import parse
+from ptune.spec.data import ClassificationData, ClozeData, Data
+from ptune.spec.protocol import Published, grid_problems, horizon_problems, published_problems, split_problems
+from ptune.spec.space import Problem, Space
+from ptune.spec.strict import Place, Strict, broken, refusal
+from ptune.spec.task import METRICS, Task
+from ptune.spec.template import Mask, parse
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 
@@ -23,65 +26,6 @@ class Backbone(Strict):
     """Hub branch, tag or commit."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Type of the frozen weights; auto is float32 on CPUs and bfloat16 on GPUs that have it."""
-
-
-class Data(Strict):
-    """Where examples come from and which columns matter."""
-
-    source: str | None = None
-    """`builtin:NAME`, a Hub data set id, or a folder laid out like one; leave out for local files."""
-    config: str | None = None
-    """Configuration of a Hub data set, such as `sst2` of `nyu-mll/glue`."""
-    train: str = "train"
-    """Training split: a split's name, or a csv, tsv, jsonl, json or parquet file relative to the job file."""
-    dev: str = "dev"
-    """Split that selects: reported every epoch."""
-    test: str | None = None
-    """Held-out split; scored only for the exported prompt."""
-    text: list[str] = Field(default_factory=lambda: ["text"], min_length=1, max_length=2)
-    """Text columns: one, or two for sentence pairs."""
-    label: str = "label"
-    """Label column."""
-    rename: dict[str, str] = Field(default_factory=dict)
-    """Columns that some file calls otherwise: `{ premise = "sentence1" }` reads its `premise` as `sentence1`."""
-    labels: Annotated[list[str], Field(min_length=2)] | None = None
-    """Label values in the order of the head's outputs; None takes the training split's, sorted."""
-    max_length: int = Field(128, ge=8)
-    """Longest input in tokens, prompt tokens of v1 included; longer texts are shortened."""
-    limit_train: int | None = Field(None, ge=1)
-    """Use only this many training examples, drawn with the job's seed."""
-    limit_dev: int | None = Field(None, ge=1)
-    """Use only this many dev examples, the first ones."""
-
-    @model_validator(mode="after")
-    def _distinct_names(self) -> Self:
-        if len({*self.text, self.label}) != len(self.text) + 1:
-            raise ValueError(f"text and label must name different columns, got text={self.text}, label={self.label!r}")
-        if self.labels is not None and len(set(self.labels)) != len(self.labels):
-            raise ValueError(f"labels must differ from each other, got {self.labels}")
-        return self
-
-    @model_validator(mode="after")
-    def _files_without_a_source(self) -> Self:
-        if self.source is not None:
-            return self
-        splits = {"train": self.train, "dev": self.dev, "test": self.test}
-        names = [f"{key} = {name!r}" for key, name in splits.items() if name is not None and not Path(name).suffix]
-        if names:
-            raise ValueError(f"without a source, every split must be a file with a suffix, got {', '.join(names)}")
-        if self.config is not None:
-            raise ValueError(f"config belongs to a Hub data set, and there is no source, got config={self.config!r}")
-        return self
-
-
-class Task(Strict):
-    """Data, head and metric."""
-
-    kind: Literal["classification"] = "classification"
-    """What is predicted for one input."""
-    data: Data
-    metric: Literal["accuracy", "macro_f1"] = "accuracy"
-    """What the search maximises, on the dev split."""
 
 
 class Asha(Strict):
@@ -103,12 +47,12 @@ class FullBudget(Strict):
 class Budget(Strict):
     """How much is tried, and how it is chosen."""
 
-    trials: int = Field(ge=1)
-    """Configurations to try."""
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    """How configurations are proposed after the baseline points; `grid` tries every combination of the space."""
+    trials: int | None = Field(None, ge=1, validate_default=True)
+    """Configurations to try; only a grid may leave it out, and then tries every combination."""
     epochs: int = Field(ge=1)
     """Horizon: the most epochs a trial trains, and the length of its learning-rate schedule."""
-    sampler: Literal["tpe", "random"] = "tpe"
-    """How configurations are proposed after the baseline points."""
     stopping: Annotated[Asha | FullBudget, Field(discriminator="type")] = Asha()
     """When trials end before the horizon; a table without `type` is asha's."""
 
@@ -116,6 +60,14 @@ class Budget(Strict):
     @classmethod
     def _asha_unless_stated(cls, stopping: Any) -> Any:
         return {"type": "asha", **stopping} if isinstance(stopping, dict) else stopping
+
+    @field_validator("trials")
+    @classmethod
+    def _stated_unless_a_grid(cls, trials: int | None, info: ValidationInfo) -> int | None:
+        sampler = info.data.get("sampler", "grid")
+        if trials is None and sampler != "grid":
+            raise broken(f"required, and missing (only a grid knows how many there are, and sampler is {sampler!r})")
+        return trials
 
     @model_validator(mode="after")
     def _grace_within_horizon(self) -> Self:
@@ -167,30 +119,78 @@ class Job(Strict):
     """Name of the search; its folder and its MLflow experiment carry it."""
     seed: int = Field(0, ge=0, lt=2**31)
     """Seed of every random choice, with the trial's number."""
+    data_seed: int | None = Field(None, ge=0, lt=2**31)
+    """Seed of what is drawn from the data (`limit_train`, few-shot draws); None is `seed`."""
     backbone: Backbone
     task: Task
     space: Space
     """The search space; in the file, a path relative to it or a table."""
+    start: str | None = None
+    """Folder of an exported artifact whose prompt every trial starts from; in the file, relative to it."""
     budget: Budget
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
     export: Export = Export()
+    published: list[Published] = Field(default_factory=list)
+    """Numbers that somebody reported, for `ptune report`."""
+
+    @property
+    def drawing_seed(self) -> int:
+        """Seed of what is drawn from the data."""
+        return self.seed if self.data_seed is None else self.data_seed
 
     @model_validator(mode="after")
-    def _templates_fit(self) -> Self:
-        places: dict[str, Place] = {}
-        for definition in self.space.parameters.get("template", []):
-            for _, value in definition.stated():
-                places.setdefault(str(value), ("space", "parameters", "template"))
-        for index, point in enumerate(self.space.baseline):
-            if "template" in point:
-                places.setdefault(str(point["template"]), ("space", "baseline", index, "template"))
-        problems = []
-        for template, place in places.items():
-            try:
-                parse(template, self.task.data.text)
-            except ValueError as error:
-                problems.append((place, f"template {template!r}: {error}"))
+    def _parts_fit(self) -> Self:
+        problems = [*self._template_problems(), *self._protocol_problems()]
         if problems:
             raise refusal(type(self), problems)
         return self
+
+    def _template_problems(self) -> list[Problem]:
+        return [
+            (place, f"template {template!r}: {law}")
+            for place, template, data in self._templates()
+            if (law := _misfit(template, data, mask=self._needs_mask(data))) is not None
+        ]
+
+    def _protocol_problems(self) -> list[Problem]:
+        budget, task = self.budget, self.task
+        return [
+            *(grid_problems(self.space, budget.trials) if budget.sampler == "grid" else []),
+            *horizon_problems(self.space, budget.epochs, stops_early=isinstance(budget.stopping, Asha)),
+            *split_problems(self.space, max(data.splits for data in task.sets)),
+            *published_problems(self.published, list(dict.fromkeys((*METRICS[task.kind], task.metric)))),
+        ]
+
+    def _templates(self) -> Iterator[tuple[Place, str, Data]]:
+        """Every template of the data and the space, with its place and the data it lays out."""
+        for index, data in enumerate(self.task.sets):
+            if data.template is not None:
+                yield ("task", *(("data",) if index == 0 else ("more", index - 1)), "template"), data.template, data
+        stated: dict[str, Place] = {}
+        for definition in self.space.parameters.get("template", []):
+            for _, value in definition.stated():
+                stated.setdefault(str(value), ("space", "parameters", "template"))
+        for number, point in enumerate(self.space.baseline):
+            if point.get("template") is not None:
+                stated.setdefault(str(point["template"]), ("space", "baseline", number, "template"))
+        for template, place in stated.items():
+            for data in self.task.sets:
+                yield place, template, data
+
+    def _needs_mask(self, data: Data) -> bool:
+        """Whether the language head reads a [MASK] that a template has to hold, in every trial."""
+        heads = {value for definition in self.space.parameters.get("head", []) for _, value in definition.stated()}
+        kinds = isinstance(data, ClassificationData | ClozeData)
+        return kinds and self.task.default_head == "verbalizer" and "linear" not in heads
+
+
+def _misfit(template: str, data: Data, *, mask: bool) -> str | None:
+    """What keeps a template from laying out a data set."""
+    try:
+        parts = parse(template, data.fields, data.template)
+    except ValueError as error:
+        return str(error)
+    if mask and not any(isinstance(part, Mask) for part in parts):
+        return "the language head reads a word's place: write [MASK] where the word goes"
+    return None

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from ptune.errors import SpecError, nearest
+from ptune.spec.data import file_of
 from ptune.spec.job import Job
 from ptune.spec.space import Space
 from ptune.spec.strict import given
@@ -108,17 +109,31 @@ def _override(content: dict[str, Any], text: str) -> str | None:
 def _absolute_paths(content: dict[str, Any], folder: Path) -> None:
     """Make the file paths of a job absolute, so that the job means the same from every working directory."""
     task = content.get("task")
-    data = task.get("data") if isinstance(task, dict) else None
-    if isinstance(data, dict) and "source" in data:
-        _make_absolute(data, "source", folder, _is_path)
-    elif isinstance(data, dict):
-        for split in ("train", "dev", "test"):
-            _make_absolute(data, split, folder, lambda text: bool(Path(text).suffix))
+    if isinstance(task, dict):
+        for data in [task.get("data"), *_list(task.get("more"))]:
+            _absolute_data(data, folder)
+    _make_absolute(content, "start", folder, bool)
     if isinstance(content.get("backbone"), dict):
         _make_absolute(content["backbone"], "id", folder, lambda text: _is_path(text) or _is_folder(folder, text))
     tracking = content.get("tracking")
     if isinstance(tracking, dict) and isinstance(tracking.get("uri"), str):
         tracking["uri"] = _absolute_database(tracking["uri"], folder)
+
+
+def _absolute_data(data: Any, folder: Path) -> None:
+    """Make the files of one data set absolute."""
+    if not isinstance(data, dict):
+        return
+    _make_absolute(data, "vocabulary", folder, bool)
+    if "source" in data:
+        _make_absolute(data, "source", folder, _is_path)
+        return
+    for split in ("train", "dev", "test"):
+        _make_absolute(data, split, folder, lambda text: bool(Path(file_of(text)).suffix))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _is_path(text: str) -> bool:
@@ -235,7 +250,8 @@ def _members(annotation: Any) -> list[Any]:
 
 def _tags(model: type[BaseModel]) -> set[str]:
     """What pydantic calls one model of a union in an error's location."""
-    return {str(field.default) for name, field in model.model_fields.items() if name in ("type", "method")}
+    fields = [field for name, field in model.model_fields.items() if name in ("type", "method", "kind")]
+    return {str(tag) for field in fields for tag in get_args(field.annotation)}
 
 
 def _item(members: list[Any]) -> Any:

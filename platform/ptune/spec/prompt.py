@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
-from ptune.spec.strict import Strict
+from ptune.spec.strict import Strict, broken
 
 Positions = Literal["auto", "shifted", "unshifted"]
+
+_RANGES = re.compile(r"\s*\d+(\s*-\s*\d+)?(\s*,\s*\d+(\s*-\s*\d+)?)*\s*")
+_INIT = re.compile(r"normal|vocabulary|text:.*\S.*", re.DOTALL)
+
+
+def _ranges(text: str) -> str:
+    if not _RANGES.fullmatch(text):
+        raise broken(f"write layers as '1-4' or '1,12,24', counted from 1, got {text!r}")
+    layers_of(text)
+    return text
+
+
+def _init(text: str) -> str:
+    if not _INIT.fullmatch(text):
+        raise broken(f"write 'normal', 'vocabulary' or 'text: some words', got {text!r}")
+    return text
+
+
+def layers_of(text: str) -> tuple[int, ...]:
+    """The layers, counted from 0 and ascending, that a text such as `1-4,24` names, counted from 1.
+
+    Raises:
+        ValueError: a layer is named twice, is 0, or a range runs backwards.
+    """
+    layers: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        start, end = int(first), int(last or first)
+        if start < 1 or end < start:
+            raise broken(f"layers count from 1 and ranges ascend, got {part.strip()!r}")
+        layers += range(start - 1, end)
+    if len(set(layers)) != len(layers):
+        raise broken(f"a layer is named twice in {text!r}")
+    return tuple(sorted(layers))
+
+
+Init = Annotated[str, AfterValidator(_init)]
 
 
 class PromptV1(Strict):
@@ -22,7 +60,20 @@ class PromptV1(Strict):
     encoder: Literal["embedding", "mlp", "lstm"] = "lstm"
     """What shapes the prompt while it trains; collapsed away at export."""
     hidden: int | None = Field(None, ge=1)
-    """Hidden width of the LSTM (each direction); None is half the embedding width, as in the paper's LAMA runs."""
+    """Width of the LSTM (each direction) or of the MLP; None is half the embedding width for the LSTM, as in the
+    paper's LAMA runs (its few-shot runs use the whole), and the whole for the MLP."""
+    init: Init = "normal"
+    """Start of what the encoder reads: `normal`, `vocabulary` (embeddings of random words), or `text: some words`."""
+
+
+class PromptTuning(Strict):
+    """Prompt tuning: free vectors before the input, without an encoder (Lester et al. 2021, section 2)."""
+
+    method: Literal["prompt_tuning"] = "prompt_tuning"
+    length: int = Field(20, ge=1, le=1024)
+    """Number of prompt tokens."""
+    init: Init = "vocabulary"
+    """Start of the vectors: `vocabulary` (embeddings of random words), `normal`, or `text: some words`."""
 
 
 class PromptV2(Strict):
@@ -32,9 +83,13 @@ class PromptV2(Strict):
     length: int = Field(20, ge=1, le=1024)
     """Number of key/value pairs in each chosen layer."""
     depth: int | None = Field(None, ge=1)
-    """How many layers hold a prompt; None is all of them."""
+    """How many layers hold a prompt; None is all of them, unless `layers` names them."""
     side: Literal["last", "first"] = "last"
     """Which layers a depth means: the last ones (near the output) or the first ones."""
+    layers: Annotated[str, AfterValidator(_ranges)] | None = None
+    """The layers that hold a prompt, counted from 1, such as `21-24` or `1,12,24`; not together with `depth`."""
+    lengths: str | None = Field(None, pattern=r"^\s*\d+(\s*,\s*\d+)*\s*$")
+    """A length for each chosen layer, ascending, such as `20,20,10`, at most `length` each; None: all have `length`."""
     encoder: Literal["embedding", "mlp"] = "embedding"
     """`embedding` trains the prompt itself; `mlp` trains it through a Tanh bottleneck (prefix projection)."""
     hidden: int | None = Field(None, ge=1)
@@ -44,16 +99,42 @@ class PromptV2(Strict):
     positions: Positions = "auto"
     """Text positions start after the prompt (`shifted`) or at zero (`unshifted`); `auto`: shifted for all layers."""
 
+    @model_validator(mode="after")
+    def _one_choice_of_layers(self) -> Self:
+        if self.layers is not None and self.depth is not None:
+            raise broken(f"state layers or depth, not both, got layers={self.layers!r}, depth={self.depth}")
+        if self.lengths is not None and max(self.layer_lengths) > self.length:
+            raise broken(f"no layer's length may exceed length, got {self.lengths!r} with length={self.length}")
+        return self
+
+    @property
+    def layer_lengths(self) -> tuple[int, ...]:
+        """The stated length of each chosen layer; empty when all are alike."""
+        return tuple(map(int, self.lengths.split(","))) if self.lengths is not None else ()
+
+
+class ManualPrompt(Strict):
+    """A discrete prompt: words around the input, nothing trained in them; zero-shot under a verbalizer."""
+
+    method: Literal["manual"] = "manual"
+    template: str | None = None
+    """Words and fields, such as `{text} It was [MASK].`; None is the data's own template."""
+
 
 class NoPrompt(Strict):
-    """No prompt: a trained head on the frozen backbone, the baseline every prompt has to beat."""
+    """No prompt: a trained head on the backbone. Frozen, the baseline of every prompt; tuned, fine-tuning."""
 
     method: Literal["head"] = "head"
 
 
-PromptSpec = Annotated[PromptV1 | PromptV2 | NoPrompt, Field(discriminator="method")]
-METHODS: dict[str, type[PromptV1] | type[PromptV2] | type[NoPrompt]] = {
+PromptSpec = Annotated[
+    PromptV1 | PromptTuning | PromptV2 | ManualPrompt | NoPrompt,
+    Field(discriminator="method"),
+]
+METHODS: dict[str, type[PromptV1 | PromptTuning | PromptV2 | ManualPrompt | NoPrompt]] = {
     "v1": PromptV1,
     "v2": PromptV2,
+    "prompt_tuning": PromptTuning,
+    "manual": ManualPrompt,
     "head": NoPrompt,
 }

@@ -3,9 +3,11 @@
     "[P] {premise} [P] {hypothesis} It is [P:2]"
 
 `[P]` is a run of prompt tokens that takes an equal share of the prompt's length, `[P:2]` a run of exactly two,
-`{premise}` a text field, `[SEP]` the backbone's own separator between two segments, and everything else anchor
-words, kept as real tokens (P-tuning, "GPT Understands, Too", section 3.2). White space counts only by being there:
-`{premise}?` holds a question mark right behind the text. Knows nothing of tokenizers.
+`{premise}` a text field, `{premise!}` one that is never shortened, `[MASK]` the place where the language model is to
+name a word, `[SEP]` the backbone's own separator between two segments, and everything else anchor words, kept as real
+tokens (P-tuning, "GPT Understands, Too", section 3.2). White space counts only by being there: `{premise}?` holds a
+question mark right behind the text. A preset (`before`, `around`, ...) puts prompt runs around a data set's own
+template. Knows nothing of tokenizers.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from ptune.errors import nearest
 
 PRESETS = ("before", "between", "after", "around", "everywhere")
 
-_PIECE = re.compile(r"\[P(?::(?P<count>[1-9]\d*))?\]|\{(?P<field>[^{}]+)\}|(?P<sep>\[SEP\])")
+_PIECE = re.compile(
+    r"\[P(?::(?P<count>[1-9]\d*))?\]|\{(?P<field>[^{}!]+)(?P<fixed>!?)\}|(?P<sep>\[SEP\])|(?P<mask>\[MASK\])"
+)
 _STRAY = re.compile(r"\[P\b[^\s\]]*\]?|[{}]")
 
 
@@ -31,10 +35,11 @@ class PromptRun:
 
 @dataclass(frozen=True)
 class TextField:
-    """The text of one column, shortened when the input is too long; `glued` when no space stands before it."""
+    """The text of one column; `glued` when no space stands before it, `fixed` when it is never shortened."""
 
     name: str
     glued: bool = False
+    fixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,21 +55,29 @@ class Separator:
     """The boundary between the first and the second segment."""
 
 
-Part = PromptRun | TextField | Anchor | Separator
+@dataclass(frozen=True)
+class Mask:
+    """The place of a word that the language model is to name; `glued` when no space stands before it."""
+
+    glued: bool = False
 
 
-def parse(template: str, fields: list[str]) -> list[Part]:
+Part = PromptRun | TextField | Anchor | Separator | Mask
+
+
+def parse(template: str, fields: list[str], base: str | None = None) -> list[Part]:
     """Turn a template, or the name of a preset, into its parts.
 
     Args:
         template: a template string or one of `PRESETS`.
-        fields: the task's text columns, one or two, in order.
+        fields: the task's text columns, in order.
+        base: the data set's own template, which a preset puts prompt runs around; None is the fields in order.
 
     Raises:
-        ValueError: the template names an unknown field, leaves one out, repeats one, has two separators, or holds
-            something that is nearly a prompt run or a field.
+        ValueError: the template names an unknown field, leaves one out, has two separators, or holds something that
+            is nearly a prompt run or a field.
     """
-    parts = _pieces(_preset(template, fields) if template in PRESETS else template)
+    parts = _pieces(_preset(template, base or written(plain(fields))) if template in PRESETS else template)
     if all(isinstance(part, Anchor) for part in parts):
         raise ValueError(
             f"neither a preset ({', '.join(PRESETS)}) nor a template with fields{nearest(template, PRESETS)}"
@@ -76,8 +89,8 @@ def parse(template: str, fields: list[str]) -> list[Part]:
                 f"the template names the field {{{name}}}; the task's text fields are {fields}{nearest(name, fields)}"
             )
     for name in fields:
-        if used.count(name) != 1:
-            raise ValueError(f"the template must hold {{{name}}} exactly once; it holds it {used.count(name)} times")
+        if name not in used:
+            raise ValueError(f"the template must hold {{{name}}}; it holds {', '.join(f'{{{one}}}' for one in used)}")
     if sum(isinstance(part, Separator) for part in parts) > 1:
         raise ValueError("the template may hold [SEP] at most once: backbones know two segments")
     return parts
@@ -108,12 +121,10 @@ def run_lengths(parts: list[Part], length: int) -> list[int]:
     return lengths
 
 
-def plain(fields: list[str]) -> list[Part]:
-    """The input without a prompt: the text fields, with a separator between two."""
-    parts: list[Part] = [TextField(fields[0])]
-    for name in fields[1:]:
-        parts += [Separator(), TextField(name)]
-    return parts
+def plain(fields: Sequence[str]) -> list[Part]:
+    """The input without a template: the text fields, with a separator behind the first of several."""
+    first, *others = [TextField(name) for name in fields]
+    return [first, Separator(), *others] if others else [first]
 
 
 def written(parts: Sequence[Part]) -> str:
@@ -123,8 +134,10 @@ def written(parts: Sequence[Part]) -> str:
         match part:
             case PromptRun(count):
                 piece, glued = "[P]" if count is None else f"[P:{count}]", False
-            case TextField(name, glued):
-                piece = f"{{{name}}}"
+            case TextField(name, glued, fixed):
+                piece = f"{{{name}!}}" if fixed else f"{{{name}}}"
+            case Mask(glued):
+                piece = "[MASK]"
             case Anchor(piece, glued):
                 pass
             case Separator():
@@ -133,16 +146,20 @@ def written(parts: Sequence[Part]) -> str:
     return text
 
 
-def _preset(name: str, fields: list[str]) -> str:
-    texts = [f"{{{field}}}" for field in fields]
-    joined = " [SEP] ".join(texts)
-    return {
-        "before": f"[P] {joined}",
-        "after": f"{joined} [P]",
-        "around": f"[P] {joined} [P]",
-        "between": " [P] [SEP] ".join(texts) if len(texts) > 1 else f"{joined} [P]",
-        "everywhere": "[P] " + " [P] [SEP] ".join(texts) + " [P]",
-    }[name]
+def _preset(name: str, base: str) -> str:
+    """A data set's template with prompt runs: between, and around, its two segments where it has a separator."""
+    left, sep, right = (part.strip() for part in base.partition("[SEP]"))
+    match name:
+        case "before":
+            return f"[P] {base}"
+        case "around":
+            return f"[P] {base} [P]"
+        case "between" if sep:
+            return f"{left} [P] [SEP] {right}"
+        case "everywhere":
+            return f"[P] {left} [P] [SEP] {right} [P]" if sep else f"[P] {base} [P]"
+        case _:
+            return f"{base} [P]"
 
 
 def _pieces(template: str) -> list[Part]:
@@ -151,7 +168,9 @@ def _pieces(template: str) -> list[Part]:
     for match in _PIECE.finditer(template):
         parts += _anchor(template, position, match.start())
         if match["field"] is not None:
-            parts.append(TextField(match["field"], _glued(template, match.start())))
+            parts.append(TextField(match["field"], _glued(template, match.start()), bool(match["fixed"])))
+        elif match["mask"]:
+            parts.append(Mask(_glued(template, match.start())))
         elif match["sep"]:
             parts.append(Separator())
         else:

@@ -1,11 +1,11 @@
-"""One configuration, resolved: a flat mapping of parameters becomes a prompt and a way to train it."""
+"""One configuration, resolved: a flat mapping of parameters becomes a prompt, a head and a way to train them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from ptune.errors import SpecError, nearest
 from ptune.spec.prompt import METHODS, PromptSpec
@@ -15,31 +15,61 @@ DEFAULT_METHOD = "v2"
 
 
 class Recipe(Strict):
-    """How a prompt and its head are trained: AdamW with a schedule over the job's horizon."""
+    """How a prompt, its head and, if asked for, the backbone are trained."""
 
     lr: float = Field(1e-2, gt=0.0)
     """Learning rate of the prompt at its peak."""
     head_lr: float | None = Field(None, gt=0.0)
     """Learning rate of the head; None is the prompt's."""
+    backbone_lr: float | None = Field(None, gt=0.0)
+    """Learning rate of the backbone, which then trains with everything else; None keeps it frozen."""
     batch_size: int = Field(32, ge=1)
     """Examples per optimiser step."""
+    passes: int = Field(1, ge=1)
+    """Passes over the training split between two reports: more than one for few-shot data."""
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    """`adamw` decays weights apart from the gradient, `adam` adds the decay to the gradient (L2)."""
     weight_decay: float = Field(0.0, ge=0.0)
-    """AdamW's decoupled weight decay, on the prompt and the head."""
-    schedule: Literal["constant", "linear"] = "linear"
-    """`linear` decays to zero over the job's whole horizon, whether or not a trial gets that far."""
+    """Weight decay of the prompt."""
+    head_weight_decay: float | None = Field(None, ge=0.0)
+    """Weight decay of the head; None is the prompt's."""
+    backbone_weight_decay: float = Field(0.0, ge=0.0)
+    """Weight decay of the backbone's matrices when it is tuned; biases and norms never decay."""
+    schedule: Literal["constant", "linear", "exponential"] = "linear"
+    """`linear` decays to zero over the trial's whole horizon, whether or not it gets that far; `exponential`
+    multiplies by `gamma` after every epoch."""
+    gamma: float = Field(0.95, gt=0.0, le=1.0)
+    """Factor of the exponential schedule: 0.95 in P-tuning v2's sequence tagging and QA, 0.98 in v1's LAMA."""
     warmup: float = Field(0.0, ge=0.0, lt=1.0)
     """Share of the horizon over which the rate rises from zero."""
     clip: float | None = Field(1.0, gt=0.0)
-    """Largest gradient norm over prompt and head together; None does not clip."""
+    """Largest gradient norm over all that trains; None does not clip."""
     head_dropout: float = Field(0.0, ge=0.0, lt=1.0)
     """Dropout on the features the head reads, while training."""
+    faithful: bool = False
+    """Reproduce the known quirks of the papers' code that published numbers depend on; the documentation lists them."""
+
+
+class Protocol(Strict):
+    """What identifies one run of a configuration, beyond the configuration itself."""
+
+    epochs: int | None = Field(None, ge=1)
+    """The trial's own horizon, at most the budget's; None is the budget's. Only without early stopping."""
+    split: int = Field(0, ge=0)
+    """Which few-shot draw of the data it trains on."""
+    repeat: int = Field(0, ge=0)
+    """Number of this repetition on a seed of its own."""
 
 
 class TrialSpec(Strict):
-    """A prompt and its recipe."""
+    """A prompt, its head and its recipe."""
 
     prompt: PromptSpec
     recipe: Recipe = Recipe()
+    protocol: Protocol = Protocol()
+    head: Literal["linear", "verbalizer"] | None = None
+    """`linear`: a trained head; `verbalizer`: the backbone's own language head at the template's [MASK]. None is the
+    verbalizer for tasks that state one or read words, else linear."""
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TrialSpec:
@@ -57,22 +87,28 @@ class TrialSpec(Strict):
             for key in config
             if key not in valid
         ]
-        prompt = {key: value for key, value in config.items() if key in METHODS[method].model_fields}
-        recipe = {key: value for key, value in config.items() if key in Recipe.model_fields}
+        content: dict[str, Any] = {
+            "prompt": {**_of(METHODS[method], config), "method": method},
+            "recipe": _of(Recipe, config),
+            "protocol": _of(Protocol, config),
+            "head": config.get("head"),
+        }
         try:
-            spec = cls.model_validate({"prompt": {**prompt, "method": method}, "recipe": recipe})
+            spec = cls.model_validate(content)
         except ValidationError as error:
-            problems += [
-                f"{issue['loc'][-1]}: {issue['msg']}{given(issue['input'], issue.get('ctx', {}).get('expected', ''))}"
-                for issue in error.errors()
-            ]
+            problems += [_told(issue) for issue in error.errors()]
         if problems:
             raise SpecError("; ".join(problems))
         return spec
 
     def to_config(self) -> dict[str, Any]:
         """The flat configuration with every default filled in; `from_config` reads it back."""
-        return {**self.prompt.model_dump(), **self.recipe.model_dump()}
+        return {
+            **self.prompt.model_dump(),
+            **self.recipe.model_dump(),
+            **self.protocol.model_dump(),
+            "head": self.head,
+        }
 
 
 def broken_law(method: str, name: str, value: Any) -> str | None:
@@ -87,4 +123,17 @@ def broken_law(method: str, name: str, value: Any) -> str | None:
 def parameter_names(method: str | None = None) -> set[str]:
     """The names a configuration may hold, for one method or (None) for any."""
     models = METHODS.values() if method is None else [METHODS[method]]
-    return set(Recipe.model_fields).union(*(model.model_fields for model in models))
+    return {"head", *Recipe.model_fields, *Protocol.model_fields}.union(*(model.model_fields for model in models))
+
+
+def _of(model: type[BaseModel], config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key in model.model_fields}
+
+
+def _told(issue: Any) -> str:
+    law = issue["msg"] if issue["type"] == "law" else f"{issue['msg']}{_given(issue)}"
+    return f"{issue['loc'][-1]}: {law}"
+
+
+def _given(issue: Any) -> str:
+    return given(issue["input"], issue.get("ctx", {}).get("expected", ""))

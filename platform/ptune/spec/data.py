@@ -1,0 +1,212 @@
+"""Where examples come from and what their columns mean: one model for each kind of task, on a common base."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from ptune.spec.strict import Strict, broken
+
+_SLICE = re.compile(r"\[[^\]]*\]$")
+Labels = Annotated[list[str], Field(min_length=2)]
+Words = str | Annotated[list[str], Field(min_length=1)]
+"""One label's word, or several."""
+
+
+def file_of(split: str) -> str:
+    """The file of a split that may name a part of it: `facts.jsonl[:80%]` is a part of `facts.jsonl`."""
+    return _SLICE.sub("", split)
+
+
+class Source(Strict):
+    """Where examples come from, whatever they are."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
+    """What reports call this data set where a task has several."""
+    source: str | None = None
+    """`builtin:NAME`, a Hub data set id, or a folder laid out like one; leave out for local files."""
+    config: str | None = None
+    """Configuration of a Hub data set, such as `sst2` of `nyu-mll/glue`."""
+    train: str = "train"
+    """Training split: a split's name, or a file relative to the job file (csv, tsv, jsonl, json, parquet, conll);
+    `[:80%]` behind either takes a part of it."""
+    dev: str = "dev"
+    """Split that selects: reported every epoch."""
+    test: str | None = None
+    """Held-out split; scored only for the exported prompt, and by `ptune confirm`."""
+    explode: str | None = None
+    """Nested list whose items become rows of their own, such as `passage.questions.answers`; the items' columns and
+    those around them are named by their paths."""
+    rename: dict[str, str] = Field(default_factory=dict)
+    """Columns that some file calls otherwise: `{ premise = "sentence1" }` reads its `premise` as `sentence1`."""
+    replace: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """Values to write otherwise, by column: `{ question = { cause = "because", effect = "so" } }`."""
+    template: str | None = None
+    """Layout of the input, as words and fields: `{premise}? [MASK], {hypothesis}`; None is the fields one after
+    another. Prompt runs come from the method."""
+    max_length: int = Field(128, ge=8)
+    """Longest input in tokens, prompt tokens of v1 included; longer texts are shortened."""
+    limit_train: int | None = Field(None, ge=1)
+    """Use only this many training examples, drawn with the job's seed."""
+    limit_dev: int | None = Field(None, ge=1)
+    """Use only this many dev examples, the first ones."""
+    limit_test: int | None = Field(None, ge=1)
+    """Use only this many test examples, the first ones."""
+    shots: int | None = Field(None, ge=1)
+    """Few-shot: draw this many examples for training and as many for dev from the training and dev splits together;
+    a trial's `split` says which draw. The test split stays whole."""
+    splits: int = Field(1, ge=1)
+    """Few-shot draws."""
+
+    @property
+    def fields(self) -> list[str]:
+        """Names of the texts that a template lays out, in order."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _files_without_a_source(self) -> Self:
+        if self.splits > 1 and self.shots is None:
+            raise ValueError(f"splits are few-shot draws and need shots, got splits={self.splits} without shots")
+        if self.source is not None:
+            return self
+        splits = {"train": self.train, "dev": self.dev, "test": self.test}
+        names = [
+            f"{key} = {name!r}" for key, name in splits.items() if name is not None and not Path(file_of(name)).suffix
+        ]
+        if names:
+            raise ValueError(f"without a source, every split must be a file with a suffix, got {', '.join(names)}")
+        if self.config is not None:
+            raise ValueError(f"config belongs to a Hub data set, and there is no source, got config={self.config!r}")
+        return self
+
+
+class Labelled(Source):
+    """Texts with a column of answers."""
+
+    text: list[str] = Field(default_factory=lambda: ["text"], min_length=1, max_length=8)
+    """Text columns, in the order in which an input without a template has them."""
+    label: str = "label"
+    """Label column."""
+
+    @property
+    def fields(self) -> list[str]:
+        """The text columns."""
+        return self.text
+
+    @model_validator(mode="after")
+    def _distinct_names(self) -> Self:
+        if len({*self.text, self.label}) != len(self.text) + 1:
+            raise ValueError(f"text and label must name different columns, got text={self.text}, label={self.label!r}")
+        return self
+
+
+class ClassificationData(Labelled):
+    """One label for each input."""
+
+    labels: Labels | None = None
+    """Label values in the order of the head's outputs; None takes the training split's, sorted."""
+    verbalizer: dict[str, Words] | None = None
+    """The word, or words, that stand for each label at the template's [MASK]; each must be a single token."""
+    group: str | None = None
+    """Column whose equal values make one question: `exact_groups` counts questions answered right throughout."""
+
+    @model_validator(mode="after")
+    def _distinct_labels(self) -> Self:
+        if self.labels is not None and len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels must differ from each other, got {self.labels}")
+        if self.labels is not None and self.verbalizer is not None and set(self.verbalizer) != set(self.labels):
+            raise broken(
+                f"verbalizer must hold a word for every label and no other, "
+                f"got {sorted(self.verbalizer)} for the labels {sorted(self.labels)}"
+            )
+        return self
+
+
+class ClozeData(Labelled):
+    """Facts: a subject, and an object that the language model is to name at [MASK]."""
+
+    text: list[str] = Field(default_factory=lambda: ["sub_label"], min_length=1, max_length=8)
+    """Subject column."""
+    label: str = "obj_label"
+    """Object column; facts whose object is not a single token of the vocabulary are left out, and counted."""
+    relations: list[str] | None = None
+    """Relations, each with a prompt of its own and files where `{relation}` stands for its name; None is one."""
+    vocabulary: str | None = None
+    """File of the words that may be answers, one per line or a JSON list; None is every object of the splits."""
+
+
+class TokensData(Source):
+    """A tag for each word of a sentence."""
+
+    words: str = "words"
+    """Column of the sentence's words, as a list."""
+    tags: str = "tags"
+    """Column of the words' tags, as a list as long; BIO tags for entities and arguments."""
+    text: list[str] = Field(default_factory=list, max_length=2)
+    """Further text columns behind the sentence, such as the predicate in semantic role labelling."""
+    labels: Labels | None = None
+    """Tags in the order of the head's outputs; None takes the training split's, sorted."""
+
+    @property
+    def fields(self) -> list[str]:
+        """The sentence, then further texts."""
+        return [self.words, *self.text]
+
+
+class SpanData(Source):
+    """A question about a context, answered by a stretch of it or not at all (SQuAD 1.1 and 2.0)."""
+
+    question: str = "question"
+    """Question column."""
+    context: str = "context"
+    """Context column."""
+    answers: str = "answers"
+    """Column of `{text = [...], answer_start = [...]}`; empty lists mean that the context has no answer."""
+    stride: int = Field(128, ge=0)
+    """Tokens that neighbouring windows of a long context share."""
+    max_answer: int = Field(30, ge=1)
+    """Longest answer in tokens."""
+    best: int = Field(20, ge=1)
+    """Starts and ends of each window that are paired up (n-best)."""
+
+    @property
+    def fields(self) -> list[str]:
+        """The question, then the context."""
+        return [self.question, self.context]
+
+
+class ChoiceData(Labelled):
+    """Several candidates for one input; the label is the number of the right one."""
+
+    text: list[str] = Field(default_factory=lambda: ["premise", "question"], min_length=1, max_length=8)
+    """Text columns that all candidates share."""
+    choices: Annotated[list[str], Field(min_length=2)] = Field(default_factory=lambda: ["choice1", "choice2"])
+    """Columns of the candidates; a template calls each of them `{choice}`."""
+
+    @property
+    def fields(self) -> list[str]:
+        """The shared texts, then the candidate."""
+        return [*self.text, "choice"]
+
+
+class GenerationData(Source):
+    """A text to be written for each input."""
+
+    text: list[str] = Field(default_factory=lambda: ["text"], min_length=1, max_length=8)
+    """Text columns of the input."""
+    target: str = "target"
+    """Column of the text to write."""
+    max_target: int = Field(64, ge=1)
+    """Longest written text in tokens."""
+
+    @property
+    def fields(self) -> list[str]:
+        """The text columns."""
+        return self.text
+
+
+Data = ClassificationData | ClozeData | TokensData | SpanData | ChoiceData | GenerationData
+Head = Literal["linear", "verbalizer"]

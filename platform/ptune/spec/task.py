@@ -1,0 +1,236 @@
+"""The task: what is predicted, from which data, and which metric the search maximises. One model for each kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from ptune.errors import nearest
+from ptune.spec.data import (
+    ChoiceData,
+    ClassificationData,
+    ClozeData,
+    Data,
+    GenerationData,
+    Head,
+    SpanData,
+    TokensData,
+)
+from ptune.spec.strict import Strict, broken
+
+DEFAULT_KIND = "classification"
+
+
+class _Task(Strict):
+    """What every kind of task has."""
+
+    selection: Literal["first", "last"] = "first"
+    """Of epochs with equal dev values, the `first` is kept (a better one must be greater) or the `last` (>=)."""
+
+    @property
+    def language(self) -> bool:
+        """Whether the task may need the backbone's language head, whatever a trial's `head` says."""
+        return False
+
+    @property
+    def default_head(self) -> Head:
+        """The head of trials that state none."""
+        return "linear"
+
+
+def _check_metric(metric: str, known: Sequence[str]) -> None:
+    """A metric, or several joined by `+`, whose mean is maximised."""
+    for name in metric.split("+"):
+        if name not in known:
+            raise broken(
+                f"metric must be one of {', '.join(known)}, or several joined by '+', got {metric!r}"
+                f"{nearest(name, known)}"
+            )
+
+
+class _Sets(_Task):
+    """A task over one data set, or several that share a prompt (P-Tuning v2, section 3.3, "multi-task learning")."""
+
+    @property
+    def sets(self) -> list[Data]:
+        """The data sets, in order."""
+        first: Data = self.data  # type: ignore[attr-defined]
+        return [first, *self.more]  # type: ignore[attr-defined]
+
+    @property
+    def set_names(self) -> list[str]:
+        """What reports call each data set."""
+        return [data.name or f"set{number}" for number, data in enumerate(self.sets, 1)]
+
+    @model_validator(mode="after")
+    def _named_apart(self) -> Self:
+        if len(set(self.set_names)) != len(self.sets):
+            raise broken(f"data sets must have names that differ, got {self.set_names}")
+        _check_metric(self.metric, METRICS[self.kind])  # type: ignore[attr-defined]
+        return self
+
+
+class Classification(_Sets):
+    """One label for each input."""
+
+    kind: Literal["classification"] = "classification"
+    """What is predicted for one input."""
+    data: ClassificationData
+    more: list[ClassificationData] = Field(default_factory=list)
+    """Further data sets, trained together with `data`: a shared prompt, a head for each."""
+    metric: str = "accuracy"
+    """What the search maximises, on the dev split: one metric, or the mean of several, such as `accuracy+macro_f1`."""
+
+    @property
+    def language(self) -> bool:
+        """Whether any data set has a verbalizer."""
+        return any(data.verbalizer is not None for data in self.sets if isinstance(data, ClassificationData))
+
+    @property
+    def default_head(self) -> Head:
+        """The verbalizer, where one is stated."""
+        return "verbalizer" if self.language else "linear"
+
+
+class Cloze(_Sets):
+    """The object of a fact, named by the language model itself (LAMA; "GPT Understands, Too", section 4.1)."""
+
+    kind: Literal["cloze"]
+    data: ClozeData
+    metric: str = "p_at_1"
+    """What the search maximises: the share of objects named first among the vocabulary's words, mean of relations."""
+
+    @property
+    def more(self) -> list[ClozeData]:
+        """The second and further relations."""
+        return self._relations()[1:]
+
+    @property
+    def sets(self) -> list[Data]:
+        """The data of each relation."""
+        return list(self._relations())
+
+    @property
+    def language(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def default_head(self) -> Head:
+        """The language head."""
+        return "verbalizer"
+
+    def _relations(self) -> list[ClozeData]:
+        if self.data.relations is None:
+            return [self.data]
+        return [_of_relation(self.data, relation) for relation in self.data.relations]
+
+
+class Tokens(_Sets):
+    """A tag for each word: named entities, semantic roles."""
+
+    kind: Literal["tokens"]
+    data: TokensData
+    more: list[TokensData] = Field(default_factory=list)
+    """Further data sets, trained together with `data`: a shared prompt, a head for each."""
+    metric: str = "f1"
+    """What the search maximises: micro F1 of entities (seqeval)."""
+
+
+class Span(_Sets):
+    """The stretch of a context that answers a question."""
+
+    kind: Literal["span"]
+    data: SpanData
+    more: list[SpanData] = Field(default_factory=list)
+    """Further data sets, trained together with `data`: a shared prompt, a head for each."""
+    metric: str = "f1"
+    """What the search maximises."""
+
+
+class Choice(_Sets):
+    """The right one of several candidates."""
+
+    kind: Literal["choice"]
+    data: ChoiceData
+    more: list[ChoiceData] = Field(default_factory=list)
+    """Further data sets, trained together with `data`: a shared prompt, a head for each."""
+    metric: str = "accuracy"
+    """What the search maximises."""
+    loss: Literal["softmax", "hinge"] = "softmax"
+    """`softmax` over the candidates, or `hinge`: the right candidate ahead by a margin of 1."""
+    head: Head = "linear"
+    """`linear` scores each candidate from its features; `verbalizer` by the language head's probability of the
+    candidate's own tokens at [MASK] (P-tuning v1's COPA)."""
+
+    @property
+    def language(self) -> bool:
+        """Whether the language head scores candidates."""
+        return self.head == "verbalizer"
+
+    @property
+    def default_head(self) -> Head:
+        """As stated."""
+        return self.head
+
+
+class Generation(_Sets):
+    """A text, written by a causal language model or an encoder-decoder (prefix tuning; Li and Liang 2021)."""
+
+    kind: Literal["generation"]
+    data: GenerationData
+    more: list[GenerationData] = Field(default_factory=list)
+    """Further data sets, trained together with `data`: a shared prompt."""
+    metric: str = "bleu"
+    """What the search maximises."""
+
+    @property
+    def language(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def default_head(self) -> Head:
+        """The language head."""
+        return "verbalizer"
+
+
+METRICS: dict[str, tuple[str, ...]] = {
+    "classification": ("accuracy", "macro_f1", "f1", "matthews", "exact_groups"),
+    "cloze": ("p_at_1", "p_at_10", "mrr"),
+    "tokens": ("f1", "precision", "recall", "accuracy"),
+    "span": ("f1", "exact_match"),
+    "choice": ("accuracy",),
+    "generation": ("bleu", "chrf", "exact_match"),
+}
+"""Metrics that a search may maximise, by kind; the kinds' own files say what each is."""
+
+
+def _kind_of(value: Any) -> str | None:
+    if isinstance(value, dict):
+        kind = value.get("kind", DEFAULT_KIND)
+        return kind if isinstance(kind, str) else None
+    return getattr(value, "kind", None)
+
+
+Task = Annotated[
+    Annotated[Classification, Tag("classification")]
+    | Annotated[Cloze, Tag("cloze")]
+    | Annotated[Tokens, Tag("tokens")]
+    | Annotated[Span, Tag("span")]
+    | Annotated[Choice, Tag("choice")]
+    | Annotated[Generation, Tag("generation")],
+    Discriminator(_kind_of),
+]
+
+
+def _of_relation(data: ClozeData, relation: str) -> ClozeData:
+    changes = {
+        key: re.sub(r"\{relation\}", relation, value)
+        for key in ("train", "dev", "test", "template")
+        if (value := getattr(data, key)) is not None
+    }
+    return data.model_copy(update={**changes, "name": relation, "relations": None})

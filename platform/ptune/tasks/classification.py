@@ -1,0 +1,101 @@
+"""Classification: one label for each input, by a trained head or by the language head's words (a verbalizer)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import f1_score, matthews_corrcoef
+from torch import Tensor
+from torch.nn import functional
+
+from ptune.backbone.load import Backbone
+from ptune.data.sources import Split
+from ptune.data.templates import Layout
+from ptune.prompts.forward import Scored
+from ptune.prompts.heads import Linear, Output, Verbalizer
+from ptune.prompts.layout import read_position
+from ptune.prompts.rows import Examples, Row
+from ptune.tasks.verbalizer import label_words
+
+
+@dataclass(frozen=True)
+class ClassificationKind:
+    """Labels of one data set.
+
+    Attributes:
+        inputs: names of the texts, in order.
+        labels: label names in the order of the head's outputs.
+        words: the words that stand for each label; None is a trained head.
+    """
+
+    inputs: list[str]
+    labels: Sequence[str]
+    words: Mapping[str, Sequence[str]] | None = None
+
+    def output(self, layout: Layout) -> Output:
+        """A class for each label.
+
+        Raises:
+            SpecError: see `ptune.tasks.verbalizer.label_words`.
+        """
+        if self.words is None:
+            return Linear(len(self.labels), pooled=True)
+        return Verbalizer(label_words(self.words, self.labels, layout))
+
+    def encode(self, split: Split, layout: Layout, backbone: Backbone, *, training: bool) -> Examples:  # noqa: ARG002
+        """One row for each example, read where the family's classifier reads, or at the masks."""
+        items = layout.encode_all(split.texts)
+        reads = [item.masks if self.words is not None else (read_position(item, backbone),) for item in items]
+        return Examples.of(split, [[Row.of(*pair)] for pair in zip(items, reads, strict=True)])
+
+    def loss(self, scored: Scored) -> Tensor:
+        """Cross-entropy over the labels."""
+        return functional.cross_entropy(scored.scores, torch.tensor(scored.labels, device=scored.scores.device))
+
+    def answer(self, scored: Scored) -> Sequence[np.ndarray]:
+        """The scores [C] of each example."""
+        return list(scored.scores.float().cpu().numpy())
+
+    def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
+        """Metrics of class scores, and two that keep one honest.
+
+        `f1` is that of the last label, the positive one of a binary task; `exact_groups` is the share of groups
+        answered right throughout (MultiRC's exact match). `majority_baseline` is the accuracy of always answering the
+        most frequent label of this split, `constant_prediction` is 1.0 when every example gets the same answer.
+        """
+        scores, labels = np.stack(answers), np.array(examples.labels)
+        given = scores.argmax(axis=1)
+        positive = len(self.labels) - 1
+        return {
+            "loss": float(functional.cross_entropy(torch.as_tensor(scores), torch.as_tensor(labels))),
+            "accuracy": float((given == labels).mean()),
+            "macro_f1": float(f1_score(labels, given, average="macro", zero_division=0.0)),
+            "f1": float(f1_score(labels == positive, given == positive, zero_division=0.0)),
+            "matthews": float(matthews_corrcoef(labels, given)),
+            "exact_groups": _exact_groups(given == labels, examples.splits[0].groups),
+            "majority_baseline": float(np.bincount(labels).max() / len(labels)),
+            "constant_prediction": float(len(np.unique(given)) == 1),
+        }
+
+    def texts(self, given: Sequence[str]) -> tuple[str, ...]:
+        """The texts as they are."""
+        return tuple(given)
+
+    def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:  # noqa: ARG002
+        """The label, and every label's probability, in the order of the labels; they sum to 1."""
+        shares = torch.softmax(torch.as_tensor(answer).double(), dim=0).tolist()
+        probabilities = dict(zip(self.labels, shares, strict=True))
+        return {"label": max(probabilities, key=probabilities.__getitem__), "probabilities": probabilities}
+
+
+def _exact_groups(right: np.ndarray, groups: Sequence[Any] | None) -> float:
+    if groups is None:
+        return float(right.mean())
+    whole: dict[str, bool] = {}
+    for group, good in zip(map(repr, groups), right, strict=True):
+        whole[group] = whole.get(group, True) and bool(good)
+    return float(np.mean(list(whole.values())))

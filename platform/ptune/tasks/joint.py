@@ -1,0 +1,54 @@
+"""A task over its data sets, mostly one: each example is handled by the kind of its own data set.
+
+Metrics of several data sets are averaged, and each data set's own stand beside the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ptune.prompts.forward import Scored
+from ptune.prompts.rows import Examples
+from ptune.tasks.kind import Kind
+
+
+@dataclass(frozen=True)
+class JointTask:
+    """The kinds of a task's data sets, in order, with their names."""
+
+    kinds: Sequence[Kind]
+    names: Sequence[str]
+
+    def loss(self, scored: Scored) -> Tensor:
+        """The loss of a mini-batch; its examples are of one data set."""
+        return self._kind(scored).loss(scored)
+
+    def answer(self, scored: Scored) -> Sequence[Any]:
+        """What is kept of each example's scores; the examples are of one data set."""
+        return self._kind(scored).answer(scored)
+
+    def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
+        """Metrics of all answers to a split; for several data sets their means, and `metric.NAME` for each."""
+        if len(self.kinds) == 1:
+            return self.kinds[0].measure(answers, examples)
+        metrics: dict[str, float] = {}
+        each = []
+        for number, (kind, name) in enumerate(zip(self.kinds, self.names, strict=True)):
+            own = [answers[index] for index in np.flatnonzero(examples.parts == number).tolist()]
+            each.append(kind.measure(own, examples.part(number)))
+            metrics |= {f"{metric}.{name}": value for metric, value in each[-1].items()}
+        return {metric: float(np.mean([one[metric] for one in each])) for metric in each[0]} | metrics
+
+    def _kind(self, scored: Scored) -> Kind:
+        return self.kinds[scored.part]
+
+
+def with_joint_metric(metrics: dict[str, float], metric: str) -> dict[str, float]:
+    """Metrics with the one a search maximises among them: for `accuracy+macro_f1` the mean of both."""
+    names = metric.split("+")
+    return {**metrics, metric: float(np.mean([metrics[name] for name in names]))}

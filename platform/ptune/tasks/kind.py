@@ -1,0 +1,52 @@
+"""What every kind of task can do; one class for each kind, in a file of its own. Knows no optimiser and no search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from ptune.backbone.load import Backbone
+from ptune.data.sources import Split
+from ptune.data.templates import Layout
+from ptune.prompts.forward import Scored
+from ptune.prompts.heads import Output
+from ptune.prompts.rows import Examples
+
+
+class Kind(Protocol):
+    """One data set's task: from texts to rows, and from scores to a loss, answers and metrics."""
+
+    def output(self, layout: Layout) -> Output:
+        """What the task asks of a head, given how inputs are laid out.
+
+        Raises:
+            SpecError: a label's word does not stand for itself in this tokenizer.
+        """
+
+    def encode(self, split: Split, layout: Layout, backbone: Backbone, *, training: bool) -> Examples:
+        """Encode a split as the backbone sees it. `training` leaves out what only answers need.
+
+        Raises:
+            DataError: an example cannot be encoded.
+        """
+
+    def loss(self, scored: Scored) -> Tensor:
+        """The loss of some examples, a scalar."""
+
+    def answer(self, scored: Scored) -> Sequence[Any]:
+        """What is kept of each example's scores: small, on the CPU."""
+
+    def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
+        """Metrics of all answers to a data set's split: `loss`, and those of `ptune.spec.task.METRICS`."""
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the strings that one input to predict is made of, in order."""
+
+    def texts(self, given: Sequence[str]) -> tuple[Any, ...]:
+        """Strings to predict for, as an example of a split has them."""
+
+    def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:
+        """An answer as people read it, for JSON: a label, tags, a text, and what else there is to say."""
