@@ -63,6 +63,14 @@ _ROBERTA = Tiny(
 _CLASS_AND_END = ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]")
 _LLAMA = Tiny(LLAMA_SPECIALS, ("<s> $A", "<s> $A <s> $B:1"), _GROUPED)
 _QWEN = Tiny(GPT2_SPECIALS, None, {**_GROUPED, "bos_token_id": 0, "eos_token_id": 0, "head_dim": 8})
+_DEBERTA = {
+    **_SIZES,
+    "pad_token_id": 0,
+    "relative_attention": True,
+    "pos_att_type": "c2p|p2c",
+    "position_biased_input": False,
+    "type_vocab_size": 0,
+}
 _NEOX = Tiny(GPT2_SPECIALS, None, {**_SIZES, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": None})
 _GEMMA = Tiny(
     LLAMA_SPECIALS,
@@ -135,6 +143,20 @@ TINY: dict[str, Tiny] = {
     ),
     "nomic_bert": Tiny(_BERT.specials, _BERT.frame, _BERT.config, types=True),
     "jina_embeddings_v3": _ROBERTA,
+    "deberta": Tiny(BERT_SPECIALS, _CLASS_AND_END, {**_DEBERTA, "max_relative_positions": 8}),
+    "deberta-v2": Tiny(
+        BERT_SPECIALS,
+        _CLASS_AND_END,
+        {
+            **_DEBERTA,
+            "max_relative_positions": 40,
+            "position_buckets": 8,
+            "share_att_key": True,
+            "norm_rel_ebd": "layer_norm",
+            "conv_kernel_size": 3,
+            "conv_act": "gelu",
+        },
+    ),
     "opt": Tiny(
         GPT2_SPECIALS,
         None,

@@ -32,7 +32,9 @@ def test_a_missing_pooler_is_left_out_not_drawn_at_random(family, tmp_path):
     assert backbone.pooled(states) is states
 
 
-@pytest.mark.parametrize("family", sorted(POOLED | DENSE | {"electra", "distilbert", "jina_embeddings_v3"}))
+@pytest.mark.parametrize(
+    "family", sorted(POOLED | DENSE | {"electra", "distilbert", "deberta", "deberta-v2", "jina_embeddings_v3"})
+)
 def test_scores_without_a_prompt_are_those_of_the_familys_own_classifier(family, tiny, tiny_backbone):
     backbone = tiny(family)
     group = group_for(backbone, method="head")
@@ -49,6 +51,5 @@ def _copy_head(head, model) -> None:
     out = getattr(model.classifier, "out_proj", model.classifier)
     out.load_state_dict(head.out.state_dict())
     if head.dense is not None:
-        getattr(model.classifier, "dense", getattr(model, "pre_classifier", None)).load_state_dict(
-            head.dense.state_dict()
-        )
+        dense = getattr(model, "pooler", model.classifier)
+        getattr(dense, "dense", getattr(model, "pre_classifier", None)).load_state_dict(head.dense.state_dict())

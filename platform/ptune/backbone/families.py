@@ -20,7 +20,8 @@ class Family:
 
     Attributes:
         reads: the position a classifier reads: the `first` token ([CLS]) or the `last` token (decoders).
-        positions: `absolute` position embeddings from 0, `roberta` (from padding id + 1), or `rotary`.
+        positions: `absolute` position embeddings from 0, `roberta` (from padding id + 1), `rotary`, or `relative`
+            (distances within the text, which a prompt before it does not change).
         types: whether the model embeds token types (segments).
         pooler: whether the pretrained checkpoint may carry a pooler, used frozen under the head when it does.
         dense: activation of the trained dense layer that the family's usual head has before its output layer.
@@ -33,7 +34,7 @@ class Family:
     """
 
     reads: Literal["first", "last"]
-    positions: Literal["absolute", "roberta", "rotary"] = "absolute"
+    positions: Literal["absolute", "roberta", "rotary", "relative"] = "absolute"
     types: bool = False
     pooler: bool = False
     dense: Activation | None = None
@@ -50,6 +51,7 @@ class Family:
 
 _BERT = Family("first", types=True, pooler=True, language="cls.predictions.", peft=True)
 _ROBERTA = Family("first", positions="roberta", types=True, dense="tanh", peft=True)
+_DEBERTA = Family("first", positions="relative", types=True, dense="gelu", language="cls.predictions.")
 _DECODER = Family("last", positions="rotary", bias=False, peft=True)
 _GEMMA = replace(_DECODER, tied=True)
 
@@ -71,6 +73,8 @@ FAMILIES: dict[str, Family] = {
     "eurobert": Family("first", positions="rotary", dense="gelu"),
     "nomic_bert": Family("first", positions="rotary", types=True, language="cls.predictions."),
     "jina_embeddings_v3": Family("first", positions="rotary", types=True, dense="tanh"),
+    "deberta": _DEBERTA,
+    "deberta-v2": _DEBERTA,
     "gpt2": Family("last", bias=False, tied=True, peft=True),
     "opt": Family("last", bias=False, tied=True, peft=True),
     "gpt_neox": replace(_DECODER, language="embed_out."),

@@ -51,7 +51,7 @@ class Prefix:
         return self.layers[self.calls - 1] if self.calls <= len(self.layers) else None
 
 
-def _attention(
+def attention(
     module: torch.nn.Module,
     query: Tensor,
     key: Tensor,
@@ -111,5 +111,5 @@ def _mask(*args: Any, **kwargs: Any) -> Tensor:
 
 
 # The mask function must be registered under the same name: an unknown name silently yields no mask at all.
-AttentionInterface.register(IMPLEMENTATION, _attention)
+AttentionInterface.register(IMPLEMENTATION, attention)
 AttentionMaskInterface.register(IMPLEMENTATION, _mask)

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ptune.backbone import deberta
 from ptune.backbone.checkpoint import read_checkpoint
 from ptune.backbone.families import Family, family_of
 from ptune.backbone.inject import IMPLEMENTATION, Prefix
@@ -35,7 +36,7 @@ class Shape:
     hidden: int
     embedding: int
     max_positions: int | None
-    """Longest input, prompt included, in positions; None where positions are rotary."""
+    """Longest input, prompt included, in positions; None where positions are not embedded."""
     parameters: int
 
 
@@ -189,9 +190,7 @@ def load_backbone(
         raise BackboneError(f"{backbone_id}: its config.json must state {', '.join(unstated)}")
     found = read_checkpoint(folder, backbone_id, family, _dtype(dtype, device), lm)
     model = found.model
-    model.set_attn_implementation(IMPLEMENTATION)
-    if model.config._attn_implementation != IMPLEMENTATION:  # noqa: SLF001 - transformers only warns when it refuses
-        raise BackboneError(f"{backbone_id}: its attention does not go through transformers' attention interface")
+    _open_to_prefixes(model, backbone_id)
     backbone = Backbone(
         id=backbone_id,
         hash=weights_hash(folder),
@@ -207,6 +206,15 @@ def load_backbone(
     backbone.parts().requires_grad_(False).eval().to(device)
     _prove_reach(backbone)
     return backbone
+
+
+def _open_to_prefixes(model: Any, backbone_id: str) -> None:
+    if model.config.model_type in ("deberta", "deberta-v2"):
+        deberta.open_to_prefixes(model)
+        return
+    model.set_attn_implementation(IMPLEMENTATION)
+    if model.config._attn_implementation != IMPLEMENTATION:  # noqa: SLF001 - transformers only warns when it refuses
+        raise BackboneError(f"{backbone_id}: its attention does not go through transformers' attention interface")
 
 
 def best_device() -> str:
@@ -226,7 +234,8 @@ def _shape(model: Any, family: Family, heads_on_top: list[nn.Module | None]) -> 
     heads = config.num_attention_heads
     modules = nn.ModuleList(module for module in (model, *heads_on_top) if module is not None)
     limit = None
-    if family.positions != "rotary":
+    embedded = family.positions in ("absolute", "roberta") or getattr(config, "position_biased_input", False)
+    if embedded:
         limit = config.max_position_embeddings - family.first_position(config.pad_token_id)
     return Shape(
         layers=config.num_hidden_layers,
