@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Protocol
 
-from ptune.backbone.load import Backbone
+from ptune.backbone.families import Family
 from ptune.data.templates import Example, Layout
 from ptune.errors import SpecError
 from ptune.spec.prompt import ManualPrompt, PromptSpec, PromptTuning, PromptV1
@@ -38,7 +39,19 @@ def input_parts(
     return [PromptRun(next(counts)) if isinstance(part, PromptRun) else part for part in parts]
 
 
-def bind(parts: Sequence[Part], backbone: Backbone, fields: Sequence[str], max_length: int) -> Layout:
+class Reading(Protocol):
+    """What laying out an input takes of a backbone; a loaded one has it."""
+
+    @property
+    def tokenizer(self) -> Any:
+        """Its tokenizer."""
+
+    @property
+    def family(self) -> Family:
+        """Its family."""
+
+
+def bind(parts: Sequence[Part], backbone: Reading, fields: Sequence[str], max_length: int) -> Layout:
     """Bind the parts of `input_parts` to a backbone's tokenizer.
 
     Raises:
@@ -49,7 +62,7 @@ def bind(parts: Sequence[Part], backbone: Backbone, fields: Sequence[str], max_l
     return Layout(backbone.tokenizer, fields, parts, counts, max_length, causal=causal)
 
 
-def read_position(example: Example, backbone: Backbone) -> int:
+def read_position(example: Example, backbone: Reading) -> int:
     """The position whose state stands for a whole input, by the backbone's family."""
     return example.first if backbone.family.reads == "first" else example.last
 

@@ -17,6 +17,8 @@ from ptune.backbone.families import family_of
 from ptune.backbone.locate import layer_count, locate, read_config, weights_hash
 from ptune.data.sources import Splits, load_splits
 from ptune.errors import SpecError
+from ptune.run.language import check_language
+from ptune.run.start import check_start
 from ptune.spec import grid
 from ptune.spec.job import Job
 from ptune.spec.prompt import PromptV2
@@ -53,13 +55,17 @@ def prepare(job: Job) -> Prepared:
 
     Raises:
         BackboneError: the backbone is not there or cannot take a prompt.
-        SpecError: the space does not fit the backbone.
+        SpecError: the space does not fit the backbone, the verbalizer's words its vocabulary, or the artifact to
+            start from the space.
+        ArtifactError: the artifact to start from cannot be read.
         DataError: the data is missing or does not fit the task.
     """
     folder = locate(job.backbone.id, job.backbone.revision)
     layers = check_space(job, folder)
     job = _counted(job, layers)
     splits = [load_splits(data, job.drawing_seed) for data in job.task.sets]
+    check_language(job, splits, folder)
+    check_start(job, weights_hash(folder))
     return Prepared(job, layers, splits, _header(job, folder, layers, splits))
 
 

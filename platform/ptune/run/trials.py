@@ -94,7 +94,8 @@ class TrialFactory:
         job, backbone = self._job, self._backbone
         sets = job.task.sets
         drawn = [
-            splits.draw(data, job.seed, spec.protocol.split) for data, splits in zip(sets, self._splits, strict=True)
+            splits.draw(data, job.drawing_seed, spec.protocol.split)
+            for data, splits in zip(sets, self._splits, strict=True)
         ]
         task = build_task(job.task, [splits.labels for splits in drawn], spec.head)
         language = (spec.head or job.task.default_head) == "verbalizer"

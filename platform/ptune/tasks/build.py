@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ptune.backbone.load import Backbone
 from ptune.data.templates import Layout
-from ptune.prompts.layout import bind, input_parts
+from ptune.prompts.layout import Reading, bind, input_parts
 from ptune.spec.data import ClassificationData, Data, Head
 from ptune.spec.prompt import PromptSpec
 from ptune.spec.task import Classification, Task
@@ -18,11 +17,11 @@ from ptune.tasks.kind import Kind
 def build_task(task: Task, labels: Sequence[Sequence[str]], head: Head | None = None) -> JointTask:
     """The kinds of a task's data sets, each with its labels, under one head; None is the task's own."""
     chosen = head or task.default_head
-    kinds = [_kind(task, data, list(names), chosen) for data, names in zip(task.sets, labels, strict=True)]
+    kinds = [build_kind(task, data, list(names), chosen) for data, names in zip(task.sets, labels, strict=True)]
     return JointTask(kinds, task.set_names)
 
 
-def lay_out(prompt: PromptSpec, data: Data, backbone: Backbone, *, language: bool) -> Layout:
+def lay_out(prompt: PromptSpec, data: Data, backbone: Reading, *, language: bool) -> Layout:
     """A data set's input under a prompt, bound to a backbone; `language` keeps the places of words.
 
     Raises:
@@ -33,7 +32,8 @@ def lay_out(prompt: PromptSpec, data: Data, backbone: Backbone, *, language: boo
     return bind(parts, backbone, data.fields, data.max_length)
 
 
-def _kind(task: Task, data: Data, labels: list[str], head: Head) -> Kind:
+def build_kind(task: Task, data: Data, labels: list[str], head: Head) -> Kind:
+    """The kind of one data set of a task."""
     match task, data:
         case Classification(), ClassificationData():
             words = _words(data) if head == "verbalizer" else None
