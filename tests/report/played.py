@@ -29,11 +29,18 @@ SPACE = {
 }
 
 
-def make_job(trials=12, epochs=9, stopping=None, space=SPACE):
-    budget = {"trials": trials, "epochs": epochs, "sampler": "random", "stopping": stopping or {"type": "asha"}}
-    task = {"data": {"source": "builtin:none"}}
+def make_job(trials=12, epochs=9, stopping=None, space=SPACE, sampler="random", published=(), **data):
+    budget = {"trials": trials, "epochs": epochs, "sampler": sampler, "stopping": stopping or {"type": "asha"}}
+    task = {"data": {"source": "builtin:none", **data}}
     return Job.model_validate(
-        {"name": "played", "backbone": {"id": "none"}, "task": task, "space": space, "budget": budget}
+        {
+            "name": "played",
+            "backbone": {"id": "none"},
+            "task": task,
+            "space": space,
+            "budget": budget,
+            "published": list(published),
+        }
     )
 
 
@@ -58,14 +65,19 @@ def metrics(config, epoch):
     }
 
 
-def play(path: Path, monkeypatch, job=None, slots=4, cost=lambda _: 2.0, until=math.inf) -> History:
-    """Play a search on `slots` slots, an epoch taking `cost` seconds; stop, as if killed, `until` seconds in."""
+def play(path: Path, monkeypatch, job=None, slots=4, cost=lambda _: 2.0, until=math.inf, **more) -> History:
+    """Play a search on `slots` slots, an epoch taking `cost` seconds; stop, as if killed, `until` seconds in.
+
+    `more` goes into its first event.
+    """
     job = job or make_job()
     clock = SimpleNamespace(time=lambda: clock.now, now=START)
     monkeypatch.setattr(journal, "time", clock)
     monkeypatch.setattr("os.fsync", lambda _: None)  # no machine loses power here, and disks are slow
     writer = journal.Journal(path)
-    writer.append("search", id="5", name=job.name, job=job.model_dump(mode="json"), labels=["a", "b"], versions={})
+    header = {"id": "5", "name": job.name, "job": job.model_dump(mode="json"), "labels": ["a", "b"], "versions": {}}
+    backbone, data = {"id": "none", "layers": LAYERS}, {"dev": {"source": "builtin:none:dev", "rows": 40}}
+    writer.append("search", **header, **more, backbone=backbone, data=data)
     writer.append("tracked", trial=None, run_id="parent")
     conductor = Conductor(job, LAYERS, writer, journal.read(path))
     running = []
@@ -78,7 +90,7 @@ def play(path: Path, monkeypatch, job=None, slots=4, cost=lambda _: 2.0, until=m
         if conductor.report(trial, epoch, metrics(config, epoch), f"trials/{trial}") == "continue":
             heapq.heappush(running, (clock.now + cost(config), trial, epoch + 1, config))
     if not running:
-        writer.append("ended", status="complete", best=None)
+        conductor.history.apply(writer.append("ended", status="complete", best=None))
     writer.close()
     return conductor.history
 

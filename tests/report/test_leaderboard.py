@@ -39,6 +39,42 @@ def test_the_best_epoch_is_where_the_best_value_was(history):
     assert (row["epochs"], row["seconds"]) == (len(reports), 2.0 * len(reports))
 
 
+def test_rows_say_what_a_trial_has_to_beat_and_whether_it_always_answers_alike(history):
+    assert "(constant)" not in printed(table(history, 160), 160)
+    history.best.kept("accuracy")["constant_prediction"] = 1.0
+    first, *_, last = rows(history)
+    assert (first["majority_baseline"], first["constant_prediction"]) == (0.52, True)
+    assert rows(history)[1]["constant_prediction"] is False
+    assert last["constant_prediction"] is None
+    for width in (60, 160):
+        text = printed(table(history, width), width)
+        assert text.count("(constant)") == 2
+        assert "(constant): answers every dev example alike" in text
+
+
+REPEATED = {
+    "parameters": {
+        "method": {"choices": ["v1", "v2"]},
+        "lr": {"value": 0.01},
+        "split": {"low": 0, "high": 1},
+        "repeat": {"low": 0, "high": 2},
+    }
+}
+
+
+def test_repeated_configurations_are_ranked_by_their_mean(tmp_path, monkeypatch):
+    job = make_job(None, stopping={"type": "none"}, space=REPEATED, sampler="grid", shots=8, splits=2)
+    history = play(tmp_path / "journal.jsonl", monkeypatch, job)
+    header, first, second = printed(table(history, 100), 100).splitlines()
+    assert header.split() == ["#", "trials", "mean", "accuracy", "best", "configuration"]
+    assert first.split()[:2] == ["1", "6"]
+    assert "v2" in first.split()
+    assert "v1" in second.split()
+    best = json.loads(as_json(history))["groups"][0]
+    assert f"{best['mean']:.4f} ± {best['sd']:.4f}" in first
+    assert (best["n"], len(best["trials"]), best["config"]["method"]) == (6, 6, "v2")
+
+
 def test_json_and_csv_hold_every_trial(history):
     content = json.loads(as_json(history))
     assert (content["name"], content["metric"]) == ("played", "accuracy")

@@ -38,7 +38,14 @@ def test_without_a_report_there_is_nothing_to_draw(tmp_path, monkeypatch):
     history = play(tmp_path / "journal.jsonl", monkeypatch, until=1)
     assert isinstance(history, History)
     publish(tmp_path, history, {})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["journal.jsonl", "leaderboard.csv", "leaderboard.json"]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "journal.jsonl",
+        "leaderboard.csv",
+        "leaderboard.json",
+        "report.html",
+        "report.json",
+    }
+    assert "<img" not in (tmp_path / "report.html").read_text()
 
 
 def test_only_failures_can_be_published(tmp_path, monkeypatch):

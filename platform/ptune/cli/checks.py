@@ -6,20 +6,25 @@ Collects every problem instead of stopping at the first. What would need the net
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from ptune.errors import DataError, PtuneError, SpecError, nearest
-from ptune.spec.job import Asha, Backbone, Data, Job
+from ptune.spec import grid
+from ptune.spec.data import Data, file_of
+from ptune.spec.job import Asha, Backbone, Job
 from ptune.spec.load import load_job, read_tables
 from ptune.spec.space import Parameter
+from ptune.spec.task import Task
 from ptune.spec.template import parse, run_lengths
 
 _DEFAULT_TEMPLATE = "before"
-_Table = TypeVar("_Table", bound=BaseModel)
+_TASK: TypeAdapter[Task] = TypeAdapter(Task)
 
 
 @dataclass
@@ -68,7 +73,7 @@ def check(path: Path, overrides: tuple[str, ...] = (), *, read_data: bool = Fals
     _check_backbone(checked, job.backbone, job)
     for problem in template_problems(job):
         checked.say("[space.parameters].template", problem)
-    _check_data(checked, job.task.data, job.seed, read_data=read_data)
+    _check_task(checked, job.task, job.drawing_seed, read_data=read_data)
     return checked
 
 
@@ -78,32 +83,31 @@ def _check_parts(checked: Checked, overrides: tuple[str, ...], *, read_data: boo
         content = read_tables(checked.path, overrides)
     except SpecError:
         return
-    if (backbone := _valid(Backbone, content, "backbone")) is not None:
-        _check_backbone(checked, backbone, None)
-    if (data := _valid(Data, content, "task", "data")) is not None:
-        _check_data(checked, data, 0, read_data=read_data)
-
-
-def _valid(model: type[_Table], content: Any, *tables: str) -> _Table | None:
-    for table in tables:
-        content = content.get(table) if isinstance(content, dict) else None
-    try:
-        return model.model_validate(content)
-    except ValidationError:
-        return None
+    with suppress(ValidationError):
+        _check_backbone(checked, Backbone.model_validate(content.get("backbone")), None)
+    with suppress(ValidationError):
+        _check_task(checked, _TASK.validate_python(content.get("task")), 0, read_data=read_data)
 
 
 def describe(job: Job, layers: int | None) -> str:
     """A job in one line."""
-    data = job.task.data
+    data = job.task.sets[0]
     stopping = job.budget.stopping
     rule = f"asha eta={stopping.eta} grace={stopping.grace}" if isinstance(stopping, Asha) else "no early stopping"
     depth = f" ({layers} layers)" if layers is not None else ""
     searched = [name for name, stated in job.space.parameters.items() if any(p.value is None for p in stated)]
     return (
-        f"{job.budget.trials} trials x {job.budget.epochs} epochs ({rule}), {len(searched)} parameters, "
+        f"{_trials(job, layers)} x {job.budget.epochs} epochs ({rule}), {len(searched)} parameters, "
         f"{job.backbone.id}{depth}, {data.source or Path(data.train).name}"
     )
+
+
+def _trials(job: Job, layers: int | None) -> str:
+    """How many trials there will be; a grid over the layers of a backbone that is not here cannot be counted."""
+    trials = job.budget.trials
+    if trials is None and (layers is not None or not grid.needs_layers(job.space)):
+        trials = grid.size(job.space.resolved(layers or 1))
+    return "all" if trials is None else f"{trials}{' grid' if job.budget.sampler == 'grid' else ''} trials"
 
 
 def template_problems(job: Job) -> list[str]:
@@ -115,20 +119,26 @@ def template_problems(job: Job) -> list[str]:
     problems = []
     templates = [value for p in _for_v1(stated.get("template", [])) for _, value in p.stated()] or [_DEFAULT_TEMPLATE]
     for template in map(str, templates):
+        lengths = _v1_lengths(stated.get("length", []), template)
+        problems += [problem for data in job.task.sets for problem in _misfits(template, lengths, data)]
+    return list(dict.fromkeys(problems))
+
+
+def _misfits(template: str, lengths: list[int], data: Data) -> Iterator[str]:
+    """What keeps a v1 template with prompts of these lengths from laying out a data set."""
+    try:
+        parts = parse(template, data.fields, data.template)
+    except ValueError as error:
+        yield f"template {template!r}: {error}"
+        return
+    for length in lengths:
         try:
-            parts = parse(template, job.task.data.text)
+            run_lengths(parts, length)
         except ValueError as error:
-            problems.append(f"template {template!r}: {error}")
-            continue
-        for length in _v1_lengths(stated.get("length", []), template):
-            try:
-                run_lengths(parts, length)
-            except ValueError as error:
-                problems.append(f"template {template!r} with length {length}: {error}")
-            if length >= job.task.data.max_length:
-                room = f"length < task.data.max_length = {job.task.data.max_length} must hold to leave room for text"
-                problems.append(f"template {template!r}: {room}, got {length}")
-    return problems
+            yield f"template {template!r} with length {length}: {error}"
+        if length >= data.max_length:
+            room = f"length < task.data.max_length = {data.max_length} must hold to leave room for text"
+            yield f"template {template!r}: {room}, got {length}"
 
 
 def _for_v1(parameters: list[Parameter]) -> list[Parameter]:
@@ -184,34 +194,41 @@ def backbone_folder(backbone: Backbone) -> Path | None:
     return Path(cached).parent if isinstance(cached, str) else None
 
 
-def _check_data(checked: Checked, data: Data, seed: int, *, read_data: bool) -> None:
+def _check_task(checked: Checked, task: Task, seed: int, *, read_data: bool) -> None:
+    """Look at every data set of a task."""
+    for number, data in enumerate(task.sets):
+        place = "[task.data]" if number == 0 or task.kind == "cloze" else f"[task.more.{number}]"
+        _check_data(checked, data, place, seed, read_data=read_data)
+
+
+def _check_data(checked: Checked, data: Data, place: str, seed: int, *, read_data: bool) -> None:
     from ptune.data.builtin import PREFIX, split_file
 
     splits = {role: name for role in ("train", "dev", "test") if (name := getattr(data, role)) is not None}
     if read_data:
-        _read_data(checked, data, seed)
+        _read_data(checked, data, place, seed)
         return
     if data.source is not None and not data.source.startswith(PREFIX):
         checked.later.append(f"the data set {data.source} is looked at when the search starts")
         return
     for role, name in splits.items():
         try:
-            path = split_file(data.source, name) if data.source else Path(name)
+            path = split_file(data.source, file_of(name)) if data.source else Path(file_of(name))
         except DataError as error:
-            checked.say(f"[task.data].{role}", error)
+            checked.say(f"{place}.{role}", error)
             continue
         if not path.is_file():
             beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-            checked.say(f"[task.data].{role}", f"{path}: there is no such file{nearest(path.name, beside)}")
+            checked.say(f"{place}.{role}", f"{path}: there is no such file{nearest(path.name, beside)}")
 
 
-def _read_data(checked: Checked, data: Data, seed: int) -> None:
+def _read_data(checked: Checked, data: Data, place: str, seed: int) -> None:
     from ptune.data.sources import load_splits
 
     try:
         load_splits(data, seed)
     except DataError as error:
-        checked.say("[task.data]", error)
+        checked.say(place, error)
 
 
 def to_json(results: list[Checked]) -> str:

@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 import ptune
+from ptune.cli.confirm import confirm
 from ptune.cli.doctor import doctor
 from ptune.cli.exits import FAILED, INTERRUPTED, WRONG_INPUT
 from ptune.cli.export import export
@@ -21,6 +22,7 @@ from ptune.cli.jobs import jobs
 from ptune.cli.listing import listing
 from ptune.cli.logs import logs
 from ptune.cli.predict import predict
+from ptune.cli.report import report
 from ptune.cli.resume import resume
 from ptune.cli.search import search
 from ptune.cli.stop import stop
@@ -30,7 +32,23 @@ from ptune.cli.ui import ui
 from ptune.cli.validate import validate
 from ptune.errors import ArtifactError, BackboneError, DataError, PtuneError, SpecError
 
-COMMANDS = (validate, search, resume, listing, export, predict, ui, sync, doctor, submit, jobs, logs, stop)
+COMMANDS = (
+    validate,
+    search,
+    resume,
+    listing,
+    report,
+    confirm,
+    export,
+    predict,
+    ui,
+    sync,
+    doctor,
+    submit,
+    jobs,
+    logs,
+    stop,
+)
 
 
 class InOrder(click.Group):

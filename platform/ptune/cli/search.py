@@ -34,11 +34,12 @@ def search(
     from ptune.report.publish import publish
     from ptune.run.search import runs_folder, start_search
     from ptune.spec.load import load_job
+    from ptune.spec.overrides import noted
 
     if name is not None:
         overrides = (*overrides, f"name={json.dumps(name)}")
     spec = load_job(job, overrides)
-    text = job.read_text(encoding="utf-8") + "".join(f"# --set {override}\n" for override in overrides)
+    text = job.read_text(encoding="utf-8") + noted(overrides)
     with interrupts():  # SIGTERM ends a search as Ctrl-C does: saved, recorded as interrupted, and resumable
         outcome = start_search(
             spec,

@@ -33,7 +33,7 @@ def submit(job: Path, address: str | None, overrides: tuple[str, ...], name: str
     if name is not None:
         overrides = (*overrides, f"name={json.dumps(name)}")
     runs = os.environ.get("PTUNE_RUNS")
-    job_id = jobs.submit(load_job(job, overrides), Path(runs) if runs else None, address)
+    job_id = jobs.submit(load_job(job, overrides), Path(runs) if runs else None, address, overrides)
     if not follow:
         click.echo(job_id)
         return 0

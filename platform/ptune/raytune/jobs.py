@@ -12,7 +12,7 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from ptune.errors import ClusterError
 from ptune.raytune.job_text import job_text
 from ptune.raytune.knock import knock
 from ptune.spec.job import Job
+from ptune.spec.overrides import noted
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
@@ -79,7 +80,7 @@ def submit(job: Job, runs: Path | None, address: str | None = None, overrides: S
         )
     folder = (runs or Path("ptune_runs")).resolve()
     with _reaching(address) as client, tempfile.TemporaryDirectory(prefix="ptune-job-") as upload:
-        (Path(upload) / "job.toml").write_text(job_text(job) + override_notes(overrides), encoding="utf-8")
+        (Path(upload) / "job.toml").write_text(job_text(job) + noted(overrides), encoding="utf-8")
         submitted: str = client.submit_job(
             entrypoint=f'exec "{_python(here)}" -m ptune search job.toml --json',
             runtime_env={"working_dir": upload, "env_vars": {**_STOP, **_tracking(), "PTUNE_RUNS": str(folder)}},

@@ -1,6 +1,7 @@
 """The leaderboard of a search: as rows for programs, as a table for people.
 
-Rows hold every trial, ranked ones first; the table shows the best ten and only the parameters that vary.
+Rows hold every trial, ranked ones first; the table shows the best ten and only the parameters that vary. Where
+configurations are repeated on several data splits or seeds, the table ranks configurations, by their mean.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from rich.table import Table
 from rich.text import Text
 
 from ptune.history import History, TrialRecord
-from ptune.report.wording import brief, count, duration, score, value_text, varying
+from ptune.report.wording import brief, count, duration, score, spread, value_text, varying
 
 SHOWN = 10
+CONSTANT = "(constant)"
+"""What marks a trial that answers every dev example alike."""
 
 
 def rows(history: History) -> list[dict[str, Any]]:
     """Every trial as one flat record: ranked trials best first, then those without a rank, in order.
 
     Keys: `rank` (None for failed trials and those without a result), `trial`, `status`, the metric's name (its best
-    value), `best_epoch`, `epochs`, `seconds`, `trainable_parameters`, `reason`, and `config`.
+    value), `best_epoch`, `epochs`, `seconds`, `trainable_parameters`, `majority_baseline` (None where the task has
+    none), `constant_prediction` (whether the epoch that is kept answers every example alike), `reason`, and `config`.
     """
     ranked = history.ranked()
     placed = {trial.number for trial in ranked}
@@ -34,9 +38,31 @@ def rows(history: History) -> list[dict[str, Any]]:
     return [_row(trial, rank, history.metric) for trial, rank in zip((*ranked, *rest), ranks, strict=True)]
 
 
+def groups(history: History) -> list[dict[str, Any]]:
+    """Each configuration that has a result, best mean first: `mean`, `sd` and `n` of the metric, `trials`, `config`."""
+    return [
+        {
+            **vars(group.spread(history.metric)),
+            "trials": [trial.number for trial in group.trials],
+            "config": group.config,
+        }
+        for group in history.groups()
+    ]
+
+
+def is_repeated(history: History) -> bool:
+    """Whether some configuration has several trials, which differ only in data split or seed."""
+    return any(len(group.trials) > 1 for group in history.groups())
+
+
 def as_json(history: History) -> str:
-    """The rows as indented JSON, with the search's name and metric."""
-    content = {"name": history.header["name"], "metric": history.metric, "trials": rows(history)}
+    """The rows and the groups as indented JSON, with the search's name and metric."""
+    content = {
+        "name": history.header["name"],
+        "metric": history.metric,
+        "trials": rows(history),
+        "groups": groups(history),
+    }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -56,11 +82,13 @@ def as_csv(history: History) -> str:
 
 
 def table(history: History, width: int, importances: dict[str, float] | None = None) -> Table:
-    """The best ten trials, fitted to `width` columns.
+    """The best ten trials, or the best ten configurations where they are repeated, fitted to `width` columns.
 
     A column for each parameter that varies, the method and then the most important first, closer together if they have
     to be; where they do not fit, one column holds them all and the effort is left out.
     """
+    if is_repeated(history):
+        return _group_table(history)
     top = history.ranked()[:SHOWN]
     names = varying(trial.config for trial in history.trials.values())
     names.sort(key=lambda name: (name != "method", -(importances or {}).get(name, 0.0)))
@@ -70,13 +98,30 @@ def table(history: History, width: int, importances: dict[str, float] | None = N
         style = "bold" if rank == 1 else None
         place = (str(rank), str(trial.number), score(trial.best(history.metric)), str(trial.epoch))
         effort = (count(_last(trial, "trainable_parameters")), duration(_seconds(trial)))
+        flag = f" {CONSTANT}" if _is_constant(trial, history.metric) else ""
         wide.add_row(
-            *place, *effort, trial.status, *[value_text(trial.config.get(name)) for name in names], style=style
+            *place, *effort, trial.status + flag, *[value_text(trial.config.get(name)) for name in names], style=style
         )
-        narrow.add_row(*place, Text(brief(trial.config, names), no_wrap=True, overflow="ellipsis"), style=style)
+        words = f"{flag} {brief(trial.config, names)}".strip()
+        narrow.add_row(*place, Text(words, no_wrap=True, overflow="ellipsis"), style=style)
+    if any(_is_constant(trial, history.metric) for trial in top):
+        wide.caption = narrow.caption = f"{CONSTANT}: answers every dev example alike"
     if not _fits(wide, width):
         wide.collapse_padding, wide.pad_edge = True, False
     return wide if _fits(wide, width) else narrow
+
+
+def _group_table(history: History) -> Table:
+    """The best ten configurations by their mean over data splits and seeds."""
+    result = _columns("#", "trials", f"mean {history.metric}", "best", left=["configuration"])
+    found = history.groups()
+    names = varying(group.config for group in found)
+    for rank, group in enumerate(found[:SHOWN], 1):
+        about = vars(group.spread(history.metric))
+        best = score(max(trial.best(history.metric) or 0.0 for trial in group.trials))
+        config = Text(brief(group.config, names), no_wrap=True, overflow="ellipsis")
+        result.add_row(str(rank), str(about["n"]), spread(about), best, config, style="bold" if rank == 1 else None)
+    return result
 
 
 def _fits(table: Table, width: int) -> bool:
@@ -95,19 +140,26 @@ def _columns(*right: str, left: Sequence[str]) -> Table:
 
 def _row(trial: TrialRecord, rank: int | None, metric: str) -> dict[str, Any]:
     best = trial.best(metric)
-    values = [report[metric] for report in trial.reports]
+    kept = {} if best is None else trial.kept(metric)
+    constant = kept.get("constant_prediction")
     return {
         "rank": rank,
         "trial": trial.number,
         "status": trial.status,
         metric: best,
-        "best_epoch": None if best is None else values.index(best) + 1,
+        "best_epoch": None if best is None else trial.best_epoch(metric),
         "epochs": trial.epoch,
         "seconds": round(_seconds(trial), 3),
         "trainable_parameters": _last(trial, "trainable_parameters"),
+        "majority_baseline": kept.get("majority_baseline"),
+        "constant_prediction": None if constant is None else bool(constant),
         "reason": trial.reason,
         "config": trial.config,
     }
+
+
+def _is_constant(trial: TrialRecord, metric: str) -> bool:
+    return bool(trial.kept(metric).get("constant_prediction"))
 
 
 def _last(trial: TrialRecord, key: str) -> float | None:

@@ -1,21 +1,36 @@
-"""The files a finished search leaves for people: the leaderboard and the plots, in the search's folder."""
+"""The files a search leaves for people, in its folder: the leaderboard, the plots and the report."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from ptune.files import write_text
+from ptune.files import write_json, write_text
 from ptune.history import History
 from ptune.report import leaderboard
+from ptune.report.findings import findings, overrides_of
+from ptune.report.page import page
 
 CURVES = "curves.png"
+REPORT, PAGE = "report.json", "report.html"
 
 
 def publish(folder: Path, history: History, importances: dict[str, float]) -> None:
-    """Write `leaderboard.json`, `leaderboard.csv` and, once a trial has reported, `curves.png`."""
+    """Write `leaderboard.json`, `leaderboard.csv` and the report of a search that has ended or been interrupted."""
     write_text(folder / "leaderboard.json", leaderboard.as_json(history))
     write_text(folder / "leaderboard.csv", leaderboard.as_csv(history))
+    state = str((history.ended or {"status": "interrupted"})["status"])
+    write_report(folder, history, findings(history, importances, overrides_of(folder), state))
+
+
+def write_report(folder: Path, history: History, report: Mapping[str, Any]) -> None:
+    """Write `report.json`, `report.html` and, once a trial has reported, `curves.png`, which the page embeds."""
+    picture = None
     if any(trial.reports for trial in history.trials.values()):
         from ptune.report.plots import draw  # matplotlib takes a second to import
 
-        draw(history, importances, folder / CURVES)
+        draw(history, report["importances"], folder / CURVES)
+        picture = (folder / CURVES).read_bytes()
+    write_json(folder / REPORT, report)
+    write_text(folder / PAGE, page(report, picture))

@@ -12,10 +12,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ptune.report import leaderboard
-from ptune.report.publish import CURVES
+from ptune.report import confirmation, leaderboard
+from ptune.report.publish import CURVES, PAGE
 from ptune.report.screen import WIDEST
 from ptune.report.wording import brief, duration, plural, score, varying
+from ptune.run.confirm import result
 from ptune.run.search import Outcome
 
 _BAR = 24
@@ -24,7 +25,10 @@ _BAR = 24
 def summary(outcome: Outcome, width: int = WIDEST) -> RenderableType:
     """Everything a person wants to know when a search ends, on `width` columns."""
     parts: list[RenderableType] = [_headline(outcome), Text()]
-    if outcome.best is not None:
+    confirmed = result(outcome.history)
+    if confirmed is not None:
+        parts += [confirmation.table(confirmed), Text()]
+    elif outcome.best is not None:
         parts += [leaderboard.table(outcome.history, width, outcome.importances), Text()]
     if outcome.importances:
         parts += [Text("what mattered", style="dim"), importance_bars(outcome.importances), Text()]
@@ -62,6 +66,8 @@ def next_commands(
         texts = zip(("--text", "--text2"), example, strict=False)
         options = " ".join(f"{option} {shlex.quote(text)}" for option, text in texts)
         commands.append((f"{program} predict {shlex.quote(shown(artifact))} {options}", "use the best prompt"))
+    if result(outcome.history) is None:
+        commands.append((f"{program} confirm {outcome.name}", "repeat the best on fresh seeds"))
     commands.append((f"{program} ui", "compare all trials in MLflow (in a checkout: make ui)"))
     if to_peft:
         commands.append((f"{program} export {outcome.name} --format peft --to DIR", "write it for PEFT's loader"))
@@ -109,7 +115,7 @@ def _places(outcome: Outcome) -> Table:
     refused = outcome.conclusion.get("peft_refused")
     if refused:
         rows.add_row("for PEFT", Text(refused, style="yellow"))
-    rows.add_row("record", f"{shown(outcome.folder)}/ (journal, leaderboard, {CURVES})")
+    rows.add_row("record", f"{shown(outcome.folder)}/ (journal, leaderboard, {CURVES}, {PAGE})")
     lagging = outcome.mlflow.get("lagging")
     if lagging:
         rows.add_row("MLflow", Text(f"behind: {lagging}; catch up with `ptune sync {outcome.name}`", style="yellow"))

@@ -12,7 +12,7 @@ from typing import Any
 NONE = "-"
 """What stands where there is no value."""
 
-SELF_EXPLAINING = frozenset({"method", "encoder", "template", "schedule", "side", "positions"})
+SELF_EXPLAINING = frozenset({"method", "encoder", "template", "schedule", "side", "positions", "optimizer"})
 """Parameters whose values read well without their name; `method` comes first."""
 
 
@@ -51,8 +51,22 @@ def value_text(value: Any) -> str:
 
 
 def score(value: float | None) -> str:
-    """A metric with four decimals; a dash where there is none."""
-    return NONE if value is None or not math.isfinite(value) else f"{value:.4f}"
+    """A metric: four decimals, two for those that are no shares; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
+
+
+def spread(about: Mapping[str, Any] | None) -> str:
+    """A mean and its standard deviation over repetitions, `0.6940 ± 0.0123`; the mean alone of one."""
+    if about is None:
+        return NONE
+    return score(about["mean"]) if about["sd"] is None else f"{score(about['mean'])} ± {score(about['sd'])}"
+
+
+def signed(value: float | None) -> str:
+    """A difference of metrics, with its sign."""
+    return NONE if value is None else f"{'-' if value < 0 else '+'}{score(abs(value))}"
 
 
 def count(value: float | None) -> str:

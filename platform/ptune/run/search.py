@@ -275,7 +275,8 @@ def _run(
             journal.append("ended", status="failed", best=best_summary(conductor.history))
             _close(writer)
             raise
-        journal.append("ended", status=status, best=best_summary(conductor.history), test=conclusion.get("test"))
+        best = best_summary(conductor.history)
+        conductor.history.apply(journal.append("ended", status=status, best=best, test=conclusion.get("test")))
         try:
             importances = conductor.importances()
             if publish is not None and conductor.history.trials:

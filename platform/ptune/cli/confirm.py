@@ -1,0 +1,42 @@
+"""`ptune confirm`: the best of a search again, on fresh seeds."""
+
+from __future__ import annotations
+
+import click
+
+from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer, pick_runner
+
+
+@click.command(short_help="Repeat a search's best configurations on fresh seeds; test them.")
+@click.argument("name")
+@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many configurations.")
+@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How often each is repeated.")
+@local_option
+@address_option
+@json_option
+def confirm(name: str, top: int, seeds: int, local: bool, address: str | None, as_json: bool) -> int:
+    r"""Train a finished search's best configurations again and report mean and standard deviation.
+
+    The best of many trials is the best partly by luck. Every repetition trains to its horizon on a seed of its own (on
+    every few-shot draw, where the data has them), keeps its best dev epoch, and is scored on the test split. It is a
+    search called NAME-confirm, which can be interrupted and resumed.
+
+    \b
+    ptune confirm quickstart
+    ptune confirm quickstart --top 1 --seeds 10 --local
+    """
+    from ptune.raytune.interrupts import interrupts
+    from ptune.report.publish import publish
+    from ptune.run.search import confirm_search, runs_folder
+
+    with interrupts():  # SIGTERM ends a search as Ctrl-C does: saved, recorded as interrupted, and resumable
+        outcome = confirm_search(
+            name,
+            runs_folder(),
+            pick_runner(local=local, address=address),
+            pick_observer(as_json=as_json),
+            publish,
+            top=top,
+            seeds=seeds,
+        )
+    return conclude(outcome, as_json=as_json, local=local, address=address)

@@ -1,0 +1,89 @@
+"""Everything a report says about a search, as one JSON object, whether it runs, was interrupted or has ended.
+
+The terminal, the page and programs all read this object. Imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ptune.history import History
+from ptune.report import leaderboard
+from ptune.report.published import comparisons, protocol_notes
+from ptune.run.confirm import result
+from ptune.run.search import best_summary
+from ptune.search.importance import importances
+from ptune.spec.job import Job
+from ptune.spec.overrides import found
+
+
+def findings(history: History, shares: dict[str, float], overrides: Sequence[str], state: str) -> dict[str, Any]:
+    """The report.
+
+    Args:
+        history: the search.
+        shares: each parameter's share in what made trials good.
+        overrides: what was set over the job file.
+        state: running, interrupted, complete or failed.
+
+    Returns:
+        name, state, metric, backbone, data, trials and planned (numbers), statuses, best (None before the first
+        result), test (of the exported prompt), majority_baseline, constant (trials that answer every dev example
+        alike), published, notes (how the protocol differs), leaderboard, groups, repeated, importances, confirmation.
+    """
+    header = history.header
+    rows = leaderboard.rows(history)
+    majorities = [row["majority_baseline"] for row in rows if row["majority_baseline"] is not None]
+    return {
+        "name": header["name"],
+        "state": state,
+        "metric": history.metric,
+        "backbone": header["job"]["backbone"]["id"],
+        "data": _data(header),
+        "trials": len(history.trials),
+        "planned": header["job"]["budget"]["trials"],
+        "statuses": _statuses(history),
+        "best": best_summary(history),
+        "test": (history.ended or {}).get("test"),
+        "majority_baseline": majorities[0] if majorities else None,
+        "constant": [row["trial"] for row in rows if row["constant_prediction"]],
+        "published": comparisons(history),
+        "notes": protocol_notes(history, overrides, state),
+        "leaderboard": rows,
+        "groups": leaderboard.groups(history),
+        "repeated": leaderboard.is_repeated(history),
+        "importances": shares,
+        "confirmation": result(history),
+    }
+
+
+def of_folder(folder: Path, history: History, *, running: bool) -> dict[str, Any]:
+    """The report of the search in a folder."""
+    state = "running" if running else str((history.ended or {"status": "interrupted"})["status"])
+    return findings(history, shares_of(history), overrides_of(folder), state)
+
+
+def overrides_of(folder: Path) -> list[str]:
+    """What was set over the job file that a search's folder keeps."""
+    kept = folder / "job.toml"
+    return found(kept.read_text(encoding="utf-8")) if kept.is_file() else []
+
+
+def shares_of(history: History) -> dict[str, float]:
+    """Each parameter's share in what made the best trials of a search the best; {} when there is too little to tell."""
+    space = Job.model_validate(history.header["job"]).space
+    return importances(history, space.resolved(int(history.header["backbone"]["layers"])))
+
+
+def _data(header: dict[str, Any]) -> dict[str, Any]:
+    """Each split's source and number of examples."""
+    return {name: {key: about[key] for key in ("source", "rows")} for name, about in header.get("data", {}).items()}
+
+
+def _statuses(history: History) -> dict[str, int]:
+    statuses: dict[str, int] = {}
+    for trial in history.trials.values():
+        statuses[trial.status] = statuses.get(trial.status, 0) + 1
+    return statuses

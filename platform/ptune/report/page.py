@@ -1,0 +1,194 @@
+"""A report as one HTML page that needs nothing beside itself: style inside, plots embedded.
+
+Pure: from the object of `ptune.report.findings` and a picture's bytes to text.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from ptune.report.confirmation import baseline, flags
+from ptune.report.wording import NONE, brief, count, duration, plural, score, signed, spread, value_text, varying
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1f2933; --soft: #616e7c; --line: #e4e7eb; --back: #ffffff; --best: #d55e00;
+  --bar: #0072b2; --up: #00795c; --down: #b3410e; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e7eb; --soft: #9aa5b1; --line: #323f4b; --back: #14191f;
+  --bar: #56b4e9; --up: #3fc7a0; --down: #f0945d; } img { filter: invert(.93) hue-rotate(180deg); } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 66rem;
+  margin: 2.5rem auto; padding: 0 1.25rem; }
+h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.02rem; margin: 2.4rem 0 .6rem; }
+p { margin: .25rem 0; } .soft, small { color: var(--soft); } .big { font-size: 2.1rem; font-weight: 650; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
+th { text-align: left; font-weight: 500; color: var(--soft); } th, td { padding: .32rem .8rem .32rem 0;
+  border-bottom: 1px solid var(--line); vertical-align: top; } td.n, th.n { text-align: right; white-space: nowrap; }
+tr.best td { font-weight: 650; } .up { color: var(--up); } .down { color: var(--down); }
+.bar { display: inline-block; height: .6rem; background: var(--bar); border-radius: 2px; } img { max-width: 100%; }
+.flag { color: var(--down); } ul { padding-left: 1.1rem; }
+"""
+
+Cell = tuple[str, str]
+"""A cell's class (`n`: a number, or nothing) and its HTML."""
+
+
+def page(report: Mapping[str, Any], picture: bytes | None) -> str:
+    """The page.
+
+    Args:
+        report: what `ptune.report.findings.findings` returns.
+        picture: the curves as PNG; None before the first report.
+    """
+    name = escape(report["name"])
+    sections = [
+        _head(report),
+        _section("Beside published numbers", _published(report)),
+        _section("Confirmed on fresh seeds", _confirmation(report["confirmation"])),
+        _section("In what the protocol differs", _notes(report["notes"])),
+        _section("Learning curves and trials", _image(picture)),
+        _section("Configurations", _groups(report) if report["repeated"] else ""),
+        _section("What mattered", _importances(report["importances"])),
+        _section("Trials", _trials(report)),
+        _section("Data", _data(report["data"])),
+    ]
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{name}</title>'
+    head += f"<style>{_STYLE}</style>"
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(sections)}</body></html>\n'
+
+
+def _section(title: str, body: str) -> str:
+    return f"<h2>{escape(title)}</h2>{body}" if body else ""
+
+
+def _head(report: Mapping[str, Any]) -> str:
+    statuses = ", ".join(f"{number} {status}" for status, number in report["statuses"].items())
+    begun = f"{report['trials']} of {plural(report['planned'], 'trial')}: {statuses or NONE}"
+    lines = [f"<h1>{escape(report['name'])}</h1>"]
+    lines.append(_paragraph(f"{report['state']} · {begun} · {report['backbone']}", "soft"))
+    best, metric = report["best"], report["metric"]
+    if best is not None:
+        test = (report["test"] or {}).get(metric)
+        tested = "" if test is None else f", {score(test)} on test"
+        config = brief(best["config"], varying(row["config"] for row in report["leaderboard"]))
+        lines.append(_paragraph(score(best["metrics"][metric]), "big"))
+        lines.append(_paragraph(f"best {metric} on dev{tested} · trial {best['trial']}: {config}"))
+    if report["majority_baseline"] is not None:
+        lines.append(_paragraph(f"always the commonest answer: accuracy {score(report['majority_baseline'])} on dev"))
+    if report["constant"]:
+        lines.append(_paragraph(f"{plural(len(report['constant']), 'trial')} answer every dev example alike", "flag"))
+    return "".join(lines)
+
+
+def _published(report: Mapping[str, Any]) -> str:
+    names = varying(row["config"] for row in report["leaderboard"])
+    rows = []
+    for row in report["published"]:
+        found, difference = row["found"], row["difference"]
+        what = f"{escape(row['what'])} <span class=soft>({escape(row['source'])})</span>"
+        matched = f"<br><small>{escape(brief(found['config'], names))}, n = {found['n']}</small>" if found else ""
+        notes = "".join(f"<br><small>{escape(note)}</small>" for note in row["notes"])
+        side = "" if difference is None else "up" if difference >= 0 else "down"
+        rows.append(
+            [
+                ("", what + matched + notes),
+                ("", escape(f"{row['metric']} on {row['on']}")),
+                ("n", score(row["value"])),
+                ("n", spread(found) if found else NONE),
+                ("n", f'<span class="{side}">{signed(difference)}</span>'),
+            ]
+        )
+    return _table(["published", "", "value", "here", "difference"], rows)
+
+
+def _confirmation(confirmed: Mapping[str, Any] | None) -> str:
+    if confirmed is None:
+        return ""
+    names = varying(row["config"] for row in confirmed["configurations"])
+    rows = [
+        [
+            ("", escape(brief(row["config"], names))),
+            ("n", spread(row["search"])),
+            ("n", spread(row["dev"])),
+            ("n", spread(row["test"])),
+            ("n", str(row["dev"]["n"] if row["dev"] else 0)),
+            ("", escape(flags(row))),
+        ]
+        for row in confirmed["configurations"]
+    ]
+    columns = ["configuration", f"search {confirmed['metric']}", "dev", "test", "trials", "of these"]
+    return _table(columns, rows) + _paragraph(baseline(confirmed), "soft")
+
+
+def _groups(report: Mapping[str, Any]) -> str:
+    names = varying(group["config"] for group in report["groups"])
+    rows: list[list[Cell]] = [
+        [("n", str(rank)), ("n", spread(group)), ("n", str(group["n"])), ("", escape(brief(group["config"], names)))]
+        for rank, group in enumerate(report["groups"], 1)
+    ]
+    return _table(["#", f"mean {report['metric']}", "trials", "configuration"], rows, best=True)
+
+
+def _trials(report: Mapping[str, Any]) -> str:
+    metric = report["metric"]
+    names = varying(row["config"] for row in report["leaderboard"])
+    rows: list[list[Cell]] = []
+    for row in report["leaderboard"]:
+        constant = ' <span class="flag">constant</span>' if row["constant_prediction"] else ""
+        status = escape(str(row["status"])) + constant
+        reason = f"<br><small>{escape(row['reason'])}</small>" if row["status"] == "failed" and row["reason"] else ""
+        place = [("n", NONE if row["rank"] is None else str(row["rank"])), ("n", str(row["trial"]))]
+        numbers = [("n", score(row[metric])), ("n", str(row["best_epoch"] or NONE)), ("n", str(row["epochs"]))]
+        effort = [("n", count(row["trainable_parameters"])), ("n", duration(row["seconds"]))]
+        values = [("", escape(value_text(row["config"].get(name)))) for name in names]
+        rows.append([*place, *numbers, *effort, ("", status + reason), *values])
+    columns = ["#", "trial", metric, "best epoch", "epochs", "trained", "time", "status", *names]
+    return _table(columns, rows, best=True)
+
+
+def _importances(shares: Mapping[str, float]) -> str:
+    rows: list[list[Cell]] = [
+        [
+            ("", escape(name)),
+            ("n", f"{share:.0%}"),
+            ("", f'<span class="bar" style="width:{20 * share:.2f}rem"></span>'),
+        ]
+        for name, share in shares.items()
+    ]
+    return _table(["parameter", "share", ""], rows)
+
+
+def _data(data: Mapping[str, Mapping[str, Any]]) -> str:
+    rows: list[list[Cell]] = [
+        [("", escape(name)), ("n", str(about["rows"])), ("", escape(str(about["source"])))]
+        for name, about in data.items()
+    ]
+    return _table(["split", "examples", "source"], rows)
+
+
+def _notes(notes: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>" if notes else ""
+
+
+def _image(picture: bytes | None) -> str:
+    if picture is None:
+        return ""
+    return f'<img alt="learning curves of all trials" src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
+
+
+def _paragraph(text: str, kind: str = "") -> str:
+    return f'<p class="{kind}">{escape(text)}</p>'
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, best: bool = False) -> str:
+    """A table whose heads stand as their columns do; nothing without rows. `best`: the first row stands out."""
+    if not rows:
+        return ""
+    kinds = [kind for kind, _ in rows[0]]
+    head = "".join(f'<th class="{kind}">{escape(column)}</th>' for column, kind in zip(columns, kinds, strict=True))
+    lines = []
+    for index, row in enumerate(rows):
+        cells = "".join(f'<td class="{kind}">{content}</td>' for kind, content in row)
+        lines.append(f'<tr class="{"best" if best and index == 0 else ""}">{cells}</tr>')
+    return f'<div class="wide"><table><tr>{head}</tr>{"".join(lines)}</table></div>'

@@ -1,0 +1,78 @@
+"""A report on a terminal. Pure: from the object of `ptune.report.findings` to something rich can print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ptune.history import History
+from ptune.report import confirmation, leaderboard
+from ptune.report.summary import importance_bars
+from ptune.report.wording import NONE, brief, plural, score, signed, spread, varying
+
+
+def printed(report: Mapping[str, Any], history: History, width: int) -> RenderableType:
+    """The report on `width` columns."""
+    parts: list[RenderableType] = [headline(report, history), Text()]
+    if report["published"]:
+        parts += [Text("beside published numbers", style="dim"), published(report, history), Text()]
+    if report["confirmation"]:
+        title = f"the best of {report['confirmation']['search']}, repeated"
+        parts += [Text(title, style="dim"), confirmation.table(report["confirmation"]), Text()]
+    elif report["best"]:
+        parts += [leaderboard.table(history, width, report["importances"]), Text()]
+    if report["importances"]:
+        parts += [Text("what mattered", style="dim"), importance_bars(report["importances"]), Text()]
+    parts += [Text(f"  - {note}", style="yellow") for note in report["notes"]]
+    return Group(*parts)
+
+
+def headline(report: Mapping[str, Any], history: History) -> Text:
+    """How the search stands, its best, and what that has to beat."""
+    begun = f"{report['trials']} of {plural(report['planned'], 'trial')}"
+    head = Text.assemble((report["name"], "bold"), f" {report['state']}: {begun} on {report['backbone']}")
+    best = report["best"]
+    if best is None:
+        return head.append("; no trial has a result yet")
+    metric = report["metric"]
+    head.append(f"\nbest {metric} on dev ")
+    head.append(score(best["metrics"][metric]), style="bold green")
+    if report["test"] and metric in report["test"]:
+        head.append(f", on test {score(report['test'][metric])}")
+    config = brief(best["config"], varying(trial.config for trial in history.trials.values()))
+    head.append(f" · trial {best['trial']}: {config}")
+    if report["majority_baseline"] is not None:
+        head.append(f"\nalways the commonest answer: accuracy {score(report['majority_baseline'])} on dev")
+    if report["constant"]:
+        head.append(f"\n{plural(len(report['constant']), 'trial')} answer every dev example alike", style="yellow")
+    return head
+
+
+def published(report: Mapping[str, Any], history: History) -> Table:
+    """Each published number, the search's own, and the difference; notes below the row."""
+    names = varying(trial.config for trial in history.trials.values())
+    grid = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
+    for column in ("published", "here", "difference"):
+        grid.add_column(column, justify="right", no_wrap=True)
+    grid.add_column("", overflow="fold")
+    for row in report["published"]:
+        found = row["found"]
+        here = spread(found) if found else NONE
+        grid.add_row(score(row["value"]), here, signed(row["difference"]), described(row, names))
+    return grid
+
+
+def described(row: Mapping[str, Any], names: list[str]) -> Text:
+    """What a published number is of, where it stands, and what was compared with it."""
+    text = Text.assemble(f"{row['metric']} on {row['on']}: {row['what']}", (f" ({row['source']})", "dim"))
+    found = row["found"]
+    if found:
+        trials = f"trial {found['trials'][0]}" if found["n"] == 1 else plural(found["n"], "trial")
+        text.append(f"\n{trials}: {brief(found['config'], names)}", style="dim")
+    for note in row["notes"]:
+        text.append(f"\n{note}", style="dim italic")
+    return text

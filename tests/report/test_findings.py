@@ -1,0 +1,102 @@
+"""The report as an object, a page and a terminal's text."""
+
+import io
+import json
+import re
+
+import pytest
+from played import make_job, play
+from rich.console import Console
+
+from ptune.report.findings import findings, of_folder
+from ptune.report.page import page
+from ptune.report.printed import printed
+
+ROW = {"metric": "accuracy", "value": 0.9, "what": "P-tuning <v2>", "source": "Table 2"}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The folder of a finished search."""
+    play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=14, published=[ROW]))
+    (tmp_path / "job.toml").write_text('name = "played"\n# --set budget.epochs=9\n')
+    return tmp_path
+
+
+@pytest.fixture
+def history(folder):
+    from ptune.history import History
+    from ptune.journal import read
+
+    return History.of(read(folder / "journal.jsonl"))
+
+
+def text_of(report, history, width=100):
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(printed(report, history, width))
+    return console.file.getvalue()
+
+
+def test_the_object_holds_the_whole_search(folder, history):
+    report = of_folder(folder, history, running=False)
+    assert (report["name"], report["state"], report["metric"]) == ("played", "complete", "accuracy")
+    assert (report["trials"], report["planned"], len(report["leaderboard"])) == (14, 14, 14)
+    assert report["best"]["trial"] == history.best.number
+    assert (report["majority_baseline"], report["constant"]) == (0.52, [])
+    assert report["published"][0]["found"]["mean"] == history.best.best("accuracy")
+    assert report["notes"][0].startswith("run with --set budget.epochs=9")
+    assert sum(report["importances"].values()) == pytest.approx(1.0)
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_a_running_search_can_be_reported(tmp_path, monkeypatch):
+    history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(published=[ROW]), until=1)
+    report = of_folder(tmp_path, history, running=True)
+    assert (report["state"], report["best"], report["published"][0]["found"]) == ("running", None, None)
+    assert "no trial has a result yet" in text_of(report, history)
+    assert "no trial with a result" in page(report, None)
+    assert of_folder(tmp_path, history, running=False)["state"] == "interrupted"
+
+
+def test_the_page_needs_nothing_beside_itself(folder, history):
+    text = page(of_folder(folder, history, running=False), b"\x89PNG")
+    assert 'src="data:image/png;base64,' in text
+    assert "P-tuning &lt;v2&gt;" in text
+    assert not re.findall(r"""(?:src|href)=["'](?!data:)|@import|url\(""", text)
+    for title in ("Beside published numbers", "In what the protocol differs", "What mattered", "Trials", "Data"):
+        assert f"<h2>{title}</h2>" in text
+    assert text.count("<tr") == text.count("</tr>") > 14
+
+
+def test_the_terminal_shows_both_numbers_their_difference_and_the_notes(folder, history):
+    report = of_folder(folder, history, running=False)
+    text = text_of(report, history)
+    (row,) = report["published"]
+    line = next(line for line in text.splitlines() if "P-tuning <v2>" in line)
+    assert line.split()[:3] == ["0.9000", f"{row['found']['mean']:.4f}", f"{row['difference']:.4f}"]
+    assert "always the commonest answer: accuracy 0.5200 on dev" in text
+    assert "early stopping (asha)" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_tasks_without_a_majority_and_metrics_that_are_no_shares(tmp_path, monkeypatch):
+    """Generation reports BLEU between 0 and 100, and has no commonest answer."""
+    history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=2))
+    history.header["job"]["task"]["metric"] = "bleu"
+    for trial in history.trials.values():
+        trial.reports = [{"bleu": 31.4159, "loss": 1.0, "seconds": 1.0} for _ in trial.reports]
+    report = findings(history, {}, [], "complete")
+    assert (report["majority_baseline"], report["constant"]) == (None, [])
+    text = text_of(report, history)
+    assert "best bleu on dev 31.42" in text
+    assert "commonest" not in text + page(report, None)
+
+
+def test_repeated_configurations_have_a_section_of_their_own(tmp_path, monkeypatch):
+    space = {"parameters": {"method": {"value": "v2"}, "lr": {"value": 0.01}, "repeat": {"low": 0, "high": 2}}}
+    job = make_job(None, stopping={"type": "none"}, space=space, sampler="grid")
+    history = play(tmp_path / "journal.jsonl", monkeypatch, job)
+    report = findings(history, {}, [], "complete")
+    assert report["repeated"]
+    assert "<h2>Configurations</h2>" in page(report, None)
+    assert " ± " in text_of(report, history)

@@ -1,0 +1,94 @@
+"""Published numbers beside a search's own, and what makes the two incomparable."""
+
+import pytest
+from played import make_job, play
+
+from ptune.report.published import comparisons, protocol_notes
+
+FULL = {"type": "none"}
+ROW = {"metric": "accuracy", "value": 0.8, "what": "prompts", "source": "Table 2"}
+GRID = {
+    "parameters": {
+        "method": {"value": "v2"},
+        "length": {"choices": [4, 16]},
+        "lr": {"choices": [0.01, 0.03]},
+        "repeat": {"low": 0, "high": 1},
+    }
+}
+
+
+@pytest.fixture
+def compare(tmp_path, monkeypatch):
+    def compared(*rows, space=GRID, **more):
+        job = make_job(None, stopping=FULL, space=space, sampler="grid", published=[{**ROW, **row} for row in rows])
+        history = play(tmp_path / "journal.jsonl", monkeypatch, job, **more)
+        return comparisons(history), history
+
+    return compared
+
+
+def test_the_best_matching_configuration_stands_beside_each_number(compare):
+    (every, long, slow), history = compare({}, {"where": {"length": 16}}, {"where": {"lr": 0.03, "length": [4, 16]}})
+    assert every["found"]["mean"] == history.groups()[0].spread("accuracy").mean
+    assert every["difference"] == pytest.approx(every["found"]["mean"] - 0.8)
+    assert (every["found"]["n"], len(every["found"]["trials"])) == (2, 2)
+    assert long["found"]["config"]["length"] == 16
+    assert slow["found"]["config"]["lr"] == 0.03
+    best = max(trial.best("accuracy") for trial in history.trials.values() if trial.config["length"] == 16)
+    assert long["found"]["best"]["value"] <= best
+
+
+def test_another_metric_is_that_of_the_epoch_that_is_kept(compare):
+    (row,), history = compare({"metric": "macro_f1"})
+    kept = [history.trials[number].kept("accuracy")["macro_f1"] for number in row["found"]["trials"]]
+    assert row["found"]["mean"] == pytest.approx(sum(kept) / 2)
+
+
+def test_a_repetition_can_be_asked_for_alone(compare):
+    (row,), history = compare({"where": {"repeat": 1}})
+    (number,) = row["found"]["trials"]
+    assert history.trials[number].config["repeat"] == 1
+    assert "one seed, its epoch chosen on the same dev split" in row["notes"]
+
+
+def test_what_cannot_be_compared_says_why(compare):
+    (method, metric, test), _ = compare({"where": {"method": "v1"}}, {"metric": "matthews"}, {"on": "test"})
+    assert [row["found"] for row in (method, metric, test)] == [None] * 3
+    assert method["notes"] == ["no trial with a result has such a configuration"]
+    assert metric["notes"] == ["the trials report no matthews"]
+    assert test["notes"] == ["the job names no test split"]
+
+
+def test_test_scores_are_those_of_tested_trials_or_of_the_exported_prompt(compare):
+    (_,), history = compare(
+        {"on": "test"}, space={**GRID, "parameters": {**GRID["parameters"], "repeat": {"value": 0}}}
+    )
+    history.ended["test"] = {"accuracy": 0.7}
+    (row,) = comparisons(history)
+    assert (row["found"]["trials"], row["found"]["mean"]) == ([history.best.number], 0.7)
+    history.trials[history.best.number].test = {"accuracy": 0.6}
+    assert comparisons(history)[0]["found"]["mean"] == 0.6
+
+
+def test_choosing_among_several_is_noted_and_a_confirmation_chooses_nothing(compare):
+    (row,), history = compare({})
+    assert row["notes"] == ["the best of 4 matching configurations by accuracy on dev"]
+    history.header["confirms"] = {"name": "before", "configurations": []}
+    assert comparisons(history)[0]["notes"] == []
+
+
+def test_the_protocol_is_held_against_the_job_as_written(tmp_path, monkeypatch):
+    history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=9, limit_train=100, limit_dev=50))
+    notes = protocol_notes(history, ["backbone.id=packaged:minilm", "name=other", "resources.slots=2"], "running")
+    complete = sum(trial.status == "complete" for trial in history.trials.values())
+    assert notes == [
+        "run with --set backbone.id=packaged:minilm; published numbers belong to the job as written",
+        "trained on at most 100 examples (task.data.limit_train)",
+        "scored on at most 50 dev examples (task.data.limit_dev)",
+        f"early stopping (asha): {complete} of 9 reached the horizon",
+        "the search is running (9 of 9 trials begun); its best may change",
+    ]
+
+
+def test_a_full_search_as_written_differs_in_nothing(compare):
+    assert protocol_notes(compare({})[1], ["seed=3"], "complete") == []
