@@ -46,7 +46,7 @@ def test_the_artifact_scores_what_the_search_reported(job, runs):
     predictor = Predictor.load(outcome.folder / "artifact")
     rows = [line.split("\t") for line in Path(job.task.data.dev).read_text(encoding="utf-8").splitlines()[1:]]
     answers = predictor.predict([(text,) for text, _ in rows])
-    right = sum(answer.label == label for answer, (_, label) in zip(answers, rows, strict=True))
+    right = sum(answer["label"] == label for answer, (_, label) in zip(answers, rows, strict=True))
     assert right / len(rows) == outcome.best.best("accuracy")
 
 
