@@ -32,7 +32,7 @@ def _score_trials(
 ) -> dict[int, dict[str, float]]:
     job, splits = prepared.job, prepared.splits
     scored: dict[int, dict[str, float]] = {}
-    for trial in history.ranked():
+    for trial in sorted(history.ranked(), key=lambda trial: trial.number):
         if trial.test is None:
             artifact = artifact_of(trial, backbone, splits, job, folder)
             scores = test_scores(artifact, backbone, splits, job.resources.token_budget)

@@ -1,0 +1,156 @@
+"""The best of a search again, on fresh seeds; what is asked for, and a whole confirmation."""
+
+import json
+import math
+
+import pytest
+
+from ptune.errors import JournalError, SpecError
+from ptune.history import History
+from ptune.journal import read
+from ptune.run.confirm import confirmation, listing, result
+from ptune.run.local import LocalRunner
+from ptune.run.search import confirm_search, resume_search, start_search
+from ptune.spec.job import Job
+from ptune.spec.trial import TrialSpec
+from small_jobs import small_job
+
+
+@pytest.fixture
+def job(tiny_backbone, tmp_path):
+    return small_job(tmp_path / "data", tiny_backbone("bert"))
+
+
+def told(job: Job, values, *, status="complete", repeats=1, **header) -> History:
+    """The history of a finished search: one trial of length 2, 3, ... for each value, each repeated."""
+    first = {"event": "search", "time": 0.0, "name": job.name, "job": job.model_dump(mode="json"), **header}
+    events = [first]
+    for number, value in enumerate(value for value in values for _ in range(repeats)):
+        chosen = {"method": ("v1", "v2")[number // repeats % 2], "length": 2 + number // repeats}
+        config = TrialSpec.from_config({**chosen, "repeat": number % repeats}).to_config()
+        scores = {"accuracy": value + 0.1 * (number % repeats), "loss": 1.0}
+        events += [
+            {"event": "suggested", "time": 1.0, "trial": number, "config": config},
+            {"event": "reported", "time": 1.0, "trial": number, "epoch": 1, "metrics": scores, "state": "s"},
+            {"event": "finished", "time": 1.0, "trial": number, "status": "complete"},
+        ]
+    return History.of([*events, {"event": "ended", "time": 2.0, "status": status, "best": None}])
+
+
+def test_the_best_configurations_are_repeated_as_they_were(job):
+    history = told(job, [0.5, 0.8, 0.7])
+    confirming, about = confirmation(history, top=2, seeds=3)
+    points = confirming.space.baseline
+    assert [point["length"] for point in points] == [3, 4] * 3
+    assert [point["repeat"] for point in points] == [0, 0, 1, 1, 2, 2]
+    assert points[0] == {**history.trials[1].config, "split": 0, "repeat": 0}
+    assert (confirming.budget.trials, confirming.budget.epochs, confirming.budget.stopping.type) == (6, 4, "none")
+    assert (about["name"], about["seeds"], about["splits"]) == ("small", 3, 1)
+    assert [one["dev"]["mean"] for one in about["configurations"]] == [0.8, 0.7]
+    assert [one["trials"] for one in about["configurations"]] == [[1], [2]]
+
+
+def test_a_confirmation_draws_its_own_randomness_and_the_same_data(job):
+    confirming, _ = confirmation(told(job, [0.5]), top=1, seeds=1)
+    assert confirming.seed != job.seed
+    assert confirming.drawing_seed == job.drawing_seed
+    assert confirming.seed == confirmation(told(job, [0.7]), top=1, seeds=1)[0].seed
+    assert (confirming.name, confirming.task) == ("small-confirm", job.task)
+
+
+def test_repeated_trials_of_a_search_are_one_configuration(job):
+    confirming, about = confirmation(told(job, [0.5, 0.7], repeats=2), top=1, seeds=4)
+    assert (confirming.budget.trials, about["configurations"][0]["dev"]["n"]) == (4, 2)
+    assert about["configurations"][0]["dev"]["mean"] == pytest.approx(0.75)
+
+
+def test_few_shot_jobs_are_repeated_on_every_draw(job):
+    data = {**job.task.data.model_dump(), "shots": 8, "splits": 2}
+    job = Job.model_validate({**job.model_dump(), "task": {"data": data}})
+    points = confirmation(told(job, [0.5]), top=1, seeds=2)[0].space.baseline
+    assert [(point["split"], point["repeat"]) for point in points] == [(0, 0), (1, 0), (0, 1), (1, 1)]
+
+
+def test_a_space_of_points_holds_values_that_no_file_could_state(job):
+    """`depth = None` is every layer, `clip = None` no clipping; TOML has no word for either."""
+    some = [{"method": "v2", "depth": depth, "clip": clip} for depth, clip in ((3, 1.0), (None, None))]
+    points = [TrialSpec.from_config(one).to_config() for one in (*some, {"method": "head"})]
+    space = listing(points)
+    assert listing(points).model_validate(json.loads(space.model_dump_json())) == space
+    assert space.resolved(3).baseline == points
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"status": "interrupted"}, "small has not finished.*ptune resume small"),
+        ({"confirms": {"name": "before"}}, "is a confirmation of before"),
+        ({"values": []}, "no trial with a result"),
+    ],
+)
+def test_what_cannot_be_confirmed_is_refused(job, changes, message):
+    values = changes.pop("values", [0.5])
+    with pytest.raises((JournalError, SpecError), match=message):
+        confirmation(told(job, values, **changes), top=1, seeds=1)
+
+
+def test_a_search_that_confirms_nothing_has_no_such_result(job):
+    assert result(told(job, [0.5])) is None
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path / "runs"
+
+
+class Interrupting(LocalRunner):
+    """A runner whose user presses Ctrl-C when all has trained, before anything is scored."""
+
+    def conclude(self, *_):
+        raise KeyboardInterrupt
+
+
+def test_a_whole_confirmation(job, runs):
+    searched = start_search(job, "# as written\n", runs, LocalRunner())
+    outcome = confirm_search("small", runs, LocalRunner(), top=2, seeds=2)
+    assert (outcome.name, outcome.status, len(outcome.history.trials)) == ("small-confirm", "complete", 4)
+    assert (outcome.folder / "job.toml").read_text().startswith("# ptune confirm small --top 2 --seeds 2")
+    for trial in outcome.history.trials.values():
+        assert (trial.status, trial.epoch) == ("complete", 4)
+        assert {"accuracy", "macro_f1", "loss"} <= trial.test.keys()
+    best = outcome.to_json()["confirmation"]["configurations"][0]
+    assert best["search"]["mean"] == searched.best.best("accuracy")
+    assert (best["dev"]["n"], best["test"]["n"], best["failed"]) == (2, 2, 0)
+    dev = [trial.best("accuracy") for trial in outcome.history.trials.values() if trial.config["repeat"] in (0, 1)]
+    assert best["dev"]["mean"] in [
+        pytest.approx((one + other) / 2) for one, other in zip(dev[:2], dev[2:], strict=True)
+    ]
+    assert outcome.mlflow["experiment_id"] == searched.mlflow["experiment_id"]
+    first, _, second, _ = [trial.reports[0]["loss"] for trial in outcome.history.trials.values()]
+    assert not math.isclose(first, second, rel_tol=1e-6), "two repetitions of one configuration"
+
+
+def test_an_interrupted_confirmation_goes_on_as_one(job, runs):
+    start_search(job, "", runs, LocalRunner())
+    broken = confirm_search("small", runs, Interrupting(), top=1, seeds=2)
+    assert broken.status == "interrupted"
+    assert broken.to_json()["confirmation"]["configurations"][0]["test"] is None
+    resumed = resume_search("small-confirm", runs, LocalRunner())
+    assert resumed.to_json()["confirmation"]["configurations"][0]["test"]["n"] == 2
+    again = resume_search("small-confirm", runs, LocalRunner())
+    events = read(again.folder / "journal.jsonl")
+    assert [event["trial"] for event in events if event["event"] == "tested"] == [0, 1]
+
+
+def test_mlflow_shows_the_test_scores(job, runs):
+    from mlflow import MlflowClient
+
+    start_search(job, "", runs, LocalRunner())
+    outcome = confirm_search("small", runs, LocalRunner(), top=1, seeds=1)
+    client = MlflowClient(outcome.mlflow["uri"])
+    found = client.search_runs(
+        [outcome.mlflow["experiment_id"]], f"tags.mlflow.parentRunId = '{outcome.mlflow['parent_run_id']}'"
+    )
+    (trial,) = outcome.history.trials.values()
+    assert found[0].data.metrics["test_accuracy"] == trial.test["accuracy"]
