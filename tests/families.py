@@ -18,6 +18,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"
 BERT_SPECIALS = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 ROBERTA_SPECIALS = {"bos": "<s>", "pad": "<pad>", "eos": "</s>", "unk": "<unk>", "mask": "<mask>"}
 LLAMA_SPECIALS = {"unk": "<unk>", "bos": "<s>", "eos": "</s>"}
+T5_SPECIALS = {"pad": "<pad>", "eos": "</s>", "unk": "<unk>"}
 GPT2_SPECIALS = {"eos": "<|endoftext|>"}
 
 
@@ -78,7 +79,52 @@ _GEMMA = Tiny(
     {**_GROUPED, "head_dim": 8, "query_pre_attn_scalar": 8, "sliding_window": 64, "final_logit_softcapping": 2.0},
 )
 
+_T5 = Tiny(
+    T5_SPECIALS,
+    ("$A </s>", "$A </s> $B </s>"),
+    {
+        "d_model": 32,
+        "d_kv": 6,
+        "d_ff": 48,
+        "num_layers": 2,
+        "num_decoder_layers": 3,
+        "num_heads": 4,
+        "relative_attention_num_buckets": 8,
+        "relative_attention_max_distance": 12,
+        "initializer_factor": 1.0,
+        "decoder_start_token_id": 0,
+    },
+)
+_BART = Tiny(
+    ROBERTA_SPECIALS,
+    _ROBERTA.frame,
+    {
+        "d_model": 32,
+        "encoder_layers": 2,
+        "decoder_layers": 3,
+        "encoder_attention_heads": 4,
+        "decoder_attention_heads": 4,
+        "encoder_ffn_dim": 48,
+        "decoder_ffn_dim": 48,
+        "max_position_embeddings": 80,
+        "init_std": 0.2,
+        "scale_embedding": True,
+        "pad_token_id": 1,
+        "bos_token_id": 0,
+        "eos_token_id": 2,
+        "decoder_start_token_id": 2,
+        "forced_eos_token_id": 2,
+    },
+)
+
 TINY: dict[str, Tiny] = {
+    "t5": _T5,
+    "mt5": Tiny(_T5.specials, _T5.frame, {**_T5.config, "tie_word_embeddings": False}),
+    "umt5": _T5,
+    "bart": _BART,
+    "mbart": _BART,
+    "pegasus": _BART,
+    "marian": _BART,
     "bert": _BERT,
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,

@@ -7,6 +7,7 @@ import torch
 from passes import every_family, examples_for, group_for, scores_of
 from torch.testing import assert_close
 from transformers import AutoModel
+from transformers_passes import hidden_states
 
 from families import TINY
 from ptune.backbone.families import FAMILIES
@@ -26,9 +27,8 @@ def test_hidden_states_are_those_of_transformers(family, tiny, tiny_backbone):
     ours = backbone.forward(backbone.embed(rows.ids), rows.visible, rows.types, zero)
 
     model = AutoModel.from_pretrained(tiny_backbone(family), attn_implementation="eager").eval()
-    types = {"token_type_ids": rows.types} if backbone.family.types else {}
-    with torch.inference_mode():
-        theirs = model(input_ids=rows.ids, attention_mask=rows.visible.long(), **types).last_hidden_state
+    mask = rows.visible.long()
+    theirs = hidden_states(model, input_ids=rows.ids, attention_mask=mask, token_type_ids=rows.types)
     assert_close(ours[rows.visible], theirs[rows.visible], atol=1e-5, rtol=0)
 
 

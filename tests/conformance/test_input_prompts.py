@@ -5,6 +5,7 @@ import torch
 from passes import every_family, group_for, scores_of
 from torch.testing import assert_close
 from transformers import AutoModel
+from transformers_passes import hidden_states
 
 TEMPLATES = ["before", "between", "after", "around", "everywhere", "Is [P:2] {a} cold? [P] {b} or [P]"]
 
@@ -37,11 +38,11 @@ def test_scores_are_those_of_transformers_on_embeddings_put_together_by_hand(fam
     group = group_for(backbone, rows=[1], method="v1", length=5, template=template, encoder="mlp")
     item, read = group.examples.items[1], int(group.examples.reads[1])
     model = AutoModel.from_pretrained(tiny_backbone(family), attn_implementation="eager").eval()
-    words, vectors = model.get_input_embeddings(), group.learner.prompt()
-    embeds = torch.stack([vectors[-token - 1] if token < 0 else words(torch.tensor(token)) for token in item.ids])
-    types = {"token_type_ids": torch.tensor([item.types])} if backbone.family.types else {}
+    vectors = group.learner.prompt()
+    embeds = torch.stack([vectors[-id_ - 1] if id_ < 0 else backbone.embed(torch.tensor(id_)) for id_ in item.ids])
+    types = torch.tensor([item.types])
     with torch.inference_mode():
-        features = model(inputs_embeds=embeds[None], **types).last_hidden_state[:, read]
+        features = hidden_states(model, inputs_embeds=embeds[None], token_type_ids=types)[:, read]
         if backbone.pooler is not None:
             features = backbone.pooler(features)
         assert_close(scores_of(backbone, group)[0], group.learner.head(features), atol=1e-5, rtol=0)

@@ -7,6 +7,7 @@ import torch
 from passes import every_family, examples_for
 from torch import Tensor
 from torch.testing import assert_close
+from transformers_passes import vocabulary_scores
 
 from families import make_backbone
 from ptune.backbone.families import FAMILIES
@@ -28,9 +29,8 @@ def states_of(backbone: Backbone, rows: Rows) -> Tensor:
 
 def scores_by_transformers(folder, backbone: Backbone, rows: Rows) -> Tensor:
     model = CLASSES[backbone.family.reads].from_pretrained(folder, attn_implementation="eager").eval()
-    types = {"token_type_ids": rows.types} if backbone.family.types else {}
-    with torch.inference_mode():
-        return model(input_ids=rows.ids, attention_mask=rows.visible.long(), **types).logits[rows.visible]
+    mask = rows.visible.long()
+    return vocabulary_scores(model, input_ids=rows.ids, attention_mask=mask, token_type_ids=rows.types)[rows.visible]
 
 
 @every_family

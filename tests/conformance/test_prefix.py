@@ -97,12 +97,12 @@ def test_positions_are_those_stated(family, positions, tiny, tiny_backbone):
 
 
 @every_family
-def test_shifting_the_text_away_from_its_prompt_matters_where_positions_are_embedded_or_rotary(family, tiny):
+def test_shifting_the_text_away_from_its_prompt_matters_where_it_is_done(family, tiny):
     backbone = tiny(family)
     shifted = group_for(backbone, method="v2", length=4, positions="shifted")
     unshifted = group_for(backbone, method="v2", length=4, positions="unshifted")
     difference = scores_of(backbone, shifted)[0] - scores_of(backbone, unshifted)[0]
-    assert bool(difference.abs().max() > 1e-3) == (backbone.family.positions != "relative")
+    assert bool(difference.abs().max() > 1e-3) == backbone.family.shifts
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_a_damaged_checkpoint_is_refused(tiny_backbone, tmp_path):
 
 
 def test_layers_that_ask_for_no_prefix_are_noticed(tiny_backbone, tmp_path, monkeypatch):
-    monkeypatch.setattr("ptune.backbone.inject.Prefix.next_layer", lambda _: None)
+    monkeypatch.setattr("ptune.backbone.inject.Prefix.next_layer", lambda *_: None)
     with pytest.raises(BackboneError, match="a prompt reaches 0 attention calls, but it has 3 layers"):
         load_backbone(str(tiny_backbone("bert")))
 

@@ -36,21 +36,36 @@ def read_checkpoint(folder: Path, backbone_id: str, family: Family, dtype: torch
         BackboneError: it cannot be loaded, or lacks weights of the model or of the head that is asked for.
     """
     tokenizer, model, missing = _read(folder, backbone_id, dtype, CLASSES[family.reads] if lm else AutoModel)
+    missing -= _fix_tables(model)
     poolers = {key for key in missing if "pooler." in key}
-    prefix = f"{model.base_model_prefix}." if lm else ""
-    if lost := sorted(key for key in missing - poolers if key.startswith(prefix)):
+    of_head = {key for key in missing - poolers if lm and _is_of_head(key, model, family)}
+    if lost := sorted(missing - poolers - of_head):
         raise BackboneError(f"{backbone_id}: the checkpoint lacks weights of the model: {', '.join(lost[:5])}")
-    if not lm:
-        pooler = _detach_pooler(model)
-        return Checkpoint(tokenizer, model, pooler if family.pooler and not poolers else None, None)
-    if lost := sorted(missing - poolers):
+    if of_head:
         raise BackboneError(
-            f"{backbone_id} has no language-modelling head (the checkpoint lacks {', '.join(lost[:3])}); "
+            f"{backbone_id} has no language-modelling head (the checkpoint lacks {', '.join(sorted(of_head)[:3])}); "
             "a verbalizer needs one"
         )
-    transformer, language_head = split(model)
-    _detach_pooler(transformer)
-    return Checkpoint(tokenizer, transformer, None, language_head)
+    transformer, language_head = split(model) if lm else (model, None)
+    pooler = _detach_pooler(transformer)
+    used = family.pooler and not poolers and not lm
+    return Checkpoint(tokenizer, transformer, pooler if used else None, language_head)
+
+
+def _fix_tables(model: nn.Module) -> set[str]:
+    """Turn position tables that are computed, not trained, into buffers; return the names of their weights."""
+    tables = {name: module for name, module in model.named_modules() if hasattr(module, "create_weight")}
+    for module in tables.values():
+        weight = module.weight.detach()
+        del module.weight
+        module.register_buffer("weight", weight, persistent=False)
+    return {f"{name}.weight" for name in tables}
+
+
+def _is_of_head(key: str, model: Any, family: Family) -> bool:
+    """Whether a weight of a language model belongs to its head."""
+    apart = model.base_model is not model
+    return key.startswith(family.language) or (apart and not key.startswith(f"{model.base_model_prefix}."))
 
 
 def _read(folder: Path, backbone_id: str, dtype: torch.dtype, reader: Any) -> tuple[Any, Any, set[str]]:

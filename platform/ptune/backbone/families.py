@@ -19,9 +19,11 @@ class Family:
     """How one family of backbones is read and extended.
 
     Attributes:
-        reads: the position a classifier reads: the `first` token ([CLS]) or the `last` token (decoders).
+        reads: the position a classifier reads: the `first` token ([CLS]), the `last` token (decoders), or the last
+            token in the `decoder` of an encoder-decoder.
         positions: `absolute` position embeddings from 0, `roberta` (from padding id + 1), `rotary`, or `relative`
-            (distances within the text, which a prompt before it does not change).
+            (distances within the text, which a prompt before it does not change), or `fixed` (from 0 whatever
+            comes before the text).
         types: whether the model embeds token types (segments).
         pooler: whether the pretrained checkpoint may carry a pooler, used frozen under the head when it does.
         dense: activation of the trained dense layer that the family's usual head has before its output layer.
@@ -33,8 +35,8 @@ class Family:
         peft: whether PEFT's prefix tuning works for it (so that an all-layer v2 prompt can be exported to PEFT).
     """
 
-    reads: Literal["first", "last"]
-    positions: Literal["absolute", "roberta", "rotary", "relative"] = "absolute"
+    reads: Literal["first", "last", "decoder"]
+    positions: Literal["absolute", "roberta", "rotary", "relative", "fixed"] = "absolute"
     types: bool = False
     pooler: bool = False
     dense: Activation | None = None
@@ -43,6 +45,11 @@ class Family:
     tied: bool = False
     states: tuple[str, ...] = ()
     peft: bool = False
+
+    @property
+    def shifts(self) -> bool:
+        """Whether a prompt can take positions before the text's."""
+        return self.positions not in ("relative", "fixed")
 
     def first_position(self, padding: int | None) -> int:
         """The position id of a text's first token, given the padding token's id; the ids before it are not used."""
@@ -54,6 +61,8 @@ _ROBERTA = Family("first", positions="roberta", types=True, dense="tanh", peft=T
 _DEBERTA = Family("first", positions="relative", types=True, dense="gelu", language="cls.predictions.")
 _DECODER = Family("last", positions="rotary", bias=False, peft=True)
 _GEMMA = replace(_DECODER, tied=True)
+_T5 = Family("decoder", positions="relative", tied=True, states=("decoder_start_token_id",))
+_BART = replace(_T5, positions="fixed", dense="tanh")
 
 FAMILIES: dict[str, Family] = {
     "bert": _BERT,
@@ -90,6 +99,13 @@ FAMILIES: dict[str, Family] = {
     "gemma": _GEMMA,
     "gemma2": _GEMMA,
     "gemma3_text": _GEMMA,
+    "t5": _T5,
+    "mt5": _T5,
+    "umt5": _T5,
+    "bart": _BART,
+    "mbart": _BART,
+    "pegasus": _BART,
+    "marian": _BART,
 }
 
 

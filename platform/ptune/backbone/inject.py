@@ -1,14 +1,16 @@
 """Per-layer keys and values in front of a frozen backbone's own, through transformers' attention interface.
 
 The prefix travels as an explicit argument of the forward pass, so there is no global state and every row of a batch
-may carry another prefix. An attention call's depth is its turn in the forward pass: layers run in order, also where
-one module serves several depths (ALBERT).
+may carry another prefix. An attention call's layer is its turn in the forward pass: layers run in order, also where
+one module serves several depths (ALBERT). In encoder-decoders the self-attention modules are numbered instead, the
+encoder's first, and cross attention takes no prefix.
 
 Shapes: B rows · N key/value heads · T prompt positions · Q text positions · D head width.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,10 +47,27 @@ class Prefix:
     calls: int = field(default=0, init=False)
     """Attention calls seen so far; after the pass, the number of layers that ran."""
 
-    def next_layer(self) -> LayerPrefix | None:
-        """The prefix of the attention call being made, in order of depth."""
+    def next_layer(self, module: torch.nn.Module) -> LayerPrefix | None:
+        """The prefix of the attention call that a module makes: that of its number, or of its turn if it has none."""
+        layer = getattr(module, _NUMBER, self.calls)
+        if layer is None:
+            return None
         self.calls += 1
-        return self.layers[self.calls - 1] if self.calls <= len(self.layers) else None
+        return self.layers[layer] if layer < len(self.layers) else None
+
+
+_NUMBER = "ptune_layer"
+_SELF = re.compile(r"(encoder|decoder)\.(?:block|layers)\.(\d+)\.(?:layer\.0\.SelfAttention|self_attn)")
+_CROSS = re.compile(r"decoder\.(?:block|layers)\.\d+\.(?:layer\.1\.EncDecAttention|encoder_attn)")
+
+
+def number_layers(model: torch.nn.Module, encoder_layers: int) -> None:
+    """Number the attention modules of an encoder-decoder, on the modules, so that a copied model has them too."""
+    for name, module in model.named_modules():
+        if found := _SELF.fullmatch(name):
+            setattr(module, _NUMBER, int(found[2]) + (encoder_layers if found[1] == "decoder" else 0))
+        elif _CROSS.fullmatch(name):
+            setattr(module, _NUMBER, None)
 
 
 def attention(
@@ -61,6 +80,7 @@ def attention(
     scaling: float | None = None,
     dropout: float = 0.0,
     softcap: float | None = None,
+    position_bias: Tensor | None = None,
     ptune_prefix: Prefix | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
@@ -68,7 +88,9 @@ def attention(
 
     The mask is [B, 1, Q, Q]: True where visible or, from models that make their own, what is added to a score.
     """
-    layer = ptune_prefix.next_layer() if ptune_prefix is not None else None
+    if position_bias is not None:  # T5's: a prefix has no position, so it gets none
+        attention_mask = torch.where(attention_mask, position_bias, torch.finfo(position_bias.dtype).min)
+    layer = ptune_prefix.next_layer(module) if ptune_prefix is not None else None
     if layer is not None:
         key = torch.cat([layer.key.to(key.dtype), key], dim=2)
         value = torch.cat([layer.value.to(value.dtype), value], dim=2)

@@ -10,19 +10,31 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
-from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
+from transformers.modeling_outputs import (
+    BaseModelOutputWithPastAndCrossAttentions,
+    ModelOutput,
+    Seq2SeqModelOutput,
+)
 
-CLASSES = {"first": AutoModelForMaskedLM, "last": AutoModelForCausalLM}
-"""The language model of a family, by the position a classifier reads."""
+CLASSES = {"first": AutoModelForMaskedLM, "last": AutoModelForCausalLM, "decoder": AutoModelForSeq2SeqLM}
+"""The language model of a family, by where a classifier reads."""
 
 
 class _Echo(nn.Module):
-    """A transformer that answers its input."""
+    """A transformer, or a decoder, that answers its input."""
 
-    def forward(self, *_ids: None, inputs_embeds: Tensor, **_: Any) -> BaseModelOutputWithPastAndCrossAttentions:
-        return BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=inputs_embeds)
+    def __init__(self, answer: type[ModelOutput] = BaseModelOutputWithPastAndCrossAttentions) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(
+        self, *_ids: None, inputs_embeds: Tensor | None = None, decoder_inputs_embeds: Tensor | None = None, **_: Any
+    ) -> ModelOutput:
+        states = inputs_embeds if decoder_inputs_embeds is None else decoder_inputs_embeds
+        return self.answer(last_hidden_state=states)
 
     @property
     def decoder(self) -> _Echo:
@@ -39,13 +51,29 @@ class LanguageHead(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """Return scores [R, V] in float32 of hidden states [R, H]."""
-        dtype = next(self.model.parameters()).dtype
-        scores: Tensor = self.model(inputs_embeds=states[:, None].to(dtype)).logits[:, 0]
+        embeds = states[:, None].to(next(self.model.parameters()).dtype)
+        given: dict[str, Any] = {"inputs_embeds": embeds}
+        if self.model.config.is_encoder_decoder:
+            given = {"encoder_outputs": (embeds,), "decoder_inputs_embeds": embeds}
+        scores: Tensor = self.model(**given).logits[:, 0]
         return scores.float()
 
 
 def split(model: Any) -> tuple[Any, LanguageHead]:
     """Part a language model into its transformer and its head; weights that they share stay shared."""
     transformer = model.base_model
-    setattr(model, model.base_model_prefix, _Echo())
+    if transformer is model:
+        return _gather(model), LanguageHead(model)
+    both = model.config.is_encoder_decoder
+    setattr(model, model.base_model_prefix, _Echo(Seq2SeqModelOutput) if both else _Echo())
     return transformer, LanguageHead(model)
+
+
+def _gather(model: Any) -> Any:
+    """The transformer of a language model that keeps its parts side by side with the head (T5)."""
+    with torch.device("meta"):
+        transformer = AutoModel.from_config(model.config, attn_implementation="eager")
+    for name, _ in transformer.named_children():
+        setattr(transformer, name, getattr(model, name))
+    model.encoder, model.decoder = _Echo(), _Echo()
+    return transformer

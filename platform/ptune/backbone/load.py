@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ptune.backbone import deberta
 from ptune.backbone.checkpoint import read_checkpoint
 from ptune.backbone.families import Family, family_of
-from ptune.backbone.inject import IMPLEMENTATION, Prefix
+from ptune.backbone.inject import IMPLEMENTATION, Prefix, number_layers
 from ptune.backbone.language import LanguageHead
 from ptune.backbone.locate import locate, read_config, weights_hash
 from ptune.errors import BackboneError
@@ -38,6 +38,8 @@ class Shape:
     max_positions: int | None
     """Longest input, prompt included, in positions; None where positions are not embedded."""
     parameters: int
+    encoder_layers: int | None = None
+    """How many of the layers are an encoder's, in an encoder-decoder; they come first."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,17 @@ class Backbone:
     def embed(self, ids: Tensor) -> Tensor:
         """Word embeddings [B, Q, E] of token ids [B, Q]."""
         embedded: Tensor = self.model.get_input_embeddings()(ids)  # type: ignore[operator]
-        return embedded
+        return embedded * self._scale
 
     def forward(
-        self, embeds: Tensor, visible: Tensor, types: Tensor, shift: Tensor, prefix: Prefix | None = None
+        self,
+        embeds: Tensor,
+        visible: Tensor,
+        types: Tensor,
+        shift: Tensor,
+        prefix: Prefix | None = None,
+        targets: Tensor | None = None,
+        targets_visible: Tensor | None = None,
     ) -> Tensor:
         """Run the transformer.
 
@@ -75,24 +84,58 @@ class Backbone:
             embeds: [B, Q, E] input embeddings.
             visible: [B, Q] True for tokens, False for padding (on the right).
             types: [B, Q] token type ids; ignored by families that have none.
-            shift: [B] positions that a row's prompt takes before its text.
+            shift: [B] positions that a row's prompt takes before its text; ignored by families that do not shift.
             prefix: keys and values before the text's, by layer.
+            targets: [B, D] token ids that an encoder-decoder's decoder is given, from `decoder_start` on; without
+                them it is given the input itself after `decoder_start`, as in transformers' classifiers.
+            targets_visible: [B, D] True for tokens; all of them unless given.
 
         Returns:
-            The last hidden states [B, Q, H] in float32.
+            The last hidden states [B, Q, H] in float32; [B, D, H] when there are targets.
         """
-        positions = self.first_position + shift[:, None] + torch.arange(embeds.shape[1], device=embeds.device)
-        if self.shape.max_positions is not None:
-            positions = positions.clamp(max=self.first_position + self.shape.max_positions - 1)  # only padding is cut
-        arguments: dict[str, Any] = {"position_ids": positions, "attention_mask": visible}
+        arguments: dict[str, Any] = {"attention_mask": visible}
+        if self.family.reads == "decoder":
+            arguments |= self._decoder_inputs(embeds, visible, targets, targets_visible)
+        else:
+            arguments["position_ids"] = self._positions(embeds, shift)
         if self.family.types:
             # a tokenizer may tell segments apart where the model does not (RoBERTa weights, BERT tokenizer)
             arguments["token_type_ids"] = types.clamp(max=getattr(self.model.config, "type_vocab_size", 1) - 1)
-        if self.family.reads == "last":
+        if self.family.reads != "first":
             arguments["use_cache"] = False
         output = self.model(inputs_embeds=embeds, ptune_prefix=prefix, **arguments)
         hidden: Tensor = output.last_hidden_state
         return hidden.float()
+
+    def _positions(self, embeds: Tensor, shift: Tensor) -> Tensor:
+        """Position ids [B, Q]."""
+        positions = self.first_position + shift[:, None] + torch.arange(embeds.shape[1], device=embeds.device)
+        if self.shape.max_positions is not None:
+            positions = positions.clamp(max=self.first_position + self.shape.max_positions - 1)  # only padding is cut
+        return positions
+
+    def _decoder_inputs(
+        self, embeds: Tensor, visible: Tensor, targets: Tensor | None, targets_visible: Tensor | None
+    ) -> dict[str, Tensor]:
+        """What an encoder-decoder's decoder is given: targets, or the input behind the start token."""
+        if targets is not None:
+            seen = torch.ones_like(targets, dtype=torch.bool) if targets_visible is None else targets_visible
+            return {"decoder_input_ids": targets, "decoder_attention_mask": seen}
+        start = self.embed(torch.full_like(visible[:, :1], self.decoder_start, dtype=torch.long))
+        shifted = torch.cat([start.to(embeds), embeds[:, :-1]], dim=1)
+        return {"decoder_inputs_embeds": shifted / self._scale, "decoder_attention_mask": visible}
+
+    @property
+    def _scale(self) -> float:
+        """What Pegasus and Marian multiply word embeddings by: in the encoder those of ids, in the decoder all."""
+        scale: float = getattr(getattr(self.model, "decoder", None), "embed_scale", 1.0)
+        return scale
+
+    @property
+    def decoder_start(self) -> int:
+        """The id of the token that an encoder-decoder's decoder is given first."""
+        config: Any = self.model.config
+        return int(config.decoder_start_token_id)
 
     def pooled(self, states: Tensor) -> Tensor:
         """Hidden states [R, H] through the checkpoint's own pooler; as they are, if it has none."""
@@ -190,14 +233,15 @@ def load_backbone(
         raise BackboneError(f"{backbone_id}: its config.json must state {', '.join(unstated)}")
     found = read_checkpoint(folder, backbone_id, family, _dtype(dtype, device), lm)
     model = found.model
-    _open_to_prefixes(model, backbone_id)
+    shape = _shape(model, family, [found.pooler, found.language_head])
+    _open_to_prefixes(model, shape, backbone_id)
     backbone = Backbone(
         id=backbone_id,
         hash=weights_hash(folder),
         model=model,
         tokenizer=found.tokenizer,
         family=family,
-        shape=_shape(model, family, [found.pooler, found.language_head]),
+        shape=shape,
         pooler=found.pooler,
         language_head=found.language_head,
         first_position=family.first_position(model.config.pad_token_id),
@@ -208,7 +252,13 @@ def load_backbone(
     return backbone
 
 
-def _open_to_prefixes(model: Any, backbone_id: str) -> None:
+def _open_to_prefixes(model: Any, shape: Shape, backbone_id: str) -> None:
+    """Let every attention call of a model ask for its layer's prefix, and none be left out at random."""
+    for module in model.modules():
+        if hasattr(module, "layerdrop"):
+            module.layerdrop = 0.0
+    if shape.encoder_layers is not None:
+        number_layers(model, shape.encoder_layers)
     if model.config.model_type in ("deberta", "deberta-v2"):
         deberta.open_to_prefixes(model)
         return
@@ -233,18 +283,23 @@ def _shape(model: Any, family: Family, heads_on_top: list[nn.Module | None]) -> 
     config = model.config
     heads = config.num_attention_heads
     modules = nn.ModuleList(module for module in (model, *heads_on_top) if module is not None)
-    limit = None
-    embedded = family.positions in ("absolute", "roberta") or getattr(config, "position_biased_input", False)
-    if embedded:
+    limit, layers, encoder_layers = None, config.num_hidden_layers, None
+    if family.positions in ("absolute", "roberta", "fixed") or getattr(config, "position_biased_input", False):
         limit = config.max_position_embeddings - family.first_position(config.pad_token_id)
+    if family.reads == "decoder":
+        encoder_layers = layers
+        if heads != getattr(config, "decoder_attention_heads", heads):
+            raise BackboneError("an encoder and a decoder that differ in attention heads cannot share a prompt")
+        layers += getattr(config, "decoder_layers", None) or config.num_decoder_layers
     return Shape(
-        layers=config.num_hidden_layers,
+        layers=layers,
         kv_heads=getattr(config, "num_key_value_heads", None) or heads,
         head_width=getattr(config, "head_dim", None) or config.hidden_size // heads,
         hidden=getattr(config, "word_embed_proj_dim", None) or config.hidden_size,  # OPT projects back at the end
         embedding=model.get_input_embeddings().embedding_dim,
         max_positions=limit,
         parameters=sum(parameter.numel() for parameter in modules.parameters()),
+        encoder_layers=encoder_layers,
     )
 
 

@@ -67,12 +67,21 @@ def read_config(folder: Path) -> dict[str, object]:
 
 
 def layer_count(folder: Path) -> int:
-    """Return a backbone's number of layers, from its config alone."""
+    """Return a backbone's number of layers, from its config alone; those of encoder and decoder together."""
     config = read_config(folder)
-    for key in ("num_hidden_layers", "n_layer", "n_layers"):
-        if isinstance(count := config.get(key), int):
-            return count
+    family = FAMILIES.get(str(config.get("model_type")))
+    if family is not None and family.reads == "decoder":
+        encoder = _first_count(config, "encoder_layers", "num_layers")
+        decoder = _first_count(config, "decoder_layers", "num_decoder_layers", "num_layers")
+        if encoder is not None and decoder is not None:
+            return encoder + decoder
+    elif (count := _first_count(config, "num_hidden_layers", "n_layer", "n_layers")) is not None:
+        return count
     raise BackboneError(f"{folder}/config.json does not say how many layers the backbone has")
+
+
+def _first_count(config: dict[str, object], *keys: str) -> int | None:
+    return next((count for key in keys if isinstance(count := config.get(key), int)), None)
 
 
 def has_language_head(folder: Path) -> bool | None:
