@@ -2,6 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from ptune.errors import SpecError
+from ptune.spec.prompt import METHODS
 from ptune.spec.space import Parameter, Space
 
 METHOD = {"choices": ["v1", "v2"]}
@@ -74,7 +75,7 @@ def laws(**parameters) -> dict[tuple, str]:
 def test_all_problems_are_told_each_at_its_key():
     found = laws(methd=METHOD, lenght=LR, lr={"low": 1})
     assert list(found) == [("methd", "[key]"), ("lenght", "[key]"), ("lr", 0)]
-    assert found["methd", "[key]"].startswith("not a parameter; did you mean 'method'? (valid: batch_size, ")
+    assert found["methd", "[key]"].startswith("not a parameter; did you mean 'method'? (valid: backbone_lr, ")
     found = laws(method=METHOD, lr={**LR, "when": {"methd": "v1"}}, clip={"value": 1.0, "when": {"method": "v3"}})
     assert list(found) == [("lr", 0, "when"), ("clip", 0, "when")]
     found = laws(method=METHOD, lr=[LR, LR], batch_size={"value": 0})
@@ -88,9 +89,9 @@ def test_all_problems_are_told_each_at_its_key():
         ("lr", {"low": -1.0, "high": 0.1}, "low", "should be greater than 0, got -1.0"),
         ("warmup", {"low": 0.0, "high": 1.5}, "high", "should be less than 1, got 1.5"),
         ("length", {"low": 1.0, "high": 8.0}, "high", "should be a valid integer, got 8.0"),
-        ("schedule", {"value": "cosine"}, "value", "should be 'constant' or 'linear', got 'cosine'"),
-        ("method", {"choices": ["v1", "v3"]}, "choices", "method must be one of ['head', 'v1', 'v2'], got 'v3'"),
-        ("method", {"low": 1, "high": 2}, "low", "method must be one of ['head', 'v1', 'v2'], got 1"),
+        ("schedule", {"value": "cosine"}, "value", "'constant', 'linear' or 'exponential', got 'cosine'"),
+        ("method", {"choices": ["v1", "v3"]}, "choices", f"method must be one of {sorted(METHODS)}, got 'v3'"),
+        ("method", {"low": 1, "high": 2}, "low", f"method must be one of {sorted(METHODS)}, got 1"),
     ],
 )
 def test_a_value_that_no_trial_can_hold_is_refused(name, stated, place, message):
@@ -115,7 +116,12 @@ def test_a_value_that_one_method_cannot_hold_is_refused_with_a_way_out():
         (["v1", "v2"], "depth", {"low": 1, "high": "layers"}, """of method 'v1'; add `when = { method = "v2" }`"""),
         (["v1", "head", "v2"], "length", {"value": 8}, """of method 'head'; add `when = { method = ["v1", "v2"] }`"""),
         (["v1"], "depth", {"value": 2}, "of method 'v1', and the space chooses no method that has it (v2)"),
-        (None, "template", {"value": "after"}, "of method 'v2', and the space chooses no method that has it (v1)"),
+        (
+            None,
+            "template",
+            {"value": "after"},
+            "of method 'v2', and the space chooses no method that has it (v1, manual)",
+        ),
     ],
 )
 def test_a_parameter_that_a_method_does_not_have_is_refused(method, name, stated, message):

@@ -2,7 +2,18 @@
 
 import pytest
 
-from ptune.spec.template import PRESETS, Anchor, PromptRun, Separator, TextField, parse, plain, run_lengths
+from ptune.spec.template import (
+    PRESETS,
+    Anchor,
+    Mask,
+    PromptRun,
+    Separator,
+    TextField,
+    parse,
+    plain,
+    run_lengths,
+    written,
+)
 
 P, SEP = PromptRun(None), Separator()
 PAIR = ["premise", "hypothesis"]
@@ -51,8 +62,10 @@ def test_without_a_prompt_a_pair_is_separated():
     ("template", "message"),
     [
         ("[P] {premis} [SEP] {hypothesis}", r"names the field \{premis\}.*; did you mean 'premise'\?"),
-        ("[P] {premise}", r"must hold \{hypothesis\} exactly once; it holds it 0 times"),
-        ("[P] {premise} {premise} {hypothesis}", r"must hold \{premise\} exactly once; it holds it 2 times"),
+        ("[P] {premise}", r"must hold \{hypothesis\}; it holds \{premise\}"),
+        ("[P] {premise} {premise}", r"must hold \{hypothesis\}; it holds \{premise\}, \{premise\}"),
+        ("[P] {premise!!} {hypothesis}", r"'\{' is neither"),
+        ("[MASK] [P]", r"must hold \{premise\}"),
         ("{premise} [SEP] [P] [SEP] {hypothesis}", r"\[SEP\] at most once"),
         ("befor", r"neither a preset \(before, .*; did you mean 'before'\?"),
         ("", "neither a preset"),
@@ -65,6 +78,47 @@ def test_without_a_prompt_a_pair_is_separated():
 def test_what_is_no_template_is_refused(template, message):
     with pytest.raises(ValueError, match=message):
         parse(template, PAIR)
+
+
+def test_a_mask_is_the_place_of_a_word_and_may_stand_right_behind_another():
+    assert parse("{text} It was [MASK]([MASK]).", ["text"]) == [
+        TextField("text"), Anchor("It was"), Mask(), Anchor("(", glued=True), Mask(glued=True), Anchor(").", glued=True)
+    ]  # fmt: skip
+
+
+def test_a_field_may_stand_in_several_places_and_one_may_be_kept_whole():
+    assert parse("{text} [P] {word!}, {text}", ["text", "word"]) == [
+        TextField("text"), P, TextField("word", fixed=True), Anchor(",", glued=True), TextField("text")
+    ]  # fmt: skip
+
+
+def test_there_may_be_as_many_fields_as_a_task_has():
+    fields = ["passage", "question", "answer"]
+    assert plain(fields) == [TextField("passage"), SEP, TextField("question"), TextField("answer")]
+    assert parse("between", fields) == [TextField("passage"), P, SEP, TextField("question"), TextField("answer")]
+
+
+@pytest.mark.parametrize(
+    ("preset", "expected"),
+    [
+        ("before", "[P] {premise}? [SEP] [MASK], {hypothesis}"),
+        ("after", "{premise}? [SEP] [MASK], {hypothesis} [P]"),
+        ("around", "[P] {premise}? [SEP] [MASK], {hypothesis} [P]"),
+        ("between", "{premise}? [P] [SEP] [MASK], {hypothesis}"),
+        ("everywhere", "[P] {premise}? [P] [SEP] [MASK], {hypothesis} [P]"),
+    ],
+)
+def test_presets_put_prompt_tokens_around_the_datas_own_template(preset, expected):
+    parts = parse(preset, PAIR, "{premise}? [SEP] [MASK], {hypothesis}")
+    assert parts == parse(expected, PAIR)
+    assert written(parts) == expected
+
+
+@pytest.mark.parametrize("template", ["[P:2] {text!}? [MASK]!", "({text}) [SEP] [MASK][MASK] {text}", "a{text} [P]"])
+def test_what_is_written_reads_back(template):
+    parts = parse(template, ["text"])
+    assert written(parts) == template
+    assert parse(written(parts), ["text"]) == parts
 
 
 @pytest.mark.parametrize(

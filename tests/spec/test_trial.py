@@ -3,8 +3,8 @@
 import pytest
 
 from ptune.errors import SpecError
-from ptune.spec.prompt import METHODS, NoPrompt, PromptV1, PromptV2
-from ptune.spec.trial import Recipe, TrialSpec, broken_law, parameter_names
+from ptune.spec.prompt import METHODS, ManualPrompt, NoPrompt, PromptTuning, PromptV1, PromptV2
+from ptune.spec.trial import Protocol, Recipe, TrialSpec, broken_law, parameter_names
 
 
 def test_a_configuration_is_shared_out_among_prompt_and_recipe():
@@ -18,7 +18,10 @@ def test_a_configuration_is_shared_out_among_prompt_and_recipe():
     [
         TrialSpec(prompt=PromptV1(template="[P] {text}", hidden=32), recipe=Recipe(clip=None)),
         TrialSpec(prompt=PromptV2(depth=3, side="first", dropout=0.1), recipe=Recipe(head_lr=1e-3)),
-        TrialSpec(prompt=NoPrompt()),
+        TrialSpec(prompt=NoPrompt(), recipe=Recipe(backbone_lr=2e-5, backbone_weight_decay=0.01)),
+        TrialSpec(prompt=PromptTuning(init="text: is it good"), recipe=Recipe(schedule="exponential", gamma=0.9)),
+        TrialSpec(prompt=ManualPrompt(template="{text} [MASK]"), head="verbalizer"),
+        TrialSpec(prompt=PromptV2(layers="1-2,4"), protocol=Protocol(epochs=3, split=1, repeat=2)),
     ],
 )
 def test_a_spec_survives_as_a_flat_configuration(spec):
@@ -28,15 +31,24 @@ def test_a_spec_survives_as_a_flat_configuration(spec):
     assert not any(isinstance(value, dict | list) for value in config.values())
 
 
+def test_a_trials_identity_is_apart_from_how_it_trains():
+    config = {"method": "v2", "repeat": 3, "split": 1, "epochs": 2, "lr": 0.1, "head": "linear", "faithful": True}
+    spec = TrialSpec.from_config(config)
+    assert spec.protocol == Protocol(epochs=2, split=1, repeat=3)
+    assert spec.recipe == Recipe(lr=0.1, faithful=True)
+    assert spec.head == "linear"
+
+
 def test_without_a_method_it_is_v2():
     assert TrialSpec.from_config({}).prompt == PromptV2()
 
 
 def test_an_unknown_method_is_named_with_the_nearest():
-    with pytest.raises(
-        SpecError, match=r"method must be one of \['head', 'v1', 'v2'\], got 'v22'; did you mean 'v2'\?"
-    ):
+    with pytest.raises(SpecError) as caught:
         TrialSpec.from_config({"method": "v22"})
+    assert str(caught.value) == (
+        "method must be one of ['head', 'manual', 'prompt_tuning', 'v1', 'v2'], got 'v22'; did you mean 'v2'?"
+    )
 
 
 def test_every_problem_is_reported():

@@ -1,0 +1,76 @@
+"""What a prompt may be: which layers hold it, how long it is in each, and what it starts from."""
+
+import pytest
+
+from ptune.errors import SpecError
+from ptune.spec.prompt import PromptTuning, PromptV1, PromptV2, layers_of
+from ptune.spec.trial import TrialSpec
+
+
+def refusal(**config) -> str:
+    with pytest.raises(SpecError) as caught:
+        TrialSpec.from_config(config)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "layers"),
+    [
+        ("1", (0,)),
+        ("21-24", (20, 21, 22, 23)),
+        ("12,1", (0, 11)),
+        (" 1 - 2 , 4 ", (0, 1, 3)),
+        ("3-3", (2,)),
+    ],
+)
+def test_layers_are_written_from_1_and_counted_from_0(text, layers):
+    assert layers_of(text) == layers
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0-3", "layers: layers count from 1 and ranges ascend, got '0-3'"),
+        ("1,4-2", "layers: layers count from 1 and ranges ascend, got '4-2'"),
+        ("1-3,2", "layers: a layer is named twice in '1-3,2'"),
+        ("", "layers: write layers as '1-4' or '1,12,24', counted from 1, got ''"),
+        ("1;2", "layers: write layers as '1-4' or '1,12,24', counted from 1, got '1;2'"),
+        ("last", "layers: write layers as '1-4' or '1,12,24', counted from 1, got 'last'"),
+    ],
+)
+def test_layers_that_mean_nothing_are_refused(text, message):
+    assert refusal(layers=text) == message
+
+
+def test_layers_are_named_or_counted_not_both():
+    assert "state layers or depth, not both, got layers='1,2', depth=2" in refusal(layers="1,2", depth=2)
+
+
+def test_every_layer_may_have_a_length_of_its_own():
+    assert PromptV2(length=20, lengths="20, 5,10").layer_lengths == (20, 5, 10)
+    assert PromptV2(length=20).layer_lengths == ()
+
+
+def test_no_layer_is_longer_than_the_prompt():
+    assert "no layer's length may exceed length, got '4,21' with length=20" in refusal(length=20, lengths="4,21")
+
+
+@pytest.mark.parametrize("lengths", ["", "3,", "3;4", "long"])
+def test_lengths_are_numbers(lengths):
+    assert refusal(lengths=lengths).startswith("lengths: String should match pattern")
+
+
+@pytest.mark.parametrize("init", ["normal", "vocabulary", "text: is this film good", "text:yes\nno"])
+def test_a_prompt_starts_at_random_or_from_words(init):
+    assert PromptV1(init=init).init == init
+    assert PromptTuning(init=init).init == init
+
+
+@pytest.mark.parametrize("init", ["", "text:", "text:  ", "word", "normal vocabulary", "Text: a"])
+def test_no_other_start_is_known(init):
+    law = f"init: write 'normal', 'vocabulary' or 'text: some words', got {init!r}"
+    assert refusal(method="prompt_tuning", init=init) == law
+
+
+def test_starts_are_those_of_the_papers_unless_stated():
+    assert (PromptV1().init, PromptTuning().init) == ("normal", "vocabulary")
