@@ -14,6 +14,8 @@ from ptune.spec.strict import Place, Strict, broken, refusal
 from ptune.spec.task import METRICS, Task
 from ptune.spec.template import Mask, parse
 
+_MASK = "the language head reads a word's place: write [MASK] where the word goes"
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 
 
@@ -147,11 +149,15 @@ class Job(Strict):
         return self
 
     def _template_problems(self) -> list[Problem]:
-        return [
+        found = list(self._templates())
+        problems: list[Problem] = [
             (place, f"template {template!r}: {law}")
-            for place, template, data in self._templates()
+            for place, template, data in found
             if (law := _misfit(template, data, mask=self._needs_mask(data))) is not None
         ]
+        if not found and any(map(self._needs_mask, self.task.sets)):
+            problems.append((("task", "data", "template"), f"required, and missing: {_MASK}"))
+        return problems
 
     def _protocol_problems(self) -> list[Problem]:
         budget, task = self.budget, self.task
@@ -192,5 +198,5 @@ def _misfit(template: str, data: Data, *, mask: bool) -> str | None:
     except ValueError as error:
         return str(error)
     if mask and not any(isinstance(part, Mask) for part in parts):
-        return "the language head reads a word's place: write [MASK] where the word goes"
+        return _MASK
     return None
