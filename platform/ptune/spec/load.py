@@ -1,5 +1,6 @@
 """Read job and space files; report every problem at once as `file: [table].key: law, value given, nearest key`.
 
+A job or a space may extend another file, and a job's own `[space]` table a space file; see `ptune.spec.layers`.
 Knows TOML and the models of this folder; imports neither torch nor ray, and looks at no data.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 import tomllib
 import types
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -16,12 +18,13 @@ from pydantic import BaseModel, ValidationError
 from ptune.errors import SpecError, nearest
 from ptune.spec.data import file_of
 from ptune.spec.job import Job
+from ptune.spec.layers import Layer, merged, over, read_layers, stating
 from ptune.spec.space import Space
 from ptune.spec.strict import given
 
 
 def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
-    """Read a job file and the space file it names.
+    """Read a job file, the files it extends and the space file it names.
 
     Args:
         path: the job's TOML file.
@@ -29,64 +32,79 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
             mean what they would in the file.
 
     Raises:
-        SpecError: the file is missing or not TOML, or breaks a law; the message has one line for each problem.
+        SpecError: a file is missing or not TOML, or breaks a law; the message has one line for each problem.
     """
-    content = read_tables(path, overrides)
+    layers = _read_job(path, overrides)
+    content = merged(layers, _JOB_OVER)
     problems = []
-    space = content.get("space")
-    if isinstance(space, str):
-        space_path = (path.parent / space).resolve()
-        try:
-            content["space"] = load_space(space_path).model_dump()
-        except SpecError as error:
-            problems.append(str(error))
-            content["space"] = {"parameters": {}}
+    try:
+        content["space"] = _space_of(content.get("space"))
+    except SpecError as error:
+        problems.append(str(error))
+        content["space"] = {"parameters": {}}
     try:
         job = Job.model_validate(content)
     except ValidationError as error:
-        problems += _problems(path, Job, content, error)
+        problems += _problems(layers, Job, content, error)
     if problems:
         raise SpecError("\n".join(problems))
     return job
 
 
 def read_tables(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Read a job file's tables, not yet checked: overrides are set, and paths other than the space's are absolute.
+    """Read a job file's tables, not yet checked: over those of the files it extends, overrides set, paths absolute.
 
     Raises:
-        SpecError: the file is missing or not TOML, or an override cannot be set; one line for each problem.
+        SpecError: a file is missing or not TOML, or an override cannot be set; one line for each problem.
     """
-    content = _read_toml(path)
-    problems = [problem for text in overrides if (problem := _override(content, text))]
-    if problems:
-        raise SpecError("\n".join(problems))
-    _absolute_paths(content, path.parent)
-    return content
+    return merged(_read_job(path, overrides), _JOB_OVER)
 
 
 def load_space(path: Path) -> Space:
-    """Read a search-space file.
+    """Read a search-space file and the files it extends.
 
     Raises:
-        SpecError: the file is missing or not TOML, or breaks a law; the message has one line for each problem.
+        SpecError: a file is missing or not TOML, or breaks a law; the message has one line for each problem.
     """
-    content = _read_toml(path)
+    layers = read_layers(path)
+    content = merged(layers, _space_over)
     try:
         return Space.model_validate(content)
     except ValidationError as error:
-        raise SpecError("\n".join(_problems(path, Space, content, error))) from None
+        raise SpecError("\n".join(_problems(layers, Space, content, error))) from None
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        beside = [other.name for other in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        raise SpecError(f"{path}: no such file{nearest(path.name, beside)}") from None
-    except IsADirectoryError:
-        raise SpecError(f"{path}: is a folder, not a TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: not valid TOML: {error}") from None
+_JOB_OVER = partial(over, whole=("space",))
+
+
+def _read_job(path: Path, overrides: Sequence[str]) -> list[Layer]:
+    """The files of a job, topmost first; overrides are set in the first, and paths are absolute."""
+    layers = read_layers(path)
+    problems = [problem for text in overrides if (problem := _override(layers[0].tables, text))]
+    if problems:
+        raise SpecError("\n".join(problems))
+    for layer in layers:
+        _absolute_paths(layer.tables, layer.path.parent)
+    return layers
+
+
+def _space_of(stated: Any) -> Any:
+    """The tables of a job's space: a file's, its own, or its own over those of the file that it extends."""
+    if isinstance(stated, str):
+        return load_space(Path(stated)).model_dump()
+    if isinstance(stated, dict) and isinstance(stated.get("extends"), str):
+        own = {key: value for key, value in stated.items() if key != "extends"}
+        return _space_over(own, load_space(Path(stated["extends"])).model_dump())
+    return stated
+
+
+def _space_over(upper: dict[str, Any], lower: dict[str, Any]) -> dict[str, Any]:
+    """One space over another: each parameter's definitions replace those below, and so do baseline points."""
+    result = lower | upper
+    above, below = upper.get("parameters"), lower.get("parameters")
+    if isinstance(above, dict) and isinstance(below, dict):
+        result["parameters"] = below | above
+    return result
 
 
 def _override(content: dict[str, Any], text: str) -> str | None:
@@ -113,6 +131,9 @@ def _absolute_paths(content: dict[str, Any], folder: Path) -> None:
         for data in [task.get("data"), *_list(task.get("more"))]:
             _absolute_data(data, folder)
     _make_absolute(content, "start", folder, bool)
+    _make_absolute(content, "space", folder, bool)
+    if isinstance(content.get("space"), dict):
+        _make_absolute(content["space"], "extends", folder, bool)
     if isinstance(content.get("backbone"), dict):
         _make_absolute(content["backbone"], "id", folder, lambda text: _is_path(text) or _is_folder(folder, text))
     tracking = content.get("tracking")
@@ -158,15 +179,15 @@ def _make_absolute(table: dict[str, Any], key: str, folder: Path, applies: Calla
         table[key] = str((folder / Path(table[key]).expanduser()).resolve())
 
 
-def _problems(path: Path, model: type[BaseModel], content: Any, error: ValidationError) -> list[str]:
+def _problems(layers: Sequence[Layer], model: type[BaseModel], content: Any, error: ValidationError) -> list[str]:
     """One line for each problem; the members of a union each say what they wanted, and share a line."""
-    wanted: dict[tuple[str, str], dict[str, str]] = {}
+    wanted: dict[tuple[Path, str, str], dict[str, str]] = {}
     for issue in error.errors():
         place, law, value = _problem(model, content, issue)
         alone = law if issue["type"] == "law" else ""
-        wanted.setdefault((place, alone), {})[law] = value
+        wanted.setdefault((stating(layers, issue["loc"]), place, alone), {})[law] = value
     lines = []
-    for (place, _), laws in wanted.items():
+    for (path, place, _), laws in wanted.items():
         first, *others = laws
         law = " or ".join([first, *(other.removeprefix(_PYDANTIC) for other in others)])
         lines.append(f"{path}: {place}: {law}{max(laws.values(), key=len)}")

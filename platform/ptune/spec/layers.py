@@ -1,0 +1,105 @@
+"""A TOML file on top of the files it extends: `extends = "other.toml"`, a path relative to the file that says so.
+
+Tables are merged key by key and the upper file's values win; a list replaces a list, and a table that states another
+`type` or `kind` than the one below replaces it. Knows no job and no space.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from ptune.errors import SpecError, nearest
+
+_TAGS = ("type", "kind")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One file, without its `extends`."""
+
+    path: Path
+    tables: dict[str, Any]
+
+
+def read_layers(path: Path) -> list[Layer]:
+    """Read a file and those it extends, the topmost first.
+
+    Raises:
+        SpecError: a file is missing or not TOML, or files extend each other in a circle.
+    """
+    layers: list[Layer] = []
+    while True:
+        if path.resolve() in [layer.path.resolve() for layer in layers]:
+            raise SpecError(f"{layers[-1].path}: extends: files extend each other in a circle, back to {path}")
+        tables = read_toml(path)
+        other = tables.pop("extends", None)
+        layers.append(Layer(path, tables))
+        if other is None:
+            return layers
+        if not isinstance(other, str):
+            raise SpecError(f"{path}: extends: write the path of a file, got {other!r}")
+        path = (path.parent / Path(other).expanduser()).resolve()
+
+
+def extends(path: Path) -> bool:
+    """Whether a file, or a table of it, is not complete without another."""
+    tables = read_toml(path)
+    return "extends" in tables or any("extends" in table for table in tables.values() if isinstance(table, dict))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read one file.
+
+    Raises:
+        SpecError: it is missing or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        beside = [other.name for other in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+        raise SpecError(f"{path}: no such file{nearest(path.name, beside)}") from None
+    except IsADirectoryError:
+        raise SpecError(f"{path}: is a folder, not a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: not valid TOML: {error}") from None
+
+
+def merged(layers: Sequence[Layer], over: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """The tables of all layers; `over(upper, lower)` merges two."""
+    return reduce(lambda lower, upper: over(upper, lower), [layer.tables for layer in reversed(layers)], {})
+
+
+def over(upper: dict[str, Any], lower: dict[str, Any], whole: Sequence[str] = ()) -> dict[str, Any]:
+    """One table over another; the tables named in `whole` replace those below."""
+    result = lower | upper
+    for key, value in upper.items():
+        below = lower.get(key)
+        if isinstance(value, dict) and isinstance(below, dict) and key not in whole and not _another(value, below):
+            result[key] = over(value, below)
+    return result
+
+
+def stating(layers: Sequence[Layer], place: Sequence[str | int]) -> Path:
+    """The file in which the value at a place, or most of the way to it, stands; of several, the upper one."""
+    return max(layers, key=lambda layer: _steps(layer.tables, place)).path
+
+
+def _another(upper: dict[str, Any], lower: dict[str, Any]) -> bool:
+    return any(tag in upper and tag in lower and upper[tag] != lower[tag] for tag in _TAGS)
+
+
+def _steps(content: Any, place: Sequence[str | int]) -> int:
+    """How many steps to a place there are in some tables; a step that names a kind of table is none in the file."""
+    count = 0
+    for step in place:
+        entered = content.get(step) if isinstance(content, dict) else None
+        if isinstance(content, list) and isinstance(step, int):
+            entered = content[step] if step < len(content) else None
+        if entered is not None:
+            content, count = entered, count + 1
+    return count
