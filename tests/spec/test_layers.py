@@ -11,6 +11,8 @@ BASE = """\
 name = "base"
 [backbone]
 id = "packaged:minilm"
+[task]
+kind = "classification"
 [task.data]
 train = "data/train.tsv"
 dev = "data/dev.tsv"
