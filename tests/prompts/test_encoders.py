@@ -7,7 +7,7 @@ from ptune.prompts.encoders import BottleneckEncoder, EmbeddingEncoder, LstmEnco
 
 ENCODERS = {
     "embedding": lambda: EmbeddingEncoder(7, 24),
-    "mlp": lambda: MlpEncoder(7, 24),
+    "mlp": lambda: MlpEncoder(7, 24, 10),
     "lstm": lambda: LstmEncoder(7, 24, 12),
     "bottleneck": lambda: BottleneckEncoder(7, 24, embedding=16, hidden=8),
 }
@@ -30,6 +30,24 @@ def test_every_parameter_of_an_encoder_shapes_the_prompt(make):
     (encoder() * torch.randn(7, 24)).sum().backward()
     idle = [name for name, parameter in encoder.named_parameters() if not parameter.grad.any()]
     assert idle == []
+
+
+@pytest.mark.parametrize(
+    "make", [EmbeddingEncoder, lambda *a: MlpEncoder(*a[:2], 10, a[2]), lambda *a: LstmEncoder(*a[:2], 12, a[2])]
+)
+def test_what_an_encoder_reads_may_start_anywhere(make):
+    start = torch.arange(7.0 * 24).view(7, 24)
+    encoder = make(7, 24, start)
+    read = encoder.table if isinstance(encoder, EmbeddingEncoder) else encoder.seed.weight
+    assert torch.equal(read, start)
+    with torch.no_grad():
+        read.zero_()
+    assert start.any()
+
+
+def test_the_mlp_is_as_wide_as_stated():
+    linear, _, out = MlpEncoder(7, 24, 10).layers
+    assert (linear.in_features, linear.out_features, out.in_features, out.out_features) == (24, 10, 10, 24)
 
 
 def test_an_embedding_starts_at_a_standard_deviation_of_a_fiftieth():

@@ -5,20 +5,32 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from ptune.prompts import forward
+from ptune.backbone.load import Backbone, load_backbone
+from ptune.data.sources import Split
+from ptune.prompts import forward as module
 from ptune.prompts.build import build_learner
-from ptune.prompts.forward import Group, class_scores, predict
-from ptune.prompts.layout import bind, encode, input_parts
-from ptune.prompts.rows import Examples, stack
-from ptune.spec.prompt import NoPrompt, PromptV1, PromptV2
+from ptune.prompts.forward import Group, Scored, forward, predict
+from ptune.prompts.heads import Linear
+from ptune.prompts.learner import Learner
+from ptune.prompts.rows import Examples, Row, stack
+from ptune.spec.data import ClassificationData
+from ptune.spec.prompt import NoPrompt, PromptSpec, PromptV1, PromptV2
+from ptune.spec.trial import Recipe
+from ptune.tasks.build import lay_out
+from ptune.tasks.classification import ClassificationKind
 
 TEXTS = [("red " * count,) for count in (5, 1, 9, 3, 3, 7)]
+KIND = ClassificationKind(["text"], ["a", "b", "c"])
 
 
-def made(backbone, prompt) -> tuple[object, Examples]:
-    layout = bind(input_parts(prompt, ["text"]), backbone, ["text"], 32)
-    examples = encode(layout, backbone, TEXTS, [0, 1, 2, 0, 1, 2])
-    return build_learner(prompt, backbone.shape, backbone.family, 3, True, seed=1), examples
+def made(backbone: Backbone, prompt: PromptSpec, recipe: Recipe | None = None) -> tuple[Learner, Examples]:
+    layout = lay_out(prompt, ClassificationData(source="made", max_length=32), backbone, language=False)
+    examples = KIND.encode(Split(TEXTS, [0, 1, 2, 0, 1, 2], "made", ""), layout, backbone, training=True)
+    return build_learner(prompt, backbone, [Linear(3, pooled=True)], seed=1, recipe=recipe), examples
+
+
+def scores(scored: Scored) -> list[torch.Tensor]:
+    return list(scored.scores)
 
 
 @pytest.mark.parametrize("budget", [1, 24, 10_000])
@@ -26,8 +38,9 @@ def made(backbone, prompt) -> tuple[object, Examples]:
 def test_scores_come_in_the_order_of_the_examples_whatever_the_budget(prompt, budget, tiny):
     backbone = tiny("bert")
     learner, examples = made(backbone, prompt)
-    alone = [class_scores(backbone, [Group(learner, examples, np.array([row]))])[0][0] for row in range(len(TEXTS))]
-    assert_close(predict(backbone, learner, examples, budget), torch.cat(alone).detach(), atol=1e-5, rtol=0)
+    alone = [forward(backbone, [Group(learner, examples, np.array([row]))])[0].scores for row in range(len(TEXTS))]
+    found = predict(backbone, learner, examples, budget, scores)
+    assert_close(torch.stack(found), torch.cat(alone).detach(), atol=1e-5, rtol=0)
 
 
 def test_no_pass_exceeds_the_budget(tiny, monkeypatch):
@@ -35,13 +48,13 @@ def test_no_pass_exceeds_the_budget(tiny, monkeypatch):
     learner, examples = made(backbone, PromptV1(length=2))
     sizes = []
 
-    def counted(batches, device):
-        rows = stack(batches, device)
-        sizes.append(rows.ids.numel())
-        return rows
+    def counted(rows, device):
+        stacked = stack(rows, device)
+        sizes.append(stacked.ids.numel())
+        return stacked
 
-    monkeypatch.setattr(forward, "stack", counted)
-    predict(backbone, learner, examples, 24)
+    monkeypatch.setattr(module, "stack", counted)
+    predict(backbone, learner, examples, 24, scores)
     assert max(sizes) <= 24
     assert len(sizes) > 1
 
@@ -52,14 +65,80 @@ def test_groups_get_their_own_scores_and_labels(tiny):
         Group(*made(backbone, prompt), np.array(rows))
         for prompt, rows in [(PromptV1(length=2), [0, 2]), (PromptV2(length=3), [1]), (NoPrompt(), [3, 4, 5])]
     ]
-    results = class_scores(backbone, groups)
-    assert [tuple(scores.shape) for scores, _ in results] == [(2, 3), (1, 3), (3, 3)]
-    assert [labels.tolist() for _, labels in results] == [[0, 2], [1], [0, 1, 2]]
+    results = forward(backbone, groups)
+    assert [tuple(scored.scores.shape) for scored in results] == [(2, 3), (1, 3), (3, 3)]
+    assert [scored.labels for scored in results] == [[0, 2], [1], [0, 1, 2]]
 
 
-def test_rows_are_padded_to_the_longest_and_know_it(tiny):
-    _, short = made(tiny("bert"), NoPrompt())
-    rows = stack([(short, np.array([1, 2])), (short, np.array([3]))], torch.device("cpu"))
+def rows_of(*lengths: int, reads=(0,), decoder=()) -> list[Row]:
+    return [Row(list(range(1, length + 1)), [0] * length, reads, decoder) for length in lengths]
+
+
+def test_rows_are_padded_to_the_longest_and_know_it():
+    rows = stack(rows_of(3, 11, 5), torch.device("cpu"))
     assert rows.ids.shape == (3, 11)
     assert rows.visible.sum(dim=1).tolist() == [3, 11, 5]
-    assert rows.labels.tolist() == [1, 2, 0]
+    assert rows.ids[0].tolist() == [1, 2, 3, *[0] * 8]
+    assert rows.decoder is None
+
+
+def test_a_decoders_rows_are_padded_apart():
+    rows = stack([*rows_of(4, decoder=[7]), *rows_of(2, decoder=[7, 8, 9])], torch.device("cpu"))
+    assert rows.ids.shape == (2, 4)
+    assert rows.decoder.tolist() == [[7, 0, 0], [7, 8, 9]]
+    assert rows.decoder_visible.sum(dim=1).tolist() == [1, 3]
+
+
+def test_a_row_may_be_read_in_several_places_and_an_example_may_have_several_rows(tiny):
+    backbone = tiny("bert")
+    learner = build_learner(NoPrompt(), backbone, [Linear(2)], seed=1)
+    split = Split([("",)] * 2, [0, 1], "made", "")
+    examples = Examples.of(split, [rows_of(5, 7, reads=(1, 3)), rows_of(4, reads=(0, 1, 2))], about=["one", "two"])
+    (scored,) = forward(backbone, [Group(learner, examples, np.array([1, 0]))])
+    assert scored.scores.shape == (7, 2)
+    assert (scored.counts, scored.reads, scored.labels, scored.about) == ([1, 2], [3, 4], [1, 0], ["two", "one"])
+    second, first = scored.each()
+    assert_close(forward(backbone, [Group(learner, examples, np.array([0]))])[0].scores, first, atol=1e-5, rtol=0)
+    assert_close(forward(backbone, [Group(learner, examples, np.array([1]))])[0].scores, second, atol=1e-5, rtol=0)
+
+
+def test_joined_data_sets_come_apart_again_and_a_pass_holds_one(tiny):
+    backbone = tiny("bert")
+    sets = [
+        Examples.of(Split([("",)] * 2, labels, "made", ""), [rows_of(3), rows_of(4)]) for labels in ([0, 1], [2, 0])
+    ]
+    joined = Examples.joined(sets)
+    assert joined.parts.tolist() == [0, 0, 1, 1]
+    assert [list(joined.part(number).labels) for number in (0, 1)] == [[0, 1], [2, 0]]
+    assert joined.part(1).parts.tolist() == [0, 0]
+    learner = build_learner(PromptV2(length=2), backbone, [Linear(2), Linear(3)], seed=1)
+    answers = predict(backbone, learner, joined, 10_000, scores)
+    assert [len(answer) for answer in answers] == [2, 2, 3, 3]
+
+
+@pytest.mark.parametrize("recipe", [Recipe(backbone_lr=1e-3), Recipe(faithful=True)], ids=["tuned", "faithful"])
+def test_a_learner_that_must_be_alone_has_no_neighbours(recipe, tiny):
+    backbone = tiny("bert")
+    groups = [Group(*made(backbone, PromptV2(length=3), own), np.array([0])) for own in (recipe, None)]
+    with pytest.raises(AssertionError, match="a learner that must be alone is not"):
+        forward(backbone, groups)
+
+
+@pytest.mark.parametrize("recipe", [Recipe(backbone_lr=1e-3), Recipe(faithful=True)], ids=["tuned", "faithful"])
+def test_the_backbones_dropout_is_drawn_from_the_learners_stream_and_only_while_training(recipe, tiny_backbone):
+    backbone = load_backbone(str(tiny_backbone("bert")))
+    learner, examples = made(backbone, PromptV2(length=3), recipe)
+
+    def run(seed: int | None) -> torch.Tensor:
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        return forward(backbone, [Group(learner, examples, np.arange(4), 0.0, generator)])[0].scores.detach()
+
+    first, before = run(1), torch.randn(3)
+    assert torch.equal(first, run(1)), f"drawn from the global stream: {before}"
+    assert not torch.equal(run(1), run(2))
+    assert torch.equal(run(None), run(None))
+    assert not torch.equal(run(1), run(None))
+    state = torch.get_rng_state()
+    run(1)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not any(module.training for module in (learner.backbone or backbone).model.modules())

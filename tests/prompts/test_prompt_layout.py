@@ -3,9 +3,9 @@
 import pytest
 
 from ptune.errors import DataError, SpecError
-from ptune.prompts.layout import bind, encode, input_parts
-from ptune.spec.prompt import NoPrompt, PromptV1, PromptV2
-from ptune.spec.template import Anchor, PromptRun, Separator, TextField, written
+from ptune.prompts.layout import bind, input_parts, read_position
+from ptune.spec.prompt import ManualPrompt, NoPrompt, PromptTuning, PromptV1, PromptV2
+from ptune.spec.template import Anchor, Mask, PromptRun, Separator, TextField, written
 
 
 def test_every_run_of_a_template_gets_its_length():
@@ -13,9 +13,26 @@ def test_every_run_of_a_template_gets_its_length():
     assert parts == [PromptRun(2), TextField("a"), Anchor("is"), PromptRun(1), TextField("b"), PromptRun(2)]
 
 
-@pytest.mark.parametrize("prompt", [PromptV2(length=9), NoPrompt()])
+@pytest.mark.parametrize("prompt", [PromptV2(length=9), NoPrompt(), ManualPrompt()])
 def test_other_methods_leave_the_input_as_it_is(prompt):
     assert input_parts(prompt, ["a", "b"]) == [TextField("a"), Separator(), TextField("b")]
+    own = [TextField("b"), Anchor("?", glued=True), Mask(), TextField("a")]
+    assert input_parts(prompt, ["a", "b"], "{b}? [MASK] {a}") == own
+
+
+def test_prompt_tuning_puts_its_tokens_before_the_input():
+    assert input_parts(PromptTuning(length=4), ["a"], "So: {a}") == [PromptRun(4), Anchor("So:"), TextField("a")]
+
+
+def test_a_manual_prompt_is_words_around_the_text():
+    prompt = ManualPrompt(template="{a} It was [MASK]")
+    assert input_parts(prompt, ["a"], "{a} [MASK]") == [TextField("a"), Anchor("It was"), Mask()]
+
+
+@pytest.mark.parametrize("prompt", [PromptV1(template="[P] {a} [MASK]", length=2), ManualPrompt(template="{a} [MASK]")])
+def test_a_trained_head_needs_no_place_for_a_word(prompt):
+    assert any(isinstance(part, Mask) for part in input_parts(prompt, ["a"]))
+    assert not any(isinstance(part, Mask) for part in input_parts(prompt, ["a"], masked=False))
 
 
 @pytest.mark.parametrize(
@@ -23,6 +40,8 @@ def test_other_methods_leave_the_input_as_it_is(prompt):
     [
         (PromptV1(template="[P] {c}"), r"template '\[P\] \{c\}': the template names the field \{c\}"),
         (PromptV1(template="everywhere", length=2), "template 'everywhere': this template needs a prompt length"),
+        (ManualPrompt(template="[P] {a} {b}"), r"prompt runs \(\[P\]\) belong to method = \"v1\""),
+        (PromptV1(template="{a} {b}"), "a P-tuning v1 template needs at least one prompt run"),
     ],
 )
 def test_a_template_that_does_not_fit_is_refused(prompt, message):
@@ -42,15 +61,9 @@ def test_a_template_written_out_reads_back_the_same(template):
 @pytest.mark.parametrize(("family", "first_prompt", "reads"), [("bert", 1, [0, 0]), ("gpt2", 0, [4, 3])])
 def test_examples_know_where_their_family_reads(family, first_prompt, reads, tiny):
     layout = bind(input_parts(PromptV1(length=3), ["text"]), tiny(family), ["text"], 16)
-    examples = encode(layout, tiny(family), [("red green",), ("red",)])
-    assert examples.items[0].ids[first_prompt : first_prompt + 3] == [-1, -2, -3]
-    assert examples.reads.tolist() == reads
-
-
-def test_labels_are_kept_and_unlabelled_texts_get_zero(tiny):
-    layout = bind(input_parts(NoPrompt(), ["text"]), tiny("bert"), ["text"], 16)
-    assert encode(layout, tiny("bert"), [("red",), ("cold",)], [2, 1]).labels.tolist() == [2, 1]
-    assert encode(layout, tiny("bert"), [("red",), ("cold",)]).labels.tolist() == [0, 0]
+    examples = layout.encode_all([("red green",), ("red",)])
+    assert examples[0].ids[first_prompt : first_prompt + 3] == [-1, -2, -3]
+    assert [read_position(example, tiny(family)) for example in examples] == reads
 
 
 def test_a_prompt_that_leaves_no_room_for_text_is_refused(tiny):
