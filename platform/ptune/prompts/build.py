@@ -61,7 +61,7 @@ def load_learner(
     """
     tuned = any(name.startswith("backbone.") for name in tensors)
     recipe = Recipe(backbone_lr=1.0) if tuned else None
-    count = sum(name.startswith("prompt.") for name in tensors)
+    count = max(1, sum(name.startswith("prompt.") for name in tensors))
     learner = build_learner(collapsed_spec(spec), backbone, outputs, 0, prompts=count, recipe=recipe)
     learner.load_state_dict({_module_name(name): tensor for name, tensor in tensors.items()})
     return learner.eval()
