@@ -32,6 +32,9 @@ def test_nothing_of_a_backbone_trains(tiny):
         ("qwen3", {"head_dim": 16}, (2, 16)),
         ("mistral", {"num_key_value_heads": 1}, (1, 8)),
         ("gpt2", {}, (4, 8)),
+        ("gemma2", {"head_dim": 16}, (2, 16)),
+        ("t5", {}, (4, 6)),
+        ("bart", {}, (4, 8)),
     ],
 )
 def test_key_value_heads_are_counted_not_query_heads(family, changes, sizes, tmp_path):
@@ -39,18 +42,37 @@ def test_key_value_heads_are_counted_not_query_heads(family, changes, sizes, tmp
     assert (shape.kv_heads, shape.head_width) == sizes
 
 
-@pytest.mark.parametrize(("family", "positions"), [("bert", 80), ("roberta", 80), ("gpt2", 80), ("llama", None)])
+@pytest.mark.parametrize(
+    ("family", "positions"),
+    [("bert", 80), ("roberta", 80), ("opt", 80), ("bart", 80), ("llama", None), ("deberta-v2", None), ("t5", None)],
+)
 def test_positions_are_those_a_text_can_take(family, positions, tiny):
     assert tiny(family).shape.max_positions == positions
 
 
 def test_every_position_can_be_used(tiny):
-    for family in ("bert", "roberta", "gpt2"):
+    for family in ("bert", "roberta", "gpt2", "opt", "xlm-roberta-xl", "bart"):
         backbone = tiny(family)
         ids = torch.ones((1, 80), dtype=torch.long)
         zero = torch.zeros(1, dtype=torch.long)
         hidden = backbone.forward(backbone.embed(ids + 4), ids.bool(), ids * 0, zero)
         assert torch.isfinite(hidden).all()
+
+
+def test_layers_of_encoder_and_decoder_are_counted_together(tiny):
+    assert (tiny("t5").shape.layers, tiny("t5").shape.encoder_layers) == (5, 2)
+    assert tiny("bert").shape.encoder_layers is None
+
+
+def test_states_and_embeddings_may_differ_in_width(tiny, tmp_path):
+    shape = load_backbone(str(make_backbone("opt", tmp_path / "opt"))).shape
+    assert (shape.embedding, shape.hidden, shape.head_width) == (24, 24, 8)
+    assert (tiny("electra").shape.embedding, tiny("electra").shape.hidden) == (16, 32)
+
+
+def test_positions_that_deberta_embeds_are_limited(tmp_path):
+    backbone = load_backbone(str(make_backbone("deberta", tmp_path / "old", position_biased_input=True)))
+    assert backbone.shape.max_positions == 80
 
 
 def test_weights_in_half_precision_give_features_in_full(tiny_backbone):

@@ -112,7 +112,7 @@ def decode_behind(model, layers: list[LayerPrefix], target: Tensor, seen: Tensor
     """Decode behind cached keys and values, with the positions of targets that follow nothing."""
     cache = EncoderDecoderCache(DynamicCache(tuple((one.key, one.value) for one in layers)), DynamicCache())
     place = model.decoder.embed_positions.forward
-    model.decoder.embed_positions.forward = lambda ids, past=0, position_ids=None: place(
+    model.decoder.embed_positions.forward = lambda ids, *_, **__: place(
         ids, 0, position_ids=torch.arange(target.shape[1])
     )
     given = {"attention_mask": VISIBLE.long(), "decoder_attention_mask": seen.long()}

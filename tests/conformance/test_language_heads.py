@@ -11,6 +11,7 @@ from transformers_passes import vocabulary_scores
 
 from families import make_backbone
 from ptune.backbone.families import FAMILIES
+from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.language import CLASSES
 from ptune.backbone.load import Backbone, load_backbone
 from ptune.backbone.locate import has_language_head
@@ -133,3 +134,22 @@ def test_in_training_mode_the_backbones_own_dropout_acts(family, tmp_path, tiny_
     with backbone.training_mode(on=False):
         assert torch.equal(states_of(backbone, rows), calm)
     assert torch.equal(states_of(backbone, rows), calm)
+
+
+@every_family
+def test_half_precision_is_close_to_full(family, tiny_language_model):
+    folder = str(tiny_language_model(family))
+    half, full = load_backbone(folder, dtype="bfloat16", lm=True), load_backbone(folder, lm=True)
+    rows, shape = rows_of(full), full.shape
+    size = (3, shape.kv_heads, 2, shape.head_width)
+    key, value = torch.randn(2, *size, generator=torch.Generator().manual_seed(1))
+    layer = LayerPrefix(key, value, torch.ones(3, 2, dtype=torch.bool))
+    zero = torch.zeros(3, dtype=torch.long)
+    states, scores = [], []
+    for backbone in (half, full):
+        embeds, prefix = backbone.embed(rows.ids), Prefix([layer] * shape.layers)
+        states.append(backbone.forward(embeds, rows.visible, rows.types, zero, prefix)[rows.visible])
+        scores.append(backbone.vocabulary(states[-1]))
+    assert {tensor.dtype for tensor in (*states, *scores)} == {torch.float32}
+    for one, other in (states, scores):
+        assert (one - other).abs().mean() < 0.1 * other.abs().mean()

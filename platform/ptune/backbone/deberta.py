@@ -63,9 +63,9 @@ class _AttentionV1(v1.DisentangledSelfAttention):  # type: ignore[misc]
         **_rest: Any,
     ) -> tuple[Tensor, None]:
         query, key, value = self.transpose_for_scores(self.in_proj(hidden_states)).chunk(3, dim=-1)
+        added = [self.transpose_for_scores(one[None, None].to(query)) for one in (self.q_bias, self.v_bias)]
         factor = 1 + len(self.pos_att_type)
-        query = (query + self.transpose_for_scores(self.q_bias[None, None])) * (query.shape[-1] * factor) ** -0.5
-        value = value + self.transpose_for_scores(self.v_bias[None, None])
+        query, value = (query + added[0]) * (query.shape[-1] * factor) ** -0.5, value + added[1]
         bias = torch.zeros(())
         if self.relative_attention:
             distances = self.pos_dropout(rel_embeddings)
