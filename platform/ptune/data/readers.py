@@ -16,24 +16,42 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ptune.data.conll import read_tagged
 from ptune.errors import DataError, nearest
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
-_KINDS = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+_KINDS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "json",
+    ".json": "json",
+    ".parquet": "parquet",
+    ".conll": "tagged",
+    ".annotated": "tagged",
+    ".txt": "tagged",
+}
 
 
-def read_file(path: Path) -> Dataset:
-    """Read a csv, tsv, jsonl, json (an array of objects) or parquet file into memory.
+def read_file(path: Path, *, tagged: bool = False) -> Dataset:
+    """Read a csv, tsv, jsonl, json (an array of objects, or SQuAD's one object), parquet or conll file into memory.
 
     The cells of csv and tsv files are strings, as written: nothing becomes a number, and `NA` or `null` stay words.
-    A tsv file has no quoting, so a bare `"` is a character like any other, as in GLUE's files.
+    A tsv file has no quoting, so a bare `"` is a character like any other, as in GLUE's files. Files of tagged words
+    (conll, annotated, txt) become a table with the columns `words` and `tags`, see `ptune.data.conll`.
+
+    Args:
+        path: the file.
+        tagged: a tsv file holds tagged words, too.
 
     Raises:
         DataError: the file is missing, of another kind, empty, or not what its suffix says.
     """
     _check_file(path)
+    suffix = path.suffix.lower()
+    if _KINDS[suffix] == "tagged" or (tagged and suffix == ".tsv"):
+        return read_tagged(path)
     options = _csv_options(path) if _KINDS[path.suffix.lower()] == "csv" else {}
     with tempfile.TemporaryDirectory(prefix="ptune-") as scratch:
         # `datasets` reads file names as patterns and skips hidden folders; a link in a folder of its own is neither.

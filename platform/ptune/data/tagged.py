@@ -1,0 +1,109 @@
+"""Sentences as lists of words, with a tag for each word, and further texts beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ptune.data.columns import Columns, bad_rows, sorted_labels, texts_of
+from ptune.errors import DataError, nearest
+from ptune.spec.data import TokensData
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def wanted(data: TokensData) -> list[str]:
+    """The columns that token classification reads."""
+    return [data.words, data.tags, *data.text]
+
+
+def extract(table: Dataset, source: str, data: TokensData) -> Columns:
+    """Take the words, tags and further texts out of a table that has them.
+
+    Blank words, as files with a character on each line write the spaces of a sentence, are left out with their tags:
+    no token stands for them.
+
+    Raises:
+        DataError: rows hold no words, not one tag for each word, or no further text; one line for each problem.
+    """
+    declared = getattr(getattr(table.features[data.tags], "feature", None), "names", None)
+    words, tags = table[data.words][:], table[data.tags][:]
+    further, problems = texts_of(table, source, data.text)
+    problems += bad_rows(f"{source}: column {data.words!r}", words, _words_problem)
+    if not problems:
+        rows = list(zip(words, tags, strict=True))
+        problems += bad_rows(f"{source}: column {data.tags!r}", rows, lambda row: _tags_problem(row[0], row[1], declared))
+    if problems:
+        raise DataError("\n".join(problems))
+    kept = [[place for place, word in enumerate(sentence) if word.strip()] for sentence in words]
+    texts = [
+        ([sentence[place] for place in places], *rest)
+        for sentence, places, rest in zip(words, kept, further or [()] * len(words), strict=True)
+    ]
+    names = [[_tag_name(row[place], declared) for place in places] for row, places in zip(tags, kept, strict=True)]
+    return Columns(source, texts, names, declared)
+
+
+def label_order(train: Columns, data: TokensData) -> list[str]:
+    """The tags in the order of the head's outputs: as the job states them, as declared, or the training split's.
+
+    Raises:
+        DataError: the training split holds fewer than two tags.
+    """
+    found = {tag for tags in train.labels for tag in tags}
+    if len(found) < 2:
+        raise DataError(f"{train.source}: tags must differ; every word here has {found.pop()!r}")
+    if data.labels is not None:
+        return list(data.labels)
+    return list(train.declared) if train.declared is not None else sorted_labels(found)
+
+
+def number(columns: Columns, labels: Sequence[str]) -> list[list[int]]:
+    """Turn the tags of each sentence into their positions in `labels`.
+
+    Raises:
+        DataError: a word has a tag that is not among them.
+    """
+    position = {name: index for index, name in enumerate(labels)}
+
+    def problem(tags: list[str]) -> str | None:
+        unknown = next((tag for tag in tags if tag not in position), None)
+        if unknown is None:
+            return None
+        hint = nearest(unknown, labels)
+        return f"tag {unknown!r} is not among the tags{hint} (valid: {', '.join(labels)}); labels states them"
+
+    if problems := bad_rows(columns.source, columns.labels, problem):
+        raise DataError("\n".join(problems))
+    return [[position[tag] for tag in tags] for tags in columns.labels]
+
+
+def _words_problem(value: Any) -> str | None:
+    if value is None:
+        return "the words are missing (null)"
+    if not isinstance(value, list):
+        return f"the words must be a list of strings, got {value!r} ({type(value).__name__})"
+    for word in value:
+        if not isinstance(word, str):
+            return f"a word must be a string, got {word!r} ({type(word).__name__})"
+    return None if any(word.strip() for word in value) else f"there is no word: {value!r}"
+
+
+def _tags_problem(words: list[str], tags: Any, declared: list[str] | None) -> str | None:
+    if not isinstance(tags, list):
+        return f"the tags must be a list, got {tags!r} ({type(tags).__name__})"
+    if len(tags) != len(words):
+        return f"every word has one tag, got {len(tags)} tags for {len(words)} words"
+    for tag in tags:
+        if tag is None or (isinstance(tag, str) and not tag.strip()):
+            return "a tag is missing"
+        if declared is not None and not 0 <= tag < len(declared):
+            return f"a tag is missing (coded {tag})"
+        if not isinstance(tag, str | int):
+            return f"a tag must be a string or an integer, got {tag!r} ({type(tag).__name__})"
+    return None
+
+
+def _tag_name(value: Any, declared: list[str] | None) -> str:
+    return declared[int(value)] if declared is not None else str(value).strip()

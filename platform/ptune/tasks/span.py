@@ -1,0 +1,231 @@
+"""Extractive question answering: the stretch of a context that answers a question, or none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
+
+from ptune.backbone.load import Backbone
+from ptune.data.sources import Split
+from ptune.data.templates import Layout, Located
+from ptune.errors import DataError
+from ptune.prompts.forward import Scored
+from ptune.prompts.heads import Linear, Output
+from ptune.prompts.rows import Examples, Row
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of a context that one row holds.
+
+    Attributes:
+        first: its first token, counted in the context.
+        target: which of the row's reads are the answer's start and end; (0, 0), the class position, without one.
+    """
+
+    first: int
+    target: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A context, as its windows: `offsets` says where each of its tokens begins and ends in it."""
+
+    windows: Sequence[Window]
+    context: str
+    offsets: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """An answer; empty text is that there is none.
+
+    Attributes:
+        text: cut from the context.
+        score: of the best stretch, start and end together.
+        none: of there being no answer.
+        loss: losses of the windows, summed.
+        windows: how many there are.
+    """
+
+    text: str
+    score: float
+    none: float
+    loss: float
+    windows: int
+
+
+@dataclass(frozen=True)
+class SpanKind:
+    """Questions about contexts (SQuAD; Devlin et al. 2019, section 4.2 and 4.3).
+
+    A context too long for one input is cut into overlapping windows. Each is a row, read at the class position, which
+    stands for "no answer here", and at every token of the context. In training each window is an example by itself; in
+    answering, all windows of a question compete. A question longer than half the room is cut.
+
+    Attributes:
+        inputs: names of the question and the context.
+        unanswerable: whether there may be no answer.
+        stride: tokens that neighbouring windows share, at most half of a window.
+        max_answer: longest answer in tokens.
+        best: starts and ends of a window that are paired up.
+    """
+
+    inputs: list[str]
+    unanswerable: bool
+    stride: int
+    max_answer: int
+    best: int
+
+    def output(self, layout: Layout) -> Output:  # noqa: ARG002
+        """Two classes: start and end."""
+        return Linear(2)
+
+    def encode(self, split: Split, layout: Layout, backbone: Backbone, *, training: bool) -> Examples:  # noqa: ARG002
+        """The windows of each question, as examples of their own in training.
+
+        Training aims at the first of a question's answers; windows that do not hold all of it have none.
+
+        Raises:
+            DataError: the template holds a text twice.
+        """
+        questions = _once(layout, 0, [texts[0] for texts in split.texts])
+        contexts = _once(layout, 1, [texts[1] for texts in split.texts])
+        rows: list[list[Row]] = []
+        passages: list[Passage] = []
+        for texts, answers in zip(split.texts, split.labels, strict=True):
+            question, context = questions[texts[0]].ids[: max(layout.room // 2, 1)], contexts[texts[1]]
+            answer = _tokens_of(context, answers[0]) if answers else None
+            each = list(self._windows(layout, question, context, answer))
+            if training:
+                rows += [[row] for row, _ in each]
+                passages += [Passage([window], "", ()) for _, window in each]
+            else:
+                rows.append([row for row, _ in each])
+                passages.append(Passage([window for _, window in each], texts[1], context.offsets))
+        return Examples.of(split, rows, [()] * len(rows) if training else None, passages)
+
+    def loss(self, scored: Scored) -> Tensor:
+        """Cross-entropies of start and end over each window's reads, mean of both and of all windows."""
+        return _losses(scored).mean()
+
+    def answer(self, scored: Scored) -> Sequence[Found]:
+        """The best stretch of each context."""
+        losses = _losses(scored).split_with_sizes(scored.counts)
+        scores = iter(_by_row(scored))
+        return [
+            self._best(passage, [next(scores).float().cpu().numpy() for _ in passage.windows], float(own.sum()))
+            for passage, own in zip(scored.about, losses, strict=True)
+        ]
+
+    def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
+        """SQuAD's scores after its normalisation (case, punctuation, articles), the best of all accepted answers.
+
+        A question without an answer is right exactly if it is given none. `majority_baseline` is the score of giving
+        every question none, the share of questions without an answer; `constant_prediction` is 1.0 when every question
+        gets the same answer.
+        """
+        from torchmetrics.functional.text import squad  # a second, which searches of other kinds need not spend
+
+        golds = [[text for text, _ in pairs] or [""] for pairs in examples.labels]
+        scores = squad(
+            [{"prediction_text": answer.text, "id": str(number)} for number, answer in enumerate(answers)],
+            [{"answers": {"text": gold, "answer_start": [0]}, "id": str(n)} for n, gold in enumerate(golds)],
+        )
+        return {
+            "loss": sum(answer.loss for answer in answers) / sum(answer.windows for answer in answers),
+            "f1": float(scores["f1"]) / 100,
+            "exact_match": float(scores["exact_match"]) / 100,
+            "majority_baseline": float(np.mean([not pairs for pairs in examples.labels])),
+            "constant_prediction": float(len({answer.text for answer in answers}) == 1),
+        }
+
+    def texts(self, given: Sequence[str]) -> tuple[str, ...]:
+        """Question and context as they are."""
+        return tuple(given)
+
+    def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:  # noqa: ARG002
+        """The answer, empty if there is none; the best stretch's score, and that of there being none."""
+        return {"answer": answer.text, "score": answer.score, "no_answer_score": answer.none}
+
+    def _windows(
+        self, layout: Layout, question: list[int], context: Located, answer: tuple[int, int] | None
+    ) -> Iterator[tuple[Row, Window]]:
+        """The rows of one question; every token of the context is in at least one."""
+        width = layout.room - len(question)
+        step = width - min(self.stride, width // 2)
+        first = 0
+        while True:
+            ids = context.ids[first : first + width]
+            item = layout.assemble([question, ids])
+            start, end = item.spans[1]
+            if end - start != len(ids):
+                raise DataError("a template for questions holds the question and the context once each")
+            target = (0, 0)
+            if answer is not None and first <= answer[0] <= answer[1] < first + len(ids):
+                target = answer[0] - first + 1, answer[1] - first + 1
+            yield Row.of(item, (item.first, *range(start, end))), Window(first, target)
+            if first + width >= len(context.ids):
+                return
+            first += step
+
+    def _best(self, passage: Passage, scores: Sequence[np.ndarray], loss: float) -> Found:
+        """The best of all windows' best stretches, unless there being none is better."""
+        none = min(float(own[0].sum()) for own in scores)
+        score, start, end = max(
+            (self._best_of_window(window, own) for window, own in zip(passage.windows, scores, strict=True)),
+            key=lambda found: found[0],
+        )
+        text = ""
+        if math.isfinite(score) and not (self.unanswerable and none > score):
+            text = passage.context[passage.offsets[start][0] : passage.offsets[end][1]].strip()
+        return Found(text, score, none, loss, len(scores))
+
+    def _best_of_window(self, window: Window, scores: np.ndarray) -> tuple[float, int, int]:
+        """Score, start and end (tokens of the context) of a window's best stretch: n-best starts times n-best ends."""
+        tokens = scores[1:]
+        if len(tokens) == 0:
+            return -math.inf, 0, 0
+        starts, ends = (np.argsort(-tokens[:, side], kind="stable")[: self.best] for side in (0, 1))
+        pairs = tokens[starts, 0][:, None] + tokens[ends, 1][None]
+        lengths = ends[None] - starts[:, None] + 1
+        pairs = np.where((lengths >= 1) & (lengths <= self.max_answer), pairs, -math.inf)
+        place, other = np.unravel_index(pairs.argmax(), pairs.shape)
+        return float(pairs[place, other]), window.first + int(starts[place]), window.first + int(ends[other])
+
+
+def _once(layout: Layout, field: int, texts: Sequence[str]) -> dict[str, Located]:
+    """The tokens of each different text: contexts have many questions."""
+    different = list(dict.fromkeys(texts))
+    return dict(zip(different, layout.located(field, different), strict=True))
+
+
+def _tokens_of(context: Located, answer: Sequence[Any]) -> tuple[int, int] | None:
+    """The first and last token of an answer `[text, start]`; None if no token stands for it."""
+    text, begin = answer
+    begins, ends = np.array(context.offsets, dtype=np.int64).reshape(-1, 2).T
+    first = int(np.searchsorted(ends, begin, side="right"))
+    last = int(np.searchsorted(begins, begin + len(text), side="left")) - 1
+    return (first, last) if first <= last else None
+
+
+def _by_row(scored: Scored) -> tuple[Tensor, ...]:
+    """The scores [reads, 2] of each row."""
+    rows = [row for index in scored.indices for row in scored.examples.rows[index]]
+    return scored.scores.split_with_sizes([len(row.reads) for row in rows])
+
+
+def _losses(scored: Scored) -> Tensor:
+    """The loss of each row."""
+    padded = pad_sequence(list(_by_row(scored)), batch_first=True, padding_value=-math.inf)
+    targets = torch.tensor([window.target for passage in scored.about for window in passage.windows])
+    both = functional.cross_entropy(padded, targets.to(padded.device), reduction="none")
+    return both.mean(dim=1)

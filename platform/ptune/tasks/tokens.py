@@ -1,0 +1,162 @@
+"""Token classification: a tag for each word of a sentence, read at the word's first sub-word token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import torch
+from seqeval.metrics import precision_recall_fscore_support
+from seqeval.metrics.sequence_labeling import get_entities
+from torch import Tensor
+from torch.nn import functional
+
+from ptune.backbone.load import Backbone
+from ptune.data.sources import Split
+from ptune.data.templates import Layout
+from ptune.prompts.forward import Scored
+from ptune.prompts.heads import Linear, Output
+from ptune.prompts.rows import Examples, Row
+
+OUTSIDE = "O"
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What is kept of one sentence's scores.
+
+    Attributes:
+        read: the words that were read, ascending; others were cut off, or no token stands for them.
+        given: the tag of each of them.
+        loss: their cross-entropies, summed; 0 where the tags are not known.
+    """
+
+    read: Sequence[int]
+    given: np.ndarray
+    loss: float
+
+
+@dataclass(frozen=True)
+class TokensKind:
+    """Tags of one data set.
+
+    A sentence is a list of words, each tokenised as it stands behind the one before. A word is read at its first
+    token. Words behind `max_length` are unread: training leaves them out; when answering they are `O`, so an entity
+    among them counts as missed. The sentence loses words only while it is the longest of the input's texts.
+
+    Attributes:
+        inputs: names of the texts: the sentence, then further texts.
+        labels: tags in the order of the head's outputs.
+    """
+
+    inputs: list[str]
+    labels: Sequence[str]
+
+    def output(self, layout: Layout) -> Output:  # noqa: ARG002
+        """A class for each tag."""
+        return Linear(len(self.labels))
+
+    def encode(self, split: Split, layout: Layout, backbone: Backbone, *, training: bool) -> Examples:  # noqa: ARG002
+        """One row for each sentence, read at the first token of every word; `about` says which words those are."""
+        sentences = _tokenised([row[0] for row in split.texts], layout)
+        others = [layout.tokens(place, [row[place] for row in split.texts]) for place in range(1, len(self.inputs))]
+        rows, read = [], []
+        for number, words in enumerate(sentences):
+            item = layout.assemble(
+                [[token for word in words for token in word], *(column[number] for column in others)]
+            )
+            start, end = item.spans[0]
+            firsts = [0, *accumulate(map(len, words))]
+            lost = firsts.pop() - (end - start) if layout.keeps_end else 0
+            places = {word: first - lost for word, first in enumerate(firsts) if words[word]}
+            kept = {word: start + place for word, place in places.items() if 0 <= place < end - start}
+            rows.append([Row.of(item, tuple(kept.values()))])
+            read.append(tuple(kept))
+        return Examples.of(split, rows, about=read)
+
+    def loss(self, scored: Scored) -> Tensor:
+        """Cross-entropy over the tags, mean of all words read."""
+        losses = _losses(scored)
+        return losses.sum() / max(len(losses), 1)
+
+    def answer(self, scored: Scored) -> Sequence[Tags]:
+        """The tags of each sentence's words."""
+        given = scored.scores.argmax(dim=1).cpu().split_with_sizes(scored.reads)
+        losses = [0.0] * len(given)
+        if None not in scored.labels:
+            losses = [float(own.sum()) for own in _losses(scored).split_with_sizes(scored.reads)]
+        return [Tags(*each) for each in zip(scored.about, [one.numpy() for one in given], losses, strict=True)]
+
+    def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
+        """Entity metrics (seqeval: micro average over entities, which are right if type and both ends are).
+
+        `accuracy` is the share of words with the right tag. `majority_baseline` is the F1 of giving every word the
+        split's most frequent tag: 0 where that is `O`. `constant_prediction` is 1.0 when every word read gets the same
+        tag.
+        """
+        gold = [[self.labels[tag] for tag in tags] for tags in examples.labels]
+        given = [self._named(answer, len(tags)) for answer, tags in zip(answers, gold, strict=True)]
+        precision, recall, f1 = _entity_scores(gold, given)
+        words = [tag for tags in gold for tag in tags]
+        right = [
+            mine == tag for own, tags in zip(given, gold, strict=True) for mine, tag in zip(own, tags, strict=True)
+        ]
+        names, counts = np.unique(words, return_counts=True)
+        majority = str(names[counts.argmax()])
+        read = np.concatenate([answer.given for answer in answers])
+        return {
+            "loss": sum(answer.loss for answer in answers) / max(len(read), 1),
+            "f1": f1,
+            "precision": precision,
+            "recall": recall,
+            "accuracy": float(np.mean(right)),
+            "majority_baseline": _entity_scores(gold, [[majority] * len(tags) for tags in gold])[2],
+            "constant_prediction": float(len(np.unique(read)) <= 1),
+        }
+
+    def texts(self, given: Sequence[str]) -> tuple[Any, ...]:
+        """The sentence as its words, which white space separates, then the further texts."""
+        return (given[0].split(), *given[1:])
+
+    def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:
+        """Words, their tags, and entities with their type, words, and first and last word counted from 0."""
+        words = list(texts[0])
+        tags = self._named(answer, len(words))
+        entities = [
+            {"type": kind, "text": " ".join(words[start : end + 1]), "first": start, "last": end}
+            for kind, start, end in get_entities(tags)
+        ]
+        return {"words": words, "tags": tags, "entities": entities}
+
+    def _named(self, answer: Tags, words: int) -> list[str]:
+        """A tag for every word of a sentence."""
+        tags = [OUTSIDE] * words
+        for word, tag in zip(answer.read, answer.given.tolist(), strict=True):
+            tags[word] = self.labels[tag]
+        return tags
+
+
+def _tokenised(sentences: Sequence[Sequence[str]], layout: Layout) -> list[list[list[int]]]:
+    """Token ids of each word of each sentence, as it stands there."""
+    first = sorted({words[0] for words in sentences if words})
+    later = sorted({word for words in sentences for word in words[1:]})
+    opening = dict(zip(first, layout.tokens(0, first), strict=True))
+    behind = dict(zip(later, layout.tokens(0, later, follows=True), strict=True))
+    return [[(behind if place else opening)[word] for place, word in enumerate(words)] for words in sentences]
+
+
+def _losses(scored: Scored) -> Tensor:
+    """The cross-entropy of each word read."""
+    tags = [tags[word] for tags, read in zip(scored.labels, scored.about, strict=True) for word in read]
+    return functional.cross_entropy(
+        scored.scores, torch.tensor(tags, dtype=torch.long, device=scored.scores.device), reduction="none"
+    )
+
+
+def _entity_scores(gold: list[list[str]], given: list[list[str]]) -> tuple[float, float, float]:
+    """Micro precision, recall and F1 of entities."""
+    precision, recall, f1, _ = precision_recall_fscore_support(gold, given, average="micro", zero_division=0)
+    return float(precision), float(recall), float(f1)
