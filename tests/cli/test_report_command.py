@@ -65,7 +65,6 @@ def test_json_is_what_the_folder_holds(ptune, here):
     report = json.loads(ptune("report", "tiny", "--json").out)
     assert report == json.loads((here / "tiny" / "report.json").read_text())
     assert report["published"][0]["found"]["config"]["length"] == 4
-    assert report["confirmation"] is None
     assert (here / "tiny" / "report.html").stat().st_size > (here / "tiny" / "curves.png").stat().st_size
 
 
@@ -74,8 +73,20 @@ def test_a_confirmation_reports_what_it_confirms(ptune, here):
     (row,) = report["confirmation"]["configurations"]
     assert (report["confirmation"]["search"], row["dev"]["n"]) == ("tiny", 2)
     text = ptune("report", "tiny-confirm").out
-    assert "the best of tiny, repeated" in text
+    assert "the best of tiny, repeated by tiny-confirm" in text
     assert "mean ± sd over 2 seeds" in text
+
+
+def test_a_search_shows_how_its_best_was_confirmed(ptune, here):
+    report = json.loads(ptune("report", "tiny", "--json").out)
+    assert (report["confirmation"]["name"], report["confirmation"]["seeds"]) == ("tiny-confirm", 2)
+    (published,) = report["published"]
+    best = report["confirmation"]["configurations"][0]
+    same = published["found"]["config"] == best["config"]
+    assert published["confirmed"] == (best["dev"] if same else None)
+    assert "trained" in ptune("report", "tiny").out, "the leaderboard stays"
+    shutil.rmtree(here / "tiny-confirm")
+    assert json.loads(ptune("report", "tiny", "--json").out)["confirmation"] is None
 
 
 def test_an_interrupted_search_is_reported_too(ptune, here):

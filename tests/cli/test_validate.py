@@ -27,6 +27,20 @@ def test_every_problem_of_every_file_is_reported(ptune, job, tmp_path):
     assert result.out == ""
 
 
+def test_a_grid_says_how_many_trials_it_has(ptune, job):
+    text = (
+        job.read_text()
+        .replace("trials = 4", "sampler = 'grid'")
+        .replace("lr = { low = 1e-4, high = 1e-1, log = true }", "")
+    )
+    job.write_text(text)
+    assert "ok tiny.toml: 49 grid trials x 2 epochs" in ptune("validate", "tiny.toml").out
+    elsewhere = ptune("validate", "tiny.toml", "--set", "backbone.id=some/model").out
+    assert "ok tiny.toml: all trials x 2 epochs" in elsewhere
+    refused = ptune("validate", "tiny.toml", "--set", "budget.trials=50")
+    assert "[space]: budget.trials <= 49, the grid's combinations, must hold, got 50" in refused.err
+
+
 @pytest.mark.parametrize(
     ("override", "problem"),
     [

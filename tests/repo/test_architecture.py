@@ -99,7 +99,7 @@ def loaded_by(code):
         "import ptune",
         "import ptune.spec.load, ptune.search.conductor, ptune.run.search",
         "import ptune.cli.main",
-        "import ptune.report.live, ptune.report.summary",
+        "import ptune.report.live, ptune.report.summary, ptune.report.findings, ptune.report.page, ptune.run.confirm",
     ],
 )
 def test_the_light_parts_load_neither_torch_nor_ray(code):

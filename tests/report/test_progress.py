@@ -23,6 +23,15 @@ def test_without_early_stopping_the_epochs_left_are_exact(tmp_path, monkeypatch)
     assert progress.epochs_left() == epochs == 24 - progress.epochs_done
 
 
+def test_trials_with_horizons_of_their_own_are_counted_by_these(tmp_path, monkeypatch):
+    space = {"parameters": {"method": {"value": "v2"}, "lr": {"value": 0.01}, "epochs": {"choices": [2, 4, 6]}}}
+    job = make_job(None, epochs=6, stopping={"type": "none"}, space=space, sampler="grid")
+    play(tmp_path / "journal.jsonl", monkeypatch, job, until=5)
+    progress = watched(tmp_path / "journal.jsonl")
+    assert len(progress.history.trials) == 3
+    assert progress.epochs_left() == 12 - progress.epochs_done
+
+
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
 def test_under_early_stopping_the_epochs_left_are_near_the_truth(tmp_path, monkeypatch, share):
     job = make_job(trials=40, epochs=9)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ptune.report.wording import brief, count, duration, plural, score, value_text, varying
+from ptune.report.wording import brief, count, duration, plural, score, signed, spread, value_text, varying
 
 
 def test_only_what_differs_varies_and_the_method_comes_first():
@@ -41,5 +41,8 @@ def test_counts(value, text):
 
 
 def test_scores_and_plurals():
-    assert (score(0.8125), score(None), score(math.nan)) == ("0.8125", "-", "-")
+    assert (score(0.8125), score(31.4159), score(None), score(math.nan)) == ("0.8125", "31.42", "-", "-")
+    assert (signed(0.25), signed(-0.012), signed(None)) == ("+0.2500", "-0.0120", "-")
+    assert spread({"mean": 0.694, "sd": 0.0123, "n": 5}) == "0.6940 ± 0.0123"
+    assert (spread({"mean": 0.694, "sd": None, "n": 1}), spread(None)) == ("0.6940", "-")
     assert (plural(1, "trial"), plural(3, "trial")) == ("1 trial", "3 trials")

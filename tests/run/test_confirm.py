@@ -23,7 +23,7 @@ def job(tiny_backbone, tmp_path):
 
 def told(job: Job, values, *, status="complete", repeats=1, **header) -> History:
     """The history of a finished search: one trial of length 2, 3, ... for each value, each repeated."""
-    first = {"event": "search", "time": 0.0, "name": job.name, "job": job.model_dump(mode="json"), **header}
+    first = {"event": "search", "time": 0.0, "id": "1", "name": job.name, "job": job.model_dump(mode="json"), **header}
     events = [first]
     for number, value in enumerate(value for value in values for _ in range(repeats)):
         chosen = {"method": ("v1", "v2")[number // repeats % 2], "length": 2 + number // repeats}

@@ -190,6 +190,15 @@ def test_whole_runs_are_not_sent_again(search, start, database_uri, calls):
     assert "create_run" not in calls
 
 
+def test_test_scores_reach_a_run_that_was_whole_before_them(search, start, database_uri):
+    whole_search(search)
+    assert start(database_uri).close(30)
+    search.journal.append("tested", trial=0, metrics={"accuracy": 0.4})
+    for _ in range(2):
+        assert start(database_uri).close(30)
+    assert stored(database_uri, search)["trial-0000"].data.metrics["test_accuracy"] == 0.4
+
+
 def test_values_that_are_not_finite_are_kept_and_sent_twice_without_harm(search, start, database_uri):
     search.begin()
     search.suggest(0)

@@ -141,3 +141,35 @@ def test_folding_a_journal_twice_gives_the_same_points(search, projected):
     search.report(1, 0.7)
     search.journal.append("ended", status="complete")
     assert projected().runs == projected().runs
+
+
+def test_test_scores_join_a_trial_that_has_ended(search, projected):
+    search.suggest(0)
+    search.report(0, 0.5)
+    search.finish(0, "complete")
+    search.journal.append("tested", trial=0, metrics={"accuracy": 0.4, "f1": 0.3})
+    image = projected().runs[0]
+    assert (points(image, "test_accuracy"), points(image, "test_f1")) == ([(0, 0.4)], [(0, 0.3)])
+    assert image.tested
+    assert image.status == "complete"
+
+
+def test_a_mean_of_metrics_has_a_name_that_mlflow_takes(search, projected):
+    search.suggest(0)
+    joint = {"accuracy": 0.5, "f1": 0.7, "accuracy+f1": 0.6}
+    search.journal.append("reported", trial=0, epoch=1, metrics=joint, state="")
+    projection = projected()
+    assert points(projection.runs[0], "accuracy and f1") == [(1, 0.6)]
+    assert points(projection.runs[0], "accuracy+f1") == []
+
+
+def test_the_best_of_a_mean_of_metrics_is_followed_under_that_name(search):
+    search.begin()
+    search.suggest(0)
+    search.journal.append("reported", trial=0, epoch=1, metrics={"accuracy+f1": 0.6}, state="")
+    projection = Projection()
+    for event in read(search.journal.path):
+        if event["event"] == "search":
+            event["job"]["task"]["metric"] = "accuracy+f1"
+        projection.apply(event)
+    assert points(projection.runs[None], "best_accuracy and f1") == [(1, 0.6)]

@@ -107,7 +107,7 @@ def _trials(job: Job, layers: int | None) -> str:
     trials = job.budget.trials
     if trials is None and (layers is not None or not grid.needs_layers(job.space)):
         trials = grid.size(job.space.resolved(layers or 1))
-    return "all" if trials is None else f"{trials}{' grid' if job.budget.sampler == 'grid' else ''} trials"
+    return "all trials" if trials is None else f"{trials}{' grid' if job.budget.sampler == 'grid' else ''} trials"
 
 
 def template_problems(job: Job) -> list[str]:

@@ -10,16 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from ptune.history import History
+from ptune.journal import JOURNAL, Reader, read
 from ptune.report import leaderboard
 from ptune.report.published import comparisons, protocol_notes
-from ptune.run.confirm import result
+from ptune.run.confirm import CONFIRMS, result
 from ptune.run.search import best_summary
 from ptune.search.importance import importances
 from ptune.spec.job import Job
 from ptune.spec.overrides import found
 
 
-def findings(history: History, shares: dict[str, float], overrides: Sequence[str], state: str) -> dict[str, Any]:
+def findings(
+    history: History,
+    shares: dict[str, float],
+    overrides: Sequence[str],
+    state: str,
+    confirmed: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """The report.
 
     Args:
@@ -27,11 +34,13 @@ def findings(history: History, shares: dict[str, float], overrides: Sequence[str
         shares: each parameter's share in what made trials good.
         overrides: what was set over the job file.
         state: running, interrupted, complete or failed.
+        confirmed: what `ptune.run.confirm.result` says of a confirmation of this search, or of this one.
 
     Returns:
         name, state, metric, backbone, data, trials and planned (numbers), statuses, best (None before the first
         result), test (of the exported prompt), majority_baseline, constant (trials that answer every dev example
-        alike), published, notes (how the protocol differs), leaderboard, groups, repeated, importances, confirmation.
+        alike), published, notes (how the protocol differs), leaderboard, groups, repeated, importances, confirmation
+        (of this search, or by it; None without).
     """
     header = history.header
     rows = leaderboard.rows(history)
@@ -49,20 +58,20 @@ def findings(history: History, shares: dict[str, float], overrides: Sequence[str
         "test": (history.ended or {}).get("test"),
         "majority_baseline": majorities[0] if majorities else None,
         "constant": [row["trial"] for row in rows if row["constant_prediction"]],
-        "published": comparisons(history),
+        "published": [{**row, "confirmed": _confirmed(row, confirmed)} for row in comparisons(history)],
         "notes": protocol_notes(history, overrides, state),
         "leaderboard": rows,
         "groups": leaderboard.groups(history),
         "repeated": leaderboard.is_repeated(history),
         "importances": shares,
-        "confirmation": result(history),
+        "confirmation": confirmed,
     }
 
 
 def of_folder(folder: Path, history: History, *, running: bool) -> dict[str, Any]:
     """The report of the search in a folder."""
     state = "running" if running else str((history.ended or {"status": "interrupted"})["status"])
-    return findings(history, shares_of(history), overrides_of(folder), state)
+    return findings(history, shares_of(history), overrides_of(folder), state, confirmation_of(folder, history))
 
 
 def overrides_of(folder: Path) -> list[str]:
@@ -71,10 +80,33 @@ def overrides_of(folder: Path) -> list[str]:
     return found(kept.read_text(encoding="utf-8")) if kept.is_file() else []
 
 
+def confirmation_of(folder: Path, history: History) -> dict[str, Any] | None:
+    """What a confirmation has come to: this one, or the latest of this search among its neighbours."""
+    own = result(history)
+    if own is not None:
+        return own
+    found = [
+        confirming
+        for path in folder.parent.glob(f"*/{JOURNAL}")
+        if (first := next(iter(Reader(path)), None)) and first.get(CONFIRMS, {}).get("id") == history.header["id"]
+        for confirming in [History.of(read(path))]
+    ]
+    return result(max(found, key=lambda one: one.started_at or 0.0)) if found else None
+
+
 def shares_of(history: History) -> dict[str, float]:
     """Each parameter's share in what made the best trials of a search the best; {} when there is too little to tell."""
     space = Job.model_validate(history.header["job"]).space
     return importances(history, space.resolved(int(history.header["backbone"]["layers"])))
+
+
+def _confirmed(row: dict[str, Any], confirmed: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Mean, sd and n of the configuration that stands beside a published number, on fresh seeds."""
+    if confirmed is None or row["found"] is None or row["metric"] != confirmed["metric"]:
+        return None
+    same = (one for one in confirmed["configurations"] if one["config"] == row["found"]["config"])
+    about: dict[str, Any] | None = next((one[row["on"]] for one in same), None)
+    return about
 
 
 def _data(header: dict[str, Any]) -> dict[str, Any]:

@@ -97,9 +97,10 @@ def _published(report: Mapping[str, Any]) -> str:
                 ("n", score(row["value"])),
                 ("n", spread(found) if found else NONE),
                 ("n", f'<span class="{side}">{signed(difference)}</span>'),
+                ("n", spread(row["confirmed"])),
             ]
         )
-    return _table(["published", "", "value", "here", "difference"], rows)
+    return _table(["published", "", "value", "here", "difference", "on fresh seeds"], rows)
 
 
 def _confirmation(confirmed: Mapping[str, Any] | None) -> str:

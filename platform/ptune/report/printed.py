@@ -20,10 +20,11 @@ def printed(report: Mapping[str, Any], history: History, width: int) -> Renderab
     parts: list[RenderableType] = [headline(report, history), Text()]
     if report["published"]:
         parts += [Text("beside published numbers", style="dim"), published(report, history), Text()]
-    if report["confirmation"]:
-        title = f"the best of {report['confirmation']['search']}, repeated"
-        parts += [Text(title, style="dim"), confirmation.table(report["confirmation"]), Text()]
-    elif report["best"]:
+    confirmed = report["confirmation"]
+    if confirmed:
+        title = f"the best of {confirmed['search']}, repeated by {confirmed['name']}"
+        parts += [Text(title, style="dim"), confirmation.table(confirmed), Text()]
+    if report["best"] and not (confirmed and confirmed["name"] == report["name"]):
         parts += [leaderboard.table(history, width, report["importances"]), Text()]
     if report["importances"]:
         parts += [Text("what mattered", style="dim"), importance_bars(report["importances"]), Text()]
@@ -53,16 +54,18 @@ def headline(report: Mapping[str, Any], history: History) -> Text:
 
 
 def published(report: Mapping[str, Any], history: History) -> Table:
-    """Each published number, the search's own, and the difference; notes below the row."""
+    """Each published number, the search's own, the difference, and the same on fresh seeds where it was confirmed."""
     names = varying(trial.config for trial in history.trials.values())
     grid = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
-    for column in ("published", "here", "difference"):
+    confirmed = any(row["confirmed"] for row in report["published"])
+    for column in ("published", "here", "difference", *(["confirmed"] if confirmed else [])):
         grid.add_column(column, justify="right", no_wrap=True)
     grid.add_column("", overflow="fold")
     for row in report["published"]:
         found = row["found"]
         here = spread(found) if found else NONE
-        grid.add_row(score(row["value"]), here, signed(row["difference"]), described(row, names))
+        again = [spread(row["confirmed"])] if confirmed else []
+        grid.add_row(score(row["value"]), here, signed(row["difference"]), *again, described(row, names))
     return grid
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ptune.files import write_json, write_text
 from ptune.history import History
 from ptune.report import leaderboard
-from ptune.report.findings import findings, overrides_of
+from ptune.report.findings import confirmation_of, findings, overrides_of
 from ptune.report.page import page
 
 CURVES = "curves.png"
@@ -21,7 +21,8 @@ def publish(folder: Path, history: History, importances: dict[str, float]) -> No
     write_text(folder / "leaderboard.json", leaderboard.as_json(history))
     write_text(folder / "leaderboard.csv", leaderboard.as_csv(history))
     state = str((history.ended or {"status": "interrupted"})["status"])
-    write_report(folder, history, findings(history, importances, overrides_of(folder), state))
+    confirmed = confirmation_of(folder, history)
+    write_report(folder, history, findings(history, importances, overrides_of(folder), state, confirmed))
 
 
 def write_report(folder: Path, history: History, report: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from rich.text import Text
 from ptune.report import confirmation, leaderboard
 from ptune.report.publish import CURVES, PAGE
 from ptune.report.screen import WIDEST
-from ptune.report.wording import brief, duration, plural, score, varying
+from ptune.report.wording import brief, duration, plural, score, spread, varying
 from ptune.run.confirm import result
 from ptune.run.search import Outcome
 
@@ -93,6 +93,13 @@ def print_summary(stream: IO[str], outcome: Outcome, commands: Sequence[tuple[st
 def _headline(outcome: Outcome) -> Text:
     history, trials = outcome.history, plural(len(outcome.history.trials), "trial")
     head = Text.assemble((outcome.name, "bold"), f" {outcome.status}: {trials} in {duration(outcome.wall_s)}")
+    confirmed = result(history)
+    if confirmed is not None:
+        first = confirmed["configurations"][0]
+        told = f"{score(first['search']['mean'])} {history.metric} on dev"
+        head.append(f"\nthe best of {confirmed['search']}, {told}, repeats at ")
+        head.append(spread(first["dev"]), style="bold green")
+        return head.append(f" on dev, {spread(first['test'])} on test")
     best = outcome.best
     if best is None:
         return head.append("; no trial has a result", style="red")

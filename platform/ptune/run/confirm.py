@@ -52,6 +52,7 @@ def confirmation(history: History, top: int, seeds: int) -> tuple[Job, dict[str,
         "budget": budget.model_dump(mode="json"),
     }
     about = {
+        "id": history.header["id"],
         "name": name,
         "top": len(best),
         "seeds": seeds,
@@ -78,16 +79,17 @@ def result(history: History) -> dict[str, Any] | None:
     """What a confirmation has come to so far; None for a search that confirms nothing.
 
     Returns:
-        `search`: the name of what it confirms; `metric`; `configurations`: for each its `config`, the search's own
-        figure (`search`: mean, sd, n), and over the trials here `dev` and `test` (mean, sd, n, or None), `metrics`
-        (the same for every other metric of the test split), `constant`: trials that always answered alike,
-        `failed`: trials without a result; `majority_baseline` of dev and of test, where the task has one.
+        `name`; `search`: what it confirms; `metric`; `seeds`; `splits`; `configurations`: for each its `config`, the
+        search's own figure (`search`: mean, sd, n), and over the trials here `dev` and `test` (mean, sd, n, or None),
+        `metrics` (the same for every other metric of the test split), `constant`: trials that always answered
+        alike, `failed`: trials without a result; `majority_baseline` of dev and of test, where the task has one.
     """
     about = history.header.get(CONFIRMS)
     if about is None:
         return None
     rows = [_row(history, one) for one in about["configurations"]]
     return {
+        "name": history.header["name"],
         "search": about["name"],
         "metric": history.metric,
         "seeds": about["seeds"],
