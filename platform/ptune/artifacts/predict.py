@@ -13,7 +13,6 @@ from ptune.backbone.locate import locate, weights_hash
 from ptune.data.sources import Split, unlabelled
 from ptune.errors import ArtifactError, BackboneError, DataError, nearest
 from ptune.prompts.build import load_learner
-from ptune.prompts.forward import predict
 from ptune.prompts.rows import Examples
 from ptune.tasks.build import build_task, lay_out
 from ptune.tasks.joint import with_joint_metric
@@ -121,8 +120,7 @@ class Predictor:
     def _answers(self, part: int, split: Split, token_budget: int) -> tuple[Examples, list[Any]]:
         kind = self._task.kinds[part]
         examples = kind.encode(split, self._layouts[part], self._backbone, training=False)
-        placed = examples.at(part)
-        return examples, predict(self._backbone, self._learner, placed, token_budget, kind.answer)
+        return examples, self._task.predict(self._backbone, self._learner, examples.at(part), token_budget)
 
     def _part(self, data_set: str | None) -> int:
         names = [one.name for one in self.artifact.about.sets]

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ptune.data import columns
+from ptune.data import columns, targets
 from ptune.data.builtin import PREFIX, split_file
 from ptune.data.columns import Columns, explode, prepared
 from ptune.data.readers import pick_split, read_file, read_hub
 from ptune.errors import DataError, SpecError
 from ptune.files import value_hash
-from ptune.spec.data import ClassificationData, Data, file_of
+from ptune.spec.data import ClassificationData, Data, GenerationData, file_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -127,6 +127,8 @@ def _kind(data: Data) -> Any:
     match data:
         case ClassificationData():
             return columns
+        case GenerationData():
+            return targets
         case _:
             raise NotImplementedError(type(data).__name__)
 

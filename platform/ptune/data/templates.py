@@ -185,6 +185,15 @@ class Layout:
         """Token ids of a word that stands at the first [MASK]."""
         return self._tokenise([text], next(piece.follows for piece in self._pieces if piece.mask))[0]
 
+    def behind(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of texts that go on behind the input."""
+        return self._tokenise([text.strip() for text in texts], follows=True)
+
+    @property
+    def closing(self) -> int:
+        """Number of special tokens at the end of every input."""
+        return 0 if self._pieces[-1].mask else len(self._framing.after.ids)
+
     @property
     def unknown_token(self) -> int | None:
         """Token id of what the vocabulary lacks; None where nothing is unknown."""

@@ -18,7 +18,7 @@ from ptune.backbone.load import Backbone
 from ptune.engine.slots import Plan, Slot
 from ptune.engine.state import restore, save
 from ptune.errors import DivergedError, EngineError
-from ptune.prompts.forward import forward, predict
+from ptune.prompts.forward import forward
 from ptune.prompts.learner import Learner
 from ptune.tasks.joint import with_joint_metric
 
@@ -147,7 +147,7 @@ class Engine:
     def _finish_epoch(self, slot: Slot) -> Report | Failure:
         """Score a slot on its dev split, close its epoch and save it."""
         trial, plan = slot.plan.trial, slot.plan
-        answers = predict(self.backbone, slot.learner, plan.dev, self.token_budget, plan.task.answer)
+        answers = plan.task.predict(self.backbone, slot.learner, plan.dev, self.token_budget)
         metrics = with_joint_metric(plan.task.measure(answers, plan.dev), plan.metric)
         if not math.isfinite(metrics["loss"]):
             self.leave(trial)

@@ -7,6 +7,7 @@ Shapes: B rows · Q positions · E embedding width · T prompt positions · R po
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from ptune.engine.seeds import stream_seed
 from ptune.engine.slots import Plan
 from ptune.prompts.forward import Scored
 from ptune.prompts.learner import Learner
-from ptune.prompts.rows import Examples
+from ptune.prompts.rows import Examples, Row
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt
 
@@ -89,7 +90,7 @@ def score(
         prefix = _prefix(prompt, table, backbone.shape.layers, len(rows), generator)
         shift += table.shape[2] if prompt.shifted else 0
 
-    hidden = backbone.forward(embeds, visible, types, shift, prefix)
+    hidden = backbone.forward(embeds, visible, types, shift, prefix, **_decoder_inputs(rows, device))
     features = torch.stack([hidden[number, read] for number, row in enumerate(rows) for read in row.reads])
     if head.features == "pooled":
         features = backbone.pooled(features)
@@ -98,6 +99,16 @@ def score(
         features = features * kept.to(device) / (1.0 - head_dropout)
     scores: Tensor = head(backbone.vocabulary(features) if head.features == "words" else features)
     return Scored(scores, split, indices)
+
+
+def _decoder_inputs(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
+    """What the decoder of an encoder-decoder is given, [B, D]; nothing where there is none."""
+    width = max(len(row.decoder) for row in rows)
+    if width == 0:
+        return {}
+    targets = torch.tensor([[*row.decoder, *[0] * (width - len(row.decoder))] for row in rows], device=device)
+    shown = torch.tensor([[place < len(row.decoder) for place in range(width)] for row in rows], device=device)
+    return {"targets": targets, "targets_visible": shown}
 
 
 def _prefix(prompt: PrefixPrompt, table: Tensor, layers: int, rows: int, generator: torch.Generator | None) -> Prefix:

@@ -199,8 +199,8 @@ class GenerationData(Source):
     """Text columns of the input."""
     target: str = "target"
     """Column of the text to write."""
-    max_target: int = Field(64, ge=1)
-    """Longest written text in tokens."""
+    max_target: int = Field(64, ge=2)
+    """Longest written text in tokens, its end included; longer ones are cut, and writing stops there."""
 
     @property
     def fields(self) -> list[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ptune.data.templates import Layout
+from ptune.errors import SpecError
 from ptune.prompts.layout import Reading, bind, input_parts
-from ptune.spec.data import ClassificationData, Data, Head
+from ptune.spec.data import ClassificationData, Data, GenerationData, Head
 from ptune.spec.prompt import PromptSpec
-from ptune.spec.task import Classification, Task
+from ptune.spec.task import Classification, Generation, Task
 from ptune.tasks.classification import ClassificationKind
+from ptune.tasks.generation import GenerationKind
 from ptune.tasks.joint import JointTask
 from ptune.tasks.kind import Kind
 
@@ -38,6 +40,10 @@ def build_kind(task: Task, data: Data, labels: list[str], head: Head) -> Kind:
         case Classification(), ClassificationData():
             words = _words(data) if head == "verbalizer" else None
             return ClassificationKind(data.fields, labels, words)
+        case Generation(), GenerationData():
+            if head == "linear":
+                raise SpecError('a generated text is read from the language head, got head = "linear"')
+            return GenerationKind(data.fields, data.max_target)
         case _:
             raise NotImplementedError(task.kind)
 

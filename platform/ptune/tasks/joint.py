@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ptune.prompts.forward import Scored
+from ptune.backbone.load import Backbone
+from ptune.prompts.forward import Scored, predict
+from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
-from ptune.tasks.kind import Kind
+from ptune.tasks.kind import Kind, Writer
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,19 @@ class JointTask:
     def answer(self, scored: Scored) -> Sequence[Any]:
         """What is kept of each example's scores; the examples are of one data set."""
         return self._kind(scored).answer(scored)
+
+    def predict(self, backbone: Backbone, learner: Learner, examples: Examples, token_budget: int) -> list[Any]:
+        """The answer of each example, in order; no pass exceeds `token_budget` padded tokens."""
+        answers = predict(backbone, learner, examples, token_budget, self.answer)
+        for number in np.unique(examples.parts).tolist():
+            kind = self.kinds[number]
+            if isinstance(kind, Writer):
+                members = np.flatnonzero(examples.parts == number).tolist()
+                first = [answers[index] for index in members]
+                own = examples.part(number).at(number)
+                for index, answer in zip(members, kind.write(backbone, learner, own, first, token_budget), strict=True):
+                    answers[index] = answer
+        return answers
 
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
         """Metrics of all answers to a split; for several data sets their means, and `metric.NAME` for each."""

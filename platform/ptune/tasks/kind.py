@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -12,6 +12,7 @@ from ptune.data.sources import Split
 from ptune.data.templates import Layout
 from ptune.prompts.forward import Scored
 from ptune.prompts.heads import Output
+from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
 
 
@@ -50,3 +51,13 @@ class Kind(Protocol):
 
     def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:
         """An answer as people read it, for JSON: a label, tags, a text, and what else there is to say."""
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """A kind whose answers take passes of their own, each building on the last."""
+
+    def write(
+        self, backbone: Backbone, learner: Learner, examples: Examples, answers: Sequence[Any], token_budget: int
+    ) -> list[Any]:
+        """Complete the answers to examples of one data set."""

@@ -1,0 +1,40 @@
+"""Generation: from a table to input texts and the text to be written for each. Knows no files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ptune.data.columns import Columns, texts_of
+from ptune.errors import DataError
+from ptune.spec.data import GenerationData
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def wanted(data: GenerationData) -> list[str]:
+    """The columns that generation reads."""
+    return [*data.text, data.target]
+
+
+def extract(table: Dataset, source: str, data: GenerationData) -> Columns:
+    """Take the texts and targets out of a table that has them; the answer of an example is its target.
+
+    Raises:
+        DataError: rows hold no text or something else; one line for each column with a problem.
+    """
+    rows, problems = texts_of(table, source, wanted(data))
+    if problems:
+        raise DataError("\n".join(problems))
+    return Columns(source, [row[:-1] for row in rows], [row[-1] for row in rows])
+
+
+def label_order(train: Columns, data: GenerationData) -> list[str]:  # noqa: ARG001
+    """None: texts are not chosen among labels."""
+    return []
+
+
+def number(columns: Columns, labels: Sequence[str]) -> list[str]:  # noqa: ARG001
+    """The targets as they are."""
+    return list(columns.labels)
