@@ -1,6 +1,7 @@
 """How the engine hands out its passes, and what ends a trial without touching its neighbours."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -65,8 +66,8 @@ def test_a_pass_wastes_little_on_padding(world, monkeypatch):
         seen.append((sum(rows) * max(widths), sum(r * w for r, w in zip(rows, widths, strict=True))))
         return real(backbone, groups)
 
-    real = fused.class_scores
-    monkeypatch.setattr(fused, "class_scores", watched)
+    real = fused.forward
+    monkeypatch.setattr(fused, "forward", watched)
     engine = engine_with(world, dict.fromkeys(range(6), CONFIGS["v2 all layers"]))
     for trial in range(6):
         engine.advance(trial, 1)
@@ -87,7 +88,7 @@ def test_a_diverging_trial_leaves_alone(world):
     engine = engine_with(world, {0: CONFIGS["v2 all layers"], 1: CONFIGS["v2 all layers"]})
     clean = engine_with(world, {2: CONFIGS["v2 all layers"]})
     with torch.no_grad():
-        engine._slots[0].learner.head.out.weight.fill_(math.nan)
+        engine._slots[0].learner.head().out.weight.fill_(math.nan)
     for trial in (0, 1):
         engine.advance(trial, 2)
     outcomes = finish(engine)
@@ -168,6 +169,59 @@ def test_the_best_epoch_is_kept_not_the_last(world):
     engine.advance(0, 4)
     metrics = [outcome.metrics["accuracy"] for outcome in finish(engine)]
     _, tensors = read(world.folder / "trials" / "0000" / "state.safetensors")
-    last = {name: tensor for name, tensor in tensors.items() if name.startswith("learner.prompt")}
-    is_last = torch.equal(tensors["best.prompt"], next(iter(last.values())))
+    last = {name: tensor for name, tensor in tensors.items() if name.startswith("learner.prompts.0.")}
+    is_last = torch.equal(tensors["best.prompt.0"], next(iter(last.values())))
     assert is_last == (max(metrics) > max(metrics[:-1]))
+
+
+def constant_scores(world: World, **changes) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first and the kept value of a head that never changes its answers, and so never scores better or worse."""
+    plan, learner = world.trial(0, {"method": "head", "lr": 1e-9, "batch_size": 8})
+    first = learner.collapsed()["head.0.out.weight"]
+    engine = Engine(world.backbone, 100_000)
+    engine.join(replace(plan, **changes), learner)
+    engine.advance(0, 3)
+    values = [outcome.metrics["accuracy"] for outcome in finish(engine)]
+    assert len(values) == 3
+    assert len(set(values)) == 1, "the case to test is gone"
+    last = learner.collapsed()["head.0.out.weight"]
+    kept = read(plan.state_path)[1]["best.head.0.out.weight"]
+    assert not torch.equal(first, last)
+    return kept, last
+
+
+def test_of_equal_epochs_the_first_is_kept(world):
+    kept, last = constant_scores(world)
+    assert not torch.equal(kept, last)
+
+
+def test_of_equal_epochs_the_last_is_kept_on_request(world):
+    kept, last = constant_scores(world, keep_last=True)
+    assert torch.equal(kept, last)
+
+
+def test_an_epoch_may_be_several_passes_over_few_examples(world):
+    engine = engine_with(world, {0: {"method": "head", "batch_size": 8, "passes": 3}})
+    assert world.trial(0, {"method": "head", "batch_size": 8, "passes": 3})[0].steps_per_epoch == 3 * 6
+    engine.advance(0, 1)
+    assert passes(engine) == 3 * 6
+
+
+def test_trials_that_must_be_alone_take_turns_with_the_others(world, monkeypatch):
+    from ptune.engine import fused
+
+    packed = []
+    real = fused.forward
+
+    def watched(backbone, groups):
+        packed.append([group.learner.alone for group in groups])
+        return real(backbone, groups)
+
+    monkeypatch.setattr(fused, "forward", watched)
+    tuned = {"method": "head", "backbone_lr": 1e-4, "batch_size": 8}
+    engine = engine_with(world, {0: tuned, 1: CONFIGS["v2 all layers"], 2: tuned, 3: CONFIGS["v2 all layers"]})
+    for trial in range(4):
+        engine.advance(trial, 1)
+    assert len(finish(engine)) == 4
+    assert all(len(alone) == 1 for alone in packed if any(alone))
+    assert any(len(alone) == 2 for alone in packed)
