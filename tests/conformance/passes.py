@@ -8,13 +8,13 @@ from torch import Tensor
 
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.load import Backbone
-from ptune.prompts.build import build_learner
 from ptune.data.sources import unlabelled
+from ptune.prompts.build import build_learner
 from ptune.prompts.forward import Group, forward
 from ptune.prompts.heads import Linear
 from ptune.prompts.layout import bind, input_parts
 from ptune.prompts.learner import Learner
-from ptune.prompts.rows import Examples
+from ptune.prompts.rows import Examples, Stack, stack
 from ptune.spec.trial import TrialSpec
 from ptune.tasks.classification import ClassificationKind
 
@@ -44,6 +44,11 @@ def examples_for(backbone: Backbone, texts: Sequence[Sequence[str]] = SENTENCES,
     parts = input_parts(TrialSpec.from_config(config).prompt, fields)
     kind = ClassificationKind(fields, ["x", "y", "z"])
     return kind.encode(unlabelled(texts), bind(parts, backbone, fields, 48), backbone, training=False)
+
+
+def stacked(backbone: Backbone, texts: Sequence[Sequence[str]] = SENTENCES, **config) -> Stack:
+    """The texts as one batch."""
+    return stack([row for rows in examples_for(backbone, texts, **config).rows for row in rows], backbone.device)
 
 
 def group_for(backbone: Backbone, seed: int = 1, rows: Sequence[int] = (0, 1, 2), **config) -> Group:

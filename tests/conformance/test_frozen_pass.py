@@ -4,14 +4,13 @@ import hashlib
 
 import pytest
 import torch
-from passes import every_family, examples_for, group_for, scores_of
+from passes import every_family, group_for, scores_of, stacked
 from torch.testing import assert_close
 from transformers import AutoModel
 from transformers_passes import hidden_states
 
 from families import TINY
 from ptune.backbone.families import FAMILIES
-from ptune.prompts.rows import stack
 
 
 def test_every_family_has_a_tiny_backbone():
@@ -21,8 +20,7 @@ def test_every_family_has_a_tiny_backbone():
 @every_family
 def test_hidden_states_are_those_of_transformers(family, tiny, tiny_backbone):
     backbone = tiny(family)
-    examples = examples_for(backbone, method="head")
-    rows = stack([(examples, torch.arange(3).numpy())], backbone.device)
+    rows = stacked(backbone, method="head")
     zero = torch.zeros(3, dtype=torch.long)
     ours = backbone.forward(backbone.embed(rows.ids), rows.visible, rows.types, zero)
 
@@ -75,10 +73,8 @@ def test_the_backbone_stays_as_it_was_and_only_the_learner_moves(family, tiny):
 def test_the_second_text_has_another_type_where_the_family_knows_types(family, tiny):
     backbone = tiny(family)
     embedded = backbone.family.types and backbone.model.config.type_vocab_size > 1
-    examples = examples_for(backbone, method="v1", length=3, template="everywhere")
-    assert {max(item.types) for item in examples.items} == {int(embedded)}
-
-    rows = stack([(examples, torch.arange(3).numpy())], backbone.device)
+    rows = stacked(backbone, method="v1", length=3, template="everywhere")
+    assert set(rows.types.amax(dim=1).tolist()) == {int(embedded)}
     zero = torch.zeros(3, dtype=torch.long)
     embeds = backbone.embed(rows.ids.clamp(min=0))
     typed = backbone.forward(embeds, rows.visible, rows.types, zero)

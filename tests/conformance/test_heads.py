@@ -2,13 +2,12 @@
 
 import pytest
 import torch
-from passes import every_family, examples_for, group_for, scores_of
+from passes import every_family, group_for, scores_of, stacked
 from torch.testing import assert_close
 from transformers import AutoModel, AutoModelForSequenceClassification
 
 from families import make_backbone
 from ptune.backbone.load import load_backbone
-from ptune.prompts.rows import stack
 
 POOLED = {"bert", "albert", "ernie", "layoutlm"}
 DENSE = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "data2vec-text", "roberta-prelayernorm", "xmod"}
@@ -38,9 +37,9 @@ def test_a_missing_pooler_is_left_out_not_drawn_at_random(family, tmp_path):
 def test_scores_without_a_prompt_are_those_of_the_familys_own_classifier(family, tiny, tiny_backbone):
     backbone = tiny(family)
     group = group_for(backbone, method="head")
-    rows = stack([(examples_for(backbone, method="head"), group.indices)], backbone.device)
+    rows = stacked(backbone, method="head")
     theirs = AutoModelForSequenceClassification.from_pretrained(tiny_backbone(family), num_labels=3).eval()
-    _copy_head(group.learner.head, theirs)
+    _copy_head(group.learner.head(), theirs)
     types = {"token_type_ids": rows.types} if backbone.family.types else {}
     with torch.inference_mode():
         expected = theirs(input_ids=rows.ids, attention_mask=rows.visible.long(), **types).logits

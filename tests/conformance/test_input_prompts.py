@@ -16,7 +16,7 @@ def test_every_prompt_token_gets_a_gradient(family, template, tiny):
     backbone = tiny(family)
     group = group_for(backbone, method="v1", length=5, template=template, encoder="embedding")
     scores_of(backbone, group)[0].square().sum().backward()
-    assert group.learner.prompt.encoder.table.grad.abs().amax(dim=1).min() > 0.0
+    assert group.learner.prompt().encoder.table.grad.abs().amax(dim=1).min() > 0.0
 
 
 @every_family
@@ -24,11 +24,12 @@ def test_every_prompt_token_gets_a_gradient(family, template, tiny):
 def test_the_head_reads_the_class_token_or_the_very_last(family, template, tiny):
     backbone = tiny(family)
     examples = group_for(backbone, method="v1", length=5, template=template).examples
-    for item, read in zip(examples.items, examples.reads, strict=True):
+    for (row,) in examples.rows:
+        (read,) = row.reads
         if backbone.family.reads == "first":
-            assert item.ids[read] == backbone.tokenizer.cls_token_id
+            assert row.ids[read] == backbone.tokenizer.cls_token_id
         else:
-            assert read == len(item.ids) - 1
+            assert read == len(row.ids) - 1
 
 
 @every_family
@@ -36,16 +37,16 @@ def test_the_head_reads_the_class_token_or_the_very_last(family, template, tiny)
 def test_scores_are_those_of_transformers_on_embeddings_put_together_by_hand(family, template, tiny, tiny_backbone):
     backbone = tiny(family)
     group = group_for(backbone, rows=[1], method="v1", length=5, template=template, encoder="mlp")
-    item, read = group.examples.items[1], int(group.examples.reads[1])
+    (row,) = group.examples.rows[1]
     model = AutoModel.from_pretrained(tiny_backbone(family), attn_implementation="eager").eval()
-    vectors = group.learner.prompt()
-    embeds = torch.stack([vectors[-id_ - 1] if id_ < 0 else backbone.embed(torch.tensor(id_)) for id_ in item.ids])
-    types = torch.tensor([item.types])
+    vectors = group.learner.prompt()()
+    embeds = torch.stack([vectors[-id_ - 1] if id_ < 0 else backbone.embed(torch.tensor(id_)) for id_ in row.ids])
+    types = torch.tensor([row.types])
     with torch.inference_mode():
-        features = hidden_states(model, inputs_embeds=embeds[None], token_type_ids=types)[:, read]
+        features = hidden_states(model, inputs_embeds=embeds[None], token_type_ids=types)[:, row.reads[0]]
         if backbone.pooler is not None:
             features = backbone.pooler(features)
-        assert_close(scores_of(backbone, group)[0], group.learner.head(features), atol=1e-5, rtol=0)
+        assert_close(scores_of(backbone, group)[0], group.learner.head()(features), atol=1e-5, rtol=0)
 
 
 @every_family
@@ -54,5 +55,5 @@ def test_prompt_tokens_change_the_scores(family, tiny):
     group = group_for(backbone, method="v1", length=3, encoder="embedding")
     before = scores_of(backbone, group)[0].detach()
     with torch.no_grad():
-        group.learner.prompt.encoder.table.mul_(-1.0)
+        group.learner.prompt().encoder.table.mul_(-1.0)
     assert (scores_of(backbone, group)[0] - before).abs().amax(dim=1).min() > 1e-3

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from passes import every_family, examples_for
+from passes import every_family, stacked
 from torch import Tensor
 from torch.testing import assert_close
 from transformers_passes import vocabulary_scores
@@ -16,19 +16,15 @@ from ptune.backbone.language import CLASSES
 from ptune.backbone.load import Backbone, load_backbone
 from ptune.backbone.locate import has_language_head
 from ptune.errors import BackboneError
-from ptune.prompts.rows import Rows, stack
+from ptune.prompts.rows import Stack
 
 
-def rows_of(backbone: Backbone) -> Rows:
-    return stack([(examples_for(backbone, method="head"), torch.arange(3).numpy())], backbone.device)
-
-
-def states_of(backbone: Backbone, rows: Rows) -> Tensor:
+def states_of(backbone: Backbone, rows: Stack) -> Tensor:
     zero = torch.zeros(3, dtype=torch.long)
     return backbone.forward(backbone.embed(rows.ids), rows.visible, rows.types, zero)[rows.visible]
 
 
-def scores_by_transformers(folder, backbone: Backbone, rows: Rows) -> Tensor:
+def scores_by_transformers(folder, backbone: Backbone, rows: Stack) -> Tensor:
     model = CLASSES[backbone.family.reads].from_pretrained(folder, attn_implementation="eager").eval()
     mask = rows.visible.long()
     return vocabulary_scores(model, input_ids=rows.ids, attention_mask=mask, token_type_ids=rows.types)[rows.visible]
@@ -38,7 +34,7 @@ def scores_by_transformers(folder, backbone: Backbone, rows: Rows) -> Tensor:
 def test_the_vocabulary_is_scored_as_transformers_does(family, tiny_language_model):
     folder = tiny_language_model(family)
     backbone = load_backbone(str(folder), lm=True)
-    rows = rows_of(backbone)
+    rows = stacked(backbone, method="head")
     expected = scores_by_transformers(folder, backbone, rows)
     assert expected.std() > 0.1, "scores that are all alike would prove nothing"
     assert_close(backbone.vocabulary(states_of(backbone, rows)), expected, atol=1e-4, rtol=1e-5)
@@ -48,7 +44,7 @@ def test_the_vocabulary_is_scored_as_transformers_does(family, tiny_language_mod
 def test_hidden_states_are_those_of_the_backbone_without_its_head(family, tiny_language_model):
     folder = str(tiny_language_model(family))
     with_head, without = load_backbone(folder, lm=True), load_backbone(folder)
-    rows = rows_of(without)
+    rows = stacked(without, method="head")
     assert torch.equal(states_of(with_head, rows), states_of(without, rows))
     assert with_head.shape.parameters >= without.shape.parameters - 2 * 32 * 33
     with pytest.raises(BackboneError, match="was loaded without its language-modelling head"):
@@ -91,7 +87,7 @@ def test_the_mask_is_the_tokenizers(family, token, tiny):
 @every_family
 def test_a_copy_trains_and_leaves_the_frozen_backbone_alone(family, tiny_language_model):
     frozen = load_backbone(str(tiny_language_model(family)), lm=True)
-    rows = rows_of(frozen)
+    rows = stacked(frozen, method="head")
     before = frozen.vocabulary(states_of(frozen, rows))
     copied = frozen.trainable()
     assert len(list(copied.parameters())) == len(list(frozen.parameters()))
@@ -126,7 +122,7 @@ def test_in_training_mode_the_backbones_own_dropout_acts(family, tmp_path, tiny_
     rates = {"attention_probs_dropout_prob": 0.3, "attention_dropout": 0.3, "attn_pdrop": 0.3}
     still = {"hidden_dropout_prob": 0.0, "dropout": 0.0, "resid_pdrop": 0.0, "embd_pdrop": 0.0}
     backbone = load_backbone(str(make_backbone(family, tmp_path / family, **rates, **still)))
-    rows = rows_of(backbone)
+    rows = stacked(backbone, method="head")
     calm = states_of(backbone, rows)
     with backbone.training_mode():
         noisy = [states_of(backbone, rows) for _ in range(2)]
@@ -140,7 +136,7 @@ def test_in_training_mode_the_backbones_own_dropout_acts(family, tmp_path, tiny_
 def test_half_precision_is_close_to_full(family, tiny_language_model):
     folder = str(tiny_language_model(family))
     half, full = load_backbone(folder, dtype="bfloat16", lm=True), load_backbone(folder, lm=True)
-    rows, shape = rows_of(full), full.shape
+    rows, shape = stacked(full, method="head"), full.shape
     size = (3, shape.kv_heads, 2, shape.head_width)
     key, value = torch.randn(2, *size, generator=torch.Generator().manual_seed(1))
     layer = LayerPrefix(key, value, torch.ones(3, 2, dtype=torch.bool))

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from passes import every_family, examples_for, group_for, learner_for, scores_of
+from passes import every_family, group_for, learner_for, scores_of, stacked
 from torch import Tensor
 from torch.testing import assert_close
 from transformers import AutoModel, DynamicCache
@@ -11,16 +11,12 @@ from families import make_backbone
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.load import Backbone, load_backbone
-from ptune.prompts.rows import Rows, stack
+from ptune.prompts.rows import Stack
 
 cached_families = pytest.mark.parametrize("family", sorted(name for name, family in FAMILIES.items() if family.peft))
 
 
-def rows_of(backbone: Backbone) -> Rows:
-    return stack([(examples_for(backbone, method="head"), torch.arange(3).numpy())], backbone.device)
-
-
-def hidden_under(backbone: Backbone, rows: Rows, prefix: Prefix | None, shift: int) -> Tensor:
+def hidden_under(backbone: Backbone, rows: Stack, prefix: Prefix | None, shift: int) -> Tensor:
     return backbone.forward(backbone.embed(rows.ids), rows.visible, rows.types, torch.full((3,), shift), prefix)
 
 
@@ -29,7 +25,7 @@ def test_a_prefix_changes_the_scores_of_every_text(family, tiny):
     backbone = tiny(family)
     with_prompt = group_for(backbone, method="v2", length=3, positions="unshifted")
     without = group_for(backbone, method="head")
-    without.learner.head.load_state_dict(with_prompt.learner.head.state_dict())
+    without.learner.head().load_state_dict(with_prompt.learner.head().state_dict())
     change = scores_of(backbone, with_prompt)[0] - scores_of(backbone, without)[0]
     assert change.abs().amax(dim=1).min() > 1e-3
 
@@ -40,7 +36,7 @@ def test_keys_and_values_of_every_layer_and_place_get_a_gradient(family, tiny):
     group = group_for(backbone, method="v2", length=3)
     scores_of(backbone, group)[0].square().sum().backward()
     shape = backbone.shape
-    grad = group.learner.prompt.encoder.table.grad.view(3, shape.layers, 2, shape.kv_heads, shape.head_width)
+    grad = group.learner.prompt().encoder.table.grad.view(3, shape.layers, 2, shape.kv_heads, shape.head_width)
     assert grad.abs().amax(dim=-1).min() > 0.0, "a place, layer, key or value, or head is cut off"
 
 
@@ -50,14 +46,14 @@ def test_a_prompt_in_some_layers_is_one_in_all_with_the_others_masked(family, si
     backbone = tiny(family)
     layers = backbone.shape.layers
     learner = learner_for(backbone, method="v2", length=4, depth=1, side=side)
-    assert set(learner.prompt.layers) == {layer % layers for layer in chosen}
-    keys, values = learner.prompt()[0].transpose(1, 2)
+    assert set(learner.prompt().layers) == {layer % layers for layer in chosen}
+    keys, values = learner.prompt()()[0].transpose(1, 2)
     own = LayerPrefix(keys.expand(3, -1, -1, -1), values.expand(3, -1, -1, -1), torch.ones(3, 4, dtype=torch.bool))
     masked = LayerPrefix(torch.randn_like(own.key), torch.randn_like(own.value), torch.zeros(3, 4, dtype=torch.bool))
-    rows = rows_of(backbone)
+    rows = stacked(backbone, method="head")
 
-    everywhere = Prefix([own if layer in learner.prompt.layers else masked for layer in range(layers)])
-    only = Prefix([own if layer in learner.prompt.layers else None for layer in range(layers)])
+    everywhere = Prefix([own if layer in learner.prompt().layers else masked for layer in range(layers)])
+    only = Prefix([own if layer in learner.prompt().layers else None for layer in range(layers)])
     assert_close(
         hidden_under(backbone, rows, only, 0)[rows.visible],
         hidden_under(backbone, rows, everywhere, 0)[rows.visible],
@@ -72,8 +68,8 @@ def test_positions_are_those_stated(family, positions, tiny, tiny_backbone):
     """Against transformers' own key/value cache, with position ids written out by hand."""
     backbone = tiny(family)
     learner = learner_for(backbone, method="v2", length=4, positions=positions)
-    rows = rows_of(backbone)
-    prefixes = [pair.transpose(1, 2)[:, None].expand(-1, 3, -1, -1, -1).contiguous() for pair in learner.prompt()]
+    rows = stacked(backbone, method="head")
+    prefixes = [pair.transpose(1, 2)[:, None].expand(-1, 3, -1, -1, -1).contiguous() for pair in learner.prompt()()]
     visible = torch.ones(3, 4, dtype=torch.bool)
     shift = 4 if positions == "shifted" else 0
     ours = hidden_under(
@@ -92,7 +88,7 @@ def test_positions_are_those_stated(family, positions, tiny, tiny_backbone):
             past_key_values=DynamicCache(tuple((keys, values) for keys, values in prefixes)),
             **types,
         ).last_hidden_state
-    assert learner.prompt.shifted == (positions == "shifted")
+    assert learner.prompt().shifted == (positions == "shifted")
     assert_close(ours[rows.visible], theirs[rows.visible], atol=1e-5, rtol=0)
 
 
@@ -118,7 +114,7 @@ def test_a_prefix_is_seen_from_everywhere_in_a_sliding_window_layer(family, wind
     folder = make_backbone(family, tmp_path / "two", num_hidden_layers=2, **window)
     backbone = load_backbone(str(folder))
     texts = [("red green blue cold " * 8,)]
-    rows = stack([(examples_for(backbone, texts, method="head"), torch.arange(1).numpy())], backbone.device)
+    rows = stacked(backbone, texts, method="head")
     assert rows.ids.shape[1] > 3 * 8
     size = (1, backbone.shape.kv_heads, 2, backbone.shape.head_width)
     prefix = LayerPrefix(torch.randn(size), torch.randn(size), torch.ones(1, 2, dtype=torch.bool))
