@@ -91,6 +91,13 @@ def test_a_mean_of_metrics_can_be_published_where_it_is_what_the_search_maximise
     assert "published.0.metric" in refusals(published=[{**ROW, "metric": "accuracy+macro_f1"}])
 
 
+def test_one_data_sets_own_metric_can_be_published():
+    data = {"source": "builtin:none", "name": "one"}
+    task = {"data": data, "more": [{**data, "name": "other"}]}
+    assert job(published=[{**ROW, "metric": "accuracy.other"}], task=task)
+    assert "published.0.metric" in refusals(published=[{**ROW, "metric": "accuracy.other"}])
+
+
 def test_what_is_drawn_from_the_data_has_the_jobs_seed_unless_stated():
     assert job(seed=3).drawing_seed == 3
     assert job(seed=3, data_seed=0).drawing_seed == 0

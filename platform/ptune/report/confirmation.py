@@ -44,5 +44,5 @@ def baseline(confirmed: Mapping[str, Any]) -> str:
     majority = confirmed["majority_baseline"]
     if majority["dev"] is not None:
         tested = "" if majority["test"] is None else f", {score(majority['test'])} on test"
-        text += f"; always the commonest answer: {score(majority['dev'])} on dev{tested}"
+        text += f"; always the commonest answer: {majority['metric']} {score(majority['dev'])} on dev{tested}"
     return text

@@ -18,6 +18,7 @@ from ptune.run.search import best_summary
 from ptune.search.importance import importances
 from ptune.spec.job import Job
 from ptune.spec.overrides import found
+from ptune.spec.protocol import majority_metric
 
 
 def findings(
@@ -38,9 +39,9 @@ def findings(
 
     Returns:
         name, state, metric, backbone, data, trials and planned (numbers), statuses, best (None before the first
-        result), test (of the exported prompt), majority_baseline, constant (trials that answer every dev example
-        alike), published, notes (how the protocol differs), leaderboard, groups, repeated, importances, confirmation
-        (of this search, or by it; None without).
+        result), test (of the exported prompt), majority_baseline and majority_metric, constant (trials that answer
+        every dev example alike), published, notes (how the protocol differs), leaderboard, groups, repeated,
+        importances, confirmation (of this search, or by it; None without).
     """
     header = history.header
     rows = leaderboard.rows(history)
@@ -57,6 +58,7 @@ def findings(
         "best": best_summary(history),
         "test": (history.ended or {}).get("test"),
         "majority_baseline": majorities[0] if majorities else None,
+        "majority_metric": majority_metric(header["job"]["task"]["kind"]),
         "constant": [row["trial"] for row in rows if row["constant_prediction"]],
         "published": [{**row, "confirmed": _confirmed(row, confirmed)} for row in comparisons(history)],
         "notes": protocol_notes(history, overrides, state),

@@ -75,7 +75,8 @@ def _head(report: Mapping[str, Any]) -> str:
         lines.append(_paragraph(score(best["metrics"][metric]), "big"))
         lines.append(_paragraph(f"best {metric} on dev{tested} · trial {best['trial']}: {config}"))
     if report["majority_baseline"] is not None:
-        lines.append(_paragraph(f"always the commonest answer: accuracy {score(report['majority_baseline'])} on dev"))
+        majority = f"{report['majority_metric']} {score(report['majority_baseline'])}"
+        lines.append(_paragraph(f"always the commonest answer: {majority} on dev"))
     if report["constant"]:
         lines.append(_paragraph(f"{plural(len(report['constant']), 'trial')} answer every dev example alike", "flag"))
     return "".join(lines)

@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ptune.files import replacing
-from ptune.history import History, TrialRecord
+from ptune.history import REPEATING, History, TrialRecord
 from ptune.report.wording import NONE, brief, score, value_text, varying
+from ptune.spec.protocol import majority_metric
 
 _BEST, _COMPLETE, _FAINT = "#D55E00", "#0072B2", "#9AA5B1"
 _HEAD, _MAJORITY, _TEXT = "#009E73", "#6B7280", "#1F2933"
@@ -106,7 +107,7 @@ def _curve_style(trial: TrialRecord, *, best: bool) -> dict[str, Any]:
 
 
 def _baselines(history: History, ranked: Sequence[TrialRecord]) -> list[tuple[str, float, str, bool]]:
-    """What a prompt has to beat: the best trial without one, and always answering the commonest label.
+    """What a prompt has to beat: the best trial without one, and always giving the commonest answer.
 
     As label, value, colour, and whether the label goes above its line.
     """
@@ -115,16 +116,18 @@ def _baselines(history: History, ranked: Sequence[TrialRecord]) -> list[tuple[st
     if heads and heads[0] is not None:
         lines.append((f"head only {score(heads[0])}", heads[0], _HEAD, True))
     reports = [report for trial in ranked for report in trial.reports[:1]]
-    majority = reports[0].get("majority_baseline") if reports and history.metric == "accuracy" else None
+    comparable = history.metric == majority_metric(history.header["job"]["task"]["kind"])
+    majority = reports[0].get("majority_baseline") if reports and comparable else None
     if majority is not None and math.isfinite(majority):
-        lines.append((f"majority label {score(majority)}", majority, _MAJORITY, False))
+        lines.append((f"commonest answer {score(majority)}", majority, _MAJORITY, False))
     return lines
 
 
 def _axes_names(ranked: Sequence[TrialRecord], importances: dict[str, float]) -> list[str]:
+    """The two parameters that mattered most; which data split and which repetition only where nothing else varies."""
     candidates = [*importances, *varying(trial.config for trial in ranked)]
     names = [name for name in dict.fromkeys(candidates) if len({repr(trial.config.get(name)) for trial in ranked}) > 1]
-    return names[:2]
+    return sorted(names, key=lambda name: name in REPEATING)[:2]
 
 
 def _landscape(

@@ -47,7 +47,9 @@ def headline(report: Mapping[str, Any], history: History) -> Text:
     config = brief(best["config"], varying(trial.config for trial in history.trials.values()))
     head.append(f" · trial {best['trial']}: {config}")
     if report["majority_baseline"] is not None:
-        head.append(f"\nalways the commonest answer: accuracy {score(report['majority_baseline'])} on dev")
+        head.append(
+            f"\nalways the commonest answer: {report['majority_metric']} {score(report['majority_baseline'])} on dev"
+        )
     if report["constant"]:
         head.append(f"\n{plural(len(report['constant']), 'trial')} answer every dev example alike", style="yellow")
     return head

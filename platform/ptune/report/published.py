@@ -51,10 +51,15 @@ def protocol_notes(history: History, overrides: Sequence[str], state: str) -> li
 
 
 def _limits(task: dict[str, Any]) -> list[str]:
-    data = task["data"]
     words = {"limit_train": "trained on at most {} examples", "limit_dev": "scored on at most {} dev examples"}
     words["limit_test"] = "scored on at most {} test examples"
-    return [f"{text.format(data[key])} (task.data.{key})" for key, text in words.items() if data.get(key) is not None]
+    notes = [
+        f"{text.format(data[key])} (task.data.{key})"
+        for data in (task["data"], *task.get("more", []))
+        for key, text in words.items()
+        if data.get(key) is not None
+    ]
+    return list(dict.fromkeys(notes))
 
 
 def _compare(row: Published, history: History) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ptune.errors import JournalError, SpecError
 from ptune.files import value_hash
 from ptune.history import Group, History, Spread, TrialRecord, configuration
 from ptune.spec.job import Budget, FullBudget, Job
+from ptune.spec.protocol import majority_metric
 from ptune.spec.space import Space
 
 CONFIRMS = "confirms"
@@ -82,7 +83,7 @@ def result(history: History) -> dict[str, Any] | None:
         `name`; `search`: what it confirms; `metric`; `seeds`; `splits`; `configurations`: for each its `config`, the
         search's own figure (`search`: mean, sd, n), and over the trials here `dev` and `test` (mean, sd, n, or None),
         `metrics` (the same for every other metric of the test split), `constant`: trials that always answered
-        alike, `failed`: trials without a result; `majority_baseline` of dev and of test, where the task has one.
+        alike, `failed`: trials without a result; `majority_baseline`: its `metric`, `dev` and `test`.
     """
     about = history.header.get(CONFIRMS)
     if about is None:
@@ -138,12 +139,12 @@ def _is_constant(trial: TrialRecord, report: Mapping[str, Any]) -> bool:
     return any(bool(scores.get("constant_prediction")) for scores in (report, trial.test or {}))
 
 
-def _majority(history: History) -> dict[str, float | None]:
-    """Of always giving the commonest answer, on dev and on test."""
+def _majority(history: History) -> dict[str, Any]:
+    """Of always giving the commonest answer: the `metric`, and its value on `dev` and on `test`."""
     trials = history.ranked()
     dev = next((trial.reports[0].get("majority_baseline") for trial in trials), None)
     test = next((trial.test.get("majority_baseline") for trial in trials if trial.test is not None), None)
-    return {"dev": dev, "test": test}
+    return {"metric": majority_metric(history.header["job"]["task"]["kind"]), "dev": dev, "test": test}
 
 
 def _spread(values: Sequence[float]) -> dict[str, Any] | None:

@@ -8,10 +8,17 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from ptune.spec.data import ClassificationData, ClozeData, Data
-from ptune.spec.protocol import Published, grid_problems, horizon_problems, published_problems, split_problems
+from ptune.spec.protocol import (
+    Published,
+    grid_problems,
+    horizon_problems,
+    published_problems,
+    reported,
+    split_problems,
+)
 from ptune.spec.space import Problem, Space
 from ptune.spec.strict import Place, Strict, broken, refusal
-from ptune.spec.task import METRICS, Task
+from ptune.spec.task import Task
 from ptune.spec.template import Mask, parse
 
 _MASK = "the language head reads a word's place: write [MASK] where the word goes"
@@ -165,7 +172,7 @@ class Job(Strict):
             *(grid_problems(self.space, budget.trials) if budget.sampler == "grid" else []),
             *horizon_problems(self.space, budget.epochs, stops_early=isinstance(budget.stopping, Asha)),
             *split_problems(self.space, max(data.splits for data in task.sets)),
-            *published_problems(self.published, list(dict.fromkeys((*METRICS[task.kind], task.metric)))),
+            *published_problems(self.published, reported(task)),
         ]
 
     def _templates(self) -> Iterator[tuple[Place, str, Data]]:

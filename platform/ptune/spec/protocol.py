@@ -12,6 +12,7 @@ from ptune.spec import grid
 from ptune.spec.prompt import METHODS
 from ptune.spec.space import ParameterName, Problem, Scalar, Space
 from ptune.spec.strict import Strict
+from ptune.spec.task import METRICS, Task
 from ptune.spec.trial import broken_law, parameter_names
 
 
@@ -75,6 +76,18 @@ def split_problems(space: Space, splits: int) -> list[Problem]:
         for key, value in definition.stated()
         if isinstance(value, int) and value >= splits
     ]
+
+
+def reported(task: Task) -> list[str]:
+    """The metrics that a task's trials report and a published number may be of; `metric.NAME` is one data set's."""
+    metrics = [*METRICS[task.kind], task.metric]
+    each = [f"{metric}.{name}" for metric in METRICS[task.kind] for name in task.set_names if len(task.sets) > 1]
+    return list(dict.fromkeys([*metrics, *each]))
+
+
+def majority_metric(kind: str) -> str:
+    """The metric that `majority_baseline`, of always giving the commonest answer, is of in tasks of a kind."""
+    return METRICS[kind][0]
 
 
 def published_problems(published: Sequence[Published], metrics: Sequence[str]) -> list[Problem]:
