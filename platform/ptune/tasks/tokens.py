@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from seqeval.metrics import precision_recall_fscore_support
-from seqeval.metrics.sequence_labeling import get_entities
+from seqeval.metrics.sequence_labeling import get_entities, precision_recall_fscore_support
 from torch import Tensor
 from torch.nn import functional
 
@@ -68,13 +67,9 @@ class TokensKind:
             item = layout.assemble(
                 [[token for word in words for token in word], *(column[number] for column in others)]
             )
-            start, end = item.spans[0]
-            firsts = [0, *accumulate(map(len, words))]
-            lost = firsts.pop() - (end - start) if layout.keeps_end else 0
-            places = {word: first - lost for word, first in enumerate(firsts) if words[word]}
-            kept = {word: start + place for word, place in places.items() if 0 <= place < end - start}
-            rows.append([Row.of(item, tuple(kept.values()))])
-            read.append(tuple(kept))
+            places = _first_tokens(words, item.spans[0], keeps_end=layout.keeps_end)
+            rows.append([Row.of(item, tuple(places.values()))])
+            read.append(tuple(places))
         return Examples.of(split, rows, about=read)
 
     def loss(self, scored: Scored) -> Tensor:
@@ -146,6 +141,15 @@ def _tokenised(sentences: Sequence[Sequence[str]], layout: Layout) -> list[list[
     opening = dict(zip(first, layout.tokens(0, first), strict=True))
     behind = dict(zip(later, layout.tokens(0, later, follows=True), strict=True))
     return [[(behind if place else opening)[word] for place, word in enumerate(words)] for words in sentences]
+
+
+def _first_tokens(words: Sequence[Sequence[int]], span: tuple[int, int], *, keeps_end: bool) -> dict[int, int]:
+    """Where in the input the first token of each word is, if a word has tokens and the first is left."""
+    start, end = span
+    *firsts, total = accumulate(map(len, words), initial=0)
+    lost = total - (end - start) if keeps_end else 0
+    places = {word: start + first - lost for word, first in enumerate(firsts) if words[word]}
+    return {word: place for word, place in places.items() if start <= place < end}
 
 
 def _losses(scored: Scored) -> Tensor:
