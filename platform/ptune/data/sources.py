@@ -17,13 +17,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ptune.data import columns, targets
+from ptune.data import candidates, columns, facts, questions, tagged, targets
 from ptune.data.builtin import PREFIX, split_file
 from ptune.data.columns import Columns, explode, prepared
 from ptune.data.readers import pick_split, read_file, read_hub
 from ptune.errors import DataError, SpecError
 from ptune.files import value_hash
-from ptune.spec.data import ClassificationData, Data, GenerationData, file_of
+from ptune.spec.data import (
+    ChoiceData,
+    ClassificationData,
+    ClozeData,
+    Data,
+    GenerationData,
+    SpanData,
+    TokensData,
+    file_of,
+)
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -105,7 +114,7 @@ def load_splits(data: Data, seed: int) -> Splits:
     """
     kind = _kind(data)
     read = _read_all(data, kind)
-    labels = kind.label_order(read["train"], data)
+    labels = kind.label_order(_deciding(read, data), data)
     numbered: dict[str, list[Any]] = {}
     problems: list[str] = []
     for name, split in read.items():
@@ -127,10 +136,25 @@ def _kind(data: Data) -> Any:
     match data:
         case ClassificationData():
             return columns
+        case TokensData():
+            return tagged
+        case SpanData():
+            return questions
         case GenerationData():
             return targets
+        case ClozeData():
+            return facts
+        case ChoiceData():
+            return candidates
         case _:
             raise NotImplementedError(type(data).__name__)
+
+
+def _deciding(read: dict[str, Columns], data: Data) -> Columns:
+    """The columns that decide the labels: the training split's; where labels are words to rank, those of all splits."""
+    if not isinstance(data, ClozeData):
+        return read["train"]
+    return replace(read["train"], labels=[word for columns in read.values() for word in columns.labels])
 
 
 def _read_all(data: Data, kind: Any) -> dict[str, Columns]:
@@ -155,9 +179,9 @@ def _read_all(data: Data, kind: Any) -> dict[str, Columns]:
 
 def _reader(data: Data) -> Callable[[str], tuple[Dataset, str]]:
     """How this job's splits are read: a function from a split's name to its table and the name of its source."""
-    source, config = data.source, data.config
+    source, config, words = data.source, data.config, isinstance(data, TokensData)
     if source is None:
-        return lambda name: (_part(read_file(Path(file_of(name))), name), name)
+        return lambda name: (_part(read_file(Path(file_of(name)), tagged=words), name), name)
     if source.startswith(PREFIX):
         return lambda name: (_part(read_file(split_file(source, file_of(name))), name), f"{source}:{name}")
     tables = read_hub(source, config)

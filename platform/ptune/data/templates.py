@@ -44,6 +44,14 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Located:
+    """A text's tokens, and where each begins and ends in the text as given, without the white space around it."""
+
+    ids: list[int]
+    offsets: list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
 class Span:
     """Special tokens and their types."""
 
@@ -169,9 +177,18 @@ class Layout:
 
     def tokens(self, field: int, texts: Sequence[str], follows: bool | None = None) -> list[list[int]]:
         """Token ids of texts as they stand in a field's place (by default its first one)."""
-        if follows is None:
-            follows = next(piece.follows for piece in self._pieces if piece.field == field)
-        return self._tokenise([text.strip() for text in texts], follows)
+        return self._tokenise([text.strip() for text in texts], self._follows(field) if follows is None else follows)
+
+    def located(self, field: int, texts: Sequence[str]) -> list[Located]:
+        """The tokens of texts as `tokens` gives them, each with the characters of the text it stands for."""
+        follows = self._follows(field)
+        bare = [text.strip() for text in texts]
+        encoded = _encoded(self._tokenizer, _behind_a_word(bare) if follows else bare, offsets=True)
+        first, shift = (len(self._prefix), len(_WORD) + 1) if follows else (0, 0)
+        return [
+            Located(ids[first:], [_trimmed(text, start - shift, end - shift) for start, end in offsets[first:]])
+            for text, ids, offsets in zip(texts, encoded["input_ids"], encoded["offset_mapping"], strict=True)
+        ]
 
     def assemble(self, texts: Sequence[Sequence[int]]) -> Example:
         """Frame an example whose texts are tokens already, one list for each field, in the order of the fields.
@@ -183,7 +200,11 @@ class Layout:
 
     def word(self, text: str) -> list[int]:
         """Token ids of a word that stands at the first [MASK]."""
-        return self._tokenise([text], next(piece.follows for piece in self._pieces if piece.mask))[0]
+        return self.words([text])[0]
+
+    def words(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each of some words that stand at the first [MASK]."""
+        return self._tokenise(list(texts), next(piece.follows for piece in self._pieces if piece.mask))
 
     def behind(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of texts that go on behind the input."""
@@ -199,6 +220,11 @@ class Layout:
         """Token id of what the vocabulary lacks; None where nothing is unknown."""
         token: int | None = getattr(self._tokenizer, "unk_token_id", None)
         return token
+
+    @property
+    def keeps_end(self) -> bool:
+        """Whether a shortened text loses its first tokens, not its last."""
+        return getattr(self._tokenizer, "truncation_side", "right") == "left"
 
     @property
     def room(self) -> int:
@@ -242,17 +268,18 @@ class Layout:
         """Tokenise texts that start a segment, or that follow other words in it."""
         if not follows:
             return _words(self._tokenizer, texts)
-        # Tokenised behind a word, whose tokens then come off: right for every way of marking spaces.
         start = len(self._prefix)
-        return [
-            ids[start:] for ids in _words(self._tokenizer, [f"{_WORD} {text}" if text else _WORD for text in texts])
-        ]
+        return [ids[start:] for ids in _words(self._tokenizer, _behind_a_word(texts))]
+
+    def _follows(self, field: int) -> bool:
+        """Whether a field's first place follows other words of its segment."""
+        return next(piece.follows for piece in self._pieces if piece.field == field)
 
     def _assemble(self, texts: Sequence[list[int]]) -> Example:
         """Put texts, one for each place of a field in the template, into the frame."""
         shares = iter(self._kept([len(text) for text in texts]))
         remaining = iter(texts)
-        keep_end = getattr(self._tokenizer, "truncation_side", "right") == "left"
+        keep_end = self.keeps_end
         ids: list[int] = []
         types: list[int] = []
         spans: dict[int, tuple[int, int]] = {}
@@ -319,19 +346,37 @@ def _shares(lengths: list[int], room: int) -> list[int]:
 
 def _words(tokenizer: Any, texts: list[str]) -> list[list[int]]:
     """Token ids of each text, without special tokens and uncut."""
-    if not texts:
-        return []
-    encoded = tokenizer(
+    result: list[list[int]] = _encoded(tokenizer, texts)["input_ids"] if texts else []
+    return result
+
+
+def _encoded(tokenizer: Any, texts: list[str], *, offsets: bool = False) -> Any:
+    """A tokenizer's account of each of some texts, without special tokens and uncut."""
+    return tokenizer(
         texts,
         add_special_tokens=False,
         padding=False,
         truncation=False,
         return_attention_mask=False,
         return_token_type_ids=False,
+        return_offsets_mapping=offsets,
         verbose=False,
     )
-    result: list[list[int]] = encoded["input_ids"]
-    return result
+
+
+def _behind_a_word(texts: Sequence[str]) -> list[str]:
+    """Texts behind a word, whose tokens come off again: right for every way of marking spaces."""
+    return [f"{_WORD} {text}" if text else _WORD for text in texts]
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """A stretch of a text's stripped form as one of the text itself, without the white space at its edges."""
+    bare = text.lstrip()
+    lead = len(text) - len(bare)
+    start = max(start, 0)
+    piece = bare[start:end]
+    left = len(piece) - len(piece.lstrip())
+    return lead + start + left, lead + start + max(len(piece.rstrip()), left)
 
 
 def _probe_word(tokenizer: Any) -> str:

@@ -85,7 +85,7 @@ class TrialFactory:
 
     def _encode(self, spec: TrialSpec) -> Encoded:
         """The task, and training and dev data as this configuration's trials see them."""
-        key = (_template_key(spec), spec.head, spec.protocol.split)
+        key = (_template_key(spec), spec.head, spec.protocol.split, spec.recipe.faithful)
         if key not in self._encoded:
             self._encoded[key] = self._encode_anew(spec)
         return self._encoded[key]
@@ -97,7 +97,7 @@ class TrialFactory:
             splits.draw(data, job.drawing_seed, spec.protocol.split)
             for data, splits in zip(sets, self._splits, strict=True)
         ]
-        task = build_task(job.task, [splits.labels for splits in drawn], spec.head)
+        task = build_task(job.task, [splits.labels for splits in drawn], spec.head, faithful=spec.recipe.faithful)
         language = (spec.head or job.task.default_head) == "verbalizer"
         layouts = [lay_out(spec.prompt, data, backbone, language=language) for data in sets]
         each = list(zip(task.kinds, layouts, drawn, strict=True))

@@ -14,6 +14,8 @@ _SLICE = re.compile(r"\[[^\]]*\]$")
 Labels = Annotated[list[str], Field(min_length=2)]
 Words = str | Annotated[list[str], Field(min_length=1)]
 """One label's word, or several."""
+CHOICE = "choice"
+"""What templates call the candidate of a multiple choice."""
 
 
 def file_of(split: str) -> str:
@@ -132,10 +134,26 @@ class ClozeData(Labelled):
     """Subject column."""
     label: str = "obj_label"
     """Object column; facts whose object is not a single token of the vocabulary are left out, and counted."""
-    relations: list[str] | None = None
+    relations: Annotated[list[str], Field(min_length=1)] | None = None
     """Relations, each with a prompt of its own and files where `{relation}` stands for its name; None is one."""
+    templates: dict[str, str] | None = None
+    """The template of each relation, where they differ: manual prompts such as `{sub_label} is in [MASK].`"""
     vocabulary: str | None = None
-    """File of the words that may be answers, one per line or a JSON list; None is every object of the splits."""
+    """File of the words that may be answers, one per line or a JSON list; None is every object of the relation's
+    splits."""
+
+    @model_validator(mode="after")
+    def _each_relation_apart(self) -> Self:
+        if self.templates is not None and set(self.templates) != set(self.relations or []):
+            raise broken(
+                f"templates must hold one for each relation and no other, got {sorted(self.templates)} for the "
+                f"relations {sorted(self.relations or [])}"
+            )
+        if self.templates is not None and self.template is not None:
+            raise broken(f"state template or templates, not both, got template={self.template!r}")
+        if self.relations is not None and len(self.relations) > 1 and "{relation}" not in self.train:
+            raise broken(f"several relations need {{relation}} in the names of their files, got train={self.train!r}")
+        return self
 
 
 class TokensData(Source):
@@ -165,8 +183,10 @@ class SpanData(Source):
     """Context column."""
     answers: str = "answers"
     """Column of `{text = [...], answer_start = [...]}`; empty lists mean that the context has no answer."""
+    max_length: int = Field(384, ge=8)
+    """Longest input in tokens, prompt tokens of v1 included; a longer context is cut into overlapping windows."""
     stride: int = Field(128, ge=0)
-    """Tokens that neighbouring windows of a long context share."""
+    """Tokens that neighbouring windows of a long context share; at most half of a window."""
     max_answer: int = Field(30, ge=1)
     """Longest answer in tokens."""
     best: int = Field(20, ge=1)
@@ -184,12 +204,30 @@ class ChoiceData(Labelled):
     text: list[str] = Field(default_factory=lambda: ["premise", "question"], min_length=1, max_length=8)
     """Text columns that all candidates share."""
     choices: Annotated[list[str], Field(min_length=2)] = Field(default_factory=lambda: ["choice1", "choice2"])
-    """Columns of the candidates; a template calls each of them `{choice}`."""
+    """Columns of the candidates; a template calls the one whose row it is `{choice}`. Candidates that every row is to
+    hold by their names are text columns, too."""
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column of texts once: the shared ones, then the candidates."""
+        return list(dict.fromkeys([*self.text, *self.choices]))
+
+    @model_validator(mode="after")
+    def _names_apart(self) -> Self:
+        if len(set(self.choices)) != len(self.choices) or self.label in self.choices:
+            raise broken(
+                f"choices must differ from each other and from the label, got {self.choices}, label={self.label!r}"
+            )
+        if CHOICE in self.text:
+            raise broken(
+                f"text may not hold a column {CHOICE!r}, which is how a template calls the candidate; rename it"
+            )
+        return self
 
     @property
     def fields(self) -> list[str]:
         """The shared texts, then the candidate."""
-        return [*self.text, "choice"]
+        return [*self.text, CHOICE]
 
 
 class GenerationData(Source):

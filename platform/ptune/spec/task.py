@@ -233,4 +233,6 @@ def _of_relation(data: ClozeData, relation: str) -> ClozeData:
         for key in ("train", "dev", "test", "template")
         if (value := getattr(data, key)) is not None
     }
-    return data.model_copy(update={**changes, "name": relation, "relations": None})
+    if data.templates is not None:
+        changes["template"] = data.templates[relation]
+    return data.model_copy(update={**changes, "name": relation, "relations": None, "templates": None})

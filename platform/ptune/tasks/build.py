@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from ptune.data.questions import UNANSWERABLE
 from ptune.data.templates import Layout
 from ptune.errors import SpecError
 from ptune.prompts.layout import Reading, bind, input_parts
-from ptune.spec.data import ClassificationData, Data, GenerationData, Head
+from ptune.spec.data import (
+    CHOICE,
+    ChoiceData,
+    ClassificationData,
+    ClozeData,
+    Data,
+    GenerationData,
+    Head,
+    SpanData,
+    TokensData,
+)
 from ptune.spec.prompt import PromptSpec
-from ptune.spec.task import Classification, Generation, Task
+from ptune.spec.task import Choice, Classification, Cloze, Generation, Span, Task, Tokens
+from ptune.spec.template import Part, TextField
+from ptune.tasks.choice import ChoiceKind
 from ptune.tasks.classification import ClassificationKind
+from ptune.tasks.cloze import ClozeKind
 from ptune.tasks.generation import GenerationKind
 from ptune.tasks.joint import JointTask
 from ptune.tasks.kind import Kind
+from ptune.tasks.span import SpanKind
+from ptune.tasks.tokens import TokensKind
 
 
-def build_task(task: Task, labels: Sequence[Sequence[str]], head: Head | None = None) -> JointTask:
-    """The kinds of a task's data sets, each with its labels, under one head; None is the task's own."""
+def build_task(
+    task: Task, labels: Sequence[Sequence[str]], head: Head | None = None, *, faithful: bool = False
+) -> JointTask:
+    """The kinds of a task's data sets, each with its labels, under one head; None is the task's own.
+
+    `faithful` trains as the papers' code does where that is known to be wrong.
+    """
     chosen = head or task.default_head
-    kinds = [build_kind(task, data, list(names), chosen) for data, names in zip(task.sets, labels, strict=True)]
+    kinds = [
+        build_kind(task, data, list(names), chosen, faithful=faithful)
+        for data, names in zip(task.sets, labels, strict=True)
+    ]
     return JointTask(kinds, task.set_names)
 
 
@@ -30,12 +55,23 @@ def lay_out(prompt: PromptSpec, data: Data, backbone: Reading, *, language: bool
         SpecError: the prompt's template or length does not fit.
         DataError: the prompt leaves no room for text.
     """
+    if language and backbone.family.reads == "decoder" and not isinstance(data, GenerationData):
+        raise SpecError(
+            "words are read from masked and from causal language models; an encoder-decoder writes texts, which is "
+            'kind = "generation"'
+        )
     parts = input_parts(prompt, data.fields, data.template, masked=language)
+    if language and isinstance(data, ChoiceData):
+        parts = [_whole(part) for part in parts]
     return bind(parts, backbone, data.fields, data.max_length)
 
 
-def build_kind(task: Task, data: Data, labels: list[str], head: Head) -> Kind:
-    """The kind of one data set of a task."""
+def build_kind(task: Task, data: Data, labels: list[str], head: Head, *, faithful: bool = False) -> Kind:
+    """The kind of one data set of a task.
+
+    Raises:
+        SpecError: the task needs another head.
+    """
     match task, data:
         case Classification(), ClassificationData():
             words = _words(data) if head == "verbalizer" else None
@@ -44,8 +80,27 @@ def build_kind(task: Task, data: Data, labels: list[str], head: Head) -> Kind:
             if head == "linear":
                 raise SpecError('a generated text is read from the language head, got head = "linear"')
             return GenerationKind(data.fields, data.max_target)
+        case Cloze(), ClozeData():
+            if head == "linear":
+                raise SpecError('the object of a fact is read from the language head, got head = "linear"')
+            return ClozeKind(data.fields, labels, faithful)
+        case Choice(), ChoiceData():
+            return ChoiceKind(data.text, data.choices, task.loss, head == "verbalizer")
+        case Tokens(), TokensData():
+            if head == "verbalizer":
+                raise SpecError('tags come from a trained head, got head = "verbalizer"')
+            return TokensKind(data.fields, labels)
+        case Span(), SpanData():
+            if head == "verbalizer":
+                raise SpecError('answers come from a trained head, got head = "verbalizer"')
+            return SpanKind(data.fields, UNANSWERABLE in labels, data.stride, data.max_answer, data.best)
         case _:
             raise NotImplementedError(task.kind)
+
+
+def _whole(part: Part) -> Part:
+    """A candidate is never shortened where its own words are scored."""
+    return replace(part, fixed=True) if isinstance(part, TextField) and part.name == CHOICE else part
 
 
 def _words(data: ClassificationData) -> dict[str, list[str]]:

@@ -1,0 +1,54 @@
+"""Multiple choice: texts that all candidates share, the candidates, and the number of the right one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ptune.data.columns import Columns, bad_rows, texts_of
+from ptune.errors import DataError
+from ptune.spec.data import ChoiceData
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def wanted(data: ChoiceData) -> list[str]:
+    """The columns that multiple choice reads."""
+    return [*data.columns, data.label]
+
+
+def extract(table: Dataset, source: str, data: ChoiceData) -> Columns:
+    """Take texts, candidates and the number of the right one out of a table that has them.
+
+    Raises:
+        DataError: a text is missing, or a number is none of a candidate; one line for each column with a problem.
+    """
+    texts, problems = texts_of(table, source, data.columns)
+    values, last = table[data.label][:], len(data.choices) - 1
+    problems += bad_rows(f"{source}: column {data.label!r}", values, lambda value: _problem(value, last))
+    if problems:
+        raise DataError("\n".join(problems))
+    return Columns(source, texts, [int(value) for value in values])
+
+
+def label_order(train: Columns, data: ChoiceData) -> Sequence[str]:  # noqa: ARG001 - of the signature all data has
+    """The candidates' columns, in order."""
+    return list(data.choices)
+
+
+def number(columns: Columns, labels: Sequence[str]) -> list[int]:  # noqa: ARG001 - of the signature all data has
+    """The numbers as they are."""
+    return list(columns.labels)
+
+
+def _problem(value: Any, last: int) -> str | None:
+    """What is wrong with the number of the right candidate; None if nothing is."""
+    written = value.strip() if isinstance(value, str) else value
+    numeric = written.isdecimal() if isinstance(written, str) else type(written) is int
+    if numeric and 0 <= int(written) <= last:
+        return None
+    return (
+        f"the label must be the number of the right candidate, 0 to {last}, got {value!r}; `replace` writes other "
+        f"values as these numbers"
+    )

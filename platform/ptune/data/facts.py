@@ -1,0 +1,81 @@
+"""Facts: a subject's texts, and an object that is a word of a vocabulary.
+
+Which words a tokenizer knows as one token is not known here; what it lacks is left out where facts are encoded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ptune.data.columns import Columns, bad_rows, text_problem, texts_of
+from ptune.errors import DataError, nearest
+from ptune.spec.data import ClozeData
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def wanted(data: ClozeData) -> list[str]:
+    """The columns that facts have."""
+    return [*data.text, data.label]
+
+
+def extract(table: Dataset, source: str, data: ClozeData) -> Columns:
+    """Take subjects and objects out of a table that has them.
+
+    Raises:
+        DataError: rows hold no subject, no object, or something else; one line for each column with a problem.
+    """
+    texts, problems = texts_of(table, source, data.text)
+    objects = table[data.label][:]
+    problems += bad_rows(f"{source}: column {data.label!r}", objects, text_problem)
+    if problems:
+        raise DataError("\n".join(problems))
+    return Columns(source, texts, [word.strip() for word in objects])
+
+
+def label_order(facts: Columns, data: ClozeData) -> Sequence[str]:
+    """The words that may be answers: those of the vocabulary's file, in its order, or every object, sorted.
+
+    Raises:
+        DataError: the file is missing, or holds no words.
+    """
+    if data.vocabulary is not None:
+        return _read_vocabulary(Path(data.vocabulary))
+    return sorted(set(facts.labels))
+
+
+def number(facts: Columns, labels: Sequence[str]) -> list[str]:  # noqa: ARG001 - of the signature that all data has
+    """The objects as they are; those outside the vocabulary are left out, and counted, where facts are encoded."""
+    return list(facts.labels)
+
+
+@lru_cache(maxsize=4)
+def _read_vocabulary(path: Path) -> list[str]:
+    """The words of a file, each once: one for each line, or a JSON list. Relations share one list."""
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(f"{path}: there is no such vocabulary{nearest(path.name, beside)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: the vocabulary cannot be read: {error}") from None
+    words = _listed(path, content) if path.suffix.lower() == ".json" else content.splitlines()
+    kept = list(dict.fromkeys(word.strip() for word in words if word.strip()))
+    if not kept:
+        raise DataError(f"{path}: the vocabulary holds no words")
+    return kept
+
+
+def _listed(path: Path, content: str) -> list[str]:
+    try:
+        words = json.loads(content)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: the vocabulary is not JSON: {error}") from None
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise DataError(f"{path}: a vocabulary in JSON must be a list of words, got {type(words).__name__}")
+    return words

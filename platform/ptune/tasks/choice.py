@@ -1,0 +1,161 @@
+"""Multiple choice: each candidate has a row and a score, from a trained head or from the language head itself.
+
+The language head scores a candidate by the mean log-probability of its tokens. A masked language model names them all
+at once, at as many masks ("GPT Understands, Too", section 4.2, COPA; the paper's code fills masks one after another at
+evaluation, the surest first, where this reads them in the same single pass as in training). A causal one reads the
+candidate left to right.
+
+Shapes: B examples · N candidates · R tokens of all candidates · V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ptune.backbone.load import Backbone
+from ptune.data.sources import Split
+from ptune.data.templates import Example, Layout
+from ptune.errors import DataError, SpecError
+from ptune.prompts.forward import Scored
+from ptune.prompts.heads import Linear, Output, Vocabulary
+from ptune.prompts.layout import read_position
+from ptune.prompts.rows import Examples, Row
+
+Tokens = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ChoiceKind:
+    """Candidates for one data set's inputs.
+
+    Attributes:
+        shared: names of the texts that all candidates share, in the order of the layout's fields; the candidate
+            is the field behind them.
+        choices: names of the candidates, in order.
+        margin: what training minimises.
+        words: whether the language head scores candidates; else a trained head does.
+    """
+
+    shared: list[str]
+    choices: list[str]
+    margin: Literal["softmax", "hinge"] = "softmax"
+    words: bool = False
+
+    @property
+    def inputs(self) -> list[str]:
+        """The shared texts, then the candidates that are not among them."""
+        return list(dict.fromkeys([*self.shared, *self.choices]))
+
+    def output(self, layout: Layout) -> Output:
+        """A score for each candidate, or the whole vocabulary.
+
+        Raises:
+            SpecError: the template holds a [MASK] for the language head.
+        """
+        if not self.words:
+            return Linear(1, pooled=True)
+        if layout.masks:
+            raise SpecError(
+                "the template of a multiple choice holds {choice} where the language head scores a candidate's own "
+                "words, and no [MASK]"
+            )
+        return Vocabulary()
+
+    def encode(self, split: Split, layout: Layout, backbone: Backbone, *, training: bool) -> Examples:  # noqa: ARG002
+        """A row for each candidate, in order.
+
+        Raises:
+            DataError: a candidate is too long, or has no token.
+        """
+        names, count = self.inputs, len(self.choices)
+        own = [dict(zip(names, texts, strict=True)) for texts in split.texts]
+        flat = [(*(text[name] for name in self.shared), text[choice]) for text in own for choice in self.choices]
+        if not self.words:
+            read = [Row.of(item, (read_position(item, backbone),)) for item in layout.encode_all(flat)]
+            return Examples.of(split, [read[start : start + count] for start in range(0, len(read), count)])
+        columns = [layout.tokens(field, texts) for field, texts in enumerate(zip(*flat, strict=True))]
+        each = [self._worded(texts, layout, backbone) for texts in zip(*columns, strict=True)]
+        pairs = [each[start : start + count] for start in range(0, len(each), count)]
+        about = [tuple(tokens for _, tokens in pair) for pair in pairs]
+        return Examples.of(split, [[row for row, _ in pair] for pair in pairs], about=about)
+
+    def loss(self, scored: Scored) -> Tensor:
+        """Softmax over the candidates, or the hinge, whose margin is 1; a scalar."""
+        return self._loss(self._worth(scored), torch.tensor(scored.labels, device=scored.scores.device))
+
+    def answer(self, scored: Scored) -> Sequence[np.ndarray]:
+        """The scores [N] of each example's candidates."""
+        return list(self._worth(scored).float().cpu().numpy())
+
+    def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
+        """Accuracy, and two numbers that keep one honest.
+
+        `majority_baseline` is the accuracy of always choosing the candidate at the most frequent place,
+        `constant_prediction` is 1.0 when the candidate at the same place is always chosen.
+        """
+        scores, labels = np.stack(answers), np.array(examples.labels)
+        given = scores.argmax(axis=1)
+        return {
+            "loss": float(self._loss(torch.as_tensor(scores), torch.as_tensor(labels))),
+            "accuracy": float((given == labels).mean()),
+            "majority_baseline": float(np.bincount(labels).max() / len(labels)),
+            "constant_prediction": float(len(np.unique(given)) == 1),
+        }
+
+    def texts(self, given: Sequence[str]) -> tuple[str, ...]:
+        """The texts as they are."""
+        return tuple(given)
+
+    def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:
+        """The chosen candidate's name and text, and every candidate's probability; they sum to 1."""
+        shares = torch.softmax(torch.as_tensor(answer).double(), dim=0).tolist()
+        probabilities = dict(zip(self.choices, shares, strict=True))
+        chosen = max(probabilities, key=probabilities.__getitem__)
+        return {"choice": chosen, "text": texts[self.inputs.index(chosen)], "probabilities": probabilities}
+
+    def _worded(self, texts: Sequence[list[int]], layout: Layout, backbone: Backbone) -> tuple[Row, Tokens]:
+        """A row at whose reads the language head names the candidate's tokens, and those tokens."""
+        *shared, choice = texts
+        if not choice:
+            raise DataError("a candidate has no token in this backbone's vocabulary")
+        if backbone.family.reads == "last":
+            item = layout.assemble(texts)
+            start, end = self._place(item)
+            if start == 0:
+                raise DataError(
+                    "a causal model scores a candidate by what stands before it, and the template begins with "
+                    "{choice}: write words, a text or [P] before it"
+                )
+            return Row.of(item, range(start - 1, end - 1)), tuple(choice)
+        if backbone.mask_token is None:
+            raise DataError(f"{backbone.id} scores words at masks, and its tokenizer has no mask token")
+        item = layout.assemble([*shared, [backbone.mask_token] * len(choice)])
+        return Row.of(item, range(*self._place(item))), tuple(choice)
+
+    def _place(self, item: Example) -> tuple[int, int]:
+        return item.spans[len(self.shared)]
+
+    def _worth(self, scored: Scored) -> Tensor:
+        """The scores [B, N] of the candidates."""
+        count = len(self.choices)
+        if not self.words:
+            return scored.scores.view(-1, count)
+        candidates: list[Tokens] = [tokens for own in scored.about for tokens in own]
+        tokens = torch.tensor([token for one in candidates for token in one], device=scored.scores.device)
+        logs = scored.scores.gather(1, tokens[:, None])[:, 0] - scored.scores.logsumexp(dim=1)
+        means = [part.mean() for part in logs.split_with_sizes([len(one) for one in candidates])]
+        return torch.stack(means).view(-1, count)
+
+    def _loss(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """The loss of scores [B, N]; the hinge is the mean over the wrong candidates."""
+        if self.margin == "softmax":
+            return functional.cross_entropy(scores, labels)
+        count = len(self.choices)
+        return functional.multi_margin_loss(scores, labels) * count / (count - 1)

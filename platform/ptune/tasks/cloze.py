@@ -1,0 +1,184 @@
+"""Cloze: the language head names the object of a fact at [MASK], ranked among the words of a vocabulary.
+
+LAMA's protocol (Petroni et al. 2019; "GPT Understands, Too", section 4.1): training maximises the object's probability
+in the whole vocabulary, evaluation ranks the object among the words that may be answers.
+
+Shapes: B examples · V vocabulary · K candidates.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ptune.backbone.load import Backbone
+from ptune.data.sources import Split
+from ptune.data.templates import Layout
+from ptune.errors import DataError, SpecError
+from ptune.prompts.forward import Scored
+from ptune.prompts.heads import Output, Vocabulary
+from ptune.prompts.rows import Examples, Row
+
+SHOWN = 5
+"""Best candidates that an answer keeps."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The words that may be answers and are single tokens: K words, and their token ids [K], all different."""
+
+    words: Sequence[str]
+    tokens: Tensor
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the language head names for one fact.
+
+    Attributes:
+        best: the best candidates, best first.
+        shares: their probabilities among all candidates.
+        rank: the object's place among the candidates, from 1; None for a fact without one.
+        loss: cross-entropy of the object in the whole vocabulary; None for a fact without one.
+    """
+
+    best: tuple[str, ...]
+    shares: tuple[float, ...]
+    rank: int | None
+    loss: float | None
+
+
+@dataclass(frozen=True)
+class ClozeKind:
+    """One relation's facts.
+
+    Attributes:
+        inputs: names of the subject's texts, in order.
+        vocabulary: the words that may be answers.
+        faithful: train causal models as the paper's code does, on the scores one position before those that are
+            evaluated (it labels the last prompt token, and the language model shifts labels once more).
+    """
+
+    inputs: list[str]
+    vocabulary: Sequence[str]
+    faithful: bool = False
+
+    def output(self, layout: Layout) -> Output:
+        """The whole vocabulary.
+
+        Raises:
+            SpecError: the template has not exactly one [MASK].
+        """
+        if layout.masks != 1:
+            raise SpecError(
+                f"cloze names one word, and the template has {layout.masks} [MASK]: write [MASK] once, where the "
+                f'object goes (and head = "verbalizer", or none)'
+            )
+        return Vocabulary()
+
+    def encode(self, split: Split, layout: Layout, backbone: Backbone, *, training: bool) -> Examples:
+        """One row for each fact whose object is a single token of the vocabulary; the others are left out.
+
+        Raises:
+            DataError: no fact is left.
+        """
+        tokens = self._tokens(layout)
+        asked = [word is None for word in split.labels]
+        kept = [row for row, word in enumerate(split.labels) if asked[row] or word in tokens]
+        if not kept:
+            raise DataError(self._nothing_left(split, layout))
+        early = self.faithful and training and backbone.family.reads == "last"
+        items = layout.encode_all([split.texts[row] for row in kept])
+        rows = [[Row.of(item, (max(item.masks[0] - early, 0),))] for item in items]
+        labels = [None if asked[row] else tokens[split.labels[row]] for row in kept]
+        return Examples.of(split, rows, labels, [_candidates(tokens)] * len(kept))
+
+    def loss(self, scored: Scored) -> Tensor:
+        """Cross-entropy of the objects in the whole vocabulary."""
+        return functional.cross_entropy(scored.scores, torch.tensor(scored.labels, device=scored.scores.device))
+
+    def answer(self, scored: Scored) -> Sequence[Named]:
+        """The best candidates for each fact, and where its object stands among them."""
+        scores, candidates = scored.scores, scored.about[0]
+        among = scores[:, candidates.tokens.to(scores.device)]
+        shares, best = among.softmax(dim=1).topk(min(SHOWN, among.shape[1]))
+        shown = [tuple(candidates.words[index] for index in row) for row in best.tolist()]
+        ranks, losses = _against(scores, among, scored.labels)
+        return [Named(*each) for each in zip(shown, map(tuple, shares.tolist()), ranks, losses, strict=True)]
+
+    def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
+        """Where objects stand among the candidates, and how good the answers would be without looking.
+
+        `p_at_1` and `p_at_10` are the shares of objects named first, and among the first ten; `mrr` is the mean of
+        1 / rank. `majority_baseline` is the share of the most frequent object, `constant_prediction` is 1.0 when every
+        fact gets the same answer, `dropped` counts the split's facts that were left out. An object whose score other
+        candidates equal stands behind them.
+        """
+        ranks = np.array([answer.rank for answer in answers])
+        frequent = Counter(examples.labels).most_common(1)[0][1]
+        return {
+            "loss": float(np.mean([answer.loss for answer in answers])),
+            "p_at_1": float((ranks == 1).mean()),
+            "p_at_10": float((ranks <= 10).mean()),
+            "mrr": float((1 / ranks).mean()),
+            "majority_baseline": frequent / len(ranks),
+            "constant_prediction": float(len({answer.best[0] for answer in answers}) == 1),
+            "dropped": float(len(examples.splits[0]) - len(examples)),
+        }
+
+    def texts(self, given: Sequence[str]) -> tuple[str, ...]:
+        """The subject's texts as they are."""
+        return tuple(given)
+
+    def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:  # noqa: ARG002
+        """The object named first, and the probabilities of the best candidates among all candidates."""
+        return {"object": answer.best[0], "probabilities": dict(zip(answer.best, answer.shares, strict=True))}
+
+    def _tokens(self, layout: Layout) -> dict[str, int]:
+        """The token of each word of the vocabulary that is a single known token at [MASK]."""
+        pieces = layout.words(self.vocabulary)
+        unknown = layout.unknown_token
+        return {
+            word: ids[0]
+            for word, ids in zip(self.vocabulary, pieces, strict=True)
+            if len(ids) == 1 and ids[0] != unknown
+        }
+
+    def _nothing_left(self, split: Split, layout: Layout) -> str:
+        word = split.labels[0]
+        what = (
+            f"{word!r} is {layout.word(word)} in this backbone's tokens"
+            if word in self.vocabulary
+            else f"{word!r} is not in the vocabulary of {len(self.vocabulary)} words"
+        )
+        return (
+            f"{split.source}: none of {len(split)} facts is left, because no object is a single token of the "
+            f"vocabulary: the first, {what}"
+        )
+
+
+def _candidates(tokens: dict[str, int]) -> Candidates:
+    """Candidates whose tokens differ; of words that are the same token, the first."""
+    words: dict[int, str] = {}
+    for word, token in tokens.items():
+        words.setdefault(token, word)
+    return Candidates(list(words.values()), torch.tensor(list(words)))
+
+
+def _against(scores: Tensor, among: Tensor, labels: Sequence[int | None]) -> tuple[list[Any], list[Any]]:
+    """Ranks and losses of the objects; of facts without one, None."""
+    known = [label for label in labels if label is not None]
+    if not known:
+        return [None] * len(labels), [None] * len(labels)
+    objects = torch.tensor(known, device=scores.device)
+    own = scores.gather(1, objects[:, None])
+    ranks: list[int] = (among >= own).sum(dim=1).tolist()
+    losses: list[float] = functional.cross_entropy(scores, objects, reduction="none").tolist()
+    return ranks, losses
