@@ -73,8 +73,10 @@ def test_test_scores_are_those_of_tested_trials_or_of_the_exported_prompt(compar
 def test_choosing_among_several_is_noted_and_a_confirmation_chooses_nothing(compare):
     (row,), history = compare({})
     assert row["notes"] == ["the best of 4 matching configurations by accuracy on dev"]
-    history.header["confirms"] = {"name": "before", "configurations": []}
-    assert comparisons(history)[0]["notes"] == []
+    ranked = [{"config": group.config} for group in reversed(history.groups())]
+    history.header["confirms"] = {"name": "before", "configurations": ranked}
+    (row,) = comparisons(history)
+    assert (row["notes"], row["found"]["config"]) == ([], ranked[0]["config"])
 
 
 def test_the_protocol_is_held_against_the_job_as_written(tmp_path, monkeypatch):

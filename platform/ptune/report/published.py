@@ -19,6 +19,8 @@ _HARMLESS = ("name", "tracking", "resources", "export", "seed", "data_seed")  # 
 def comparisons(history: History) -> list[dict[str, Any]]:
     """Each published number beside the best matching configuration, the one with the best mean on dev.
 
+    A confirmation chooses nothing: there it is the one that the search ranked highest.
+
     Keys: those of the published row; `found`: None where nothing matches, else `mean`, `sd`, `n`, `config`, `trials`,
     and `best`: the highest of them with its trial; `difference` (found minus published, or None); `notes`.
     """
@@ -68,7 +70,7 @@ def _compare(row: Published, history: History) -> dict[str, Any]:
     if not matching:
         compared["notes"] = ["no trial with a result has such a configuration"]
         return compared
-    group = max(matching, key=lambda one: one.spread(history.metric).mean)
+    group = matching[0]
     scored = [(trial, value) for trial in group.trials if (value := _value(trial, row, history)) is not None]
     if not scored:
         compared["notes"] = [_missing(row, history)]
@@ -87,12 +89,16 @@ def _compare(row: Published, history: History) -> dict[str, Any]:
 
 
 def _matching(row: Published, history: History) -> list[Group]:
-    """The configurations that a published number speaks of, each with those of its trials that it speaks of."""
+    """The configurations that a published number speaks of, each with those of its trials, the one to compare first."""
     spoken = [
         Group(group.config, [trial for trial in group.trials if row.speaks_of(trial.config)])
         for group in history.groups()
     ]
-    return [group for group in spoken if group.trials]
+    found = [group for group in spoken if group.trials]
+    if CONFIRMS in history.header:
+        order = [one["config"] for one in history.header[CONFIRMS]["configurations"]]
+        return sorted(found, key=lambda group: order.index(group.config))
+    return sorted(found, key=lambda group: -group.spread(history.metric).mean)
 
 
 def _value(trial: TrialRecord, row: Published, history: History) -> float | None:
