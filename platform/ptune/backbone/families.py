@@ -32,6 +32,7 @@ class Family:
         tied: whether that head is the word embeddings themselves, with no weights of its own, unless the config
             says otherwise.
         states: settings that a checkpoint's config must state, because nothing here can choose them.
+        staged: whether its layers are BERT's, so that they can be run one by one (`ptune.backbone.staged`).
         peft: whether PEFT's prefix tuning works for it (so that an all-layer v2 prompt can be exported to PEFT).
     """
 
@@ -45,6 +46,7 @@ class Family:
     tied: bool = False
     states: tuple[str, ...] = ()
     peft: bool = False
+    staged: bool = False
 
     @property
     def shifts(self) -> bool:
@@ -56,8 +58,8 @@ class Family:
         return 0 if self.positions != "roberta" or padding is None else padding + 1
 
 
-_BERT = Family("first", types=True, pooler=True, language="cls.predictions.", peft=True)
-_ROBERTA = Family("first", positions="roberta", types=True, dense="tanh", peft=True)
+_BERT = Family("first", types=True, pooler=True, language="cls.predictions.", peft=True, staged=True)
+_ROBERTA = Family("first", positions="roberta", types=True, dense="tanh", peft=True, staged=True)
 _DEBERTA = Family("first", positions="relative", types=True, dense="gelu", language="cls.predictions.")
 _DECODER = Family("last", positions="rotary", bias=False, peft=True)
 _GEMMA = replace(_DECODER, tied=True)
@@ -67,15 +69,15 @@ _BART = replace(_T5, positions="fixed", dense="tanh")
 FAMILIES: dict[str, Family] = {
     "bert": _BERT,
     "ernie": _BERT,
-    "layoutlm": replace(_BERT, peft=False),  # read as text: every token lies in the box (0, 0, 0, 0)
+    "layoutlm": replace(_BERT, peft=False, staged=False),  # read as text: every token lies in the box (0, 0, 0, 0)
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
-    "xlm-roberta-xl": _ROBERTA,
+    "xlm-roberta-xl": replace(_ROBERTA, staged=False),
     "camembert": _ROBERTA,
     "data2vec-text": _ROBERTA,
-    "roberta-prelayernorm": _ROBERTA,
-    "xmod": replace(_ROBERTA, states=("default_language",)),
-    "electra": Family("first", types=True, dense="gelu", language="generator_predictions.", peft=True),
+    "roberta-prelayernorm": replace(_ROBERTA, staged=False),
+    "xmod": replace(_ROBERTA, staged=False, states=("default_language",)),
+    "electra": Family("first", types=True, dense="gelu", language="generator_predictions.", peft=True, staged=True),
     "albert": Family("first", types=True, pooler=True, language="predictions."),
     "distilbert": Family("first", dense="relu", language="vocab_transform."),
     "modernbert": Family("first", positions="rotary", language="decoder."),

@@ -56,6 +56,7 @@ class Prefix:
         return self.layers[layer] if layer < len(self.layers) else None
 
 
+_LONGEST_PLAIN = 512
 _NUMBER = "ptune_layer"
 _SELF = re.compile(r"(encoder|decoder)\.(?:block|layers)\.(\d+)\.(?:layer\.0\.SelfAttention|self_attn)")
 _CROSS = re.compile(r"decoder\.(?:block|layers)\.\d+\.(?:layer\.1\.EncDecAttention|encoder_attn)")
@@ -95,8 +96,8 @@ def attention(
         key = torch.cat([layer.key.to(key.dtype), key], dim=2)
         value = torch.cat([layer.value.to(value.dtype), value], dim=2)
         attention_mask = _with_prefix(attention_mask, layer.visible, query.shape[2])
-    if softcap is not None:
-        return _soft_capped(query, key, value, attention_mask, scaling, dropout, softcap), None
+    if softcap is not None or _plainly(query):
+        return _plain(query, key, value, attention_mask, scaling, dropout, softcap), None
     # is_causal stays False: causality is in the mask, and the flag would cut the keys to the query's length
     attended: tuple[Tensor, None] = sdpa_attention_forward(
         module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, is_causal=False
@@ -113,15 +114,35 @@ def _with_prefix(mask: Tensor, visible: Tensor, queries: int) -> Tensor:
     return torch.cat([columns.expand(rows), mask.expand(rows)], dim=-1)
 
 
-def _soft_capped(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scaling: float | None, dropout: float, cap: float
+def _plainly(query: Tensor) -> bool:
+    """Whether plain matrix products are the fast way: on CPUs, SDPA's backward pass in bfloat16 is several times slower.
+
+    The scores of all positions then stand in memory, which is little for texts of a few hundred tokens.
+    """
+    return query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[2] <= _LONGEST_PLAIN
+
+
+def _plain(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor,
+    scaling: float | None,
+    dropout: float,
+    cap: float | None = None,
 ) -> Tensor:
-    """Attention whose scores saturate at `cap` (Gemma 2); [B, Q, heads, D]. SDPA has no such thing."""
+    """Attention as matrix products [B, Q, heads, D]; its scores saturate at `cap` (Gemma 2), which SDPA cannot do."""
     groups = query.shape[1] // key.shape[1]
-    key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
-    scores = query @ key.transpose(2, 3) * (query.shape[-1] ** -0.5 if scaling is None else scaling)
-    scores = (torch.tanh(scores / cap) * cap).masked_fill(~mask, torch.finfo(scores.dtype).min)
-    weights = functional.dropout(scores.softmax(dim=-1, dtype=torch.float32).to(query.dtype), dropout)
+    if groups > 1:
+        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+    scores = query * (query.shape[-1] ** -0.5 if scaling is None else scaling) @ key.transpose(2, 3)
+    if cap is not None:
+        scores = torch.tanh(scores / cap) * cap
+    hidden = torch.finfo(scores.dtype).min
+    scores = scores.masked_fill(~mask, hidden) if mask.dtype == torch.bool else (scores + mask).clamp(min=hidden)
+    weights = scores.softmax(dim=-1)
+    if dropout > 0.0:
+        weights = functional.dropout(weights, dropout)
     return (weights @ value).transpose(1, 2)
 
 

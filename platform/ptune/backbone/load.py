@@ -18,11 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from ptune.backbone import deberta
+from ptune.backbone.cache import StateCache
 from ptune.backbone.checkpoint import read_checkpoint
 from ptune.backbone.families import Family, family_of
 from ptune.backbone.inject import IMPLEMENTATION, Prefix, number_layers
 from ptune.backbone.language import LanguageHead
 from ptune.backbone.locate import locate, read_config, weights_hash
+from ptune.backbone.staged import Layers
 from ptune.errors import BackboneError
 
 
@@ -50,6 +52,8 @@ class Backbone:
         pooler: the checkpoint's own pooler, applied to the position a head reads; None when it has none.
         language_head: the checkpoint's own language-modelling head; None unless loaded with `lm`.
         first_position: the position id of a text's first token.
+        layers: its layers, to be run one by one; None where the family has others than BERT's, or the copy is tuned.
+        cache: hidden states kept for all that share the frozen weights; None keeps none.
     """
 
     id: str
@@ -62,6 +66,8 @@ class Backbone:
     language_head: LanguageHead | None
     first_position: int
     device: torch.device
+    layers: Layers | None = None
+    cache: StateCache | None = None
 
     def embed(self, ids: Tensor) -> Tensor:
         """Word embeddings [B, Q, E] of token ids [B, Q]."""
@@ -106,6 +112,17 @@ class Backbone:
         output = self.model(inputs_embeds=embeds, ptune_prefix=prefix, **arguments)
         hidden: Tensor = output.last_hidden_state
         return hidden.float()
+
+    def begin(self, embeds: Tensor, types: Tensor, shift: Tensor) -> Tensor:
+        """What the first layer is given, [B, Q, H]; only where there are `layers`."""
+        assert self.layers is not None, "asked for a staged family only"
+        kinds = types.clamp(max=getattr(self.model.config, "type_vocab_size", 1) - 1)
+        return self.layers.embed(embeds, self._positions(embeds, shift), kinds)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the weights and of hidden states."""
+        return next(self.model.parameters()).dtype
 
     def _positions(self, embeds: Tensor, shift: Tensor) -> Tensor:
         """Position ids [B, Q]."""
@@ -170,6 +187,8 @@ class Backbone:
             model=named["model"],
             pooler=named.get("pooler"),
             language_head=named.get("language_head"),  # type: ignore[arg-type]
+            layers=None,
+            cache=None,
         )
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
@@ -246,6 +265,7 @@ def load_backbone(
         language_head=found.language_head,
         first_position=family.first_position(model.config.pad_token_id),
         device=torch.device(device),
+        layers=Layers(model) if family.staged else None,
     )
     backbone.parts().requires_grad_(False).eval().to(device)
     _prove_reach(backbone)

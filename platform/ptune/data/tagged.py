@@ -33,7 +33,9 @@ def extract(table: Dataset, source: str, data: TokensData) -> Columns:
     problems += bad_rows(f"{source}: column {data.words!r}", words, _words_problem)
     if not problems:
         rows = list(zip(words, tags, strict=True))
-        problems += bad_rows(f"{source}: column {data.tags!r}", rows, lambda row: _tags_problem(row[0], row[1], declared))
+        problems += bad_rows(
+            f"{source}: column {data.tags!r}", rows, lambda row: _tags_problem(row[0], row[1], declared)
+        )
     if problems:
         raise DataError("\n".join(problems))
     kept = [[place for place, word in enumerate(sentence) if word.strip()] for sentence in words]

@@ -20,6 +20,7 @@ from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.load import Backbone
 from ptune.data.batches import eval_batches
 from ptune.prompts.learner import Learner
+from ptune.prompts.kept import has_states, kept_states
 from ptune.prompts.rows import Examples, Row, Stack, stack
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt
@@ -97,22 +98,20 @@ def forward(backbone: Backbone, groups: Sequence[Group]) -> list[Scored]:
     """Run all groups in one pass.
 
     A learner that must be `alone` is the only group of its pass: it runs through its own backbone, or draws the
-    backbone's dropout from its own stream.
+    backbone's dropout from its own stream. On a backbone whose layers can be run one by one, rows join at the first layer
+    where their learner has a say.
     """
     assert len(groups) == 1 or not any(group.learner.alone for group in groups), "a learner that must be alone is not"
     backbone = groups[0].learner.backbone or backbone
-    each = [group.rows for group in groups]
-    rows = stack([row for own in each for row in own], backbone.device)
-    counts = [len(own) for own in each]
-    embeds = _embeddings(backbone, groups, rows, counts)
-    prefix, shift = _prefix(backbone, groups, counts)
-    with _dropout(backbone, groups[0]):
-        hidden = _hidden(backbone, embeds, rows, shift, prefix)
-    states = hidden[rows.row, rows.read].split_with_sizes([sum(len(row.reads) for row in own) for own in each])
-    return [
-        Scored(_score(backbone, group, own), group.examples, group.indices)
-        for group, own in zip(groups, states, strict=True)
-    ]
+    staged = backbone.layers is not None and not (groups[0].learner.live and groups[0].generator is not None)
+    starts = [_start(backbone, group) if staged else 0 for group in groups]
+    order = sorted(range(len(groups)), key=lambda place: starts[place])
+    ordered = [groups[place] for place in order]
+    states = (_staged if staged else _whole)(backbone, ordered, sorted(starts))
+    results: list[Any] = [None] * len(groups)
+    for place, group, own in zip(order, ordered, states, strict=True):
+        results[place] = Scored(_score(backbone, group, own), group.examples, group.indices)
+    return results
 
 
 def predict(
@@ -144,13 +143,49 @@ def predict(
     return answers
 
 
-def _hidden(backbone: Backbone, embeds: Tensor, rows: Stack, shift: Tensor, prefix: Prefix | None) -> Tensor:
-    """The last hidden states, of the decoder if there is one."""
-    if rows.decoder is None:
-        return backbone.forward(embeds, rows.visible, rows.types, shift, prefix)
-    return backbone.forward(
-        embeds, rows.visible, rows.types, shift, prefix, targets=rows.decoder, targets_visible=rows.decoder_visible
-    )
+def _whole(backbone: Backbone, groups: Sequence[Group], starts: Sequence[int]) -> list[Tensor]:
+    """The states [R, H] that each group reads, the backbone run as a whole."""
+    each = [group.rows for group in groups]
+    counts = [len(own) for own in each]
+    rows = stack([row for own in each for row in own], backbone.device)
+    embeds = _embeddings(backbone, groups, rows, counts)
+    prefix, shift = _prefix(backbone, groups, counts, starts)
+    with _dropout(backbone, groups[0]):
+        hidden = backbone.forward(embeds, rows.visible, rows.types, shift, prefix, rows.decoder, rows.decoder_visible)
+    return list(hidden[rows.row, rows.read].split_with_sizes([sum(len(row.reads) for row in own) for own in each]))
+
+
+def _staged(backbone: Backbone, groups: Sequence[Group], starts: Sequence[int]) -> list[Tensor]:
+    """The states [R, H] that each group reads, the layers run one by one; groups are ordered by where they join."""
+    assert backbone.layers is not None, "asked for a staged family only"
+    each = [group.rows for group in groups]
+    counts = [len(own) for own in each]
+    rows = stack([row for own in each for row in own], backbone.device)
+    prefix, shift = _prefix(backbone, groups, counts, starts)
+    joining: dict[int, list[Tensor]] = {}
+    first = starts.count(0)
+    if first > 0:
+        computed = sum(counts[:first])
+        embeds = _embeddings(backbone, groups[:first], rows.first(computed), counts[:first])
+        joining[0] = [backbone.begin(embeds, rows.types[:computed], shift[:computed])]
+    for group, start in list(zip(groups, starts, strict=True))[first:]:
+        joining.setdefault(start, []).append(
+            kept_states(backbone, group.examples, group.indices, start, rows.ids.shape[1])
+        )
+    single = all(len(row.reads) == 1 for own in each for row in own)
+    states = {layer: torch.cat(parts) for layer, parts in joining.items()}
+    hidden = backbone.layers.run(states, rows.visible, prefix, rows.read if single else None).float()
+    read = hidden[:, 0] if single else hidden[rows.row, rows.read]
+    return list(read.split_with_sizes([sum(len(row.reads) for row in own) for own in each]))
+
+
+def _start(backbone: Backbone, group: Group) -> int:
+    """The first layer at which a group's learner has a say, if what lies below it is kept; else 0."""
+    prompt = group.learner.prompt(group.part)
+    if backbone.cache is None or isinstance(prompt, InputPrompt) or (prompt is not None and prompt.shifted):
+        return 0
+    start = backbone.shape.layers if prompt is None else prompt.layers[0]
+    return start if start > 0 and has_states(backbone, group.examples, start) else 0
 
 
 @contextlib.contextmanager
@@ -184,8 +219,10 @@ def _embeddings(backbone: Backbone, groups: Sequence[Group], rows: Stack, counts
     return embeds.index_put((place,), vectors.to(embeds.dtype))
 
 
-def _prefix(backbone: Backbone, groups: Sequence[Group], counts: Sequence[int]) -> tuple[Prefix | None, Tensor]:
-    """The prefix of all rows and the positions [B] that each row's text is shifted by."""
+def _prefix(
+    backbone: Backbone, groups: Sequence[Group], counts: Sequence[int], starts: Sequence[int]
+) -> tuple[Prefix | None, Tensor]:
+    """The prefix of the rows that each layer has, and the positions [B] that each row's text is shifted by."""
     owned = [group.learner.prompt(group.part) for group in groups]
     prompts = [prompt if isinstance(prompt, PrefixPrompt) else None for prompt in owned]
     tables = [None if prompt is None else prompt() for prompt in prompts]
@@ -201,7 +238,10 @@ def _prefix(backbone: Backbone, groups: Sequence[Group], counts: Sequence[int]) 
         None if prompt is None or table is None else _copies(prompt, table, rows, group.generator)
         for prompt, table, rows, group in zip(prompts, tables, counts, groups, strict=True)
     ]
-    layers = [_layer(layer, prompts, copies, counts, longest, backbone) for layer in range(backbone.shape.layers)]
+    layers = []
+    for layer in range(backbone.shape.layers):
+        there = sum(start <= layer for start in starts)
+        layers.append(_layer(layer, prompts[:there], copies[:there], counts[:there], longest, backbone))
     return Prefix(layers), shift
 
 

@@ -17,8 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ptune.backbone.cache import Inputs
 from ptune.data.sources import Split
 from ptune.data.templates import Example
+from ptune.files import value_hash
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,19 @@ class Examples:
         return np.array([max(row.length for row in rows) for rows in self.rows], dtype=np.int64)
 
     @cached_property
+    def inputs(self) -> Inputs:
+        """All rows as the inputs of a frozen backbone, whose hidden states can be kept."""
+        rows = [row for own in self.rows for row in own]
+        return Inputs(
+            value_hash([[list(row.ids), list(row.types)] for row in rows]), np.array([len(row.ids) for row in rows])
+        )
+
+    @cached_property
+    def first_rows(self) -> np.ndarray:
+        """Number of each example's first row among all rows."""
+        return np.concatenate([[0], np.cumsum(self.counts)[:-1]])
+
+    @cached_property
     def counts(self) -> np.ndarray:
         """Rows of each example."""
         return np.array([len(rows) for rows in self.rows], dtype=np.int64)
@@ -134,6 +149,10 @@ class Stack:
     """[B, D] token ids for the decoder of an encoder-decoder."""
     decoder_visible: Tensor | None
     """[B, D] False on padding."""
+
+    def first(self, count: int) -> Stack:
+        """Its first rows' tokens, without what is read of them."""
+        return replace(self, ids=self.ids[:count], types=self.types[:count], visible=self.visible[:count])
 
 
 def stack(rows: Sequence[Row], device: torch.device) -> Stack:

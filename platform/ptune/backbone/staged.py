@@ -1,0 +1,97 @@
+"""A BERT-like encoder, layer by layer: rows join where their own work begins, and leave all but what is read.
+
+Below its first prompt a row's hidden states depend on its tokens alone, so they can be given instead of computed; in
+the last layer only the positions that a head reads need queries, projections and feed-forward. Knows no prompt and no
+cache.
+
+Shapes: B rows · Q positions · H hidden width · D head width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ptune.backbone.inject import Prefix, attention
+
+
+class Layers:
+    """The layers of one model, run one after another.
+
+    Args:
+        model: a transformers model whose layers are BERT's: attention (query, key, value, output), intermediate, output.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._embeddings: Any = model.embeddings
+        self._projection: Any = getattr(model, "embeddings_project", None)
+        self._layers: Any = model.encoder.layer  # type: ignore[union-attr]
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def embed(self, embeds: Tensor, positions: Tensor, types: Tensor) -> Tensor:
+        """What the first layer is given, [B, Q, H], for input embeddings, position ids and token types."""
+        hidden: Tensor = self._embeddings(inputs_embeds=embeds, position_ids=positions, token_type_ids=types)
+        return hidden if self._projection is None else self._projection(hidden)
+
+    def run(
+        self,
+        joining: Mapping[int, Tensor],
+        visible: Tensor,
+        prefix: Prefix | None,
+        read: Tensor | None = None,
+        stop: int | None = None,
+    ) -> Tensor:
+        """Run the layers.
+
+        Args:
+            joining: hidden states [B_l, Q, H] of the rows that join before layer l; rows are ordered by that layer.
+            visible: [B, Q] of all rows, False on padding.
+            prefix: keys and values of all rows, by layer.
+            read: [B] the one position of each row that is read; None is all of them.
+            stop: number of the layer before which to end; None is behind the last.
+
+        Returns:
+            Hidden states [B, Q, H]; [B, 1, H] when `read` is given.
+        """
+        end = len(self) if stop is None else stop
+        hidden: Tensor | None = None
+        for number in range(min(joining), end):
+            if number in joining:
+                hidden = joining[number] if hidden is None else torch.cat([hidden, joining[number]])
+            assert hidden is not None, "the loop begins where rows join"
+            mask = visible[: hidden.shape[0], None, None, :].expand(-1, 1, hidden.shape[1], -1)
+            given = prefix.layers[number] if prefix is not None else None
+            own = Prefix([given]) if given is not None else None
+            if read is not None and number == end - 1:
+                hidden = self._read(self._layers[number], hidden, mask, own, read[: hidden.shape[0]])
+            else:
+                output = self._layers[number](hidden, mask, ptune_prefix=own)
+                hidden = output if isinstance(output, Tensor) else output[0]
+        if end not in joining:
+            assert hidden is not None, "some rows join"
+            return hidden
+        late = joining[end] if read is None else _at(joining[end], read[-joining[end].shape[0] :])
+        return late if hidden is None else torch.cat([hidden, late])
+
+    @staticmethod
+    def _read(layer: Any, hidden: Tensor, mask: Tensor, prefix: Prefix | None, read: Tensor) -> Tensor:
+        """One layer where each row is read at one position: queries, projection and feed-forward there alone."""
+        own = layer.attention.self
+        at = _at(hidden, read)
+        shape = (hidden.shape[0], -1, own.num_attention_heads, own.attention_head_size)
+        query = own.query(at).view(shape).transpose(1, 2)
+        key, value = (project(hidden).view(shape).transpose(1, 2) for project in (own.key, own.value))
+        seen, _ = attention(own, query, key, value, mask[:, :, :1], scaling=own.scaling, ptune_prefix=prefix)
+        attended = layer.attention.output(seen.reshape(at.shape), at)
+        output: Tensor = layer.output(layer.intermediate(attended), attended)
+        return output
+
+
+def _at(hidden: Tensor, read: Tensor) -> Tensor:
+    """The states [B, 1, H] at one position of each row."""
+    return hidden[torch.arange(hidden.shape[0], device=hidden.device), read][:, None]
