@@ -1,0 +1,142 @@
+"""Generation: what is trained is what is written, and what is written is what transformers and PEFT write."""
+
+from functools import cache, partial
+
+import numpy as np
+import pytest
+import torch
+from peft import PrefixTuningConfig, TaskType, get_peft_model, set_peft_model_state_dict
+from torch.testing import assert_close
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from written_texts import MOST, make_writer, writing_trial
+
+from ptune.backbone.load import load_backbone
+from ptune.engine.reference import predict_alone, score
+from ptune.prompts.forward import Group, forward
+from ptune.prompts.writing import write
+
+CAUSAL = ["gpt2", "llama", "qwen2"]
+DECODERS = ["t5", "bart"]
+every_model = pytest.mark.parametrize("family", [*CAUSAL, *DECODERS])
+CONFIGS = {
+    "v2": {"method": "v2", "length": 5, "dropout": 0.2, "batch_size": 6},
+    "v2 of some layers": {"method": "v2", "length": 3, "depth": 1, "batch_size": 5},
+    "v1": {"method": "v1", "length": 4, "template": "around", "batch_size": 4},
+    "prompt tuning": {"method": "prompt_tuning", "length": 4, "batch_size": 7},
+}
+
+
+@pytest.fixture(scope="module")
+def writer(tmp_path_factory):
+    """A function from a family's name to its tiny language model, loaded with its head."""
+    folder = tmp_path_factory.mktemp("writers")
+    return cache(lambda family: load_backbone(str(make_writer(family, folder / family)), lm=True))
+
+
+@every_model
+def test_one_packed_pass_gives_every_learner_its_own_loss_and_gradients(family, tiny_language_model, tmp_path):
+    backbone = load_backbone(str(tiny_language_model(family)), lm=True)
+    trials = [writing_trial(backbone, tmp_path, number, **config) for number, config in enumerate(CONFIGS.values())]
+    generators = [torch.Generator().manual_seed(number) for number in range(len(trials))]
+    groups = [
+        Group(learner, plan.train, np.arange(plan.recipe.batch_size), 0.0, generator)
+        for (plan, learner), generator in zip(trials, generators, strict=True)
+    ]
+    scored = forward(backbone, groups)
+    losses = [plan.task.loss(one) for (plan, _), one in zip(trials, scored, strict=True)]
+    torch.stack(losses).sum().backward()
+
+    for number, (config, group) in enumerate(zip(CONFIGS.values(), groups, strict=True)):
+        plan, learner = writing_trial(backbone, tmp_path, number, **config)
+        generator = torch.Generator().manual_seed(number)
+        loss = plan.task.loss(score(backbone, learner, plan.train, group.indices, 0.0, generator))
+        loss.backward()
+        assert_close(losses[number], loss, rtol=1e-5, atol=1e-5)
+        for (name, packed), alone in zip(group.learner.named_parameters(), learner.parameters(), strict=True):
+            largest = float(alone.grad.abs().max())
+            assert largest > 0
+            assert_close(packed.grad, alone.grad, rtol=0, atol=1e-4 * largest, msg=partial("{}: {}".format, name))
+
+
+@every_model
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_answers_do_not_depend_on_what_else_is_in_the_batch(family, config, writer, tmp_path):
+    backbone = writer(family)
+    plan, learner = writing_trial(backbone, tmp_path, **config)
+    together = plan.task.predict(backbone, learner, plan.dev, 4_000)
+    apart = plan.task.predict(backbone, learner, plan.dev, 1)
+    alone = predict_alone(backbone, learner, plan, plan.dev)
+    assert [answer.text for answer in together] == [answer.text for answer in apart]
+    assert [answer.loss for answer in together] == pytest.approx([answer.loss for answer in alone], rel=1e-5)
+    assert [answer.tokens for answer in together] == [len(tokens) for tokens in plan.dev.labels]
+    assert len({answer.text for answer in together}) > 1
+
+
+@pytest.mark.parametrize("family", CAUSAL)
+def test_what_is_written_is_what_transformers_writes(family, writer, tmp_path):
+    backbone = writer(family)
+    plan, learner = writing_trial(backbone, tmp_path, method="manual")
+    end = backbone.tokenizer.eos_token_id
+    ours = write(backbone, learner, plan.dev, MOST, end, 500)
+    model = AutoModelForCausalLM.from_pretrained(backbone.id, attn_implementation="eager").eval()
+    for (text,), tokens in zip(plan.dev.splits[0].texts, ours, strict=True):
+        ids = backbone.tokenizer(text, return_tensors="pt")["input_ids"]
+        with torch.inference_mode():
+            found = model.generate(ids, do_sample=False, max_new_tokens=MOST, eos_token_id=end, pad_token_id=end)
+        theirs = [token for token in found[0, ids.shape[1] :].tolist() if token != end]
+        assert tokens == theirs
+
+
+@pytest.mark.parametrize("family", DECODERS)
+def test_a_decoder_writes_what_transformers_writes(family, writer, tmp_path):
+    backbone = writer(family)
+    plan, learner = writing_trial(backbone, tmp_path, method="manual")
+    end, start = backbone.tokenizer.eos_token_id, backbone.tokenizer.bos_token_id
+    ours = write(backbone, learner, plan.dev, MOST, end, 500)
+    model = AutoModelForSeq2SeqLM.from_pretrained(backbone.id, attn_implementation="eager").eval()
+    more = {} if start is None else {"forced_bos_token_id": start}
+    for (text,), tokens in zip(plan.dev.splits[0].texts, ours, strict=True):
+        ids = backbone.tokenizer(text, return_tensors="pt")["input_ids"]
+        settings = {"max_new_tokens": MOST + len(more), "forced_eos_token_id": None, "use_cache": False, **more}
+        with torch.inference_mode():
+            found = model.generate(ids, do_sample=False, **settings)
+        theirs = found[0, 1 + len(more) :].tolist()
+        assert tokens == theirs[: theirs.index(end) if end in theirs else None]
+
+
+@pytest.mark.parametrize("family", DECODERS)
+def test_a_decoder_learns_what_transformers_trains_it_on(family, writer, tmp_path):
+    backbone = writer(family)
+    plan, learner = writing_trial(backbone, tmp_path, method="manual")
+    ours = plan.task.loss(forward(backbone, [Group(learner, plan.dev, np.arange(1))])[0])
+    (text,) = plan.dev.splits[0].texts[0]
+    encoded = backbone.tokenizer(text, text_target=text, return_tensors="pt")
+    model = AutoModelForSeq2SeqLM.from_pretrained(backbone.id, attn_implementation="eager").eval()
+    labels = encoded["labels"]
+    given = int(backbone.tokenizer.bos_token_id == labels[0, 0])
+    with torch.inference_mode():
+        logits = model(input_ids=encoded["input_ids"], labels=labels).logits[0]
+    theirs = torch.nn.functional.cross_entropy(logits[given : given + MOST], labels[0, given : given + MOST])
+    assert_close(ours, theirs, atol=1e-5, rtol=0)
+
+
+def test_under_a_prefix_gpt2_writes_what_it_writes_under_pefts(writer, tmp_path):
+    backbone = writer("gpt2")
+    plan, learner = writing_trial(backbone, tmp_path, method="v2", length=5)
+    with torch.no_grad():
+        learner.prompt().encoder.table.mul_(50.0)
+    end = backbone.tokenizer.eos_token_id
+    ours = write(backbone, learner, plan.dev, MOST, end, 500)
+    plain = write(backbone, writing_trial(backbone, tmp_path, method="head")[1], plan.dev, MOST, end, 500)
+    assert ours != plain, "a prompt without an effect would prove nothing"
+    model = AutoModelForCausalLM.from_pretrained(backbone.id, attn_implementation="eager")
+    shape = {"token_dim": 32, "num_layers": 3, "num_attention_heads": 4, "encoder_hidden_size": 32}
+    config = PrefixTuningConfig(task_type=TaskType.CAUSAL_LM, num_virtual_tokens=5, prefix_projection=False, **shape)
+    model = get_peft_model(model, config).eval()
+    set_peft_model_state_dict(model, {"prompt_embeddings": learner.collapsed()["prompt.0"]})
+    for (text,), tokens in zip(plan.dev.splits[0].texts, ours, strict=True):
+        ids = backbone.tokenizer(text, return_tensors="pt")["input_ids"]
+        settings = {"do_sample": False, "max_new_tokens": MOST, "pad_token_id": end}
+        with torch.inference_mode():
+            found = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **settings)
+        assert tokens == [token for token in found[0, ids.shape[1] :].tolist() if token != end]

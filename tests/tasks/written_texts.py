@@ -1,0 +1,50 @@
+"""A small task in writing: the words of a sentence, the other way round or as they are, on tiny language models."""
+
+from pathlib import Path
+
+import numpy as np
+
+from families import WORDS, make_backbone
+from ptune.backbone.load import Backbone
+from ptune.data.sources import Split, Splits
+from ptune.engine.slots import Plan
+from ptune.prompts.learner import Learner
+from ptune.run.trials import TrialFactory
+from ptune.spec.job import Job
+
+MOST = 7
+
+
+def make_writer(family: str, folder: Path) -> Path:
+    """A tiny random language model that does not write the same whatever it reads, as a T5 of usual size would."""
+    return make_backbone(family, folder, lm=True, **({"initializer_factor": 3.0} if family == "t5" else {}))
+
+
+def echoes(count: int, seed: int) -> Split:
+    """Two to six words, to be written again; some targets are longer than `MOST` allows."""
+    rng = np.random.default_rng(seed)
+    texts = [" ".join(rng.choice(WORDS, size=rng.integers(2, 10))) for _ in range(count)]
+    return Split([(text,) for text in texts], list(texts), source=f"made:{seed}", digest=str(seed))
+
+
+def writing_job(backbone: str, data: dict | None = None, **more) -> Job:
+    """A job that generates."""
+    content = {
+        "name": "writing",
+        "seed": 7,
+        "backbone": {"id": backbone},
+        "task": {
+            "kind": "generation",
+            "data": {"source": "builtin:none", "max_length": 32, "max_target": MOST, **(data or {})},
+        },
+        "space": {"parameters": {"method": {"value": "v2"}}},
+        "budget": {"trials": 1, "epochs": 4},
+    }
+    return Job.model_validate({**content, **more})
+
+
+def writing_trial(backbone: Backbone, folder: Path, number: int = 0, splits: Splits | None = None, **config):
+    """A trial that learns to write."""
+    splits = splits or Splits(echoes(20, 1), echoes(9, 2), None, [])
+    made: tuple[Plan, Learner] = TrialFactory(writing_job(backbone.id), [splits], backbone, folder).make(number, config)
+    return made
