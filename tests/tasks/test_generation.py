@@ -8,12 +8,17 @@ import torch
 from peft import PrefixTuningConfig, TaskType, get_peft_model, set_peft_model_state_dict
 from torch.testing import assert_close
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
-from written_texts import MOST, make_writer, writing_trial
+from written_texts import MOST, make_writer, stories, writing_trial
 
 from ptune.backbone.load import load_backbone
+from ptune.data.sources import Split, Splits
+from ptune.engine.fused import Engine
 from ptune.engine.reference import predict_alone, score
+from ptune.errors import SpecError
 from ptune.prompts.forward import Group, forward
+from ptune.prompts.rows import Examples, Row
 from ptune.prompts.writing import write
+from ptune.tasks.generation import GenerationKind, Written
 
 CAUSAL = ["gpt2", "llama", "qwen2"]
 DECODERS = ["t5", "bart"]
@@ -24,6 +29,7 @@ CONFIGS = {
     "v1": {"method": "v1", "length": 4, "template": "around", "batch_size": 4},
     "prompt tuning": {"method": "prompt_tuning", "length": 4, "batch_size": 7},
 }
+STORY_TRIALS = {"alone": {"method": "manual"}, "prompted": {"method": "v2", "length": 10, "lr": 0.05, "batch_size": 6}}
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +146,56 @@ def test_under_a_prefix_gpt2_writes_what_it_writes_under_pefts(writer, tmp_path)
         with torch.inference_mode():
             found = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **settings)
         assert tokens == [token for token in found[0, ids.shape[1] :].tolist() if token != end]
+
+
+def test_a_trained_head_is_refused(writer, tmp_path):
+    with pytest.raises(SpecError, match='a generated text is read from the language head, got head = "linear"'):
+        writing_trial(writer("gpt2"), tmp_path, method="v2", head="linear")
+
+
+@pytest.mark.parametrize("family", ["gpt2", "bart"])
+def test_long_targets_are_cut_and_others_end(family, writer, tmp_path):
+    backbone = writer(family)
+    texts = ["red", "red green blue cold warm loud quiet sweet bitter"]
+    split = Split([(text,) for text in texts], texts, "made", "")
+    short, long = writing_trial(backbone, tmp_path, splits=Splits(split, split, None, []), method="v2")[0].dev.labels
+    assert short[-1] == backbone.tokenizer.eos_token_id
+    assert backbone.tokenizer.decode(short, skip_special_tokens=True).strip() == "red"
+    assert len(long) == MOST
+    assert backbone.tokenizer.eos_token_id not in long
+
+
+def test_metrics_are_those_of_the_texts_and_of_every_token_of_the_targets():
+    kind = GenerationKind(["text"], MOST)
+    targets = ["the cat sat on the mat", "a  dog barks at night"]
+    split = Split([("x",), ("y",)], targets, "made", "")
+    examples = Examples.of(split, [[Row([1], [0], (0,))]] * 2)
+    perfect = kind.measure([Written(6.0, 3, targets[0]), Written(2.0, 1, "a dog barks at night")], examples)
+    assert perfect == pytest.approx(
+        {"loss": 2.0, "bleu": 1.0, "chrf": 1.0, "exact_match": 1.0, "constant_prediction": 0.0}
+    )
+    same = kind.measure([Written(6.0, 3, targets[0])] * 2, examples)
+    assert same["exact_match"] == 0.5
+    assert same["constant_prediction"] == 1.0
+    assert 0.0 < same["bleu"] < 1.0
+    assert 0.0 < same["chrf"] < 1.0
+
+
+def test_a_prefix_teaches_a_real_language_model_to_answer(shared_data, tmp_path):
+    """Stories260K was trained on stories alone: how an answer goes, and that it names what it was told, is new."""
+    backbone = load_backbone(str(shared_data / "stories260K"), lm=True)
+    reports = {}
+    for number, (name, config) in enumerate(STORY_TRIALS.items()):
+        plan, learner = writing_trial(backbone, tmp_path, number, stories(), {"max_target": 14}, **config)
+        engine = Engine(backbone, 4_000)
+        engine.join(plan, learner)
+        engine.advance(number, 6)
+        while engine.busy:
+            reports[name] = engine.step() or reports.get(name)
+    alone, prompted = (reports[name][-1].metrics for name in STORY_TRIALS)
+    assert prompted["loss"] < 0.4 * alone["loss"]
+    assert prompted["chrf"] > 3.0 * alone["chrf"]
+    answers = plan.task.predict(backbone, learner, plan.dev, 4_000)
+    wanted = plan.dev.splits[0].labels
+    begun = [answer.text.startswith(text) for answer, text in zip(answers, wanted, strict=True)]
+    assert np.mean(begun) > 0.7, "the model never learned to end a text, but says what it was told first"

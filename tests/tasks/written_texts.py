@@ -13,6 +13,8 @@ from ptune.run.trials import TrialFactory
 from ptune.spec.job import Job
 
 MOST = 7
+NAMES = ["Lily", "Tom", "Ben", "Mia", "Sam", "Anna", "Max", "Tim", "Sara", "Jack"]
+THINGS = ["ball", "cat", "dog", "car", "box", "hat", "tree", "cake"]
 
 
 def make_writer(family: str, folder: Path) -> Path:
@@ -27,6 +29,18 @@ def echoes(count: int, seed: int) -> Split:
     return Split([(text,) for text in texts], list(texts), source=f"made:{seed}", digest=str(seed))
 
 
+def stories() -> Splits:
+    """Who saw what, and that they liked it: 60 pairs of a name and a thing to learn from, 20 others to try."""
+    pairs = [(name, thing) for name in NAMES for thing in THINGS]
+    order = np.random.default_rng(1).permutation(len(pairs)).tolist()
+
+    def split(part: list[int]) -> Split:
+        seen = [(f"{pairs[index][0]} saw a big {pairs[index][1]}.",) for index in part]
+        return Split(seen, ["{} liked the {}.".format(*pairs[index]) for index in part], "made", "")
+
+    return Splits(split(order[:60]), split(order[60:]), None, [])
+
+
 def writing_job(backbone: str, data: dict | None = None, **more) -> Job:
     """A job that generates."""
     content = {
@@ -38,13 +52,14 @@ def writing_job(backbone: str, data: dict | None = None, **more) -> Job:
             "data": {"source": "builtin:none", "max_length": 32, "max_target": MOST, **(data or {})},
         },
         "space": {"parameters": {"method": {"value": "v2"}}},
-        "budget": {"trials": 1, "epochs": 4},
+        "budget": {"trials": 1, "epochs": 6},
     }
     return Job.model_validate({**content, **more})
 
 
-def writing_trial(backbone: Backbone, folder: Path, number: int = 0, splits: Splits | None = None, **config):
+def writing_trial(
+    backbone: Backbone, folder: Path, number: int = 0, splits: Splits | None = None, data: dict | None = None, **config
+) -> tuple[Plan, Learner]:
     """A trial that learns to write."""
     splits = splits or Splits(echoes(20, 1), echoes(9, 2), None, [])
-    made: tuple[Plan, Learner] = TrialFactory(writing_job(backbone.id), [splits], backbone, folder).make(number, config)
-    return made
+    return TrialFactory(writing_job(backbone.id, data), [splits], backbone, folder).make(number, config)
