@@ -1,4 +1,4 @@
-"""Jobs of the library in miniature: the same task, prompts and recipe on tiny backbones and a few rows of local data."""
+"""Jobs of the library in miniature: the same task, prompts and recipe on tiny backbones and a few local rows."""
 
 import json
 from pathlib import Path
