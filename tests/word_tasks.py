@@ -1,9 +1,13 @@
 """Small tasks whose answers are words: facts of two relations, and candidates, on tiny language models."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
 from families import WORDS
 from ptune.backbone.load import Backbone
@@ -65,3 +69,34 @@ def choice_trial(
     data = {"train": "a.jsonl", "dev": "a.jsonl", "text": ["premise"], "template": base, "max_length": 32}
     splits = [Splits(stories(12, 1), stories(9, 2), None, ["choice1", "choice2"])]
     return made_trial({"kind": "choice", "data": data, **(task or {})}, splits, backbone, folder, number, config)
+
+
+BERT_PIECES = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
+BERT_FRAME = ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
+
+
+def word_tokenizer(
+    words: Iterable[str], specials: dict[str, str] = BERT_PIECES, frame: tuple[str, str] | None = BERT_FRAME
+) -> PreTrainedTokenizerFast:
+    """A tokenizer for which every word is one token."""
+    vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys([*specials.values(), *words]))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=specials["unk"]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    if frame is not None:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=frame[0], pair=frame[1], special_tokens=[(token, vocabulary[token]) for token in specials.values()]
+        )
+    named = {f"{role}_token": token for role, token in specials.items()}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **named)
+
+
+def make_word_model(folder: Path, words: Iterable[str]) -> Path:
+    """Write a tiny random masked language model whose tokens are words."""
+    tokenizer = word_tokenizer(words)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
+    config = BertConfig(vocab_size=len(tokenizer), max_position_embeddings=96, initializer_range=0.2, **sizes)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertForMaskedLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

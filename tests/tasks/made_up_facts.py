@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch.nn import functional
-from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel
+
+from word_tasks import word_tokenizer
 
 PEOPLE = [first + last for first in ("ba", "do", "fi", "gu", "ke", "lo", "mi", "nu") for last in "rstvx"]
 TOWNS = [first + last for first in ("am", "er", "il", "or", "um") for last in ("burg", "dorf", "heim", "stad")]
@@ -22,7 +23,6 @@ PHRASES = {
     "study": ["went to school in", "learned a trade in", "studied at"],
 }
 ASIDES = ["indeed", "truly", "so", "well"]
-BERT = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 STEPS = 600
 
 
@@ -54,7 +54,7 @@ def sentences() -> list[list[str]]:
 
 def make_masked(folder: Path) -> Path:
     """Write a BERT that has read the sentences, with towns masked."""
-    tokenizer = _tokenizer(BERT, ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1"))
+    tokenizer = word_tokenizer(_words())
     torch.manual_seed(0)
     sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
     off = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
@@ -75,7 +75,7 @@ def make_masked(folder: Path) -> Path:
 
 def make_causal(folder: Path) -> Path:
     """Write a GPT-2 that has read the sentences."""
-    tokenizer = _tokenizer({"eos": "<end>", "unk": "<unk>"}, None)
+    tokenizer = word_tokenizer(_words(), {"eos": "<end>", "unk": "<unk>"}, None)
     torch.manual_seed(0)
     off = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0, "bos_token_id": 0, "eos_token_id": 0}
     model = GPT2LMHeadModel(
@@ -111,16 +111,7 @@ def _padded(tokenizer, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
     return ids, torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
 
 
-def _tokenizer(specials: dict[str, str], frame: tuple[str, str] | None) -> PreTrainedTokenizerFast:
-    """Every word is one token."""
-    words = sorted({word for phrases in PHRASES.values() for phrase in phrases for word in phrase.split()})
-    pieces = [*specials.values(), *PEOPLE, *TOWNS, *ASIDES, *words, "near", "."]
-    vocabulary = {piece: index for index, piece in enumerate(pieces)}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=specials["unk"]))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    if frame is not None:
-        tokenizer.post_processor = processors.TemplateProcessing(
-            single=frame[0], pair=frame[1], special_tokens=[(token, vocabulary[token]) for token in specials.values()]
-        )
-    named = {f"{role}_token": token for role, token in specials.items()}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **named)
+def _words() -> list[str]:
+    """Everything that the sentences, and a poor prompt, are made of."""
+    said = sorted({word for phrases in PHRASES.values() for phrase in phrases for word in phrase.split()})
+    return [*PEOPLE, *TOWNS, *ASIDES, *said]
