@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field
 from torch import Tensor
 
+from ptune.backbone.families import family_of
 from ptune.backbone.load import Backbone
 from ptune.prompts.build import chosen_layers, is_shifted
 from ptune.prompts.layout import input_parts
@@ -169,7 +170,7 @@ def describe(
         ],
         tuned=spec.recipe.backbone_lr is not None,
         layers=list(chosen_layers(deep, origin.layers)) if deep else None,
-        positions=("shifted" if is_shifted(deep, origin.layers) else "unshifted") if deep else None,
+        positions=_positions(deep, origin) if deep else None,
         backbone=origin,
         versions=dict(versions),
         scores={split: dict(metrics) for split, metrics in scores.items()},
@@ -177,6 +178,11 @@ def describe(
         trial=trial,
         seed=seed,
     )
+
+
+def _positions(prompt: PromptV2, origin: Origin) -> Literal["shifted", "unshifted"]:
+    family = family_of(origin.model_type, origin.id)
+    return "shifted" if is_shifted(prompt, origin.layers, family) else "unshifted"
 
 
 def _template(prompt: PromptSpec, data: Data, head: Head) -> str:

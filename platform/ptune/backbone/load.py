@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -179,20 +179,6 @@ class Backbone:
     def parameters(self) -> Iterator[nn.Parameter]:
         """The parameters of `named_parameters`."""
         return self.parts().parameters()
-
-    def load_parameters(self, tensors: Mapping[str, Tensor]) -> None:
-        """Overwrite parameters with saved ones, all of them, by the names of `named_parameters`.
-
-        Raises:
-            BackboneError: names or shapes are not this backbone's.
-        """
-        own = dict(self.named_parameters())
-        shapes = {name: parameter.shape for name, parameter in own.items()}
-        if wrong := sorted(shapes.items() ^ {(name, tensor.shape) for name, tensor in tensors.items()}):
-            raise BackboneError(f"{self.id}: saved weights do not fit the backbone, at {wrong[0][0]}")
-        with torch.no_grad():
-            for name, parameter in own.items():
-                parameter.copy_(tensors[name])
 
     @contextlib.contextmanager
     def training_mode(self, on: bool = True) -> Iterator[None]:
