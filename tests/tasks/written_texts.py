@@ -19,7 +19,7 @@ THINGS = ["ball", "cat", "dog", "car", "box", "hat", "tree", "cake"]
 
 def make_writer(family: str, folder: Path) -> Path:
     """A tiny random language model that does not write the same whatever it reads, as a T5 of usual size would."""
-    return make_backbone(family, folder, lm=True, **({"initializer_factor": 3.0} if family == "t5" else {}))
+    return make_backbone(family, folder, lm=True, **({"initializer_factor": 3.0} if family.endswith("t5") else {}))
 
 
 def echoes(count: int, seed: int) -> Split:
