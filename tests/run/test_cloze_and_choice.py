@@ -33,8 +33,11 @@ def facts(shared_data, tmp_path):
     words = {word for row in rows for word in (*row["sub_label"].split(), row["obj_label"]) if word > "B"}
     backbone = make_word_model(tmp_path / "model", [*["The", "the", "capital", "of", "is", "."], *sorted(words)])
     files = str(folder / "{relation}.jsonl")
-    data = {"train": f"{files}[:60%]", "dev": f"{files}[60%:80%]", "test": f"{files}[80%:]", "max_length": 24}
-    return str(backbone), {**data, "relations": list(TEMPLATES), "templates": TEMPLATES}
+    parts = {"train": f"{files}[:60%]", "dev": f"{files}[60%:80%]", "test": f"{files}[80%:]"}
+    vocabulary = tmp_path / "vocabulary.txt"
+    vocabulary.write_text("\n".join(sorted({row["obj_label"] for row in rows})), encoding="utf-8")
+    answers = {"relations": list(TEMPLATES), "templates": TEMPLATES, "vocabulary": str(vocabulary)}
+    return str(backbone), {**parts, **answers, "max_length": 24}
 
 
 def search(folder: Path, backbone: str, task: dict, parameters: dict, trials: int = 2) -> Outcome:
@@ -73,6 +76,7 @@ def test_pararel_runs_with_a_prompt_for_each_relation(facts, tmp_path):
     predictor = Predictor.load(outcome.folder / "artifact")
     about = predictor.artifact.about
     assert [one.name for one in about.sets] == list(TEMPLATES)
+    assert about.task.data.vocabulary == "vocabulary.txt", "an artifact names files, not the folders they were in"
     (answer,) = predictor.predict([("France",)], data_set="P36")
     assert answer["object"] in about.sets[0].labels
     assert sorted(name for name in predictor.artifact.tensors if name.startswith("prompt")) == ["prompt.0", "prompt.1"]

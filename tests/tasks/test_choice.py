@@ -166,3 +166,8 @@ def test_what_cannot_be_scored_is_refused(speaking):
         encoded(speaking("gpt2"), ("red", "cold", "old"), "{choice} or {premise}")
     with pytest.raises(SpecError, match=r"the template must hold \{choice\}"):
         encoded(speaking("bert"), ("red", "cold", "old"), "{premise} so")
+
+
+def test_a_trial_cannot_read_words_that_the_task_does_not_load(speaking, tmp_path):
+    with pytest.raises(SpecError, match=r'trials with head = "verbalizer" need task.head = "verbalizer"'):
+        choice_trial(speaking("bert"), tmp_path, method="v2", length=2, head="verbalizer")

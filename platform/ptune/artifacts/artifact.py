@@ -17,7 +17,7 @@ from ptune.backbone.families import family_of
 from ptune.backbone.load import Backbone
 from ptune.prompts.build import chosen_layers, is_shifted
 from ptune.prompts.layout import input_parts
-from ptune.spec.data import Data, Head
+from ptune.spec.data import ClozeData, Data, Head
 from ptune.spec.prompt import PromptSpec, PromptV2
 from ptune.spec.strict import Strict
 from ptune.spec.task import Task
@@ -199,4 +199,6 @@ def _portable(task: Task) -> Task:
 
 def _named(data: Data) -> Data:
     files = {"train": data.train, "dev": data.dev, "test": data.test}
+    if isinstance(data, ClozeData):
+        files["vocabulary"] = data.vocabulary
     return data.model_copy(update={role: Path(name).name for role, name in files.items() if name is not None})
