@@ -9,7 +9,7 @@ from peft import PrefixTuningConfig, TaskType, get_peft_model, set_peft_model_st
 from tokenizers.processors import TemplateProcessing
 from torch.testing import assert_close
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
-from written_texts import MOST, make_writer, stories, writing_trial
+from written_texts import MOST, echoes, make_writer, stories, writing_job, writing_trial
 
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.load import load_backbone
@@ -20,6 +20,7 @@ from ptune.errors import SpecError
 from ptune.prompts.forward import Group, forward
 from ptune.prompts.rows import Examples, Row
 from ptune.prompts.writing import write
+from ptune.run.trials import TrialFactory
 from ptune.tasks.generation import GenerationKind, Written
 
 CAUSAL = ["gpt2", "llama", "qwen2"]
@@ -176,6 +177,24 @@ def test_an_input_is_left_open_where_a_tokenizer_would_end_it(tmp_path):
         assert row.ids[row.reads[0]] == -3, "the prompt's last token"
         assert end not in row.ids
         assert row.ids[row.reads[0] + 1 :] == target[:-1]
+
+
+def test_of_several_data_sets_each_is_written_at_its_own_length(writer, tmp_path):
+    backbone = writer("gpt2")
+    job = writing_job(backbone.id)
+    second = job.task.data.model_copy(update={"max_target": 3})
+    job = job.model_copy(update={"task": job.task.model_copy(update={"more": [second]})})
+    sets = [Splits(echoes(6, seed), echoes(4 + seed, 8), None, []) for seed in (1, 2)]
+    plan, learner = TrialFactory(job, sets, backbone, tmp_path).make(0, {"method": "v2", "length": 4})
+    answers = plan.task.predict(backbone, learner, plan.dev, 500)
+    assert len(answers) == len(plan.dev) == 11
+    for number, own in ((0, answers[:5]), (1, answers[5:])):
+        examples = plan.dev.part(number).at(number)
+        assert [one.text for one in own] == [one.text for one in plan.task.predict(backbone, learner, examples, 500)]
+    long, short = ([len(answer.text) for answer in own] for own in (answers[:5], answers[5:10]))  # the same inputs
+    assert all(one < other for one, other in zip(short, long, strict=True))
+    metrics = plan.task.measure(answers, plan.dev)
+    assert metrics["chrf"] == pytest.approx((metrics["chrf.set1"] + metrics["chrf.set2"]) / 2)
 
 
 def test_a_trained_head_is_refused(writer, tmp_path):
