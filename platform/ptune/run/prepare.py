@@ -24,6 +24,7 @@ from ptune.spec.data import Data, GenerationData
 from ptune.spec.job import Job
 from ptune.spec.prompt import PromptV2
 from ptune.spec.space import Space
+from ptune.spec.task import Cloze
 from ptune.spec.trial import DEFAULT_METHOD
 
 _LIBRARIES = ("ptune", "torch", "transformers", "datasets", "optuna", "ray", "mlflow")
@@ -156,6 +157,13 @@ def _longest_shift(space: Space) -> int:
     return max(map(int, space.values_under("v2", "length")), default=PromptV2().length)
 
 
+def _labels(job: Job, splits: Sequence[Splits]) -> list[Any]:
+    """The labels of the data set, or of each; a vocabulary to rank is no list of labels and stays out of records."""
+    if isinstance(job.task, Cloze):
+        return []
+    return [one.labels for one in splits] if len(splits) > 1 else splits[0].labels
+
+
 def _header(job: Job, folder: Path, layers: int, splits: Sequence[Splits]) -> dict[str, Any]:
     several = len(splits) > 1
     named = {
@@ -172,7 +180,7 @@ def _header(job: Job, folder: Path, layers: int, splits: Sequence[Splits]) -> di
             for name, split in named.items()
             if split is not None
         },
-        "labels": [one.labels for one in splits] if several else splits[0].labels,
+        "labels": _labels(job, splits),
         "backbone": {"id": job.backbone.id, "hash": weights_hash(folder), "layers": layers},
         "versions": versions(),
     }
