@@ -1,9 +1,14 @@
 """Artifacts made from a backbone, as a search would leave them: a random prompt with an effect worth measuring."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 
 from ptune.artifacts.artifact import Artifact, Origin, describe
+from ptune.artifacts.predict import TOKEN_BUDGET, Predictor
 from ptune.backbone.load import Backbone
+from ptune.data.sources import unlabelled
 from ptune.prompts.build import build_learner
 from ptune.prompts.heads import Linear
 from ptune.spec.data import ClassificationData
@@ -16,7 +21,7 @@ PAIR = ["premise", "hypothesis"]
 def make_artifact(backbone: Backbone, fields=("text",), labels=("no", "yes"), max_length=32, **config) -> Artifact:
     """An artifact for `config`, its tensors drawn large enough to move every score."""
     spec = TrialSpec.from_config(config)
-    learner = build_learner(spec.prompt, backbone, [Linear(len(labels), pooled=True)], seed=3)
+    learner = build_learner(spec.prompt, backbone, [Linear(len(labels), pooled=True)], seed=3, recipe=spec.recipe)
     data = ClassificationData(source="made", text=list(fields), labels=list(labels), max_length=max_length)
     generator = torch.Generator().manual_seed(4)
     tensors = {
@@ -35,3 +40,8 @@ def make_artifact(backbone: Backbone, fields=("text",), labels=("no", "yes"), ma
         seed=11,
     )
     return Artifact(about, tensors)
+
+
+def scores_of(predictor: Predictor, texts: Sequence[tuple[str, ...]], token_budget: int = TOKEN_BUDGET) -> torch.Tensor:
+    """Class scores [texts, labels], from which `predict` makes probabilities."""
+    return torch.as_tensor(np.stack(predictor._answers(0, unlabelled(texts), token_budget)[1]))

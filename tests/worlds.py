@@ -1,7 +1,9 @@
 """A small world for engines: a tiny random backbone, encoded sentences, and trials of every kind."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +27,32 @@ CONFIGS = {
     "v1 mlp around": {"method": "v1", "length": 5, "encoder": "mlp", "template": "around", "batch_size": 8},
     "v1 anchors": {"method": "v1", "length": 3, "encoder": "embedding", "template": "[P] {text} cold [P:1]"},
     "head": {"method": "head", "lr": 0.05, "batch_size": 8, "head_dropout": 0.2},
+    "v2 named layers": {"method": "v2", "length": 4, "layers": "1,3", "schedule": "exponential", "gamma": 0.5},
+    "v2 lengths": {"method": "v2", "length": 6, "lengths": "2,6,3", "lr": 0.02, "batch_size": 8, "dropout": 0.2},
+    "prompt tuning, words": {"method": "prompt_tuning", "length": 4, "schedule": "constant", "batch_size": 8},
+    "prompt tuning, text": {
+        "method": "prompt_tuning",
+        "length": 3,
+        "init": "text: red cold",
+        "optimizer": "adam",
+        "weight_decay": 0.1,
+        "head_weight_decay": 0.01,
+    },
+    "v1 passes": {"method": "v1", "length": 3, "encoder": "embedding", "init": "vocabulary", "passes": 2},
 }
+TUNED = {
+    "fine-tuned": {"method": "head", "lr": 0.01, "backbone_lr": 1e-3, "backbone_weight_decay": 0.1, "batch_size": 8},
+    "v1 tuned": {"method": "v1", "length": 3, "encoder": "mlp", "backbone_lr": 1e-3, "head_dropout": 0.1},
+    "v2 tuned": {"method": "v2", "length": 4, "depth": 2, "backbone_lr": 1e-3, "batch_size": 8, "dropout": 0.1},
+}
+"""The backbone trains, too."""
+WORDED = {
+    "v1": {"method": "v1", "length": 4, "encoder": "lstm", "template": "[P] {text} It was [P] [MASK]", "batch_size": 8},
+    "v1 before": {"method": "v1", "length": 3, "encoder": "embedding", "template": "before", "batch_size": 8},
+    "v2": {"method": "v2", "length": 5, "batch_size": 8, "dropout": 0.2},
+    "prompt tuning": {"method": "prompt_tuning", "length": 3, "batch_size": 8},
+}
+"""The language head names a word."""
 
 
 def sentences(count: int, seed: int) -> Split:
@@ -38,23 +65,31 @@ def sentences(count: int, seed: int) -> Split:
 
 @dataclass(frozen=True)
 class World:
-    """A backbone and data on which trials can be made."""
+    """A backbone and data on which trials can be made.
+
+    Attributes:
+        more: further data sets.
+        data: what a job says of the first data set.
+    """
 
     backbone: Backbone
     splits: Splits
     folder: Path
     horizon: int = 4
+    more: Sequence[Splits] = ()
+    data: dict[str, Any] = field(default_factory=dict)
 
     def trial(self, number: int, config: dict) -> tuple[Plan, Learner]:
-        return TrialFactory(self._job(), [self.splits], self.backbone, self.folder).make(number, config)
+        return TrialFactory(self._job(), [self.splits, *self.more], self.backbone, self.folder).make(number, config)
 
     def _job(self) -> Job:
+        data = {"source": "builtin:none", "max_length": 32}
         return Job.model_validate(
             {
                 "name": "world",
                 "seed": 7,
                 "backbone": {"id": self.backbone.id},
-                "task": {"data": {"source": "builtin:none", "max_length": 32}},
+                "task": {"data": {**data, **self.data}, "more": [data] * len(self.more)},
                 "space": {"parameters": {"method": {"value": "v2"}}},
                 "budget": {"trials": 1, "epochs": self.horizon},
             }

@@ -30,8 +30,8 @@ def test_it_is_two_files_without_a_pickle(artifact, tmp_path):
     write(tmp_path / "best", artifact)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["artifact.json", "best", "prompt.safetensors"]
     with safe_open(tmp_path / "best" / "prompt.safetensors", framework="pt") as stream:
-        assert set(stream.keys()) == {"prompt", "head.out.weight", "head.out.bias"}
-        assert stream.get_slice("prompt").get_shape() == [5, 32]
+        assert set(stream.keys()) == {"prompt.0", "head.0.out.weight", "head.0.out.bias"}
+        assert stream.get_slice("prompt.0").get_shape() == [5, 32]
 
 
 def test_its_description_can_be_read_without_ptune(artifact, tmp_path, tiny):
@@ -39,8 +39,9 @@ def test_its_description_can_be_read_without_ptune(artifact, tmp_path, tiny):
     about = json.loads((tmp_path / "best" / "artifact.json").read_text())
     assert about["format"] == "ptune-artifact-1"
     assert about["prompt"]["method"] == "v1"
-    assert about["template"] == "[P:2] {premise} [P:2] [SEP] {hypothesis} [P:1]"
-    assert about["labels"] == ["no", "yes"]
+    (only,) = about["sets"]
+    assert only["template"] == "[P:2] {premise} [P:2] [SEP] {hypothesis} [P:1]"
+    assert only["labels"] == ["no", "yes"]
     assert about["backbone"]["hash"] == tiny("bert").hash
     assert about["scores"] == {"dev": {"accuracy": 0.75}}
 
@@ -63,9 +64,9 @@ def test_layers_and_position_convention_are_recorded(config, layers, positions, 
 
 def test_the_recorded_template_reads_back_as_its_parts(tiny):
     template = "Say: [P:2] ({premise}), [SEP] {hypothesis}? It is[P]"
-    about = make_artifact(tiny("bert"), PAIR, method="v1", length=5, template=template).about
-    assert about.template == "Say: [P:2] ({premise}), [SEP] {hypothesis}? It is [P:3]"
-    assert parse(about.template, PAIR)[:-1] == parse(template, PAIR)[:-1]
+    (only,) = make_artifact(tiny("bert"), PAIR, method="v1", length=5, template=template).about.sets
+    assert only.template == "Say: [P:2] ({premise}), [SEP] {hypothesis}? It is [P:3]"
+    assert parse(only.template, PAIR)[:-1] == parse(template, PAIR)[:-1]
 
 
 def test_writing_again_replaces_the_artifact(artifact, tiny, tmp_path):
@@ -133,8 +134,8 @@ def test_a_file_of_an_artifact_is_answered_with_its_folder(artifact, tmp_path):
     [
         (lambda text: text[: len(text) // 2], "damaged, it is not JSON"),
         (lambda text: text.replace("ptune-artifact-1", "ptune-artifact-9"), "format 'ptune-artifact-9'; this version"),
-        (lambda text: text.replace('"max_length": 32', '"max_length": "long"'), "damaged: max_length: "),
-        (lambda text: text.replace('"labels"', '"names"'), "damaged: labels: .*; names: "),
+        (lambda text: text.replace('"max_length": 32', '"max_length": "long"'), r"damaged: .*data\.max_length: "),
+        (lambda text: text.replace('"labels"', '"names"'), r"damaged: .*data\.names: .*; sets\.0\.labels: "),
         (lambda _: "[]", "format None"),
     ],
 )

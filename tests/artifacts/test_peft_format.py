@@ -98,8 +98,22 @@ def test_a_prompt_that_would_slide_out_of_the_window_is_refused(tmp_path):
 
 
 def test_a_foreign_template_is_refused(artifact):
-    about = artifact.about.model_copy(update={"template": "{text} It is"})
+    (only,) = artifact.about.sets
+    about = artifact.about.model_copy(update={"sets": [only.model_copy(update={"template": "{text} It is"})]})
     assert "knows no templates" in why_not_peft(replace(artifact, about=about).about)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({"method": "v2", "length": 4, "backbone_lr": 1e-4}, "the backbone was tuned"),
+        ({"method": "v2", "length": 4, "lengths": "4,4,2"}, "the same length in every layer"),
+        ({"method": "v2", "length": 4, "layers": "1,3"}, "PEFT puts a prompt in all 3 layers, this one is in 2"),
+        ({"method": "prompt_tuning", "length": 4}, "reads the head's position without counting them"),
+    ],
+)
+def test_what_only_the_native_format_holds_is_refused(config, reason, tiny):
+    assert reason in why_not_peft(make_artifact(tiny("bert"), **config).about)
 
 
 def test_another_adapter_is_refused(tmp_path):

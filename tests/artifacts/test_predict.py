@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from families import make_backbone
-from made_artifacts import PAIR, make_artifact
+from made_artifacts import PAIR, make_artifact, scores_of
 from ptune.artifacts import native, peft
+from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.load import load_artifact
 from ptune.artifacts.predict import Predictor
 from ptune.backbone.load import load_backbone
@@ -33,18 +34,18 @@ def test_every_input_gets_its_label_and_every_labels_probability(predictor):
     answers = predictor.predict(TEXTS)
     assert len(answers) == len(TEXTS)
     for answer in answers:
-        assert list(answer.probabilities) == ["no", "yes"]
-        assert sum(answer.probabilities.values()) == pytest.approx(1.0)
-        assert answer.label == max(answer.probabilities, key=answer.probabilities.get)
-    assert json.loads(json.dumps(answers[0].to_json()))["label"] == answers[0].label
+        assert list(answer["probabilities"]) == ["no", "yes"]
+        assert sum(answer["probabilities"].values()) == pytest.approx(1.0)
+        assert answer["label"] == max(answer["probabilities"], key=answer["probabilities"].get)
+    assert json.loads(json.dumps(answers)) == answers
 
 
 @pytest.mark.parametrize("config", [{"method": "v1", "length": 5, "template": "around"}, {"method": "head"}])
 @pytest.mark.parametrize("family", ["distilbert", "gpt2"])
 def test_answers_do_not_depend_on_what_else_is_asked(config, family, tiny):
     predictor = Predictor(make_artifact(tiny(family), **config), tiny(family))
-    together = predictor.scores(TEXTS, token_budget=64)
-    alone = torch.cat([predictor.scores([text]) for text in TEXTS])
+    together = scores_of(predictor, TEXTS, token_budget=64)
+    alone = torch.cat([scores_of(predictor, [text]) for text in TEXTS])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
     assert together.std(dim=0).min() > 1e-3
 
@@ -61,7 +62,7 @@ def test_an_input_with_too_few_texts_is_refused(tiny):
 
 def test_texts_longer_than_the_artifacts_limit_are_shortened(predictor):
     long, longer = ("red " * 40,), ("red " * 400,)
-    torch.testing.assert_close(predictor.scores([long]), predictor.scores([longer]))
+    torch.testing.assert_close(scores_of(predictor, [long]), scores_of(predictor, [longer]))
 
 
 @pytest.mark.parametrize("write", [native.write, peft.write])
@@ -87,11 +88,48 @@ def test_a_backbone_that_is_gone_is_asked_for(tmp_path):
         Predictor.load(tmp_path / "artifact")
 
 
-@pytest.mark.parametrize("damage", [{"labels": ["a", "b", "c"]}, {"fields": ["premise"]}])
-def test_tensors_that_do_not_fit_the_description_are_refused(damage, artifact, tiny):
-    about = artifact.about.model_copy(update=damage)
+def test_labels_that_do_not_fit_the_tensors_are_refused(artifact, tiny):
+    more = artifact.about.sets[0].model_copy(update={"labels": ["a", "b", "c"]})
+    about = artifact.about.model_copy(update={"sets": [more]})
     with pytest.raises(ArtifactError, match="its parts do not fit each other"):
         Predictor(type(artifact)(about, artifact.tensors), tiny("bert"))
+
+
+@pytest.mark.parametrize("missing", ["prompt.0", "head.0.out.weight"])
+def test_missing_tensors_are_refused(missing, artifact, tiny):
+    tensors = {name: tensor for name, tensor in artifact.tensors.items() if name != missing}
+    with pytest.raises(ArtifactError, match="its parts do not fit each other"):
+        Predictor(type(artifact)(artifact.about, tensors), tiny("bert"))
+
+
+def test_a_template_that_does_not_fit_its_fields_is_refused(tiny):
+    artifact = make_artifact(tiny("bert"), method="v1", length=2, template="[P] {text}")
+    data = artifact.about.task.data.model_copy(update={"text": ["premise"]})
+    about = artifact.about.model_copy(update={"task": artifact.about.task.model_copy(update={"data": data})})
+    with pytest.raises(ArtifactError, match=r"do not fit each other: .* names the field \{text\}"):
+        Predictor(type(artifact)(about, artifact.tensors), tiny("bert"))
+
+
+def test_a_tuned_backbone_is_part_of_the_artifact(tiny_backbone, tmp_path):
+    backbone = load_backbone(str(tiny_backbone("bert")))
+    artifact = make_artifact(backbone, method="v2", length=3, backbone_lr=1e-4)
+    native.write(tmp_path / "tuned", artifact)
+    loaded = Predictor.load(tmp_path / "tuned")
+    assert loaded.artifact.about.tuned
+    torch.testing.assert_close(scores_of(loaded, TEXTS), scores_of(Predictor(artifact, backbone), TEXTS))
+    assert not torch.allclose(scores_of(loaded, TEXTS), scores_of(Predictor(frozen(artifact), backbone), TEXTS))
+
+
+def frozen(artifact: Artifact) -> Artifact:
+    """The same prompt and head on the backbone as it was."""
+    tensors = {name: tensor for name, tensor in artifact.tensors.items() if not name.startswith("backbone.")}
+    return Artifact(artifact.about.model_copy(update={"tuned": False}), tensors)
+
+
+def test_the_weights_of_a_tuned_backbone_are_not_forgotten(tiny):
+    tuned = make_artifact(tiny("bert"), method="head", backbone_lr=1e-4)
+    with pytest.raises(ArtifactError, match="its backbone was tuned, and the tuned weights are missing"):
+        Predictor(Artifact(tuned.about, frozen(tuned).tensors), tiny("bert"))
 
 
 def test_an_adapter_that_ptune_did_not_write_is_refused(tmp_path):
@@ -106,9 +144,9 @@ def test_a_fresh_process_answers_alike(artifact, predictor, tmp_path):
         "import json, pathlib, sys\n"
         "from ptune.artifacts.predict import Predictor\n"
         "answers = Predictor.load(pathlib.Path(sys.argv[1])).predict([('red green blue',)])\n"
-        "print(json.dumps(answers[0].probabilities))"
+        "print(json.dumps(answers[0]['probabilities']))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "artifact"], capture_output=True, text=True, check=True
     )
-    assert json.loads(done.stdout) == pytest.approx(predictor.predict(TEXTS[:1])[0].probabilities, abs=1e-6)
+    assert json.loads(done.stdout) == pytest.approx(predictor.predict(TEXTS[:1])[0]["probabilities"], abs=1e-6)

@@ -11,7 +11,7 @@ import pytest
 
 from fake_hub import fake_hub
 from ptune.backbone import locate as module
-from ptune.backbone.locate import layer_count, locate, read_config, weights_hash
+from ptune.backbone.locate import has_language_head, layer_count, locate, read_config, weights_hash
 from ptune.errors import BackboneError
 
 LOCATE = """\
@@ -101,6 +101,46 @@ def test_the_hash_depends_on_contents_and_names_alone(tmp_path):
 def test_layers_are_counted_from_the_config_alone(key, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "any", key: 5}))
     assert layer_count(tmp_path) == 5
+
+
+@pytest.mark.parametrize(
+    ("config", "layers"),
+    [
+        ({"model_type": "t5", "num_layers": 4, "num_decoder_layers": None}, 8),
+        ({"model_type": "mt5", "num_layers": 4, "num_decoder_layers": 2}, 6),
+        ({"model_type": "bart", "num_hidden_layers": 6, "encoder_layers": 6, "decoder_layers": 3}, 9),
+    ],
+)
+def test_layers_of_encoder_and_decoder_are_counted_together(config, layers, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert layer_count(tmp_path) == layers
+
+
+@pytest.mark.parametrize(
+    ("config", "names", "expected"),
+    [
+        ({"model_type": "bert"}, ["cls.predictions.bias"], True),
+        ({"model_type": "bert"}, ["bert.pooler.dense.bias"], False),
+        ({"model_type": "electra"}, ["discriminator_predictions.dense.bias"], False),
+        ({"model_type": "gpt2"}, ["wte.weight"], True),
+        ({"model_type": "llama"}, ["model.norm.weight"], None),
+        ({"model_type": "llama", "tie_word_embeddings": False}, ["model.norm.weight"], False),
+        ({"model_type": "llama", "tie_word_embeddings": True}, ["model.norm.weight"], True),
+        ({"model_type": "bloom"}, ["lm_head.weight"], None),
+    ],
+)
+def test_a_language_head_is_seen_in_the_names_of_the_weights(config, names, expected, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    header = json.dumps({name: {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for name in names}).encode()
+    (tmp_path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    assert has_language_head(tmp_path) is expected
+
+
+def test_a_weights_file_without_a_header_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    (tmp_path / "model.safetensors").write_bytes(b"no header")
+    with pytest.raises(BackboneError, match=r"model\.safetensors cannot be read"):
+        has_language_head(tmp_path)
 
 
 @pytest.mark.parametrize("content", [None, "{", "[1]"])

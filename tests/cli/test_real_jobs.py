@@ -49,7 +49,7 @@ limit_dev = 48
     predictor = Predictor.load(tmp_path / "ptune_runs" / "stories" / "artifact")
     assert predictor.artifact.about.backbone.kv_heads == 4
     (answer,) = predictor.predict([("a warm and moving film",)])
-    assert sum(answer.probabilities.values()) == pytest.approx(1.0)
+    assert sum(answer["probabilities"].values()) == pytest.approx(1.0)
 
 
 def test_korean_pairs_from_two_data_sets(ptune, tmp_path, shared_data):

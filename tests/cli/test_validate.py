@@ -117,6 +117,30 @@ def test_the_data_is_read_on_request(ptune, job, tmp_path):
     assert f"{job}: [task.data]: {tmp_path}/dev.tsv: there is no column 'label'; did you mean 'labels'?" in result.err
 
 
+def test_label_words_are_looked_at_with_the_data(ptune, job, tiny_language_model):
+    text = job.read_text().replace('id = "packaged:minilm"', f'id = "{tiny_language_model("bert")}"')
+    text = text.replace(
+        "max_length = 32",
+        """max_length = 32
+template = "{text} it was [MASK]"
+verbalizer = { 0 = "cold", 1 = "notaword" }""",
+    )
+    job.write_text(
+        text.replace('method = { choices = ["v1", "v2"] }', 'method = { value = "v2" }').replace(
+            ', when = { method = "v2" }', ""
+        )
+    )
+    assert ptune("validate", job).code == 0
+    result = ptune("validate", job, "--data")
+    assert result.code == 2
+    assert "[task]: " in result.err
+    assert "notaword" in result.err
+
+
+def test_what_a_job_starts_from_must_be_there(ptune, job):
+    assert "nowhere: there is no such folder to start from" in ptune("validate", job, "--set", "start=nowhere").err
+
+
 def test_json_holds_all_results(ptune, job, tmp_path):
     result = ptune("validate", job, tmp_path / "missing.toml", "--json")
     content = json.loads(result.out)

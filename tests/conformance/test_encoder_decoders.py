@@ -145,9 +145,16 @@ def test_layers_dropped_at_random_in_training_keep_their_prefixes(tmp_path):
     assert prefix.calls == backbone.shape.layers
 
 
-def test_stacks_that_differ_in_heads_are_refused(tmp_path):
-    folder = make_backbone("bart", tmp_path / "bart", decoder_attention_heads=2)
-    with pytest.raises(BackboneError, match="differ in attention heads"):
+@pytest.mark.parametrize(
+    ("family", "changes", "difference"),
+    [
+        ("bart", {"decoder_attention_heads": 2}, "encoder has 4 attention heads and its decoder 2"),
+        ("marian", {"share_encoder_decoder_embeddings": False}, "must share their word embeddings"),
+    ],
+)
+def test_stacks_that_differ_are_refused(family, changes, difference, tmp_path):
+    folder = make_backbone(family, tmp_path / family, **changes)
+    with pytest.raises(BackboneError, match=difference):
         load_backbone(str(folder))
 
 

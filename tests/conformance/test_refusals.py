@@ -13,7 +13,7 @@ from ptune.backbone.load import load_backbone
 from ptune.errors import BackboneError
 
 
-@pytest.mark.parametrize("model_type", ["bloom", "falcon", "gptj", "gpt_neo", "mpnet", "xlnet"])
+@pytest.mark.parametrize("model_type", ["bloom", "falcon", "gptj", "gpt_neo", "mpnet", "xlnet", "esm"])
 def test_other_families_are_refused_by_name(model_type, tmp_path):
     AutoConfig.for_model(model_type).save_pretrained(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"never read")

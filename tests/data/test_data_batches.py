@@ -80,3 +80,14 @@ def test_evaluation_fills_its_budget_and_wastes_little(lengths):
 def test_no_examples_make_no_batches():
     assert epoch_batches([], 8, seed=0, trial=0, epoch=1) == []
     assert eval_batches([], 64) == []
+
+
+def test_a_batch_holds_one_data_sets_examples(lengths):
+    parts = np.repeat([0, 1, 2], [70, 9, 40])
+    batches = epoch_batches(lengths[:119], 16, seed=0, trial=0, epoch=1, parts=parts)
+    assert np.array_equal(np.sort(np.concatenate(batches)), np.arange(119))
+    owners = [set(parts[batch].tolist()) for batch in batches]
+    assert [len(own) for own in owners] == [1] * (5 + 1 + 3)
+    order = [own.pop() for own in owners]
+    assert order != sorted(order), "data sets take turns by chance"
+    assert same(epoch_batches(lengths[:70], 16, 0, 0, 1, parts[:70]), epoch_batches(lengths[:70], 16, 0, 0, 1))

@@ -178,7 +178,8 @@ def test_a_missing_folder_is_named(tmp_path):
 
 def test_a_suffix_must_be_known(tmp_path):
     message = problem(local(tmp_path, suffix=".json1"))
-    assert "the suffix must be one of .csv, .tsv, .jsonl, .json, .parquet, got '.json1'; did you mean '.json" in message
+    known = ".csv, .tsv, .jsonl, .json, .parquet, .conll, .annotated, .txt"
+    assert f"the suffix must be one of {known}, got '.json1'; did you mean '.json" in message
 
 
 def test_all_missing_columns_of_all_splits_are_reported_together(tmp_path):

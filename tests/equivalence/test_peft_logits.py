@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from transformers import AutoModelForSequenceClassification
 
 from families import make_backbone
-from made_artifacts import PAIR, make_artifact
+from made_artifacts import PAIR, make_artifact, scores_of
 from ptune.artifacts import native, peft
 from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.predict import Predictor
@@ -25,10 +25,14 @@ SHORT_AND_LONG = [
 
 def peft_scores(folder: Path, backbone_folder: Path, backbone: Backbone, artifact: Artifact, texts) -> torch.Tensor:
     """Scores [texts, labels] of one padded batch, by PEFT's loader and transformers' classification model."""
-    base = AutoModelForSequenceClassification.from_pretrained(backbone_folder, num_labels=len(artifact.about.labels))
+    base = AutoModelForSequenceClassification.from_pretrained(
+        backbone_folder, num_labels=len(artifact.about.sets[0].labels)
+    )
     model = PeftModel.from_pretrained(base, folder).eval()
     tokenizer = backbone.tokenizer
-    encoded = [tokenizer(*row, truncation="longest_first", max_length=artifact.about.max_length) for row in texts]
+    encoded = [
+        tokenizer(*row, truncation="longest_first", max_length=artifact.about.task.data.max_length) for row in texts
+    ]
     pad = len(tokenizer) - 1  # a token that no text here holds
     base.config.pad_token_id = pad if base.config.pad_token_id is None else base.config.pad_token_id
     width = max(len(row["input_ids"]) for row in encoded)
@@ -47,7 +51,7 @@ def test_peft_gives_the_scores_of_ptune(family, tiny_backbone, tiny, tmp_path):
     artifact = make_artifact(backbone, method="v2", length=5, labels=["a", "b", "c"])
     peft.write(tmp_path / "adapter", artifact)
     scores = peft_scores(tmp_path / "adapter", tiny_backbone(family), backbone, artifact, SHORT_AND_LONG)
-    assert_close(Predictor(artifact, backbone).scores(SHORT_AND_LONG), scores, atol=1e-5, rtol=0)
+    assert_close(scores_of(Predictor(artifact, backbone), SHORT_AND_LONG), scores, atol=1e-5, rtol=0)
     assert scores.std(dim=0).min() > 0.01, "scores that ignore the text would prove nothing"
 
 
@@ -58,7 +62,7 @@ def test_peft_gives_the_scores_of_ptune_for_pairs(family, tiny_backbone, tiny, t
     artifact = make_artifact(backbone, PAIR, method="v2", length=3)
     peft.write(tmp_path / "adapter", artifact)
     scores = peft_scores(tmp_path / "adapter", tiny_backbone(family), backbone, artifact, texts)
-    assert_close(Predictor(artifact, backbone).scores(texts), scores, atol=1e-5, rtol=0)
+    assert_close(scores_of(Predictor(artifact, backbone), texts), scores, atol=1e-5, rtol=0)
 
 
 def test_peft_gives_the_scores_of_ptune_on_heads_of_another_width_than_the_model_suggests(tmp_path):
@@ -67,7 +71,7 @@ def test_peft_gives_the_scores_of_ptune_on_heads_of_another_width_than_the_model
     artifact = make_artifact(backbone, method="v2", length=4)
     peft.write(tmp_path / "adapter", artifact)
     scores = peft_scores(tmp_path / "adapter", folder, backbone, artifact, SHORT_AND_LONG)
-    assert_close(Predictor(artifact, backbone).scores(SHORT_AND_LONG), scores, atol=1e-5, rtol=0)
+    assert_close(scores_of(Predictor(artifact, backbone), SHORT_AND_LONG), scores, atol=1e-5, rtol=0)
 
 
 def test_peft_gives_the_scores_of_ptune_on_a_real_backbone_and_text(minilm, shared_data, tmp_path):
@@ -77,7 +81,7 @@ def test_peft_gives_the_scores_of_ptune_on_a_real_backbone_and_text(minilm, shar
     artifact = make_artifact(backbone, method="v2", length=20, encoder="mlp", max_length=64)
     peft.write(tmp_path / "adapter", artifact)
     scores = peft_scores(tmp_path / "adapter", minilm, backbone, artifact, texts)
-    assert_close(Predictor(artifact, backbone).scores(texts), scores, atol=1e-5, rtol=0)
+    assert_close(scores_of(Predictor(artifact, backbone), texts), scores, atol=1e-5, rtol=0)
 
 
 def test_both_formats_give_the_same_answers(tiny, tmp_path):

@@ -194,7 +194,8 @@ def test_what_does_not_fit_the_backbones_layers_is_refused(config, message):
     ],
 )
 def test_text_is_shifted_behind_prompts_in_all_layers_unless_stated(spec, expected):
-    assert is_shifted(spec, 6) is expected
+    assert is_shifted(spec, 6, FAMILIES["bert"]) is expected
+    assert not is_shifted(spec.model_copy(update={"positions": "auto"}), 6, FAMILIES["bart"])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import io
 import shlex
+import subprocess
 
 import pytest
 from played import make_job, play
@@ -66,6 +67,15 @@ def test_the_predict_command_can_be_pasted(outcome):
     example = ['it\'s a "test"; rm', "two"]
     command, _ = next_commands(outcome, example, to_peft=False)[0]
     assert shlex.split(command) == ["ptune", "predict", "played/artifact", "--text", example[0], "--text2", "two"]
+
+
+def test_more_texts_than_two_are_a_line(outcome):
+    texts = ["It rained.", "What's next?", "sun", "mud"]
+    command, _ = next_commands(outcome, texts, to_peft=False)[0]
+    printing, _, predict = command.partition(" | ")
+    assert predict == "ptune predict played/artifact"
+    line = subprocess.run(printing, shell=True, check=True, capture_output=True, text=True).stdout
+    assert line == "\t".join(texts) + "\n"
 
 
 def test_peft_is_offered_only_where_it_works(outcome):

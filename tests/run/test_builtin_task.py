@@ -25,7 +25,7 @@ def test_a_prompt_is_ten_points_above_a_head_and_does_not_saturate(tmp_path):
 
     job = Job.model_validate(JOB)
     backbone = load_backbone(job.backbone.id)
-    factory = TrialFactory(job, load_splits(job.task.data, job.seed), backbone, tmp_path)
+    factory = TrialFactory(job, [load_splits(job.task.data, job.seed)], backbone, tmp_path)
     engine = Engine(backbone, job.resources.token_budget)
     for number, config in enumerate([PROMPT, *HEADS]):
         engine.join(*factory.make(number, config))

@@ -7,10 +7,12 @@ import pytest
 
 from ptune.errors import JournalError, SpecError
 from ptune.history import History
-from ptune.journal import read
+from ptune.journal import Journal, read
 from ptune.run.confirm import confirmation, listing, result
 from ptune.run.local import LocalRunner
 from ptune.run.search import confirm_search, resume_search, start_search
+from ptune.search.conductor import Conductor
+from ptune.search.simulate import simulate
 from ptune.spec.job import Job
 from ptune.spec.trial import TrialSpec
 from small_jobs import small_job
@@ -154,3 +156,24 @@ def test_mlflow_shows_the_test_scores(job, runs):
     )
     (trial,) = outcome.history.trials.values()
     assert found[0].data.metrics["test_accuracy"] == trial.test["accuracy"]
+
+
+def test_a_confirmation_of_many_points_can_be_taken_up_and_weighed(job, tmp_path):
+    """Values that are None pass through the sampler's study, its replay and the importances."""
+    confirming, about = confirmation(told(job, [0.5, 0.8, 0.7, 0.6]), top=4, seeds=3)
+    path = tmp_path / "journal.jsonl"
+    writer = Journal(path)
+    header = {"name": confirming.name, "job": confirming.model_dump(mode="json"), "confirms": about}
+    conductor = Conductor(confirming, 3, writer, [writer.append("search", **header)])
+    for _ in range(5):
+        turn = conductor.next_turn()
+        for epoch in range(1, 5):
+            conductor.report(turn.trial, epoch, {"accuracy": 0.5, "loss": 1.0}, "state")
+    writer.close()
+    resumed = Conductor(confirming, 3, Journal(path), read(path))
+    simulate(resumed, lambda config, _: 0.5 + 0.1 * config["length"], slots=2)
+    configs = [trial.config for trial in resumed.history.trials.values()]
+    assert configs == confirming.space.baseline
+    assert "length" in resumed.importances()
+    rows = result(History.of(read(path)))["configurations"]
+    assert [row["dev"]["n"] for row in rows] == [3, 3, 3, 3]

@@ -10,7 +10,7 @@ from ptune.journal import JOURNAL, read
 from ptune.run.local import LocalRunner, load_job_backbone
 from ptune.run.prepare import prepare
 from ptune.run.search import start_search
-from ptune.run.trials import TrialFactory
+from ptune.run.trials import TrialFactory, starting_tensors
 from ptune.spec.job import Job
 from small_jobs import small_job, write_split
 from worlds import sentences
@@ -92,6 +92,10 @@ def test_every_trial_starts_from_the_artifacts_prompt(job, runs, tmp_path):
     tensors = native.read(exported).tensors
     torch.testing.assert_close(learner.prompt().encoder(), tensors["prompt.0"], rtol=0, atol=0)
     torch.testing.assert_close(learner.head().out.weight.detach(), tensors["head.0.out.weight"], rtol=0, atol=0)
+    only_second = starting_tensors(native.read(exported), {"second": ["no", "yes"]})
+    assert torch.equal(only_second["head.0.out.weight"], tensors["head.1.out.weight"])
+    assert starting_tensors(native.read(exported), {"third": ["no", "yes"]}).keys() == {"prompt.0"}
+    assert starting_tensors(native.read(exported), {"second": ["off", "on"]}).keys() == {"prompt.0"}
     assert start_search(later, "", runs, LocalRunner()).status == "complete"
 
 

@@ -128,6 +128,19 @@ def test_overrides_are_set_over_all_files(folder):
     assert (job.budget.epochs, job.task.data.train) == (7, str(folder / "jobs" / "mine.tsv"))
 
 
+def test_overrides_reach_into_a_space_that_is_a_file(folder):
+    path = write(folder, 'extends = "../base/base.toml"\nspace = "../spaces/prompts.toml"\n')
+    for job in (folder / "base" / "base.toml", path):
+        space = load_job(job, ["space.parameters.faithful={value=true}"]).space
+        assert list(space.parameters) == ["method", "length", "lr", "faithful"]
+        assert space.baseline == [{"length": 20}]
+
+
+def test_a_wrong_override_is_told_of_the_file_that_was_named(folder):
+    path = write(folder, 'extends = "../base/base.toml"\n')
+    assert problems(path, ["budget.trials=0"])[0].startswith(f"{path}: [budget].trials: ")
+
+
 def test_circles_are_refused(folder):
     write(folder, 'extends = "top.toml"\n', "jobs/middle.toml")
     (line,) = problems(write(folder, 'extends = "middle.toml"\n'))

@@ -49,6 +49,7 @@ def test_layers_are_named_or_counted_not_both():
 def test_every_layer_may_have_a_length_of_its_own():
     assert PromptV2(length=20, lengths="20, 5,10").layer_lengths == (20, 5, 10)
     assert PromptV2(length=20).layer_lengths == ()
+    assert PromptV2(lengths="20,30,10").length == 30
 
 
 def test_no_layer_is_longer_than_the_prompt():

@@ -13,10 +13,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field
 from torch import Tensor
 
+from ptune.backbone.families import family_of
 from ptune.backbone.load import Backbone
 from ptune.prompts.build import chosen_layers, is_shifted
 from ptune.prompts.layout import input_parts
-from ptune.spec.data import Data, Head
+from ptune.spec.data import ClozeData, Data, Head
 from ptune.spec.prompt import PromptSpec, PromptV2
 from ptune.spec.strict import Strict
 from ptune.spec.task import Task
@@ -169,7 +170,7 @@ def describe(
         ],
         tuned=spec.recipe.backbone_lr is not None,
         layers=list(chosen_layers(deep, origin.layers)) if deep else None,
-        positions=("shifted" if is_shifted(deep, origin.layers) else "unshifted") if deep else None,
+        positions=_positions(deep, origin) if deep else None,
         backbone=origin,
         versions=dict(versions),
         scores={split: dict(metrics) for split, metrics in scores.items()},
@@ -177,6 +178,11 @@ def describe(
         trial=trial,
         seed=seed,
     )
+
+
+def _positions(prompt: PromptV2, origin: Origin) -> Literal["shifted", "unshifted"]:
+    family = family_of(origin.model_type, origin.id)
+    return "shifted" if is_shifted(prompt, origin.layers, family) else "unshifted"
 
 
 def _template(prompt: PromptSpec, data: Data, head: Head) -> str:
@@ -193,4 +199,6 @@ def _portable(task: Task) -> Task:
 
 def _named(data: Data) -> Data:
     files = {"train": data.train, "dev": data.dev, "test": data.test}
+    if isinstance(data, ClozeData):
+        files["vocabulary"] = data.vocabulary
     return data.model_copy(update={role: Path(name).name for role, name in files.items() if name is not None})

@@ -33,6 +33,8 @@ class Predictor:
         self.artifact = artifact
         self._backbone = backbone
         self._task = build_task(about.task, [one.labels for one in about.sets], about.head)
+        if about.tuned and not any(name.startswith("backbone.") for name in artifact.tensors):
+            raise ArtifactError("the artifact is damaged: its backbone was tuned, and the tuned weights are missing")
         try:
             self._layouts = [lay_out(about.prompt, data, backbone, language=about.language) for data in about.task.sets]
             outputs = [kind.output(layout) for kind, layout in zip(self._task.kinds, self._layouts, strict=True)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -199,20 +199,6 @@ class Backbone:
         """The parameters of `named_parameters`."""
         return self.parts().parameters()
 
-    def load_parameters(self, tensors: Mapping[str, Tensor]) -> None:
-        """Overwrite parameters with saved ones, all of them, by the names of `named_parameters`.
-
-        Raises:
-            BackboneError: names or shapes are not this backbone's.
-        """
-        own = dict(self.named_parameters())
-        shapes = {name: parameter.shape for name, parameter in own.items()}
-        if wrong := sorted(shapes.items() ^ {(name, tensor.shape) for name, tensor in tensors.items()}):
-            raise BackboneError(f"{self.id}: saved weights do not fit the backbone, at {wrong[0][0]}")
-        with torch.no_grad():
-            for name, parameter in own.items():
-                parameter.copy_(tensors[name])
-
     @contextlib.contextmanager
     def training_mode(self, on: bool = True) -> Iterator[None]:
         """Run with the backbone's own dropout, drawn from torch's global random state; off again at the end."""
@@ -278,6 +264,7 @@ def _open_to_prefixes(model: Any, shape: Shape, backbone_id: str) -> None:
         if hasattr(module, "layerdrop"):
             module.layerdrop = 0.0
     if shape.encoder_layers is not None:
+        _check_alike(model, shape, backbone_id)
         number_layers(model, shape.encoder_layers)
     if model.config.model_type in ("deberta", "deberta-v2"):
         deberta.open_to_prefixes(model)
@@ -285,6 +272,18 @@ def _open_to_prefixes(model: Any, shape: Shape, backbone_id: str) -> None:
     model.set_attn_implementation(IMPLEMENTATION)
     if model.config._attn_implementation != IMPLEMENTATION:  # noqa: SLF001 - transformers only warns when it refuses
         raise BackboneError(f"{backbone_id}: its attention does not go through transformers' attention interface")
+
+
+def _check_alike(model: Any, shape: Shape, backbone_id: str) -> None:
+    """Refuse an encoder-decoder whose stacks cannot hold one prompt or read one kind of embeddings."""
+    heads = getattr(model.config, "decoder_attention_heads", shape.kv_heads)
+    if heads != shape.kv_heads:
+        raise BackboneError(
+            f"{backbone_id}: its encoder has {shape.kv_heads} attention heads and its decoder {heads}; "
+            "one prompt fits both only where they have as many"
+        )
+    if model.encoder.get_input_embeddings().weight is not model.decoder.get_input_embeddings().weight:
+        raise BackboneError(f"{backbone_id}: its encoder and decoder must share their word embeddings")
 
 
 def best_device() -> str:
@@ -308,8 +307,6 @@ def _shape(model: Any, family: Family, heads_on_top: list[nn.Module | None]) -> 
         limit = config.max_position_embeddings - family.first_position(config.pad_token_id)
     if family.reads == "decoder":
         encoder_layers = layers
-        if heads != getattr(config, "decoder_attention_heads", heads):
-            raise BackboneError("an encoder and a decoder that differ in attention heads cannot share a prompt")
         layers += getattr(config, "decoder_layers", None) or config.num_decoder_layers
     return Shape(
         layers=layers,

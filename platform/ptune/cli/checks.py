@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ptune.errors import DataError, PtuneError, SpecError, nearest
 from ptune.spec import grid
-from ptune.spec.data import Data, file_of
+from ptune.spec.data import ClozeData, Data, file_of
 from ptune.spec.job import Asha, Backbone, Job
 from ptune.spec.load import load_job, read_tables
 from ptune.spec.space import Parameter
@@ -73,7 +73,11 @@ def check(path: Path, overrides: tuple[str, ...] = (), *, read_data: bool = Fals
     _check_backbone(checked, job.backbone, job)
     for problem in template_problems(job):
         checked.say("[space.parameters].template", problem)
+    if job.start is not None and not Path(job.start).is_dir():
+        checked.say("start", f"{job.start}: there is no such folder to start from")
     _check_task(checked, job.task, job.drawing_seed, read_data=read_data)
+    if read_data and job.task.language and not checked.problems:
+        _check_words(checked, job)
     return checked
 
 
@@ -205,6 +209,9 @@ def _check_data(checked: Checked, data: Data, place: str, seed: int, *, read_dat
     from ptune.data.builtin import PREFIX, split_file
 
     splits = {role: name for role in ("train", "dev", "test") if (name := getattr(data, role)) is not None}
+    words = data.vocabulary if isinstance(data, ClozeData) else None
+    if words is not None and not Path(words).is_file():
+        checked.say(f"{place}.vocabulary", f"{words}: there is no such file")
     if read_data:
         _read_data(checked, data, place, seed)
         return
@@ -220,6 +227,21 @@ def _check_data(checked: Checked, data: Data, place: str, seed: int, *, read_dat
         if not path.is_file():
             beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
             checked.say(f"{place}.{role}", f"{path}: there is no such file{nearest(path.name, beside)}")
+
+
+def _check_words(checked: Checked, job: Job) -> None:
+    """Look at the words of a task that the language model answers, with the backbone's tokenizer."""
+    from ptune.data.sources import load_splits
+    from ptune.run.language import check_language
+
+    folder = backbone_folder(job.backbone)
+    if folder is None:
+        checked.later.append(f"words are looked at when {job.backbone.id} is here")
+        return
+    try:
+        check_language(job, [load_splits(data, job.drawing_seed) for data in job.task.sets], folder)
+    except PtuneError as error:
+        checked.say("[task]", error)
 
 
 def _read_data(checked: Checked, data: Data, place: str, seed: int) -> None:

@@ -30,14 +30,14 @@ def export(name: str, target: Path, kind: str, trial: int | None) -> None:
     ptune export quickstart --to seventh --trial 7
     """
     from ptune.artifacts import native, peft
+    from ptune.report.wording import score
     from ptune.run.search import runs_folder, search_folder
 
     artifact = find_artifact(search_folder(runs_folder(), name), trial)
     (peft if kind == "peft" else native).write(target, artifact)
-    scores = artifact.about.scores["dev"]
-    click.echo(
-        f"trial {artifact.about.trial} of {name} ({', '.join(f'{k} {v:.4f}' for k, v in scores.items())}) -> {target}"
-    )
+    about = artifact.about
+    metric = about.task.metric
+    click.echo(f"trial {about.trial} of {name} ({metric} {score(about.scores['dev'].get(metric))} on dev) -> {target}")
 
 
 def find_artifact(folder: Path, trial: int | None) -> Artifact:

@@ -52,7 +52,7 @@ def conclude(outcome: Outcome, *, as_json: bool, local: bool, address: str | Non
     else:
         from ptune.report.summary import next_commands, print_summary
 
-        example = example_texts(outcome.history.header["job"]["task"]["data"])
+        example = example_texts(outcome.history.header["job"]["task"])
         commands = next_commands(outcome, example, to_peft=fits_peft(outcome), program=program(), resume=resume)
         print_summary(sys.stdout, outcome, commands)
     if outcome.status == "interrupted":
@@ -93,19 +93,36 @@ def fits_peft(outcome: Outcome) -> bool:
     return why_not_peft(native.read(Path(artifact)).about) is None
 
 
-def example_texts(data: dict[str, Any]) -> list[str]:
-    """A real text for each text field of a task: the shortest of the first dev examples, if they lie in a file here."""
+def example_texts(task: dict[str, Any]) -> list[str]:
+    """A real input of a task, text by text: the shortest of the first dev examples, if they lie in a file here.
+
+    Args:
+        task: the job's task, as a journal holds it; of several data sets, the first counts.
+    """
+    from pydantic import TypeAdapter
+
     from ptune.data.builtin import PREFIX, split_file
     from ptune.data.readers import read_file
     from ptune.errors import DataError
+    from ptune.spec.data import ChoiceData, TokensData, file_of
+    from ptune.spec.task import Task
 
-    fields: list[str] = data["text"]
-    source = data["source"]
-    if source is not None and not source.startswith(PREFIX):
-        return [f"a {field} to classify" for field in fields]
+    known: TypeAdapter[Task] = TypeAdapter(Task)
+    data = known.validate_python(task).sets[0]
+    names = data.columns if isinstance(data, ChoiceData) else data.fields
+    placeholders = [f"a {name}" for name in names]
+    if data.source is not None and not data.source.startswith(PREFIX):
+        return placeholders
+    name = file_of(data.dev)
     try:
-        table = read_file(split_file(source, data["dev"]) if source else Path(data["dev"]))
-        rows = [[str(row[field]).strip() for field in fields] for row in table.select(range(min(50, len(table))))]
-    except (DataError, KeyError):  # the file has gone or changed since the search read it
-        return [f"a {field} to classify" for field in fields]
+        path = split_file(data.source, name) if data.source else Path(name)
+        table = read_file(path, tagged=isinstance(data, TokensData))
+        rows = [[_one_line(row[column]) for column in names] for row in table.select(range(min(50, len(table))))]
+    except (DataError, KeyError):  # the file has gone since the search read it, or is not read as it lies there
+        return placeholders
     return min(rows, key=lambda texts: sum(map(len, texts)))
+
+
+def _one_line(value: Any) -> str:
+    """A text, or a list of words, without line breaks and tabs, which `ptune predict` reads as borders."""
+    return " ".join(" ".join(value if isinstance(value, list) else [str(value)]).split())

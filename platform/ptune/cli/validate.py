@@ -10,7 +10,9 @@ import click
 @click.command(short_help="Check job files; report every problem at once.")
 @click.argument("jobs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="JOB...")
 @click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Replace a value; may be repeated.")
-@click.option("--data", "read_data", is_flag=True, help="Also read the data and check columns, labels and texts.")
+@click.option(
+    "--data", "read_data", is_flag=True, help="Also read the data and check columns, labels, texts and label words."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def validate(jobs: tuple[Path, ...], overrides: tuple[str, ...], read_data: bool, as_json: bool) -> int:
     r"""Check job files and the search spaces they name. Starts nothing and needs neither torch nor ray.

@@ -112,7 +112,9 @@ def prepared(table: Dataset, source: str, data: Source, wanted: Sequence[str]) -
     if len(table) == 0:
         raise DataError(f"{source}: holds no examples")
     for name, values in data.replace.items():
-        written = [values.get(str(value), value) for value in table[name][:]]
+        declared = getattr(table.features[name], "names", None)
+        words = [one if isinstance(one, str | None) else _label_name(one, declared) for one in table[name][:]]
+        written = [None if word is None else values.get(word, word) for word in words]
         table = table.remove_columns(name).add_column(name, written)
     return table
 

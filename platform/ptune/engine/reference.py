@@ -7,7 +7,8 @@ Shapes: B rows · Q positions · E embedding width · T prompt positions · R po
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,8 @@ def score(
         prefix = _prefix(prompt, table, backbone.shape.layers, len(rows), generator)
         shift += table.shape[2] if prompt.shifted else 0
 
-    hidden = backbone.forward(embeds, visible, types, shift, prefix, **_decoder_inputs(rows, device))
+    with _dropout(backbone, generator if learner.live else None):
+        hidden = backbone.forward(embeds, visible, types, shift, prefix, **_decoder_inputs(rows, device))
     features = torch.stack([hidden[number, read] for number, row in enumerate(rows) for read in row.reads])
     if head.features == "pooled":
         features = backbone.pooled(features)
@@ -109,6 +111,15 @@ def _decoder_inputs(rows: Sequence[Row], device: torch.device) -> dict[str, Tens
     targets = torch.tensor([[*row.decoder, *[0] * (width - len(row.decoder))] for row in rows], device=device)
     shown = torch.tensor([[place < len(row.decoder) for place in range(width)] for row in rows], device=device)
     return {"targets": targets, "targets_visible": shown}
+
+
+@contextlib.contextmanager
+def _dropout(backbone: Backbone, generator: torch.Generator | None) -> Iterator[None]:
+    """The backbone's own dropout, from a seed that the learner's stream gives for each pass; off without a stream."""
+    with torch.random.fork_rng(), backbone.training_mode(generator is not None):
+        if generator is not None:
+            torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        yield
 
 
 def _prefix(prompt: PrefixPrompt, table: Tensor, layers: int, rows: int, generator: torch.Generator | None) -> Prefix:

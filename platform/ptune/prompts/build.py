@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from ptune.backbone.families import Family
 from ptune.backbone.load import Backbone, Shape
 from ptune.errors import SpecError
 from ptune.prompts.encoders import BottleneckEncoder, EmbeddingEncoder, LstmEncoder, MlpEncoder
@@ -118,11 +119,17 @@ def chosen_layers(spec: PromptV2, layers: int) -> tuple[int, ...]:
     return chosen
 
 
-def is_shifted(spec: PromptV2, layers: int) -> bool:
-    """Whether text positions start after the prompt: as stated, or by default exactly for prompts in all layers."""
+def is_shifted(spec: PromptV2, layers: int, family: Family) -> bool:
+    """Whether text positions start after the prompt: as stated, or by default exactly for prompts in all layers.
+
+    Raises:
+        SpecError: it is stated, and the family's positions cannot be shifted.
+    """
+    if spec.positions == "shifted" and not family.shifts:
+        raise SpecError('positions = "unshifted" (or "auto") must hold on this family, whose positions are relative')
     if spec.positions != "auto":
         return spec.positions == "shifted"
-    return len(chosen_layers(spec, layers)) == layers
+    return family.shifts and len(chosen_layers(spec, layers)) == layers
 
 
 def _module_name(collapsed: str) -> str:
@@ -153,7 +160,7 @@ def _prompt(spec: PromptSpec, backbone: Backbone) -> Prompt | None:
             start = _start(spec.init, spec.length, backbone)
             return InputPrompt(EmbeddingEncoder(spec.length, backbone.shape.embedding, start))
         case PromptV2():
-            return _v2(spec, backbone.shape)
+            return _v2(spec, backbone.shape, backbone.family)
         case ManualPrompt() | NoPrompt():
             return None
 
@@ -188,7 +195,7 @@ def _start(init: str, length: int, backbone: Backbone) -> Tensor | None:
         return backbone.embed(tokens[None].to(backbone.device))[0].float().cpu()
 
 
-def _v2(spec: PromptV2, shape: Shape) -> PrefixPrompt:
+def _v2(spec: PromptV2, shape: Shape, family: Family) -> PrefixPrompt:
     layers = chosen_layers(spec, shape.layers)
     width = len(layers) * 2 * shape.kv_heads * shape.head_width
     match spec.encoder:
@@ -201,7 +208,7 @@ def _v2(spec: PromptV2, shape: Shape) -> PrefixPrompt:
         layers,
         shape.kv_heads,
         shape.head_width,
-        shifted=is_shifted(spec, shape.layers),
+        shifted=is_shifted(spec, shape.layers, family),
         dropout=spec.dropout,
         lengths=spec.layer_lengths or (spec.length,) * len(layers),
     )

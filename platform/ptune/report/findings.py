@@ -97,7 +97,12 @@ def confirmation_of(folder: Path, history: History) -> dict[str, Any] | None:
 
 
 def shares_of(history: History) -> dict[str, float]:
-    """Each parameter's share in what made the best trials of a search the best; {} when there is too little to tell."""
+    """Each parameter's share in what made the best trials the best; {} when there is too little to tell.
+
+    A confirmation's trials were chosen for being good, so they tell nothing.
+    """
+    if CONFIRMS in history.header:
+        return {}
     space = Job.model_validate(history.header["job"]).space
     return importances(history, space.resolved(int(history.header["backbone"]["layers"])))
 

@@ -53,7 +53,7 @@ def next_commands(
 
     Args:
         outcome: the search.
-        example: a text for each text field of the task.
+        example: the texts of one input.
         to_peft: whether PEFT can express the best prompt.
         program: how `ptune` is called from where the user stands.
         resume: the whole command that takes the search up where it ran; by default `program` resumes it.
@@ -63,15 +63,23 @@ def next_commands(
     commands = []
     artifact = outcome.conclusion.get("artifact")
     if artifact is not None:
-        texts = zip(("--text", "--text2"), example, strict=False)
-        options = " ".join(f"{option} {shlex.quote(text)}" for option, text in texts)
-        commands.append((f"{program} predict {shlex.quote(shown(artifact))} {options}", "use the best prompt"))
+        commands.append((_predict(f"{program} predict {shlex.quote(shown(artifact))}", example), "use the best prompt"))
     if result(outcome.history) is None:
         commands.append((f"{program} confirm {outcome.name}", "repeat the best on fresh seeds"))
     commands.append((f"{program} ui", "compare all trials in MLflow (in a checkout: make ui)"))
     if to_peft:
         commands.append((f"{program} export {outcome.name} --format peft --to DIR", "write it for PEFT's loader"))
     return commands
+
+
+def _predict(command: str, example: Sequence[str]) -> str:
+    """The command with an input: as options for one or two texts, else as a line of tab-separated texts."""
+    quoted = [shlex.quote(text) for text in example]
+    if len(quoted) > 2:
+        line = r"\t".join(["%s"] * len(quoted)) + r"\n"
+        return f"printf '{line}' {' '.join(quoted)} | {command}"
+    options = zip(("--text", "--text2"), quoted, strict=False)
+    return " ".join([command, *(f"{option} {text}" for option, text in options)])
 
 
 def shown(path: str | Path) -> str:

@@ -71,8 +71,9 @@ def listing(points: Sequence[Mapping[str, Any]]) -> Space:
         own = [point for point in points if point["method"] == method]
         for name in own[0]:
             if name != "method":
-                values = {repr(point[name]): point[name] for point in own}
-                parameters.setdefault(name, []).append({"choices": [*values.values()], "when": {"method": method}})
+                values = [*{repr(point[name]): point[name] for point in own}.values()]
+                stated = {"choices": values} if len(values) > 1 or values == [None] else {"value": values[0]}
+                parameters.setdefault(name, []).append({**stated, "when": {"method": method}})
     return Space.model_validate({"parameters": parameters, "baseline": [dict(point) for point in points]})
 
 

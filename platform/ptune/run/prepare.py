@@ -13,16 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ptune.backbone.families import family_of
+from ptune.backbone.families import Family, family_of
 from ptune.backbone.locate import layer_count, locate, read_config, weights_hash
 from ptune.data.sources import Splits, load_splits
 from ptune.errors import SpecError
 from ptune.run.language import check_language
 from ptune.run.start import check_start
 from ptune.spec import grid
+from ptune.spec.data import Data, GenerationData
 from ptune.spec.job import Job
 from ptune.spec.prompt import PromptV2
 from ptune.spec.space import Space
+from ptune.spec.task import Cloze
 from ptune.spec.trial import DEFAULT_METHOD
 
 _LIBRARIES = ("ptune", "torch", "transformers", "datasets", "optuna", "ray", "mlflow")
@@ -74,19 +76,38 @@ def check_space(job: Job, folder: Path) -> int:
 
     Raises:
         BackboneError: the backbone cannot take a prompt.
-        SpecError: bounds, baseline points, prompt lengths or the size of a grid do not fit it.
+        SpecError: the kind of task, bounds, baseline points, prompt lengths or the size of a grid do not fit it.
     """
     config = read_config(folder)
     family = family_of(str(config.get("model_type")), job.backbone.id)
     layers = layer_count(folder)
+    _check_kind(job, family)
     space = job.space.resolved(layers)
     if job.budget.sampler == "grid" and (law := grid.broken_trials(space, job.budget.trials)) is not None:
         raise SpecError(f"budget.{law}")
     positions = config.get("max_position_embeddings", config.get("n_positions"))
-    if family.positions != "rotary" and isinstance(positions, int):
+    bounded = family.positions in ("absolute", "roberta", "fixed")
+    if family.positions == "relative":  # DeBERTa may embed positions, too, and does so unless its config says otherwise
+        bounded = bool(config.get("position_biased_input", family.reads == "first"))
+    if bounded and isinstance(positions, int):
         padding = config.get("pad_token_id", 1)
-        _check_positions(job, space, positions - family.first_position(padding if isinstance(padding, int) else None))
+        first = family.first_position(padding if isinstance(padding, int) else None)
+        _check_positions(job, space, family, positions - first)
     return layers
+
+
+def _check_kind(job: Job, family: Family) -> None:
+    """Refuse a kind of task that a family does not answer."""
+    kind, name = job.task.kind, job.backbone.id
+    if kind == "generation" and family.reads == "first":
+        raise SpecError(
+            f'task.kind = "generation" needs a causal language model or an encoder-decoder, and {name} is an encoder'
+        )
+    if kind in ("tokens", "span") and family.reads == "decoder":
+        raise SpecError(
+            f"task.kind = {kind!r} reads the tokens of the text, and {name} is an encoder-decoder, which is read "
+            f"through its decoder: name an encoder or a causal language model"
+        )
 
 
 def _counted(job: Job, layers: int) -> Job:
@@ -108,13 +129,24 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _check_positions(job: Job, space: Space, positions: int) -> None:
+def _check_positions(job: Job, space: Space, family: Family, positions: int) -> None:
     """Refuse inputs that could reach past the last position: long texts, or shifted v2 prompts before them."""
-    longest, text = _longest_shift(space), max(data.max_length for data in job.task.sets)
+    longest = _longest_shift(space) if family.shifts else 0
+    text = max(_longest_text(data, family) for data in job.task.sets)
     if longest + text > positions:
         law = "length + task.data.max_length" if longest else "task.data.max_length"
+        law += " + max_target" if job.task.kind == "generation" and family.reads == "last" else ""
         given = f"{longest} + {text} (a v2 prompt takes positions before the text)" if longest else str(text)
         raise SpecError(f"{law} <= {positions} must hold on {job.backbone.id}, got {given}")
+
+
+def _longest_text(data: Data, family: Family) -> int:
+    """Tokens of the longest input, with the text that is written: behind it, or by itself in a decoder."""
+    if not isinstance(data, GenerationData):
+        return data.max_length
+    if family.reads == "decoder":
+        return max(data.max_length, data.max_target + 1)
+    return data.max_length + data.max_target
 
 
 def _longest_shift(space: Space) -> int:
@@ -123,6 +155,13 @@ def _longest_shift(space: Space) -> int:
     if "v2" not in (stated or {DEFAULT_METHOD}) or space.values_under("v2", "positions") == {"unshifted"}:
         return 0
     return max(map(int, space.values_under("v2", "length")), default=PromptV2().length)
+
+
+def _labels(job: Job, splits: Sequence[Splits]) -> list[Any]:
+    """The labels of the data set, or of each; a vocabulary to rank is no list of labels and stays out of records."""
+    if isinstance(job.task, Cloze):
+        return []
+    return [one.labels for one in splits] if len(splits) > 1 else splits[0].labels
 
 
 def _header(job: Job, folder: Path, layers: int, splits: Sequence[Splits]) -> dict[str, Any]:
@@ -141,7 +180,7 @@ def _header(job: Job, folder: Path, layers: int, splits: Sequence[Splits]) -> di
             for name, split in named.items()
             if split is not None
         },
-        "labels": [one.labels for one in splits] if several else splits[0].labels,
+        "labels": _labels(job, splits),
         "backbone": {"id": job.backbone.id, "hash": weights_hash(folder), "layers": layers},
         "versions": versions(),
     }

@@ -278,7 +278,7 @@ def _run(
         best = best_summary(conductor.history)
         conductor.history.apply(journal.append("ended", status=status, best=best, test=conclusion.get("test")))
         try:
-            importances = conductor.importances()
+            importances = {} if CONFIRMS in conductor.history.header else conductor.importances()
             if publish is not None and conductor.history.trials:
                 publish(folder, conductor.history, importances)
         finally:

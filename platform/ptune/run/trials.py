@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.load import load_artifact
 from ptune.backbone.load import Backbone
 from ptune.data.sources import Splits
@@ -81,7 +82,11 @@ class TrialFactory:
     @cached_property
     def _start(self) -> Mapping[str, Tensor]:
         """The tensors that every trial starts from; none unless the job names an artifact."""
-        return {} if self._job.start is None else load_artifact(Path(self._job.start)).tensors
+        if self._job.start is None:
+            return {}
+        names = self._job.task.set_names
+        labels = {name: one.labels for name, one in zip(names, self._splits, strict=True)}
+        return starting_tensors(load_artifact(Path(self._job.start)), labels)
 
     def _encode(self, spec: TrialSpec) -> Encoded:
         """The task, and training and dev data as this configuration's trials see them."""
@@ -104,6 +109,28 @@ class TrialFactory:
         train = [kind.encode(splits.train, layout, backbone, training=True) for kind, layout, splits in each]
         dev = [kind.encode(splits.dev, layout, backbone, training=False) for kind, layout, splits in each]
         return task, layouts, Examples.joined(train), Examples.joined(dev)
+
+
+def starting_tensors(artifact: Artifact, labels: Mapping[str, Sequence[str]]) -> dict[str, Tensor]:
+    """What trials over some data sets take from an artifact: its prompts, and the heads of data sets that it knows.
+
+    Args:
+        artifact: what they start from.
+        labels: label names of each data set, by its name, in order. A head is taken where name and labels agree.
+    """
+    tensors = {name: tensor for name, tensor in artifact.tensors.items() if name.startswith("prompt.")}
+    known = {one.name: (number, one.labels) for number, one in enumerate(artifact.about.sets)}
+    for number, (name, own) in enumerate(labels.items()):
+        place, theirs = known.get(name, (None, None))
+        if place is None or theirs != list(own):
+            continue
+        before = f"head.{place}."
+        tensors |= {
+            f"head.{number}.{key.removeprefix(before)}": tensor
+            for key, tensor in artifact.tensors.items()
+            if key.startswith(before)
+        }
+    return tensors
 
 
 def _template_key(spec: TrialSpec) -> tuple[Any, ...]:

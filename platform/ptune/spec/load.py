@@ -34,8 +34,7 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
     Raises:
         SpecError: a file is missing or not TOML, or breaks a law; the message has one line for each problem.
     """
-    layers = _read_job(path, overrides)
-    content = merged(layers, _JOB_OVER)
+    content, layers = _read_job(path, overrides)
     problems = []
     try:
         content["space"] = _space_of(content.get("space"))
@@ -57,7 +56,7 @@ def read_tables(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     Raises:
         SpecError: a file is missing or not TOML, or an override cannot be set; one line for each problem.
     """
-    return merged(_read_job(path, overrides), _JOB_OVER)
+    return _read_job(path, overrides)[0]
 
 
 def load_space(path: Path) -> Space:
@@ -77,15 +76,25 @@ def load_space(path: Path) -> Space:
 _JOB_OVER = partial(over, whole=("space",))
 
 
-def _read_job(path: Path, overrides: Sequence[str]) -> list[Layer]:
-    """The files of a job, topmost first; overrides are set in the first, and paths are absolute."""
+def _read_job(path: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], list[Layer]]:
+    """The tables of a job, overrides set and paths absolute; and where they stand: in overrides, then file by file.
+
+    A space that is a file becomes a table that extends it, so that overrides can reach into it.
+    """
     layers = read_layers(path)
-    problems = [problem for text in overrides if (problem := _override(layers[0].tables, text))]
-    if problems:
-        raise SpecError("\n".join(problems))
     for layer in layers:
         _absolute_paths(layer.tables, layer.path.parent)
-    return layers
+    content = merged(layers, _JOB_OVER)
+    if isinstance(content.get("space"), str):
+        content["space"] = {"extends": content["space"]}
+    problems = [problem for text in overrides if (problem := _override(content, text))]
+    if problems:
+        raise SpecError("\n".join(problems))
+    _absolute_paths(content, path.parent)
+    stated: dict[str, Any] = {}
+    for text in overrides:
+        _override(stated, text)
+    return content, [Layer(path, stated), *layers]
 
 
 def _space_of(stated: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -12,6 +12,7 @@ from ptune.spec.strict import Strict, broken
 Positions = Literal["auto", "shifted", "unshifted"]
 
 _RANGES = re.compile(r"\s*\d+(\s*-\s*\d+)?(\s*,\s*\d+(\s*-\s*\d+)?)*\s*")
+_LENGTHS = re.compile(r"\s*\d+(\s*,\s*\d+)*\s*")
 _INIT = re.compile(r"normal|vocabulary|text:.*\S.*", re.DOTALL)
 
 
@@ -88,8 +89,9 @@ class PromptV2(Strict):
     """Which layers a depth means: the last ones (near the output) or the first ones."""
     layers: Annotated[str, AfterValidator(_ranges)] | None = None
     """The layers that hold a prompt, counted from 1, such as `21-24` or `1,12,24`; not together with `depth`."""
-    lengths: str | None = Field(None, pattern=r"^\s*\d+(\s*,\s*\d+)*\s*$")
-    """A length for each chosen layer, ascending, such as `20,20,10`, at most `length` each; None: all have `length`."""
+    lengths: str | None = Field(None, pattern=rf"^{_LENGTHS.pattern}$")
+    """A length for each chosen layer, ascending, such as `20,20,10`, at most `length` each (the longest, if that is not
+    stated); None: all have `length`."""
     encoder: Literal["embedding", "mlp"] = "embedding"
     """`embedding` trains the prompt itself; `mlp` trains it through a Tanh bottleneck (prefix projection)."""
     hidden: int | None = Field(None, ge=1)
@@ -98,6 +100,14 @@ class PromptV2(Strict):
     """Dropout on the prompt's keys and values while training."""
     positions: Positions = "auto"
     """Text positions start after the prompt (`shifted`) or at zero (`unshifted`); `auto`: shifted for all layers."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_long_as_its_longest(cls, content: Any) -> Any:
+        stated = content.get("lengths") if isinstance(content, dict) else None
+        if not isinstance(stated, str) or "length" in content or not _LENGTHS.fullmatch(stated):
+            return content
+        return {**content, "length": max(map(int, stated.split(",")))}
 
     @model_validator(mode="after")
     def _one_choice_of_layers(self) -> Self:

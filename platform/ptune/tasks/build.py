@@ -85,6 +85,10 @@ def build_kind(task: Task, data: Data, labels: list[str], head: Head, *, faithfu
                 raise SpecError('the object of a fact is read from the language head, got head = "linear"')
             return ClozeKind(data.fields, labels, faithful)
         case Choice(), ChoiceData():
+            if head == "verbalizer" and not task.language:
+                raise SpecError(
+                    'trials with head = "verbalizer" need task.head = "verbalizer", got task.head = "linear"'
+                )
             return ChoiceKind(data.text, data.choices, task.loss, head == "verbalizer")
         case Tokens(), TokensData():
             if head == "verbalizer":

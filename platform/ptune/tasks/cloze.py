@@ -74,13 +74,16 @@ class ClozeKind:
         """The whole vocabulary.
 
         Raises:
-            SpecError: the template has not exactly one [MASK].
+            SpecError: the template has not exactly one [MASK], or no word of the vocabulary is a single token there.
         """
         if layout.masks != 1:
             raise SpecError(
                 f"cloze names one word, and the template has {layout.masks} [MASK]: write [MASK] once, where the "
                 f'object goes (and head = "verbalizer", or none)'
             )
+        if not self._tokens(layout):
+            first = self.vocabulary[0]
+            raise SpecError(f"no word of the vocabulary is a single token at [MASK]: {_said(first, layout)}")
         return Vocabulary()
 
     def encode(self, split: Split, layout: Layout, backbone: Backbone, *, training: bool) -> Examples:
@@ -153,15 +156,19 @@ class ClozeKind:
 
     def _nothing_left(self, split: Split, layout: Layout) -> str:
         word = split.labels[0]
-        what = (
-            f"{word!r} is {layout.word(word)} in this backbone's tokens"
-            if word in self.vocabulary
-            else f"{word!r} is not in the vocabulary of {len(self.vocabulary)} words"
-        )
+        known = word in self.vocabulary
+        what = _said(word, layout) if known else f"{word!r} is not in the vocabulary of {len(self.vocabulary)} words"
         return (
             f"{split.source}: none of {len(split)} facts is left, because no object is a single token of the "
             f"vocabulary: the first, {what}"
         )
+
+
+def _said(word: str, layout: Layout) -> str:
+    """What a word that is not a single known token is instead."""
+    ids = layout.word(word)
+    what = f"is {len(ids)} tokens" if len(ids) != 1 else "is unknown"
+    return f"{word!r} {what} in this backbone's vocabulary"
 
 
 def _candidates(tokens: dict[str, int]) -> Candidates:

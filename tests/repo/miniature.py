@@ -1,0 +1,152 @@
+"""Jobs of the library in miniature: the same task, prompts and recipe on tiny backbones and a few local rows."""
+
+import json
+from pathlib import Path
+
+import families
+from ptune.spec.job import Job
+
+RELATIONS = ["P1001", "P17"]
+ROWS = 24
+TEXT = 56
+NESTED_WSC = {"explode": "target", "rename": {"target.span1_text": "span1_text", "target.span2_text": "span2_text"}}
+NESTED_MULTIRC = {
+    "explode": "passage.questions.answers",
+    "rename": {
+        "passage.text": "paragraph",
+        "passage.questions.question": "question",
+        "passage.questions.answers.text": "answer",
+        "passage.questions.answers.label": "label",
+        "passage.questions.idx": "idx.question",
+    },
+}
+AS_NAMED = {"replace": {"label": {"True": "True", "False": "False"}}}
+"""Local files hold JSON booleans where the Hub's data sets name their labels `True` and `False`."""
+HUB = {
+    "boolq": {"train": "fewglue32/BoolQ/train.jsonl", "dev": "fewglue32/BoolQ/dev32.jsonl", **AS_NAMED},
+    "copa": {"train": "copa/train.jsonl", "dev": "copa/dev.jsonl"},
+    "multirc": {
+        "train": "fewglue32/MultiRC/train.jsonl",
+        "dev": "fewglue32/MultiRC/dev32.jsonl",
+        **NESTED_MULTIRC,
+    },
+    "rte": {
+        "train": "rte/train.jsonl",
+        "dev": "rte/dev.jsonl",
+        "rename": {"sentence_1": "premise", "sentence_2": "hypothesis"},
+    },
+    "sst2": {
+        "train": "sst2/dev.tsv",
+        "dev": "sst2/dev.tsv",
+        "replace": {"label": {"0": "negative", "1": "positive"}},
+    },
+    "wic": {"train": "fewglue32/WiC/train.jsonl", "dev": "fewglue32/WiC/dev32.jsonl", **AS_NAMED},
+    "wsc.fixed": {
+        "train": "fewglue32/WSC/dev32.jsonl",
+        "dev": "fewglue32/WSC/dev32.jsonl",
+        **AS_NAMED,
+        **NESTED_WSC,
+    },
+    "nli": {
+        "train": "klue/klue-nli-v1.1_dev.json",
+        "dev": "klue/klue-nli-v1.1_dev.json",
+        "rename": {"gold_label": "label"},
+    },
+}
+"""Local data by configuration of a Hub data set."""
+
+
+def local_data(data, shared):
+    """A data set's table with local files in place of its own; None where there are none."""
+    files = _files(data)
+    if files is None:
+        return None
+    for role in ("train", "dev", "test"):
+        files[role] = None if files.get(role) is None else str(shared / files[role])
+    limits = {"limit_train": ROWS, "limit_dev": ROWS, "limit_test": ROWS, "max_length": TEXT}
+    shots = {"shots": ROWS // 2} if data["shots"] else {}
+    return {**data, "source": None, "config": None, **files, **limits, **shots}
+
+
+def _files(data):
+    train = data["train"]
+    if data["source"] is not None:
+        found = HUB.get(data["config"])
+        return None if found is None else dict(found)
+    if train.endswith(".conll"):
+        return {"train": "wnut17/wnut17train.conll", "dev": "wnut17/emerging.dev.conll"}
+    if "{relation}" in train:
+        files = {"train": "pararel/facts/{relation}.jsonl[:24]", "dev": "pararel/facts/{relation}.jsonl[24:40]"}
+        if data["templates"] is not None:
+            files["templates"] = {relation: data["templates"][relation] for relation in RELATIONS}
+        return {**files, "vocabulary": None, "relations": RELATIONS}
+    if "FewGLUE_32dev" in train and "/CB/" not in train:
+        return {role: f"fewglue32/{data[role].split('FewGLUE_32dev/')[1]}" for role in ("train", "dev", "test")}
+    return None
+
+
+def miniature(job, shared, backbone, start=None):
+    """The job on local data and a tiny backbone, two trials of one epoch; None where there is no such data."""
+    content = job.model_dump(mode="json")
+    task = content["task"]
+    several = "more" in task and not isinstance(task["data"].get("relations"), list)
+    local = [local_data(data, shared) for data in (task["data"], *(task["more"] if several else []))]
+    if None in local:
+        return None
+    task["data"] = local[0]
+    if several:
+        task["more"] = local[1:]
+    budget = {"sampler": job.budget.sampler, "trials": min(2, job.budget.trials), "epochs": 1}
+    content |= {
+        "backbone": {"id": str(backbone)},
+        "space": small_space(content["space"]),
+        "published": [],
+        "start": None if start is None else str(start),
+        "budget": {**budget, "stopping": {"type": "none"}},
+    }
+    return Job.model_validate(content)
+
+
+def small_space(space):
+    """The same parameters with short v2 prompts, narrow encoders and no horizons of their own."""
+    parameters = {name: stated for name, stated in space["parameters"].items() if name != "epochs"}
+    methods = [value for one in parameters["method"] for value in one["choices"] or [one["value"]]]
+    fixed = {"hidden": 16, "passes": 1} | ({} if "v1" in methods else {"length": 3})
+    for name in fixed.keys() & parameters.keys():
+        parameters[name] = [{"when": one["when"], "value": fixed[name]} for one in parameters[name]]
+    baseline = [
+        {name: fixed.get(name, value) for name, value in point.items() if name != "epochs"}
+        for point in space["baseline"]
+    ]
+    return {"parameters": parameters, "baseline": baseline}
+
+
+def parts_of(job):
+    """What a miniature tries: a task as it is laid out, and a space on a kind of task; both on a family of models."""
+    task = job.task.model_dump(mode="json")
+    for data in (task["data"], *(task.get("more") or [])):
+        for role in ("train", "dev", "test", "source", "name", "max_length", "vocabulary"):
+            data.pop(role, None)
+    parameters = small_space(job.space.model_dump())["parameters"]
+    stated = {name: [[one["when"], one.get("choices") is None] for one in defs] for name, defs in parameters.items()}
+    stated.pop("template", None)
+    stated.pop("length", None)
+    family = job.backbone.id.split("/")[-1].split("-")[0] if job.task.language else ""
+    return {json.dumps(part, sort_keys=True) for part in ([task, family], [job.task.kind, stated, family])}
+
+
+def objects(shared, relations, count):
+    """The objects of a relation's first facts that are single words."""
+    lines = [line for one in relations for line in _lines(shared / "pararel" / "facts" / f"{one}.jsonl")[:count]]
+    return sorted({word for word in (json.loads(line)["obj_label"] for line in lines) if word.isalpha()})
+
+
+def _lines(path: Path):
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def with_words(monkeypatch, words):
+    """Make tiny tokenizers know these words as single tokens, too."""
+    known = families.WORDS
+    monkeypatch.setattr(families, "WORDS", [*known, *sorted({word.lower() for word in words} - set(known))])
+    monkeypatch.setattr(families, "_SENTENCE", " ".join([*known, *words]))

@@ -1,0 +1,161 @@
+"""The job library: every job can be run as it stands, begins with what was published, and runs in miniature."""
+
+import math
+from functools import cache
+from pathlib import Path
+
+import pytest
+from miniature import RELATIONS, miniature, objects, parts_of, with_words
+from repository import ROOT
+
+from ptune.cli.checks import template_problems
+from ptune.run.local import LocalRunner
+from ptune.run.search import start_search
+from ptune.spec import grid
+from ptune.spec.load import load_job, load_space
+from ptune.spec.trial import TrialSpec
+
+JOBS = sorted((ROOT / "jobs").rglob("*.toml"))
+LIBRARY = [path for path in JOBS if path.parent != ROOT / "jobs"]
+LAYERS = {"base": 12, "large": 24, "medium": 24, "xl": 48, "xlarge": 48, "xxlarge": 12, "gpt2": 12, "minilm": 6}
+CONTEXT = 512
+STAGES = ("multitask_bert_large", "conll03_bert_large_mpt2")
+
+
+def name_of(path):
+    return path.relative_to(ROOT / "jobs").with_suffix("").as_posix()
+
+
+job_of = cache(load_job)
+
+
+def space_of(job):
+    """A job's space on its backbone."""
+    words = job.backbone.id.replace(":", "-").split("/")[-1].split("-")
+    return job.space.resolved(next(LAYERS[word] for word in words if word in LAYERS))
+
+
+def first_config(space):
+    """The complete configuration of the first trial; where its point leaves a choice, the first one."""
+    chosen = {}
+    point = space.baseline[0] if space.baseline else {}
+    for name, definition in space.ordered():
+        if definition.applies(chosen):
+            default = definition.possible()[0] if definition.possible() else definition.low
+            chosen[name] = point.get(name, default)
+    return TrialSpec.from_config(chosen).to_config()
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=name_of)
+def test_a_job_is_valid_and_begins_with_a_published_setting(path):
+    job = job_of(path)
+    space = space_of(job)
+    config = first_config(space)
+    assert template_problems(job) == []
+    assert not job.published or any(row.speaks_of(config) for row in job.published)
+    longest = max([0, *space.values_under("v2", "length")]) if config["method"] == "v2" else 0
+    assert longest + max(data.max_length for data in job.task.sets) <= CONTEXT
+    assert path.read_text(encoding="utf-8").startswith("# ")
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=name_of)
+def test_every_published_setting_lies_in_the_space(path):
+    """What a published number speaks of can be tried: each value that it names is one of the space's."""
+    job = job_of(path)
+    stated = space_of(job).parameters
+    for row in job.published:
+        for name, value in row.where.items():
+            values = value if isinstance(value, list) else [value]
+            assert all(any(one.contains(wanted) for one in stated[name]) for wanted in values), (row.what, name)
+
+
+def test_names_are_unique():
+    names = [job_of(path).name for path in JOBS]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "search_spaces").glob("*.toml")), ids=lambda path: path.stem)
+def test_a_space_fits_a_backbone(path):
+    assert load_space(path).resolved(24).parameters
+
+
+def test_every_space_is_used():
+    texts = "".join(path.read_text(encoding="utf-8") for path in [*JOBS, *(ROOT / "search_spaces").glob("*.toml")])
+    unused = [path.name for path in (ROOT / "search_spaces").glob("*.toml") if f"{path.name}" not in texts]
+    assert unused == []
+
+
+def test_the_published_settings_of_p_tuning_v2_are_all_there():
+    readme = [
+        row for path in LIBRARY for row in job_of(path).published if "run_script" in row.source and "lr" in row.where
+    ]
+    assert len({(row.what, row.value) for row in readme if row.metric != "exact_match"}) == 21
+
+
+def test_the_released_grid_has_its_108_points():
+    job = job_of(ROOT / "jobs" / "p_tuning_v2" / "superglue" / "copa_roberta_large_grid.toml")
+    assert grid.size(space_of(job)) == job.budget.trials == 108
+
+
+def with_local_data():
+    """Enough jobs with local data for each task of the library, and each space on each kind of task, to be in one."""
+    tried, found = set(), []
+    for path in LIBRARY:
+        job = job_of(path)
+        if job.start is None and miniature(job, Path(), "none") is not None and not parts_of(job) <= tried:
+            tried |= parts_of(job)
+            found.append(path)
+    return found
+
+
+@pytest.fixture(scope="module")
+def tiny_family(tmp_path_factory, shared_data):
+    """A function from a backbone's id to a tiny backbone of its family that knows the words of labels and facts."""
+    from families import make_backbone
+
+    folder = tmp_path_factory.mktemp("tiny")
+
+    @cache
+    def made(family, layers):
+        with pytest.MonkeyPatch.context() as patched:
+            words = ["Yes", "No", "Maybe", "true", "false", "neutral", *objects(shared_data, RELATIONS, 40)]
+            with_words(patched, words)
+            changes = {"num_hidden_layers": layers} if layers else {}
+            return make_backbone(family, folder / f"{family}{layers}", lm=True, **changes)
+
+    def tiny(job):
+        family = job.backbone.id.split("/")[-1].split("-")[0]
+        return made({"xlm": "xlm-roberta"}.get(family, family), 24 if "layers" in job.space.parameters else 0)
+
+    return tiny
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A runs folder that all miniatures share, with one MLflow database."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield tmp_path_factory.mktemp("runs")
+
+
+def run(job, runs):
+    """Run a miniature and return what it came to; every trial ends, with a finite metric."""
+    outcome = start_search(job, "", runs, LocalRunner())
+    trials = outcome.history.trials.values()
+    assert [(trial.status, trial.reason) for trial in trials] == [("complete", None)] * job.budget.trials
+    assert all(math.isfinite(trial.reports[-1][job.task.metric]) for trial in trials)
+    return outcome
+
+
+@pytest.mark.parametrize("path", with_local_data(), ids=name_of)
+def test_a_job_runs_in_miniature(path, shared_data, tiny_family, runs):
+    job = job_of(path)
+    run(miniature(job, shared_data, tiny_family(job)), runs)
+
+
+def test_the_second_stage_starts_from_the_first(shared_data, tiny_family, runs):
+    first, second = (job_of(ROOT / "jobs/p_tuning_v2/ner" / f"{name}.toml") for name in STAGES)
+    assert second.start == str(ROOT / "ptune_runs" / first.name / "artifact")
+    backbone = tiny_family(first)
+    artifact = run(miniature(first, shared_data, backbone), runs).folder / "artifact"
+    run(miniature(second, shared_data, backbone, artifact), runs)

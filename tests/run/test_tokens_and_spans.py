@@ -1,0 +1,88 @@
+"""Whole searches over words and spans: folder, journal, artifact, its scores, and answers for people."""
+
+import json
+
+import pytest
+
+from ptune.artifacts import native
+from ptune.artifacts.predict import Predictor
+from ptune.history import FINAL
+from ptune.journal import JOURNAL, read
+from ptune.run.local import LocalRunner
+from ptune.run.prepare import prepare
+from ptune.run.search import start_search
+from ptune.spec.job import Job
+from words_and_spans import KINDS, asked, data_for, job_for, tagged
+
+METRICS = {
+    "tokens": {"f1", "precision", "recall", "accuracy"},
+    "span": {"f1", "exact_match"},
+}
+
+
+@pytest.fixture
+def searched(tiny_backbone, tmp_path, monkeypatch):
+    """A function from a kind to the outcome of a small search."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def search(kind: str, **options):
+        job = job_for(kind, str(tiny_backbone("bert")), tmp_path, **options)
+        return job, start_search(job, "", tmp_path / "runs", LocalRunner())
+
+    return search
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_search_ends_with_an_artifact_that_scores_what_it_reported(kind, searched):
+    job, outcome = searched(kind)
+    assert {trial.status for trial in outcome.history.trials.values()} <= FINAL
+    assert len(outcome.history.trials) == 4
+    assert outcome.best.best("f1") > 0.0
+    common = {"loss", "majority_baseline", "constant_prediction"}
+    assert METRICS[kind] | common <= outcome.best.reports[0].keys()
+    assert METRICS[kind] | common == outcome.conclusion["test"].keys()
+
+    artifact = native.read(outcome.folder / "artifact")
+    assert artifact.about.scores["dev"]["f1"] == outcome.best.best("f1")
+    predictor = Predictor.load(outcome.folder / "artifact")
+    again = predictor.measure([one.dev for one in prepare(job).splits])
+    assert again["f1"] == pytest.approx(outcome.best.best("f1"), abs=1e-6)
+    header = next(iter(read(outcome.folder / JOURNAL)))
+    assert header["data"]["dev"]["rows"] == 18
+
+
+def test_an_artifact_tags_the_words_of_a_sentence(searched):
+    _, outcome = searched("tokens")
+    predictor = Predictor.load(outcome.folder / "artifact")
+    given = [" ".join(row["words"]) for row in tagged(18, 2)]
+    answers = predictor.predict([(sentence,) for sentence in given])
+    assert [answer["words"] for answer in answers] == [sentence.split() for sentence in given]
+    pairs = [
+        (mine, theirs)
+        for answer, row in zip(answers, tagged(18, 2), strict=True)
+        for mine, theirs in zip(answer["tags"], row["tags"], strict=True)
+    ]
+    accuracy = outcome.best.reports[outcome.best.best_epoch("f1") - 1]["accuracy"]
+    assert sum(mine == theirs for mine, theirs in pairs) / len(pairs) == pytest.approx(accuracy)
+    assert json.loads(json.dumps(answers)) == answers
+
+
+def test_an_artifact_answers_from_the_context(searched):
+    _, outcome = searched("span")
+    predictor = Predictor.load(outcome.folder / "artifact")
+    rows = asked(18, 2)
+    answers = predictor.predict([(row["question"], row["context"]) for row in rows])
+    right = sum(answer["answer"] in (row["answers"]["text"] or [""]) for answer, row in zip(answers, rows, strict=True))
+    best = outcome.best.reports[outcome.best.best_epoch("f1") - 1]
+    assert right / len(rows) == pytest.approx(best["exact_match"])
+    assert all(answer["answer"] in row["context"] for answer, row in zip(answers, rows, strict=True))
+    assert json.loads(json.dumps(answers)) == answers
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_data_sets_share_a_prompt(kind, searched, tmp_path, tiny_backbone):
+    content = job_for(kind, str(tiny_backbone("bert")), tmp_path, name="one").model_dump()
+    content["task"]["more"] = [data_for(kind, tmp_path / "more", name="two")]
+    outcome = start_search(Job.model_validate(content), "", tmp_path / "runs", LocalRunner())
+    scores = outcome.conclusion["test"]
+    assert scores["f1"] == pytest.approx((scores["f1.one"] + scores["f1.two"]) / 2)
