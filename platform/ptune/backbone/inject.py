@@ -115,7 +115,7 @@ def _with_prefix(mask: Tensor, visible: Tensor, queries: int) -> Tensor:
 
 
 def _plainly(query: Tensor) -> bool:
-    """Whether plain matrix products are the fast way: on CPUs, SDPA's backward pass in bfloat16 is several times slower.
+    """Whether plain matrix products are faster: on CPUs, SDPA's backward pass in bfloat16 is several times slower.
 
     The scores of all positions then stand in memory, which is little for texts of a few hundred tokens.
     """

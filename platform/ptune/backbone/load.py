@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ptune.backbone import deberta
-from ptune.backbone.cache import StateCache
+from ptune.backbone.cache import StateCache, default_folder
 from ptune.backbone.checkpoint import read_checkpoint
 from ptune.backbone.families import Family, family_of
 from ptune.backbone.inject import IMPLEMENTATION, Prefix, number_layers
@@ -198,6 +198,10 @@ class Backbone:
     def parameters(self) -> Iterator[nn.Parameter]:
         """The parameters of `named_parameters`."""
         return self.parts().parameters()
+
+    def keeping(self, budget: int) -> Backbone:
+        """The same backbone with a cache of hidden states, of at most `budget` bytes on this node; 0 keeps none."""
+        return replace(self, cache=StateCache(default_folder(), budget) if budget > 0 else None)
 
     @contextlib.contextmanager
     def training_mode(self, on: bool = True) -> Iterator[None]:

@@ -22,7 +22,7 @@ class Layers:
     """The layers of one model, run one after another.
 
     Args:
-        model: a transformers model whose layers are BERT's: attention (query, key, value, output), intermediate, output.
+        model: a transformers model with BERT's layers: attention (query, key, value, output), intermediate, output.
     """
 
     def __init__(self, model: nn.Module) -> None:

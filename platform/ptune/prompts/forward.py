@@ -19,8 +19,8 @@ from torch.nn import functional
 from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.load import Backbone
 from ptune.data.batches import eval_batches
-from ptune.prompts.learner import Learner
 from ptune.prompts.kept import has_states, kept_states
+from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples, Row, Stack, stack
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt
@@ -98,8 +98,8 @@ def forward(backbone: Backbone, groups: Sequence[Group]) -> list[Scored]:
     """Run all groups in one pass.
 
     A learner that must be `alone` is the only group of its pass: it runs through its own backbone, or draws the
-    backbone's dropout from its own stream. On a backbone whose layers can be run one by one, rows join at the first layer
-    where their learner has a say.
+    backbone's dropout from its own stream. On a backbone whose layers can be run one by one, rows join at the first
+    layer where their learner has a say.
     """
     assert len(groups) == 1 or not any(group.learner.alone for group in groups), "a learner that must be alone is not"
     backbone = groups[0].learner.backbone or backbone

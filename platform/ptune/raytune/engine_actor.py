@@ -96,8 +96,9 @@ class EngineActor:
                 f"{job.backbone.id} on node {ray.util.get_node_ip_address()} has weights sha256 {backbone.hash}, "
                 f"but the search began with {expected}; every node needs the same copy"
             )
-        self._engine = Engine(backbone, job.resources.token_budget)
-        return self._engine, TrialFactory(job, self._prepared.splits, backbone, self._folder)
+        kept = backbone.keeping(int(job.resources.cache_gb * 2**30))
+        self._engine = Engine(kept, job.resources.token_budget)
+        return self._engine, TrialFactory(job, self._prepared.splits, kept, self._folder)
 
     def _conclude(self, history: History) -> dict[str, Any]:
         from ptune.run.testing import conclude_all

@@ -23,7 +23,8 @@ def load_job_backbone(job: Job) -> Backbone:
     """
     device = best_device() if job.resources.device == "auto" else job.resources.device
     choice = job.backbone
-    return load_backbone(choice.id, choice.revision, choice.dtype, device, lm=job.task.language)
+    backbone = load_backbone(choice.id, choice.revision, choice.dtype, device, lm=job.task.language)
+    return backbone.keeping(int(job.resources.cache_gb * 2**30))
 
 
 class LocalRunner:

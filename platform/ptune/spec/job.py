@@ -96,6 +96,8 @@ class Resources(Strict):
     """Where engines run."""
     token_budget: int = Field(16_384, ge=64)
     """Most tokens, padding included, in one pass of an engine."""
+    cache_gb: float = Field(4.0, ge=0.0)
+    """Disk that a node may spend on hidden states below the first prompted layer; 0 computes them in every pass."""
 
 
 class Tracking(Strict):
