@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import families
+from ptune.spec import grid
 from ptune.spec.job import Job
 
 RELATIONS = ["P1001", "P17"]
@@ -95,7 +96,8 @@ def _files(data, made):
         files = {"train": "pararel/facts/{relation}.jsonl[:24]", "dev": "pararel/facts/{relation}.jsonl[24:40]"}
         if data["templates"] is not None:
             files["templates"] = {relation: data["templates"][relation] for relation in RELATIONS}
-        return {**files, "vocabulary": None, "relations": RELATIONS}
+        relations = RELATIONS if len(data["relations"]) > 1 else data["relations"]
+        return {**files, "vocabulary": None, "relations": relations}
     if "/CB/" in train:
         return dict(HUB["cb"])
     if "FewGLUE_32dev" in train:
@@ -112,7 +114,8 @@ def miniature(job, shared, made, backbone, start=None):
     task["data"] = local[0]
     if several:
         task["more"] = local[1:]
-    budget = {"sampler": job.budget.sampler, "trials": min(2, job.budget.trials), "epochs": 1}
+    most = job.budget.trials or grid.size(job.space.resolved(24))
+    budget = {"sampler": job.budget.sampler, "trials": min(2, most), "epochs": 1}
     content |= {
         "backbone": {"id": str(backbone)},
         "space": small_space(content["space"]),

@@ -84,6 +84,13 @@ def test_every_space_is_used():
     assert unused == []
 
 
+@pytest.mark.parametrize("path", LIBRARY, ids=name_of)
+def test_a_job_can_be_run_as_the_papers_code_would(path):
+    space = load_job(path, ["space.parameters.faithful={value=true}"]).space
+    assert space.parameters.keys() == {*job_of(path).space.parameters, "faithful"}
+    assert space.baseline == job_of(path).space.baseline
+
+
 def test_the_published_settings_of_p_tuning_v2_are_all_there():
     readme = [
         row for path in LIBRARY for row in job_of(path).published if "run_script" in row.source and "lr" in row.where

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from repository import ROOT
 
 from ptune.cli.main import cli
+from ptune.spec.job import Job
 from ptune.spec.space import Space
 from ptune.spec.task import Task
 
@@ -72,7 +73,9 @@ def tables():
 
 @pytest.mark.parametrize(("page", "content"), tables())
 def test_a_table_on_a_page_is_valid(page, content):
-    if "data" in content.get("task", {}):
+    if {"name", "backbone", "task", "space", "budget"} <= content.keys() and isinstance(content["space"], dict):
+        Job.model_validate(content)
+    elif "data" in content.get("task", {}):
         TypeAdapter(Task).validate_python(content["task"])
     space = content if "parameters" in content else content.get("space")
     if isinstance(space, dict):
