@@ -15,7 +15,7 @@ CONFIGS = {
     "v2": {"method": "v2", "length": 4, "dropout": 0.2, "lr": 0.01, "batch_size": 5},
     "prompt_tuning": {"method": "prompt_tuning", "length": 2, "lr": 0.01, "batch_size": 6},
 }
-FAMILIES = ["bert", "roberta", "gpt2", "llama", "t5"]
+FAMILIES = ["bert", "roberta", "gpt2", "llama"]
 
 
 @pytest.fixture(params=FAMILIES)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import families
+from ptune.spec import grid
 from ptune.spec.job import Job
 
 RELATIONS = ["P1001", "P17"]
@@ -20,8 +21,13 @@ NESTED_MULTIRC = {
         "passage.questions.idx": "idx.question",
     },
 }
-AS_NAMED = {"replace": {"label": {"True": "True", "False": "False"}}}
+AS_NAMED = {"replace": {"label": {"true": "True", "false": "False"}}}
 """Local files hold JSON booleans where the Hub's data sets name their labels `True` and `False`."""
+NLI = {
+    "train": "klue/klue-nli-v1.1_dev.json",
+    "dev": "klue/klue-nli-v1.1_dev.json",
+    "rename": {"gold_label": "label"},
+}
 HUB = {
     "boolq": {"train": "fewglue32/BoolQ/train.jsonl", "dev": "fewglue32/BoolQ/dev32.jsonl", **AS_NAMED},
     "copa": {"train": "copa/train.jsonl", "dev": "copa/dev.jsonl"},
@@ -47,20 +53,30 @@ HUB = {
         **AS_NAMED,
         **NESTED_WSC,
     },
-    "nli": {
-        "train": "klue/klue-nli-v1.1_dev.json",
-        "dev": "klue/klue-nli-v1.1_dev.json",
-        "rename": {"gold_label": "label"},
-    },
+    "nli": NLI,
+    "cb": NLI,  # as CB has it: premise, hypothesis and three labels
 }
 """Local data by configuration of a Hub data set."""
+MADE = {
+    "roles": {"words": ["he", "sold", "it", "."], "tags": ["B-A0", "B-V", "B-A1", "O"], "predicate": "sold"},
+    "questions": {
+        "question": "what is red",
+        "context": "the old round one is red and the new one is blue",
+        "answers": {"text": ["round one"], "answer_start": [8]},
+    },
+}
+"""A row of what is not among the local data."""
 
 
-def local_data(data, shared):
-    """A data set's table with local files in place of its own; None where there are none."""
-    files = _files(data)
-    if files is None:
-        return None
+def make_files(folder):
+    """Write the made rows to files of their own."""
+    for name, row in MADE.items():
+        (folder / f"{name}.jsonl").write_text(f"{json.dumps(row)}\n" * ROWS, encoding="utf-8")
+
+
+def local_data(data, shared, made):
+    """A data set's table with local files in place of its own."""
+    files = _files(data, made)
     for role in ("train", "dev", "test"):
         files[role] = None if files.get(role) is None else str(shared / files[role])
     limits = {"limit_train": ROWS, "limit_dev": ROWS, "limit_test": ROWS, "max_length": TEXT}
@@ -68,35 +84,38 @@ def local_data(data, shared):
     return {**data, "source": None, "config": None, **files, **limits, **shots}
 
 
-def _files(data):
+def _files(data, made):
     train = data["train"]
+    if data["source"] is not None and data["source"].startswith("rajpurkar/"):
+        return dict.fromkeys(("train", "dev"), made / "questions.jsonl")
     if data["source"] is not None:
-        found = HUB.get(data["config"])
-        return None if found is None else dict(found)
+        return dict(HUB[data["config"]])
     if train.endswith(".conll"):
         return {"train": "wnut17/wnut17train.conll", "dev": "wnut17/emerging.dev.conll"}
     if "{relation}" in train:
         files = {"train": "pararel/facts/{relation}.jsonl[:24]", "dev": "pararel/facts/{relation}.jsonl[24:40]"}
         if data["templates"] is not None:
             files["templates"] = {relation: data["templates"][relation] for relation in RELATIONS}
-        return {**files, "vocabulary": None, "relations": RELATIONS}
-    if "FewGLUE_32dev" in train and "/CB/" not in train:
+        relations = RELATIONS if len(data["relations"]) > 1 else data["relations"]
+        return {**files, "vocabulary": None, "relations": relations}
+    if "/CB/" in train:
+        return dict(HUB["cb"])
+    if "FewGLUE_32dev" in train:
         return {role: f"fewglue32/{data[role].split('FewGLUE_32dev/')[1]}" for role in ("train", "dev", "test")}
-    return None
+    return dict.fromkeys(("train", "dev"), made / "roles.jsonl")
 
 
-def miniature(job, shared, backbone, start=None):
-    """The job on local data and a tiny backbone, two trials of one epoch; None where there is no such data."""
+def miniature(job, shared, made, backbone, start=None):
+    """The job on local data, or made rows, and a tiny backbone; two trials of one epoch."""
     content = job.model_dump(mode="json")
     task = content["task"]
     several = "more" in task and not isinstance(task["data"].get("relations"), list)
-    local = [local_data(data, shared) for data in (task["data"], *(task["more"] if several else []))]
-    if None in local:
-        return None
+    local = [local_data(data, shared, made) for data in (task["data"], *(task["more"] if several else []))]
     task["data"] = local[0]
     if several:
         task["more"] = local[1:]
-    budget = {"sampler": job.budget.sampler, "trials": min(2, job.budget.trials), "epochs": 1}
+    most = job.budget.trials or grid.size(job.space.resolved(24))
+    budget = {"sampler": job.budget.sampler, "trials": min(2, most), "epochs": 1}
     content |= {
         "backbone": {"id": str(backbone)},
         "space": small_space(content["space"]),

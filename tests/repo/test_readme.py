@@ -2,14 +2,19 @@
 
 import re
 import shlex
+import tomllib
 
 import click
 import pytest
+from pydantic import TypeAdapter
 from repository import ROOT
 
 from ptune.cli.main import cli
+from ptune.spec.job import Job
+from ptune.spec.space import Space
+from ptune.spec.task import Task
 
-PAGES = [path for path in [ROOT / "README.md", *ROOT.glob("*/README.md")] if path.exists()]
+PAGES = [path for path in [ROOT / "README.md", *ROOT.glob("*/*.md")] if path.exists()]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -55,6 +60,26 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", _FENCE.sub("", page.read_text(encoding="utf-8"))):
         if not re.match(r"[a-z]+:", target):
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+
+
+def tables():
+    return [
+        (page, tomllib.loads(body))
+        for page in PAGES
+        for language, body in _FENCE.findall(page.read_text(encoding="utf-8"))
+        if language == "toml"
+    ]
+
+
+@pytest.mark.parametrize(("page", "content"), tables())
+def test_a_table_on_a_page_is_valid(page, content):
+    if {"name", "backbone", "task", "space", "budget"} <= content.keys() and isinstance(content["space"], dict):
+        Job.model_validate(content)
+    elif "data" in content.get("task", {}):
+        TypeAdapter(Task).validate_python(content["task"])
+    space = content if "parameters" in content else content.get("space")
+    if isinstance(space, dict):
+        Space.model_validate({"baseline": [], **space})
 
 
 def test_make_targets_on_pages_exist():

@@ -101,6 +101,14 @@ def test_what_no_trial_could_do_is_refused_before_anything_starts(facts, tmp_pat
         prepare(made_job(backbone, {"kind": "cloze", "data": wordless}, manual))
 
 
+def test_a_choice_without_a_place_for_its_candidate_is_refused_before_anything_starts(facts, shared_data):
+    path = str(shared_data / "copa" / "dev.jsonl")
+    data = {"train": path, "dev": path, "template": "{premise} {question} [MASK] {choice}", "max_length": 64}
+    task = {"kind": "choice", "head": "verbalizer", "data": data}
+    with pytest.raises(SpecError, match=r"holds \{choice\} where .* and no \[MASK\]"):
+        prepare(made_job(facts[0], task, {"method": {"value": "v2"}}))
+
+
 def test_copa_runs_on_a_real_encoder_with_a_trained_head(shared_data, tmp_path):
     folder = shared_data / "copa"
     files = {"train": str(folder / "train.jsonl"), "dev": str(folder / "dev.jsonl"), "test": str(folder / "dev.jsonl")}

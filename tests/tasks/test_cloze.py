@@ -18,7 +18,7 @@ from ptune.spec.data import ClozeData
 from ptune.spec.prompt import ManualPrompt
 from ptune.spec.task import Cloze
 from ptune.tasks.build import build_task, lay_out
-from ptune.tasks.cloze import ClozeKind
+from ptune.tasks.cloze import ClozeKind, Named, _against
 from word_tasks import FACT, cloze_trial, facts
 
 LEARNERS = {"bert": AutoModelForMaskedLM, "gpt2": AutoModelForCausalLM}
@@ -76,8 +76,6 @@ def test_metrics_follow_from_ranks(speaking):
     kind = ClozeKind(["sub_label"], WORDS)
     split = split_of(*[("red", word) for word in ["cold", "cold", "warm", "old"]], ("red", "tepid"))
     examples = encoded(speaking("bert"), split)
-    from ptune.tasks.cloze import Named
-
     answers = [Named((word,), (1.0,), rank, 0.5) for word, rank in (("cold", 1), ("cold", 1), ("cold", 4), ("a", 11))]
     assert kind.measure(answers, examples) == {
         "loss": 0.5,
@@ -92,8 +90,6 @@ def test_metrics_follow_from_ranks(speaking):
 
 def test_an_object_stands_behind_those_with_the_same_score():
     scores = torch.zeros(1, 50)
-    from ptune.tasks.cloze import _against
-
     assert _against(scores, scores[:, :8], [3])[0] == [8], "a model that knows nothing is not right"
 
 
@@ -133,6 +129,11 @@ def test_a_causal_model_takes_nothing_behind_the_mask(speaking):
     with pytest.raises(DataError, match=r"\[MASK\] must come last"):
         layout(speaking("gpt2"), "[MASK] has {sub_label}")
     assert layout(speaking("gpt2"), "{sub_label} is [MASK] .").masks == 1
+
+
+def test_an_encoder_decoder_names_no_words(tiny):
+    with pytest.raises(SpecError, match=r"an encoder-decoder writes texts, which is kind = .generation."):
+        layout(tiny("bart"))
 
 
 def test_words_are_read_by_the_language_head_alone():

@@ -7,12 +7,15 @@ import pytest
 import torch
 from torch.nn import functional
 from torchmetrics.text import SQuAD
+from transformers import AutoTokenizer
 
 from ptune.data.sources import Split, unlabelled
+from ptune.data.templates import Layout
 from ptune.errors import DataError
 from ptune.prompts.forward import Scored
 from ptune.prompts.layout import bind, input_parts
 from ptune.prompts.rows import Examples
+from ptune.spec.template import parse, plain
 from ptune.spec.trial import TrialSpec
 from ptune.tasks.span import Found, SpanKind
 
@@ -23,6 +26,7 @@ TEXTS = [
     "red green, an afternoon",
     "  Été: 😀 cold\n\nplain  (x-y) 12.5 ",
     "old",
+    "Once upon a time, there was a cat. “Hi!” said Ëva… don't 東京 ok",
 ]
 LONG = "red green blue cold warm loud quiet sweet bitter plain round flat old new long short red cold flat sweet"
 
@@ -45,11 +49,8 @@ def window_reads(row) -> list[int]:
     return [row.ids[place] for place in row.reads[1:]]
 
 
-@pytest.mark.parametrize("base", [None, "{question} {context}", "in: {context} [SEP] {question}"])
-@pytest.mark.parametrize("family", FAMILIES)
-def test_tokens_with_offsets_are_the_tokens_of_the_layout(family, base, tiny):
-    backbone = tiny(family)
-    layout = layout_for(backbone, base)
+def check_offsets(layout) -> None:
+    """The tokens are the layout's, and their stretches make up the text, white space apart."""
     for field in (0, 1):
         for text, ids, located in zip(TEXTS, layout.tokens(field, TEXTS), layout.located(field, TEXTS), strict=True):
             assert located.ids == ids
@@ -57,6 +58,22 @@ def test_tokens_with_offsets_are_the_tokens_of_the_layout(family, base, tiny):
             assert all(piece == piece.strip() for piece in pieces)
             covered = {place for start, end in located.offsets for place in range(start, end)}
             assert covered == {place for place, character in enumerate(text) if not character.isspace()}
+
+
+BASES = pytest.mark.parametrize("base", [None, "{question} {context}", "in: {context} [SEP] {question}"])
+
+
+@BASES
+@pytest.mark.parametrize("family", FAMILIES)
+def test_tokens_with_offsets_are_the_tokens_of_the_layout(family, base, tiny):
+    check_offsets(layout_for(tiny(family), base))
+
+
+@BASES
+def test_offsets_of_tokenizers_in_use(base, minilm, shared_data):
+    for folder in (minilm, shared_data / "stories260K"):
+        parts = parse(base, FIELDS) if base else plain(FIELDS)
+        check_offsets(Layout(AutoTokenizer.from_pretrained(str(folder)), FIELDS, parts, [], 64))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -32,9 +32,9 @@ def extract(table: Dataset, source: str, data: TokensData) -> Columns:
     further, problems = texts_of(table, source, data.text)
     problems += bad_rows(f"{source}: column {data.words!r}", words, _words_problem)
     if not problems:
-        rows = list(zip(words, tags, strict=True))
+        pairs = list(zip(words, tags, strict=True))
         problems += bad_rows(
-            f"{source}: column {data.tags!r}", rows, lambda row: _tags_problem(row[0], row[1], declared)
+            f"{source}: column {data.tags!r}", pairs, lambda pair: _tags_problem(*pair, declared=declared)
         )
     if problems:
         raise DataError("\n".join(problems))
@@ -92,7 +92,7 @@ def _words_problem(value: Any) -> str | None:
     return None if any(word.strip() for word in value) else f"there is no word: {value!r}"
 
 
-def _tags_problem(words: list[str], tags: Any, declared: list[str] | None) -> str | None:
+def _tags_problem(words: list[str], tags: Any, *, declared: list[str] | None) -> str | None:
     if not isinstance(tags, list):
         return f"the tags must be a list, got {tags!r} ({type(tags).__name__})"
     if len(tags) != len(words):

@@ -19,10 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ptune.data.spelling import LEADER, account, behind_a_word, known, probe_word, spelled
 from ptune.errors import DataError
 from ptune.spec.template import Anchor, Mask, Part, PromptRun, Separator, TextField, written
-
-_WORD = "a"
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Framing:
     @classmethod
     def of(cls, tokenizer: Any, segments: int) -> Framing:
         """Find the framing of one or two segments by tokenising a word in each."""
-        word = _probe_word(tokenizer)
+        word = probe_word(tokenizer)
         encoded = tokenizer(*[word] * segments, return_special_tokens_mask=True)
         ids = encoded["input_ids"]
         types = encoded.get("token_type_ids") or [0] * len(ids)
@@ -137,7 +136,7 @@ class Layout:
         if causal:
             parts = _up_to_mask(parts)
         self._framing = Framing.of(tokenizer, 2 if any(isinstance(part, Separator) for part in parts) else 1)
-        self._prefix = _words(tokenizer, [_WORD])[0]
+        self._prefix = spelled(tokenizer, [LEADER])[0]
         self._pieces = self._lay_out(list(fields), parts, list(run_lengths))
         fixed = sum(len(piece.ids) for piece in self._pieces)
         self._room = max_length - fixed
@@ -183,8 +182,8 @@ class Layout:
         """The tokens of texts as `tokens` gives them, each with the characters of the text it stands for."""
         follows = self._follows(field)
         bare = [text.strip() for text in texts]
-        encoded = _encoded(self._tokenizer, _behind_a_word(bare) if follows else bare, offsets=True)
-        first, shift = (len(self._prefix), len(_WORD) + 1) if follows else (0, 0)
+        encoded = account(self._tokenizer, behind_a_word(bare) if follows else bare, offsets=True)
+        first, shift = (len(self._prefix), len(LEADER) + 1) if follows else (0, 0)
         return [
             Located(ids[first:], [_trimmed(text, start - shift, end - shift) for start, end in offsets[first:]])
             for text, ids, offsets in zip(texts, encoded["input_ids"], encoded["offset_mapping"], strict=True)
@@ -200,11 +199,11 @@ class Layout:
 
     def word(self, text: str) -> list[int]:
         """Token ids of a word that stands at the first [MASK]."""
-        return self.words([text])[0]
+        return self._tokenise([text], self._mask_follows)[0]
 
-    def words(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each of some words that stand at the first [MASK]."""
-        return self._tokenise(list(texts), next(piece.follows for piece in self._pieces if piece.mask))
+    def known(self, words: tuple[str, ...]) -> dict[str, int]:
+        """The token of each of some words that is a single one at the first [MASK], and known to the vocabulary."""
+        return known(self._tokenizer, self._mask_follows, words)
 
     def behind(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of texts that go on behind the input."""
@@ -267,9 +266,14 @@ class Layout:
     def _tokenise(self, texts: list[str], follows: bool) -> list[list[int]]:
         """Tokenise texts that start a segment, or that follow other words in it."""
         if not follows:
-            return _words(self._tokenizer, texts)
+            return spelled(self._tokenizer, texts)
         start = len(self._prefix)
-        return [ids[start:] for ids in _words(self._tokenizer, _behind_a_word(texts))]
+        return [ids[start:] for ids in spelled(self._tokenizer, behind_a_word(texts))]
+
+    @property
+    def _mask_follows(self) -> bool:
+        """Whether the first [MASK] follows other words of its segment."""
+        return next(piece.follows for piece in self._pieces if piece.mask)
 
     def _follows(self, field: int) -> bool:
         """Whether a field's first place follows other words of its segment."""
@@ -344,31 +348,6 @@ def _shares(lengths: list[int], room: int) -> list[int]:
     return kept
 
 
-def _words(tokenizer: Any, texts: list[str]) -> list[list[int]]:
-    """Token ids of each text, without special tokens and uncut."""
-    result: list[list[int]] = _encoded(tokenizer, texts)["input_ids"] if texts else []
-    return result
-
-
-def _encoded(tokenizer: Any, texts: list[str], *, offsets: bool = False) -> Any:
-    """A tokenizer's account of each of some texts, without special tokens and uncut."""
-    return tokenizer(
-        texts,
-        add_special_tokens=False,
-        padding=False,
-        truncation=False,
-        return_attention_mask=False,
-        return_token_type_ids=False,
-        return_offsets_mapping=offsets,
-        verbose=False,
-    )
-
-
-def _behind_a_word(texts: Sequence[str]) -> list[str]:
-    """Texts behind a word, whose tokens come off again: right for every way of marking spaces."""
-    return [f"{_WORD} {text}" if text else _WORD for text in texts]
-
-
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     """A stretch of a text's stripped form as one of the text itself, without the white space at its edges."""
     bare = text.lstrip()
@@ -377,12 +356,6 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     piece = bare[start:end]
     left = len(piece) - len(piece.lstrip())
     return lead + start + left, lead + start + max(len(piece.rstrip()), left)
-
-
-def _probe_word(tokenizer: Any) -> str:
-    """A word that the tokenizer turns into at least one token."""
-    candidates: list[str] = [_WORD, *tokenizer.get_vocab()]
-    return next(word for word in candidates if _words(tokenizer, [word])[0])
 
 
 def _text_runs(mask: list[int]) -> list[tuple[int, int]]:

@@ -146,13 +146,7 @@ class ClozeKind:
 
     def _tokens(self, layout: Layout) -> dict[str, int]:
         """The token of each word of the vocabulary that is a single known token at [MASK]."""
-        pieces = layout.words(self.vocabulary)
-        unknown = layout.unknown_token
-        return {
-            word: ids[0]
-            for word, ids in zip(self.vocabulary, pieces, strict=True)
-            if len(ids) == 1 and ids[0] != unknown
-        }
+        return layout.known(tuple(self.vocabulary))
 
     def _nothing_left(self, split: Split, layout: Layout) -> str:
         word = split.labels[0]

@@ -1,0 +1,68 @@
+"""Hidden states on disk: computed once, shared by who comes later, never beyond the budget."""
+
+import numpy as np
+import pytest
+import torch
+
+from ptune.backbone.cache import Inputs, StateCache, gather
+
+WIDTH = 4
+LENGTHS = np.array([3, 1, 2])
+INPUTS = Inputs("these", LENGTHS)
+
+
+class Computer:
+    """Computes states that say which row and position they are of, and counts."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, numbers):
+        self.calls += 1
+        longest = LENGTHS[numbers].max()
+        states = torch.full((len(numbers), longest, WIDTH), torch.nan)
+        for place, number in enumerate(numbers):
+            for position in range(LENGTHS[number]):
+                states[place, position] = 10 * number + position
+        return states
+
+
+def ask(cache, computer, inputs=INPUTS, layer="2", dtype=torch.float32):
+    batches = [np.array([1, 2]), np.array([0])]
+    return cache.states(["backbone", str(dtype), layer], inputs, WIDTH, dtype, lambda: batches, computer)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_states_come_back_by_row_padded_with_zeros(tmp_path, dtype):
+    states, offsets = ask(StateCache(tmp_path, 10**6), Computer(), dtype=dtype)
+    found = gather(states, offsets, np.array([2, 0]), 4)
+    assert found.dtype == dtype
+    assert found[..., 0].tolist() == [[20.0, 21.0, 0.0, 0.0], [0.0, 1.0, 2.0, 0.0]]
+
+
+def test_nothing_is_computed_twice_on_a_node(tmp_path):
+    first, later = Computer(), Computer()
+    ask(cache := StateCache(tmp_path, 10**6), first)
+    ask(cache, first)
+    assert first.calls == 2, "one pass over two batches"
+    states, _ = ask(StateCache(tmp_path, 10**6), later)
+    assert later.calls == 0
+    assert torch.equal(states, ask(cache, later)[0])
+
+
+@pytest.mark.parametrize("changes", [{"layer": "3"}, {"inputs": Inputs("those", LENGTHS)}, {"dtype": torch.bfloat16}])
+def test_other_layers_inputs_and_types_have_states_of_their_own(tmp_path, changes):
+    cache, computer = StateCache(tmp_path, 10**6), Computer()
+    ask(cache, computer)
+    ask(cache, computer, **changes)
+    assert computer.calls == 4
+    assert len(list(tmp_path.glob("*.states"))) == 2
+
+
+def test_a_spent_budget_keeps_nothing_more(tmp_path):
+    size = int(LENGTHS.sum()) * WIDTH * 4
+    cache, computer = StateCache(tmp_path, size), Computer()
+    assert ask(cache, computer) is not None
+    assert ask(cache, computer, layer="3") is None
+    assert computer.calls == 2, "what cannot be kept is not computed for keeping"
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == [size]

@@ -1,0 +1,46 @@
+"""Invariant 1 over words and spans: a trial packed with others ends as it does alone."""
+
+from functools import partial
+
+import pytest
+from torch.testing import assert_close
+
+from ptune.engine.fused import Engine
+from ptune.engine.reference import predict_alone, train_alone
+from words_and_spans import KINDS, job_for, trials_of
+
+EPOCHS = 3
+CONFIGS = {
+    "v2": {"method": "v2", "length": 4, "lr": 0.01, "batch_size": 8},
+    "v2, dropout": {"method": "v2", "length": 7, "dropout": 0.3, "lr": 0.02, "batch_size": 5},
+    "v1": {"method": "v1", "length": 3, "template": "before", "encoder": "mlp", "lr": 0.01, "batch_size": 6},
+    "head": {"method": "head", "lr": 0.05, "batch_size": 8, "head_dropout": 0.2},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_whole_training_equals_the_reference_whoever_the_neighbours_are(kind, tiny, tmp_path):
+    backbone, job = tiny("bert"), job_for(kind, tiny("bert").id, tmp_path)
+    together = trials_of(job, backbone, tmp_path, list(CONFIGS.values()))
+    engine = Engine(backbone, token_budget=2_000)
+    for plan, learner in together:
+        engine.join(plan, learner)
+        engine.advance(plan.trial, EPOCHS)
+    reports = []
+    while engine.busy:
+        reports += engine.step()
+    final = {report.trial: report.metrics for report in reports if report.epoch == EPOCHS}
+
+    for name, (plan, learner), (_, packed) in zip(
+        CONFIGS, trials_of(job, backbone, tmp_path, list(CONFIGS.values())), together, strict=True
+    ):
+        losses = train_alone(backbone, learner, plan, EPOCHS)
+        metrics = plan.task.measure(predict_alone(backbone, learner, plan, plan.dev), plan.dev)
+        last = losses[-plan.steps_per_epoch :]
+        assert final[plan.trial]["train_loss"] == pytest.approx(sum(last) / len(last), abs=1e-5), name
+        assert {key: final[plan.trial][key] for key in metrics} == pytest.approx(metrics, abs=1e-5), name
+        found = packed.collapsed()
+        for key, tensor in learner.collapsed().items():
+            if kind == "span" and key == "head.0.out.bias":
+                continue  # shifts all of a softmax alike: its gradient is rounding, which Adam scales up
+            assert_close(found[key], tensor, rtol=0, atol=1e-4, msg=partial("{} {}: {}".format, name, key))

@@ -1,0 +1,69 @@
+"""Invariant 4: layers run one by one, with kept states or without, give what the whole backbone gives."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ptune.backbone.cache import StateCache
+from ptune.backbone.families import FAMILIES
+from ptune.backbone.load import load_backbone
+from ptune.data.sources import Splits
+from ptune.engine.fused import Engine
+from ptune.prompts.forward import Group, forward
+from worlds import CONFIGS, World, sentences
+
+DEEP = {
+    "v2 last layer": {"method": "v2", "length": 3, "depth": 1, "lr": 0.01, "batch_size": 8},
+    "v2 last two": {"method": "v2", "length": 5, "depth": 2, "lr": 0.01, "batch_size": 6},
+    "v2 named": {"method": "v2", "length": 2, "layers": "2", "dropout": 0.2, "batch_size": 7},
+    "head": {"method": "head", "lr": 0.05, "batch_size": 8},
+}
+STAGED = sorted(name for name, family in FAMILIES.items() if family.staged)
+
+
+def world_of(tiny_backbone, family, folder):
+    splits = Splits(sentences(42, 1), sentences(30, 2), None, ["no", "yes"])
+    return World(load_backbone(str(tiny_backbone(family))), splits, folder)
+
+
+def passed(backbone, trials):
+    """Scores and gradients of one pass over some examples of every trial."""
+    groups = [Group(learner, plan.train, np.arange(3 + number)) for number, (plan, learner) in enumerate(trials)]
+    for _, learner in trials:
+        learner.zero_grad()
+    scored = [one.scores for one in forward(backbone, groups)]
+    torch.stack([scores.square().sum() for scores in scored]).sum().backward()
+    gradients = [parameter.grad for _, learner in trials for parameter in learner.parameters()]
+    return [*scored, *(gradient for gradient in gradients if gradient is not None)]
+
+
+@pytest.mark.parametrize("family", STAGED)
+def test_rows_that_join_late_are_those_that_came_all_the_way(tiny_backbone, tmp_path, family):
+    world = world_of(tiny_backbone, family, tmp_path)
+    trials = [world.trial(number, config) for number, config in enumerate([*CONFIGS.values(), *DEEP.values()])]
+    whole = passed(replace(world.backbone, layers=None), trials)
+    cached = replace(world.backbone, cache=StateCache(tmp_path / "states", 10**9))
+    for backbone in (world.backbone, cached, cached):
+        for ours, theirs in zip(passed(backbone, trials), whole, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert len(list((tmp_path / "states").iterdir())) == 3, "before the second and the third layer, and behind the last"
+
+
+def test_whole_trainings_do_not_depend_on_what_is_kept(tiny_backbone, tmp_path):
+    reports = []
+    for number, budget in enumerate((0, 10**9, 10**9)):
+        world = world_of(tiny_backbone, "bert", tmp_path / str(number))
+        engine = Engine(replace(world.backbone, cache=StateCache(tmp_path / "states", budget)), token_budget=400)
+        for trial, config in enumerate(DEEP.values()):
+            engine.join(*world.trial(trial, config))
+            engine.advance(trial, 3)
+        found = []
+        while engine.busy:
+            found += engine.step()
+        reports.append({(one.trial, one.epoch): one.metrics for one in found})
+    for other in reports[1:]:
+        for key, metrics in reports[0].items():
+            assert other[key]["accuracy"] == metrics["accuracy"]
+            assert other[key]["train_loss"] == pytest.approx(metrics["train_loss"], abs=1e-5)
