@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -34,6 +35,8 @@ class Origin(Strict):
     """Hub branch, tag or commit, if one was asked for."""
     hash: str
     """SHA-256 over its safetensors files, see `ptune.backbone.locate.weights_hash`."""
+    dtype: Literal["float32", "bfloat16"]
+    """Type of its weights while the prompt was trained."""
     model_type: str
     """Its family, as transformers names it."""
     layers: int
@@ -55,6 +58,7 @@ class Origin(Strict):
             id=backbone.id,
             revision=revision,
             hash=backbone.hash,
+            dtype="bfloat16" if backbone.dtype == torch.bfloat16 else "float32",
             model_type=config.model_type,
             layers=backbone.shape.layers,
             kv_heads=backbone.shape.kv_heads,

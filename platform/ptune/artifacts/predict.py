@@ -49,7 +49,7 @@ class Predictor:
         folder: Path,
         backbone_id: str | None = None,
         device: str = "auto",
-        dtype: str = "float32",
+        dtype: str | None = None,
     ) -> Self:
         """Load an artifact, native or PEFT, and its backbone.
 
@@ -57,7 +57,7 @@ class Predictor:
             folder: the artifact.
             backbone_id: where the backbone is, if not where the artifact says; see `ptune.backbone.locate.locate`.
             device: `cpu`, `cuda`, or `auto`: a GPU if there is one.
-            dtype: type of the backbone's weights: `float32`, `bfloat16`, or `auto`.
+            dtype: type of the backbone's weights: `float32`, `bfloat16`, or `auto`; None is that of the training.
 
         Raises:
             ArtifactError: the artifact cannot be read, or the backbone's weights are not those it was trained on.
@@ -72,7 +72,7 @@ class Predictor:
             raise BackboneError(f"{error} (--backbone names another place to look)") from None
         _check_hash(artifact, name, weights_hash(found))
         device = best_device() if device == "auto" else device
-        return cls(artifact, load_backbone(name, revision, dtype, device, lm=artifact.about.language))
+        return cls(artifact, load_backbone(name, revision, dtype or origin.dtype, device, lm=artifact.about.language))
 
     @property
     def inputs(self) -> list[str]:

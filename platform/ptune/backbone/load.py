@@ -227,7 +227,7 @@ def load_backbone(
     Args:
         backbone_id: see `ptune.backbone.locate.locate`.
         revision: Hub branch, tag or commit.
-        dtype: `float32`, `bfloat16`, or `auto`: bfloat16 on GPUs that have it, else float32.
+        dtype: `float32`, `bfloat16`, or `auto`: bfloat16 on GPUs and CPUs that multiply it, else float32.
         device: `cpu` or `cuda`.
         lm: with its language-modelling head, for `Backbone.vocabulary`; a pooler is left out then.
 
@@ -297,9 +297,15 @@ def best_device() -> str:
 
 def _dtype(name: str, device: str) -> torch.dtype:
     if name == "auto":
-        native = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.bfloat16 if native else torch.float32
+        return torch.bfloat16 if _multiplies_bfloat16(device) else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
+
+
+def _multiplies_bfloat16(device: str) -> bool:
+    """Whether a device has instructions for matrix products in bfloat16: tensor cores, AMX, or AVX-512 BF16."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())  # noqa: SLF001 - no public one
 
 
 def _shape(model: Any, family: Family, heads_on_top: list[nn.Module | None]) -> Shape:

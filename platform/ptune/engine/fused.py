@@ -11,6 +11,7 @@ import math
 import resource
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -46,7 +47,8 @@ class Engine:
     """Slots on one backbone.
 
     Attributes:
-        token_budget: most padded tokens of one pass; a single mini-batch larger than it runs alone.
+        token_budget: most padded tokens of one pass; a single mini-batch larger than it runs alone. Halved whenever
+            memory does not hold a pass.
     """
 
     def __init__(self, backbone: Backbone, token_budget: int) -> None:
@@ -104,14 +106,46 @@ class Engine:
         slots = self._pack()
         if not slots:
             return []
+        try:
+            values = self._pass(slots)
+        except torch.OutOfMemoryError as error:
+            return self._shrink(slots, str(error))
+        outcomes = [self._settle(slot, value) for slot, value in zip(slots, values, strict=True)]
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _pass(self, slots: list[Slot]) -> list[float]:
+        """One forward and backward pass over the next mini-batch of each slot; the losses."""
         results = forward(self.backbone, [slot.next_group() for slot in slots])
         losses = [slot.plan.task.loss(scored) for slot, scored in zip(slots, results, strict=True)]
-        values = torch.stack([loss.detach() for loss in losses]).tolist()
+        values: list[float] = torch.stack([loss.detach() for loss in losses]).tolist()
         finite = [loss for loss, value in zip(losses, values, strict=True) if math.isfinite(value)]
         if finite:
             torch.autograd.backward(torch.stack(finite).sum())
-        outcomes = [self._settle(slot, value) for slot, value in zip(slots, values, strict=True)]
-        return [outcome for outcome in outcomes if outcome is not None]
+        return values
+
+    def _shrink(self, slots: list[Slot], error: str) -> list[Report | Failure]:
+        """Take a pass back that memory did not hold, and go on with smaller ones.
+
+        A trial whose mini-batch does not fit alone cannot go on.
+        """
+        for slot in slots:
+            slot.take_back()
+        if self.backbone.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if len(slots) > 1:
+            self.token_budget = max(1, self.token_budget // 2)
+            return []
+        trial, (rows, width) = slots[0].plan.trial, slots[0].next_shape()
+        self.leave(trial)
+        return [
+            Failure(
+                trial,
+                EngineError(
+                    f"trial {trial}: a mini-batch of {rows} rows of {width} tokens does not fit into memory "
+                    f"alone ({error}); a smaller batch_size or max_length may"
+                ),
+            )
+        ]
 
     def _pack(self) -> list[Slot]:
         """The slots of the next pass: the longest-waiting one, then in turn those whose mini-batch fits beside it.
@@ -144,10 +178,24 @@ class Engine:
             return _diverged(trial, "training loss", loss, slot.epoch + 1)
         return self._finish_epoch(slot) if slot.finish_batch(loss) else None
 
+    def _predict(self, slot: Slot) -> list[Any]:
+        """A slot's answers on its dev split, in smaller passes if memory does not hold the larger ones.
+
+        Raises:
+            torch.OutOfMemoryError: not even a row at a time fits.
+        """
+        while True:
+            try:
+                return slot.plan.task.predict(self.backbone, slot.learner, slot.plan.dev, self.token_budget)
+            except torch.OutOfMemoryError:
+                if self.token_budget < int(slot.plan.dev.lengths.min()):
+                    raise
+                self.token_budget //= 2
+
     def _finish_epoch(self, slot: Slot) -> Report | Failure:
         """Score a slot on its dev split, close its epoch and save it."""
         trial, plan = slot.plan.trial, slot.plan
-        answers = plan.task.predict(self.backbone, slot.learner, plan.dev, self.token_budget)
+        answers = self._predict(slot)
         metrics = with_joint_metric(plan.task.measure(answers, plan.dev), plan.metric)
         if not math.isfinite(metrics["loss"]):
             self.leave(trial)

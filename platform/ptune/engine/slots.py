@@ -75,6 +75,7 @@ class Slot:
         self.best: dict[str, Tensor] = {}
         """The collapsed learner of the best epoch; empty before the first."""
         self._queue: deque[np.ndarray] = deque()
+        self._taken: tuple[np.ndarray, Tensor] | None = None
         self._losses: list[float] = []
         self._began = 0.0
 
@@ -102,7 +103,16 @@ class Slot:
     def next_group(self) -> Group:
         """Take the next mini-batch."""
         indices = self._batches().popleft()
+        self._taken = (indices, self.generator.get_state())
         return Group(self.learner, self.plan.train, indices, self.plan.recipe.head_dropout, self.generator)
+
+    def take_back(self) -> None:
+        """Undo `next_group` after a pass that came to nothing: the mini-batch is next again, the stream as it was."""
+        assert self._taken is not None, "a mini-batch was taken"
+        indices, stream = self._taken
+        self._queue.appendleft(indices)
+        self.generator.set_state(stream)
+        self.learner.zero_grad(set_to_none=True)
 
     def finish_batch(self, loss: float) -> bool:
         """Step the optimiser on the gradients at hand; return whether that was the epoch's last batch."""

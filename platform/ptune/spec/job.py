@@ -34,7 +34,8 @@ class Backbone(Strict):
     revision: str | None = None
     """Hub branch, tag or commit."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Type of the frozen weights; auto is float32 on CPUs and bfloat16 on GPUs that have it."""
+    """Type of the frozen weights; auto is bfloat16 on GPUs and CPUs that multiply it (AMX, AVX-512), else
+    float32."""
 
 
 class Asha(Strict):

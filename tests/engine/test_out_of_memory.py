@@ -1,0 +1,68 @@
+"""Invariant 7: a pass that memory does not hold is taken back and made smaller; numbers stay what they are."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ptune.engine import fused
+from ptune.engine.fused import Engine, Failure
+
+CONFIGS = [
+    {"method": "v2", "length": 4, "dropout": 0.2, "batch_size": 8, "head_dropout": 0.1},
+    {"method": "v2", "length": 6, "lr": 0.02, "batch_size": 8},
+    {"method": "v1", "length": 3, "encoder": "embedding", "batch_size": 8},
+]
+
+
+@pytest.fixture
+def memory(monkeypatch):
+    """A device that holds so many rows of a pass, and counts how often it was asked for more."""
+    real = fused.forward
+
+    class Memory:
+        rows = 10**9
+        refused = 0
+
+        def __call__(self, backbone, groups):
+            if sum(len(group.rows) for group in groups) > self.rows:
+                self.refused += 1
+                raise torch.OutOfMemoryError("too many rows")
+            return real(backbone, groups)
+
+    monkeypatch.setattr(fused, "forward", memory := Memory())
+    return memory
+
+
+def trained(world, folder, configs=CONFIGS):
+    engine = Engine(world.backbone, token_budget=2000)
+    for trial, config in enumerate(configs):
+        plan, learner = world.trial(trial, config)
+        engine.join(replace(plan, state_path=folder / f"{trial}.safetensors"), learner)
+        engine.advance(trial, 2)
+    found = []
+    while engine.busy:
+        found += engine.step()
+    return engine, found
+
+
+def test_smaller_passes_give_the_same_numbers(world, memory, tmp_path):
+    _, roomy = trained(world, tmp_path / "roomy")
+    memory.rows = 9
+    engine, tight = trained(world, tmp_path / "tight")
+    assert memory.refused > 0
+    assert engine.token_budget < 2000
+    expected = {(one.trial, one.epoch): one.metrics for one in roomy}
+    for one in tight:
+        assert one.metrics["train_loss"] == pytest.approx(expected[one.trial, one.epoch]["train_loss"], abs=1e-5)
+        assert one.metrics["accuracy"] == expected[one.trial, one.epoch]["accuracy"]
+
+
+def test_only_a_trial_that_cannot_fit_alone_fails(world, memory, tmp_path):
+    memory.rows = 7
+    small = {"method": "v2", "length": 2, "batch_size": 5}
+    _, found = trained(world, tmp_path, [*CONFIGS, small])
+    failures = [one for one in found if isinstance(one, Failure)]
+    assert sorted(one.trial for one in failures) == [0, 1, 2]
+    assert "a mini-batch of 8 rows" in str(failures[0].error)
+    assert max(one.epoch for one in found if not isinstance(one, Failure) and one.trial == 3) == 2
