@@ -8,6 +8,7 @@ from miniature import RELATIONS, make_files, miniature, objects, parts_of, with_
 from repository import ROOT
 
 from ptune.cli.checks import template_problems
+from ptune.raytune.job_text import job_text
 from ptune.run.local import LocalRunner
 from ptune.run.search import start_search
 from ptune.spec import grid
@@ -89,6 +90,12 @@ def test_a_job_can_be_run_as_the_papers_code_would(path):
     space = load_job(path, ["space.parameters.faithful={value=true}"]).space
     assert space.parameters.keys() == {*job_of(path).space.parameters, "faithful"}
     assert space.baseline == job_of(path).space.baseline
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=name_of)
+def test_a_job_is_the_same_after_it_has_travelled(path, tmp_path):
+    (tmp_path / "job.toml").write_text(job_text(job_of(path)), encoding="utf-8")
+    assert load_job(tmp_path / "job.toml") == job_of(path)
 
 
 def test_the_published_settings_of_p_tuning_v2_are_all_there():

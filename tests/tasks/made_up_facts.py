@@ -1,7 +1,7 @@
 """A small world of made-up facts, and language models that know them by heart.
 
 People each live, work, were born and went to school in some town: four relations over the same towns, so that a prompt
-which does not say which relation is meant cannot find the answer.
+which does not say which relation is meant cannot find the answer. A fifth, the town they avoid, leads a prompt astray.
 """
 
 import json
@@ -21,9 +21,11 @@ PHRASES = {
     "work": ["works in", "goes daily to", "earns at"],
     "birth": ["was born in", "came originally from", "began at"],
     "study": ["went to school in", "learned a trade in", "studied at"],
+    "fear": ["never goes to", "stays away from"],
 }
+PROBED = ["home", "work", "birth", "study"]
 ASIDES = ["indeed", "truly", "so", "well"]
-STEPS = 600
+STEPS = 1000
 
 
 def made_facts(seed: int = 3) -> dict[str, dict[str, str]]:
@@ -55,7 +57,7 @@ def sentences() -> list[list[str]]:
 def make_masked(folder: Path) -> Path:
     """Write a BERT that has read the sentences, with towns masked."""
     tokenizer = word_tokenizer(_words())
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
     off = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     model = BertForMaskedLM(BertConfig(vocab_size=len(tokenizer), max_position_embeddings=24, **sizes, **off))
@@ -76,7 +78,7 @@ def make_masked(folder: Path) -> Path:
 def make_causal(folder: Path) -> Path:
     """Write a GPT-2 that has read the sentences."""
     tokenizer = word_tokenizer(_words(), {"eos": "<end>", "unk": "<unk>"}, None)
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     off = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0, "bos_token_id": 0, "eos_token_id": 0}
     model = GPT2LMHeadModel(
         GPT2Config(vocab_size=len(tokenizer), n_embd=64, n_layer=2, n_head=4, n_positions=24, **off)
@@ -97,7 +99,7 @@ def _taught(model, tokenizer, loss, count: int, folder: Path) -> Path:
         for group in optimizer.param_groups:
             group["lr"] = 4e-3 * (1 - step / STEPS)
         optimizer.zero_grad()
-        loss(torch.randint(count, (160,), generator=draws)).backward()
+        loss(torch.randint(count, (128,), generator=draws)).backward()
         optimizer.step()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

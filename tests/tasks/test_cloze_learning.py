@@ -3,16 +3,14 @@
 from pathlib import Path
 
 import pytest
-from made_up_facts import PHRASES, make_causal, make_masked, write_facts
+from made_up_facts import PROBED, make_causal, make_masked, write_facts
 
-from ptune.engine.fused import Engine
-from ptune.run.local import load_job_backbone
-from ptune.run.prepare import prepare
-from ptune.run.trials import TrialFactory
+from ptune.run.local import LocalRunner
+from ptune.run.search import start_search
 from ptune.spec.job import Job
 
 MAKERS = {"masked": make_masked, "causal": make_causal}
-PROMPT = {"method": "v1", "length": 5, "template": "[P:2] {sub_label} [P:3] [MASK]", "lr": 0.006, "batch_size": 8}
+PROMPT = {"method": "v1", "length": 3, "template": "{sub_label} [P:3] [MASK]", "lr": 0.003, "batch_size": 8}
 
 
 @pytest.fixture(scope="module")
@@ -25,37 +23,29 @@ def knowing(tmp_path_factory):
 
 
 def scores(backbone: Path, folder: Path, epochs: int, **config) -> dict[str, float]:
-    """Dev scores after some epochs on two thirds of the people; dev is the others."""
+    """Scores on people of whom neither training nor the choice of the epoch has seen any: the last fifth."""
     folder.mkdir()
     files = write_facts(folder)
-    data = {"train": f"{files}[:66%]", "dev": f"{files}[66%:]", "relations": list(PHRASES), "max_length": 16}
-    stated = {name: {"value": config[name]} for name in ("method", "template")}
+    parts = {"train": f"{files}[:60%]", "dev": f"{files}[60%:80%]", "test": f"{files}[80%:]"}
     job = Job.model_validate(
         {
             "name": "facts",
             "seed": 1,
             "backbone": {"id": str(backbone), "dtype": "float32"},
-            "task": {"kind": "cloze", "data": data},
-            "space": {"parameters": stated},
-            "budget": {"trials": 1, "epochs": epochs},
+            "task": {"kind": "cloze", "data": {**parts, "relations": PROBED, "max_length": 16}},
+            "space": {"parameters": {name: {"value": value} for name, value in config.items()}},
+            "budget": {"trials": 1, "epochs": epochs, "stopping": {"type": "none"}},
             "resources": {"device": "cpu"},
         }
     )
-    prepared = prepare(job)
-    engine = Engine(load_job_backbone(job), token_budget=4_096)
-    engine.join(*TrialFactory(job, prepared.splits, engine.backbone, folder).make(0, config))
-    engine.advance(0, epochs)
-    reports = []
-    while engine.busy:
-        reports += engine.step()
-    return reports[-1].metrics
+    return start_search(job, "", folder / "runs", LocalRunner()).conclusion["test"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 def test_learned_prompts_recover_facts_that_a_poor_prompt_misses(kind, knowing, tmp_path):
     read = scores(knowing(kind), tmp_path / "read", 1, method="manual", template="{sub_label} lives in [MASK]")
-    poor = scores(knowing(kind), tmp_path / "poor", 1, method="manual", template="{sub_label} truly [MASK]")
+    poor = scores(knowing(kind), tmp_path / "poor", 1, method="manual", template="{sub_label} never [MASK]")
     learned = scores(knowing(kind), tmp_path / "learned", 30, **PROMPT)
     assert read["p_at_1.home"] == 1.0, "the model knows"
     assert poor["p_at_1"] <= 0.3

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from ptune.spec.job import Job
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def job_text(job: Job) -> str:
@@ -18,18 +21,22 @@ def _table(content: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
     """Lines of one table: its values, then its tables. TOML has no null: what is None is left out."""
     tables = {key: value for key, value in content.items() if isinstance(value, Mapping)}
     values = {key: value for key, value in content.items() if key not in tables and value is not None}
-    lines = ["", f"[{'.'.join(map(_plain, path))}]"] if path else []
-    lines += [f"{_plain(key)} = {_value(value)}" for key, value in values.items()]
+    lines = ["", f"[{'.'.join(map(_key, path))}]"] if path else []
+    lines += [f"{_key(key)} = {_value(value)}" for key, value in values.items()]
     return lines + [line for key, table in tables.items() for line in _table(table, (*path, key))]
 
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        pairs = (f"{_plain(key)} = {_value(inner)}" for key, inner in value.items() if inner is not None)
+        pairs = (f"{_key(key)} = {_value(inner)}" for key, inner in value.items() if inner is not None)
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
     return _plain(value)
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _plain(name)
 
 
 def _plain(value: Any) -> str:
