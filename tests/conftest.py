@@ -12,6 +12,7 @@ _REPO = Path(__file__).resolve().parent.parent
 # Hugging Face libraries read these once, when imported. No test uses the network or the user's cache.
 _HF_HOME = tempfile.TemporaryDirectory(prefix="ptune-hf-")  # removed when the tests end
 os.environ["HF_HOME"] = _HF_HOME.name
+os.environ["PTUNE_CACHE"] = f"{_HF_HOME.name}/states"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 

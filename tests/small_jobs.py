@@ -36,7 +36,7 @@ def small_job(folder: Path, backbone: Path, **budget: object) -> Job:
         {
             "name": "small",
             "seed": 5,
-            "backbone": {"id": str(backbone)},
+            "backbone": {"id": str(backbone), "dtype": "float32"},
             "task": {"data": {**data, "max_length": 32}},
             "space": SPACE,
             "budget": {"trials": 6, "epochs": 4, **budget},

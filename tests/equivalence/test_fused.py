@@ -71,8 +71,8 @@ def together(world: World, configs: dict[str, dict]) -> tuple[dict[int, Learner]
 def check_each_equals_its_reference(world: World, configs: dict[str, dict]) -> None:
     """Losses agree, and so does what was trained.
 
-    Where a gradient is as small as its rounding (the bias of a key has none at all), Adam makes whole steps of it:
-    one value in a hundred may differ by more than 1e-5.
+    Where a gradient is as small as its rounding (the bias of a key in a tuned backbone has none at all), Adam makes
+    whole steps of it: one value in a hundred may differ by more than 1e-5.
     """
     trained, final = together(world, configs)
     for number, (name, config) in enumerate(configs.items()):

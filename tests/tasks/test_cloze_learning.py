@@ -10,7 +10,7 @@ from ptune.run.search import start_search
 from ptune.spec.job import Job
 
 MAKERS = {"masked": make_masked, "causal": make_causal}
-PROMPT = {"method": "v1", "length": 3, "template": "{sub_label} [P:3] [MASK]", "lr": 0.003, "batch_size": 8}
+PROMPT = {"method": "v1", "length": 4, "template": "[P:1] {sub_label} [P:3] [MASK]", "lr": 0.006, "batch_size": 8}
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +23,10 @@ def knowing(tmp_path_factory):
 
 
 def scores(backbone: Path, folder: Path, epochs: int, **config) -> dict[str, float]:
-    """Scores on people of whom neither training nor the choice of the epoch has seen any: the last fifth."""
+    """Scores on people of whom neither training nor the choice of the epoch has seen any: the last six of forty."""
     folder.mkdir()
     files = write_facts(folder)
-    parts = {"train": f"{files}[:60%]", "dev": f"{files}[60%:80%]", "test": f"{files}[80%:]"}
+    parts = {"train": f"{files}[:70%]", "dev": f"{files}[70%:85%]", "test": f"{files}[85%:]"}
     job = Job.model_validate(
         {
             "name": "facts",
@@ -46,7 +46,7 @@ def scores(backbone: Path, folder: Path, epochs: int, **config) -> dict[str, flo
 def test_learned_prompts_recover_facts_that_a_poor_prompt_misses(kind, knowing, tmp_path):
     read = scores(knowing(kind), tmp_path / "read", 1, method="manual", template="{sub_label} lives in [MASK]")
     poor = scores(knowing(kind), tmp_path / "poor", 1, method="manual", template="{sub_label} never [MASK]")
-    learned = scores(knowing(kind), tmp_path / "learned", 30, **PROMPT)
+    learned = scores(knowing(kind), tmp_path / "learned", 60, **PROMPT)
     assert read["p_at_1.home"] == 1.0, "the model knows"
     assert poor["p_at_1"] <= 0.3
     assert learned["p_at_1"] >= 0.9

@@ -36,7 +36,8 @@ TENSORS = "adapter_model.safetensors"
 _PROMPT = "prompt_embeddings"
 _OURS = "prompt.0"
 _LOAD = (
-    "base = AutoModelForSequenceClassification.from_pretrained(BACKBONE, num_labels=len(id2label), id2label=id2label); "
+    "base = AutoModelForSequenceClassification.from_pretrained("
+    "BACKBONE, num_labels=len(id2label), id2label=id2label, dtype=torch.DTYPE); "
     "model = PeftModel.from_pretrained(base, THIS_FOLDER)"
 )
 _SPACES = ", texts stripped of white space; where a tokenizer puts nothing between two texts, put a space there"
@@ -162,7 +163,7 @@ def _usage(about: About) -> dict[str, Any]:
     names = ", ".join(data.fields)
     usage: dict[str, Any] = {
         "id2label": {str(index): label for index, label in enumerate(about.sets[0].labels)},
-        "load": _LOAD,
+        "load": _LOAD.replace("DTYPE", about.backbone.dtype),
         "input": f"tokenizer({names}, truncation='longest_first', max_length={data.max_length}){_SPACES}",
     }
     if _family(about).reads == "last":

@@ -8,6 +8,7 @@ Shapes: R states · H hidden width · V vocabulary.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -48,15 +49,28 @@ class LanguageHead(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
+        self._exact: list[Any] = []  # a list, because a module's attribute would count as its part
 
     def forward(self, states: Tensor) -> Tensor:
-        """Return scores [R, V] in float32 of hidden states [R, H]."""
-        embeds = states[:, None].to(next(self.model.parameters()).dtype)
+        """Return scores [R, V] in float32 of hidden states [R, H].
+
+        Computed in float32 whatever the transformer's type: rounded to bfloat16, most of a vocabulary's scores would be
+        equal to others, and ranks among them mean nothing.
+        """
+        model = self._in_float32()
+        embeds = states[:, None].float()
         given: dict[str, Any] = {"inputs_embeds": embeds}
-        if self.model.config.is_encoder_decoder:
+        if model.config.is_encoder_decoder:
             given = {"encoder_outputs": (embeds,), "decoder_inputs_embeds": embeds}
-        scores: Tensor = self.model(**given).logits[:, 0]
-        return scores.float()
+        scores: Tensor = model(**given).logits[:, 0]
+        return scores
+
+    def _in_float32(self) -> Any:
+        if next(self.model.parameters()).dtype == torch.float32:
+            return self.model
+        if not self._exact:
+            self._exact.append(copy.deepcopy(self.model).float())
+        return self._exact[0]
 
 
 def split(model: Any) -> tuple[Any, LanguageHead]:

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import importlib.metadata
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+import transformers
 from torch import Tensor, nn
 
 from ptune.backbone import deberta
@@ -26,6 +29,7 @@ from ptune.backbone.language import LanguageHead
 from ptune.backbone.locate import locate, read_config, weights_hash
 from ptune.backbone.staged import Layers
 from ptune.errors import BackboneError
+from ptune.files import value_hash
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,7 @@ class Backbone:
         else:
             arguments["position_ids"] = self._positions(embeds, shift)
         if self.family.types:
-            # a tokenizer may tell segments apart where the model does not (RoBERTa weights, BERT tokenizer)
-            arguments["token_type_ids"] = types.clamp(max=getattr(self.model.config, "type_vocab_size", 1) - 1)
+            arguments["token_type_ids"] = self._known_types(types)
         if self.family.reads != "first":
             arguments["use_cache"] = False
         output = self.model(inputs_embeds=embeds, ptune_prefix=prefix, **arguments)
@@ -116,13 +119,31 @@ class Backbone:
     def begin(self, embeds: Tensor, types: Tensor, shift: Tensor) -> Tensor:
         """What the first layer is given, [B, Q, H]; only where there are `layers`."""
         assert self.layers is not None, "asked for a staged family only"
-        kinds = types.clamp(max=getattr(self.model.config, "type_vocab_size", 1) - 1)
-        return self.layers.embed(embeds, self._positions(embeds, shift), kinds)
+        return self.layers.embed(embeds, self._positions(embeds, shift), self._known_types(types))
+
+    @property
+    def computes(self) -> str:
+        """What decides hidden states, besides tokens: weights, settings, type, device and the libraries' versions."""
+        return value_hash(
+            [
+                self.hash,
+                json.loads(self.model.config.to_json_string(use_diff=False)),  # type: ignore[union-attr, operator]
+                str(self.dtype),
+                self.device.type,
+                torch.__version__,
+                transformers.__version__,
+                importlib.metadata.version("ptune"),
+            ]
+        )
 
     @property
     def dtype(self) -> torch.dtype:
         """Type of the weights and of hidden states."""
         return next(self.model.parameters()).dtype
+
+    def _known_types(self, types: Tensor) -> Tensor:
+        """Token types that the model embeds; a tokenizer may tell more segments apart (BERT's, on RoBERTa weights)."""
+        return types.clamp(max=getattr(self.model.config, "type_vocab_size", 1) - 1)
 
     def _positions(self, embeds: Tensor, shift: Tensor) -> Tensor:
         """Position ids [B, Q]."""
@@ -179,8 +200,11 @@ class Backbone:
         return token
 
     def trainable(self) -> Backbone:
-        """A copy with weights of its own, all open to training; weights that are tied stay tied."""
-        parts = copy.deepcopy(self.parts()).requires_grad_(True)
+        """A copy with weights of its own, all open to training; weights that are tied stay tied.
+
+        In float32: a step of a small rate is less than the distance between two neighbours in bfloat16.
+        """
+        parts = copy.deepcopy(self.parts()).float().requires_grad_(True)
         named = dict(parts.named_children())
         return replace(
             self,
@@ -255,7 +279,7 @@ def load_backbone(
         language_head=found.language_head,
         first_position=family.first_position(model.config.pad_token_id),
         device=torch.device(device),
-        layers=Layers(model) if family.staged else None,
+        layers=Layers(model) if family.staged and not model.config.is_decoder else None,
     )
     backbone.parts().requires_grad_(False).eval().to(device)
     _prove_reach(backbone)

@@ -15,7 +15,7 @@ Prompt = InputPrompt | PrefixPrompt
 
 
 class Learner(nn.Module):
-    """What trains: `parameters()` of this module, all of them, and no others.
+    """What trains: the `parameters()` of this module that ask for a gradient, and no others.
 
     A task over several data sets has a head for each set, or one prompt for each set (cloze relations); a single
     prompt or head serves all of them.

@@ -15,8 +15,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-import torch
-
 from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.slots import Plan
 from ptune.errors import EngineError, PtuneError
@@ -126,8 +124,6 @@ class TrainingThread:
             report = self._engine.advance(trial, wait.epoch)
         except PtuneError as error:
             wait.answer.set_result({"failed": str(error)})
-        except torch.OutOfMemoryError as error:
-            wait.answer.set_exception(EngineError(_brief(error)))
         except Exception as error:  # noqa: BLE001 - a trial that cannot be built fails alone, whatever it raises
             traceback.print_exc()
             wait.answer.set_result({"failed": _brief(error)})

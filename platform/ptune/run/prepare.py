@@ -154,7 +154,8 @@ def _longest_shift(space: Space) -> int:
     stated = {value for definition in space.parameters.get("method", []) for _, value in definition.stated()}
     if "v2" not in (stated or {DEFAULT_METHOD}) or space.values_under("v2", "positions") == {"unshifted"}:
         return 0
-    return max(map(int, space.values_under("v2", "length")), default=PromptV2().length)
+    lengths = [int(length) for text in space.values_under("v2", "lengths") for length in str(text).split(",")]
+    return max([*map(int, space.values_under("v2", "length")), *lengths], default=PromptV2().length)
 
 
 def _labels(job: Job, splits: Sequence[Splits]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,7 @@ from ptune.spec.trial import TrialSpec
 from ptune.tasks.build import build_task, lay_out
 from ptune.tasks.joint import JointTask
 
+_KEPT = 8  # encodings of the data, each under another template; slots hold on to their own
 Encoded = tuple[JointTask, list[Layout], Examples, Examples]
 
 
@@ -35,14 +37,14 @@ def state_file(trial: int) -> Path:
 
 
 class TrialFactory:
-    """Makes the trials of one job on one backbone; data is encoded once for each template."""
+    """Makes the trials of one job on one backbone; the data is encoded once for each template in use."""
 
     def __init__(self, job: Job, splits: Sequence[Splits], backbone: Backbone, folder: Path) -> None:
         self._splits = splits
         self._job = job
         self._backbone = backbone
         self._folder = folder
-        self._encoded: dict[tuple[Any, ...], Encoded] = {}
+        self._encoded: OrderedDict[tuple[Any, ...], Encoded] = OrderedDict()
 
     def make(self, trial: int, config: Mapping[str, Any]) -> tuple[Plan, Learner]:
         """Build trial number `trial` from its flat configuration.
@@ -93,6 +95,9 @@ class TrialFactory:
         key = (_template_key(spec), spec.head, spec.protocol.split, spec.recipe.faithful)
         if key not in self._encoded:
             self._encoded[key] = self._encode_anew(spec)
+            if len(self._encoded) > max(_KEPT, self._job.resources.slots):
+                self._encoded.popitem(last=False)
+        self._encoded.move_to_end(key)
         return self._encoded[key]
 
     def _encode_anew(self, spec: TrialSpec) -> Encoded:
