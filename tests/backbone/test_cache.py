@@ -1,5 +1,7 @@
 """Hidden states on disk: computed once, shared by who comes later, never beyond the budget."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -59,10 +61,40 @@ def test_other_layers_inputs_and_types_have_states_of_their_own(tmp_path, change
     assert len(list(tmp_path.glob("*.states"))) == 2
 
 
-def test_a_spent_budget_keeps_nothing_more(tmp_path):
-    size = int(LENGTHS.sum()) * WIDTH * 4
-    cache, computer = StateCache(tmp_path, size), Computer()
-    assert ask(cache, computer) is not None
-    assert ask(cache, computer, layer="3") is None
-    assert computer.calls == 2, "what cannot be kept is not computed for keeping"
-    assert [path.stat().st_size for path in tmp_path.iterdir()] == [size]
+def size_of_one():
+    return int(LENGTHS.sum()) * WIDTH * 4
+
+
+def test_what_is_larger_than_the_budget_is_not_computed_for_keeping(tmp_path):
+    computer = Computer()
+    assert ask(StateCache(tmp_path, size_of_one() - 1), computer) is None
+    assert computer.calls == 0
+
+
+def test_the_longest_unasked_give_way(tmp_path):
+    cache, computer = StateCache(tmp_path, 2 * size_of_one()), Computer()
+    for layer, age in (("1", 300), ("2", 200)):
+        ask(cache, computer, layer=layer)
+        newest = max(tmp_path.glob("*.states"), key=lambda path: path.stat().st_mtime)
+        os.utime(newest, (newest.stat().st_mtime - age,) * 2)
+    first, _ = ask(cache, computer, layer="1")
+    ask(cache, computer, layer="3")
+    assert len(list(tmp_path.glob("*.states"))) == 2
+    assert first[0, 0] == 0.0, "what is in use stays readable"
+    ask(StateCache(tmp_path, 2 * size_of_one()), later := Computer(), layer="2")
+    assert later.calls == 0, "layer 1 gave way, layer 2 is there"
+
+
+def test_a_damaged_file_is_made_anew(tmp_path):
+    ask(StateCache(tmp_path, 10**6), Computer())
+    file = next(tmp_path.glob("*.states"))
+    file.write_bytes(file.read_bytes()[:-4])
+    states, offsets = ask(StateCache(tmp_path, 10**6), again := Computer())
+    assert again.calls == 2
+    assert gather(states, offsets, np.array([1]), 1)[0, 0, 0] == 10.0
+
+
+def test_a_cache_that_fails_keeps_nothing_and_says_so(tmp_path, caplog):
+    (tmp_path / "file").write_text("in the way")
+    assert ask(StateCache(tmp_path / "file" / "states", 10**6), Computer()) is None
+    assert "cannot keep them" in caplog.text

@@ -1,16 +1,18 @@
 """Hidden states of a frozen backbone, computed once per node: below the first prompt they depend on the tokens alone.
 
-Kept unpadded, one memory-mapped file for each (backbone, type, layer, inputs), so that every engine of a node and
-every later search reads the same pages. When the size budget is spent, nothing more is kept and callers compute.
+Kept unpadded, one memory-mapped file for each (backbone, layer, inputs), so that every engine of a node and every later
+search reads the same pages. What does not fit into the budget is not kept, and callers compute.
 
 Shapes: P tokens of all inputs · B rows · Q positions · H hidden width.
 """
 
 from __future__ import annotations
 
+import fcntl
+import logging
 import os
 import shutil
-import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,10 @@ import torch
 from torch import Tensor
 
 from ptune.files import replacing, value_hash
+
+_LOG = logging.getLogger(__name__)
+_FORMAT = "ptune-states-1"
+_STALE_SECONDS = 3600.0
 
 Compute = Callable[[np.ndarray], Tensor]
 """Hidden states [B, Q, H] of the rows with these numbers, padded on the right to the longest."""
@@ -39,10 +45,10 @@ class Inputs:
 
 
 class StateCache:
-    """Hidden states on disk, up to a budget.
+    """Hidden states on disk, up to a budget; those that nobody has asked for longest give way to new ones.
 
     Args:
-        folder: where the files lie; on a disk of this node.
+        folder: where the files lie, on a disk of this node; made for its owner alone.
         budget: most bytes that the folder's files may take.
     """
 
@@ -61,30 +67,36 @@ class StateCache:
         batches: Callable[[], Sequence[np.ndarray]],
         compute: Compute,
     ) -> tuple[Tensor, np.ndarray] | None:
-        """Hidden states [P, H] of all rows and where each begins; None when the budget has no room for them.
+        """Hidden states [P, H] of all rows and where each begins; None when they cannot be kept.
 
         Args:
-            key: backbone, type and layer.
+            key: all that decides the states besides the inputs.
             inputs: the rows.
             width: H.
             dtype: type of a state.
             batches: row numbers to compute together, if they have to be computed.
             compute: computes them.
         """
-        name = value_hash([*key, inputs.digest])
+        name = value_hash([_FORMAT, *key, inputs.digest])
         if name in self._refused:
             return None
         if name not in self._open:
             offsets = np.concatenate([[0], np.cumsum(inputs.lengths)])
-            path = self._folder / f"{name}.states"
             shape = (int(offsets[-1]), width)
-            if not path.exists() and not self._write(path, shape, dtype, offsets, batches, compute):
+            try:
+                found = self._found(self._folder / f"{name}.states", shape, dtype, offsets, batches, compute)
+            except (OSError, torch.OutOfMemoryError) as error:  # a cache that fails must not fail the training
+                _LOG.warning(
+                    "hidden states are computed in every pass, because %s cannot keep them: %s", self._folder, error
+                )
+                found = None
+            if found is None:
                 self._refused.add(name)
                 return None
-            self._open[name] = (_mapped(path, shape, dtype), offsets)
+            self._open[name] = (found, offsets)
         return self._open[name]
 
-    def _write(
+    def _found(
         self,
         path: Path,
         shape: tuple[int, int],
@@ -92,20 +104,53 @@ class StateCache:
         offsets: np.ndarray,
         batches: Callable[[], Sequence[np.ndarray]],
         compute: Compute,
-    ) -> bool:
-        self._folder.mkdir(parents=True, exist_ok=True)
+    ) -> Tensor | None:
+        """The file's states, written by whoever of this node's engines comes first."""
         size = shape[0] * shape[1] * dtype.itemsize
-        used = sum(file.stat().st_size for file in self._folder.glob("*.states"))
-        if used + size > self._budget or size > shutil.disk_usage(self._folder).free // 2:
-            return False
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self._folder / f"{path.stem}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.exists() and path.stat().st_size == size:
+                os.utime(path)
+            elif self._make_room(size):
+                self._write(path, size, shape, dtype, offsets, batches, compute)
+            else:
+                return None
+        return _mapped(path, shape, dtype)
+
+    def _write(
+        self,
+        path: Path,
+        size: int,
+        shape: tuple[int, int],
+        dtype: torch.dtype,
+        offsets: np.ndarray,
+        batches: Callable[[], Sequence[np.ndarray]],
+        compute: Compute,
+    ) -> None:
         with replacing(path) as draft:
             with draft.open("wb") as stream:
-                stream.truncate(size)
+                os.posix_fallocate(stream.fileno(), 0, size)  # a disk that fills under a mapped file kills the process
             states = _mapped(draft, shape, dtype, writable=True)
             for batch in batches():
                 for number, own in zip(batch, compute(batch), strict=True):
                     start, end = offsets[number], offsets[number + 1]
                     states[start:end] = own[: end - start].to(dtype).cpu()
+
+    def _make_room(self, size: int) -> bool:
+        """Remove the files that were asked for longest ago, and drafts of processes that died, until `size` fits."""
+        if size > min(self._budget, shutil.disk_usage(self._folder).free // 2):
+            return False
+        for draft in self._folder.glob(".*.tmp"):
+            if time.time() - draft.stat().st_mtime > _STALE_SECONDS:
+                draft.unlink(missing_ok=True)
+        files = sorted(self._folder.glob("*.states"), key=lambda file: file.stat().st_mtime)
+        used = sum(file.stat().st_size for file in files)
+        for file in files:
+            if used + size <= self._budget:
+                break
+            used -= file.stat().st_size
+            file.unlink(missing_ok=True)  # who has it mapped keeps it
         return True
 
 
@@ -119,8 +164,9 @@ def gather(states: Tensor, offsets: np.ndarray, numbers: np.ndarray, width: int)
 
 
 def default_folder() -> Path:
-    """A folder on this node for everyone of this user."""
-    return Path(os.environ.get("PTUNE_CACHE", Path(tempfile.gettempdir()) / f"ptune-states-{os.getuid()}"))
+    """PTUNE_CACHE, or a folder in the user's cache folder."""
+    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return Path(os.environ.get("PTUNE_CACHE", home / "ptune" / "states"))
 
 
 def _mapped(path: Path, shape: tuple[int, int], dtype: torch.dtype, *, writable: bool = False) -> Tensor:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import importlib.metadata
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -123,7 +122,7 @@ class Backbone:
 
     @property
     def computes(self) -> str:
-        """What decides hidden states, besides tokens: weights, settings, type, device and the libraries' versions."""
+        """What decides hidden states besides tokens: weights, settings, type, device, and the libraries' versions."""
         return value_hash(
             [
                 self.hash,
@@ -132,7 +131,6 @@ class Backbone:
                 self.device.type,
                 torch.__version__,
                 transformers.__version__,
-                importlib.metadata.version("ptune"),
             ]
         )
 

@@ -125,8 +125,7 @@ def load_splits(data: Data, seed: int) -> Splits:
     if problems:
         raise DataError("\n".join(problems))
     splits = {
-        name: _split(read[name], numbered[name], labels).pick(_kept(data, seed, name)(len(numbered[name])))
-        for name in read
+        name: _split(read[name], numbered[name]).pick(_kept(data, seed, name)(len(numbered[name]))) for name in read
     }
     return Splits(splits["train"], splits["dev"], splits.get("test"), labels)
 
@@ -219,7 +218,8 @@ def _kept(data: Data, seed: int, role: str) -> Callable[[int], list[int]]:
     return lambda n: list(range(n))[:first]
 
 
-def _split(read: Columns, answers: list[Any], labels: list[str]) -> Split:
+def _split(read: Columns, answers: list[Any]) -> Split:
+    """A whole split; its digest is that of the rows that are picked from it."""
     return Split(read.texts, answers, read.source, "", read.groups)
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import resource
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import torch
 
@@ -22,6 +23,8 @@ from ptune.errors import DivergedError, EngineError
 from ptune.prompts.forward import forward
 from ptune.prompts.learner import Learner
 from ptune.tasks.joint import with_joint_metric
+
+Outcome = TypeVar("Outcome")
 
 _PADDING = 0.2  # padding that a pass may add, as a share of its mini-batches' own tokens
 
@@ -102,28 +105,41 @@ class Engine:
         """Run one pass; return what it brought to an end."""
         untrained = next((slot for slot in self._slots.values() if slot.wants_work and not slot.trains), None)
         if untrained is not None:
-            return [self._finish_epoch(untrained)]
+            return [self._held(untrained, lambda: self._finish_epoch(untrained))]
         slots = self._pack()
+        values = self._pass(slots)
+        if values is None:  # outside the handler, where the failed pass's tensors are gone
+            return self._shrink(slots)
+        outcomes = [
+            self._held(slot, lambda slot=slot, value=value: self._settle(slot, value))  # type: ignore[misc]
+            for slot, value in zip(slots, values, strict=True)
+        ]
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _pass(self, slots: list[Slot]) -> list[float] | None:
+        """One forward and backward pass over the next mini-batch of each slot; the losses; None if it did not fit."""
         if not slots:
             return []
         try:
-            values = self._pass(slots)
-        except torch.OutOfMemoryError as error:
-            return self._shrink(slots, str(error))
-        outcomes = [self._settle(slot, value) for slot, value in zip(slots, values, strict=True)]
-        return [outcome for outcome in outcomes if outcome is not None]
-
-    def _pass(self, slots: list[Slot]) -> list[float]:
-        """One forward and backward pass over the next mini-batch of each slot; the losses."""
-        results = forward(self.backbone, [slot.next_group() for slot in slots])
-        losses = [slot.plan.task.loss(scored) for slot, scored in zip(slots, results, strict=True)]
-        values: list[float] = torch.stack([loss.detach() for loss in losses]).tolist()
-        finite = [loss for loss, value in zip(losses, values, strict=True) if math.isfinite(value)]
-        if finite:
-            torch.autograd.backward(torch.stack(finite).sum())
+            results = forward(self.backbone, [slot.next_group() for slot in slots])
+            losses = [slot.plan.task.loss(scored) for slot, scored in zip(slots, results, strict=True)]
+            values: list[float] = torch.stack([loss.detach() for loss in losses]).tolist()
+            finite = [loss for loss, value in zip(losses, values, strict=True) if math.isfinite(value)]
+            if finite:
+                torch.autograd.backward(torch.stack(finite).sum())
+        except torch.OutOfMemoryError:
+            return None
         return values
 
-    def _shrink(self, slots: list[Slot], error: str) -> list[Report | Failure]:
+    def _held(self, slot: Slot, act: Callable[[], Outcome]) -> Outcome | Failure:
+        """What comes of stepping or scoring one slot; if memory does not hold that, its trial alone fails."""
+        try:
+            return act()
+        except torch.OutOfMemoryError as error:
+            self.leave(slot.plan.trial)
+            return _too_large(slot.plan.trial, f"its optimiser or its dev split does not fit into memory ({error})")
+
+    def _shrink(self, slots: list[Slot]) -> list[Report | Failure]:
         """Take a pass back that memory did not hold, and go on with smaller ones.
 
         A trial whose mini-batch does not fit alone cannot go on.
@@ -137,15 +153,7 @@ class Engine:
             return []
         trial, (rows, width) = slots[0].plan.trial, slots[0].next_shape()
         self.leave(trial)
-        return [
-            Failure(
-                trial,
-                EngineError(
-                    f"trial {trial}: a mini-batch of {rows} rows of {width} tokens does not fit into memory "
-                    f"alone ({error}); a smaller batch_size or max_length may"
-                ),
-            )
-        ]
+        return [_too_large(trial, f"a mini-batch of {rows} rows of {width} tokens does not fit into memory alone")]
 
     def _pack(self) -> list[Slot]:
         """The slots of the next pass: the longest-waiting one, then in turn those whose mini-batch fits beside it.
@@ -178,24 +186,10 @@ class Engine:
             return _diverged(trial, "training loss", loss, slot.epoch + 1)
         return self._finish_epoch(slot) if slot.finish_batch(loss) else None
 
-    def _predict(self, slot: Slot) -> list[Any]:
-        """A slot's answers on its dev split, in smaller passes if memory does not hold the larger ones.
-
-        Raises:
-            torch.OutOfMemoryError: not even a row at a time fits.
-        """
-        while True:
-            try:
-                return slot.plan.task.predict(self.backbone, slot.learner, slot.plan.dev, self.token_budget)
-            except torch.OutOfMemoryError:
-                if self.token_budget < int(slot.plan.dev.lengths.min()):
-                    raise
-                self.token_budget //= 2
-
     def _finish_epoch(self, slot: Slot) -> Report | Failure:
         """Score a slot on its dev split, close its epoch and save it."""
         trial, plan = slot.plan.trial, slot.plan
-        answers = self._predict(slot)
+        answers = plan.task.predict(self.backbone, slot.learner, plan.dev, self.token_budget)
         metrics = with_joint_metric(plan.task.measure(answers, plan.dev), plan.metric)
         if not math.isfinite(metrics["loss"]):
             self.leave(trial)
@@ -203,6 +197,10 @@ class Engine:
         report = slot.finish_epoch(metrics, self.backbone.shape.parameters, _peak_memory(self.backbone.device))
         save(slot)
         return Report(trial, slot.epoch, report)
+
+
+def _too_large(trial: int, what: str) -> Failure:
+    return Failure(trial, EngineError(f"trial {trial}: {what}; a smaller batch_size, length or max_length may"))
 
 
 def _diverged(trial: int, what: str, value: float, epoch: int) -> Failure:

@@ -19,7 +19,7 @@ from torch.nn import functional
 from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.load import Backbone
 from ptune.data.batches import eval_batches
-from ptune.prompts.kept import has_states, kept_states
+from ptune.prompts.kept import KeptStates, kept_states
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples, Row, Stack, stack
 from ptune.prompts.v1 import InputPrompt
@@ -94,6 +94,14 @@ class Scored:
         return self.scores.split_with_sizes(self.reads)
 
 
+@dataclass(frozen=True)
+class _Start:
+    """Where a group's rows join: before `layer`, with the states kept for it; from the embeddings without any."""
+
+    layer: int = 0
+    kept: KeptStates | None = None
+
+
 def forward(backbone: Backbone, groups: Sequence[Group]) -> list[Scored]:
     """Run all groups in one pass.
 
@@ -104,10 +112,10 @@ def forward(backbone: Backbone, groups: Sequence[Group]) -> list[Scored]:
     assert len(groups) == 1 or not any(group.learner.alone for group in groups), "a learner that must be alone is not"
     backbone = groups[0].learner.backbone or backbone
     staged = backbone.layers is not None and not (groups[0].learner.live and groups[0].generator is not None)
-    starts = [_start(backbone, group) if staged else 0 for group in groups]
-    order = sorted(range(len(groups)), key=lambda place: starts[place])
+    starts = [_start(backbone, group) if staged else _Start() for group in groups]
+    order = sorted(range(len(groups)), key=lambda place: starts[place].layer)
     ordered = [groups[place] for place in order]
-    states = (_staged if staged else _whole)(backbone, ordered, sorted(starts))
+    states = (_staged if staged else _whole)(backbone, ordered, [starts[place] for place in order])
     results: list[Any] = [None] * len(groups)
     for place, group, own in zip(order, ordered, states, strict=True):
         results[place] = Scored(_score(backbone, group, own), group.examples, group.indices)
@@ -143,7 +151,7 @@ def predict(
     return answers
 
 
-def _whole(backbone: Backbone, groups: Sequence[Group], starts: Sequence[int]) -> list[Tensor]:
+def _whole(backbone: Backbone, groups: Sequence[Group], starts: Sequence[_Start]) -> list[Tensor]:
     """The states [R, H] that each group reads, the backbone run as a whole."""
     each = [group.rows for group in groups]
     counts = [len(own) for own in each]
@@ -155,7 +163,7 @@ def _whole(backbone: Backbone, groups: Sequence[Group], starts: Sequence[int]) -
     return list(hidden[rows.row, rows.read].split_with_sizes([sum(len(row.reads) for row in own) for own in each]))
 
 
-def _staged(backbone: Backbone, groups: Sequence[Group], starts: Sequence[int]) -> list[Tensor]:
+def _staged(backbone: Backbone, groups: Sequence[Group], starts: Sequence[_Start]) -> list[Tensor]:
     """The states [R, H] that each group reads, the layers run one by one; groups are ordered by where they join."""
     assert backbone.layers is not None, "asked for a staged family only"
     each = [group.rows for group in groups]
@@ -163,29 +171,30 @@ def _staged(backbone: Backbone, groups: Sequence[Group], starts: Sequence[int]) 
     rows = stack([row for own in each for row in own], backbone.device)
     prefix, shift = _prefix(backbone, groups, counts, starts)
     joining: dict[int, list[Tensor]] = {}
-    first = starts.count(0)
+    first = sum(start.kept is None for start in starts)
     if first > 0:
         computed = sum(counts[:first])
         embeds = _embeddings(backbone, groups[:first], rows.first(computed), counts[:first])
         joining[0] = [backbone.begin(embeds, rows.types[:computed], shift[:computed])]
-    for group, start in list(zip(groups, starts, strict=True))[first:]:
-        joining.setdefault(start, []).append(
-            kept_states(backbone, group.examples, group.indices, start, rows.ids.shape[1])
-        )
+    for group, start in zip(groups, starts, strict=True):
+        if start.kept is not None:
+            states = start.kept.of(group.indices, rows.ids.shape[1], backbone.device)
+            joining.setdefault(start.layer, []).append(states)
     single = all(len(row.reads) == 1 for own in each for row in own)
-    states = {layer: torch.cat(parts) for layer, parts in joining.items()}
-    hidden = backbone.layers.run(states, rows.visible, prefix, rows.read if single else None).float()
+    joined = {layer: torch.cat(parts) for layer, parts in joining.items()}
+    hidden = backbone.layers.run(joined, rows.visible, prefix, rows.read if single else None).float()
     read = hidden[:, 0] if single else hidden[rows.row, rows.read]
     return list(read.split_with_sizes([sum(len(row.reads) for row in own) for own in each]))
 
 
-def _start(backbone: Backbone, group: Group) -> int:
-    """The first layer at which a group's learner has a say, if what lies below it is kept; else 0."""
+def _start(backbone: Backbone, group: Group) -> _Start:
+    """The first layer at which a group's learner has a say, if what lies below it is kept."""
     prompt = group.learner.prompt(group.part)
-    if backbone.cache is None or isinstance(prompt, InputPrompt) or (prompt is not None and prompt.shifted):
-        return 0
-    start = backbone.shape.layers if prompt is None else prompt.layers[0]
-    return start if start > 0 and has_states(backbone, group.examples, start) else 0
+    if isinstance(prompt, InputPrompt) or (prompt is not None and prompt.shifted):
+        return _Start()
+    layer = backbone.shape.layers if prompt is None else prompt.layers[0]
+    kept = kept_states(backbone, group.examples, layer) if layer > 0 else None
+    return _Start(layer, kept) if kept is not None else _Start()
 
 
 @contextlib.contextmanager
@@ -220,7 +229,7 @@ def _embeddings(backbone: Backbone, groups: Sequence[Group], rows: Stack, counts
 
 
 def _prefix(
-    backbone: Backbone, groups: Sequence[Group], counts: Sequence[int], starts: Sequence[int]
+    backbone: Backbone, groups: Sequence[Group], counts: Sequence[int], starts: Sequence[_Start]
 ) -> tuple[Prefix | None, Tensor]:
     """The prefix of the rows that each layer has, and the positions [B] that each row's text is shifted by."""
     owned = [group.learner.prompt(group.part) for group in groups]
@@ -240,7 +249,7 @@ def _prefix(
     ]
     layers = []
     for layer in range(backbone.shape.layers):
-        there = sum(start <= layer for start in starts)
+        there = sum(start.layer <= layer for start in starts)
         layers.append(_layer(layer, prompts[:there], copies[:there], counts[:there], longest, backbone))
     return Prefix(layers), shift
 

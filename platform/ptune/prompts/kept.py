@@ -5,6 +5,8 @@ Only for learners without a say below that layer: no prompt in the input, no shi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,37 +19,41 @@ from ptune.prompts.rows import Examples, stack
 _TOKENS = 8_192  # of one pass that fills the cache
 
 
-def has_states(backbone: Backbone, examples: Examples, layer: int) -> bool:
-    """Whether the states before a layer are kept for a split, computing them if there is room."""
-    return _states(backbone, examples, layer) is not None
+@dataclass(frozen=True)
+class KeptStates:
+    """The hidden states before one layer, of all rows of a split."""
+
+    examples: Examples
+    states: Tensor
+    offsets: np.ndarray
+
+    def of(self, indices: np.ndarray, width: int, device: torch.device) -> Tensor:
+        """The states [B, Q, H] of the rows of some examples, zeros behind each up to `width`."""
+        first, counts = self.examples.first_rows, self.examples.counts
+        numbers = np.concatenate([first[index] + np.arange(counts[index]) for index in indices])
+        return gather(self.states, self.offsets, numbers, width).to(device)
 
 
-def kept_states(backbone: Backbone, examples: Examples, indices: np.ndarray, layer: int, width: int) -> Tensor:
-    """The hidden states [B, Q, H] before a layer of the rows of some examples, zeros behind each up to `width`."""
-    found = _states(backbone, examples, layer)
-    assert found is not None, "asked for only when they are kept"
-    numbers = np.concatenate([examples.first_rows[index] + np.arange(examples.counts[index]) for index in indices])
-    return gather(*found, numbers, width).to(backbone.device)
-
-
-def _states(backbone: Backbone, examples: Examples, layer: int) -> tuple[Tensor, np.ndarray] | None:
+def kept_states(backbone: Backbone, examples: Examples, layer: int) -> KeptStates | None:
+    """The hidden states before a layer of a split; None where the backbone has no cache, or the cache no room."""
     if backbone.cache is None:
         return None
-    rows = [row for own in examples.rows for row in own]
 
     def compute(numbers: np.ndarray) -> Tensor:
         assert backbone.layers is not None, "asked for a staged family only"
+        rows = examples.all_rows
         stacked = stack([rows[number] for number in numbers], backbone.device)
         with torch.no_grad():
             zeros = torch.zeros(len(numbers), dtype=torch.long, device=backbone.device)
             first = backbone.begin(backbone.embed(stacked.ids), stacked.types, zeros)
             return backbone.layers.run({0: first}, stacked.visible, None, stop=layer)
 
-    return backbone.cache.states(
-        [backbone.hash, str(backbone.dtype), str(layer)],
+    found = backbone.cache.states(
+        [backbone.computes, str(layer)],
         examples.inputs,
         backbone.shape.hidden,
         backbone.dtype,
         lambda: eval_batches(examples.inputs.lengths, _TOKENS),
         compute,
     )
+    return None if found is None else KeptStates(examples, *found)

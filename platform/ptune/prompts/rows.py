@@ -115,10 +115,15 @@ class Examples:
     @cached_property
     def inputs(self) -> Inputs:
         """All rows as the inputs of a frozen backbone, whose hidden states can be kept."""
-        rows = [row for own in self.rows for row in own]
+        rows = self.all_rows
         return Inputs(
             value_hash([[list(row.ids), list(row.types)] for row in rows]), np.array([len(row.ids) for row in rows])
         )
+
+    @cached_property
+    def all_rows(self) -> list[Row]:
+        """The rows of all examples, in order."""
+        return [row for own in self.rows for row in own]
 
     @cached_property
     def first_rows(self) -> np.ndarray:

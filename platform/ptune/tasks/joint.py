@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ptune.backbone.load import Backbone
@@ -35,7 +36,22 @@ class JointTask:
         return self._kind(scored).answer(scored)
 
     def predict(self, backbone: Backbone, learner: Learner, examples: Examples, token_budget: int) -> list[Any]:
-        """The answer of each example, in order; no pass exceeds `token_budget` padded tokens."""
+        """The answer of each example, in order; no pass exceeds `token_budget` padded tokens.
+
+        Where memory does not hold such passes, smaller ones are taken.
+
+        Raises:
+            torch.OutOfMemoryError: memory does not hold the largest example alone.
+        """
+        largest = int((examples.lengths * examples.counts).max())
+        while token_budget > largest:
+            try:
+                return self._predict(backbone, learner, examples, token_budget)
+            except torch.OutOfMemoryError:
+                token_budget //= 2
+        return self._predict(backbone, learner, examples, token_budget)
+
+    def _predict(self, backbone: Backbone, learner: Learner, examples: Examples, token_budget: int) -> list[Any]:
         answers = predict(backbone, learner, examples, token_budget, self.answer)
         for number in np.unique(examples.parts).tolist():
             kind = self.kinds[number]
