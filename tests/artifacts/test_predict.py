@@ -60,6 +60,16 @@ def test_an_input_with_too_few_texts_is_refused(tiny):
         predictor.predict([("red", "green"), ("red",)])
 
 
+def test_values_that_the_data_set_replaces_may_be_given_as_its_files_have_them(tiny):
+    artifact = make_artifact(tiny("bert"), PAIR, method="v2", length=2)
+    data = artifact.about.task.data.model_copy(update={"replace": {"hypothesis": {"effect": "red", "cold": "old"}}})
+    about = artifact.about.model_copy(update={"task": artifact.about.task.model_copy(update={"data": data})})
+    predictor = Predictor(Artifact(about, artifact.tensors), tiny("bert"))
+    raw, replaced, other = predictor.predict([("cold", "effect"), ("cold", "red"), ("old", "red")])
+    assert raw == replaced
+    assert raw != other, "only the named field is replaced"
+
+
 def test_texts_longer_than_the_artifacts_limit_are_shortened(predictor):
     long, longer = ("red " * 40,), ("red " * 400,)
     torch.testing.assert_close(scores_of(predictor, [long]), scores_of(predictor, [longer]))

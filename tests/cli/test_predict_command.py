@@ -7,9 +7,11 @@ import pytest
 
 from made_artifacts import PAIR, make_artifact
 from ptune.artifacts import native
+from ptune.artifacts.artifact import Artifact
 from ptune.backbone.load import load_backbone
-from ptune.cli.predict import chunks, read_rows
+from ptune.cli.predict import chunks, given_rows, read_rows
 from ptune.errors import DataError
+from ptune.spec.task import Classification
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,42 @@ def test_lines_are_labelled_in_order(ptune, artifact, tmp_path, monkeypatch):
     assert [answer["label"] for answer in together] == [answer["label"] for answer in alone]
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(texts)))
     assert answers(ptune("predict", artifact)) == together
+
+
+def test_every_text_option_is_an_input_of_its_own(ptune, artifact):
+    together = answers(ptune("predict", artifact, "--text", "what a lovely film", "--text", "rain"))
+    alone = [answers(ptune("predict", artifact, "--text", text))[0] for text in ("what a lovely film", "rain")]
+    assert [answer["label"] for answer in together] == [answer["label"] for answer in alone]
+    assert together[1]["probabilities"] == pytest.approx(alone[1]["probabilities"], abs=1e-4)
+
+
+def test_several_options_are_not_taken_for_the_texts_of_one_input():
+    with pytest.raises(DataError, match=r"one input is 2 text\(s\) \(a, b\), got --text 2 times; .* lines of --file"):
+        given_rows(["x", "y"], None, ["a", "b"])
+    with pytest.raises(DataError, match="got --text 2 times and --text2"):
+        given_rows(["x", "y"], "z", ["a"])
+
+
+def test_an_artifact_of_several_data_sets_is_told_which(ptune, backbone, tmp_path):
+    native.write(tmp_path / "joint", several(make_artifact(backbone, method="v2", length=4)))
+    texts = ["predict", tmp_path / "joint", "--text", "rain"]
+    unnamed = ptune(*texts)
+    assert (unnamed.code, "(--data-set), of first, second" in unnamed.err) == (2, True), unnamed.err
+    assert "did you mean 'second'?" in ptune(*texts, "--data-set", "secnd").err
+    first, second = (answers(ptune(*texts, "--data-set", name))[0] for name in ("first", "second"))
+    assert first["probabilities"]["no"] == pytest.approx(second["probabilities"]["yes"], abs=1e-5)
+
+
+def several(artifact):
+    """The artifact with a second data set, whose head answers the other way round."""
+    data = artifact.about.task.data.model_copy(update={"name": "first"})
+    task = Classification(data=data, more=[data.model_copy(update={"name": "second"})])
+    sets = [artifact.about.sets[0].model_copy(update={"name": name}) for name in task.set_names]
+    heads = {name: tensor for name, tensor in artifact.tensors.items() if name.startswith("head.0.")}
+    flipped = {name.replace("head.0", "head.1"): tensor.flip(0) for name, tensor in heads.items() if ".out." in name}
+    second = {name.replace("head.0", "head.1"): tensor for name, tensor in heads.items()} | flipped
+    about = artifact.about.model_copy(update={"task": task, "sets": sets})
+    return Artifact(about, {**artifact.tensors, **second})
 
 
 def test_pairs_take_two_texts(ptune, backbone, tmp_path):

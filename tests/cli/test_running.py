@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ptune.cli.running import example_texts
+from ptune.cli.running import example_set, example_texts
 
 
 def jsonl(path, *rows):
@@ -39,6 +39,7 @@ def test_the_shortest_is_shown_and_of_several_data_sets_the_first(tmp_path):
     data = jsonl(tmp_path / "dev.jsonl", {"text": "much longer", "label": 0}, {"text": "short", "label": 1})
     more = [{**jsonl(tmp_path / "other.jsonl", {"body": "x", "label": 0}), "text": ["body"]}]
     assert example_texts({"data": data, "more": more}) == ["short"]
+    assert (example_set({"data": data, "more": more}), example_set({"data": data})) == ("set1", None)
 
 
 def test_what_cannot_be_read_as_it_lies_there_has_a_placeholder(tmp_path):

@@ -59,7 +59,7 @@ def test_it_fits(outcome, width):
 
 
 def test_a_long_command_stays_on_one_line(outcome):
-    commands = next_commands(outcome, ['It isn\'t "over" yet, ' * 8], to_peft=False)
+    commands = next_commands(outcome, ['It isn\'t "over" yet, ' * 5], to_peft=False)
     assert f"  {commands[0][0]}" in printed(outcome, commands)
 
 
@@ -67,6 +67,20 @@ def test_the_predict_command_can_be_pasted(outcome):
     example = ['it\'s a "test"; rm', "two"]
     command, _ = next_commands(outcome, example, to_peft=False)[0]
     assert shlex.split(command) == ["ptune", "predict", "played/artifact", "--text", example[0], "--text2", "two"]
+
+
+def test_a_long_text_breaks_off_in_the_command(outcome):
+    command, _ = next_commands(outcome, ["Who ran?", "Ann ran. " * 80], to_peft=False)[0]
+    *_, question, _, context = shlex.split(command)
+    assert question == "Who ran?"
+    assert context.startswith("Ann ran. Ann ran. ")
+    assert context.endswith("...")
+    assert len(context) <= 120
+
+
+def test_the_data_set_is_named_where_there_are_several(outcome):
+    command, _ = next_commands(outcome, ["x"], to_peft=False, data_set="P 36")[0]
+    assert command == "ptune predict played/artifact --data-set 'P 36' --text x"
 
 
 def test_more_texts_than_two_are_a_line(outcome):
@@ -109,3 +123,5 @@ def test_without_a_result_there_is_no_leaderboard(outcome):
     text = printed(changed(outcome, conclusion={"artifact": None}, importances={}))
     assert "no trial has a result" in text
     assert "configuration" not in text
+    failed = changed(outcome, conclusion={"artifact": None})
+    assert [command for command, _ in next_commands(failed, ["x"], to_peft=False)] == ["ptune ui"]

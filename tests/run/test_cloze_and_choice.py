@@ -158,4 +158,4 @@ def test_the_few_shot_copa_of_the_first_paper_runs_with_candidates_at_masks(loss
     assert report["trainable_parameters"] > 0
     assert outcome.conclusion["test"]["accuracy"] == report["accuracy"]
     predictor = Predictor.load(outcome.folder / "artifact")
-    assert predictor.inputs == ["choice1", "choice2", "premise", "question"]
+    assert predictor.inputs() == ["choice1", "choice2", "premise", "question"]

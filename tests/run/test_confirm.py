@@ -133,6 +133,19 @@ def test_a_whole_confirmation(job, runs):
     assert not math.isclose(first, second, rel_tol=1e-6), "two repetitions of one configuration"
 
 
+def test_a_manual_prompt_is_confirmed(job, runs, tiny_language_model):
+    """Its template is the data's own, so the confirmation's points hold None in its place."""
+    content = job.model_dump(mode="json")
+    content["backbone"]["id"] = str(tiny_language_model("bert"))
+    content["task"]["data"] |= {"template": "{text} is [MASK]", "verbalizer": {"no": "cold", "yes": "warm"}}
+    content["space"] = {"parameters": {"method": {"value": "manual"}}}
+    content["budget"] |= {"trials": 1, "epochs": 1}
+    start_search(Job.model_validate(content), "", runs, LocalRunner())
+    outcome = confirm_search("small", runs, LocalRunner(), top=1, seeds=1)
+    assert outcome.history.trials[0].config["template"] is None
+    assert result(outcome.history)["configurations"][0]["test"]["n"] == 1
+
+
 def test_an_interrupted_confirmation_goes_on_as_one(job, runs):
     start_search(job, "", runs, LocalRunner())
     broken = confirm_search("small", runs, Interrupting(), top=1, seeds=2)

@@ -1,11 +1,13 @@
 """Several data sets under one prompt, and a search that starts from what another exported (P-Tuning v2's MPT-2)."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from ptune.artifacts import native
 from ptune.artifacts.predict import Predictor
-from ptune.errors import SpecError
+from ptune.errors import ArtifactError, SpecError
 from ptune.journal import JOURNAL, read
 from ptune.run.local import LocalRunner, load_job_backbone
 from ptune.run.prepare import prepare
@@ -75,9 +77,11 @@ def test_metrics_are_means_and_each_sets_own(job, runs):
 def test_an_artifact_of_several_sets_answers_for_each(job, runs):
     outcome = start_search(job, "", runs, LocalRunner())
     predictor = Predictor.load(outcome.folder / "artifact")
-    first, second = predictor.predict([("red green",)]), predictor.predict([("red green",)], data_set="second")
+    first, second = (predictor.predict([("red green",)], data_set=name) for name in ("first", "second"))
     assert first[0]["probabilities"].keys() == second[0]["probabilities"].keys() == {"no", "yes"}
     assert first[0]["probabilities"] != second[0]["probabilities"]
+    with pytest.raises(ArtifactError, match=r"name the data set .* of first, second"):
+        predictor.predict([("red green",)])
 
 
 def test_every_trial_starts_from_the_artifacts_prompt(job, runs, tmp_path):
@@ -97,6 +101,15 @@ def test_every_trial_starts_from_the_artifacts_prompt(job, runs, tmp_path):
     assert starting_tensors(native.read(exported), {"third": ["no", "yes"]}).keys() == {"prompt.0"}
     assert starting_tensors(native.read(exported), {"second": ["off", "on"]}).keys() == {"prompt.0"}
     assert start_search(later, "", runs, LocalRunner()).status == "complete"
+
+
+def test_a_prompt_for_each_relation_goes_to_the_relation_of_its_name():
+    sets = [SimpleNamespace(name=name, labels=["a"]) for name in ("P17", "P36")]
+    tensors = {"prompt.0": torch.zeros(1), "prompt.1": torch.ones(1)}
+    artifact = SimpleNamespace(about=SimpleNamespace(sets=sets), tensors=tensors)
+    assert starting_tensors(artifact, {"P36": ["a"]})["prompt.0"] == 1.0
+    turned = starting_tensors(artifact, {"P36": ["a"], "P17": ["a"]})
+    assert (turned["prompt.0"], turned["prompt.1"]) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -38,7 +38,7 @@ class Predictor:
         try:
             self._layouts = [lay_out(about.prompt, data, backbone, language=about.language) for data in about.task.sets]
             outputs = [kind.output(layout) for kind, layout in zip(self._task.kinds, self._layouts, strict=True)]
-            learner = load_learner(about.prompt, backbone, outputs, artifact.tensors)
+            learner = load_learner(about.recorded, backbone, outputs, artifact.tensors)
         except (RuntimeError, ValueError) as error:
             raise ArtifactError(f"the artifact is damaged, its parts do not fit each other: {error}") from None
         self._learner = learner.to(backbone.device)
@@ -74,10 +74,16 @@ class Predictor:
         device = best_device() if device == "auto" else device
         return cls(artifact, load_backbone(name, revision, dtype or origin.dtype, device, lm=artifact.about.language))
 
-    @property
-    def inputs(self) -> list[str]:
-        """Names of the strings that one input is made of, in order."""
-        return self._task.kinds[0].inputs
+    def inputs(self, data_set: str | None = None) -> list[str]:
+        """Names of the strings that one input is made of, in order.
+
+        Args:
+            data_set: which of the task's data sets it is like; None is the only one.
+
+        Raises:
+            ArtifactError: the task has no such data set, or several and none is named.
+        """
+        return self._task.kinds[self._part(data_set)].inputs
 
     def predict(
         self, texts: Sequence[tuple[str, ...]], data_set: str | None = None, token_budget: int = TOKEN_BUDGET
@@ -85,15 +91,16 @@ class Predictor:
         """Answer inputs.
 
         Args:
-            texts: the inputs, each with one string for every name of `inputs`, in order.
-            data_set: which of the task's data sets they are like; None is the first.
+            texts: the inputs, each with one string for every name of `inputs`, in order; values that the data set
+                replaces may be given as its files have them.
+            data_set: which of the task's data sets they are like; None is the only one.
             token_budget: most tokens, padding included, in one pass.
 
         Returns:
             What the task's kind says of each answer, see `ptune.tasks`.
 
         Raises:
-            ArtifactError: the task has no such data set.
+            ArtifactError: the task has no such data set, or several and none is named.
             DataError: an input has another number of texts, or no token.
         """
         part = self._part(data_set)
@@ -104,7 +111,8 @@ class Predictor:
                 raise DataError(f"input {number} has {len(row)} texts; the artifact takes {len(kind.inputs)}: {names}")
         if not texts:
             return []
-        examples = [kind.texts(row) for row in texts]
+        replaced = self.artifact.about.task.sets[part].replace
+        examples = [kind.texts(_replaced(row, kind.inputs, replaced)) for row in texts]
         answers = self._answers(part, unlabelled(examples), token_budget)[1]
         return [kind.present(answer, example) for answer, example in zip(answers, examples, strict=True)]
 
@@ -127,12 +135,19 @@ class Predictor:
     def _part(self, data_set: str | None) -> int:
         names = [one.name for one in self.artifact.about.sets]
         if data_set is None:
+            if len(names) > 1:
+                raise ArtifactError(f"name the data set that the inputs are like (--data-set), of {', '.join(names)}")
             return 0
         if data_set not in names:
             raise ArtifactError(
                 f"the artifact has no data set {data_set!r}{nearest(data_set, names)} (it has: {', '.join(names)})"
             )
         return names.index(data_set)
+
+
+def _replaced(row: Sequence[str], names: Sequence[str], values: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+    """An input as training saw it: values written as the data set writes them (`[task.data] replace`)."""
+    return tuple(values.get(name, {}).get(text, text) for name, text in zip(names, row, strict=True))
 
 
 def _check_hash(artifact: Artifact, name: str, found: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -17,13 +17,22 @@ _CHUNK = 64  # lines answered together: enough for full batches, few enough to s
 
 @click.command(short_help="Label texts with an exported prompt.")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--text", help="The text.")
+@click.option(
+    "--text", "texts", multiple=True, help="The text; may be repeated for artifacts that take one text per input."
+)
 @click.option("--text2", help="The second text, for tasks over pairs.")
 @click.option("--file", "lines", type=click.File(encoding="utf-8"), help="One text per line; - is standard input.")
+@click.option("--data-set", help="Which data set the texts are like; needed where the artifact has several.")
 @click.option("--backbone", help="Folder or Hub id of the backbone, if it is not where it was at training.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 def predict(
-    folder: Path, text: str | None, text2: str | None, lines: IO[str] | None, backbone: str | None, device: str
+    folder: Path,
+    texts: tuple[str, ...],
+    text2: str | None,
+    lines: IO[str] | None,
+    data_set: str | None,
+    backbone: str | None,
+    device: str,
 ) -> None:
     r"""Load the artifact in DIR, native or PEFT, with its backbone, and label texts.
 
@@ -33,22 +42,38 @@ def predict(
     \b
     ptune predict ptune_runs/quickstart/artifact --text "what a lovely film"
     ptune predict artifact --text "It rained." --text2 "The ground is wet."
+    ptune predict artifact --data-set P36 --text "France" --text "Japan"
     ptune predict artifact --file texts.tsv > labels.jsonl
     cat texts.txt | ptune predict artifact
     """
-    if text is not None and lines is not None:
+    if texts and lines is not None:
         raise SpecError("give --text or --file, not both")
-    if text is None and text2 is not None:
+    if not texts and text2 is not None:
         raise SpecError("--text2 needs --text")
     from ptune.artifacts.predict import Predictor
 
     predictor = Predictor.load(folder, backbone, device)
-    fields = predictor.inputs
-    given = [one for one in (text, text2) if one is not None]
-    rows = [as_row(given, fields, "--text")] if given else read_rows(lines or sys.stdin, fields)
+    fields = predictor.inputs(data_set)
+    rows = given_rows(texts, text2, fields) if texts else read_rows(lines or sys.stdin, fields)
     for chunk in chunks(rows):
-        for answer in predictor.predict(chunk):
+        for answer in predictor.predict(chunk, data_set):
             click.echo(json.dumps(answer, ensure_ascii=False))
+
+
+def given_rows(texts: Sequence[str], text2: str | None, fields: list[str]) -> list[tuple[str, ...]]:
+    """The rows that options give: one for each text, or a single one of several texts.
+
+    Raises:
+        DataError: there are more or fewer texts than the task has fields, or one is empty.
+    """
+    if text2 is None and len(fields) == 1:
+        return [as_row([text], fields, "--text") for text in texts]
+    if len(texts) > 1:
+        raise DataError(
+            f"--text: one input is {len(fields)} text(s) ({', '.join(fields)}), got --text {len(texts)} times"
+            f"{' and --text2' if text2 is not None else ''}; give several inputs as lines of --file"
+        )
+    return [as_row([*texts, *([] if text2 is None else [text2])], fields, "--text")]
 
 
 def read_rows(lines: Iterable[str], fields: list[str]) -> Iterator[tuple[str, ...]]:

@@ -16,6 +16,7 @@ from ptune.cli.exits import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
     from ptune.run.search import Observer, Outcome, Runner
+    from ptune.spec.task import Task
 
 local_option = click.option("--local", is_flag=True, help="Train in this process, without Ray.")
 json_option = click.option(
@@ -52,8 +53,15 @@ def conclude(outcome: Outcome, *, as_json: bool, local: bool, address: str | Non
     else:
         from ptune.report.summary import next_commands, print_summary
 
-        example = example_texts(outcome.history.header["job"]["task"])
-        commands = next_commands(outcome, example, to_peft=fits_peft(outcome), program=program(), resume=resume)
+        task = outcome.history.header["job"]["task"]
+        commands = next_commands(
+            outcome,
+            example_texts(task),
+            to_peft=fits_peft(outcome),
+            data_set=example_set(task),
+            program=program(),
+            resume=resume,
+        )
         print_summary(sys.stdout, outcome, commands)
     if outcome.status == "interrupted":
         click.echo(f"ptune: interrupted; go on with `{resume}`", err=True)
@@ -93,22 +101,24 @@ def fits_peft(outcome: Outcome) -> bool:
     return why_not_peft(native.read(Path(artifact)).about) is None
 
 
+def example_set(task: dict[str, Any]) -> str | None:
+    """The data set that `example_texts` are of; None where a task, as a journal holds it, has only one."""
+    names = _known(task).set_names
+    return names[0] if len(names) > 1 else None
+
+
 def example_texts(task: dict[str, Any]) -> list[str]:
     """A real input of a task, text by text: the shortest of the first dev examples, if they lie in a file here.
 
     Args:
         task: the job's task, as a journal holds it; of several data sets, the first counts.
     """
-    from pydantic import TypeAdapter
-
     from ptune.data.builtin import PREFIX, split_file
     from ptune.data.readers import read_file
     from ptune.errors import DataError
     from ptune.spec.data import ChoiceData, TokensData, file_of
-    from ptune.spec.task import Task
 
-    known: TypeAdapter[Task] = TypeAdapter(Task)
-    data = known.validate_python(task).sets[0]
+    data = _known(task).sets[0]
     names = data.columns if isinstance(data, ChoiceData) else data.fields
     placeholders = [f"a {name}" for name in names]
     if data.source is not None and not data.source.startswith(PREFIX):
@@ -121,6 +131,15 @@ def example_texts(task: dict[str, Any]) -> list[str]:
     except (DataError, KeyError):  # the file has gone since the search read it, or is not read as it lies there
         return placeholders
     return min(rows, key=lambda texts: sum(map(len, texts)))
+
+
+def _known(task: dict[str, Any]) -> Task:
+    from pydantic import TypeAdapter
+
+    from ptune.spec.task import Task
+
+    known: TypeAdapter[Task] = TypeAdapter(Task)
+    return known.validate_python(task)
 
 
 def _one_line(value: Any) -> str:

@@ -20,6 +20,7 @@ from ptune.run.confirm import result
 from ptune.run.search import Outcome
 
 _BAR = 24
+_LONGEST = 120  # characters of a text in a command
 
 
 def summary(outcome: Outcome, width: int = WIDEST) -> RenderableType:
@@ -47,7 +48,13 @@ def importance_bars(importances: dict[str, float], most: int = 6) -> RenderableT
 
 
 def next_commands(
-    outcome: Outcome, example: Sequence[str], *, to_peft: bool, program: str = "ptune", resume: str = ""
+    outcome: Outcome,
+    example: Sequence[str],
+    *,
+    to_peft: bool,
+    data_set: str | None = None,
+    program: str = "ptune",
+    resume: str = "",
 ) -> list[tuple[str, str]]:
     """What to type after a search, ready to paste.
 
@@ -55,6 +62,7 @@ def next_commands(
         outcome: the search.
         example: the texts of one input.
         to_peft: whether PEFT can express the best prompt.
+        data_set: which data set the input is of, where the task has several.
         program: how `ptune` is called from where the user stands.
         resume: the whole command that takes the search up where it ran; by default `program` resumes it.
     """
@@ -63,8 +71,10 @@ def next_commands(
     commands = []
     artifact = outcome.conclusion.get("artifact")
     if artifact is not None:
-        commands.append((_predict(f"{program} predict {shlex.quote(shown(artifact))}", example), "use the best prompt"))
-    if result(outcome.history) is None:
+        choice = "" if data_set is None else f" --data-set {shlex.quote(data_set)}"
+        predict = f"{program} predict {shlex.quote(shown(artifact))}{choice}"
+        commands.append((_predict(predict, example), "use the best prompt"))
+    if result(outcome.history) is None and outcome.best is not None:
         commands.append((f"{program} confirm {outcome.name}", "repeat the best on fresh seeds"))
     commands.append((f"{program} ui", "compare all trials in MLflow (in a checkout: make ui)"))
     if to_peft:
@@ -74,12 +84,17 @@ def next_commands(
 
 def _predict(command: str, example: Sequence[str]) -> str:
     """The command with an input: as options for one or two texts, else as a line of tab-separated texts."""
-    quoted = [shlex.quote(text) for text in example]
+    quoted = [shlex.quote(_shortened(text)) for text in example]
     if len(quoted) > 2:
         line = r"\t".join(["%s"] * len(quoted)) + r"\n"
         return f"printf '{line}' {' '.join(quoted)} | {command}"
     options = zip(("--text", "--text2"), quoted, strict=False)
     return " ".join([command, *(f"{option} {text}" for option, text in options)])
+
+
+def _shortened(text: str) -> str:
+    """A text as a line can hold it; a long one, such as a whole page to find an answer in, breaks off."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3].rstrip()}..."
 
 
 def shown(path: str | Path) -> str:

@@ -73,7 +73,7 @@ def _prompts(job: Job, data: Data) -> Iterator[PromptSpec]:
     if isinstance(data, ChoiceData) or (data.template is not None and "[MASK]" in data.template):
         yield NoPrompt()
     stated: list[Any] = [value for one in job.space.parameters.get("template", []) for _, value in one.stated()]
-    stated += [point["template"] for point in job.space.baseline if "template" in point]
+    stated += [template for point in job.space.baseline if (template := point.get("template")) is not None]
     for template in dict.fromkeys(map(str, stated)):
         runs = [part for part in parse(template, data.fields, data.template) if isinstance(part, PromptRun)]
         length = sum(run.count or 1 for run in runs)
