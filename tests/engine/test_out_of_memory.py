@@ -7,6 +7,7 @@ import torch
 
 from ptune.engine import fused
 from ptune.engine.fused import Engine, Failure
+from ptune.prompts import forward
 
 CONFIGS = [
     {"method": "v2", "length": 4, "dropout": 0.2, "batch_size": 8, "head_dropout": 0.1},
@@ -23,14 +24,18 @@ def memory(monkeypatch):
     class Memory:
         rows = 10**9
         refused = 0
+        never = None
 
         def __call__(self, backbone, groups):
-            if sum(len(group.rows) for group in groups) > self.rows:
+            rows = sum(len(group.rows) for group in groups)
+            if rows > self.rows or any(group.examples is self.never for group in groups):
                 self.refused += 1
                 raise torch.OutOfMemoryError("too many rows")
             return real(backbone, groups)
 
-    monkeypatch.setattr(fused, "forward", memory := Memory())
+    memory = Memory()
+    for module in (fused, forward):  # where an engine trains, and where it scores
+        monkeypatch.setattr(module, "forward", memory)
     return memory
 
 
@@ -66,3 +71,17 @@ def test_only_a_trial_that_cannot_fit_alone_fails(world, memory, tmp_path):
     assert sorted(one.trial for one in failures) == [0, 1, 2]
     assert "a mini-batch of 8 rows" in str(failures[0].error)
     assert max(one.epoch for one in found if not isinstance(one, Failure) and one.trial == 3) == 2
+
+
+def test_a_dev_split_that_memory_never_holds_fails_its_trial_alone(world, memory, tmp_path):
+    plan, learner = world.trial(0, CONFIGS[1])
+    memory.never = plan.dev
+    engine = Engine(world.backbone, token_budget=2000)
+    engine.join(replace(plan, state_path=tmp_path / "0"), learner)
+    engine.advance(0, 1)
+    found = []
+    while engine.busy:
+        found += engine.step()
+    assert [type(one) for one in found] == [Failure]
+    assert "its dev split does not fit into memory" in str(found[0].error)
+    assert (engine.seated, engine.token_budget) == (0, 2000)

@@ -21,7 +21,7 @@ from ptune.prompts.layout import input_parts
 from ptune.spec.data import ClozeData, Data, Head
 from ptune.spec.prompt import PromptSpec, PromptV2
 from ptune.spec.strict import Strict
-from ptune.spec.task import Task
+from ptune.spec.task import Cloze, Task
 from ptune.spec.template import written
 from ptune.spec.trial import TrialSpec
 
@@ -107,6 +107,24 @@ class About(Strict):
     """Number of the trial in that search."""
     seed: int = Field(ge=0)
     """The search's seed."""
+
+    @property
+    def set_names(self) -> list[str]:
+        """Names of the data sets, in order."""
+        return [one.name for one in self.sets]
+
+    @property
+    def several(self) -> bool:
+        """Whether there is a prompt for each data set instead of one for all."""
+        return isinstance(self.task, Cloze) and len(self.sets) > 1
+
+    @property
+    def recorded(self) -> PromptSpec:
+        """The prompt with its layers and its positions as they were, whatever today's defaults are."""
+        if not isinstance(self.prompt, PromptV2) or self.layers is None:
+            return self.prompt
+        named = ",".join(str(layer + 1) for layer in self.layers)
+        return self.prompt.model_copy(update={"depth": None, "layers": named, "positions": self.positions})
 
     @property
     def language(self) -> bool:

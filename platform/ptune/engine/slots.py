@@ -39,6 +39,7 @@ class Plan:
         keep_last: whether, of epochs with equal dev values, the last is kept instead of the first.
         state_path: where its state is saved after every epoch.
         config: the flat configuration, which a saved state must match.
+        dtype: type of the backbone's weights.
     """
 
     trial: int
@@ -52,6 +53,7 @@ class Plan:
     state_path: Path
     config: dict[str, Any] = field(default_factory=dict)
     keep_last: bool = False
+    dtype: str = "float32"
 
     @cached_property
     def steps_per_epoch(self) -> int:

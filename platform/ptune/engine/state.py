@@ -32,7 +32,9 @@ def save(slot: Slot) -> None:
         for name, value in moments.items()
     }
     tensors["generator"] = slot.generator.get_state()
-    about = {"config": slot.plan.config, "trial": slot.plan.trial, "history": slot.history, "metric": slot.plan.metric}
+    plan = slot.plan
+    about = {"config": plan.config, "trial": plan.trial, "history": slot.history, "metric": plan.metric}
+    about["dtype"] = plan.dtype
     detached = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     with replacing(slot.plan.state_path) as draft:
         save_file(detached, draft, metadata={"format": _FORMAT, "about": json.dumps(about)})

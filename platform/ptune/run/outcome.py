@@ -56,10 +56,11 @@ def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits]
     """
     assert trial.state is not None, "a trial with a report has a state"
     dev = trial.reports[trial.best_epoch(job.task.metric) - 1]
+    saved, tensors = read(folder / trial.state)
     about = describe(
         TrialSpec.from_config(trial.config),
         job.task,
-        Origin.of(backbone, job.backbone.revision),
+        Origin.of(backbone, job.backbone.revision).model_copy(update={"dtype": saved["dtype"]}),
         labels=[one.labels for one in splits],
         versions=versions(),
         scores={"dev": _scores(dev)},
@@ -67,7 +68,7 @@ def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits]
         trial=trial.number,
         seed=job.seed,
     )
-    return Artifact(about, best_tensors(read(folder / trial.state)[1]))
+    return Artifact(about, best_tensors(tensors))
 
 
 def test_scores(

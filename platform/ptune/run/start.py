@@ -10,7 +10,7 @@ from ptune.spec.job import Job
 from ptune.spec.prompt import METHODS
 from ptune.spec.trial import DEFAULT_METHOD
 
-_SHAPE = ("method", "length", "depth", "side", "layers", "lengths", "positions")
+_SHAPE = ("method", "length", "depth", "side", "layers", "lengths", "positions", "template")
 
 
 def check_start(job: Job, weights: str) -> None:
@@ -33,6 +33,10 @@ def check_start(job: Job, weights: str) -> None:
         raise SpecError(f"start: the artifact's prompt belongs to {about.backbone.id}, not to {job.backbone.id}")
     if about.tuned:
         raise SpecError("start: the artifact's backbone was tuned, so its prompt means nothing on the frozen one")
+    unknown = [name for name in job.task.set_names if name not in about.set_names]
+    if about.several and unknown:
+        have = ", ".join(about.set_names)
+        raise SpecError(f"start: the artifact has prompts for {have}, and none for {', '.join(unknown)}")
     prompt = about.prompt
     wanted = {key: value for key, value in prompt.model_dump().items() if key in _SHAPE}
     if "encoder" in type(prompt).model_fields:

@@ -78,6 +78,7 @@ class TrialFactory:
             state_path=self._folder / state_file(trial),
             config=spec.to_config(),
             keep_last=job.task.selection == "last",
+            dtype=str(backbone.dtype).removeprefix("torch."),
         )
         return plan, learner
 
@@ -117,24 +118,30 @@ class TrialFactory:
 
 
 def starting_tensors(artifact: Artifact, labels: Mapping[str, Sequence[str]]) -> dict[str, Tensor]:
-    """What trials over some data sets take from an artifact: its prompts, and the heads of data sets that it knows.
+    """What trials over some data sets take from an artifact: its prompt, and what is their own by name.
+
+    Of an artifact with a prompt for each data set, each takes its own.
 
     Args:
         artifact: what they start from.
         labels: label names of each data set, by its name, in order. A head is taken where name and labels agree.
     """
-    tensors = {name: tensor for name, tensor in artifact.tensors.items() if name.startswith("prompt.")}
     known = {one.name: (number, one.labels) for number, one in enumerate(artifact.about.sets)}
+    tensors = {name: tensor for name, tensor in artifact.tensors.items() if name == "prompt.0"}
+    several = "prompt.1" in artifact.tensors
     for number, (name, own) in enumerate(labels.items()):
         place, theirs = known.get(name, (None, None))
-        if place is None or theirs != list(own):
+        if place is None:
             continue
-        before = f"head.{place}."
-        tensors |= {
-            f"head.{number}.{key.removeprefix(before)}": tensor
-            for key, tensor in artifact.tensors.items()
-            if key.startswith(before)
-        }
+        if several:
+            tensors[f"prompt.{number}"] = artifact.tensors[f"prompt.{place}"]
+        if theirs == list(own):
+            before = f"head.{place}."
+            tensors |= {
+                f"head.{number}.{key.removeprefix(before)}": tensor
+                for key, tensor in artifact.tensors.items()
+                if key.startswith(before)
+            }
     return tensors
 
 
