@@ -41,7 +41,7 @@ def test_words_that_cannot_stand_for_labels_are_refused(tmp_path, tiny_language_
 def test_every_template_of_the_space_is_looked_at(tmp_path, tiny_language_model):
     space = {"method": {"value": "v1"}, "template": {"choices": ["before", "[P] {text} [MASK] {text}"]}}
     job = word_job(tmp_path, tiny_language_model("gpt2"), {"no": "cold", "yes": "warm"}, **space)
-    with pytest.raises(SpecError, match=r"\[MASK\] must come last, got TextField behind it"):
+    with pytest.raises(SpecError, match=r"\[MASK\] must come last, got \{text\} behind it"):
         prepare(job)
 
 

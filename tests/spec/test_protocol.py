@@ -85,6 +85,20 @@ def test_published_numbers_that_nothing_can_be_compared_with_are_refused(change,
     assert law in refusals(published=[{**ROW, **change}])[place]
 
 
+@pytest.mark.parametrize(
+    ("metric", "value", "law"),
+    [
+        ("accuracy", 80, "0 <= value <= 1 must hold for accuracy, got 80; write 0.8, not 80"),
+        ("accuracy", -0.1, "0 <= value <= 1 must hold for accuracy, got -0.1"),
+        ("matthews", -63.5, "-1 <= value <= 1 must hold for matthews, got -63.5; write -0.635, not -63.5"),
+    ],
+)
+def test_published_shares_lie_between_0_and_1(metric, value, law):
+    row = {"metric": metric, "value": value, "what": "v2", "source": "Table 2"}
+    assert refusals(published=[row]) == {"published.0.value": law}
+    assert job(published=[{**row, "metric": "matthews", "value": -0.1}])
+
+
 def test_a_mean_of_metrics_can_be_published_where_it_is_what_the_search_maximises():
     task = {"data": {"source": "builtin:none"}, "metric": "accuracy+macro_f1"}
     assert job(published=[{**ROW, "metric": "accuracy+macro_f1"}], task=task)

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from ptune.spec.data import ClassificationData, ClozeData, file_of
+from ptune.spec.data import ClassificationData, ClozeData, SpanData, file_of
 from ptune.spec.job import Job
 from ptune.spec.task import Classification, Cloze
 
@@ -77,6 +77,22 @@ def test_a_mean_of_metrics_can_be_maximised():
     message = refusal(Classification, data=data, metric="accuracy+macro_f")
     assert "metric must be one of accuracy, macro_f1, f1, matthews, exact_groups, or several joined by '+'" in message
     assert "did you mean 'macro_f1'?" in message
+
+
+def test_groups_answered_right_throughout_are_counted_where_the_data_names_groups():
+    data = {"source": "a/b"}
+    assert Classification(data={**data, "group": "idx"}, metric="accuracy+exact_groups")
+    assert "a data set names none: state group" in refusal(Classification, data=data, metric="exact_groups")
+    more = [{"source": "c/d", "name": "second"}]
+    assert "exact_groups" in refusal(Classification, data={**data, "group": "idx"}, more=more, metric="exact_groups")
+
+
+def test_windows_share_at_most_half_of_themselves():
+    assert SpanData(source="a/b", max_length=64).overlap == 128
+    assert SpanData(source="a/b", max_length=64, stride=32).overlap == 32
+    assert "stride <= 32, half of max_length = 64, must hold, got 33" in refusal(
+        SpanData, source="a/b", max_length=64, stride=33
+    )
 
 
 def test_several_data_sets_have_names_that_differ():

@@ -63,6 +63,7 @@ def test_without_a_prompt_a_pair_is_separated():
     [
         ("[P] {premis} [SEP] {hypothesis}", r"names the field \{premis\}.*; did you mean 'premise'\?"),
         ("[P] {premise}", r"must hold \{hypothesis\}; it holds \{premise\}"),
+        ("[P] [MASK]", r"must hold \{premise\}; it holds no field"),
         ("[P] {premise} {premise}", r"must hold \{hypothesis\}; it holds \{premise\}, \{premise\}"),
         ("[P] {premise!!} {hypothesis}", r"'\{' is neither"),
         ("[MASK] [P]", r"must hold \{premise\}"),

@@ -77,7 +77,7 @@ def test_a_template_without_a_mask_has_no_place_for_words(tiny):
 
 
 def test_a_causal_model_reads_a_word_behind_everything_else(tiny):
-    with pytest.raises(DataError, match=r"reads left to right, so \[MASK\] must come last, got TextField behind it"):
+    with pytest.raises(DataError, match=r"reads left to right, so \[MASK\] must come last, got \{text\} behind it"):
         layout(tiny("gpt2"), "[MASK] {text}")
     assert layout(tiny("gpt2"), "{text} It was [MASK].").masks == 1
 

@@ -324,10 +324,11 @@ def _up_to_mask(parts: Sequence[Part]) -> Sequence[Part]:
     if not places:
         return parts
     behind = parts[places[0] + 1 :]
-    if any(not isinstance(part, Anchor) for part in behind):
+    late = next((part for part in behind if not isinstance(part, Anchor)), None)
+    if late is not None:
         raise DataError(
-            f"a causal model reads left to right, so [MASK] must come last, "
-            f"got {type(behind[0]).__name__} behind it in {written(parts)!r}"
+            f"a causal model reads left to right, so [MASK] must come last, got {written([late])} behind it in "
+            f'{written(parts)!r}; the preset "before" keeps it last, and so does a template with [P] before [MASK]'
         )
     return parts[: places[0] + 1]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from ptune.spec.strict import Strict, broken
+from ptune.spec.strict import Strict, broken, refusal
 
 _SLICE = re.compile(r"\[[^\]]*\]$")
 Labels = Annotated[list[str], Field(min_length=2)]
@@ -185,12 +185,25 @@ class SpanData(Source):
     """Column of `{text = [...], answer_start = [...]}`; empty lists mean that the context has no answer."""
     max_length: int = Field(384, ge=8)
     """Longest input in tokens, prompt tokens of v1 included; a longer context is cut into overlapping windows."""
-    stride: int = Field(128, ge=0)
-    """Tokens that neighbouring windows of a long context share; at most half of a window."""
+    stride: int | None = Field(None, ge=0)
+    """Tokens that neighbouring windows of a long context share; None is 128, or half of a window that is shorter."""
     max_answer: int = Field(30, ge=1)
     """Longest answer in tokens."""
     best: int = Field(20, ge=1)
     """Starts and ends of each window that are paired up (n-best)."""
+
+    @property
+    def overlap(self) -> int:
+        """Tokens that neighbouring windows share, where each has room for twice as many."""
+        return 128 if self.stride is None else self.stride
+
+    @model_validator(mode="after")
+    def _windows_advance(self) -> Self:
+        half = self.max_length // 2
+        if self.stride is not None and self.stride > half:
+            law = f"stride <= {half}, half of max_length = {self.max_length}, must hold, got {self.stride}"
+            raise refusal(type(self), [(("stride",), law)])
+        return self
 
     @property
     def fields(self) -> list[str]:

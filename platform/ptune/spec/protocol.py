@@ -12,7 +12,7 @@ from ptune.spec import grid
 from ptune.spec.prompt import METHODS
 from ptune.spec.space import ParameterName, Problem, Scalar, Space
 from ptune.spec.strict import Strict
-from ptune.spec.task import METRICS, Task
+from ptune.spec.task import GROUPED, METRICS, Classification, Task
 from ptune.spec.trial import broken_law, parameter_names
 
 
@@ -80,9 +80,11 @@ def split_problems(space: Space, splits: int) -> list[Problem]:
 
 def reported(task: Task) -> list[str]:
     """The metrics that a task's trials report and a published number may be of; `metric.NAME` is one data set's."""
-    metrics = [*METRICS[task.kind], task.metric]
-    each = [f"{metric}.{name}" for metric in METRICS[task.kind] for name in task.set_names if len(task.sets) > 1]
-    return list(dict.fromkeys([*metrics, *each]))
+    own = [
+        name for name in METRICS[task.kind] if name != GROUPED or (isinstance(task, Classification) and task.grouped)
+    ]
+    each = [f"{metric}.{name}" for metric in own for name in task.set_names if len(task.sets) > 1]
+    return list(dict.fromkeys([*own, task.metric, *each]))
 
 
 def majority_metric(kind: str) -> str:
@@ -102,6 +104,8 @@ def published_problems(published: Sequence[Published], metrics: Sequence[str]) -
         if row.metric not in metrics:
             law = f"must be one of {', '.join(metrics)}, got {row.metric!r}{nearest(row.metric, metrics)}"
             problems.append((("published", index, "metric"), law))
+        elif (law_of_value := _not_a_share(row)) is not None:
+            problems.append((("published", index, "value"), law_of_value))
         problems += [
             (("published", index, "where", name), broken)
             for name, stated in row.where.items()
@@ -109,6 +113,15 @@ def published_problems(published: Sequence[Published], metrics: Sequence[str]) -
             if (broken := _law_of_all(name, value)) is not None
         ]
     return problems
+
+
+def _not_a_share(row: Published) -> str | None:
+    """What is wrong with a number that no trial can reach: metrics are shares, apart from a correlation."""
+    least = -1 if "matthews" in row.metric else 0
+    if least <= row.value <= 1:
+        return None
+    hint = f"; write {row.value / 100:.4g}, not {row.value:g}" if least <= row.value / 100 <= 1 else ""
+    return f"{least} <= value <= 1 must hold for {row.metric}, got {row.value:g}{hint}"
 
 
 def _law_of_all(name: str, value: Scalar) -> str | None:

@@ -19,9 +19,11 @@ from ptune.spec.data import (
     SpanData,
     TokensData,
 )
-from ptune.spec.strict import Strict, broken
+from ptune.spec.strict import Strict, broken, refusal
 
 DEFAULT_KIND = "classification"
+GROUPED = "exact_groups"
+"""The metric of whole groups, reported where the data names groups."""
 
 
 class _Task(Strict):
@@ -83,6 +85,18 @@ class Classification(_Sets):
     """Further data sets, trained together with `data`: a shared prompt, a head for each."""
     metric: str = "accuracy"
     """What the search maximises, on the dev split: one metric, or the mean of several, such as `accuracy+macro_f1`."""
+
+    @model_validator(mode="after")
+    def _groups_to_count(self) -> Self:
+        if GROUPED in self.metric.split("+") and not self.grouped:
+            law = f"{GROUPED} counts groups, and a data set names none: state group, the column that holds them"
+            raise refusal(type(self), [(("metric",), law)])
+        return self
+
+    @property
+    def grouped(self) -> bool:
+        """Whether every data set names the groups that `exact_groups` counts."""
+        return all(data.group is not None for data in [self.data, *self.more])
 
     @property
     def language(self) -> bool:
@@ -199,7 +213,7 @@ class Generation(_Sets):
 
 
 METRICS: dict[str, tuple[str, ...]] = {
-    "classification": ("accuracy", "macro_f1", "f1", "matthews", "exact_groups"),
+    "classification": ("accuracy", "macro_f1", "f1", "matthews", GROUPED),
     "cloze": ("p_at_1", "p_at_10", "mrr"),
     "tokens": ("f1", "precision", "recall", "accuracy"),
     "span": ("f1", "exact_match"),

@@ -90,7 +90,8 @@ def parse(template: str, fields: list[str], base: str | None = None) -> list[Par
             )
     for name in fields:
         if name not in used:
-            raise ValueError(f"the template must hold {{{name}}}; it holds {', '.join(f'{{{one}}}' for one in used)}")
+            held = ", ".join(f"{{{one}}}" for one in used) or "no field"
+            raise ValueError(f"the template must hold {{{name}}}; it holds {held}")
     if sum(isinstance(part, Separator) for part in parts) > 1:
         raise ValueError("the template may hold [SEP] at most once: backbones know two segments")
     return parts

@@ -97,7 +97,7 @@ def build_kind(task: Task, data: Data, labels: list[str], head: Head, *, faithfu
         case Span(), SpanData():
             if head == "verbalizer":
                 raise SpecError('answers come from a trained head, got head = "verbalizer"')
-            return SpanKind(data.fields, UNANSWERABLE in labels, data.stride, data.max_answer, data.best)
+            return SpanKind(data.fields, UNANSWERABLE in labels, data.overlap, data.max_answer, data.best)
         case _:
             raise NotImplementedError(task.kind)
 

@@ -19,6 +19,7 @@ from ptune.prompts.forward import Scored
 from ptune.prompts.heads import Linear, Output, Verbalizer
 from ptune.prompts.layout import read_position
 from ptune.prompts.rows import Examples, Row
+from ptune.spec.task import GROUPED
 from ptune.tasks.verbalizer import label_words
 
 
@@ -63,12 +64,13 @@ class ClassificationKind:
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
         """Metrics of class scores, and two that keep one honest.
 
-        `f1` is that of the last label, the positive one of a binary task; `exact_groups` is the share of groups
-        answered right throughout (MultiRC's exact match). `majority_baseline` is the accuracy of always answering the
-        most frequent label of this split, `constant_prediction` is 1.0 when every example gets the same answer.
+        `f1` is that of the last label, the positive one of a binary task; `exact_groups`, of data that names groups, is
+        the share of groups answered right throughout (MultiRC's exact match). `majority_baseline` is the accuracy of
+        always answering the most frequent label of this split, `constant_prediction` is 1.0 when every example gets the
+        same answer.
         """
         scores, labels = np.stack(answers), np.array(examples.labels)
-        given = scores.argmax(axis=1)
+        given, groups = scores.argmax(axis=1), examples.splits[0].groups
         positive = len(self.labels) - 1
         return {
             "loss": float(functional.cross_entropy(torch.as_tensor(scores), torch.as_tensor(labels))),
@@ -76,7 +78,7 @@ class ClassificationKind:
             "macro_f1": float(f1_score(labels, given, average="macro", zero_division=0.0)),
             "f1": float(f1_score(labels == positive, given == positive, zero_division=0.0)),
             "matthews": float(matthews_corrcoef(labels, given)),
-            "exact_groups": _exact_groups(given == labels, examples.splits[0].groups),
+            **({GROUPED: _exact_groups(given == labels, groups)} if groups is not None else {}),
             "majority_baseline": float(np.bincount(labels).max() / len(labels)),
             "constant_prediction": float(len(np.unique(given)) == 1),
         }
@@ -92,9 +94,7 @@ class ClassificationKind:
         return {"label": max(probabilities, key=probabilities.__getitem__), "probabilities": probabilities}
 
 
-def _exact_groups(right: np.ndarray, groups: Sequence[Any] | None) -> float:
-    if groups is None:
-        return float(right.mean())
+def _exact_groups(right: np.ndarray, groups: Sequence[Any]) -> float:
     whole: dict[str, bool] = {}
     for group, good in zip(map(repr, groups), right, strict=True):
         whole[group] = whole.get(group, True) and bool(good)

@@ -73,7 +73,8 @@ class JointTask:
             own = [answers[index] for index in np.flatnonzero(examples.parts == number).tolist()]
             each.append(kind.measure(own, examples.part(number)))
             metrics |= {f"{metric}.{name}": value for metric, value in each[-1].items()}
-        return {metric: float(np.mean([one[metric] for one in each])) for metric in each[0]} | metrics
+        shared = [metric for metric in each[0] if all(metric in one for one in each)]
+        return {metric: float(np.mean([one[metric] for one in each])) for metric in shared} | metrics
 
     def _kind(self, scored: Scored) -> Kind:
         return self.kinds[scored.part]
