@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -18,6 +18,20 @@ Status = Literal["waiting", "running", "paused", "complete", "stopped", "failed"
 FINAL: frozenset[Status] = frozenset({"complete", "stopped", "failed"})
 REPEATING = ("split", "repeat")
 """Parameters that do not change a configuration, only on which data and with which seed it is tried."""
+
+
+_CONSTANT = "constant_prediction"
+
+
+def is_constant(metrics: Mapping[str, Any]) -> bool:
+    """Whether a report is of a learner that answers alike throughout: on every data set, of which it is the mean."""
+    return bool(metrics.get(_CONSTANT) == 1.0)
+
+
+def constant_sets(metrics: Mapping[str, Any]) -> list[str]:
+    """Of a task with several data sets, the names of those on which a report's learner answers alike throughout."""
+    prefix = f"{_CONSTANT}."
+    return [name.removeprefix(prefix) for name, value in metrics.items() if name.startswith(prefix) and value == 1.0]
 
 
 @dataclass

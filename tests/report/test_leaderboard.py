@@ -52,6 +52,17 @@ def test_rows_say_what_a_trial_has_to_beat_and_whether_it_always_answers_alike(h
         assert "(constant): answers every dev example alike" in text
 
 
+def test_of_several_data_sets_a_trial_may_be_constant_on_some(history):
+    """`constant_prediction` is the mean of the data sets: above 0, yet the trial is constant only where it is 1."""
+    alike = {"constant_prediction": 0.5, "constant_prediction.rte": 1.0, "constant_prediction.cb": 0.0}
+    history.best.kept("accuracy").update(alike)
+    first, second, *_ = rows(history)
+    assert (first["constant_prediction"], first["constant_on"], second["constant_on"]) == (False, ["rte"], [])
+    assert next(csv.DictReader(io.StringIO(as_csv(history))))["constant_on"] == "rte"
+    text = printed(table(history, 160), 160)
+    assert (text.count("(constant on rte)"), text.count("(constant):")) == (1, 1)
+
+
 REPEATED = {
     "parameters": {
         "method": {"choices": ["v1", "v2"]},

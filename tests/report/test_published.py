@@ -80,7 +80,8 @@ def test_choosing_among_several_is_noted_and_a_confirmation_chooses_nothing(comp
 
 
 def test_the_protocol_is_held_against_the_job_as_written(tmp_path, monkeypatch):
-    history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=9, limit_train=100, limit_dev=50))
+    made = make_job(trials=9, limit_train=100, limit_dev=50, published=[ROW])
+    history = play(tmp_path / "journal.jsonl", monkeypatch, made)
     notes = protocol_notes(history, ["backbone.id=packaged:minilm", "name=other", "resources.slots=2"], "running")
     complete = sum(trial.status == "complete" for trial in history.trials.values())
     assert notes == [
@@ -89,6 +90,14 @@ def test_the_protocol_is_held_against_the_job_as_written(tmp_path, monkeypatch):
         "scored on at most 50 dev examples (task.data.limit_dev)",
         f"early stopping (asha): {complete} of 9 reached the horizon",
         "the search is running (9 of 9 trials begun); its best may change",
+    ]
+
+
+def test_nothing_is_said_of_published_numbers_where_there_are_none(tmp_path, monkeypatch):
+    history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=1, stopping=FULL))
+    assert protocol_notes(history, ["budget.trials=1"], "interrupted") == [
+        "run with --set budget.trials=1",
+        "the search is interrupted (1 of 1 trial begun); its best may change",
     ]
 
 

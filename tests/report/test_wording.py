@@ -4,7 +4,19 @@ import math
 
 import pytest
 
-from ptune.report.wording import brief, count, duration, plural, score, signed, spread, value_text, varying
+from ptune.report.wording import (
+    alike,
+    answering_alike,
+    brief,
+    count,
+    duration,
+    plural,
+    score,
+    signed,
+    spread,
+    value_text,
+    varying,
+)
 
 
 def test_only_what_differs_varies_and_the_method_comes_first():
@@ -19,6 +31,15 @@ def test_a_configuration_in_brief_names_numbers_and_shows_words_bare():
     config = {"method": "v2", "encoder": "mlp", "length": 20, "lr": 0.0123456, "depth": None}
     assert brief(config, ["method", "encoder", "length", "depth", "lr", "missing"]) == "v2 mlp length=20 lr=0.0123"
     assert brief(config, []) == "(defaults)"
+
+
+def test_what_always_answers_alike_says_where():
+    assert alike(everywhere=False, on=[]) == ""
+    assert alike(everywhere=True, on=["a", "b"]) == "constant"
+    assert alike(everywhere=False, on=["a", "b"]) == "constant on a, b"
+    assert alike(everywhere=False, on=["a", "b", "c"]) == "constant on 3 data sets"
+    assert answering_alike([4]) == "1 trial answers every dev example alike"
+    assert answering_alike([4, 5]) == "2 trials answer every dev example alike"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from ptune.errors import JournalError, SpecError
 from ptune.history import History
 from ptune.journal import Journal, read
+from ptune.report.confirmation import flags, shown_names
 from ptune.run.confirm import confirmation, listing, result
 from ptune.run.local import LocalRunner
 from ptune.run.search import confirm_search, resume_search, start_search
@@ -131,6 +132,28 @@ def test_a_whole_confirmation(job, runs):
     assert outcome.mlflow["experiment_id"] == searched.mlflow["experiment_id"]
     first, _, second, _ = [trial.reports[0]["loss"] for trial in outcome.history.trials.values()]
     assert not math.isclose(first, second, rel_tol=1e-6), "two repetitions of one configuration"
+
+
+def test_trials_that_answer_alike_are_counted_throughout_and_by_data_set(job):
+    """The mean over data sets is 1 only where all are; a mean above 0 is no constant trial."""
+    about = confirmation(told(job, [0.5]), top=1, seeds=4)[1]
+    history = told(job, [0.5], repeats=4, confirms=about)
+    dev = [{"": 1.0, ".a": 1.0, ".b": 1.0}, {"": 0.5, ".a": 0.0, ".b": 1.0}, {"": 0.5, ".a": 1.0}, {"": 0.0}]
+    for trial, values in zip(history.trials.values(), dev, strict=True):
+        trial.reports[0].update({f"constant_prediction{name}": value for name, value in values.items()})
+    history.trials[2].test = {"accuracy": 0.5, "constant_prediction": 0.5, "constant_prediction.b": 1.0}
+    (row,) = result(history)["configurations"]
+    assert (row["constant"], row["constant_on"]) == (1, {"a": 1, "b": 2})
+    assert flags(row) == "1 constant, 1 constant on a, 2 constant on b"
+
+
+def test_a_confirmation_of_one_configuration_shows_what_was_searched(job):
+    about = confirmation(told(job, [0.5, 0.8]), top=1, seeds=2)[1]
+    confirmed = result(told(job, [0.5], repeats=2, confirms=about))
+    assert confirmed["searched"] == ["method", "depth", "length", "lr"]
+    assert shown_names(confirmed) == confirmed["searched"]
+    two = confirmation(told(job, [0.5, 0.8]), top=2, seeds=2)[1]
+    assert shown_names(result(told(job, [0.5, 0.8], confirms=two)))[:2] == ["method", "length"]
 
 
 def test_a_manual_prompt_is_confirmed(job, runs, tiny_language_model):

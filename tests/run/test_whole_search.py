@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,18 @@ def test_an_unknown_search_lists_those_there_are(job, runs):
     assert [claim_folder(runs, "small").name for _ in range(2)] == ["small-2", "small-3"]
     with pytest.raises(JournalError, match=r"no search named 'smal' .*did you mean 'small'"):
         search_folder(runs, "smal")
+
+
+def test_of_many_searches_only_the_latest_are_listed(tmp_path):
+    with pytest.raises(JournalError, match=r"no search named 'x' .*\(there is none\)"):
+        search_folder(tmp_path, "x")
+    for number in range(8):
+        (tmp_path / f"s{number}").mkdir()
+        journal = tmp_path / f"s{number}" / "journal.jsonl"
+        journal.touch()
+        os.utime(journal, (number, number))
+    with pytest.raises(JournalError, match=r"\(the latest: s7, s6, s5, s4, s3 and 3 more, see `ptune list`\)"):
+        search_folder(tmp_path, "x")
 
 
 def test_a_trial_that_cannot_be_built_fails_alone(job, runs):

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ptune.errors import DataError, PtuneError, SpecError, nearest
+from ptune.report.wording import plural
 from ptune.spec import grid
 from ptune.spec.data import ClozeData, Data, file_of
 from ptune.spec.job import Asha, Backbone, Job
@@ -101,7 +102,8 @@ def describe(job: Job, layers: int | None) -> str:
     depth = f" ({layers} layers)" if layers is not None else ""
     searched = [name for name, stated in job.space.parameters.items() if any(p.value is None for p in stated)]
     return (
-        f"{_trials(job, layers)} x {job.budget.epochs} epochs ({rule}), {len(searched)} parameters, "
+        f"{_trials(job, layers)} x {plural(job.budget.epochs, 'epoch')} ({rule}), "
+        f"{plural(len(searched), 'parameter')}, "
         f"{job.backbone.id}{depth}, {data.source or Path(data.train).name}"
     )
 
@@ -111,7 +113,7 @@ def _trials(job: Job, layers: int | None) -> str:
     trials = job.budget.trials
     if trials is None and (layers is not None or not grid.needs_layers(job.space)):
         trials = grid.size(job.space.resolved(layers or 1))
-    return "all trials" if trials is None else f"{trials}{' grid' if job.budget.sampler == 'grid' else ''} trials"
+    return "all trials" if trials is None else plural(trials, "grid trial" if job.budget.sampler == "grid" else "trial")
 
 
 def template_problems(job: Job) -> list[str]:

@@ -15,8 +15,8 @@ from ptune.report.wording import NONE, brief, plural, score, spread, varying
 def table(confirmed: Mapping[str, Any]) -> RenderableType:
     """The table of what `ptune.run.confirm.result` returns, and below it what it is to be held against."""
     rows = confirmed["configurations"]
-    names = varying(row["config"] for row in rows)
-    flagged = any(row["constant"] or row["failed"] for row in rows)
+    names = shown_names(confirmed)
+    flagged = any(row["constant"] or row["constant_on"] or row["failed"] for row in rows)
     grid = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
     for column in ("search", "dev", "test"):
         grid.add_column(f"{column} {confirmed['metric']}" if column == "search" else column, justify="right")
@@ -31,9 +31,15 @@ def table(confirmed: Mapping[str, Any]) -> RenderableType:
     return Group(grid, Text(f" {baseline(confirmed)}", style="dim"))
 
 
+def shown_names(confirmed: Mapping[str, Any]) -> list[str]:
+    """The parameters that tell the configurations apart; those that were searched where all agree."""
+    return varying(row["config"] for row in confirmed["configurations"]) or list(confirmed["searched"])
+
+
 def flags(row: Mapping[str, Any]) -> str:
-    """How many of a configuration's trials always answered alike, and how many failed."""
-    words = [f"{row[key]} {key}" for key in ("constant", "failed") if row[key]]
+    """How many of a configuration's trials always answered alike, throughout or on a data set, and how many failed."""
+    counts = {"constant": row["constant"], **{f"constant on {name}": n for name, n in row["constant_on"].items()}}
+    words = [f"{number} {what}" for what, number in {**counts, "failed": row["failed"]}.items() if number]
     return ", ".join(words) or NONE
 
 

@@ -16,12 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ptune.history import History, TrialRecord
-from ptune.report.wording import brief, count, duration, score, spread, value_text, varying
+from ptune.history import History, TrialRecord, constant_sets, is_constant
+from ptune.report.wording import alike, brief, count, duration, score, spread, value_text, varying
 
 SHOWN = 10
-CONSTANT = "(constant)"
-"""What marks a trial that answers every dev example alike."""
 
 
 def rows(history: History) -> list[dict[str, Any]]:
@@ -29,7 +27,8 @@ def rows(history: History) -> list[dict[str, Any]]:
 
     Keys: `rank` (None for failed trials and those without a result), `trial`, `status`, the metric's name (its best
     value), `best_epoch`, `epochs`, `seconds`, `trainable_parameters`, `majority_baseline` (None where the task has
-    none), `constant_prediction` (whether the epoch that is kept answers every example alike), `reason`, and `config`.
+    none), `constant_prediction` (whether the epoch that is kept answers every dev example alike), `constant_on` (of
+    several data sets, those on which it does), `reason`, and `config`.
     """
     ranked = history.ranked()
     placed = {trial.number for trial in ranked}
@@ -70,6 +69,7 @@ def as_csv(history: History) -> str:
     """The rows as CSV, one column per parameter of any trial (`config.lr`)."""
     flat = [
         {key: value for key, value in row.items() if key != "config"}
+        | {"constant_on": " ".join(row["constant_on"])}
         | {f"config.{name}": value for name, value in row["config"].items()}
         for row in rows(history)
     ]
@@ -98,14 +98,14 @@ def table(history: History, width: int, importances: dict[str, float] | None = N
         style = "bold" if rank == 1 else None
         place = (str(rank), str(trial.number), score(trial.best(history.metric)), str(trial.epoch))
         effort = (count(_last(trial, "trainable_parameters")), duration(_seconds(trial)))
-        flag = f" {CONSTANT}" if _is_constant(trial, history.metric) else ""
+        flag = _flag(trial, history.metric)
         wide.add_row(
             *place, *effort, trial.status + flag, *[value_text(trial.config.get(name)) for name in names], style=style
         )
         words = f"{flag} {brief(trial.config, names)}".strip()
         narrow.add_row(*place, Text(words, no_wrap=True, overflow="ellipsis"), style=style)
-    if any(_is_constant(trial, history.metric) for trial in top):
-        wide.caption = narrow.caption = f"{CONSTANT}: answers every dev example alike"
+    if any(_flag(trial, history.metric) for trial in top):
+        wide.caption = narrow.caption = "(constant): answers every dev example alike"
     if not _fits(wide, width):
         wide.collapse_padding, wide.pad_edge = True, False
     return wide if _fits(wide, width) else narrow
@@ -141,7 +141,6 @@ def _columns(*right: str, left: Sequence[str]) -> Table:
 def _row(trial: TrialRecord, rank: int | None, metric: str) -> dict[str, Any]:
     best = trial.best(metric)
     kept = {} if best is None else trial.kept(metric)
-    constant = kept.get("constant_prediction")
     return {
         "rank": rank,
         "trial": trial.number,
@@ -152,14 +151,18 @@ def _row(trial: TrialRecord, rank: int | None, metric: str) -> dict[str, Any]:
         "seconds": round(_seconds(trial), 3),
         "trainable_parameters": _last(trial, "trainable_parameters"),
         "majority_baseline": kept.get("majority_baseline"),
-        "constant_prediction": None if constant is None else bool(constant),
+        "constant_prediction": is_constant(kept) if "constant_prediction" in kept else None,
+        "constant_on": constant_sets(kept),
         "reason": trial.reason,
         "config": trial.config,
     }
 
 
-def _is_constant(trial: TrialRecord, metric: str) -> bool:
-    return bool(trial.kept(metric).get("constant_prediction"))
+def _flag(trial: TrialRecord, metric: str) -> str:
+    """What stands behind a trial's status if it always answers alike; nothing if it does not."""
+    kept = trial.kept(metric)
+    mark = alike(everywhere=is_constant(kept), on=constant_sets(kept))
+    return f" ({mark})" if mark else ""
 
 
 def _last(trial: TrialRecord, key: str) -> float | None:

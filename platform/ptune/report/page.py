@@ -10,8 +10,21 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ptune.report.confirmation import baseline, flags
-from ptune.report.wording import NONE, brief, count, duration, plural, score, signed, spread, value_text, varying
+from ptune.report.confirmation import baseline, flags, shown_names
+from ptune.report.wording import (
+    NONE,
+    alike,
+    answering_alike,
+    brief,
+    count,
+    duration,
+    plural,
+    score,
+    signed,
+    spread,
+    value_text,
+    varying,
+)
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1f2933; --soft: #616e7c; --line: #e4e7eb; --back: #ffffff; --best: #d55e00;
@@ -46,7 +59,7 @@ def page(report: Mapping[str, Any], picture: bytes | None) -> str:
         _head(report),
         _section("Beside published numbers", _published(report)),
         _section("Confirmed on fresh seeds", _confirmation(report["confirmation"])),
-        _section("In what the protocol differs", _notes(report["notes"])),
+        _section("In what the protocol differs" if report["published"] else "Notes", _notes(report["notes"])),
         _section("Learning curves and trials", _image(picture)),
         _section("Configurations", _groups(report) if report["repeated"] else ""),
         _section("What mattered", _importances(report["importances"])),
@@ -78,7 +91,7 @@ def _head(report: Mapping[str, Any]) -> str:
         majority = f"{report['majority_metric']} {score(report['majority_baseline'])}"
         lines.append(_paragraph(f"always the commonest answer: {majority} on dev"))
     if report["constant"]:
-        lines.append(_paragraph(f"{plural(len(report['constant']), 'trial')} answer every dev example alike", "flag"))
+        lines.append(_paragraph(answering_alike(report["constant"]), "flag"))
     return "".join(lines)
 
 
@@ -107,7 +120,7 @@ def _published(report: Mapping[str, Any]) -> str:
 def _confirmation(confirmed: Mapping[str, Any] | None) -> str:
     if confirmed is None:
         return ""
-    names = varying(row["config"] for row in confirmed["configurations"])
+    names = shown_names(confirmed)
     rows = [
         [
             ("", escape(brief(row["config"], names))),
@@ -137,7 +150,8 @@ def _trials(report: Mapping[str, Any]) -> str:
     names = varying(row["config"] for row in report["leaderboard"])
     rows: list[list[Cell]] = []
     for row in report["leaderboard"]:
-        constant = ' <span class="flag">constant</span>' if row["constant_prediction"] else ""
+        mark = alike(everywhere=bool(row["constant_prediction"]), on=row["constant_on"])
+        constant = f' <span class="flag">{escape(mark)}</span>' if mark else ""
         status = escape(str(row["status"])) + constant
         reason = f"<br><small>{escape(row['reason'])}</small>" if row["status"] == "failed" and row["reason"] else ""
         place = [("n", NONE if row["rank"] is None else str(row["rank"])), ("n", str(row["trial"]))]

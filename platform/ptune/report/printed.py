@@ -12,7 +12,7 @@ from rich.text import Text
 from ptune.history import History
 from ptune.report import confirmation, leaderboard
 from ptune.report.summary import importance_bars
-from ptune.report.wording import NONE, brief, plural, score, signed, spread, varying
+from ptune.report.wording import NONE, answering_alike, brief, plural, score, signed, spread, varying
 
 
 def printed(report: Mapping[str, Any], history: History, width: int) -> RenderableType:
@@ -51,7 +51,7 @@ def headline(report: Mapping[str, Any], history: History) -> Text:
             f"\nalways the commonest answer: {report['majority_metric']} {score(report['majority_baseline'])} on dev"
         )
     if report["constant"]:
-        head.append(f"\n{plural(len(report['constant']), 'trial')} answer every dev example alike", style="yellow")
+        head.append(f"\n{answering_alike(report['constant'])}", style="yellow")
     return head
 
 

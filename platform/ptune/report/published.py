@@ -38,7 +38,8 @@ def protocol_notes(history: History, overrides: Sequence[str], state: str) -> li
     """
     job = history.header["job"]
     settings = [text for text in overrides if text.split("=")[0].split(".")[0].strip() not in _HARMLESS]
-    notes = [f"run with --set {text}; published numbers belong to the job as written" for text in settings]
+    law = "; published numbers belong to the job as written" if job.get("published") else ""
+    notes = [f"run with --set {text}{law}" for text in settings]
     notes += _limits(job["task"])
     if job["budget"]["stopping"]["type"] != "none":
         trials = history.trials.values()
@@ -47,7 +48,7 @@ def protocol_notes(history: History, overrides: Sequence[str], state: str) -> li
             f"early stopping ({job['budget']['stopping']['type']}): {ended} of {len(trials)} reached the horizon"
         )
     if state != "complete":
-        begun = f"{len(history.trials)} of {job['budget']['trials']} trials begun"
+        begun = f"{len(history.trials)} of {plural(job['budget']['trials'], 'trial')} begun"
         notes.append(f"the search is {state} ({begun}); its best may change")
     return notes
 

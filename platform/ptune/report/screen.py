@@ -46,7 +46,7 @@ def line(progress: Progress, now: float) -> str:
     """The search in one line of plain text, for logs."""
     history = progress.history
     elapsed = duration(now - (progress.since or now))
-    parts = [_counts(progress), f"{progress.epochs_done} epochs"]
+    parts = [_counts(progress), plural(progress.epochs_done, "epoch")]
     best = history.best
     if best is not None:
         config = brief(best.config, _names(progress))

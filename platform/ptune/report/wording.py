@@ -15,6 +15,8 @@ NONE = "-"
 SELF_EXPLAINING = frozenset({"method", "encoder", "template", "schedule", "side", "positions", "optimizer"})
 """Parameters whose values read well without their name; `method` comes first."""
 
+_NAMED = 2  # data sets that a mark names; of more it says how many
+
 
 def varying(configs: Iterable[Mapping[str, Any]]) -> list[str]:
     """The parameters that take at least two values among the configurations that have them, in order of appearance."""
@@ -86,6 +88,23 @@ def duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(max(seconds, 0.0)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def alike(*, everywhere: bool, on: Sequence[str]) -> str:
+    """What marks answers that are always alike: `constant`, or `constant on a, b` of several data sets; else nothing.
+
+    Args:
+        everywhere: whether they are, throughout.
+        on: the data sets on which they are.
+    """
+    if everywhere or not on:
+        return "constant" if everywhere else ""
+    return f"constant on {', '.join(on)}" if len(on) <= _NAMED else f"constant on {plural(len(on), 'data set')}"
+
+
+def answering_alike(trials: Sequence[int]) -> str:
+    """How many trials always answer alike, as a sentence."""
+    return f"{plural(len(trials), 'trial')} {'answers' if len(trials) == 1 else 'answer'} every dev example alike"
 
 
 def plural(number: int, noun: str) -> str:

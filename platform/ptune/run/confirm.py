@@ -8,12 +8,13 @@ the points. Imports no torch.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ptune.errors import JournalError, SpecError
 from ptune.files import value_hash
-from ptune.history import Group, History, Spread, TrialRecord, configuration
+from ptune.history import REPEATING, Group, History, Spread, configuration, constant_sets, is_constant
 from ptune.spec.job import Budget, FullBudget, Job
 from ptune.spec.protocol import majority_metric
 from ptune.spec.space import Space
@@ -58,6 +59,7 @@ def confirmation(history: History, top: int, seeds: int) -> tuple[Job, dict[str,
         "top": len(best),
         "seeds": seeds,
         "splits": splits,
+        "searched": _searched(job.space),
         "configurations": [_about(group, history.metric) for group in best],
     }
     return Job.model_validate({**job.model_dump(mode="json"), **changes}), about
@@ -81,10 +83,11 @@ def result(history: History) -> dict[str, Any] | None:
     """What a confirmation has come to so far; None for a search that confirms nothing.
 
     Returns:
-        `name`; `search`: what it confirms; `metric`; `seeds`; `splits`; `configurations`: for each its `config`, the
-        search's own figure (`search`: mean, sd, n), and over the trials here `dev` and `test` (mean, sd, n, or None),
-        `metrics` (the same for every other metric of the test split), `constant`: trials that always answered
-        alike, `failed`: trials without a result; `majority_baseline`: its `metric`, `dev` and `test`.
+        `name`; `search`: what it confirms; `metric`; `seeds`; `splits`; `searched`: the parameters that the search
+        varied; `configurations`: for each its `config`, the search's own figure (`search`: mean, sd, n), and over the
+        trials here `dev` and `test` (mean, sd, n, or None), `metrics` (the same for every other metric of the test
+        split), `constant`: trials that always answered alike, `constant_on`: by data set, how many others did so
+        there, `failed`: trials without a result; `majority_baseline`: its `metric`, `dev` and `test`.
     """
     about = history.header.get(CONFIRMS)
     if about is None:
@@ -96,6 +99,7 @@ def result(history: History) -> dict[str, Any] | None:
         "metric": history.metric,
         "seeds": about["seeds"],
         "splits": about["splits"],
+        "searched": about["searched"],
         "configurations": rows,
         "majority_baseline": _majority(history),
     }
@@ -112,6 +116,15 @@ def _chosen(history: History, top: int) -> list[Group]:
     return history.groups()[:top]
 
 
+def _searched(space: Space) -> list[str]:
+    """The parameters that take several values; which data and which seed are none of a configuration's."""
+    return [
+        name
+        for name, definitions in space.parameters.items()
+        if name not in REPEATING and any(one.value is None for one in definitions)
+    ]
+
+
 def _about(group: Group, metric: str) -> dict[str, Any]:
     numbers = [trial.number for trial in group.trials]
     return {"config": group.config, "trials": numbers, "dev": vars(group.spread(metric))}
@@ -123,6 +136,9 @@ def _row(history: History, about: Mapping[str, Any]) -> dict[str, Any]:
     ended = [trial for trial in trials if trial.status == "complete"]
     kept = [trial.kept(metric) for trial in ended]
     tests = [trial.test for trial in ended if trial.test is not None]
+    reports = [[report, trial.test or {}] for trial, report in zip(ended, kept, strict=True)]
+    constant = [each for each in reports if any(map(is_constant, each))]
+    partly = [{name for one in each for name in constant_sets(one)} for each in reports if each not in constant]
     names = [name for name in (tests[0] if tests else {}) if name not in (metric, "majority_baseline")]
     return {
         "config": about["config"],
@@ -130,14 +146,10 @@ def _row(history: History, about: Mapping[str, Any]) -> dict[str, Any]:
         "dev": _spread([report[metric] for report in kept]),
         "test": _spread([test[metric] for test in tests if metric in test]),
         "metrics": {name: _spread([test[name] for test in tests]) for name in names},
-        "constant": sum(_is_constant(trial, report) for trial, report in zip(ended, kept, strict=True)),
+        "constant": len(constant),
+        "constant_on": dict(sorted(Counter(name for sets in partly for name in sets).items())),
         "failed": sum(trial.status == "failed" for trial in trials),
     }
-
-
-def _is_constant(trial: TrialRecord, report: Mapping[str, Any]) -> bool:
-    """Whether a trial answers every example alike, on dev or on test."""
-    return any(bool(scores.get("constant_prediction")) for scores in (report, trial.test or {}))
 
 
 def _majority(history: History) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from ptune.tracking.mlflow_writer import MlflowWriter, sync
 
 _DRAIN_SECONDS = 60.0
 _LAGGING_SECONDS = 5.0
+_NAMED = 5  # searches that a message lists
 
 
 class Runner(Protocol):
@@ -119,12 +120,15 @@ def search_folder(runs: Path, name: str) -> Path:
     """The folder of an existing search.
 
     Raises:
-        JournalError: there is none of that name; the message lists the nearest.
+        JournalError: there is none of that name; the message has the nearest, and the latest few.
     """
     folder = runs / name
     if not (folder / JOURNAL).exists():
-        names = sorted(path.parent.name for path in runs.glob(f"*/{JOURNAL}"))
-        raise JournalError(f"no search named {name!r} in {runs}{nearest(name, names)} (searches: {names or 'none'})")
+        journals = sorted(runs.glob(f"*/{JOURNAL}"), key=lambda path: path.stat().st_mtime, reverse=True)
+        names = [path.parent.name for path in journals]
+        rest = f" and {len(names) - _NAMED} more, see `ptune list`" if len(names) > _NAMED else ""
+        known = f"the latest: {', '.join(names[:_NAMED])}{rest}" if names else "there is none"
+        raise JournalError(f"no search named {name!r} in {runs}{nearest(name, names)} ({known})")
     return folder
 
 
