@@ -138,6 +138,50 @@ def test_a_condition_on_another_parameter_of_the_method_is_enough():
     )
 
 
+MLP = {"encoder": "mlp"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "law"),
+    [
+        (
+            {"encoder": {"choices": ["embedding", "mlp"]}, "hidden": {"low": 64, "high": 512}},
+            r"hidden does nothing under encoder = 'embedding'; add `when = { encoder = \"mlp\" }`",
+        ),
+        ({"hidden": {"value": 64}}, "and the space chooses no encoder with which it does"),
+        ({"side": {"choices": ["last", "first"]}}, "side does nothing without depth; state depth, or leave it out"),
+        (
+            {
+                "encoder": {"choices": ["embedding", "mlp"]},
+                "depth": {"value": 2, "when": MLP},
+                "side": {"value": "first"},
+            },
+            "side does nothing without depth; give it the `when` of depth",
+        ),
+        ({"gamma": {"choices": [0.9, 0.95]}}, "gamma does nothing under schedule = 'linear'"),
+        ({"backbone_weight_decay": {"value": 0.1}}, "does nothing without backbone_lr"),
+    ],
+)
+def test_a_parameter_that_does_nothing_in_some_trials_is_refused(parameters, law):
+    with pytest.raises(ValidationError, match=law):
+        space(method={"value": "v2"}, **parameters)
+
+
+def test_a_parameter_with_what_it_needs_beside_it_and_a_default_are_fine():
+    point = {"backbone_weight_decay": 0.1, "side": "first"}
+    assert space(
+        baseline=[point],
+        method={"value": "v2"},
+        encoder={"choices": ["embedding", "mlp"]},
+        hidden={"low": 64, "high": 512, "when": MLP},
+        depth={"low": 1, "high": 3},
+        side={"choices": ["last", "first"]},
+        gamma={"value": 0.95},
+        backbone_lr={"low": 1e-5, "high": 1e-4},
+        backbone_weight_decay={"value": 0.1},
+    ).resolved(3), "what a point leaves out may still be proposed"
+
+
 def test_conditions_in_a_circle_are_refused():
     with pytest.raises(ValidationError, match="circle"):
         space(
@@ -167,8 +211,8 @@ def test_definitions_that_hold_at_once_are_refused(conditions):
 def test_definitions_apart_through_another_parameters_condition_are_fine():
     apart = space(
         method=METHOD,
-        side={"choices": ["last", "first"], "when": {"method": "v2"}},
-        lr=[{**LR, "when": {"method": "v1"}}, {**LR, "when": {"side": ["last", "first"]}}],
+        positions={"choices": ["auto", "unshifted"], "when": {"method": "v2"}},
+        lr=[{**LR, "when": {"method": "v1"}}, {**LR, "when": {"positions": ["auto", "unshifted"]}}],
     )
     assert len(apart.parameters["lr"]) == 2
 

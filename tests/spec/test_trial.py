@@ -77,3 +77,23 @@ def test_parameter_names_are_those_of_all_methods():
     assert parameter_names() == set().union(*map(parameter_names, METHODS))
     assert "depth" not in parameter_names("v1")
     assert {"method", "lr"} <= parameter_names("head")
+
+
+@pytest.mark.parametrize(
+    ("config", "law"),
+    [
+        ({"hidden": 64}, "hidden = 64 does nothing under encoder = 'embedding'"),
+        (
+            {"method": "v1", "encoder": "embedding", "hidden": 64},
+            "hidden = 64 does nothing under encoder = 'embedding'",
+        ),
+        ({"side": "first", "layers": "1-2"}, "side = 'first' does nothing without depth"),
+        ({"method": "head", "gamma": 0.9}, "gamma = 0.9 does nothing under schedule = 'linear'"),
+        ({"backbone_weight_decay": 0.1}, "backbone_weight_decay = 0.1 does nothing without backbone_lr"),
+    ],
+)
+def test_what_would_do_nothing_is_refused(config, law):
+    with pytest.raises(SpecError) as caught:
+        TrialSpec.from_config(config)
+    assert str(caught.value) == law
+    assert TrialSpec.of_some(config), "another parameter may still be added"

@@ -15,9 +15,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ptune.errors import SpecError, nearest
+from ptune.spec.idle import NEEDS, Need
 from ptune.spec.prompt import METHODS
 from ptune.spec.strict import Place, Strict, broken, refusal
-from ptune.spec.trial import DEFAULT_METHOD, TrialSpec, broken_law, parameter_names
+from ptune.spec.trial import DEFAULT_METHOD, TrialSpec, broken_law, defaults, parameter_names
 
 Scalar = bool | int | float | str
 Bound = int | float | Literal["layers"]
@@ -135,7 +136,9 @@ class Space(Strict):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        problems = self._wrong_conditions() or self._circles() or [*self._overlaps(), *self._impossible()]
+        problems = (
+            self._wrong_conditions() or self._circles() or [*self._overlaps(), *self._impossible()] or self._idle()
+        )
         if problems:
             raise refusal(type(self), problems)
         return self
@@ -167,7 +170,7 @@ class Space(Strict):
 
     def _overlaps(self) -> list[Problem]:
         problems: dict[str, str] = {}
-        for branch in self._branches():
+        for branch in self.branches():
             for name, definitions in self.parameters.items():
                 if sum(definition.applies(branch) for definition in definitions) > 1:
                     chosen = ", ".join(f"{key} = {value!r}" for key, value in branch.items()) or "every choice"
@@ -198,10 +201,41 @@ class Space(Strict):
             ]
         return problems
 
+    def _idle(self) -> list[Problem]:
+        """Definitions that exist in trials in which they do nothing, so that every such trial would be rejected."""
+        problems: dict[tuple[str, int], Problem] = {}
+        for branch in [] if self.listed else self.branches(["method", *(need.beside for need in NEEDS if need.values)]):
+            rest = defaults(branch.get("method", DEFAULT_METHOD))
+            for need in NEEDS:
+                for index, definition in enumerate(self.parameters.get(need.name, [])):
+                    asks = any(value != rest.get(need.name) for _, value in definition.stated())
+                    if asks and definition.applies(branch) and not self._acts(need, branch, rest):
+                        place = ("parameters", need.name, index)
+                        problems.setdefault((need.name, index), (place, self._in_vain(need, branch, rest)))
+        return list(problems.values())
+
+    def _acts(self, need: Need, branch: Mapping[str, Any], rest: Mapping[str, Any]) -> bool:
+        """Whether a parameter has what it needs beside it in the trials of a branch."""
+        if need.values:
+            return need.met(branch.get(need.beside, rest[need.beside]))
+        return any(definition.applies(branch) for definition in self.parameters.get(need.beside, []))
+
+    def _in_vain(self, need: Need, branch: Mapping[str, Any], rest: Mapping[str, Any]) -> str:
+        """That a parameter does nothing in the trials of a branch, and what the author may have meant."""
+        beside = self.parameters.get(need.beside, [])
+        if not need.values:
+            hint = f"give it the `when` of {need.beside}" if beside else f"state {need.beside}, or leave it out"
+            return f"{need.name} does nothing without {need.beside}; {hint}"
+        law = f"{need.name} does nothing under {need.beside} = {branch.get(need.beside, rest[need.beside])!r}"
+        fitting = [value for value in need.values if any(value in definition.possible() for definition in beside)]
+        if not fitting:
+            return f"{law}, and the space chooses no {need.beside} with which it does ({', '.join(need.values)})"
+        return f"{law}; add `when = {{ {need.beside} = {json.dumps(fitting[0] if len(fitting) == 1 else fitting)} }}`"
+
     def _methods_met(self) -> dict[tuple[str, int], list[str]]:
         """The methods of the trials in which each definition, given by name and position, can exist."""
         met: dict[tuple[str, int], list[str]] = {}
-        for branch in self._branches(["method"]):
+        for branch in self.branches(["method"]):
             method = branch.get("method", DEFAULT_METHOD)
             for name, definitions in self.parameters.items():
                 for index, definition in enumerate(definitions):
@@ -219,7 +253,12 @@ class Space(Strict):
             for _, value in self.parameters[name][index].stated()
         }
 
-    def _branches(self, also: Iterable[str] = ()) -> list[dict[str, Any]]:
+    @property
+    def listed(self) -> bool:
+        """Whether it was made from complete configurations, which list None; only they are tried."""
+        return any(None in (one.choices or ()) for definitions in self.parameters.values() for one in definitions)
+
+    def branches(self, also: Iterable[str] = ()) -> list[dict[str, Any]]:
         """Every combination of the values that conditions look at, and of the parameters in `also`."""
         ordered = self.ordered()
         looked_at = {key for _, definition in ordered for key in definition.when}.union(also)
@@ -288,7 +327,7 @@ class Space(Strict):
         method_is_known = "method" not in self.parameters or active.get("method") is not None
         if not problems and method_is_known:
             try:
-                TrialSpec.from_config({key: value for key, value in active.items() if value is not None})
+                TrialSpec.of_some({key: value for key, value in active.items() if value is not None})
             except SpecError as error:
                 problems.append(f"baseline point {number}: {error}")
         return problems

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from ptune.errors import SpecError, nearest
+from ptune.spec.idle import idle
 from ptune.spec.prompt import METHODS, PromptSpec
 from ptune.spec.strict import Strict, given
 
@@ -76,7 +77,20 @@ class TrialSpec(Strict):
         """Build the spec from a flat configuration such as `{"method": "v2", "length": 20, "lr": 0.01}`.
 
         Raises:
-            SpecError: a key is unknown for the method, or a value breaks its law; every problem is in the message.
+            SpecError: a key is unknown for the method, a value breaks its law, or does nothing beside the others; every
+                problem is in the message.
+        """
+        spec = cls.of_some(config)
+        if problems := idle(spec.to_config(), defaults(spec.prompt.method)):
+            raise SpecError("; ".join(problems))
+        return spec
+
+    @classmethod
+    def of_some(cls, config: Mapping[str, Any]) -> TrialSpec:
+        """Build the spec from parameters to which others may still be added: none is judged idle.
+
+        Raises:
+            SpecError: a key is unknown for the method, or a value breaks its law.
         """
         method = config.get("method", DEFAULT_METHOD)
         if method not in METHODS:
@@ -114,7 +128,7 @@ class TrialSpec(Strict):
 def broken_law(method: str, name: str, value: Any) -> str | None:
     """What keeps one parameter of a method from holding a value, whatever the others hold; None if nothing does."""
     try:
-        TrialSpec.from_config({"method": method, name: value})
+        TrialSpec.of_some({"method": method, name: value})
     except SpecError as error:
         return str(error).removeprefix(f"{name}: ")
     return None
@@ -124,6 +138,12 @@ def parameter_names(method: str | None = None) -> set[str]:
     """The names a configuration may hold, for one method or (None) for any."""
     models = METHODS.values() if method is None else [METHODS[method]]
     return {"head", *Recipe.model_fields, *Protocol.model_fields}.union(*(model.model_fields for model in models))
+
+
+def defaults(method: str) -> dict[str, Any]:
+    """The default of every parameter of a method; None where it has none."""
+    models: list[type[BaseModel]] = [METHODS[method], Recipe, Protocol]
+    return {"head": None} | {name: field.default for model in models for name, field in model.model_fields.items()}
 
 
 def _of(model: type[BaseModel], config: Mapping[str, Any]) -> dict[str, Any]:
