@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+SPLITS = ("train", "dev")
+
 
 def test_a_good_job_is_described_in_one_line(ptune, job):
     result = ptune("validate", job)
@@ -25,6 +27,52 @@ def test_every_problem_of_every_file_is_reported(ptune, job, tmp_path):
     assert f"{tmp_path}/worse.toml: [budget].trials: required, and missing" in result.err
     assert "missing.toml: no such file" in result.err
     assert result.out == ""
+
+
+def test_a_folder_stands_for_every_job_below_it(ptune, job, tmp_path):
+    (tmp_path / "deep" / "down").mkdir(parents=True)
+    (tmp_path / "deep" / "down" / "bad.toml").write_text("name = 3")
+    (tmp_path / "empty").mkdir()
+    result = ptune("validate", tmp_path)
+    assert (result.code, result.out.startswith(f"ok {job}: 4 trials")) == (2, True)
+    assert f"{tmp_path}/deep/down/bad.toml: name: " in result.err
+    assert "empty: there is no *.toml in this folder or below it" in ptune("validate", tmp_path / "empty").err
+
+
+def test_one_trial_and_one_epoch_are_counted_as_such(ptune, job):
+    single = ["budget.trials=1", "budget.epochs=1", "space.parameters={lr={low=1e-3, high=1e-1, log=true}}"]
+    out = ptune("validate", job, *(word for text in single for word in ("--set", text))).out
+    assert "1 trial x 1 epoch (asha eta=3 grace=1), 1 parameter, " in out
+
+
+def test_files_that_relations_miss_are_one_line_for_each_pattern(ptune, job, tmp_path):
+    cloze = """
+[task]
+kind = "cloze"
+
+[task.data]
+train = "facts/{relation}/train.jsonl"
+dev = "facts/{relation}/dev.jsonl"
+vocabulary = "words.txt"
+relations = ["P17", "P19", "P36"]
+template = "{sub_label} is in [MASK]."
+"""
+    text = job.read_text()
+    start, end = text.index("[task.data]"), text.index("[space.parameters]")
+    job.write_text(text[:start] + cloze + text[end:])
+    (tmp_path / "facts" / "P17").mkdir(parents=True)
+    (tmp_path / "facts" / "P17" / "train.jsonl").touch()
+    (tmp_path / "facts" / "P17" / "dev.jsonl").touch()
+    facts = tmp_path / "facts"
+    for options in ([], ["--data"]):
+        lines = ptune("validate", job, *options).err.splitlines()
+        expected = [
+            f"{facts}/{{relation}}/{s}.jsonl: 2 of 3 files missing, the first is {facts}/P19/{s}.jsonl" for s in SPLITS
+        ]
+        assert lines == [
+            f"{job}: [task.data].vocabulary: {tmp_path}/words.txt: there is no such file",
+            *(f"{job}: [task.data].{split}: {one}" for split, one in zip(SPLITS, expected, strict=True)),
+        ]
 
 
 def test_a_grid_says_how_many_trials_it_has(ptune, job):

@@ -201,34 +201,55 @@ def backbone_folder(backbone: Backbone) -> Path | None:
 
 
 def _check_task(checked: Checked, task: Task, seed: int, *, read_data: bool) -> None:
-    """Look at every data set of a task."""
+    """Look at every data set of a task; files that several relations miss are one problem, under their pattern."""
+    absent: dict[str, list[Path]] = {}
     for number, data in enumerate(task.sets):
         place = "[task.data]" if number == 0 or task.kind == "cloze" else f"[task.more.{number}]"
-        _check_data(checked, data, place, seed, read_data=read_data)
+        known = len(checked.problems)
+        lost = {f"{place}.{key}": path for key, path in _files(checked, data, place) if not path.is_file()}
+        for where, path in lost.items():
+            absent.setdefault(where, []).append(path)
+        if read_data and not lost and len(checked.problems) == known:
+            _read_data(checked, data, place, seed)
+        elif not read_data and _is_elsewhere(data):
+            note = f"the data set {data.source} is looked at when the search starts"
+            checked.later += [] if note in checked.later else [note]
+    for where, paths in absent.items():
+        stated = str(getattr(task.data, where.rpartition(".")[2]))
+        checked.say(where, _missing(list(dict.fromkeys(paths)), stated, len(task.sets)))
 
 
-def _check_data(checked: Checked, data: Data, place: str, seed: int, *, read_data: bool) -> None:
-    from ptune.data.builtin import PREFIX, split_file
+def _missing(paths: list[Path], stated: str, sets: int) -> str:
+    """What is missing: a file, with the nearest name there is, or how many of a pattern's files."""
+    first = paths[0]
+    if len(paths) > 1:
+        return f"{stated}: {len(paths)} of {sets} files missing, the first is {first}"
+    beside = [other.name for other in first.parent.iterdir()] if first.parent.is_dir() else []
+    return f"{first}: there is no such file{nearest(first.name, beside)}"
 
-    splits = {role: name for role in ("train", "dev", "test") if (name := getattr(data, role)) is not None}
-    words = data.vocabulary if isinstance(data, ClozeData) else None
-    if words is not None and not Path(words).is_file():
-        checked.say(f"{place}.vocabulary", f"{words}: there is no such file")
-    if read_data:
-        _read_data(checked, data, place, seed)
+
+def _files(checked: Checked, data: Data, place: str) -> Iterator[tuple[str, Path]]:
+    """The files on this machine that a data set names, by the key that names them."""
+    from ptune.data.builtin import split_file
+
+    if isinstance(data, ClozeData) and data.vocabulary is not None:
+        yield "vocabulary", Path(data.vocabulary)
+    if _is_elsewhere(data):
         return
-    if data.source is not None and not data.source.startswith(PREFIX):
-        checked.later.append(f"the data set {data.source} is looked at when the search starts")
-        return
-    for role, name in splits.items():
-        try:
-            path = split_file(data.source, file_of(name)) if data.source else Path(file_of(name))
-        except DataError as error:
-            checked.say(f"{place}.{role}", error)
-            continue
-        if not path.is_file():
-            beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-            checked.say(f"{place}.{role}", f"{path}: there is no such file{nearest(path.name, beside)}")
+    for role in ("train", "dev", "test"):
+        name = getattr(data, role)
+        if name is not None:
+            try:
+                yield role, split_file(data.source, file_of(name)) if data.source else Path(file_of(name))
+            except DataError as error:
+                checked.say(f"{place}.{role}", error)
+
+
+def _is_elsewhere(data: Data) -> bool:
+    """Whether a data set comes from the Hub, or from a folder laid out like one."""
+    from ptune.data.builtin import PREFIX
+
+    return data.source is not None and not data.source.startswith(PREFIX)
 
 
 def _check_words(checked: Checked, job: Job) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
+
+from ptune.errors import SpecError
 
 
 @click.command(short_help="Check job files; report every problem at once.")
@@ -17,15 +20,16 @@ import click
 def validate(jobs: tuple[Path, ...], overrides: tuple[str, ...], read_data: bool, as_json: bool) -> int:
     r"""Check job files and the search spaces they name. Starts nothing and needs neither torch nor ray.
 
-    Every problem of every file is reported, as `file: [table].key: law, value given`. Exit code 2 if there is one.
+    A folder stands for every *.toml below it. Every problem of every file is reported, as
+    `file: [table].key: law, value given`. Exit code 2 if there is one.
 
     \b
-    ptune validate jobs/*.toml
+    ptune validate jobs
     ptune validate jobs/quickstart.toml --set budget.trials=8 --data
     """
     from ptune.cli.checks import check, describe, to_json
 
-    results = [check(path, overrides, read_data=read_data) for path in jobs]
+    results = [check(path, overrides, read_data=read_data) for path in job_files(jobs)]
     if as_json:
         click.echo(to_json(results))
     for result in [] if as_json else results:
@@ -36,3 +40,18 @@ def validate(jobs: tuple[Path, ...], overrides: tuple[str, ...], read_data: bool
             for note in result.later:
                 click.echo(f"   {note}")
     return 2 if any(result.problems for result in results) else 0
+
+
+def job_files(paths: Iterable[Path]) -> list[Path]:
+    """The job files that a user names: files as they are, and for each folder every *.toml below it.
+
+    Raises:
+        SpecError: a folder holds none.
+    """
+    files: list[Path] = []
+    for path in paths:
+        found = sorted(path.rglob("*.toml")) if path.is_dir() else [path]
+        if not found:
+            raise SpecError(f"{path}: there is no *.toml in this folder or below it")
+        files += found
+    return files
