@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from ptune.spec.data import ClassificationData, ClozeData, Data
+from ptune.spec.heads import always_language, head_problems
 from ptune.spec.protocol import (
     Published,
     grid_problems,
@@ -174,6 +175,7 @@ class Job(Strict):
         return [
             *(grid_problems(self.space, budget.trials) if budget.sampler == "grid" else []),
             *horizon_problems(self.space, budget.epochs, stops_early=isinstance(budget.stopping, Asha)),
+            *head_problems(self.space, task),
             *split_problems(self.space, max(data.splits for data in task.sets)),
             *published_problems(self.published, reported(task)),
         ]
@@ -196,9 +198,7 @@ class Job(Strict):
 
     def _needs_mask(self, data: Data) -> bool:
         """Whether the language head reads a [MASK] that a template has to hold, in every trial."""
-        heads = {value for definition in self.space.parameters.get("head", []) for _, value in definition.stated()}
-        kinds = isinstance(data, ClassificationData | ClozeData)
-        return kinds and self.task.default_head == "verbalizer" and "linear" not in heads
+        return isinstance(data, ClassificationData | ClozeData) and always_language(self.space, self.task)
 
 
 def _misfit(template: str, data: Data, *, mask: bool) -> str | None:

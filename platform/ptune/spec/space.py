@@ -188,7 +188,7 @@ class Space(Strict):
         if strange:
             return strange
         problems: list[Problem] = []
-        for (name, index), methods in self._methods_met().items():
+        for (name, index), methods in self.methods_met().items():
             place = ("parameters", name, index)
             definition = self.parameters[name][index]
             owners = [method for method in methods if name in parameter_names(method)]
@@ -232,7 +232,7 @@ class Space(Strict):
             return f"{law}, and the space chooses no {need.beside} with which it does ({', '.join(need.values)})"
         return f"{law}; add `when = {{ {need.beside} = {json.dumps(fitting[0] if len(fitting) == 1 else fitting)} }}`"
 
-    def _methods_met(self) -> dict[tuple[str, int], list[str]]:
+    def methods_met(self) -> dict[tuple[str, int], list[str]]:
         """The methods of the trials in which each definition, given by name and position, can exist."""
         met: dict[tuple[str, int], list[str]] = {}
         for branch in self.branches(["method"]):
@@ -244,11 +244,16 @@ class Space(Strict):
                         methods.append(method)
         return met
 
+    @property
+    def methods(self) -> list[str]:
+        """The methods that trials may have."""
+        return list(dict.fromkeys(branch.get("method", DEFAULT_METHOD) for branch in self.branches(["method"])))
+
     def values_under(self, method: str, name: str) -> set[Scalar]:
         """Every value stated for a parameter where it exists under a method: choices, constants, ends of ranges."""
         return {
             value
-            for (stated, index), methods in self._methods_met().items()
+            for (stated, index), methods in self.methods_met().items()
             if stated == name and method in methods
             for _, value in self.parameters[name][index].stated()
         }

@@ -42,6 +42,11 @@ class _Task(Strict):
         """The head of trials that state none."""
         return "linear"
 
+    @property
+    def heads(self) -> Sequence[Head]:
+        """The heads that trials may have."""
+        return (self.default_head,)
+
 
 def _check_metric(metric: str, known: Sequence[str]) -> None:
     """A metric, or several joined by `+`, whose mean is maximised."""
@@ -107,6 +112,11 @@ class Classification(_Sets):
     def default_head(self) -> Head:
         """The verbalizer, where one is stated."""
         return "verbalizer" if self.language else "linear"
+
+    @property
+    def heads(self) -> Sequence[Head]:
+        """A trained head, and the verbalizer where one is stated."""
+        return ("linear", "verbalizer") if self.language else ("linear",)
 
 
 class Cloze(_Sets):
@@ -189,6 +199,11 @@ class Choice(_Sets):
     def default_head(self) -> Head:
         """As stated."""
         return self.head
+
+    @property
+    def heads(self) -> Sequence[Head]:
+        """A trained head, and the language head where the task states it."""
+        return ("linear", "verbalizer") if self.language else ("linear",)
 
 
 class Generation(_Sets):

@@ -1,0 +1,73 @@
+"""What a space may say of heads, given its task: which there are, and what trains only a head of its own."""
+
+from __future__ import annotations
+
+from ptune.errors import nearest
+from ptune.spec.space import Problem, Space
+from ptune.spec.task import Task
+from ptune.spec.trial import DEFAULT_METHOD, defaults
+
+_OF_A_HEAD = ("head_lr", "head_weight_decay", "head_dropout")
+_OF_A_PROMPT = ("lr", "weight_decay")
+_PROMPTLESS = ("manual", "head")
+
+
+def always_language(space: Space, task: Task) -> bool:
+    """Whether the language head answers in every trial."""
+    stated = {value for definition in space.parameters.get("head", []) for _, value in definition.stated()}
+    return task.default_head == "verbalizer" and "linear" not in stated
+
+
+def head_problems(space: Space, task: Task) -> list[Problem]:
+    """Heads that the task does not have, and parameters that do nothing because the language head is not trained."""
+    problems = _other_heads(space, task)
+    if problems or space.listed or not always_language(space, task):
+        return problems
+    return [*_of_no_head(space), *_of_no_prompt(space)]
+
+
+def _other_heads(space: Space, task: Task) -> list[Problem]:
+    """Heads that no trial of the task can have."""
+    hint = {
+        "classification": "; a verbalizer needs its words: state task.data.verbalizer",
+        "choice": '; state task.head = "verbalizer"',
+    }.get(task.kind, "")
+    return [
+        (
+            ("space", "parameters", "head", index, key),
+            f"the head of this {task.kind} task is {' or '.join(map(repr, task.heads))}, got {value!r}"
+            + (hint or nearest(str(value), task.heads)),
+        )
+        for index, definition in enumerate(space.parameters.get("head", []))
+        for key, value in definition.stated()
+        if value in ("linear", "verbalizer") and value not in task.heads
+    ]
+
+
+def _of_no_head(space: Space) -> list[Problem]:
+    rest = defaults(DEFAULT_METHOD)
+    return [
+        (
+            ("space", "parameters", name),
+            f"{name} is of a trained head, and the language head answers in every trial: leave it out",
+        )
+        for name in _OF_A_HEAD
+        if any(value != rest[name] for one in space.parameters.get(name, []) for _, value in one.stated())
+    ]
+
+
+def _of_no_prompt(space: Space) -> list[Problem]:
+    """Searched rates and decays of prompts that exist only in trials that train neither a prompt nor a head."""
+    prompted = [method for method in space.methods if method not in _PROMPTLESS]
+    hint = f"; add `when = {{ method = {prompted} }}`".replace("'", '"') if prompted else "; leave it out"
+    return [
+        (
+            ("space", "parameters", name, index),
+            f"{name} trains a prompt, and method {' or '.join(map(repr, methods))} has none{hint}",
+        )
+        for (name, index), methods in space.methods_met().items()
+        if name in _OF_A_PROMPT
+        and space.parameters[name][index].value is None
+        and methods
+        and all(method in _PROMPTLESS for method in methods)
+    ]
