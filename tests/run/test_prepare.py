@@ -86,3 +86,25 @@ def test_texts_longer_than_the_backbone_reads_are_refused_without_a_v2_prompt_to
     task = {"data": {**job.task.data.model_dump(), "max_length": 81}}
     with pytest.raises(SpecError, match=r"task\.data\.max_length <= 80 must hold on .*, got 81"):
         check_space(changed(job, space=head_only, task=task), tiny_backbone("bert"))
+
+
+@pytest.mark.parametrize(
+    ("stated", "fits"),
+    [
+        ({}, False),
+        ({"depth": {"low": 1, "high": 2}}, True),
+        ({"depth": {"low": 1, "high": "layers"}}, False),
+        ({"depth": {"choices": [1, 3]}}, False),
+        ({"depth": {"value": 2}, "positions": {"value": "shifted"}}, False),
+        ({"layers": {"choices": ["1-2", "3"]}}, True),
+        ({"layers": {"choices": ["1-2", "1-3"]}}, False),
+        ({"positions": {"value": "unshifted"}}, True),
+    ],
+)
+def test_only_a_prompt_that_shifts_the_text_takes_positions(job, tiny_backbone, stated, fits):
+    space = {"parameters": {"method": {"value": "v2"}, "length": {"value": 60}, **stated}}
+    if fits:
+        assert check_space(changed(job, space=space), tiny_backbone("bert")) == 3
+        return
+    with pytest.raises(SpecError, match=r'got 60 \+ 32 .*unless positions = "unshifted"'):
+        check_space(changed(job, space=space), tiny_backbone("bert"))

@@ -18,14 +18,11 @@ from ptune.backbone.locate import layer_count, locate, read_config, weights_hash
 from ptune.data.sources import Splits, load_splits
 from ptune.errors import SpecError
 from ptune.run.language import check_language
+from ptune.run.positions import check_positions
 from ptune.run.start import check_start
 from ptune.spec import grid
-from ptune.spec.data import Data, GenerationData
 from ptune.spec.job import Job
-from ptune.spec.prompt import PromptV2
-from ptune.spec.space import Space
 from ptune.spec.task import Cloze
-from ptune.spec.trial import DEFAULT_METHOD
 
 _LIBRARIES = ("ptune", "torch", "transformers", "datasets", "optuna", "ray", "mlflow")
 
@@ -85,14 +82,7 @@ def check_space(job: Job, folder: Path) -> int:
     space = job.space.resolved(layers)
     if job.budget.sampler == "grid" and (law := grid.broken_trials(space, job.budget.trials)) is not None:
         raise SpecError(f"budget.{law}")
-    positions = config.get("max_position_embeddings", config.get("n_positions"))
-    bounded = family.positions in ("absolute", "roberta", "fixed")
-    if family.positions == "relative":  # DeBERTa may embed positions, too, and does so unless its config says otherwise
-        bounded = bool(config.get("position_biased_input", family.reads == "first"))
-    if bounded and isinstance(positions, int):
-        padding = config.get("pad_token_id", 1)
-        first = family.first_position(padding if isinstance(padding, int) else None)
-        _check_positions(job, space, family, positions - first)
+    check_positions(job, space, family, config, layers)
     return layers
 
 
@@ -127,35 +117,6 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-def _check_positions(job: Job, space: Space, family: Family, positions: int) -> None:
-    """Refuse inputs that could reach past the last position: long texts, or shifted v2 prompts before them."""
-    longest = _longest_shift(space) if family.shifts else 0
-    text = max(_longest_text(data, family) for data in job.task.sets)
-    if longest + text > positions:
-        law = "length + task.data.max_length" if longest else "task.data.max_length"
-        law += " + max_target" if job.task.kind == "generation" and family.reads == "last" else ""
-        given = f"{longest} + {text} (a v2 prompt takes positions before the text)" if longest else str(text)
-        raise SpecError(f"{law} <= {positions} must hold on {job.backbone.id}, got {given}")
-
-
-def _longest_text(data: Data, family: Family) -> int:
-    """Tokens of the longest input, with the text that is written: behind it, or by itself in a decoder."""
-    if not isinstance(data, GenerationData):
-        return data.max_length
-    if family.reads == "decoder":
-        return max(data.max_length, data.max_target + 1)
-    return data.max_length + data.max_target
-
-
-def _longest_shift(space: Space) -> int:
-    """The most positions that a v2 prompt of a resolved space can take before the text."""
-    stated = {value for definition in space.parameters.get("method", []) for _, value in definition.stated()}
-    if "v2" not in (stated or {DEFAULT_METHOD}) or space.values_under("v2", "positions") == {"unshifted"}:
-        return 0
-    lengths = [int(length) for text in space.values_under("v2", "lengths") for length in str(text).split(",")]
-    return max([*map(int, space.values_under("v2", "length")), *lengths], default=PromptV2().length)
 
 
 def _labels(job: Job, splits: Sequence[Splits]) -> list[Any]:
