@@ -81,7 +81,8 @@ def local_data(data, shared, made):
         files[role] = None if files.get(role) is None else str(shared / files[role])
     limits = {"limit_train": ROWS, "limit_dev": ROWS, "limit_test": ROWS, "max_length": TEXT}
     shots = {"shots": ROWS // 2} if data["shots"] else {}
-    return {**data, "source": None, "config": None, **files, **limits, **shots}
+    stride = {"stride": TEXT // 3} if data.get("stride") else {}
+    return {**data, "source": None, "config": None, **files, **limits, **shots, **stride}
 
 
 def _files(data, made):

@@ -17,6 +17,7 @@ from ptune.backbone.families import Family, family_of
 from ptune.backbone.locate import layer_count, locate, read_config, weights_hash
 from ptune.data.sources import Splits, load_splits
 from ptune.errors import SpecError
+from ptune.run.feasible import check_feasible
 from ptune.run.language import check_language
 from ptune.run.positions import check_positions
 from ptune.run.start import check_start
@@ -73,7 +74,8 @@ def check_space(job: Job, folder: Path) -> int:
 
     Raises:
         BackboneError: the backbone cannot take a prompt.
-        SpecError: the kind of task, bounds, baseline points, prompt lengths or the size of a grid do not fit it.
+        SpecError: the kind of task, bounds, baseline points, prompt lengths or the size of a grid do not fit it, or
+                a stated value can never be tried.
     """
     config = read_config(folder)
     family = family_of(str(config.get("model_type")), job.backbone.id)
@@ -83,6 +85,7 @@ def check_space(job: Job, folder: Path) -> int:
     if job.budget.sampler == "grid" and (law := grid.broken_trials(space, job.budget.trials)) is not None:
         raise SpecError(f"budget.{law}")
     check_positions(job, space, family, config, layers)
+    check_feasible(job, space, family, folder, layers)
     return layers
 
 

@@ -16,7 +16,7 @@ import optuna
 
 from ptune.errors import SpecError
 from ptune.spec.job import Job
-from ptune.spec.prompt import PromptV1, PromptV2, layers_of
+from ptune.spec.prompt import PromptTuning, PromptV1, PromptV2, layers_of
 from ptune.spec.space import Parameter, Space
 from ptune.spec.template import parse, run_lengths
 from ptune.spec.trial import Protocol, TrialSpec
@@ -54,12 +54,13 @@ def complete(chosen: Mapping[str, Any], job: Job, layers: int) -> dict[str, Any]
     """Fill in every default and check the laws that need the task or the backbone.
 
     Raises:
-        SpecError: a value breaks its law, a v1 prompt does not fill its template's runs or leaves no room for text,
-            a v2 prompt asks for layers the backbone lacks, or the trial's horizon or data split is not among the job's.
+        SpecError: a value breaks its law, a prompt in the input does not fill its template's runs or leaves no room
+            for text, a v2 prompt asks for layers the backbone lacks, or the trial's horizon or data split is not among
+            the job's.
     """
     spec = TrialSpec.from_config(chosen)
     _check_protocol(spec.protocol, job)
-    if isinstance(spec.prompt, PromptV1):
+    if isinstance(spec.prompt, PromptV1 | PromptTuning):
         _check_template(spec.prompt, job)
     elif isinstance(spec.prompt, PromptV2):
         _check_layers(spec.prompt, layers)
@@ -88,14 +89,15 @@ def _check_protocol(protocol: Protocol, job: Job) -> None:
         raise SpecError(f"split < task.data.splits = {splits} must hold, got {protocol.split}")
 
 
-def _check_template(prompt: PromptV1, job: Job) -> None:
+def _check_template(prompt: PromptV1 | PromptTuning, job: Job) -> None:
     for data in job.task.sets:
         if prompt.length >= data.max_length:
             raise SpecError(
                 f"length < max_length must hold to leave room for text, got {prompt.length} >= {data.max_length}"
             )
         try:
-            run_lengths(parse(prompt.template, data.fields, data.template), prompt.length)
+            template = prompt.template if isinstance(prompt, PromptV1) else "before"
+            run_lengths(parse(template, data.fields, data.template), prompt.length)
         except ValueError as error:
             raise SpecError(str(error)) from None
 
