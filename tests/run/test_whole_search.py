@@ -176,17 +176,17 @@ def test_of_many_searches_only_the_latest_are_listed(tmp_path):
 def test_a_trial_that_cannot_be_built_fails_alone(job, runs):
     space = {
         "parameters": {
-            "method": {"value": "v1"},
-            "template": {"choices": ["before", "[P:9] {text}"]},
-            "length": {"value": 4},
+            "method": {"value": "v2"},
+            "layers": {"choices": ["1-2", "1-3"]},
+            "lengths": {"choices": ["4,4", "4,4,4"]},
             "batch_size": {"value": 8},
         },
-        "baseline": [{"template": "[P:9] {text}"}, {"template": "before"}],
+        "baseline": [{"layers": "1-3", "lengths": "4,4"}, {"layers": "1-2", "lengths": "4,4"}],
     }
     job = type(job).model_validate({**job.model_dump(), "space": space, "budget": {"trials": 2, "epochs": 1}})
     outcome = start_search(job, "", runs, LocalRunner())
     assert [trial.status for trial in outcome.history.trials.values()] == ["failed", "complete"]
-    assert "exactly 9, got 4" in outcome.history.trials[0].reason
+    assert "one for each of the 3 chosen layers" in outcome.history.trials[0].reason
 
 
 def test_peft_is_written_when_asked_for_and_its_refusal_is_told(job, runs):
