@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -175,6 +176,11 @@ class History:
                 self.ended = event
             case _:
                 self.trials[event["trial"]].apply(event)
+
+    @property
+    def statuses(self) -> dict[str, int]:
+        """How many trials have each status."""
+        return dict(Counter(trial.status for trial in self.trials.values()))
 
     @property
     def best(self) -> TrialRecord | None:

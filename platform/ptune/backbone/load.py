@@ -13,6 +13,7 @@ import copy
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -120,7 +121,7 @@ class Backbone:
         assert self.layers is not None, "asked for a staged family only"
         return self.layers.embed(embeds, self._positions(embeds, shift), self._known_types(types))
 
-    @property
+    @cached_property
     def computes(self) -> str:
         """What decides hidden states besides tokens: weights, settings, type, device, and the libraries' versions."""
         return value_hash(

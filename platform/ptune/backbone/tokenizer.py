@@ -1,11 +1,21 @@
-"""A backbone's tokenizer, without its weights."""
+"""A backbone without its weights: its tokenizer and its family, which is all that laying out an input takes."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ptune.backbone.families import Family
 from ptune.errors import BackboneError
+
+
+@dataclass(frozen=True)
+class Unloaded:
+    """What laying out an input takes of a backbone, and looking at a job before anything starts."""
+
+    tokenizer: Any
+    family: Family
 
 
 def load_tokenizer(folder: Path, backbone_id: str) -> Any:

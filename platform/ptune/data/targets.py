@@ -30,11 +30,11 @@ def extract(table: Dataset, source: str, data: GenerationData) -> Columns:
     return Columns(source, [row[:-1] for row in rows], [row[-1] for row in rows])
 
 
-def label_order(train: Columns, data: GenerationData) -> list[str]:  # noqa: ARG001
+def label_order(train: Columns, data: GenerationData) -> list[str]:  # noqa: ARG001 - of the signature that all data has
     """None: texts are not chosen among labels."""
     return []
 
 
-def number(columns: Columns, labels: Sequence[str]) -> list[str]:  # noqa: ARG001
+def number(columns: Columns, labels: Sequence[str]) -> list[str]:  # noqa: ARG001 - of the signature that all data has
     """The targets as they are."""
     return list(columns.labels)

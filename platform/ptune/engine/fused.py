@@ -12,6 +12,7 @@ import resource
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -105,14 +106,13 @@ class Engine:
         """Run one pass; return what it brought to an end."""
         untrained = next((slot for slot in self._slots.values() if slot.wants_work and not slot.trains), None)
         if untrained is not None:
-            return [self._held(untrained, lambda: self._finish_epoch(untrained))]
+            return [self._held(untrained, partial(self._finish_epoch, untrained))]
         slots = self._pack()
         values = self._pass(slots)
         if values is None:  # outside the handler, where the failed pass's tensors are gone
             return self._shrink(slots)
         outcomes = [
-            self._held(slot, lambda slot=slot, value=value: self._settle(slot, value))  # type: ignore[misc]
-            for slot, value in zip(slots, values, strict=True)
+            self._held(slot, partial(self._settle, slot, value)) for slot, value in zip(slots, values, strict=True)
         ]
         return [outcome for outcome in outcomes if outcome is not None]
 

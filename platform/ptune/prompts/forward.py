@@ -115,9 +115,13 @@ def forward(backbone: Backbone, groups: Sequence[Group]) -> list[Scored]:
     starts = [_start(backbone, group) if staged else _Start() for group in groups]
     order = sorted(range(len(groups)), key=lambda place: starts[place].layer)
     ordered = [groups[place] for place in order]
-    states = (_staged if staged else _whole)(backbone, ordered, [starts[place] for place in order])
+    each = [group.rows for group in ordered]
+    rows = stack([row for own in each for row in own], backbone.device)
+    run = _staged if staged else _whole
+    states = run(backbone, ordered, [starts[place] for place in order], rows, [len(own) for own in each])
     results: list[Any] = [None] * len(groups)
-    for place, group, own in zip(order, ordered, states, strict=True):
+    parted = states.split_with_sizes([sum(len(row.reads) for row in own) for own in each])
+    for place, group, own in zip(order, ordered, parted, strict=True):
         results[place] = Scored(_score(backbone, group, own), group.examples, group.indices)
     return results
 
@@ -151,24 +155,22 @@ def predict(
     return answers
 
 
-def _whole(backbone: Backbone, groups: Sequence[Group], starts: Sequence[_Start]) -> list[Tensor]:
-    """The states [R, H] that each group reads, the backbone run as a whole."""
-    each = [group.rows for group in groups]
-    counts = [len(own) for own in each]
-    rows = stack([row for own in each for row in own], backbone.device)
+def _whole(
+    backbone: Backbone, groups: Sequence[Group], starts: Sequence[_Start], rows: Stack, counts: Sequence[int]
+) -> Tensor:
+    """The states [R, H] that all groups read, the backbone run as a whole."""
     embeds = _embeddings(backbone, groups, rows, counts)
     prefix, shift = _prefix(backbone, groups, counts, starts)
     with _dropout(backbone, groups[0]):
         hidden = backbone.forward(embeds, rows.visible, rows.types, shift, prefix, rows.decoder, rows.decoder_visible)
-    return list(hidden[rows.row, rows.read].split_with_sizes([sum(len(row.reads) for row in own) for own in each]))
+    return hidden[rows.row, rows.read]
 
 
-def _staged(backbone: Backbone, groups: Sequence[Group], starts: Sequence[_Start]) -> list[Tensor]:
-    """The states [R, H] that each group reads, the layers run one by one; groups are ordered by where they join."""
+def _staged(
+    backbone: Backbone, groups: Sequence[Group], starts: Sequence[_Start], rows: Stack, counts: Sequence[int]
+) -> Tensor:
+    """The states [R, H] that all groups read, the layers run one by one; groups are ordered by where they join."""
     assert backbone.layers is not None, "asked for a staged family only"
-    each = [group.rows for group in groups]
-    counts = [len(own) for own in each]
-    rows = stack([row for own in each for row in own], backbone.device)
     prefix, shift = _prefix(backbone, groups, counts, starts)
     joining: dict[int, list[Tensor]] = {}
     first = sum(start.kept is None for start in starts)
@@ -180,11 +182,9 @@ def _staged(backbone: Backbone, groups: Sequence[Group], starts: Sequence[_Start
         if start.kept is not None:
             states = start.kept.of(group.indices, rows.ids.shape[1], backbone.device)
             joining.setdefault(start.layer, []).append(states)
-    single = all(len(row.reads) == 1 for own in each for row in own)
     joined = {layer: torch.cat(parts) for layer, parts in joining.items()}
-    hidden = backbone.layers.run(joined, rows.visible, prefix, rows.read if single else None).float()
-    read = hidden[:, 0] if single else hidden[rows.row, rows.read]
-    return list(read.split_with_sizes([sum(len(row.reads) for row in own) for own in each]))
+    hidden = backbone.layers.run(joined, rows.visible, prefix, rows.read if rows.single else None).float()
+    return hidden[:, 0] if rows.single else hidden[rows.row, rows.read]
 
 
 def _start(backbone: Backbone, group: Group) -> _Start:

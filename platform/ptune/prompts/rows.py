@@ -150,6 +150,8 @@ class Stack:
     """[R] row of each position a head reads, ascending."""
     read: Tensor
     """[R] position in that row."""
+    single: bool
+    """Whether every row is read at exactly one position."""
     decoder: Tensor | None
     """[B, D] token ids for the decoder of an encoder-decoder."""
     decoder_visible: Tensor | None
@@ -169,7 +171,8 @@ def stack(rows: Sequence[Row], device: torch.device) -> Stack:
     decoder = decoder_visible = None
     if any(row.decoder for row in rows):
         decoder, decoder_visible = _padded([row.decoder for row in rows], device)
-    return Stack(ids, types, visible, numbers.to(device), read.to(device), decoder, decoder_visible)
+    single = all(len(row.reads) == 1 for row in rows)
+    return Stack(ids, types, visible, numbers.to(device), read.to(device), single, decoder, decoder_visible)
 
 
 def _padded(lists: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:

@@ -76,9 +76,9 @@ class EngineActor:
     def _load(self) -> tuple[Engine, TrialFactory]:
         import torch
 
-        from ptune.backbone.load import load_backbone
         from ptune.engine.fused import Engine
         from ptune.journal import JOURNAL
+        from ptune.run.local import load_job_backbone
         from ptune.run.trials import TrialFactory
 
         if not (self._folder / JOURNAL).is_file():
@@ -88,17 +88,15 @@ class EngineActor:
             )
         torch.set_num_threads(self._threads)
         job = self._prepared.job
-        choice = job.backbone
-        backbone = load_backbone(choice.id, choice.revision, choice.dtype, self._device, lm=job.task.language)
+        backbone = load_job_backbone(job, self._device)
         expected = self._prepared.header["backbone"]["hash"]
         if backbone.hash != expected:
             raise BackboneError(
                 f"{job.backbone.id} on node {ray.util.get_node_ip_address()} has weights sha256 {backbone.hash}, "
                 f"but the search began with {expected}; every node needs the same copy"
             )
-        kept = backbone.keeping(int(job.resources.cache_gb * 2**30))
-        self._engine = Engine(kept, job.resources.token_budget)
-        return self._engine, TrialFactory(job, self._prepared.splits, kept, self._folder)
+        self._engine = Engine(backbone, job.resources.token_budget)
+        return self._engine, TrialFactory(job, self._prepared.splits, backbone, self._folder)
 
     def _conclude(self, history: History) -> dict[str, Any]:
         from ptune.run.testing import conclude_all

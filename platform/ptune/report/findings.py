@@ -54,7 +54,7 @@ def findings(
         "data": _data(header),
         "trials": len(history.trials),
         "planned": header["job"]["budget"]["trials"],
-        "statuses": _statuses(history),
+        "statuses": history.statuses,
         "best": best_summary(history),
         "test": (history.ended or {}).get("test"),
         "majority_baseline": majorities[0] if majorities else None,
@@ -87,13 +87,12 @@ def confirmation_of(folder: Path, history: History) -> dict[str, Any] | None:
     own = result(history)
     if own is not None:
         return own
-    found = [
-        confirming
+    confirming = [
+        History.of(read(path))
         for path in folder.parent.glob(f"*/{JOURNAL}")
         if (first := next(iter(Reader(path)), None)) and first.get(CONFIRMS, {}).get("id") == history.header["id"]
-        for confirming in [History.of(read(path))]
     ]
-    return result(max(found, key=lambda one: one.started_at or 0.0)) if found else None
+    return result(max(confirming, key=lambda one: one.started_at or 0.0)) if confirming else None
 
 
 def shares_of(history: History) -> dict[str, float]:
@@ -119,10 +118,3 @@ def _confirmed(row: dict[str, Any], confirmed: dict[str, Any] | None) -> dict[st
 def _data(header: dict[str, Any]) -> dict[str, Any]:
     """Each split's source and number of examples."""
     return {name: {key: about[key] for key in ("source", "rows")} for name, about in header.get("data", {}).items()}
-
-
-def _statuses(history: History) -> dict[str, int]:
-    statuses: dict[str, int] = {}
-    for trial in history.trials.values():
-        statuses[trial.status] = statuses.get(trial.status, 0) + 1
-    return statuses

@@ -7,17 +7,17 @@ length, that fits in none of them is refused. Knows a backbone by its config and
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ptune.backbone.families import Family
-from ptune.backbone.tokenizer import load_tokenizer
+from ptune.backbone.tokenizer import Unloaded, load_tokenizer
 from ptune.errors import BackboneError, DataError, SpecError
 from ptune.prompts.layout import bind, input_parts
 from ptune.search.suggest import complete
+from ptune.spec.grid import combinations
 from ptune.spec.job import Job
 from ptune.spec.prompt import ManualPrompt, PromptSpec, PromptTuning, PromptV1
 from ptune.spec.space import Parameter, Space
@@ -27,14 +27,6 @@ from ptune.spec.trial import TrialSpec
 _SHAPE = ("method", "template", "length", "depth", "layers", "lengths", "positions", "head", "split", "epochs")
 _FRAME = 8  # at least as many special tokens as any tokenizer puts around two segments
 _MOST = 5_000  # combinations; a space of more is not looked at, because a part of them proves nothing
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """What laying out an input takes of a backbone."""
-
-    tokenizer: Any
-    family: Family
 
 
 def check_feasible(job: Job, space: Space, family: Family, folder: Path, layers: int) -> None:
@@ -53,7 +45,7 @@ def check_feasible(job: Job, space: Space, family: Family, folder: Path, layers:
     ordered = space.ordered()
     deciding = {*_SHAPE, *(key for _, definition in ordered for key in definition.when)}
     ordered = [(name, definition) for name, definition in ordered if name in deciding]
-    configs = [] if space.listed else list(islice(_configs(ordered, {}), _MOST + 1))
+    configs = [] if space.listed else list(islice(_configs(ordered), _MOST + 1))
     if len(configs) > _MOST:
         return
     fits = _Fits(job, family, folder, layers)
@@ -105,7 +97,7 @@ class _Fits:
         return None
 
     @property
-    def _reading(self) -> _Reading | None:
+    def _reading(self) -> Unloaded | None:
         return _reading(self._folder, self._job.backbone.id, self._family)
 
 
@@ -117,10 +109,10 @@ def _most_taken(parts: Sequence[Part]) -> int:
 
 
 @cache
-def _reading(folder: Path, name: str, family: Family) -> _Reading | None:
+def _reading(folder: Path, name: str, family: Family) -> Unloaded | None:
     """The backbone's tokenizer, if it is here."""
     try:
-        return _Reading(load_tokenizer(folder, name), family)
+        return Unloaded(load_tokenizer(folder, name), family)
     except BackboneError:
         return None
 
@@ -132,14 +124,10 @@ def _stated(config: Mapping[str, Any]) -> Iterator[Any]:
         yield config["method"], config.get("template"), config.get("length")
 
 
-def _configs(ordered: Sequence[tuple[str, Parameter]], chosen: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _configs(ordered: Sequence[tuple[str, Parameter]]) -> Iterator[dict[str, Any]]:
     """What decides the shape of a prompt, in every combination that conditions allow."""
-    for index, (name, definition) in enumerate(ordered):
-        if definition.applies(chosen):
-            for value in _values(definition):
-                yield from _configs(ordered[index + 1 :], {**chosen, name: value})
-            return
-    yield {name: value for name, value in chosen.items() if name in _SHAPE and value is not None}
+    for chosen in combinations(ordered, _values):
+        yield {name: value for name, value in chosen.items() if name in _SHAPE and value is not None}
 
 
 def _values(definition: Parameter) -> Sequence[Any]:

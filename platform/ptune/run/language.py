@@ -6,27 +6,18 @@ Checked before anything starts, with the backbone's config, tokenizer and weight
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ptune.backbone.families import Family, family_of
+from ptune.backbone.families import family_of
 from ptune.backbone.locate import has_language_head, read_config
-from ptune.backbone.tokenizer import load_tokenizer
+from ptune.backbone.tokenizer import Unloaded, load_tokenizer
 from ptune.data.sources import Splits
 from ptune.errors import BackboneError, DataError, SpecError
 from ptune.spec.data import ChoiceData, Data
 from ptune.spec.job import Job
 from ptune.spec.prompt import ManualPrompt, NoPrompt, PromptSpec, PromptV1
 from ptune.spec.template import PromptRun, parse
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """What laying out an input takes of a backbone."""
-
-    tokenizer: Any
-    family: Family
 
 
 def check_language(job: Job, splits: Sequence[Splits], folder: Path) -> None:
@@ -44,7 +35,7 @@ def check_language(job: Job, splits: Sequence[Splits], folder: Path) -> None:
             f"{name} has no language-modelling head, and the task reads words; name a checkpoint with one"
         )
     family = family_of(str(read_config(folder).get("model_type")), name)
-    reading = _Reading(load_tokenizer(folder, name), family)
+    reading = Unloaded(load_tokenizer(folder, name), family)
     problems = [
         f"{data_name}: {line}" if len(job.task.sets) > 1 else line
         for data_name, data, one in zip(job.task.set_names, job.task.sets, splits, strict=True)
@@ -54,7 +45,7 @@ def check_language(job: Job, splits: Sequence[Splits], folder: Path) -> None:
         raise SpecError("\n".join(dict.fromkeys(problems)))
 
 
-def _word_problems(job: Job, data: Data, labels: list[str], reading: _Reading) -> list[str]:
+def _word_problems(job: Job, data: Data, labels: list[str], reading: Unloaded) -> list[str]:
     """What keeps a data set's words from standing in each of the job's templates; asks the task's kind itself."""
     from ptune.tasks.build import build_kind, lay_out
 

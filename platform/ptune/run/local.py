@@ -15,13 +15,18 @@ from ptune.search.conductor import Conductor
 from ptune.spec.job import Job
 
 
-def load_job_backbone(job: Job) -> Backbone:
-    """Load a job's backbone on the device the job asks for.
+def load_job_backbone(job: Job, device: str | None = None) -> Backbone:
+    """Load a job's backbone, with a cache of hidden states.
+
+    Args:
+        job: the job.
+        device: `cpu` or `cuda`; None is the device that the job asks for.
 
     Raises:
         BackboneError: it is not there or cannot take a prompt.
     """
-    device = best_device() if job.resources.device == "auto" else job.resources.device
+    if device is None:
+        device = best_device() if job.resources.device == "auto" else job.resources.device
     choice = job.backbone
     backbone = load_backbone(choice.id, choice.revision, choice.dtype, device, lm=job.task.language)
     return backbone.keeping(int(job.resources.cache_gb * 2**30))

@@ -65,8 +65,9 @@ def prepare(job: Job) -> Prepared:
     job = _counted(job, layers)
     splits = [load_splits(data, job.drawing_seed) for data in job.task.sets]
     check_language(job, splits, folder)
-    check_start(job, weights_hash(folder))
-    return Prepared(job, layers, splits, _header(job, folder, layers, splits))
+    weights = weights_hash(folder)
+    check_start(job, weights)
+    return Prepared(job, layers, splits, _header(job, weights, layers, splits))
 
 
 def check_space(job: Job, folder: Path) -> int:
@@ -129,7 +130,7 @@ def _labels(job: Job, splits: Sequence[Splits]) -> list[Any]:
     return [one.labels for one in splits] if len(splits) > 1 else splits[0].labels
 
 
-def _header(job: Job, folder: Path, layers: int, splits: Sequence[Splits]) -> dict[str, Any]:
+def _header(job: Job, weights: str, layers: int, splits: Sequence[Splits]) -> dict[str, Any]:
     several = len(splits) > 1
     named = {
         f"{role}.{name}" if several else role: split
@@ -146,6 +147,6 @@ def _header(job: Job, folder: Path, layers: int, splits: Sequence[Splits]) -> di
             if split is not None
         },
         "labels": _labels(job, splits),
-        "backbone": {"id": job.backbone.id, "hash": weights_hash(folder), "layers": layers},
+        "backbone": {"id": job.backbone.id, "hash": weights, "layers": layers},
         "versions": versions(),
     }

@@ -81,15 +81,12 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """The result as one JSON object, for programs."""
-        statuses: dict[str, int] = {}
-        for trial in self.history.trials.values():
-            statuses[trial.status] = statuses.get(trial.status, 0) + 1
         confirmed = result(self.history)
         return {
             "name": self.name,
             "status": self.status,
             "trials": len(self.history.trials),
-            "statuses": statuses,
+            "statuses": self.history.statuses,
             "best": best_summary(self.history),
             "test": self.conclusion.get("test"),
             "mlflow": self.mlflow,

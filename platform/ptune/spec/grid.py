@@ -7,7 +7,7 @@ spaces, not samplers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -34,7 +34,7 @@ def needs_layers(space: Space) -> bool:
 
 def size(space: Space) -> int:
     """Number of combinations of a resolved space without continuous ranges; more than `MOST` are not counted on."""
-    return sum(1 for _ in islice(_combinations(space.ordered(), 0, {}), MOST + 1))
+    return sum(1 for _ in islice(combinations(space.ordered(), _values), MOST + 1))
 
 
 def broken_trials(space: Space, trials: int | None) -> str | None:
@@ -56,7 +56,7 @@ def points(space: Space) -> list[dict[str, Any]]:
     A baseline point that leaves parameters out is the first combination that agrees with it and is not taken; one for
     which there is none is a repetition, and is left out.
     """
-    left = list(_combinations(space.ordered(), 0, {}))
+    left = list(combinations(space.ordered(), _values))
     first = []
     for point in space.baseline:
         place = next((index for index, one in enumerate(left) if _agrees(one, point)), None)
@@ -65,12 +65,23 @@ def points(space: Space) -> list[dict[str, Any]]:
     return first + left
 
 
-def _combinations(ordered: list[tuple[str, Parameter]], start: int, chosen: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for index in range(start, len(ordered)):
-        name, definition = ordered[index]
+def combinations(
+    ordered: Sequence[tuple[str, Parameter]],
+    values: Callable[[Parameter], Iterable[Any]],
+    chosen: Mapping[str, Any] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Every combination that conditions allow, the first parameter slowest.
+
+    Args:
+        ordered: definitions, each after those its condition names; see `Space.ordered`.
+        values: the values of a definition to combine.
+        chosen: what is chosen before the first of them.
+    """
+    chosen = dict(chosen or {})
+    for index, (name, definition) in enumerate(ordered):
         if definition.applies(chosen):
-            for value in _values(definition):
-                yield from _combinations(ordered, index + 1, {**chosen, name: value})
+            for value in values(definition):
+                yield from combinations(ordered[index + 1 :], values, {**chosen, name: value})
             return
     yield chosen
 
