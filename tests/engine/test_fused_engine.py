@@ -9,6 +9,7 @@ import torch
 from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.state import read
 from ptune.errors import DivergedError, EngineError
+from ptune.prompts.forward import eval_groups
 from worlds import CONFIGS, World
 
 
@@ -50,9 +51,29 @@ def test_trials_share_passes_until_the_token_budget_is_full(world):
         counts[budget] = passes(engine)
         for trial in configs:
             (world.folder / "trials" / f"{trial:04d}" / "state.safetensors").unlink()
-    alone = len(configs) * world.trial(0, configs[0])[0].steps_per_epoch
-    assert counts[100_000] < 0.7 * alone
-    assert counts[100_000] < counts[130] <= alone
+    plan, _ = world.trial(0, configs[0])
+    alone = {budget: len(configs) * (plan.steps_per_epoch + len(eval_groups(plan.dev, budget))) for budget in counts}
+    assert counts[100_000] < 0.7 * alone[100_000]
+    assert counts[100_000] < counts[130] <= alone[130]
+
+
+def test_trials_that_finish_an_epoch_together_are_scored_together(world, monkeypatch):
+    from ptune.engine import fused
+
+    scored = []
+    real = fused.forward
+
+    def noting(backbone, groups):
+        scored.append([group.generator is None for group in groups])
+        return real(backbone, groups)
+
+    monkeypatch.setattr(fused, "forward", noting)
+    engine = engine_with(world, dict.fromkeys(range(3), CONFIGS["v2 all layers"]))
+    for trial in range(3):
+        engine.advance(trial, 1)
+    passes(engine)
+    assert scored[-1] == [True, True, True]
+    assert all(len(set(one)) == 1 for one in scored)
 
 
 def test_a_pass_wastes_little_on_padding(world, monkeypatch):
@@ -204,7 +225,7 @@ def test_an_epoch_may_be_several_passes_over_few_examples(world):
     engine = engine_with(world, {0: {"method": "head", "batch_size": 8, "passes": 3}})
     assert world.trial(0, {"method": "head", "batch_size": 8, "passes": 3})[0].steps_per_epoch == 3 * 6
     engine.advance(0, 1)
-    assert passes(engine) == 3 * 6
+    assert passes(engine) == 3 * 6 + 1, "the last one scores"
 
 
 def test_trials_that_must_be_alone_take_turns_with_the_others(world, monkeypatch):

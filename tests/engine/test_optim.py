@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from torch import nn
 
-from ptune.engine.optim import build_optimizer, rate_share, take_step
+from ptune.engine.optim import Step, build_optimizer, rate_share, step_together
 from ptune.spec.trial import Recipe
 from worlds import CONFIGS
 
@@ -44,7 +45,7 @@ def test_prompt_and_head_have_their_own_rates(world):
     optimizer = build_optimizer(learner, recipe)
     for parameter in learner.parameters():
         parameter.grad = torch.ones_like(parameter)
-    take_step(learner, optimizer, recipe, 0.5)
+    step_together([Step(optimizer, 0.5, recipe.clip)])
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.05, 0.0005])
     assert all(parameter.grad is None for parameter in learner.parameters())
 
@@ -55,12 +56,9 @@ def test_the_gradient_norm_is_clipped_over_prompt_and_head_together(world):
     optimizer = build_optimizer(learner, recipe)
     for parameter in learner.parameters():
         parameter.grad = torch.ones_like(parameter)
-    norms = []
-    optimizer.register_step_pre_hook(
-        lambda *_: norms.append(torch.stack([p.grad.norm() for p in learner.parameters()]).norm().item())
-    )
-    take_step(learner, optimizer, recipe, 1.0)
-    assert norms == pytest.approx([1.0], rel=1e-4)
+    step_together([Step(optimizer, 1.0, recipe.clip)])
+    seen = [10 * state["exp_avg"].norm() for state in optimizer.state.values()]  # the first moment is a tenth of it
+    assert torch.stack(seen).norm().item() == pytest.approx(1.0, rel=1e-4)
 
 
 def test_prompt_head_and_backbone_decay_apart_and_a_backbones_vectors_never(world):
@@ -89,6 +87,36 @@ def test_adam_adds_the_decay_to_the_gradient(world):
     for parameter in learner.parameters():
         parameter.grad = torch.zeros_like(parameter)
     before = learner.head().out.weight.detach().clone()
-    take_step(learner, optimizer, recipe, 1.0)
+    step_together([Step(optimizer, 1.0, recipe.clip)])
     moved = learner.head().out.weight.detach() - before
     torch.testing.assert_close(moved, -recipe.lr * before.sign(), rtol=1e-2, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_learners_stepped_together_move_as_torchs_own_optimisers_move_them(optimizer):
+    recipes = [
+        Recipe(optimizer=optimizer, lr=0.1 / (1 + n), weight_decay=0.01 * n, clip=1.0 if n else None) for n in range(3)
+    ]
+    together, alone = ([nn.Sequential(nn.Linear(3, 2 + n)) for n in range(3)] for _ in range(2))
+    for one, other in zip(together, alone, strict=True):
+        one.load_state_dict(other.state_dict())
+    ours, theirs = ([_optimizer(m, r) for m, r in zip(ms, recipes, strict=True)] for ms in (together, alone))
+    generator = torch.Generator().manual_seed(1)
+    for step in range(5):
+        moving = range(3) if step != 2 else (0, 2)  # not all are in every pass
+        for number in moving:
+            for one, other in zip(together[number].parameters(), alone[number].parameters(), strict=True):
+                other.grad = torch.randn(one.shape, generator=generator)
+                one.grad = other.grad.clone()
+            if recipes[number].clip is not None:
+                torch.nn.utils.clip_grad_norm_(alone[number].parameters(), recipes[number].clip)
+            theirs[number].step()
+        step_together([Step(ours[number], 1.0, recipes[number].clip) for number in moving])
+    for one, other in zip(together, alone, strict=True):
+        torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=1e-6, atol=1e-7)
+
+
+def _optimizer(module, recipe):
+    kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
+    group = {"params": list(module.parameters()), "peak": recipe.lr}
+    return kind([group], lr=recipe.lr, weight_decay=recipe.weight_decay)

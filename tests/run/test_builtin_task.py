@@ -2,6 +2,7 @@
 
 import pytest
 
+from ptune.backbone.budget import token_budget
 from ptune.backbone.load import load_backbone
 from ptune.engine.fused import Engine
 from ptune.run.trials import TrialFactory
@@ -26,7 +27,7 @@ def test_a_prompt_is_ten_points_above_a_head_and_does_not_saturate(tmp_path):
     job = Job.model_validate(JOB)
     backbone = load_backbone(job.backbone.id)
     factory = TrialFactory(job, [load_splits(job.task.data, job.seed)], backbone, tmp_path)
-    engine = Engine(backbone, job.resources.token_budget)
+    engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
     for number, config in enumerate([PROMPT, *HEADS]):
         engine.join(*factory.make(number, config))
         engine.advance(number, job.budget.epochs)

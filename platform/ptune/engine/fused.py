@@ -10,22 +10,21 @@ from __future__ import annotations
 import math
 import resource
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any
 
 import torch
 
 from ptune.backbone.load import Backbone
+from ptune.engine.optim import step_together
 from ptune.engine.slots import Plan, Slot
 from ptune.engine.state import restore, save
 from ptune.errors import DivergedError, EngineError
 from ptune.prompts.forward import forward
 from ptune.prompts.learner import Learner
 from ptune.tasks.joint import with_joint_metric
-
-Outcome = TypeVar("Outcome")
 
 _PADDING = 0.2  # padding that a pass may add, as a share of its mini-batches' own tokens
 
@@ -45,6 +44,10 @@ class Failure:
 
     trial: int
     error: EngineError
+
+
+Settle = Callable[[], Report | Failure | None]
+"""What is left to do for one slot after a pass."""
 
 
 class Engine:
@@ -90,6 +93,7 @@ class Engine:
             raise EngineError(f"trial {trial} has no slot (slots: {sorted(self._slots)})")
         slot = self._slots[trial]
         slot.goal = max(slot.goal, epoch)
+        self._open(slot)
         return Report(trial, epoch, slot.history[epoch - 1]) if epoch <= slot.epoch else None
 
     @property
@@ -104,45 +108,50 @@ class Engine:
 
     def step(self) -> list[Report | Failure]:
         """Run one pass; return what it brought to an end."""
-        untrained = next((slot for slot in self._slots.values() if slot.wants_work and not slot.trains), None)
-        if untrained is not None:
-            return [self._held(untrained, partial(self._finish_epoch, untrained))]
         slots = self._pack()
-        values = self._pass(slots)
-        if values is None:  # outside the handler, where the failed pass's tensors are gone
-            return self._shrink(slots)
-        outcomes = [
-            self._held(slot, partial(self._settle, slot, value)) for slot, value in zip(slots, values, strict=True)
-        ]
-        return [outcome for outcome in outcomes if outcome is not None]
-
-    def _pass(self, slots: list[Slot]) -> list[float] | None:
-        """One forward and backward pass over the next mini-batch of each slot; the losses; None if it did not fit."""
         if not slots:
             return []
+        run = self._score if slots[0].scoring else self._train
         try:
-            results = forward(self.backbone, [slot.next_group() for slot in slots])
-            losses = [slot.plan.task.loss(scored) for slot, scored in zip(slots, results, strict=True)]
-            values: list[float] = torch.stack([loss.detach() for loss in losses]).tolist()
-            finite = [loss for loss, value in zip(losses, values, strict=True) if math.isfinite(value)]
-            if finite:
-                torch.autograd.backward(torch.stack(finite).sum())
+            settled = run(slots)
         except torch.OutOfMemoryError:
-            return None
-        return values
+            settled = None
+        if settled is None:  # outside the handler, where the failed pass's tensors are gone
+            return self._shrink(slots)
+        outcomes = [self._held(slot, act) for slot, act in zip(slots, settled, strict=True)]
+        return [outcome for outcome in outcomes if outcome is not None]
 
-    def _held(self, slot: Slot, act: Callable[[], Outcome]) -> Outcome | Failure:
-        """What comes of stepping or scoring one slot; if memory does not hold that, its trial alone fails."""
+    def _train(self, slots: list[Slot]) -> list[Settle]:
+        """One forward and backward pass over the next mini-batch of each slot, and one step of all their optimisers."""
+        results = forward(self.backbone, [slot.next_group() for slot in slots])
+        losses = [slot.plan.task.loss(scored) for slot, scored in zip(slots, results, strict=True)]
+        values: list[float] = torch.stack([loss.detach() for loss in losses]).tolist()
+        finite = [(slot, loss) for slot, loss, value in zip(slots, losses, values, strict=True) if math.isfinite(value)]
+        if finite:
+            torch.autograd.backward(torch.stack([loss for _, loss in finite]).sum())
+        step_together([slot.next_step() for slot, _ in finite])
+        return [partial(self._settle_batch, slot, value) for slot, value in zip(slots, values, strict=True)]
+
+    def _score(self, slots: list[Slot]) -> list[Settle]:
+        """One forward pass over the next batch of each slot's dev split."""
+        with torch.inference_mode():
+            results = forward(self.backbone, [slot.next_group() for slot in slots])
+            answers = [slot.plan.task.answer(scored) for slot, scored in zip(slots, results, strict=True)]
+        return [partial(self._settle_scores, slot, own) for slot, own in zip(slots, answers, strict=True)]
+
+    def _held(self, slot: Slot, act: Settle) -> Report | Failure | None:
+        """What comes of settling one slot after a pass; if memory does not hold that, its trial alone fails."""
         try:
             return act()
         except torch.OutOfMemoryError as error:
             self.leave(slot.plan.trial)
-            return _too_large(slot.plan.trial, f"its optimiser or its dev split does not fit into memory ({error})")
+            return _too_large(slot.plan.trial, f"its answers to the dev split do not fit into memory ({error})")
 
     def _shrink(self, slots: list[Slot]) -> list[Report | Failure]:
         """Take a pass back that memory did not hold, and go on with smaller ones.
 
-        A trial whose mini-batch does not fit alone cannot go on.
+        A batch of a dev split that does not fit alone is cut in two; a trial whose mini-batch, or single example, does
+        not fit alone cannot go on.
         """
         for slot in slots:
             slot.take_back()
@@ -151,21 +160,24 @@ class Engine:
         if len(slots) > 1:
             self.token_budget = max(1, self.token_budget // 2)
             return []
+        if slots[0].halve():
+            return []
         trial, (rows, width) = slots[0].plan.trial, slots[0].next_shape()
         self.leave(trial)
-        return [_too_large(trial, f"a mini-batch of {rows} rows of {width} tokens does not fit into memory alone")]
+        what = "an example of its dev split," if slots[0].scoring else "a mini-batch of"
+        return [_too_large(trial, f"{what} {rows} rows of {width} tokens does not fit into memory alone")]
 
     def _pack(self) -> list[Slot]:
-        """The slots of the next pass: the longest-waiting one, then in turn those whose mini-batch fits beside it.
+        """The slots of the next pass: the longest-waiting one, then in turn those whose batch fits beside its.
 
-        A mini-batch fits if the pass stays within the token budget and wastes little on padding; one that does not
-        fit waits for a pass of its own width, and moves to the front meanwhile, so that no trial starves. A learner
-        that must be alone has a pass to itself.
+        A batch fits if the pass stays within the token budget and wastes little on padding; one that does not
+        fit waits for a pass of its own width, and moves to the front meanwhile, so that no trial starves. Training
+        and scoring take passes of their own, and so does a learner that must be alone.
         """
         chosen: list[Slot] = []
         rows = width = tokens = 0
         for slot in [self._slots[trial] for trial in self._turn]:
-            if not slot.wants_work or (chosen and (slot.learner.alone or chosen[0].learner.alone)):
+            if not slot.wants_work or (chosen and not _share(chosen[0], slot)):
                 continue
             more, wide = slot.next_shape()
             padded = (rows + more) * max(width, wide)
@@ -178,18 +190,33 @@ class Engine:
             self._turn.append(slot.plan.trial)
         return chosen
 
-    def _settle(self, slot: Slot, loss: float) -> Report | Failure | None:
-        """Step one slot after a pass and close its epoch if that was the last batch."""
+    def _settle_batch(self, slot: Slot, loss: float) -> Failure | None:
+        """Go on after a mini-batch: to the dev split after the epoch's last."""
         trial = slot.plan.trial
         if not math.isfinite(loss):
             self.leave(trial)
             return _diverged(trial, "training loss", loss, slot.epoch + 1)
-        return self._finish_epoch(slot) if slot.finish_batch(loss) else None
+        if slot.finish_batch(loss):
+            slot.begin_scoring(self.token_budget)
+        return None
+
+    def _settle_scores(self, slot: Slot, answers: Sequence[Any]) -> Report | Failure | None:
+        """Go on after a batch of the dev split: to the epoch's end after the last."""
+        if not slot.finish_scores(answers):
+            return None
+        outcome = self._finish_epoch(slot)
+        self._open(slot)
+        return outcome
+
+    def _open(self, slot: Slot) -> None:
+        """Let a slot without anything to train begin its epoch, which is scoring alone."""
+        if slot.wants_work and not slot.trains and not slot.scoring:
+            slot.begin_scoring(self.token_budget)
 
     def _finish_epoch(self, slot: Slot) -> Report | Failure:
-        """Score a slot on its dev split, close its epoch and save it."""
+        """Measure a slot's answers to its dev split, close its epoch and save it."""
         trial, plan = slot.plan.trial, slot.plan
-        answers = plan.task.predict(self.backbone, slot.learner, plan.dev, self.token_budget)
+        answers = plan.task.complete(self.backbone, slot.learner, plan.dev, slot.answers, self.token_budget)
         metrics = with_joint_metric(plan.task.measure(answers, plan.dev), plan.metric)
         if not math.isfinite(metrics["loss"]):
             self.leave(trial)
@@ -197,6 +224,11 @@ class Engine:
         report = slot.finish_epoch(metrics, self.backbone.shape.parameters, _peak_memory(self.backbone.device))
         save(slot)
         return Report(trial, slot.epoch, report)
+
+
+def _share(one: Slot, other: Slot) -> bool:
+    """Whether two slots may share a pass."""
+    return one.scoring == other.scoring and not one.learner.alone and not other.learner.alone
 
 
 def _too_large(trial: int, what: str) -> Failure:

@@ -1,9 +1,13 @@
-"""A slot: one trial's seat in an engine, with everything that belongs to the trial and to nobody else."""
+"""A slot: one trial's seat in an engine, with everything that belongs to the trial and to nobody else.
+
+A trial is either *training*, a mini-batch at a time, or *scoring*, its dev split a batch at a time.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +18,9 @@ import torch
 from torch import Tensor
 
 from ptune.data.batches import epoch_batches
-from ptune.engine.optim import build_optimizer, rate_share, take_step
+from ptune.engine.optim import Step, build_optimizer, rate_share
 from ptune.engine.seeds import stream_seed
-from ptune.prompts.forward import Group
+from ptune.prompts.forward import Group, eval_groups
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
 from ptune.spec.trial import Recipe
@@ -76,7 +80,10 @@ class Slot:
         """Metrics of every finished epoch."""
         self.best: dict[str, Tensor] = {}
         """The collapsed learner of the best epoch; empty before the first."""
+        self.answers: list[Any] = []
+        """The answer to each example of the dev split, while scoring."""
         self._queue: deque[np.ndarray] = deque()
+        self._unscored: deque[np.ndarray] | None = None
         self._taken: tuple[np.ndarray, Tensor] | None = None
         self._losses: list[float] = []
         self._began = 0.0
@@ -96,35 +103,63 @@ class Slot:
         """Whether there is anything to train; a manual prompt under the language head is only scored."""
         return self.optimizer is not None
 
+    @property
+    def scoring(self) -> bool:
+        """Whether the next batch is one of the dev split."""
+        return self._unscored is not None
+
+    def begin_scoring(self, token_budget: int) -> None:
+        """Go over to the dev split, in batches of at most so many padded tokens."""
+        self.answers = [None] * len(self.plan.dev)
+        self._unscored = deque(eval_groups(self.plan.dev, token_budget))
+
     def next_shape(self) -> tuple[int, int]:
-        """Rows and width in tokens of the next mini-batch."""
-        indices = self._batches()[0]
-        train = self.plan.train
-        return int(train.counts[indices].sum()), int(train.lengths[indices].max())
+        """Rows and width in tokens of the next batch."""
+        split, indices = self._split, self._batches()[0]
+        return int(split.counts[indices].sum()), int(split.lengths[indices].max())
 
     def next_group(self) -> Group:
-        """Take the next mini-batch."""
+        """Take the next batch."""
         indices = self._batches().popleft()
         self._taken = (indices, self.generator.get_state())
+        if self.scoring:
+            return Group(self.learner, self.plan.dev, indices)
         return Group(self.learner, self.plan.train, indices, self.plan.recipe.head_dropout, self.generator)
 
     def take_back(self) -> None:
-        """Undo `next_group` after a pass that came to nothing: the mini-batch is next again, the stream as it was."""
-        assert self._taken is not None, "a mini-batch was taken"
+        """Undo `next_group` after a pass that came to nothing: the batch is next again, the stream as it was."""
+        assert self._taken is not None, "a batch was taken"
         indices, stream = self._taken
-        self._queue.appendleft(indices)
+        self._batches(refill=False).appendleft(indices)
         self.generator.set_state(stream)
         self.learner.zero_grad(set_to_none=True)
 
-    def finish_batch(self, loss: float) -> bool:
-        """Step the optimiser on the gradients at hand; return whether that was the epoch's last batch."""
-        plan = self.plan
+    def halve(self) -> bool:
+        """Cut the next batch of the dev split in two; a single example cannot be, and a mini-batch must not be."""
+        if self._unscored is None or len(self._unscored[0]) == 1:
+            return False
+        self._unscored.extendleft(reversed(np.array_split(self._unscored.popleft(), 2)))
+        return True
+
+    def next_step(self) -> Step:
+        """The optimiser's step that follows the mini-batch just taken."""
         assert self.optimizer is not None, "what has mini-batches trains"
-        step = self.epoch * plan.steps_per_epoch + len(self._losses)
-        share = rate_share(plan.recipe, step, plan.steps_per_epoch, plan.horizon)
-        take_step(self.learner, self.optimizer, plan.recipe, share)
+        plan = self.plan
+        number = self.epoch * plan.steps_per_epoch + len(self._losses)
+        share = rate_share(plan.recipe, number, plan.steps_per_epoch, plan.horizon)
+        return Step(self.optimizer, share, plan.recipe.clip)
+
+    def finish_batch(self, loss: float) -> bool:
+        """Record a mini-batch that has been stepped on; return whether it was the epoch's last."""
         self._losses.append(loss)
         return not self._queue
+
+    def finish_scores(self, answers: Sequence[Any]) -> bool:
+        """Record the answers to the batch just taken; return whether it was the split's last."""
+        assert self._taken is not None, "a batch was taken"
+        for index, answer in zip(self._taken[0], answers, strict=True):
+            self.answers[index] = answer
+        return not self._unscored
 
     def finish_epoch(self, metrics: dict[str, float], backbone_parameters: int, memory_mb: float) -> dict[str, float]:
         """Record the epoch's dev metrics, keep the learner if it is the best so far, and return the whole report."""
@@ -143,13 +178,21 @@ class Slot:
         }
         self.history.append(report)
         self._losses = []
+        self._unscored = None
+        self.answers = []
         return report
 
     def _improves(self, value: float, past: float) -> bool:
         return not value < past if self.plan.keep_last else not value <= past
 
-    def _batches(self) -> deque[np.ndarray]:
-        if not self._queue:
+    @property
+    def _split(self) -> Examples:
+        return self.plan.dev if self.scoring else self.plan.train
+
+    def _batches(self, *, refill: bool = True) -> deque[np.ndarray]:
+        if self._unscored is not None:
+            return self._unscored
+        if refill and not self._queue:
             plan, passes = self.plan, self.plan.recipe.passes
             for number in range(self.epoch * passes, (self.epoch + 1) * passes):
                 train = plan.train

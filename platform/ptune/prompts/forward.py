@@ -144,15 +144,21 @@ def predict(
     """
     answers: list[Any] = [None] * len(split)
     with torch.inference_mode():
-        for part in np.unique(split.parts):
-            members = np.flatnonzero(split.parts == part)
-            costs = (split.lengths * split.counts)[members]
-            for batch in eval_batches(costs, token_budget):
-                indices = members[batch]
-                scored = forward(backbone, [Group(learner, split, indices)])[0]
-                for index, value in zip(indices, answer(scored), strict=True):
-                    answers[index] = value
+        for indices in eval_groups(split, token_budget):
+            scored = forward(backbone, [Group(learner, split, indices)])[0]
+            for index, value in zip(indices, answer(scored), strict=True):
+                answers[index] = value
     return answers
+
+
+def eval_groups(split: Examples, token_budget: int) -> list[np.ndarray]:
+    """Cut a split into batches of one data set each, of at most `token_budget` padded tokens, shortest rows first."""
+    costs = split.lengths * split.counts
+    batches = []
+    for part in np.unique(split.parts):
+        members = np.flatnonzero(split.parts == part)
+        batches += [members[batch] for batch in eval_batches(costs[members], token_budget)]
+    return batches
 
 
 def _whole(
@@ -254,15 +260,20 @@ def _prefix(
     return Prefix(layers), shift
 
 
-def _copies(prompt: PrefixPrompt, table: Tensor, rows: int, generator: torch.Generator | None) -> Tensor:
-    """A v2 prompt for each of its rows, [B_g, chosen layers, 2, T_g, N, D]."""
-    return table.expand(rows, *table.shape) if generator is None else prompt.drop(table, rows, generator)
+def _copies(prompt: PrefixPrompt, table: Tensor, rows: int, generator: torch.Generator | None) -> Sequence[Tensor]:
+    """A v2 prompt for each of its rows: [B_g, 2, T_g, N, D] in each chosen layer.
+
+    Layers are taken apart before rows are copied: the gradient of a slice is as large as what it was cut from.
+    """
+    if generator is None or prompt.dropout == 0.0:
+        return [layer.expand(rows, *layer.shape) for layer in table.unbind(0)]
+    return prompt.drop(table, rows, generator).unbind(1)
 
 
 def _layer(
     layer: int,
     prompts: Sequence[PrefixPrompt | None],
-    copies: Sequence[Tensor | None],
+    copies: Sequence[Sequence[Tensor] | None],
     counts: Sequence[int],
     longest: int,
     backbone: Backbone,
@@ -271,19 +282,26 @@ def _layer(
     if not any(prompt is not None and layer in prompt.layers for prompt in prompts):
         return None
     shape = backbone.shape
-    pairs, visible = [], []
+    keys, values, visible = [], [], []
     for prompt, copy, rows in zip(prompts, copies, counts, strict=True):
         length = 0
         if prompt is not None and copy is not None and layer in prompt.layers:
             place = prompt.layers.index(layer)
             length = prompt.lengths[place]
-            pair = copy[:, place].transpose(2, 3)
-            pairs.append(functional.pad(pair, (0, 0, 0, longest - pair.shape[3])))
+            key, value = copy[place].unbind(1)
         else:
-            pairs.append(torch.zeros(rows, 2, shape.kv_heads, longest, shape.head_width, device=backbone.device))
+            key = value = torch.zeros((), device=backbone.device).expand(rows, 0, shape.kv_heads, shape.head_width)
+        keys.append(_padded(key, longest, backbone.dtype))
+        values.append(_padded(value, longest, backbone.dtype))
         visible.append((torch.arange(longest, device=backbone.device) < length).expand(rows, -1))
-    pair = torch.cat(pairs)
-    return LayerPrefix(pair[:, 0], pair[:, 1], torch.cat(visible))
+    return LayerPrefix(torch.cat(keys), torch.cat(values), torch.cat(visible))
+
+
+def _padded(states: Tensor, longest: int, dtype: torch.dtype) -> Tensor:
+    """Keys or values [B, T, N, D] as attention takes them, [B, N, longest, D], zeros behind a shorter prompt."""
+    states = states.to(dtype).transpose(1, 2)
+    short = longest - states.shape[2]
+    return functional.pad(states, (0, 0, 0, short)) if short else states
 
 
 def _score(backbone: Backbone, group: Group, states: Tensor) -> Tensor:

@@ -40,8 +40,10 @@ class EngineActor:
 
     def __init__(self, prepared: Prepared, folder: Path, device: str, threads: int) -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)  # read when torch is first imported, which is here
+        from ptune.engine.memory import keep_freed_memory
         from ptune.raytune.training import TrainingThread
 
+        keep_freed_memory()
         self._prepared = prepared
         self._folder = folder
         self._device = device
@@ -76,6 +78,7 @@ class EngineActor:
     def _load(self) -> tuple[Engine, TrialFactory]:
         import torch
 
+        from ptune.backbone.budget import token_budget
         from ptune.engine.fused import Engine
         from ptune.journal import JOURNAL
         from ptune.run.local import load_job_backbone
@@ -95,7 +98,7 @@ class EngineActor:
                 f"{job.backbone.id} on node {ray.util.get_node_ip_address()} has weights sha256 {backbone.hash}, "
                 f"but the search began with {expected}; every node needs the same copy"
             )
-        self._engine = Engine(backbone, job.resources.token_budget)
+        self._engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
         return self._engine, TrialFactory(job, self._prepared.splits, backbone, self._folder)
 
     def _conclude(self, history: History) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ptune.backbone.budget import token_budget
 from ptune.backbone.load import Backbone, best_device, load_backbone
 from ptune.engine.fused import Engine, Failure
+from ptune.engine.memory import keep_freed_memory
 from ptune.history import History
 from ptune.run.prepare import Prepared
 from ptune.run.testing import conclude_all
@@ -36,13 +38,15 @@ class LocalRunner:
     """Trains every turn on one engine in this process."""
 
     def __init__(self) -> None:
+        keep_freed_memory()
         self._backbone: Backbone | None = None
 
     def train(self, prepared: Prepared, conductor: Conductor, folder: Path) -> None:
         """Run turns until the conductor is done."""
         job = prepared.job
-        engine = Engine(self._load(job), job.resources.token_budget)
-        factory = TrialFactory(job, prepared.splits, engine.backbone, folder)
+        backbone = self._load(job)
+        engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
+        factory = TrialFactory(job, prepared.splits, backbone, folder)
         while not conductor.done:
             self._fill(job.resources.slots, engine, factory, conductor)
             for outcome in engine.step():

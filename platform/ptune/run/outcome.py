@@ -9,6 +9,7 @@ from typing import Any
 from ptune.artifacts import native, peft
 from ptune.artifacts.artifact import Artifact, Origin, describe
 from ptune.artifacts.predict import Predictor
+from ptune.backbone.budget import token_budget
 from ptune.backbone.load import Backbone
 from ptune.data.sources import Splits
 from ptune.engine.state import best_tensors, read
@@ -34,7 +35,7 @@ def conclude(backbone: Backbone, splits: Sequence[Splits], job: Job, history: Hi
     if best is None:
         return nothing
     artifact = artifact_of(best, backbone, splits, job, folder)
-    test = test_scores(artifact, backbone, splits, job.resources.token_budget)
+    test = test_scores(artifact, backbone, splits, token_budget(backbone, job.resources.token_budget))
     if test is not None:
         artifact = artifact.scored("test", _scores(test))
     native.write(folder / ARTIFACT, artifact)
@@ -72,13 +73,13 @@ def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits]
 
 
 def test_scores(
-    artifact: Artifact, backbone: Backbone, splits: Sequence[Splits], token_budget: int
+    artifact: Artifact, backbone: Backbone, splits: Sequence[Splits], most_tokens: int
 ) -> dict[str, float] | None:
-    """Metrics on the test split of the artifact as people will load it; None unless every data set has one."""
+    """Metrics on the test split of the artifact as people will load it; None unless all data sets have one."""
     tests = [one.test for one in splits if one.test is not None]
     if len(tests) < len(splits):
         return None
-    return Predictor(artifact, backbone).measure(tests, token_budget)
+    return Predictor(artifact, backbone).measure(tests, most_tokens)
 
 
 _ABOUT_TRAINING = {"train_loss", "lr", "seconds", "peak_memory_mb", "trainable_parameters", "backbone_share"}

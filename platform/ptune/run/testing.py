@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ptune.backbone.budget import token_budget
 from ptune.backbone.load import Backbone
 from ptune.history import History
 from ptune.run.confirm import CONFIRMS
@@ -35,7 +36,7 @@ def _score_trials(
     for trial in sorted(history.ranked(), key=lambda trial: trial.number):
         if trial.test is None:
             artifact = artifact_of(trial, backbone, splits, job, folder)
-            scores = test_scores(artifact, backbone, splits, job.resources.token_budget)
+            scores = test_scores(artifact, backbone, splits, token_budget(backbone, job.resources.token_budget))
             if scores is None:  # the job names no test split
                 return {}
             scored[trial.number] = scores

@@ -96,8 +96,8 @@ class Resources(Strict):
     """Engines; auto is one per GPU, or one per node without GPUs."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where engines run."""
-    token_budget: int = Field(16_384, ge=64)
-    """Most tokens, padding included, in one pass of an engine."""
+    token_budget: Annotated[int, Field(ge=64)] | Literal["auto"] = "auto"  # noqa: S105 - tokens of text
+    """Most tokens, padding included, in one pass of an engine; auto is what its device makes use of and holds."""
     cache_gb: float = Field(4.0, ge=0.0)
     """Disk that a node may spend on hidden states below the first prompted layer; 0 computes them in every pass."""
 

@@ -53,6 +53,12 @@ class JointTask:
 
     def _predict(self, backbone: Backbone, learner: Learner, examples: Examples, token_budget: int) -> list[Any]:
         answers = predict(backbone, learner, examples, token_budget, self.answer)
+        return self.complete(backbone, learner, examples, answers, token_budget)
+
+    def complete(
+        self, backbone: Backbone, learner: Learner, examples: Examples, answers: list[Any], token_budget: int
+    ) -> list[Any]:
+        """The answers to a split, those of kinds that write completed in passes of their own."""
         for number in np.unique(examples.parts).tolist():
             kind = self.kinds[number]
             if isinstance(kind, Writer):
