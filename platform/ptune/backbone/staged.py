@@ -29,6 +29,8 @@ class Layers:
         self._embeddings: Any = model.embeddings
         self._projection: Any = getattr(model, "embeddings_project", None)
         self._layers: Any = model.encoder.layer  # type: ignore[union-attr]
+        self.width: int = model.config.hidden_size  # type: ignore[union-attr, assignment]
+        """H."""
 
     def __len__(self) -> int:
         return len(self._layers)
@@ -42,6 +44,7 @@ class Layers:
         self,
         joining: Mapping[int, Tensor],
         visible: Tensor,
+        positions: Tensor,  # noqa: ARG002 - BERT's are in its embeddings
         prefix: Prefix | None,
         read: Tensor | None = None,
         stop: int | None = None,
@@ -51,6 +54,7 @@ class Layers:
         Args:
             joining: hidden states [B_l, Q, H] of the rows that join before layer l; rows are ordered by that layer.
             visible: [B, Q] of all rows, False on padding.
+            positions: [B, Q] position ids of all rows.
             prefix: keys and values of all rows, by layer.
             read: [B] the one position of each row that is read; None is all of them.
             stop: number of the layer before which to end; None is behind the last.
@@ -75,14 +79,14 @@ class Layers:
         if end not in joining:
             assert hidden is not None, "some rows join"
             return hidden
-        late = joining[end] if read is None else _at(joining[end], read[-joining[end].shape[0] :])
+        late = joining[end] if read is None else read_at(joining[end], read[-joining[end].shape[0] :])
         return late if hidden is None else torch.cat([hidden, late])
 
     @staticmethod
     def _read(layer: Any, hidden: Tensor, mask: Tensor, prefix: Prefix | None, read: Tensor) -> Tensor:
         """One layer where each row is read at one position: queries, projection and feed-forward there alone."""
         own = layer.attention.self
-        at = _at(hidden, read)
+        at = read_at(hidden, read)
         shape = (hidden.shape[0], -1, own.num_attention_heads, own.attention_head_size)
         query = own.query(at).view(shape).transpose(1, 2)
         key, value = (project(hidden).view(shape).transpose(1, 2) for project in (own.key, own.value))
@@ -92,6 +96,6 @@ class Layers:
         return output
 
 
-def _at(hidden: Tensor, read: Tensor) -> Tensor:
+def read_at(hidden: Tensor, read: Tensor) -> Tensor:
     """The states [B, 1, H] at one position of each row."""
     return hidden[torch.arange(hidden.shape[0], device=hidden.device), read][:, None]

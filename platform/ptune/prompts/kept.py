@@ -36,22 +36,21 @@ class KeptStates:
 
 def kept_states(backbone: Backbone, examples: Examples, layer: int) -> KeptStates | None:
     """The hidden states before a layer of a split; None where the backbone has no cache, or the cache no room."""
-    if backbone.cache is None:
+    if backbone.cache is None or backbone.layers is None:
         return None
 
     def compute(numbers: np.ndarray) -> Tensor:
-        assert backbone.layers is not None, "asked for a staged family only"
         rows = examples.all_rows
         stacked = stack([rows[number] for number in numbers], backbone.device)
         with torch.no_grad():
             zeros = torch.zeros(len(numbers), dtype=torch.long, device=backbone.device)
             first = backbone.begin(backbone.embed(stacked.ids), stacked.types, zeros)
-            return backbone.layers.run({0: first}, stacked.visible, None, stop=layer)
+            return backbone.run({0: first}, stacked.visible, zeros, stop=layer)
 
     found = backbone.cache.states(
         [backbone.computes, str(layer)],
         examples.inputs,
-        backbone.shape.hidden,
+        backbone.layers.width,
         backbone.dtype,
         lambda: eval_batches(examples.inputs.lengths, _TOKENS),
         compute,
