@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ptune.backbone.inject import Prefix
-from ptune.backbone.staged import read_at
+from ptune.backbone.staged import read_at, run_layer
 
 Layer = Callable[..., Tensor]
 
@@ -48,7 +48,7 @@ class JoinedLayers:
 
     def embed(self, embeds: Tensor, positions: Tensor, types: Tensor) -> Tensor:
         """What the first layer is given, [B, Q, H], for input embeddings, position ids and token types."""
-        begun = _Pass({}, None, 0)
+        begun = _Pass({}, None, 0, recompute=False)
         known = {"token_type_ids": types} if self._types else {}
         self._model(inputs_embeds=embeds, position_ids=positions, ptune_prefix=begun, **known, **self._settings)
         assert begun.given is not None, "a model has layers"
@@ -62,12 +62,14 @@ class JoinedLayers:
         prefix: Prefix | None,
         read: Tensor | None = None,
         stop: int | None = None,
+        *,
+        recompute: bool = False,
     ) -> Tensor:
         """Run the layers, and what the model does behind the last; see `ptune.backbone.staged.Layers.run`.
 
         States that join behind the last layer, and those that `stop` asks for there, are not normalised yet.
         """
-        joined = _Pass(joining, prefix, self._count if stop is None else stop)
+        joined = _Pass(joining, prefix, self._count if stop is None else stop, recompute)
         width = self._model.get_input_embeddings().embedding_dim
         blank = next(iter(joining.values())).new_zeros(*visible.shape, width)  # its states are those that join
         output = self._model(
@@ -90,6 +92,7 @@ class _Pass:
         joining: hidden states of the rows that join before layer l.
         prefix: keys and values of all rows, by layer.
         end: number of the layer before which to end.
+        recompute: whether the backward pass runs each layer again.
         given: what the model gives its first layer.
         hidden: the states of the rows that are there; None before the first.
     """
@@ -97,6 +100,7 @@ class _Pass:
     joining: Mapping[int, Tensor]
     prefix: Prefix | None
     end: int
+    recompute: bool
     given: Tensor | None = field(default=None, init=False)
     hidden: Tensor | None = field(default=None, init=False)
     _number: int = field(default=0, init=False)
@@ -120,8 +124,9 @@ class _Pass:
         assert self.given is not None, "the first layer ran"
         there, total = hidden.shape[0], self.given.shape[0]
         arguments, named = _of_rows((arguments, named), there, total)
-        given = self.prefix.layers[number] if self.prefix is not None else None
-        return layer(hidden, *arguments, ptune_prefix=Prefix([given]) if given is not None else None, **named)
+        own = self.prefix.layers[number] if self.prefix is not None else None
+        output: Tensor = run_layer(layer, hidden, *arguments, ptune_prefix=own, recompute=self.recompute, **named)
+        return output
 
     def _join(self, number: int) -> None:
         """Let the rows in that join before a layer."""

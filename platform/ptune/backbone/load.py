@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import transformers
@@ -59,6 +59,9 @@ class Backbone:
         first_position: the position id of a text's first token.
         layers: its layers, before each of which rows can join; None where the family has no such, or the copy is tuned.
         cache: hidden states kept for all that share the frozen weights; None keeps none.
+        checkpointing: whether a backward pass runs each of `layers` again instead of keeping all that it computed;
+            `auto` may come to do so (`saving`), where memory is short. It draws no random numbers either way, because
+            a backbone with dropout of its own runs as a whole.
     """
 
     id: str
@@ -73,6 +76,7 @@ class Backbone:
     device: torch.device
     layers: Layers | JoinedLayers | None = None
     cache: StateCache | None = None
+    checkpointing: Literal["auto", "always", "never"] = "auto"
 
     def embed(self, ids: Tensor) -> Tensor:
         """Word embeddings [B, Q, E] of token ids [B, Q]."""
@@ -133,7 +137,14 @@ class Backbone:
     ) -> Tensor:
         """Run the transformer over states that join on the way; only where there are `layers`, and see their `run`."""
         assert self.layers is not None, "asked where rows can join only"
-        return self.layers.run(joining, visible, self._positions(visible, shift), prefix, read, stop)
+        positions, recompute = self._positions(visible, shift), self.checkpointing == "always"
+        return self.layers.run(joining, visible, positions, prefix, read, stop, recompute=recompute)
+
+    def saving(self) -> Backbone | None:
+        """The same backbone, keeping less for a backward pass; None where it may not, cannot, or does so already."""
+        if self.layers is None or self.checkpointing != "auto":
+            return None
+        return replace(self, checkpointing="always")
 
     @cached_property
     def computes(self) -> str:

@@ -9,13 +9,14 @@ Shapes: B rows · Q positions · H hidden width · D head width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from ptune.backbone.inject import Prefix, attention
+from ptune.backbone.inject import LayerPrefix, Prefix, attention
 
 
 class Layers:
@@ -48,6 +49,8 @@ class Layers:
         prefix: Prefix | None,
         read: Tensor | None = None,
         stop: int | None = None,
+        *,
+        recompute: bool = False,
     ) -> Tensor:
         """Run the layers.
 
@@ -58,6 +61,7 @@ class Layers:
             prefix: keys and values of all rows, by layer.
             read: [B] the one position of each row that is read; None is all of them.
             stop: number of the layer before which to end; None is behind the last.
+            recompute: whether the backward pass runs each layer again, instead of keeping all that it computed.
 
         Returns:
             Hidden states [B, Q, H]; [B, 1, H] when `read` is given.
@@ -69,12 +73,12 @@ class Layers:
                 hidden = joining[number] if hidden is None else torch.cat([hidden, joining[number]])
             assert hidden is not None, "the loop begins where rows join"
             mask = visible[: hidden.shape[0], None, None, :].expand(-1, 1, hidden.shape[1], -1)
-            given = prefix.layers[number] if prefix is not None else None
-            own = Prefix([given]) if given is not None else None
+            own = prefix.layers[number] if prefix is not None else None
             if read is not None and number == end - 1:
-                hidden = self._read(self._layers[number], hidden, mask, own, read[: hidden.shape[0]])
+                at = read[: hidden.shape[0]]
+                hidden = run_layer(self._read, self._layers[number], hidden, mask, own, at, recompute=recompute)
             else:
-                output = self._layers[number](hidden, mask, ptune_prefix=own)
+                output = run_layer(self._layers[number], hidden, mask, ptune_prefix=own, recompute=recompute)
                 hidden = output if isinstance(output, Tensor) else output[0]
         if end not in joining:
             assert hidden is not None, "some rows join"
@@ -83,7 +87,7 @@ class Layers:
         return late if hidden is None else torch.cat([hidden, late])
 
     @staticmethod
-    def _read(layer: Any, hidden: Tensor, mask: Tensor, prefix: Prefix | None, read: Tensor) -> Tensor:
+    def _read(layer: Any, hidden: Tensor, mask: Tensor, prefix: LayerPrefix | None, read: Tensor) -> Tensor:
         """One layer where each row is read at one position: queries, projection and feed-forward there alone."""
         own = layer.attention.self
         at = read_at(hidden, read)
@@ -94,6 +98,13 @@ class Layers:
         attended = layer.attention.output(seen.reshape(at.shape), at)
         output: Tensor = layer.output(layer.intermediate(attended), attended)
         return output
+
+
+def run_layer(layer: Callable[..., Any], *arguments: Any, recompute: bool, **named: Any) -> Any:
+    """What a layer returns; of what it computes, the backward pass is left all, or the arguments to compute it anew."""
+    if not (recompute and torch.is_grad_enabled()):
+        return layer(*arguments, **named)
+    return checkpoint(layer, *arguments, use_reentrant=False, preserve_rng_state=False, **named)  # it draws nothing
 
 
 def read_at(hidden: Tensor, read: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ Each trial's numbers are those of `reference.py`, whoever its neighbours are. Kn
 
 from __future__ import annotations
 
+import logging
 import math
 import resource
 from collections import deque
@@ -25,6 +26,7 @@ from ptune.prompts.forward import forward
 from ptune.prompts.learner import Learner
 from ptune.tasks.joint import with_joint_metric
 
+_LOG = logging.getLogger(__name__)
 Outcome = TypeVar("Outcome")
 
 _PADDING = 0.2  # padding that a pass may add, as a share of its mini-batches' own tokens
@@ -142,7 +144,7 @@ class Engine:
     def _shrink(self, slots: list[Slot]) -> list[Report | Failure]:
         """Take a pass back that memory did not hold, and go on with smaller ones.
 
-        A trial whose mini-batch does not fit alone cannot go on.
+        A trial whose mini-batch does not fit alone, however little the backbone keeps of it, cannot go on.
         """
         for slot in slots:
             slot.take_back()
@@ -152,6 +154,11 @@ class Engine:
             self.token_budget = max(1, self.token_budget // 2)
             return []
         trial, (rows, width) = slots[0].plan.trial, slots[0].next_shape()
+        saving = None if slots[0].learner.alone else self.backbone.saving()
+        if saving is not None:
+            _LOG.warning("%d rows of %d tokens do not fit into memory: layers are computed anew, not kept", rows, width)
+            self.backbone = saving
+            return []
         self.leave(trial)
         return [_too_large(trial, f"a mini-batch of {rows} rows of {width} tokens does not fit into memory alone")]
 
