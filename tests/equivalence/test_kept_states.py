@@ -12,6 +12,7 @@ from ptune.backbone.load import load_backbone
 from ptune.data.sources import Splits
 from ptune.engine.fused import Engine
 from ptune.prompts.forward import Group, forward
+from ptune.prompts.kept import kept_states
 from worlds import CONFIGS, World, sentences
 
 DEEP = {
@@ -52,6 +53,25 @@ def test_rows_that_join_late_are_those_that_came_all_the_way(tiny_backbone, tmp_
         for ours, theirs in zip(passed(backbone, trials), whole, strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     assert len(list((tmp_path / "states").glob("*.states"))) == layers, "before all but the first, and behind the last"
+
+
+@pytest.mark.parametrize("family", ["bert", "llama"])
+def test_a_layers_states_are_computed_from_the_highest_that_are_kept(tiny_backbone, tmp_path, family):
+    world = world_of(tiny_backbone, family, tmp_path)
+    examples = world.trial(0, DEEP["head"])[0].train
+    layers = world.backbone.model.get_submodule(world.backbone.family.layers)
+    ran = []
+    for number, layer in enumerate(layers):
+        part = next(module for module in layer.modules() if isinstance(module, torch.nn.Linear))
+        part.register_forward_hook(lambda *_, number=number: ran.append(number))
+    fresh = [replace(world.backbone, cache=StateCache(tmp_path / str(layer), 10**9)) for layer in range(4)]
+    asked = replace(world.backbone, cache=StateCache(tmp_path / "states", 10**9))
+    for layer, expected in ((2, [0, 1]), (3, [2]), (1, [0]), (2, [])):
+        ran.clear()
+        found = kept_states(asked, examples, layer)
+        assert ran == expected
+        alone = kept_states(fresh[layer], examples, layer)
+        assert torch.equal(found.states, alone.states)
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2", "llama"])
