@@ -31,7 +31,12 @@ class Computer:
 
 def ask(cache, computer, inputs=INPUTS, layer="2", dtype=torch.float32):
     batches = [np.array([1, 2]), np.array([0])]
-    return cache.states(["backbone", str(dtype), layer], inputs, WIDTH, dtype, lambda: batches, computer)
+    fill = lambda: ((numbers, computer(numbers)) for numbers in batches)  # noqa: E731 - computes when asked
+    return cache.states(key(layer, dtype), inputs, WIDTH, dtype, fill)
+
+
+def key(layer="2", dtype=torch.float32):
+    return ["backbone", str(dtype), layer]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -83,6 +88,18 @@ def test_the_longest_unasked_give_way(tmp_path):
     assert first[0, 0] == 0.0, "what is in use stays readable"
     ask(StateCache(tmp_path, 2 * size_of_one()), later := Computer(), layer="2")
     assert later.calls == 0, "layer 1 gave way, layer 2 is there"
+
+
+def test_what_is_there_is_found_without_computing(tmp_path):
+    assert StateCache(tmp_path / "new", 10**6).found(key(), INPUTS, WIDTH, torch.float32) is None
+    cache = StateCache(tmp_path, 10**6)
+    states, _ = ask(cache, Computer())
+    for one in (cache, StateCache(tmp_path, 10**6)):
+        assert torch.equal(one.found(key(), INPUTS, WIDTH, torch.float32)[0], states)
+        assert one.found(key("3"), INPUTS, WIDTH, torch.float32) is None
+    file = next(tmp_path.glob("*.states"))
+    file.write_bytes(file.read_bytes()[:-4])
+    assert StateCache(tmp_path, 10**6).found(key(), INPUTS, WIDTH, torch.float32) is None
 
 
 def test_a_damaged_file_is_made_anew(tmp_path):

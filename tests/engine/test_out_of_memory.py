@@ -18,17 +18,18 @@ CONFIGS = [
 
 @pytest.fixture
 def memory(monkeypatch):
-    """A device that holds so many rows of a pass, and counts how often it was asked for more."""
+    """A device that holds so many rows of a pass, or more without what its layers compute; counts refusals."""
     real = fused.forward
 
     class Memory:
-        rows = 10**9
+        rows = checkpointed = 10**9
         refused = 0
         never = None
 
         def __call__(self, backbone, groups):
             rows = sum(len(group.rows) for group in groups)
-            if rows > self.rows or any(group.examples is self.never for group in groups):
+            most = self.checkpointed if backbone.checkpointing == "always" else self.rows
+            if rows > most or any(group.examples is self.never for group in groups):
                 self.refused += 1
                 raise torch.OutOfMemoryError("too many rows")
             return real(backbone, groups)
@@ -53,7 +54,7 @@ def trained(world, folder, configs=CONFIGS):
 
 def test_smaller_passes_give_the_same_numbers(world, memory, tmp_path):
     _, roomy = trained(world, tmp_path / "roomy")
-    memory.rows = 9
+    memory.rows = memory.checkpointed = 9
     engine, tight = trained(world, tmp_path / "tight")
     assert memory.refused > 0
     assert engine.token_budget < 2000
@@ -64,13 +65,38 @@ def test_smaller_passes_give_the_same_numbers(world, memory, tmp_path):
 
 
 def test_only_a_trial_that_cannot_fit_alone_fails(world, memory, tmp_path):
-    memory.rows = 7
+    memory.rows = memory.checkpointed = 7
     small = {"method": "v2", "length": 2, "batch_size": 5}
     _, found = trained(world, tmp_path, [*CONFIGS, small])
     failures = [one for one in found if isinstance(one, Failure)]
     assert sorted(one.trial for one in failures) == [0, 1, 2]
     assert "a mini-batch of 8 rows" in str(failures[0].error)
     assert max(one.epoch for one in found if not isinstance(one, Failure) and one.trial == 3) == 2
+
+
+@pytest.mark.parametrize("checkpointing", ["auto", "never"])
+def test_what_does_not_fit_alone_is_checkpointed_before_it_fails(world, memory, tmp_path, checkpointing, caplog):
+    _, roomy = trained(world, tmp_path / "roomy")
+    memory.rows, memory.checkpointed = 7, 8
+    allowed = replace(world, backbone=replace(world.backbone, checkpointing=checkpointing))
+    engine, tight = trained(allowed, tmp_path / "tight")
+    if checkpointing == "never":
+        assert sorted(one.trial for one in tight if isinstance(one, Failure)) == [0, 1, 2]
+        return
+    assert engine.backbone.checkpointing == "always"
+    assert caplog.text.count("8 rows of") == 1
+    expected = {(one.trial, one.epoch): one.metrics for one in roomy}
+    assert len(tight) == len(roomy)
+    for one in tight:
+        assert one.metrics["train_loss"] == pytest.approx(expected[one.trial, one.epoch]["train_loss"], abs=1e-5)
+        assert one.metrics["accuracy"] == expected[one.trial, one.epoch]["accuracy"]
+
+
+def test_a_tuned_backbone_is_not_checkpointed(world, memory, tmp_path):
+    memory.rows, memory.checkpointed = 7, 8
+    engine, found = trained(world, tmp_path, [{"method": "head", "backbone_lr": 1e-3, "batch_size": 8}])
+    assert [type(one) for one in found] == [Failure]
+    assert engine.backbone.checkpointing == "auto"
 
 
 def test_a_dev_split_that_memory_never_holds_fails_its_trial_alone(world, memory, tmp_path):

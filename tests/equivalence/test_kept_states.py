@@ -12,6 +12,7 @@ from ptune.backbone.load import load_backbone
 from ptune.data.sources import Splits
 from ptune.engine.fused import Engine
 from ptune.prompts.forward import Group, forward
+from ptune.prompts.kept import kept_states
 from worlds import CONFIGS, World, sentences
 
 DEEP = {
@@ -20,7 +21,7 @@ DEEP = {
     "v2 named": {"method": "v2", "length": 2, "layers": "2", "dropout": 0.2, "batch_size": 7},
     "head": {"method": "head", "lr": 0.05, "batch_size": 8},
 }
-STAGED = sorted(name for name, family in FAMILIES.items() if family.staged)
+JOINED = sorted(name for name, family in FAMILIES.items() if family.layers is not None)
 
 
 def world_of(tiny_backbone, family, folder):
@@ -39,24 +40,45 @@ def passed(backbone, trials):
     return [*scored, *(gradient for gradient in gradients if gradient is not None)]
 
 
-@pytest.mark.parametrize("family", STAGED)
+@pytest.mark.parametrize("family", JOINED)
 def test_rows_that_join_late_are_those_that_came_all_the_way(tiny_backbone, tmp_path, family):
     world = world_of(tiny_backbone, family, tmp_path)
-    trials = [world.trial(number, config) for number, config in enumerate([*CONFIGS.values(), *DEEP.values()])]
+    layers = world.backbone.shape.layers
+    configs = CONFIGS | DEEP
+    configs["v2 lengths"] = {**CONFIGS["v2 lengths"], "lengths": ",".join("2635"[:layers])}
+    trials = [world.trial(number, config) for number, config in enumerate(configs.values())]
     whole = passed(replace(world.backbone, layers=None), trials)
     cached = replace(world.backbone, cache=StateCache(tmp_path / "states", 10**9))
     for backbone in (world.backbone, cached, cached):
         for ours, theirs in zip(passed(backbone, trials), whole, strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
-    assert len(list((tmp_path / "states").glob("*.states"))) == 3, (
-        "before the second and the third layer, and behind the last"
-    )
+    assert len(list((tmp_path / "states").glob("*.states"))) == layers, "before all but the first, and behind the last"
 
 
-def test_whole_trainings_do_not_depend_on_what_is_kept(tiny_backbone, tmp_path):
+@pytest.mark.parametrize("family", ["bert", "llama"])
+def test_a_layers_states_are_computed_from_the_highest_that_are_kept(tiny_backbone, tmp_path, family):
+    world = world_of(tiny_backbone, family, tmp_path)
+    examples = world.trial(0, DEEP["head"])[0].train
+    layers = world.backbone.model.get_submodule(world.backbone.family.layers)
+    ran = []
+    for number, layer in enumerate(layers):
+        part = next(module for module in layer.modules() if isinstance(module, torch.nn.Linear))
+        part.register_forward_hook(lambda *_, number=number: ran.append(number))
+    fresh = [replace(world.backbone, cache=StateCache(tmp_path / str(layer), 10**9)) for layer in range(4)]
+    asked = replace(world.backbone, cache=StateCache(tmp_path / "states", 10**9))
+    for layer, expected in ((2, [0, 1]), (3, [2]), (1, [0]), (2, [])):
+        ran.clear()
+        found = kept_states(asked, examples, layer)
+        assert ran == expected
+        alone = kept_states(fresh[layer], examples, layer)
+        assert torch.equal(found.states, alone.states)
+
+
+@pytest.mark.parametrize("family", ["bert", "gpt2", "llama"])
+def test_whole_trainings_do_not_depend_on_what_is_kept(tiny_backbone, tmp_path, family):
     reports = []
     for number, budget in enumerate((0, 10**9, 10**9)):
-        world = world_of(tiny_backbone, "bert", tmp_path / str(number))
+        world = world_of(tiny_backbone, family, tmp_path / str(number))
         engine = Engine(replace(world.backbone, cache=StateCache(tmp_path / "states", budget)), token_budget=400)
         for trial, config in enumerate(DEEP.values()):
             engine.join(*world.trial(trial, config))

@@ -13,7 +13,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,8 @@ _LOG = logging.getLogger(__name__)
 _FORMAT = "ptune-states-1"
 _STALE_SECONDS = 3600.0
 
-Compute = Callable[[np.ndarray], Tensor]
-"""Hidden states [B, Q, H] of the rows with these numbers, padded on the right to the longest."""
+Fill = Callable[[], Iterable[tuple[np.ndarray, Tensor]]]
+"""Computes what is to be kept: numbers of some rows and their hidden states [B, Q, H], padded on the right, in turn."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,7 @@ class StateCache:
         inputs: Inputs,
         width: int,
         dtype: torch.dtype,
-        batches: Callable[[], Sequence[np.ndarray]],
-        compute: Compute,
+        fill: Fill,
     ) -> tuple[Tensor, np.ndarray] | None:
         """Hidden states [P, H] of all rows and where each begins; None when they cannot be kept.
 
@@ -74,17 +73,16 @@ class StateCache:
             inputs: the rows.
             width: H.
             dtype: type of a state.
-            batches: row numbers to compute together, if they have to be computed.
-            compute: computes them.
+            fill: computes them all, if they have to be computed.
         """
-        name = value_hash([_FORMAT, *key, inputs.digest])
+        name = _name(key, inputs)
         if name in self._refused:
             return None
         if name not in self._open:
-            offsets = np.concatenate([[0], np.cumsum(inputs.lengths)])
+            offsets = _offsets(inputs)
             shape = (int(offsets[-1]), width)
             try:
-                found = self._found(self._folder / f"{name}.states", shape, dtype, offsets, batches, compute)
+                found = self._found(self._path(name), shape, dtype, offsets, fill)
             except (OSError, torch.OutOfMemoryError) as error:  # a cache that fails must not fail the training
                 _LOG.warning(
                     "hidden states are computed in every pass, because %s cannot keep them: %s", self._folder, error
@@ -96,24 +94,40 @@ class StateCache:
             self._open[name] = (found, offsets)
         return self._open[name]
 
+    def found(
+        self, key: Sequence[str], inputs: Inputs, width: int, dtype: torch.dtype
+    ) -> tuple[Tensor, np.ndarray] | None:
+        """What `states` gives, if it is there without computing; asking so does not count as use."""
+        name = _name(key, inputs)
+        if name in self._open:
+            return self._open[name]
+        offsets = _offsets(inputs)
+        path, shape = self._path(name), (int(offsets[-1]), width)
+        try:
+            return (_mapped(path, shape, dtype), offsets) if _is_whole(path, shape, dtype) else None
+        except RuntimeError:  # torch's word for a file that another engine has just removed
+            return None
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.states"
+
     def _found(
         self,
         path: Path,
         shape: tuple[int, int],
         dtype: torch.dtype,
         offsets: np.ndarray,
-        batches: Callable[[], Sequence[np.ndarray]],
-        compute: Compute,
+        fill: Fill,
     ) -> Tensor | None:
         """The file's states, written by whoever of this node's engines comes first."""
         size = shape[0] * shape[1] * dtype.itemsize
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (self._folder / f"{path.stem}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if path.exists() and path.stat().st_size == size:
+            if _is_whole(path, shape, dtype):
                 os.utime(path)
             elif self._make_room(size):
-                self._write(path, size, shape, dtype, offsets, batches, compute)
+                self._write(path, size, shape, dtype, offsets, fill)
             else:
                 return None
         return _mapped(path, shape, dtype)
@@ -125,15 +139,14 @@ class StateCache:
         shape: tuple[int, int],
         dtype: torch.dtype,
         offsets: np.ndarray,
-        batches: Callable[[], Sequence[np.ndarray]],
-        compute: Compute,
+        fill: Fill,
     ) -> None:
         with replacing(path) as draft:
             with draft.open("wb") as stream:
                 os.posix_fallocate(stream.fileno(), 0, size)  # a disk that fills under a mapped file kills the process
             states = _mapped(draft, shape, dtype, writable=True)
-            for batch in batches():
-                for number, own in zip(batch, compute(batch), strict=True):
+            for numbers, computed in fill():
+                for number, own in zip(numbers, computed, strict=True):
                     start, end = offsets[number], offsets[number + 1]
                     states[start:end] = own[: end - start].to(dtype).cpu()
 
@@ -167,6 +180,22 @@ def default_folder() -> Path:
     """PTUNE_CACHE, or a folder in the user's cache folder."""
     home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     return Path(os.environ.get("PTUNE_CACHE", home / "ptune" / "states"))
+
+
+def _name(key: Sequence[str], inputs: Inputs) -> str:
+    return value_hash([_FORMAT, *key, inputs.digest])
+
+
+def _offsets(inputs: Inputs) -> np.ndarray:
+    """Where each row begins, and where the last ends."""
+    return np.concatenate([[0], np.cumsum(inputs.lengths)])
+
+
+def _is_whole(path: Path, shape: tuple[int, int], dtype: torch.dtype) -> bool:
+    try:
+        return path.stat().st_size == shape[0] * shape[1] * dtype.itemsize
+    except FileNotFoundError:
+        return False
 
 
 def _mapped(path: Path, shape: tuple[int, int], dtype: torch.dtype, *, writable: bool = False) -> Tensor:

@@ -32,7 +32,10 @@ class Family:
         tied: whether that head is the word embeddings themselves, with no weights of its own, unless the config
             says otherwise.
         states: settings that a checkpoint's config must state, because nothing here can choose them.
-        staged: whether its layers are BERT's, so that they can be run one by one (`ptune.backbone.staged`).
+        layers: where the model holds its layers, if rows can join before each of them (`ptune.backbone.joined`). None
+            where the backbone runs as a whole: one module serves several depths (ALBERT), layers are given the pass
+            in no argument (DeBERTa), or there are two stacks (encoder-decoders).
+        staged: whether those layers are BERT's, whose last one can be run where it is read (`ptune.backbone.staged`).
         peft: whether PEFT's prefix tuning works for it (so that an all-layer v2 prompt can be exported to PEFT).
     """
 
@@ -46,6 +49,7 @@ class Family:
     tied: bool = False
     states: tuple[str, ...] = ()
     peft: bool = False
+    layers: str | None = None
     staged: bool = False
 
     @property
@@ -58,11 +62,16 @@ class Family:
         return 0 if self.positions != "roberta" or padding is None else padding + 1
 
 
-_BERT = Family("first", types=True, pooler=True, language="cls.predictions.", peft=True, staged=True)
-_ROBERTA = Family("first", positions="roberta", types=True, dense="tanh", peft=True, staged=True)
+_BERT = Family(
+    "first", types=True, pooler=True, language="cls.predictions.", peft=True, layers="encoder.layer", staged=True
+)
+_ROBERTA = replace(_BERT, positions="roberta", pooler=False, dense="tanh", language="lm_head.")
+_ELECTRA = replace(_BERT, pooler=False, dense="gelu", language="generator_predictions.")
 _DEBERTA = Family("first", positions="relative", types=True, dense="gelu", language="cls.predictions.")
-_DECODER = Family("last", positions="rotary", bias=False, peft=True)
+_ROTARY = Family("first", positions="rotary", layers="layers")
+_DECODER = Family("last", positions="rotary", bias=False, peft=True, layers="layers")
 _GEMMA = replace(_DECODER, tied=True)
+_GPT2 = replace(_GEMMA, positions="absolute", layers="h")
 _T5 = Family("decoder", positions="relative", tied=True, states=("decoder_start_token_id",))
 _BART = replace(_T5, positions="fixed", dense="tanh")
 
@@ -77,17 +86,17 @@ FAMILIES: dict[str, Family] = {
     "data2vec-text": _ROBERTA,
     "roberta-prelayernorm": replace(_ROBERTA, staged=False),
     "xmod": replace(_ROBERTA, staged=False, states=("default_language",)),
-    "electra": Family("first", types=True, dense="gelu", language="generator_predictions.", peft=True, staged=True),
+    "electra": _ELECTRA,
     "albert": Family("first", types=True, pooler=True, language="predictions."),
-    "distilbert": Family("first", dense="relu", language="vocab_transform."),
-    "modernbert": Family("first", positions="rotary", language="decoder."),
-    "eurobert": Family("first", positions="rotary", dense="gelu"),
-    "nomic_bert": Family("first", positions="rotary", types=True, language="cls.predictions."),
-    "jina_embeddings_v3": Family("first", positions="rotary", types=True, dense="tanh"),
+    "distilbert": Family("first", dense="relu", language="vocab_transform.", layers="transformer.layer"),
+    "modernbert": replace(_ROTARY, language="decoder."),
+    "eurobert": replace(_ROTARY, dense="gelu"),
+    "nomic_bert": replace(_ROTARY, types=True, language="cls.predictions."),
+    "jina_embeddings_v3": replace(_ROTARY, types=True, dense="tanh"),
     "deberta": _DEBERTA,
     "deberta-v2": _DEBERTA,
-    "gpt2": Family("last", bias=False, tied=True, peft=True),
-    "opt": Family("last", bias=False, tied=True, peft=True),
+    "gpt2": _GPT2,
+    "opt": replace(_GPT2, layers="decoder.layers"),
     "gpt_neox": replace(_DECODER, language="embed_out."),
     "llama": _DECODER,
     "mistral": _DECODER,

@@ -26,7 +26,7 @@ IMPLEMENTATION = "ptune_prefix"
 
 @dataclass(frozen=True)
 class LayerPrefix:
-    """What one layer's attention sees before the text.
+    """What one layer's attention sees before the text; handed to a layer that is run by itself, as often as it runs.
 
     Attributes:
         key: [B, N, T, D], as attention uses them: after any rotary embedding or normalisation.
@@ -82,7 +82,7 @@ def attention(
     dropout: float = 0.0,
     softcap: float | None = None,
     position_bias: Tensor | None = None,
-    ptune_prefix: Prefix | None = None,
+    ptune_prefix: Prefix | LayerPrefix | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Scaled dot-product attention over the layer's prefix and the text.
@@ -91,7 +91,7 @@ def attention(
     """
     if position_bias is not None:  # T5's: a prefix has no position, so it gets none
         attention_mask = torch.where(attention_mask, position_bias, torch.finfo(position_bias.dtype).min)
-    layer = ptune_prefix.next_layer(module) if ptune_prefix is not None else None
+    layer = ptune_prefix.next_layer(module) if isinstance(ptune_prefix, Prefix) else ptune_prefix
     if layer is not None:
         key = torch.cat([layer.key.to(key.dtype), key], dim=2)
         value = torch.cat([layer.value.to(value.dtype), value], dim=2)

@@ -11,10 +11,10 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import transformers
@@ -25,6 +25,7 @@ from ptune.backbone.cache import StateCache, default_folder
 from ptune.backbone.checkpoint import read_checkpoint
 from ptune.backbone.families import Family, family_of
 from ptune.backbone.inject import IMPLEMENTATION, Prefix, number_layers
+from ptune.backbone.joined import JoinedLayers
 from ptune.backbone.language import LanguageHead
 from ptune.backbone.locate import locate, read_config, weights_hash
 from ptune.backbone.staged import Layers
@@ -56,8 +57,11 @@ class Backbone:
         pooler: the checkpoint's own pooler, applied to the position a head reads; None when it has none.
         language_head: the checkpoint's own language-modelling head; None unless loaded with `lm`.
         first_position: the position id of a text's first token.
-        layers: its layers, to be run one by one; None where the family has others than BERT's, or the copy is tuned.
+        layers: its layers, before each of which rows can join; None where the family has no such, or the copy is tuned.
         cache: hidden states kept for all that share the frozen weights; None keeps none.
+        checkpointing: whether a backward pass runs each of `layers` again instead of keeping all that it computed;
+            `auto` may come to do so (`saving`), where memory is short. It draws no random numbers either way, because
+            a backbone with dropout of its own runs as a whole.
     """
 
     id: str
@@ -70,8 +74,9 @@ class Backbone:
     language_head: LanguageHead | None
     first_position: int
     device: torch.device
-    layers: Layers | None = None
+    layers: Layers | JoinedLayers | None = None
     cache: StateCache | None = None
+    checkpointing: Literal["auto", "always", "never"] = "auto"
 
     def embed(self, ids: Tensor) -> Tensor:
         """Word embeddings [B, Q, E] of token ids [B, Q]."""
@@ -118,8 +123,28 @@ class Backbone:
 
     def begin(self, embeds: Tensor, types: Tensor, shift: Tensor) -> Tensor:
         """What the first layer is given, [B, Q, H]; only where there are `layers`."""
-        assert self.layers is not None, "asked for a staged family only"
+        assert self.layers is not None, "asked where rows can join only"
         return self.layers.embed(embeds, self._positions(embeds, shift), self._known_types(types))
+
+    def run(
+        self,
+        joining: Mapping[int, Tensor],
+        visible: Tensor,
+        shift: Tensor,
+        prefix: Prefix | None = None,
+        read: Tensor | None = None,
+        stop: int | None = None,
+    ) -> Tensor:
+        """Run the transformer over states that join on the way; only where there are `layers`, and see their `run`."""
+        assert self.layers is not None, "asked where rows can join only"
+        positions, recompute = self._positions(visible, shift), self.checkpointing == "always"
+        return self.layers.run(joining, visible, positions, prefix, read, stop, recompute=recompute)
+
+    def saving(self) -> Backbone | None:
+        """The same backbone, keeping less for a backward pass; None where it may not, cannot, or does so already."""
+        if self.layers is None or self.checkpointing != "auto":
+            return None
+        return replace(self, checkpointing="always")
 
     @cached_property
     def computes(self) -> str:
@@ -144,9 +169,9 @@ class Backbone:
         """Token types that the model embeds; a tokenizer may tell more segments apart (BERT's, on RoBERTa weights)."""
         return types.clamp(max=getattr(self.model.config, "type_vocab_size", 1) - 1)
 
-    def _positions(self, embeds: Tensor, shift: Tensor) -> Tensor:
-        """Position ids [B, Q]."""
-        positions = self.first_position + shift[:, None] + torch.arange(embeds.shape[1], device=embeds.device)
+    def _positions(self, inputs: Tensor, shift: Tensor) -> Tensor:
+        """Position ids [B, Q] of inputs [B, Q, ...]."""
+        positions = self.first_position + shift[:, None] + torch.arange(inputs.shape[1], device=inputs.device)
         if self.shape.max_positions is not None:
             positions = positions.clamp(max=self.first_position + self.shape.max_positions - 1)  # only padding is cut
         return positions
@@ -278,11 +303,19 @@ def load_backbone(
         language_head=found.language_head,
         first_position=family.first_position(model.config.pad_token_id),
         device=torch.device(device),
-        layers=Layers(model) if family.staged and not model.config.is_decoder else None,
+        layers=_layers(model, family),
     )
     backbone.parts().requires_grad_(False).eval().to(device)
     _prove_reach(backbone)
     return backbone
+
+
+def _layers(model: Any, family: Family) -> Layers | JoinedLayers | None:
+    if family.layers is None or (family.staged and model.config.is_decoder):
+        return None
+    if family.staged:
+        return Layers(model)
+    return JoinedLayers(model, family.layers, types=family.types, cached=family.reads == "last")
 
 
 def _open_to_prefixes(model: Any, shape: Shape, backbone_id: str) -> None:

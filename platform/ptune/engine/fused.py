@@ -7,6 +7,7 @@ Each trial's numbers are those of `reference.py`, whoever its neighbours are. Kn
 
 from __future__ import annotations
 
+import logging
 import math
 import resource
 from collections import deque
@@ -25,6 +26,8 @@ from ptune.errors import DivergedError, EngineError
 from ptune.prompts.forward import forward
 from ptune.prompts.learner import Learner
 from ptune.tasks.joint import with_joint_metric
+
+_LOG = logging.getLogger(__name__)
 
 _PADDING = 0.2  # padding that a pass may add, as a share of its mini-batches' own tokens
 
@@ -150,8 +153,8 @@ class Engine:
     def _shrink(self, slots: list[Slot]) -> list[Report | Failure]:
         """Take a pass back that memory did not hold, and go on with smaller ones.
 
-        A batch of a dev split that does not fit alone is cut in two; a trial whose mini-batch, or single example, does
-        not fit alone cannot go on.
+        A batch of a dev split that does not fit alone is cut in two; a trial whose single example, or whose mini-batch
+        however little the backbone keeps of it, does not fit alone cannot go on.
         """
         for slot in slots:
             slot.take_back()
@@ -163,6 +166,11 @@ class Engine:
         if slots[0].halve():
             return []
         trial, (rows, width) = slots[0].plan.trial, slots[0].next_shape()
+        saving = None if slots[0].learner.alone or slots[0].scoring else self.backbone.saving()
+        if saving is not None:
+            _LOG.warning("%d rows of %d tokens do not fit into memory: layers are computed anew, not kept", rows, width)
+            self.backbone = saving
+            return []
         self.leave(trial)
         what = "an example of its dev split," if slots[0].scoring else "a mini-batch of"
         return [_too_large(trial, f"{what} {rows} rows of {width} tokens does not fit into memory alone")]

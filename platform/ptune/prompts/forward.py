@@ -106,8 +106,8 @@ def forward(backbone: Backbone, groups: Sequence[Group]) -> list[Scored]:
     """Run all groups in one pass.
 
     A learner that must be `alone` is the only group of its pass: it runs through its own backbone, or draws the
-    backbone's dropout from its own stream. On a backbone whose layers can be run one by one, rows join at the first
-    layer where their learner has a say.
+    backbone's dropout from its own stream. On a backbone with layers that rows can join before, they do so at the first
+    where their learner has a say.
     """
     assert len(groups) == 1 or not any(group.learner.alone for group in groups), "a learner that must be alone is not"
     backbone = groups[0].learner.backbone or backbone
@@ -176,7 +176,6 @@ def _staged(
     backbone: Backbone, groups: Sequence[Group], starts: Sequence[_Start], rows: Stack, counts: Sequence[int]
 ) -> Tensor:
     """The states [R, H] that all groups read, the layers run one by one; groups are ordered by where they join."""
-    assert backbone.layers is not None, "asked for a staged family only"
     prefix, shift = _prefix(backbone, groups, counts, starts)
     joining: dict[int, list[Tensor]] = {}
     first = sum(start.kept is None for start in starts)
@@ -189,7 +188,7 @@ def _staged(
             states = start.kept.of(group.indices, rows.ids.shape[1], backbone.device)
             joining.setdefault(start.layer, []).append(states)
     joined = {layer: torch.cat(parts) for layer, parts in joining.items()}
-    hidden = backbone.layers.run(joined, rows.visible, prefix, rows.read if rows.single else None).float()
+    hidden = backbone.run(joined, rows.visible, shift, prefix, rows.read if rows.single else None).float()
     return hidden[:, 0] if rows.single else hidden[rows.row, rows.read]
 
 

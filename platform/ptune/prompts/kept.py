@@ -5,7 +5,9 @@ Only for learners without a say below that layer: no prompt in the input, no shi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -36,24 +38,41 @@ class KeptStates:
 
 def kept_states(backbone: Backbone, examples: Examples, layer: int) -> KeptStates | None:
     """The hidden states before a layer of a split; None where the backbone has no cache, or the cache no room."""
-    if backbone.cache is None:
+    if backbone.cache is None or backbone.layers is None:
         return None
-
-    def compute(numbers: np.ndarray) -> Tensor:
-        assert backbone.layers is not None, "asked for a staged family only"
-        rows = examples.all_rows
-        stacked = stack([rows[number] for number in numbers], backbone.device)
-        with torch.no_grad():
-            zeros = torch.zeros(len(numbers), dtype=torch.long, device=backbone.device)
-            first = backbone.begin(backbone.embed(stacked.ids), stacked.types, zeros)
-            return backbone.layers.run({0: first}, stacked.visible, None, stop=layer)
-
-    found = backbone.cache.states(
-        [backbone.computes, str(layer)],
-        examples.inputs,
-        backbone.shape.hidden,
-        backbone.dtype,
-        lambda: eval_batches(examples.inputs.lengths, _TOKENS),
-        compute,
-    )
+    width, dtype = backbone.layers.width, backbone.dtype
+    fill = partial(_computed, backbone, examples, layer)
+    found = backbone.cache.states(_key(backbone, layer), examples.inputs, width, dtype, fill)
     return None if found is None else KeptStates(examples, *found)
+
+
+def _computed(backbone: Backbone, examples: Examples, layer: int) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """Row numbers and their states before a layer, pass by pass, from the highest layer whose states are kept."""
+    start, below = _highest_below(backbone, examples, layer)
+    rows = examples.all_rows
+    for numbers in eval_batches(examples.inputs.lengths, _TOKENS):
+        stacked = stack([rows[number] for number in numbers], backbone.device)
+        zeros = torch.zeros(len(numbers), dtype=torch.long, device=backbone.device)
+        with torch.no_grad():
+            if below is None:
+                first = backbone.begin(backbone.embed(stacked.ids), stacked.types, zeros)
+            else:
+                first = gather(*below, numbers, stacked.ids.shape[1]).to(backbone.device)
+            states = backbone.run({start: first}, stacked.visible, zeros, stop=layer)
+        yield numbers, states
+
+
+def _highest_below(backbone: Backbone, examples: Examples, layer: int) -> tuple[int, tuple[Tensor, np.ndarray] | None]:
+    """The highest layer below another whose states are kept, with them; 0 and None when there is none."""
+    assert backbone.cache is not None, "asked by who fills it"
+    assert backbone.layers is not None, "a cache is filled where rows can join"
+    width, dtype = backbone.layers.width, backbone.dtype
+    for lower in range(layer - 1, 0, -1):
+        found = backbone.cache.found(_key(backbone, lower), examples.inputs, width, dtype)
+        if found is not None:
+            return lower, found
+    return 0, None
+
+
+def _key(backbone: Backbone, layer: int) -> list[str]:
+    return [backbone.computes, str(layer)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ def load_job_backbone(job: Job, device: str | None = None) -> Backbone:
         device = best_device() if job.resources.device == "auto" else job.resources.device
     choice = job.backbone
     backbone = load_backbone(choice.id, choice.revision, choice.dtype, device, lm=job.task.language)
-    return backbone.keeping(int(job.resources.cache_gb * 2**30))
+    kept = backbone.keeping(int(job.resources.cache_gb * 2**30))
+    return replace(kept, checkpointing=job.resources.checkpointing)
 
 
 class LocalRunner:
