@@ -10,7 +10,7 @@ from ptune.engine.fused import Engine, Failure
 from ptune.history import History
 from ptune.run.prepare import Prepared
 from ptune.run.testing import conclude_all
-from ptune.run.trials import TrialFactory, state_file
+from ptune.run.trials import TrialFactory, state_file, weights_type
 from ptune.search.conductor import Conductor
 from ptune.spec.job import Job
 
@@ -37,6 +37,10 @@ class LocalRunner:
 
     def __init__(self) -> None:
         self._backbone: Backbone | None = None
+
+    def start(self, prepared: Prepared, folder: Path) -> str:  # noqa: ARG002
+        """Load the backbone; return the type of its weights."""
+        return weights_type(self._load(prepared.job))
 
     def train(self, prepared: Prepared, conductor: Conductor, folder: Path) -> None:
         """Run turns until the conductor is done."""
