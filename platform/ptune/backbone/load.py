@@ -11,8 +11,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -26,7 +26,7 @@ from ptune.backbone.checkpoint import read_checkpoint
 from ptune.backbone.families import Family, family_of
 from ptune.backbone.inject import IMPLEMENTATION, Prefix, number_layers
 from ptune.backbone.language import LanguageHead
-from ptune.backbone.locate import locate, read_config, weights_hash
+from ptune.backbone.locate import locate, read_config, settings_hashes, weights_hash
 from ptune.backbone.staged import Layers
 from ptune.errors import BackboneError
 from ptune.files import value_hash
@@ -58,6 +58,7 @@ class Backbone:
         first_position: the position id of a text's first token.
         layers: its layers, to be run one by one; None where the family has others than BERT's, or the copy is tuned.
         cache: hidden states kept for all that share the frozen weights; None keeps none.
+        settings: hashes of its settings and its tokenizer, see `ptune.backbone.locate.settings_hashes`.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Backbone:
     device: torch.device
     layers: Layers | None = None
     cache: StateCache | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def embed(self, ids: Tensor) -> Tensor:
         """Word embeddings [B, Q, E] of token ids [B, Q]."""
@@ -278,6 +280,7 @@ def load_backbone(
         language_head=found.language_head,
         first_position=family.first_position(model.config.pad_token_id),
         device=torch.device(device),
+        settings=settings_hashes(folder),
         layers=Layers(model) if family.staged and not model.config.is_decoder else None,
     )
     backbone.parts().requires_grad_(False).eval().to(device)
