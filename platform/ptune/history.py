@@ -129,6 +129,8 @@ class History:
     trials: dict[int, TrialRecord] = field(default_factory=dict)
     run_id: str | None = None
     """The parent MLflow run."""
+    dtype: str | None = None
+    """The type of the frozen weights in every trial; None until they are first loaded."""
     ended: dict[str, Any] | None = None
     """The `ended` event, unless the search was resumed after it."""
     started_at: float | None = None
@@ -172,6 +174,8 @@ class History:
                 self.run_id = event["run_id"]
             case "resumed":
                 self.ended = None
+            case "loaded":
+                self.dtype = event["dtype"]
             case "ended":
                 self.ended = event
             case _:

@@ -13,6 +13,7 @@ One process writes; any number read. Knows the events, not who reacts to them.
     tested     trial, metrics                     what it kept was scored on the test split; by `ptune confirm` alone
     tracked    trial (null: the search), run_id   the MLflow run that shows it
     resumed    versions                           another process took the search up
+    loaded     dtype                              the type of the frozen weights in every trial: float32 | bfloat16
     ended      status, best, test                 complete | interrupted | failed; test: of the exported prompt
 """
 
@@ -31,7 +32,17 @@ from ptune.errors import JournalError
 from ptune.files import sync_folder
 
 Kind = Literal[
-    "search", "suggested", "started", "reported", "paused", "finished", "tested", "tracked", "resumed", "ended"
+    "search",
+    "suggested",
+    "started",
+    "reported",
+    "paused",
+    "finished",
+    "tested",
+    "tracked",
+    "resumed",
+    "loaded",
+    "ended",
 ]
 Event = dict[str, Any]
 JOURNAL = "journal.jsonl"

@@ -1,6 +1,7 @@
 """The native artifact: whole, self-describing, and never in the place of something else."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -156,3 +157,26 @@ def test_damaged_or_missing_tensors_are_refused(artifact, tmp_path):
     tensors.unlink()
     with pytest.raises(ArtifactError, match=r"prompt\.safetensors is missing or damaged"):
         read(tmp_path)
+
+
+def test_a_vocabulary_that_data_sets_share_is_written_once(artifact, tmp_path):
+    (only,) = artifact.about.sets
+    vocabularies = [["oslo", "rome"], ["oslo", "rome"], ["oslo", "rome"], ["rye"], ["oslo", "rome"]]
+    sets = [
+        only.model_copy(update={"name": f"relation-{number}", "labels": words})
+        for number, words in enumerate(vocabularies)
+    ]
+    shared = replace(artifact, about=artifact.about.model_copy(update={"sets": sets}))
+    write(tmp_path / "artifact", shared)
+    assert (tmp_path / "artifact" / "artifact.json").read_text().count("oslo") == 2
+    assert read(tmp_path / "artifact").about == shared.about
+
+
+def test_the_first_data_set_has_labels_of_its_own(artifact, tmp_path):
+    write(tmp_path / "artifact", artifact)
+    path = tmp_path / "artifact" / "artifact.json"
+    about = json.loads(path.read_text())
+    about["sets"][0]["labels"] = None
+    path.write_text(json.dumps(about))
+    with pytest.raises(ArtifactError, match=r"damaged: sets\.0\.labels: "):
+        read(tmp_path / "artifact")

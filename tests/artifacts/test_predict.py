@@ -90,6 +90,53 @@ def test_a_copy_of_the_backbone_is_accepted(artifact, predictor, tiny_backbone, 
     assert moved.predict(TEXTS) == predictor.predict(TEXTS)
 
 
+def changed_copy(folder, target, name, change):
+    """A copy of a backbone with one of its JSON files changed."""
+    shutil.copytree(folder, target)
+    content = json.loads((target / name).read_text())
+    change(content)
+    (target / name).write_text(json.dumps(content))
+    return str(target)
+
+
+def swap_words(tokenizer):
+    vocabulary = tokenizer["model"]["vocab"]
+    vocabulary["red"], vocabulary["cold"] = vocabulary["cold"], vocabulary["red"]
+
+
+CHANGES = {
+    "config.json": lambda config: config.update(layer_norm_eps=0.1),
+    "tokenizer.json": swap_words,
+    "tokenizer_config.json": lambda config: config.update(do_lower_case=False),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_other_settings_or_tokens_under_the_same_weights_are_refused_saying_where(
+    artifact, tiny_backbone, tmp_path, name
+):
+    native.write(tmp_path / "artifact", artifact)
+    other = changed_copy(tiny_backbone("bert"), tmp_path / "other", name, CHANGES[name])
+    with pytest.raises(ArtifactError, match=f"has the weights of .*, but differs in {name}; point --backbone at"):
+        Predictor.load(tmp_path / "artifact", other)
+
+
+def test_settings_that_decide_no_score_may_differ(artifact, predictor, tiny_backbone, tmp_path):
+    native.write(tmp_path / "artifact", artifact)
+    silent = {"transformers_version": "9.9", "architectures": ["Other"], "id2label": {"0": "a"}}
+    other = changed_copy(tiny_backbone("bert"), tmp_path / "other", "config.json", lambda config: config.update(silent))
+    assert Predictor.load(tmp_path / "artifact", other).predict(TEXTS) == predictor.predict(TEXTS)
+
+
+def test_an_artifact_that_does_not_say_what_its_settings_were_is_held_to_its_weights(artifact, tiny_backbone, tmp_path):
+    native.write(tmp_path / "artifact", artifact)
+    about = json.loads((tmp_path / "artifact" / native.ABOUT).read_text())
+    del about["backbone"]["settings"]
+    (tmp_path / "artifact" / native.ABOUT).write_text(json.dumps(about))
+    other = changed_copy(tiny_backbone("bert"), tmp_path / "other", "config.json", CHANGES["config.json"])
+    assert len(Predictor.load(tmp_path / "artifact", other).predict(TEXTS)) == len(TEXTS)
+
+
 def test_a_backbone_that_is_gone_is_asked_for(tmp_path):
     backbone = load_backbone(str(make_backbone("bert", tmp_path / "gone")))
     native.write(tmp_path / "artifact", make_artifact(backbone, method="head"))

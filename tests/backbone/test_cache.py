@@ -1,6 +1,9 @@
 """Hidden states on disk: computed once, shared by who comes later, never beyond the budget."""
 
 import os
+import subprocess
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -115,3 +118,40 @@ def test_a_cache_that_fails_keeps_nothing_and_says_so(tmp_path, caplog):
     (tmp_path / "file").write_text("in the way")
     assert ask(StateCache(tmp_path / "file" / "states", 10**6), Computer()) is None
     assert "cannot keep them" in caplog.text
+
+
+_OTHER = """
+import sys
+from pathlib import Path
+import numpy as np
+import torch
+from ptune.backbone.cache import Inputs, StateCache
+
+def compute(numbers):
+    print("computing", flush=True)
+    sys.stdin.readline()
+    return torch.full((len(numbers), 3, 4), 7.0)
+
+batches = [np.array([0, 1, 2])]
+inputs = Inputs("these", np.array([3, 1, 2]))
+StateCache(Path(sys.argv[1]), 10**6).states(
+    ["backbone", "torch.float32", "2"], inputs, 4, torch.float32, lambda: batches, compute
+)
+"""
+"""Another process that keeps `INPUTS`; it goes on when a line comes in."""
+
+
+def test_who_comes_while_another_process_computes_waits_for_its_states(tmp_path):
+    command = [sys.executable, "-c", _OTHER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "computing\n"
+        found, computer = [], Computer()
+        waiting = threading.Thread(target=lambda: found.append(ask(StateCache(tmp_path, 10**6), computer)))
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        other.communicate("go on\n")
+    waiting.join()
+    states, _ = found[0]
+    assert computer.calls == 0
+    assert torch.equal(states, torch.full((6, WIDTH), 7.0))

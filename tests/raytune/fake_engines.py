@@ -8,8 +8,9 @@ class Lost(Exception):  # noqa: N818
 class FakeEngine:
     """Ready at once, unless `polls` says otherwise: values to return, or errors to raise, one poll after another."""
 
-    def __init__(self, name, polls=()):
+    def __init__(self, name, polls=(), dtype="float32"):
         self.name = name
+        self.dtype = dtype
         self.alive = True
         self.left = []
         self.concluded = {"artifact": name}
@@ -34,13 +35,18 @@ class FakeEngine:
 
 
 class Launcher:
-    """Starts fake engines called e0, e1, ...; `scripts` holds the polls of the first ones."""
+    """Starts fake engines called e0, e1, ...; `scripts` holds the polls of the first ones.
 
-    def __init__(self, *scripts):
+    `chosen` is the type of weights that each place's device chooses, unless an engine is told one.
+    """
+
+    def __init__(self, *scripts, chosen=None):
         self.engines = []
+        self._chosen = chosen or {}
         self._scripts = list(scripts)
 
-    def __call__(self, _placement):
+    def __call__(self, placement, dtype):
         script = self._scripts.pop(0) if self._scripts else ()
-        self.engines.append(FakeEngine(f"e{len(self.engines)}", script))
+        dtype = dtype or self._chosen.get(placement.node, "float32")
+        self.engines.append(FakeEngine(f"e{len(self.engines)}", script, dtype))
         return self.engines[-1]

@@ -113,3 +113,33 @@ def test_closing_ends_every_engine():
     pool.close()
     assert not any(engine.alive for engine in launcher.engines)
     assert not pool.has_seat
+
+
+MIXED = [Placement("cpu", 1.0, 0, 1, node) for node in ("old", "new", "new")]
+CHOSEN = {"old": "float32", "new": "bfloat16"}
+
+
+def test_the_first_ready_engine_decides_the_type_of_all_weights():
+    launcher = Launcher([False, True], chosen=CHOSEN)
+    pool = EnginePool(launcher, Lost, MIXED, 1)
+    assert pool.dtype is None
+    pool.poll()
+    assert pool.dtype == "bfloat16"
+    assert [pool.take("a"), pool.take("b")] == ["e1", "e2"]
+    pool.poll()
+    assert not launcher.engines[0].alive
+    assert not pool.has_seat
+    pool.poll()
+    assert pool.take("c") == "e3"
+    assert [engine.dtype for engine in launcher.engines if engine.alive] == ["bfloat16"] * 3
+
+
+def test_an_engine_that_replaces_a_lost_one_has_the_type_of_the_others():
+    launcher = Launcher([], [False] * 9, chosen=CHOSEN)
+    pool = EnginePool(launcher, Lost, MIXED[:2], 1)
+    pool.poll()
+    pool.take("a")
+    pool.retire("a")
+    pool.poll()
+    assert pool.take("b") == "e2"
+    assert (pool.dtype, launcher.engines[2].dtype) == ("float32", "float32")

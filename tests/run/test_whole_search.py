@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from ptune.artifacts import native
+from ptune.artifacts.load import load_artifact
 from ptune.artifacts.predict import Predictor
+from ptune.engine.state import read as read_state
 from ptune.errors import JournalError
 from ptune.history import FINAL, History
 from ptune.journal import Journal, read
+from ptune.run.confirm import confirmation
 from ptune.run.local import LocalRunner
 from ptune.run.search import claim_folder, resume_search, search_folder, start_search
 from small_jobs import small_job
@@ -135,6 +138,21 @@ def test_resuming_a_finished_search_changes_nothing(job, runs):
     again = resume_search(outcome.name, runs, LocalRunner())
     assert again.to_json()["best"] == outcome.to_json()["best"]
     assert History.of(read(again.folder / "journal.jsonl")).trials == trials
+
+
+def test_a_resumed_search_keeps_the_type_of_weights_it_began_with(job, runs, monkeypatch):
+    auto = job.model_copy(update={"backbone": job.backbone.model_copy(update={"dtype": "auto"})})
+    monkeypatch.setattr("ptune.backbone.load._multiplies_bfloat16", lambda _device: True)
+    broken = start_search(auto, "", runs, Interrupting(1))
+    assert broken.status == "interrupted"
+    monkeypatch.setattr("ptune.backbone.load._multiplies_bfloat16", lambda _device: False)
+    resumed = resume_search(broken.name, runs, LocalRunner())
+    events = read(resumed.folder / "journal.jsonl")
+    assert [event["dtype"] for event in events if event["event"] == "loaded"] == ["bfloat16"]
+    states = [read_state(resumed.folder / trial.state)[0] for trial in resumed.history.trials.values()]
+    assert {state["dtype"] for state in states} == {"bfloat16"}
+    assert load_artifact(resumed.folder / "artifact").about.backbone.dtype == "bfloat16"
+    assert confirmation(resumed.history, top=1, seeds=1)[0].backbone.dtype == "bfloat16"
 
 
 def test_changed_data_cannot_be_resumed(job, runs):

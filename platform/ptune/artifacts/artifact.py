@@ -49,6 +49,8 @@ class Origin(Strict):
     """Whether its pretrained pooler stands between the last layer and the head."""
     window: int | None
     """Tokens that a layer with sliding-window attention sees; None where every layer sees all."""
+    settings: dict[str, str] | None = None
+    """Hashes of its settings and its tokenizer, see `ptune.backbone.locate.settings_hashes`; None is unknown."""
 
     @classmethod
     def of(cls, backbone: Backbone, revision: str | None) -> Self:
@@ -65,6 +67,7 @@ class Origin(Strict):
             head_width=backbone.shape.head_width,
             pooled=backbone.pooler is not None,
             window=getattr(config, "sliding_window", None),
+            settings=dict(backbone.settings),
         )
 
 

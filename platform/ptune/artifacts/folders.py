@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def write_about(path: Path, format_name: str, about: About, more: Mapping[str, Any] | None = None) -> None:
-    """Write an artifact's description as JSON, under the name of its format."""
-    write_json(path, {"format": format_name, **about.model_dump(mode="json"), **(more or {})})
+    """Write an artifact's description as JSON, under the name of its format.
+
+    Labels that are those of the data set before, as the vocabulary of many relations is, are written as null.
+    """
+    content = about.model_dump(mode="json")
+    for before, one in reversed([*pairwise(content["sets"])]):
+        if one["labels"] == before["labels"]:
+            one["labels"] = None
+    write_json(path, {"format": format_name, **content, **(more or {})})
 
 
 def read_about(path: Path, format_name: str, more: Collection[str] = ()) -> About:
@@ -94,10 +102,21 @@ def read_about(path: Path, format_name: str, more: Collection[str] = ()) -> Abou
         raise ArtifactError(f"{path} has the format {found!r}; this version of ptune reads {format_name!r}")
     described = {key: value for key, value in content.items() if key not in {"format", *more}}
     try:
-        return About.model_validate_json(json.dumps(described))
+        return About.model_validate_json(json.dumps({**described, "sets": _labelled(described.get("sets"))}))
     except ValidationError as error:
         issues = [f"{'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in error.errors()]
         raise ArtifactError(f"{path} is damaged: {'; '.join(issues)}") from None
+
+
+def _labelled(sets: Any) -> Any:
+    """Data sets as they were written, each with its labels; what is not such a list is left to be refused."""
+    if not isinstance(sets, list) or not all(isinstance(one, dict) for one in sets):
+        return sets
+    whole: list[dict[str, Any]] = []
+    for one in sets:
+        same = whole and "labels" in one and one["labels"] is None
+        whole.append({**one, "labels": whole[-1].get("labels")} if same else one)
+    return whole
 
 
 def check_holds(folder: Path, wanted: str, *, kind: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Self
 from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.load import load_artifact
 from ptune.backbone.load import Backbone, best_device, load_backbone
-from ptune.backbone.locate import locate, weights_hash
+from ptune.backbone.locate import locate, settings_hashes, weights_hash
 from ptune.data.sources import Split, unlabelled
 from ptune.errors import ArtifactError, BackboneError, DataError, nearest
 from ptune.prompts.build import load_learner
@@ -29,7 +29,7 @@ class Predictor:
 
     def __init__(self, artifact: Artifact, backbone: Backbone) -> None:
         about = artifact.about
-        _check_hash(artifact, backbone.id, backbone.hash)
+        _check_backbone(artifact, backbone.id, backbone.hash, backbone.settings)
         self.artifact = artifact
         self._backbone = backbone
         self._task = build_task(about.task, [one.labels for one in about.sets], about.head)
@@ -60,7 +60,8 @@ class Predictor:
             dtype: type of the backbone's weights: `float32`, `bfloat16`, or `auto`; None is that of the training.
 
         Raises:
-            ArtifactError: the artifact cannot be read, or the backbone's weights are not those it was trained on.
+            ArtifactError: the artifact cannot be read, or the backbone's weights, settings or tokenizer are not those
+                it was trained on.
             BackboneError: the backbone cannot be found or loaded.
         """
         artifact = load_artifact(folder)
@@ -70,7 +71,7 @@ class Predictor:
             found = locate(name, revision)
         except BackboneError as error:
             raise BackboneError(f"{error} (--backbone names another place to look)") from None
-        _check_hash(artifact, name, weights_hash(found))
+        _check_backbone(artifact, name, weights_hash(found), settings_hashes(found))
         device = best_device() if device == "auto" else device
         return cls(artifact, load_backbone(name, revision, dtype or origin.dtype, device, lm=artifact.about.language))
 
@@ -150,11 +151,17 @@ def _replaced(row: Sequence[str], names: Sequence[str], values: Mapping[str, Map
     return tuple(values.get(name, {}).get(text, text) for name, text in zip(names, row, strict=True))
 
 
-def _check_hash(artifact: Artifact, name: str, found: str) -> None:
-    """A prompt on other weights than its own gives numbers without meaning."""
+def _check_backbone(artifact: Artifact, name: str, found: str, settings: Mapping[str, str]) -> None:
+    """A prompt on other weights, settings or tokens than its own gives numbers without meaning."""
     origin = artifact.about.backbone
     if found != origin.hash:
         raise ArtifactError(
             f"the prompt was trained on {origin.id} with weights sha256 {origin.hash}, "
             f"but {name} has {found}; point --backbone at a copy with the weights it was trained on"
+        )
+    own = origin.settings
+    if own is not None and (other := sorted(file for file in {*own, *settings} if own.get(file) != settings.get(file))):
+        raise ArtifactError(
+            f"{name} has the weights of {origin.id}, on which the prompt was trained, but differs in "
+            f"{', '.join(other)}; point --backbone at a copy with the same settings and the same tokenizer"
         )

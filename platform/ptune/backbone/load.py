@@ -12,7 +12,7 @@ import contextlib
 import copy
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ from ptune.backbone.families import Family, family_of
 from ptune.backbone.inject import IMPLEMENTATION, Prefix, number_layers
 from ptune.backbone.joined import JoinedLayers
 from ptune.backbone.language import LanguageHead
-from ptune.backbone.locate import locate, read_config, weights_hash
+from ptune.backbone.locate import locate, read_config, settings_hashes, weights_hash
 from ptune.backbone.staged import Layers
 from ptune.errors import BackboneError
 from ptune.files import value_hash
@@ -62,6 +62,7 @@ class Backbone:
         checkpointing: whether a backward pass runs each of `layers` again instead of keeping all that it computed;
             `auto` may come to do so (`saving`), where memory is short. It draws no random numbers either way, because
             a backbone with dropout of its own runs as a whole.
+        settings: hashes of its settings and its tokenizer, see `ptune.backbone.locate.settings_hashes`.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Backbone:
     layers: Layers | JoinedLayers | None = None
     cache: StateCache | None = None
     checkpointing: Literal["auto", "always", "never"] = "auto"
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def embed(self, ids: Tensor) -> Tensor:
         """Word embeddings [B, Q, E] of token ids [B, Q]."""
@@ -304,6 +306,7 @@ def load_backbone(
         first_position=family.first_position(model.config.pad_token_id),
         device=torch.device(device),
         layers=_layers(model, family),
+        settings=settings_hashes(folder),
     )
     backbone.parts().requires_grad_(False).eval().to(device)
     _prove_reach(backbone)

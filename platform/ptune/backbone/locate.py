@@ -20,6 +20,18 @@ PACKAGED = {
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     )
 }
+_SILENT = {
+    "config.json": {
+        *("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache"),
+        *("id2label", "label2id", "problem_type", "finetuning_task", "task_specific_params"),
+    },
+    "tokenizer_config.json": {
+        *("name_or_path", "tokenizer_file", "special_tokens_map_file", "transformers_version", "chat_template"),
+        *("model_max_length", "padding_side", "truncation_side", "is_local", "backend"),
+    },
+}
+"""What settings say that changes neither hidden states nor tokens."""
+_VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "*.model")
 _WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "tokenizer*"]
 
 
@@ -51,18 +63,41 @@ def weights_hash(folder: Path) -> str:
     return value_hash({path.name: content_hash(path) for path in sorted(folder.glob("*.safetensors"))})
 
 
+def settings_hashes(folder: Path) -> dict[str, str]:
+    """Return what decides, besides the weights, what a backbone makes of a text: hashes by the names of its files.
+
+    These are its settings, as far as they matter, and its tokenizer; beside a `tokenizer.json`, other vocabularies are
+    not read.
+
+    Raises:
+        BackboneError: a file is not JSON.
+    """
+    named = {name: _json(folder / name) for name in _SILENT if (folder / name).is_file()}
+    hashes = {
+        name: value_hash({key: value for key, value in content.items() if key not in _SILENT[name]})
+        for name, content in named.items()
+    }
+    whole = folder / "tokenizer.json"
+    files = [whole] if whole.is_file() else sorted(path for pattern in _VOCABULARIES for path in folder.glob(pattern))
+    return hashes | {path.name: content_hash(path) for path in files}
+
+
 def read_config(folder: Path) -> dict[str, object]:
     """Return a backbone's `config.json`.
 
     Raises:
         BackboneError: the file is missing or not JSON.
     """
+    return _json(folder / "config.json")
+
+
+def _json(path: Path) -> dict[str, object]:
     try:
-        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BackboneError(f"{folder} holds no readable config.json: {error}") from None
+        raise BackboneError(f"{path.parent} holds no readable {path.name}: {error}") from None
     if not isinstance(content, dict):
-        raise BackboneError(f"{folder} holds no readable config.json: it is not a JSON object")
+        raise BackboneError(f"{path.parent} holds no readable {path.name}: it is not a JSON object")
     return content
 
 

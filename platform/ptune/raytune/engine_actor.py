@@ -36,28 +36,33 @@ class EngineActor:
         folder: the search's folder, on storage that this node shares with the driver.
         device: `cpu` or `cuda`.
         threads: threads to compute with.
+        dtype: type of the frozen weights; None is what the job says.
     """
 
-    def __init__(self, prepared: Prepared, folder: Path, device: str, threads: int) -> None:
+    def __init__(self, prepared: Prepared, folder: Path, device: str, threads: int, dtype: str | None) -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)  # read when torch is first imported, which is here
         from ptune.engine.memory import keep_freed_memory
         from ptune.raytune.training import TrainingThread
 
         keep_freed_memory()
-        self._prepared = prepared
+        self._prepared = prepared.typed(dtype)
         self._folder = folder
         self._device = device
         self._threads = threads
         self._training = TrainingThread(self._load)
         self._engine: Engine | None = None
 
-    async def ready(self) -> None:
-        """Load backbone and data.
+    async def ready(self) -> str:
+        """Load backbone and data; return the type of the frozen weights.
 
         Raises:
             PtuneError: the backbone is not on this node, or the search's folder is not.
         """
+        from ptune.run.trials import weights_type
+
         await asyncio.wrap_future(self._training.ready())
+        assert self._engine is not None
+        return weights_type(self._engine.backbone)
 
     async def train(self, trial: int, token: str, config: Mapping[str, Any], epoch: int) -> dict[str, Any]:
         """See `TrainingThread.train`; the answer also says where the trial's state is saved, as `state`."""
@@ -117,18 +122,26 @@ class RemoteEngine:
 
     Attributes:
         name: what clients find the actor by.
+        dtype: type of the frozen weights, once the engine is ready.
     """
 
-    def __init__(self, placement: Placement, prepared: Any, folder: Path) -> None:
-        """`prepared` is a `Prepared` in Ray's object store, so that it travels to each node once."""
+    def __init__(self, placement: Placement, dtype: str | None, prepared: Any, folder: Path) -> None:
+        """Start.
+
+        Args:
+            placement: where.
+            dtype: type of the other engines' frozen weights; None where there are none yet.
+            prepared: a `Prepared` in Ray's object store, so that it travels to each node once.
+            folder: the search's folder.
+        """
         self.name = f"engine-{uuid.uuid4().hex[:12]}"
         options: dict[str, Any] = {"name": self.name, "num_cpus": placement.cpus, "num_gpus": placement.gpus}
         if placement.node is not None:
             options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(placement.node, soft=True)
         actor_class = ray.remote(EngineActor).options(**options)
-        self._actor = actor_class.remote(prepared, folder, placement.device, placement.threads)
+        self._actor = actor_class.remote(prepared, folder, placement.device, placement.threads, dtype)
         self._loading = self._actor.ready.remote()
-        self._ready = False
+        self.dtype: str | None = None
 
     def poll(self) -> bool:
         """Whether the engine is loaded.
@@ -137,10 +150,9 @@ class RemoteEngine:
             PtuneError: it cannot be loaded, here or anywhere.
             EngineLostError: it died while loading.
         """
-        if not self._ready and ray.wait([self._loading], timeout=0)[0]:
-            _get(self._loading)
-            self._ready = True
-        return self._ready
+        if self.dtype is None and ray.wait([self._loading], timeout=0)[0]:
+            self.dtype = _get(self._loading)
+        return self.dtype is not None
 
     def leave(self, token: str) -> None:
         """End a stay, without waiting."""

@@ -19,6 +19,8 @@ class RunningEngine(Protocol):
     """What the pool needs of an engine; `ptune.raytune.engine_actor.RemoteEngine` is one."""
 
     name: str
+    dtype: str | None
+    """Type of its frozen weights, once it is ready."""
 
     def poll(self) -> bool:
         """Whether it is ready."""
@@ -51,15 +53,21 @@ class _Place:
 class EnginePool:
     """Hands out seats on engines. Used by one thread.
 
+    Left to themselves, devices choose different types for the frozen weights, and trials would not be comparable: the
+    first engine that is ready decides for all.
+
+    Attributes:
+        dtype: the type of the frozen weights; None before an engine is ready.
+
     Args:
-        launch: starts an engine at a place, without waiting until it is ready.
+        launch: starts an engine at a place, with weights of a type if it is known, without waiting until it is ready.
         lost: the error that says an engine died, as opposed to one that every start would meet again.
         slots: seats on one engine.
     """
 
     def __init__(
         self,
-        launch: Callable[[Placement], RunningEngine],
+        launch: Callable[[Placement, str | None], RunningEngine],
         lost: type[Exception],
         placements: Sequence[Placement],
         slots: int,
@@ -67,7 +75,8 @@ class EnginePool:
         self._launch = launch
         self._lost = lost
         self._slots = slots
-        self._places = [_Place(placement, launch(placement)) for placement in placements]
+        self.dtype: str | None = None
+        self._places = [_Place(placement, launch(placement, None)) for placement in placements]
 
     @property
     def capacity(self) -> int:
@@ -92,7 +101,9 @@ class EnginePool:
             except self._lost as error:
                 self._restart(place, error)
             else:
-                place.deaths = 0 if place.ready else place.deaths
+                if place.ready:
+                    place.deaths = 0
+                    self._agree(place)
 
     def wait(self, timeout_s: float) -> None:
         """Wait until an engine is ready.
@@ -176,6 +187,12 @@ class EnginePool:
         free = [p for p in self._places if p.ready and p.probation is None and len(p.seats) < self._slots]
         return min(free, key=lambda place: len(place.seats), default=None)
 
+    def _agree(self, place: _Place) -> None:
+        """Start an engine again whose weights are of another type than the others'."""
+        self.dtype = self.dtype or place.engine.dtype
+        if place.engine.dtype != self.dtype:
+            self._replace(place)
+
     def _restart(self, place: _Place, error: Exception) -> None:
         place.deaths += 1
         if place.deaths < _STARTS:
@@ -187,7 +204,7 @@ class EnginePool:
 
     def _replace(self, place: _Place) -> None:
         place.engine.kill()
-        place.engine = self._launch(place.placement)
+        place.engine = self._launch(place.placement, self.dtype)
         place.ready = False
         place.seats = set()
         place.probation = None

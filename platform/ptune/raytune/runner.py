@@ -42,6 +42,25 @@ class RayRunner:
         self._pool: EnginePool | None = None
         self._connected = False
 
+    def start(self, prepared: Prepared, folder: Path) -> str:
+        """Wait until an engine is ready; return the type of the frozen weights, which every engine has.
+
+        Raises:
+            ClusterError: the cluster cannot be reached, or has no room for an engine.
+            PtuneError: an engine cannot be loaded.
+            KeyboardInterrupt: Ctrl-C or SIGTERM; the search can be resumed.
+        """
+        try:
+            pool = self._engines(prepared, folder)
+            with interrupts():
+                importlib.import_module("ray.tune")  # takes a second: well spent while the engines load
+                pool.wait(_ENGINES_WITHIN_S)
+        except BaseException:
+            self.close()
+            raise
+        assert pool.dtype is not None, "an engine is ready"
+        return pool.dtype
+
     def train(self, prepared: Prepared, conductor: Conductor, folder: Path) -> None:
         """Run turns until the conductor is done. The engines stay for `conclude`, unless this raises.
 
@@ -52,11 +71,9 @@ class RayRunner:
         """
         if conductor.done:
             return
+        self.start(prepared, folder)
         try:
             pool = self._engines(prepared, folder)
-            with interrupts():
-                importlib.import_module("ray.tune")  # takes a second: well spent while the engines load
-                pool.wait(_ENGINES_WITHIN_S)
             dispatcher = Dispatcher(conductor, pool)
             with interrupts(dispatcher.interrupt):
                 _fit(dispatcher, pool.capacity, folder)

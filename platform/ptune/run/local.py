@@ -13,7 +13,7 @@ from ptune.engine.memory import keep_freed_memory
 from ptune.history import History
 from ptune.run.prepare import Prepared
 from ptune.run.testing import conclude_all
-from ptune.run.trials import TrialFactory, state_file
+from ptune.run.trials import TrialFactory, state_file, weights_type
 from ptune.search.conductor import Conductor
 from ptune.spec.job import Job
 
@@ -42,6 +42,10 @@ class LocalRunner:
     def __init__(self) -> None:
         keep_freed_memory()
         self._backbone: Backbone | None = None
+
+    def start(self, prepared: Prepared, folder: Path) -> str:  # noqa: ARG002
+        """Load the backbone; return the type of its weights."""
+        return weights_type(self._load(prepared.job))
 
     def train(self, prepared: Prepared, conductor: Conductor, folder: Path) -> None:
         """Run turns until the conductor is done."""

@@ -49,6 +49,13 @@ class Prepared:
         job = self.job.model_copy(update={"name": name})
         return replace(self, job=job, header={**self.header, "name": name, "job": job.model_dump(mode="json")})
 
+    def typed(self, dtype: str | None) -> Prepared:
+        """The same with frozen weights of one type, whatever a device would choose; as it is for None."""
+        if dtype is None:
+            return self
+        backbone = self.job.backbone.model_copy(update={"dtype": dtype})
+        return replace(self, job=self.job.model_copy(update={"backbone": backbone}))
+
 
 def prepare(job: Job) -> Prepared:
     """Check a job against its backbone and its data, and load the data.

@@ -30,6 +30,9 @@ _NAMED = 5  # searches that a message lists
 class Runner(Protocol):
     """Where a search trains: in this process, or on Ray."""
 
+    def start(self, prepared: Prepared, folder: Path) -> str:
+        """Load what trains; return the type of the frozen weights, which is the same wherever the search trains."""
+
     def train(self, prepared: Prepared, conductor: Conductor, folder: Path) -> None:
         """Run turns until the conductor is done."""
 
@@ -259,6 +262,7 @@ def _run(
     began = time.monotonic()
     job = prepared.job
     conductor = Conductor(job, prepared.layers, journal, read(journal.path))
+    prepared = prepared.typed(conductor.history.dtype)
     uri = resolve_uri(job.tracking.uri, folder.parent)
     writer = MlflowWriter(folder, uri, job.tracking.experiment or job.name, _tracked(journal))
     status: Literal["complete", "interrupted"] = "complete"
@@ -266,6 +270,9 @@ def _run(
     with _watched(observer, folder):
         writer.start()
         try:
+            if not conductor.done and conductor.history.dtype is None:
+                dtype = runner.start(prepared, folder)
+                conductor.history.apply(journal.append("loaded", dtype=dtype))
             runner.train(prepared, conductor, folder)
             conclusion = runner.conclude(prepared, conductor.history, folder)
             for trial, metrics in conclusion.get("tested", {}).items():

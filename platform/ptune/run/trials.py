@@ -36,6 +36,11 @@ def state_file(trial: int) -> Path:
     return Path("trials") / f"{trial:04d}" / "state.safetensors"
 
 
+def weights_type(backbone: Backbone) -> str:
+    """Type of a backbone's weights: `float32` or `bfloat16`."""
+    return str(backbone.dtype).removeprefix("torch.")
+
+
 class TrialFactory:
     """Makes the trials of one job on one backbone; the data is encoded once for each template in use."""
 
@@ -78,7 +83,7 @@ class TrialFactory:
             state_path=self._folder / state_file(trial),
             config=spec.to_config(),
             keep_last=job.task.selection == "last",
-            dtype=str(backbone.dtype).removeprefix("torch."),
+            dtype=weights_type(backbone),
         )
         return plan, learner
 
