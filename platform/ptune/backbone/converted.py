@@ -1,0 +1,118 @@
+"""A checkpoint's weights in another type, written once per node, so that all engines there map the same pages.
+
+Weights that a file holds in the type that is asked for are mapped where they lie, and frozen weights are never
+written, so processes share them. Weights that have to be converted would be a copy in every process. Knows files and
+types, not models.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ptune.backbone.cache import default_folder
+from ptune.backbone.locate import weights_hash
+from ptune.files import replacing, value_hash
+
+_LOG = logging.getLogger(__name__)
+_FORMAT = "ptune-weights-1"
+_WEIGHTS = "model.safetensors"
+_INDEX = "model.safetensors.index.json"
+_SETTINGS = (_INDEX, "generation_config.json")  # what transformers reads beside weights and config
+_NAMES = {torch.float32: "F32", torch.bfloat16: "BF16"}
+
+
+def in_type(folder: Path, dtype: torch.dtype, budget: int) -> Path:
+    """A folder with a checkpoint's weights in a type: this one, or a converted copy in this node's cache.
+
+    Args:
+        folder: the checkpoint.
+        dtype: float32 or bfloat16.
+        budget: most bytes that converted weights may take; those that nobody has asked for longest give way.
+
+    Returns:
+        `folder` itself where nothing has to be converted, the budget is too small, or the cache cannot be written.
+    """
+    try:
+        files = _files(folder)
+        count = _converted_numbers(files, dtype)
+        size = count * dtype.itemsize
+        if count and size <= budget:
+            return _copy(folder, files, dtype, size, budget)
+    except (OSError, ValueError, SafetensorError) as error:  # what is wrong with the checkpoint, its reader will say
+        _LOG.warning("converted weights are not shared between processes: %s", error)
+    return folder
+
+
+def _files(folder: Path) -> list[Path]:
+    """The weight files that transformers reads."""
+    if (folder / _WEIGHTS).is_file() or not (folder / _INDEX).is_file():
+        return [folder / _WEIGHTS]
+    index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+    return [folder / name for name in sorted(set(index["weight_map"].values()))]
+
+
+def _converted_numbers(files: list[Path], dtype: torch.dtype) -> int:
+    """How many numbers the files hold; 0 when they hold them in this type already."""
+    count, other = 0, False
+    for path in files:
+        with safe_open(path, framework="pt") as opened:
+            for name in opened.keys():  # noqa: SIM118 - it is no mapping
+                about = opened.get_slice(name)
+                count += torch.Size(about.get_shape()).numel()
+                other = other or (
+                    about.get_dtype() in ("F64", "F32", "F16", "BF16") and about.get_dtype() != _NAMES[dtype]
+                )
+    return count if other else 0
+
+
+def _copy(folder: Path, files: list[Path], dtype: torch.dtype, size: int, budget: int) -> Path:
+    """The converted copy, written by whoever of this node's processes comes first."""
+    cache = default_folder() / "weights"
+    copy = cache / value_hash([_FORMAT, weights_hash(folder), str(dtype)])
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        missing = [path for path in files if not (copy / path.name).is_file()]
+        if missing:
+            _make_room(cache, copy, size, budget)
+        for path in missing:
+            with safe_open(path, framework="pt") as opened, replacing(copy / path.name) as draft:
+                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no mapping
+                save_file({name: _to(tensor, dtype) for name, tensor in tensors.items()}, draft, {"format": "pt"})
+        for name in _SETTINGS:
+            if (folder / name).is_file() and not (copy / name).is_file():
+                shutil.copyfile(folder / name, copy / name)
+        os.utime(copy)
+    return copy
+
+
+def _to(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+
+def _make_room(cache: Path, copy: Path, size: int, budget: int) -> None:
+    """Remove the copies that were asked for longest ago until `size` fits.
+
+    Raises:
+        OSError: the disk has no room.
+    """
+    others = sorted(
+        (path for path in cache.iterdir() if path.is_dir() and path != copy), key=lambda p: p.stat().st_mtime
+    )
+    used = {path: sum(file.stat().st_size for file in path.iterdir()) for path in others}
+    for path in others:
+        if sum(used.values()) + size <= budget:
+            break
+        del used[path]
+        shutil.rmtree(path)  # who has it mapped keeps it
+    if size > shutil.disk_usage(cache).free // 2:
+        raise OSError(f"{cache} has no room for {size} bytes of weights")
