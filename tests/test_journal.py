@@ -174,3 +174,28 @@ def test_a_line_is_json_that_people_can_read(path):
     text = path.read_text(encoding="utf-8")
     assert "naïve" in text
     assert list(json.loads(text))[:2] == ["event", "time"]
+
+
+def test_reports_do_not_wait_for_the_disk_one_by_one(path, monkeypatch):
+    synced = []
+    journal = Journal(path)
+    monkeypatch.setattr("ptune.journal._SYNC_EVERY_S", 3600.0)
+    monkeypatch.setattr("os.fsync", synced.append)
+    journal.append("suggested", trial=0, config={})
+    for epoch in range(100):
+        journal.append("reported", trial=0, epoch=epoch, metrics={}, state="s")
+    assert len(synced) == 1
+    journal.append("suggested", trial=1, config={})
+    assert len(synced) == 2, "a trial's files depend on its configuration"
+    journal.close()
+    assert len(synced) == 3
+
+
+def test_a_slow_search_is_on_disk_line_by_line(path, monkeypatch):
+    synced = []
+    journal = Journal(path)
+    monkeypatch.setattr("ptune.journal._SYNC_EVERY_S", 0.0)
+    monkeypatch.setattr("os.fsync", synced.append)
+    for epoch in range(3):
+        journal.append("reported", trial=0, epoch=epoch, metrics={}, state="s")
+    assert len(synced) == 3

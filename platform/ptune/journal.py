@@ -48,14 +48,19 @@ Event = dict[str, Any]
 JOURNAL = "journal.jsonl"
 """Name of a journal in its search's folder."""
 
-_LOSABLE = frozenset({"started"})  # a crash may forget these: nothing is decided by them
+_LASTING = frozenset({"search", "suggested", "resumed", "ended"})
+"""Events that a machine's crash must not forget, because files on disk depend on them. Every other one follows again
+from what is left: a trial's saved state answers for the epochs it holds, and a decision is taken anew."""
+_SYNC_EVERY_S = 1.0
 
 
 class Journal:
     """The writer of one search's journal.
 
     Opening takes an exclusive lock and removes a torn last line. Appending is thread-safe; when `append` returns,
-    the event survives a crash of the process, and of the machine except for `started` events.
+    the event survives a crash of the process. A crash of the machine takes no event on which files depend, and of the
+    others at most those that were appended within a second of each other: waiting for the disk at every line would take
+    longer than everything else a search does about a report.
 
     Raises:
         JournalError: another process writes this journal.
@@ -72,6 +77,7 @@ class Journal:
             self._file.close()
             raise JournalError(f"{path.parent.name} is being run by another process, which holds {path}") from None
         self._file.truncate(_whole_length(path))
+        self._synced_at = -_SYNC_EVERY_S
         sync_folder(path.parent)
 
     def append(self, kind: Kind, **fields: Any) -> Event:
@@ -81,14 +87,17 @@ class Journal:
         with self._lock:
             self._file.write(line)
             self._file.flush()
-            if kind not in _LOSABLE:
+            if kind in _LASTING or time.monotonic() - self._synced_at >= _SYNC_EVERY_S:
                 os.fsync(self._file.fileno())
+                self._synced_at = time.monotonic()
         return event
 
     def close(self) -> None:
         """Release the lock."""
         with self._lock:
-            self._file.close()
+            if not self._file.closed:
+                os.fsync(self._file.fileno())
+                self._file.close()
 
 
 def read(path: Path) -> list[Event]:

@@ -71,7 +71,7 @@ def play(path: Path, monkeypatch, job=None, slots=4, cost=lambda _: 2.0, until=m
     `more` goes into its first event.
     """
     job = job or make_job()
-    clock = SimpleNamespace(time=lambda: clock.now, now=START)
+    clock = SimpleNamespace(time=lambda: clock.now, now=START, monotonic=lambda: clock.now)
     monkeypatch.setattr(journal, "time", clock)
     monkeypatch.setattr("os.fsync", lambda _: None)  # no machine loses power here, and disks are slow
     writer = journal.Journal(path)

@@ -79,3 +79,26 @@ def test_the_next_best_moves_up_when_a_promoted_trial_fails():
     assert promoted(rungs, drain=True) == [0]
     rungs.discard(0)
     assert promoted(rungs, drain=True) == [1]
+
+
+def test_deciding_takes_hardly_more_comparisons_among_many_trials_than_among_few():
+    def comparisons(count):
+        class Counted(float):
+            def __lt__(self, other):
+                nonlocal made
+                made += 1
+                return float(self) < float(other)
+
+            def __neg__(self):
+                return Counted(-float(self))
+
+        rungs, made = Rungs((1,), 3), 0
+        for trial in range(count):
+            rungs.record(trial, 1, Counted(trial * 37 % count))
+        made = 0
+        for trial in range(0, count, count // 10):
+            rungs.goes_on(trial, 1)
+            rungs.promotable()
+        return made
+
+    assert comparisons(10_000) < 3 * comparisons(100)

@@ -108,3 +108,66 @@ def test_asking_is_quiet(caplog, capsys):
         warnings.simplefilter("error")
         closed(new_study(), 9)
     assert (caplog.text, *capsys.readouterr()) == ("", "", "")
+
+
+def filled(count):
+    """A study of `count` trials on one rate, each better than the one before for a while, then worse."""
+    study = new_study(sampler="random", space=SLIM)
+    for number in range(count):
+        study.ask(number)
+        study.report(number, 1, 1.0 - abs(number - 60) / count)
+        study.tell(number, "stopped")
+    return study
+
+
+def listed(study):
+    return study._study.get_trials(deepcopy=False)
+
+
+def test_the_sampler_sees_the_best_and_the_latest_trials_in_order():
+    study = filled(400)
+    assert [trial.number for trial in listed(study)] == [*range(48, 73), *range(225, 400)]
+    assert [trial.number for trial in listed(filled(150))] == list(range(150))
+
+
+def test_a_good_trial_stays_in_sight_when_it_completes_and_leaves_when_it_fails():
+    study = new_study(sampler="random", space=SLIM)
+    for number in range(300):
+        study.ask(number)
+        study.report(number, 1, 0.9 if number in (3, 4) else 0.5)
+        if number not in (3, 4, 5):
+            study.tell(number, "stopped")
+    assert {3, 4, 5} < {trial.number for trial in listed(study)}
+    study.report(5, 2, 0.1)
+    study.tell(5, "complete")
+    study.tell(3, "failed")
+    seen = {trial.number: trial for trial in listed(study)}
+    assert 3 not in seen
+    assert seen[5].state.name == "COMPLETE"
+    assert len(seen) == 200
+
+
+def test_trials_that_run_do_not_push_what_is_known_out_of_sight():
+    study = filled(200)
+    for number in range(200, 500):
+        study.ask(number)
+    states = [trial.state.name for trial in listed(study)]
+    assert (states.count("PRUNED"), states.count("RUNNING")) == (175, 300)
+
+
+def test_beyond_its_sight_too_a_replayed_study_proposes_what_the_original_would():
+    study, history = new_study(), History(header={"job": {"task": {"metric": "accuracy"}}})
+    study._sampler = "random"
+    for number in range(260):
+        chosen = study.ask(number)
+        study.report(number, 1, score(chosen))
+        history.trials[number] = TrialRecord(number, chosen, "paused", [{"accuracy": score(chosen)}])
+    replayed = new_study()
+    replayed.replay(history)
+    study._sampler = "tpe"
+    assert replayed.ask(260) == study.ask(260)
+
+
+def test_what_a_suggestion_reads_does_not_grow_with_the_trials():
+    sizes = [len(listed(filled(count))) for count in (300, 900)]
+    assert sizes == [200, 200]

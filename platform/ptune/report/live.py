@@ -23,6 +23,8 @@ from ptune.report.screen import WIDEST, line, picture
 
 POLL = 0.5
 """Seconds between two looks at the journal."""
+_REST = 20
+"""How many times as long as it draws the view rests at least: a picture of thousands of trials takes a while."""
 LINE_EVERY = 10.0
 """Seconds between two lines in a log, unless there is a new best."""
 
@@ -57,10 +59,11 @@ class Follower:
             stopping = self._stopping.is_set()  # asked before reading, so that the last look sees everything
             for event in reader:
                 progress.apply(event)
+            began = time.monotonic()
             self._show(progress, time.time())
             if stopping:
                 return
-            self._stopping.wait(self._poll)
+            self._stopping.wait(max(self._poll, _REST * (time.monotonic() - began)))
 
 
 class LiveTable:

@@ -11,6 +11,7 @@ a rung costs nobody their place.
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 
@@ -28,8 +29,7 @@ class Rungs:
     def __init__(self, epochs: Sequence[int], eta: int) -> None:
         self.epochs = tuple(epochs)
         self.eta = eta
-        self._values: dict[int, dict[int, float]] = {rung: {} for rung in self.epochs}
-        self._promoted: dict[int, set[int]] = {rung: set() for rung in self.epochs}
+        self._rungs = {rung: _Rung() for rung in self.epochs}
 
     @classmethod
     def of(cls, stopping: Asha | FullBudget, horizon: int) -> Rungs:
@@ -46,21 +46,20 @@ class Rungs:
     def record(self, trial: int, rung: int, value: float) -> None:
         """Note that a trial reached a rung with `value`, its best so far; a value that is not finite never ranks."""
         if math.isfinite(value):
-            self._values[rung][trial] = value
+            self._rungs[rung].record(trial, value)
 
     def promote(self, trial: int, rung: int) -> None:
         """Note that a trial goes on from a rung."""
-        self._promoted[rung].add(trial)
+        self._rungs[rung].promote(trial)
 
     def discard(self, trial: int) -> None:
         """Forget a trial that failed, so that the next best moves up."""
-        for rung in self.epochs:
-            self._values[rung].pop(trial, None)
-            self._promoted[rung].discard(trial)
+        for rung in self._rungs.values():
+            rung.discard(trial)
 
     def reached(self, rung: int) -> int:
         """How many trials have reached a rung."""
-        return len(self._values[rung])
+        return len(self._rungs[rung].places)
 
     def promotable(self, drain: bool = False) -> tuple[int, int] | None:
         """The next trial to go on, and the rung it rests at: highest rung first, then best value.
@@ -69,18 +68,61 @@ class Rungs:
             drain: round the number that goes on up instead of down. Right when nothing else will arrive, because the
                 leader of every rung then goes on, however few have reached it.
         """
-        for rung in reversed(self.epochs):
-            for trial in self._leading(rung, drain):
-                if trial not in self._promoted[rung]:
-                    return trial, rung
+        for epoch in reversed(self.epochs):
+            rung = self._rungs[epoch]
+            if rung.resting and rung.leads(rung.resting[0], self.eta, drain):
+                return rung.resting[0][1], epoch
         return None
 
     def goes_on(self, trial: int, rung: int, drain: bool = False) -> bool:
         """Whether a trial at a rung has been promoted from it or is promotable now."""
-        return trial in self._promoted[rung] or trial in self._leading(rung, drain)
+        here = self._rungs[rung]
+        return trial in here.promoted or (trial in here.places and here.leads(here.places[trial], self.eta, drain))
 
-    def _leading(self, rung: int, drain: bool) -> list[int]:
-        """The best 1/eta at a rung, best first; ties go to the earlier trial."""
-        values = self._values[rung]
-        count = -(-len(values) // self.eta) if drain else len(values) // self.eta
-        return sorted(values, key=lambda trial: (-values[trial], trial))[:count]
+
+_Place = tuple[float, int]
+"""Negative value, and trial: the best first, of equals the earlier."""
+
+
+class _Rung:
+    """One rung. Everything about one trial takes a binary search, however many have been here."""
+
+    def __init__(self) -> None:
+        self.places: dict[int, _Place] = {}
+        self.promoted: set[int] = set()
+        self.ranked: list[_Place] = []
+        """Of all that have reached it, in order."""
+        self.resting: list[_Place] = []
+        """Of those that have not left it, in order."""
+
+    def record(self, trial: int, value: float) -> None:
+        self._forget(trial)
+        self.places[trial] = (-value, trial)
+        bisect.insort(self.ranked, self.places[trial])
+        if trial not in self.promoted:
+            bisect.insort(self.resting, self.places[trial])
+
+    def promote(self, trial: int) -> None:
+        if trial in self.places and trial not in self.promoted:
+            _remove(self.resting, self.places[trial])
+        self.promoted.add(trial)
+
+    def discard(self, trial: int) -> None:
+        self._forget(trial)
+        self.promoted.discard(trial)
+
+    def leads(self, place: _Place, eta: int, drain: bool) -> bool:
+        """Whether a place is among the best 1/eta."""
+        count = -(-len(self.ranked) // eta) if drain else len(self.ranked) // eta
+        return bisect.bisect_left(self.ranked, place) < count
+
+    def _forget(self, trial: int) -> None:
+        place = self.places.pop(trial, None)
+        if place is not None:
+            _remove(self.ranked, place)
+            if trial not in self.promoted:
+                _remove(self.resting, place)
+
+
+def _remove(places: list[_Place], place: _Place) -> None:
+    del places[bisect.bisect_left(places, place)]

@@ -70,6 +70,7 @@ class Conductor:
         self._in_flight: set[int] = set()
         self._unfinished: deque[int] = deque()
         self._draining = False
+        self._final = 0
         self.history = History(header={"job": job.model_dump(mode="json")})
         for event in events:
             self._fold(event)
@@ -80,7 +81,7 @@ class Conductor:
     @property
     def done(self) -> bool:
         """Whether every trial of the budget is final."""
-        return self._all_suggested and all(trial.status in FINAL for trial in self.history.trials.values())
+        return self._all_suggested and self._final == len(self.history.trials)
 
     def next_turn(self) -> Turn | None:
         """Hand out the next turn; None when there is none at present, or for good (see `done`).
@@ -227,8 +228,10 @@ class Conductor:
                 self._rungs.promote(trial, epoch)
             case {"event": "reported", "trial": trial, "epoch": epoch}:
                 self._fold_rungs(trial, epoch)
-            case {"event": "finished", "trial": trial, "status": "failed"}:
-                self._rungs.discard(trial)
+            case {"event": "finished", "trial": trial, "status": status}:
+                self._final += 1
+                if status == "failed":
+                    self._rungs.discard(trial)
 
     def _fold_rungs(self, trial: int, epoch: int) -> None:
         if epoch in self._rungs.epochs:

@@ -7,9 +7,10 @@ what the original would have. Knows no rungs and no files.
 
 from __future__ import annotations
 
+import bisect
 import copy
-from collections.abc import Container, Mapping
-from typing import Any, Literal
+from collections.abc import Container, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import optuna
@@ -19,6 +20,11 @@ from optuna.trial import FrozenTrial, TrialState
 from ptune.history import FINAL, History, Status
 from ptune.search.suggest import ask, quiet
 from ptune.spec.space import Space
+
+_BEST = 25
+"""The most trials that TPE takes for good ones, whatever their number: Optuna's default gamma."""
+_LATEST = 175
+"""Known trials that a sampler sees beside the best; up to here it sees all there are."""
 
 
 class Study:
@@ -102,26 +108,104 @@ class Study:
 
 
 class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-checked here
-    """A storage that lists every trial as far as it is known, which is what samplers read.
+    """A storage that lists the trials a sampler should look at, as far as they are known.
 
     A trial that has reported is listed as pruned at its latest epoch, although it is running or waits at a rung:
     under successive halving few trials ever complete, and a sampler that waits for those learns nothing for most
     of a search. A failed trial is listed as pruned before its first epoch, the worst rank there is: samplers
     overlook failures and would go on proposing learning rates that diverge. Only a trial that has not
     reported is listed as running, for the constant liar. `get_trial` answers with the trial's own state.
+
+    Listed are the best 25 trials and the latest 175, with all that run since. TPE's time for one suggestion
+    grows with what it reads, several times over; its model of the good ones takes no more than the best 25, and
+    its model of the others weighs a trial the less the older it is.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ranks: list[_Rank] = []
+        self._rank_of: dict[int, _Rank] = {}
+        self._listed: list[FrozenTrial] | None = None
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """The trials of a study in order of number, each as far as it is known."""
+        """The listed trials of a study in order of number, each as far as it is known."""
         if states == (TrialState.WAITING,):
             return list(super().get_all_trials(study_id, deepcopy, states))
-        trials = [_as_known(trial) for trial in super().get_all_trials(study_id, deepcopy)]
-        return trials if states is None else [trial for trial in trials if trial.state in states]
+        if self._listed is None:
+            self._listed = [
+                _as_known(trial) for trial in self._choose(super().get_all_trials(study_id, deepcopy=False))
+            ]
+        trials = [trial for trial in self._listed if states is None or trial.state in states]
+        return copy.deepcopy(trials) if deepcopy else trials
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        """Add a trial; the next listing has it."""
+        self._listed = None
+        return int(super().create_new_trial(study_id, template_trial))
+
+    def set_trial_param(self, trial_id: int, *about: Any) -> None:
+        """Note a parameter; the next listing has it."""
+        self._listed = None
+        super().set_trial_param(trial_id, *about)
+
+    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
+        """Note a report, by which the trial ranks."""
+        super().set_trial_intermediate_value(trial_id, step, intermediate_value)
+        self._rank(trial_id)
+
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
+        """Note how a trial stands, by which it ranks."""
+        changed = super().set_trial_state_values(trial_id, state, values)
+        self._rank(trial_id)
+        return bool(changed)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Keep no notes: TPE notes values for inactive parameters too, which no journal could bring back."""
+
+    def _choose(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """The best trials, and all since the earliest of the latest that are known."""
+        known = 0
+        first = len(trials)
+        while first > 0 and known < _LATEST:
+            first -= 1
+            known += trials[first].state != TrialState.RUNNING or bool(trials[first].intermediate_values)
+        best = sorted(rank.number for rank in self._ranks[:_BEST] if rank.number < first)
+        return [*(trials[number] for number in best), *trials[first:]]
+
+    def _rank(self, trial_id: int) -> None:
+        """Give a trial its place in TPE's order."""
+        self._listed = None
+        trial = self.get_trial(trial_id)
+        before, after = self._rank_of.pop(trial_id, None), _Rank.of(trial)
+        if before is not None:
+            del self._ranks[bisect.bisect_left(self._ranks, before)]
+        if after is not None:
+            bisect.insort(self._ranks, after)
+            self._rank_of[trial_id] = after
+
+
+class _Rank(NamedTuple):
+    """A trial's place in the order in which TPE chooses the good ones; less is better."""
+
+    partial: bool
+    """Complete trials come first."""
+    epochs: int
+    """Negative; of the others, those that got furthest."""
+    value: float
+    """Negative."""
+    number: int
+
+    @classmethod
+    def of(cls, trial: FrozenTrial) -> _Rank | None:
+        """The place of a trial; None before its first report and when it has failed."""
+        if trial.state == TrialState.COMPLETE:
+            return cls(False, 0, -trial.value, trial.number)
+        if trial.state == TrialState.FAIL or not trial.intermediate_values:
+            return None
+        epoch = max(trial.intermediate_values)
+        return cls(True, -epoch, -trial.intermediate_values[epoch], trial.number)
 
 
 def _as_known(trial: FrozenTrial) -> FrozenTrial:
