@@ -3,7 +3,8 @@
     python tests/benchmarks/against_peft.py [--data FOLDER] [--only RUN …] [--out results.json]
 
 Every search gives the same number of trials, and every trial all its epochs, to the same backbone on SST-2. ptune runs
-two: `all-layers`, prompts in all layers, and `depth`, which also searches how many of the upper layers hold the prompt.
+two: `all-layers`, prompts in all layers, and `depth`, which also searches whether the top sixth, third or half of the
+layers hold the prompt, with unshifted positions, so that the layers below are computed once for all trials.
 peft_search.py runs in two forms, `tuned` and `plain`. PEFT puts prefixes in all layers and cannot search depth, so its
 one search is what both of ptune's are compared with: in the second comparison, PEFT's user spends the same trials on
 prompts in all layers.
@@ -52,18 +53,25 @@ def trials(run: str, options: argparse.Namespace) -> int:
     return options.plain_trials or options.trials if run == "plain" else options.trials
 
 
+def depths(layers: int) -> list[int]:
+    """The top sixth, third and half of a backbone's layers, as in sst2_depth.toml."""
+    return sorted({max(1, round(layers / part)) for part in (6, 3, 2)})
+
+
 def command(run: str, options: argparse.Namespace) -> list[str]:
     """The program of one run."""
+    from ptune.backbone.locate import layer_count, locate
+
     data, each = options.data.resolve(), {"trials": trials(run, options), "epochs": options.epochs}
     if run in JOBS:
         values = {f"budget.{name}": value for name, value in each.items()}
         values |= {"task.data.train": data / "train_full.tsv", "task.data.dev": data / "dev.tsv"}
         values |= {"task.data.limit_train": options.limit, "backbone.id": options.backbone}
+        if run == "depth":
+            values["space.parameters.depth"] = f"{{choices={depths(layer_count(locate(options.backbone)))}}}"
         values |= {} if options.slots is None else {"resources.slots": options.slots}
         sets = [flag for key, value in values.items() for flag in ("--set", f"{key}={value}")]
         return [sys.executable, "-m", "ptune", "search", str(HERE / JOBS[run]), *sets, "--json"]
-    from ptune.backbone.locate import locate
-
     values = {**each, "form": run, "data": data, "limit": options.limit, "backbone": locate(options.backbone)}
     values |= {} if options.concurrent is None else {"concurrent": options.concurrent}
     flags = [flag for key, value in values.items() for flag in (f"--{key}", str(value))]
@@ -115,26 +123,34 @@ def say(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - this program's output
 
 
+def title(options: argparse.Namespace) -> str:
+    """What is searched."""
+    return f"SST-2 ({options.limit:,} / 872), {options.backbone}, {options.trials} trials x {options.epochs} epochs"
+
+
+def record(measured: dict[str, dict[str, Any]], options: argparse.Namespace) -> Path:
+    """Write the JSON file and the plot beside it; the path of the former."""
+    about = {name: value for name, value in vars(options).items() if name not in ("data", "out")}
+    content = {"settings": about, "runs": measured, "speedups": speedups(measured)}
+    path = results.write("against_peft", content, options.out)
+    times = {NAMES[run]: row["trial_s"] for run, row in measured.items()}
+    results.bars(path.with_suffix(".png"), title(options), "wall seconds a trial, start-up included", times)
+    return path
+
+
 def conclude(measured: dict[str, dict[str, Any]], options: argparse.Namespace) -> None:
-    """Print the table and the ratios; write the JSON file and the plot."""
-    title = f"SST-2 ({options.limit:,} / 872), {options.backbone}, {options.trials} trials x {options.epochs} epochs"
-    say(f"\n{title}\n{'':26}{'finished':>10}{'best dev accuracy':>20}{'seconds':>10}{'a trial':>10}")
+    """Print the table and the ratios."""
+    say(f"\n{title(options)}\n{'':26}{'finished':>10}{'best dev accuracy':>20}{'seconds':>10}{'a trial':>10}")
     for run, row in measured.items():
         numbers = f"{row['finished']:10d}{row['best']:20.3f}{row['wall_s']:10.1f}{row['trial_s']:10.1f}"
         say(f"{NAMES[run]:26}{numbers}")
-    ratios = speedups(measured)
-    for pair, ratio in ratios.items():
+    for pair, ratio in speedups(measured).items():
         ours, theirs = pair.split("/")
         say(f"{NAMES[ours]} is {ratio:.2f}x as fast as {NAMES[theirs]}")
     if trials("plain", options) < options.trials and "plain" in measured:
         say(f"{NAMES['plain']} ran {trials('plain', options)} trials: its accuracy is the best of fewer.")
     if "depth" in measured and len(measured) > 1:
         say("PEFT cannot search depth: its trials all have prompts in all layers, in both comparisons.")
-    about = {name: value for name, value in vars(options).items() if name not in ("data", "out")}
-    path = results.write("against_peft", {"settings": about, "runs": measured, "speedups": ratios}, options.out)
-    times = {NAMES[run]: row["trial_s"] for run, row in measured.items()}
-    results.bars(path.with_suffix(".png"), title, "wall seconds a trial, start-up included", times)
-    say(f"{path}\n{path.with_suffix('.png')}")
 
 
 def main() -> None:
@@ -156,8 +172,10 @@ def main() -> None:
     for run in options.only:
         say(f"{NAMES[run]}: {trials(run, options)} trials x {options.epochs} epochs ...")
         measured[run] = measure(run, options)
-        say(f"{NAMES[run]}: {measured[run]['wall_s']:.1f} s")
+        say(f"{NAMES[run]}: {measured[run]['best']:.3f} after {measured[run]['wall_s']:.1f} s")
+        path = record(measured, options)  # what is measured stays if a later run fails
     conclude(measured, options)
+    say(f"{path}\n{path.with_suffix('.png')}")
     ours = [measured[run] for run in JOBS if run in measured]
     if any(row["finished"] < options.trials or row["best"] < options.enough for row in ours):
         sys.exit(f"ptune must finish {options.trials} trials and reach {options.enough} on dev")

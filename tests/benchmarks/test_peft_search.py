@@ -73,7 +73,14 @@ def test_the_searches_of_ptune_differ_in_depth_alone():
     jobs = {run: load_job(against_peft.HERE / file) for run, file in against_peft.JOBS.items()}
     spaces = {run: set(job.space.parameters) for run, job in jobs.items()}
     assert spaces["depth"] - spaces["all-layers"] == {"depth", "positions"}
+    assert list(jobs["depth"].space.parameters["depth"][0].choices) == against_peft.depths(6)
     assert {(job.budget.trials, job.budget.epochs, job.seed) for job in jobs.values()} == {(8, 3, 1)}
+
+
+def test_the_depths_follow_the_backbone():
+    assert against_peft.depths(6) == [1, 2, 3]
+    assert against_peft.depths(24) == [4, 8, 12]
+    assert against_peft.depths(2) == [1]
 
 
 @pytest.mark.parametrize("run", against_peft.NAMES)
