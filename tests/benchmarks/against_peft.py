@@ -69,7 +69,8 @@ def command(run: str, options: argparse.Namespace) -> list[str]:
         values |= {"task.data.limit_train": options.limit, "backbone.id": options.backbone}
         if run == "depth":
             values["space.parameters.depth"] = f"{{choices={depths(layer_count(locate(options.backbone)))}}}"
-        values |= {} if options.slots is None else {"resources.slots": options.slots}
+        shares = {"resources.engines": options.engines, "resources.slots": options.slots}
+        values |= {key: value for key, value in shares.items() if value is not None}
         sets = [flag for key, value in values.items() for flag in ("--set", f"{key}={value}")]
         return [sys.executable, "-m", "ptune", "search", str(HERE / JOBS[run]), *sets, "--json"]
     values = {**each, "form": run, "data": data, "limit": options.limit, "backbone": locate(options.backbone)}
@@ -161,7 +162,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--limit", type=int, default=2000, help="training sentences")
-    parser.add_argument("--slots", type=int, help="trials that train together in ptune; default: the job's")
+    parser.add_argument("--engines", type=int, help="ptune's engines; default: one per GPU, else one")
+    parser.add_argument("--slots", type=int, help="trials that train together on one of them; default: the job's")
     parser.add_argument("--concurrent", type=int, help="PEFT's trials at a time; default: one per core")
     parser.add_argument("--plain-trials", type=int, help="trials of the plain form alone; default: as the others")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=list(NAMES), metavar="RUN", help=" | ".join(NAMES))

@@ -21,7 +21,8 @@ def lengths(form, backbone):
 
 def options(**changed):
     given = {"data": Path("/data"), "trials": 8, "epochs": 3, "limit": 2000, "backbone": "packaged:minilm"}
-    return argparse.Namespace(**given | {"slots": None, "concurrent": None, "plain_trials": None} | changed)
+    given |= dict.fromkeys(["engines", "slots", "concurrent", "plain_trials"])
+    return argparse.Namespace(**given | changed)
 
 
 def test_the_plain_form_pads_every_row_and_the_tuned_form_none(minilm):
@@ -89,6 +90,12 @@ def test_every_run_has_the_same_trials_epochs_and_sentences(run):
     assert all(f"{name} {value} " in f"{words} " for name, value in (("trials", 5), ("epochs", 2)))
     assert " 64" in words
     assert "/data" in words
+
+
+def test_ptune_is_given_engines_and_slots_only_when_asked():
+    assert not [word for word in against_peft.command("depth", options()) if word.startswith("resources")]
+    asked = against_peft.command("depth", options(engines=2, slots=8))
+    assert {"resources.engines=2", "resources.slots=8"} <= set(asked)
 
 
 def test_ratios_are_of_the_time_of_a_trial():
