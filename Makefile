@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 READY  := $(VENV)/.ready
 JOB    ?= jobs/quickstart.toml
+BENCH  ?= limit growth overhead against_peft
 
 .PHONY: search test check bench ui clean
 .DEFAULT_GOAL := search
@@ -20,7 +21,8 @@ check: $(READY)
 	$(VENV)/bin/mypy
 
 bench: $(READY)
-	$(VENV)/bin/python tests/benchmarks/against_peft.py
+	set -e; for name in $(BENCH); do echo "== $$name"; $(VENV)/bin/python tests/benchmarks/$$name.py; done
+	@ls build/bench/*
 
 ui: $(READY)
 	$(VENV)/bin/ptune ui

@@ -17,6 +17,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from ptune.files import replacing, write_json
 
@@ -72,8 +73,7 @@ def lines(
         axes.plot(xs, ys, label=name, linewidth=1.8, markersize=5.0, **style)
     axes.set_xlabel(xlabel)
     if log:
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        _logarithmic(axes)
     else:
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     axes.legend(frameon=False, fontsize=8.5)
@@ -105,6 +105,16 @@ def _figure(title: str, ylabel: str) -> tuple[Figure, Axes]:
     axes.set_title(title, loc="left", fontsize=11, color=_TEXT)
     axes.set_ylabel(ylabel)
     return figure, axes
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Both axes, with ticks as plain numbers."""
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_locator(NullLocator())
 
 
 def _save(figure: Figure, axes: Axes, path: Path) -> None:
