@@ -2,12 +2,15 @@
 
     python tests/benchmarks/growth.py [--data FOLDER] [--most SLOTS] [--passes N] [--out results.json]
 
-Every time is relative to the first configuration of its series, taken in turn with it. Plots stand in `build/bench/`.
+Every time is relative to the first configuration of its series, taken in turn with it. Without a GPU, memory is read
+from Linux's /proc. Plots stand in `build/bench/`.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import os
 import tempfile
 import time
@@ -86,7 +89,10 @@ def per_slot(found: Sequence[Mapping[str, float]], what: str) -> float:
 
 
 def _held(device: torch.device) -> float:
-    """MB that tensors take on a GPU; that the process's own pages take in memory."""
+    """MB that tensors take on a GPU; that the process's own pages take in memory, once free ones are given back."""
+    gc.collect()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc keeps freed blocks for later
+        trim(0)
     return torch.cuda.memory_allocated(device) / 2**20 if device.type == "cuda" else _status("RssAnon")
 
 

@@ -132,6 +132,7 @@ def measure(backbone: Backbone, sentences: Sequence[tuple[str, int]], folder: Pa
                     "steps_in_a_pass": together,
                     "tokens": tokens,
                     "ms_per_step": 1e3 * per_step(taken),
+                    "us_per_token": median(1e6 * one.seconds / sum(map(sum, one.batches)) for one in taken),
                     "gflops": rate / 1e9,
                     "narrow_gflops": reachable / 1e9,
                 }
@@ -153,12 +154,12 @@ def say(line: str = "") -> None:
 def table(dtype: str, found: dict[str, Any]) -> None:
     """Print what was found for one type."""
     say(f"\n{dtype}: this machine multiplies {found['peak_gflops']:.0f} GFLOP/s at best")
-    head = ("rows", "slots", "in a pass", "tokens", "ms/step", "GFLOP/s", "of peak", "of own shapes")
+    head = ("rows", "slots", "in a pass", "tokens", "ms/step", "us/token", "GFLOP/s", "of peak", "of own shapes")
     say(f"{head[0]:14}" + "".join(f"{one:>14}" for one in head[1:]))
     for one in found["shapes"]:
         say(
             f"{one['rows']:14}{one['slots']:14d}{one['steps_in_a_pass']:14.0f}{one['tokens']:14d}"
-            f"{one['ms_per_step']:14.1f}{one['gflops']:14.1f}{one['share_of_peak']:14.0%}{one['share_of_narrow']:14.0%}"
+            f"{one['ms_per_step']:14.1f}{one['us_per_token']:14.1f}{one['gflops']:14.1f}{one['share_of_peak']:14.0%}{one['share_of_narrow']:14.0%}"
         )
     for name, parts in found["breakdown"].items():
         say(f"{name} rows, 4 slots: " + " · ".join(f"{part} {share:.0%}" for part, share in parts.items()))
