@@ -7,7 +7,7 @@ import torch
 
 from ptune.artifacts.artifact import Artifact, Origin, describe
 from ptune.artifacts.predict import TOKEN_BUDGET, Predictor
-from ptune.backbone.load import Backbone
+from ptune.backbone.backbone import Backbone
 from ptune.data.sources import unlabelled
 from ptune.prompts.build import build_learner
 from ptune.prompts.heads import Linear

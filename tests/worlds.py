@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import families
-from ptune.backbone.load import Backbone
+from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split, Splits
 from ptune.engine.slots import Plan
 from ptune.prompts.learner import Learner

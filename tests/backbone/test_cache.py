@@ -132,11 +132,12 @@ def compute(numbers):
     sys.stdin.readline()
     return torch.full((len(numbers), 3, 4), 7.0)
 
-batches = [np.array([0, 1, 2])]
+def fill():
+    rows = np.array([0, 1, 2])
+    yield rows, compute(rows)
+
 inputs = Inputs("these", np.array([3, 1, 2]))
-StateCache(Path(sys.argv[1]), 10**6).states(
-    ["backbone", "torch.float32", "2"], inputs, 4, torch.float32, lambda: batches, compute
-)
+StateCache(Path(sys.argv[1]), 10**6).states(["backbone", "torch.float32", "2"], inputs, 4, torch.float32, fill)
 """
 """Another process that keeps `INPUTS`; it goes on when a line comes in."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ptune.backbone.load import Backbone
+from ptune.backbone.backbone import Backbone
 
 
 @dataclass(frozen=True)

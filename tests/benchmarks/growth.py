@@ -33,7 +33,8 @@ from workload import (
     read_sentences,
 )
 
-from ptune.backbone.load import Backbone, best_device, load_backbone
+from ptune.backbone.backbone import Backbone
+from ptune.backbone.load import best_device, load_backbone
 
 LENGTHS = (1, 8, 20, 64)
 TOKENS = (8, 16, 32, 64, 128)

@@ -25,7 +25,8 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from workload import BACKBONE, ROWS, Load, Pass, Setting, clock, default_data, interleaved, per_step, read_sentences
 
-from ptune.backbone.load import Backbone, best_device, load_backbone
+from ptune.backbone.backbone import Backbone
+from ptune.backbone.load import best_device, load_backbone
 
 ROWS_OF = {"short": 14, "as they come": None, "long": 64}
 SLOTS = {"short": (1, 2, 4, 8, 16), "as they come": (1, 4, 16), "long": (1, 2, 4)}

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ptune.backbone.load import Backbone
+from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split, Splits
 from ptune.engine.fused import Engine
 from ptune.files import value_hash

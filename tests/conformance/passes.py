@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import FAMILIES
-from ptune.backbone.load import Backbone
 from ptune.data.sources import unlabelled
 from ptune.prompts.build import build_learner
 from ptune.prompts.forward import Group, forward

@@ -8,9 +8,10 @@ from torch.testing import assert_close
 from transformers import AutoModel, AutoModelForSeq2SeqLM, DynamicCache, EncoderDecoderCache
 
 from families import TINY, make_backbone
+from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.inject import LayerPrefix, Prefix
-from ptune.backbone.load import Backbone, load_backbone
+from ptune.backbone.load import load_backbone
 from ptune.backbone.locate import layer_count
 from ptune.errors import BackboneError
 

@@ -8,10 +8,11 @@ from torch.testing import assert_close
 from transformers_passes import vocabulary_scores
 
 from families import make_backbone
+from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.language import CLASSES
-from ptune.backbone.load import Backbone, load_backbone
+from ptune.backbone.load import load_backbone
 from ptune.backbone.locate import has_language_head
 from ptune.errors import BackboneError
 from ptune.prompts.rows import Stack

@@ -8,9 +8,10 @@ from torch.testing import assert_close
 from transformers import AutoModel, DynamicCache
 
 from families import make_backbone
+from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.inject import LayerPrefix, Prefix
-from ptune.backbone.load import Backbone, load_backbone
+from ptune.backbone.load import load_backbone
 from ptune.errors import SpecError
 from ptune.prompts.rows import Stack
 

@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 import torch
 
-from ptune.backbone.load import Backbone, load_backbone
+from ptune.backbone.backbone import Backbone
+from ptune.backbone.load import load_backbone
 from ptune.data.sources import Splits
 from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.reference import predict_alone, score, train_alone

@@ -13,8 +13,9 @@ from made_artifacts import PAIR, make_artifact, scores_of
 from ptune.artifacts import native, peft
 from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.predict import Predictor
+from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import FAMILIES
-from ptune.backbone.load import Backbone, load_backbone
+from ptune.backbone.load import load_backbone
 
 SHORT_AND_LONG = [
     ("red",),

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from ptune.backbone.backbone import Backbone, Shape
 from ptune.backbone.families import FAMILIES
-from ptune.backbone.load import Backbone, Shape
 from ptune.errors import SpecError
 from ptune.prompts.build import build_learner, chosen_layers, is_shifted, load_learner, start_from
 from ptune.prompts.heads import Linear, Verbalizer, Vocabulary

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from ptune.backbone.load import Backbone, load_backbone
+from ptune.backbone.backbone import Backbone
+from ptune.backbone.load import load_backbone
 from ptune.data.sources import Split
 from ptune.prompts import forward as module
 from ptune.prompts.build import build_learner

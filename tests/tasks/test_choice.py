@@ -6,7 +6,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
-from ptune.backbone.load import Backbone, load_backbone
+from ptune.backbone.backbone import Backbone
+from ptune.backbone.load import load_backbone
 from ptune.data.sources import Split, unlabelled
 from ptune.errors import DataError, SpecError
 from ptune.prompts.forward import predict

@@ -8,7 +8,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 from families import WORDS
-from ptune.backbone.load import Backbone, load_backbone
+from ptune.backbone.backbone import Backbone
+from ptune.backbone.load import load_backbone
 from ptune.data.sources import Split, unlabelled
 from ptune.data.templates import Layout
 from ptune.errors import DataError, SpecError

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ptune.backbone.load import Backbone
+from ptune.backbone.backbone import Backbone
 from ptune.data.templates import Layout
 from ptune.errors import DataError, SpecError
 from ptune.prompts.heads import VerbalizerHead

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from families import WORDS, make_backbone
-from ptune.backbone.load import Backbone
+from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split, Splits
 from ptune.engine.slots import Plan
 from ptune.prompts.learner import Learner

@@ -14,8 +14,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import family_of
-from ptune.backbone.load import Backbone
 from ptune.prompts.build import chosen_layers, is_shifted
 from ptune.prompts.layout import input_parts
 from ptune.spec.data import ClozeData, Data, Head

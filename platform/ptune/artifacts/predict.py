@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.load import load_artifact
-from ptune.backbone.load import Backbone, best_device, load_backbone
+from ptune.backbone.backbone import Backbone
+from ptune.backbone.load import best_device, load_backbone
 from ptune.backbone.locate import locate, settings_hashes, weights_hash
 from ptune.data.sources import Split, unlabelled
 from ptune.errors import ArtifactError, BackboneError, DataError, nearest

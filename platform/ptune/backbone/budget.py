@@ -7,7 +7,7 @@ from typing import Literal
 import psutil
 import torch
 
-from ptune.backbone.load import Backbone
+from ptune.backbone.backbone import Backbone
 
 _FASTEST = {"cpu": 4_096, "cuda": 32_768}
 """Tokens of a pass above which it gets no faster; on CPUs it gets slower, because its states leave the caches."""

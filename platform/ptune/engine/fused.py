@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from ptune.backbone.load import Backbone
+from ptune.backbone.backbone import Backbone
 from ptune.engine.optim import step_together
 from ptune.engine.slots import Plan, Slot
 from ptune.engine.state import restore, save

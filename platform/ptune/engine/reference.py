@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ptune.backbone.backbone import Backbone
 from ptune.backbone.inject import LayerPrefix, Prefix
-from ptune.backbone.load import Backbone
 from ptune.data.batches import epoch_batches
 from ptune.engine.optim import build_optimizer, rate_share
 from ptune.engine.seeds import stream_seed

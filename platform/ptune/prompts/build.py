@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from ptune.backbone.backbone import Backbone, Shape
 from ptune.backbone.families import Family
-from ptune.backbone.load import Backbone, Shape
 from ptune.errors import SpecError
 from ptune.prompts.encoders import BottleneckEncoder, EmbeddingEncoder, LstmEncoder, MlpEncoder
 from ptune.prompts.heads import Head, Linear, LinearHead, Output, Verbalizer, VerbalizerHead, Vocabulary, VocabularyHead

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ptune.backbone.backbone import Backbone
 from ptune.backbone.inject import LayerPrefix, Prefix
-from ptune.backbone.load import Backbone
 from ptune.data.batches import eval_batches
 from ptune.prompts.kept import KeptStates, kept_states
 from ptune.prompts.learner import Learner

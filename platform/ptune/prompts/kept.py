@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ptune.backbone.backbone import Backbone
 from ptune.backbone.cache import gather
-from ptune.backbone.load import Backbone
 from ptune.data.batches import eval_batches
 from ptune.prompts.rows import Examples, stack
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ptune.backbone.load import Backbone
+from ptune.backbone.backbone import Backbone
 from ptune.prompts.heads import Head
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ptune.backbone.load import Backbone
+from ptune.backbone.backbone import Backbone
 from ptune.data.batches import eval_batches
 from ptune.prompts.forward import Group, forward
 from ptune.prompts.learner import Learner

@@ -90,7 +90,8 @@ def disconnect() -> None:
 def nodes() -> list[Node]:
     """The cluster's living nodes."""
     return [
-        Node(node["NodeID"], node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
+        Node(node["NodeID"], offers.get("CPU", 0.0), offers.get("GPU", 0.0), offers.get("memory", 0.0))
         for node in ray.nodes()
         if node["Alive"]
+        for offers in [node["Resources"]]
     ]

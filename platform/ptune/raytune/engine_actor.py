@@ -41,10 +41,8 @@ class EngineActor:
 
     def __init__(self, prepared: Prepared, folder: Path, device: str, threads: int, dtype: str | None) -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)  # read when torch is first imported, which is here
-        from ptune.engine.memory import keep_freed_memory
         from ptune.raytune.training import TrainingThread
 
-        keep_freed_memory()
         self._prepared = prepared.typed(dtype)
         self._folder = folder
         self._device = device

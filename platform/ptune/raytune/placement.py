@@ -18,6 +18,8 @@ class Node:
     id: str
     cpus: float
     gpus: float
+    memory: float = math.inf
+    """Bytes."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,14 @@ class Placement:
     node: str | None
 
 
-def place_engines(nodes: Sequence[Node], resources: Resources) -> list[Placement]:
-    """Place a job's engines: one per GPU, or one per node where there are none, unless the job says how many.
+_ENGINE_BYTES = 2 * 2**30  # what a process with torch, a small backbone and its passes takes
+
+
+def place_engines(nodes: Sequence[Node], resources: Resources, trials: int) -> list[Placement]:
+    """Place a job's engines: one per GPU; without GPUs one per core, as far as they are of use; or as the job says.
+
+    An engine on one core needs no threads to agree, and two of them do more than one on two cores. But they are not
+    more than leave the search half of its `trials` to suggest with something to learn from, nor than memory holds.
 
     Raises:
         ClusterError: the nodes do not offer what the job asks for.
@@ -47,7 +55,9 @@ def place_engines(nodes: Sequence[Node], resources: Resources) -> list[Placement
     gpus = sum(int(node.gpus) for node in nodes)
     if resources.device == "cuda" and not gpus:
         raise ClusterError(f"resources.device is 'cuda', but no GPU is among the {len(nodes)} nodes of the cluster")
-    return _on_gpus(nodes, gpus, resources) if gpus and resources.device != "cpu" else _on_cpus(nodes, resources)
+    return (
+        _on_gpus(nodes, gpus, resources) if gpus and resources.device != "cpu" else _on_cpus(nodes, resources, trials)
+    )
 
 
 def _on_gpus(nodes: Sequence[Node], gpus: int, resources: Resources) -> list[Placement]:
@@ -58,13 +68,22 @@ def _on_gpus(nodes: Sequence[Node], gpus: int, resources: Resources) -> list[Pla
     return [Placement("cuda", 1.0 if share > 1 else share / 2, 1, max(1, math.floor(share)), None)] * count
 
 
-def _on_cpus(nodes: Sequence[Node], resources: Resources) -> list[Placement]:
+def _on_cpus(nodes: Sequence[Node], resources: Resources, trials: int) -> list[Placement]:
     able = sorted((node for node in nodes if node.cpus > 0), key=lambda node: (-node.cpus, node.id))
     if not able:
         raise ClusterError(f"no node of the cluster offers CPUs ({len(nodes)} nodes)")
-    count = len(able) if resources.engines == "auto" else resources.engines
-    hosts = [able[index % len(able)] for index in range(count)]
+    if resources.engines == "auto":
+        hosts = _one_per_core(able, max(len(able), trials // (2 * resources.slots)))
+    else:
+        hosts = [able[index % len(able)] for index in range(resources.engines)]
     return [_on_node(node, node.cpus / hosts.count(node)) for node in hosts]
+
+
+def _one_per_core(nodes: Sequence[Node], most: int) -> list[Node]:
+    """The node of each engine: each node's first engine before any node's second."""
+    rooms = [max(1, int(min(node.cpus, node.memory // _ENGINE_BYTES))) for node in nodes]
+    rounds = [node for turn in range(max(rooms)) for node, room in zip(nodes, rooms, strict=True) if turn < room]
+    return rounds[:most]
 
 
 def _on_node(node: Node, share: float) -> Placement:

@@ -112,9 +112,11 @@ class RayRunner:
             from ptune.raytune.placement import place_engines
 
             self._connected = connect(self._address)
-            placements = place_engines(nodes(), prepared.job.resources)
+            job = prepared.job
+            assert job.budget.trials is not None, "a prepared grid has been counted"
+            placements = place_engines(nodes(), job.resources, job.budget.trials)
             launch = partial(RemoteEngine, prepared=ray.put(prepared), folder=folder.resolve())
-            self._pool = EnginePool(launch, EngineLostError, placements, prepared.job.resources.slots)
+            self._pool = EnginePool(launch, EngineLostError, placements, job.resources.slots)
         return self._pool
 
 

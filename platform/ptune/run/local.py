@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
-from ptune.backbone.load import Backbone, best_device, load_backbone
+from ptune.backbone.load import best_device, load_backbone
 from ptune.engine.fused import Engine, Failure
-from ptune.engine.memory import keep_freed_memory
 from ptune.history import History
 from ptune.run.prepare import Prepared
 from ptune.run.testing import conclude_all
@@ -43,7 +43,6 @@ class LocalRunner:
     """Trains every turn on one engine in this process."""
 
     def __init__(self) -> None:
-        keep_freed_memory()
         self._backbone: Backbone | None = None
 
     def start(self, prepared: Prepared, folder: Path) -> str:  # noqa: ARG002

@@ -9,8 +9,8 @@ from typing import Any
 from ptune.artifacts import native, peft
 from ptune.artifacts.artifact import Artifact, Origin, describe
 from ptune.artifacts.predict import Predictor
+from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
-from ptune.backbone.load import Backbone
 from ptune.data.sources import Splits
 from ptune.engine.state import best_tensors, read
 from ptune.errors import ArtifactError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
-from ptune.backbone.load import Backbone
 from ptune.history import History
 from ptune.run.confirm import CONFIRMS
 from ptune.run.outcome import artifact_of, conclude, test_scores

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.load import load_artifact
-from ptune.backbone.load import Backbone
+from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Splits
 from ptune.data.templates import Layout
 from ptune.engine.seeds import stream_seed

@@ -93,7 +93,7 @@ class Resources(Strict):
     slots: int = Field(4, ge=1, le=256)
     """Trials that train together on one engine."""
     engines: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    """Engines; auto is one per GPU, or one per node without GPUs."""
+    """Engines; auto is one per GPU; without GPUs one per core, while half of the trials can still wait for a seat."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where engines run."""
     token_budget: Annotated[int, Field(ge=64)] | Literal["auto"] = "auto"  # noqa: S105 - tokens of text

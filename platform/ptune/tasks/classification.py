@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score, matthews_corrcoef
 from torch import Tensor
 from torch.nn import functional
 
-from ptune.backbone.load import Backbone
+from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split
 from ptune.data.templates import Layout
 from ptune.prompts.forward import Scored

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ptune.backbone.load import Backbone
+from ptune.backbone.backbone import Backbone
 from ptune.prompts.forward import Scored, predict
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples

@@ -13,7 +13,7 @@ from seqeval.metrics.sequence_labeling import get_entities, precision_recall_fsc
 from torch import Tensor
 from torch.nn import functional
 
-from ptune.backbone.load import Backbone
+from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split
 from ptune.data.templates import Layout
 from ptune.prompts.forward import Scored

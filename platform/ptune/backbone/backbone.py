@@ -1,0 +1,265 @@
+"""A backbone: a transformer with a forward pass that takes a prefix. Knows nothing of prompts, tasks or trials.
+
+It turns embeddings and a prefix into hidden states, and those into features for a head or scores over the vocabulary.
+
+Shapes: B rows · Q positions · E embedding width · H hidden width · R states · V vocabulary.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+import transformers
+from torch import Tensor, nn
+
+from ptune.backbone.cache import StateCache, default_folder
+from ptune.backbone.families import Family
+from ptune.backbone.inject import Prefix
+from ptune.backbone.joined import JoinedLayers
+from ptune.backbone.language import LanguageHead
+from ptune.backbone.staged import Layers
+from ptune.errors import BackboneError
+from ptune.files import value_hash
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of a backbone that prompts and heads depend on."""
+
+    layers: int
+    kv_heads: int
+    head_width: int
+    hidden: int
+    embedding: int
+    max_positions: int | None
+    """Longest input, prompt included, in positions; None where positions are not embedded."""
+    parameters: int
+    encoder_layers: int | None = None
+    """How many of the layers are an encoder's, in an encoder-decoder; they come first."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A transformer, ready to run; frozen unless it is a `trainable` copy.
+
+    Attributes:
+        pooler: the checkpoint's own pooler, applied to the position a head reads; None when it has none.
+        language_head: the checkpoint's own language-modelling head; None unless loaded with `lm`.
+        first_position: the position id of a text's first token.
+        layers: its layers, before each of which rows can join; None where the family has no such, or the copy is tuned.
+        cache: hidden states kept for all that share the frozen weights; None keeps none.
+        checkpointing: whether a backward pass runs each of `layers` again instead of keeping all that it computed;
+            `auto` may come to do so (`saving`), where memory is short. It draws no random numbers either way, because
+            a backbone with dropout of its own runs as a whole.
+        settings: hashes of its settings and its tokenizer, see `ptune.backbone.locate.settings_hashes`.
+    """
+
+    id: str
+    hash: str
+    model: nn.Module
+    tokenizer: Any
+    family: Family
+    shape: Shape
+    pooler: nn.Module | None
+    language_head: LanguageHead | None
+    first_position: int
+    device: torch.device
+    layers: Layers | JoinedLayers | None = None
+    cache: StateCache | None = None
+    checkpointing: Literal["auto", "always", "never"] = "auto"
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Word embeddings [B, Q, E] of token ids [B, Q]."""
+        embedded: Tensor = self.model.get_input_embeddings()(ids)  # type: ignore[operator]
+        return embedded * self._scale
+
+    def forward(
+        self,
+        embeds: Tensor,
+        visible: Tensor,
+        types: Tensor,
+        shift: Tensor,
+        prefix: Prefix | None = None,
+        targets: Tensor | None = None,
+        targets_visible: Tensor | None = None,
+    ) -> Tensor:
+        """Run the transformer.
+
+        Args:
+            embeds: [B, Q, E] input embeddings.
+            visible: [B, Q] True for tokens, False for padding (on the right).
+            types: [B, Q] token type ids; ignored by families that have none.
+            shift: [B] positions that a row's prompt takes before its text; ignored by families that do not shift.
+            prefix: keys and values before the text's, by layer.
+            targets: [B, D] token ids that an encoder-decoder's decoder is given, from `decoder_start` on; without
+                them it is given the input itself after `decoder_start`, as in transformers' classifiers.
+            targets_visible: [B, D] True for tokens; all of them unless given.
+
+        Returns:
+            The last hidden states [B, Q, H] in float32; [B, D, H] when there are targets.
+        """
+        arguments: dict[str, Any] = {"attention_mask": visible}
+        if self.family.reads == "decoder":
+            arguments |= self._decoder_inputs(embeds, visible, targets, targets_visible)
+        else:
+            arguments["position_ids"] = self._positions(embeds, shift)
+        if self.family.types:
+            arguments["token_type_ids"] = self._known_types(types)
+        if self.family.reads != "first":
+            arguments["use_cache"] = False
+        output = self.model(inputs_embeds=embeds, ptune_prefix=prefix, **arguments)
+        hidden: Tensor = output.last_hidden_state
+        return hidden.float()
+
+    def begin(self, embeds: Tensor, types: Tensor, shift: Tensor) -> Tensor:
+        """What the first layer is given, [B, Q, H]; only where there are `layers`."""
+        assert self.layers is not None, "asked where rows can join only"
+        return self.layers.embed(embeds, self._positions(embeds, shift), self._known_types(types))
+
+    def run(
+        self,
+        joining: Mapping[int, Tensor],
+        visible: Tensor,
+        shift: Tensor,
+        prefix: Prefix | None = None,
+        read: Tensor | None = None,
+        stop: int | None = None,
+    ) -> Tensor:
+        """Run the transformer over states that join on the way; only where there are `layers`, and see their `run`."""
+        assert self.layers is not None, "asked where rows can join only"
+        positions, recompute = self._positions(visible, shift), self.checkpointing == "always"
+        return self.layers.run(joining, visible, positions, prefix, read, stop, recompute=recompute)
+
+    def saving(self) -> Backbone | None:
+        """The same backbone, keeping less for a backward pass; None where it may not, cannot, or does so already."""
+        if self.layers is None or self.checkpointing != "auto":
+            return None
+        return replace(self, checkpointing="always")
+
+    @cached_property
+    def computes(self) -> str:
+        """What decides hidden states besides tokens: weights, settings, type, device, and the libraries' versions."""
+        return value_hash(
+            [
+                self.hash,
+                json.loads(self.model.config.to_json_string(use_diff=False)),  # type: ignore[union-attr, operator]
+                str(self.dtype),
+                self.device.type,
+                torch.__version__,
+                transformers.__version__,
+            ]
+        )
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the weights and of hidden states."""
+        return next(self.model.parameters()).dtype
+
+    def _known_types(self, types: Tensor) -> Tensor:
+        """Token types that the model embeds; a tokenizer may tell more segments apart (BERT's, on RoBERTa weights)."""
+        return types.clamp(max=getattr(self.model.config, "type_vocab_size", 1) - 1)
+
+    def _positions(self, inputs: Tensor, shift: Tensor) -> Tensor:
+        """Position ids [B, Q] of inputs [B, Q, ...]."""
+        positions = self.first_position + shift[:, None] + torch.arange(inputs.shape[1], device=inputs.device)
+        if self.shape.max_positions is not None:
+            positions = positions.clamp(max=self.first_position + self.shape.max_positions - 1)  # only padding is cut
+        return positions
+
+    def _decoder_inputs(
+        self, embeds: Tensor, visible: Tensor, targets: Tensor | None, targets_visible: Tensor | None
+    ) -> dict[str, Tensor]:
+        """What an encoder-decoder's decoder is given: targets, or the input behind the start token."""
+        if targets is not None:
+            seen = torch.ones_like(targets, dtype=torch.bool) if targets_visible is None else targets_visible
+            return {"decoder_input_ids": targets, "decoder_attention_mask": seen}
+        start = self.embed(torch.full_like(visible[:, :1], self.decoder_start, dtype=torch.long))
+        shifted = torch.cat([start.to(embeds), embeds[:, :-1]], dim=1)
+        return {"decoder_inputs_embeds": shifted / self._scale, "decoder_attention_mask": visible}
+
+    @property
+    def _scale(self) -> float:
+        """What Pegasus and Marian multiply word embeddings by: in the encoder those of ids, in the decoder all."""
+        scale: float = getattr(getattr(self.model, "decoder", None), "embed_scale", 1.0)
+        return scale
+
+    @property
+    def decoder_start(self) -> int:
+        """The id of the token that an encoder-decoder's decoder is given first."""
+        config: Any = self.model.config
+        return int(config.decoder_start_token_id)
+
+    def pooled(self, states: Tensor) -> Tensor:
+        """Hidden states [R, H] through the checkpoint's own pooler; as they are, if it has none."""
+        if self.pooler is None:
+            return states
+        pooled: Tensor = self.pooler(states.to(next(self.pooler.parameters()).dtype))
+        return pooled.float()
+
+    def vocabulary(self, states: Tensor) -> Tensor:
+        """Scores [R, V] in float32 over the vocabulary, of last hidden states [R, H], by the backbone's own head.
+
+        Raises:
+            BackboneError: the backbone was loaded without its language-modelling head.
+        """
+        if self.language_head is None:
+            raise BackboneError(f"{self.id} was loaded without its language-modelling head (load it with lm=True)")
+        scores: Tensor = self.language_head(states)
+        return scores
+
+    @property
+    def mask_token(self) -> int | None:
+        """The id of the token that a masked language model fills in; None where there is none."""
+        token: int | None = self.tokenizer.mask_token_id
+        return token
+
+    def trainable(self) -> Backbone:
+        """A copy with weights of its own, all open to training; weights that are tied stay tied.
+
+        In float32: a step of a small rate is less than the distance between two neighbours in bfloat16.
+        """
+        parts = copy.deepcopy(self.parts()).float().requires_grad_(True)
+        named = dict(parts.named_children())
+        return replace(
+            self,
+            model=named["model"],
+            pooler=named.get("pooler"),
+            language_head=named.get("language_head"),  # type: ignore[arg-type]
+            layers=None,
+            cache=None,
+        )
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Every parameter of transformer, pooler and language-modelling head; tied ones once."""
+        return self.parts().named_parameters()
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """The parameters of `named_parameters`."""
+        return self.parts().parameters()
+
+    def keeping(self, budget: int) -> Backbone:
+        """The same backbone with a cache of hidden states, of at most `budget` bytes on this node; 0 keeps none."""
+        return replace(self, cache=StateCache(default_folder(), budget) if budget > 0 else None)
+
+    @contextlib.contextmanager
+    def training_mode(self, on: bool = True) -> Iterator[None]:
+        """Run with the backbone's own dropout, drawn from torch's global random state; off again at the end."""
+        parts = self.parts()
+        parts.train(on)
+        try:
+            yield
+        finally:
+            parts.eval()
+
+    def parts(self) -> nn.ModuleDict:
+        """Transformer, pooler and language-modelling head, those that there are."""
+        parts = {"model": self.model, "pooler": self.pooler, "language_head": self.language_head}
+        return nn.ModuleDict({name: part for name, part in parts.items() if part is not None})
