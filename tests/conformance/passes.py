@@ -48,7 +48,7 @@ def examples_for(backbone: Backbone, texts: Sequence[Sequence[str]] = SENTENCES,
 
 def stacked(backbone: Backbone, texts: Sequence[Sequence[str]] = SENTENCES, **config) -> Stack:
     """The texts as one batch."""
-    return stack([row for rows in examples_for(backbone, texts, **config).rows for row in rows], backbone.device)
+    return stack(examples_for(backbone, texts, **config).rows, backbone.device)
 
 
 def group_for(backbone: Backbone, seed: int = 1, rows: Sequence[int] = (0, 1, 2), **config) -> Group:

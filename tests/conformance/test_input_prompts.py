@@ -24,7 +24,7 @@ def test_every_prompt_token_gets_a_gradient(family, template, tiny):
 def test_the_head_reads_the_class_token_or_the_very_last(family, template, tiny):
     backbone = tiny(family)
     examples = group_for(backbone, method="v1", length=5, template=template).examples
-    for (row,) in examples.rows:
+    for row in examples.rows:
         (read,) = row.reads
         if backbone.family.reads == "first":
             assert row.ids[read] == backbone.tokenizer.cls_token_id
@@ -37,7 +37,7 @@ def test_the_head_reads_the_class_token_or_the_very_last(family, template, tiny)
 def test_scores_are_those_of_transformers_on_embeddings_put_together_by_hand(family, template, tiny, tiny_backbone):
     backbone = tiny(family)
     group = group_for(backbone, rows=[1], method="v1", length=5, template=template, encoder="mlp")
-    (row,) = group.examples.rows[1]
+    row = group.examples.rows[1]
     model = AutoModel.from_pretrained(tiny_backbone(family), attn_implementation="eager").eval()
     vectors = group.learner.prompt()()
     embeds = torch.stack([vectors[-id_ - 1] if id_ < 0 else backbone.embed(torch.tensor(id_)) for id_ in row.ids])

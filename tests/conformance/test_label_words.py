@@ -34,7 +34,7 @@ def test_scores_are_means_over_words_of_sums_over_masks(family, tiny_language_mo
     layout = lay_out(ManualPrompt(), ClassificationData(**DATA), backbone, language=True)
     model = AutoModelForMaskedLM.from_pretrained(folder)
     for number in (0, 5):
-        row = plan.dev.rows[number][0]
+        row = plan.dev.rows[number]
         assert [row.ids[place] for place in row.reads] == [backbone.mask_token] * 2
         types = {"token_type_ids": torch.tensor([row.types])} if backbone.family.types else {}
         with torch.inference_mode():

@@ -13,7 +13,7 @@ from ptune.prompts.build import build_learner
 from ptune.prompts.forward import Group, Scored, forward, predict
 from ptune.prompts.heads import Linear
 from ptune.prompts.learner import Learner
-from ptune.prompts.rows import Examples, Row, stack
+from ptune.prompts.rows import Examples, Row, Rows, stack
 from ptune.spec.data import ClassificationData
 from ptune.spec.prompt import NoPrompt, PromptSpec, PromptV1, PromptV2
 from ptune.spec.trial import Recipe
@@ -76,7 +76,7 @@ def rows_of(*lengths: int, reads=(0,), decoder=()) -> list[Row]:
 
 
 def test_rows_are_padded_to_the_longest_and_know_it():
-    rows = stack(rows_of(3, 11, 5), torch.device("cpu"))
+    rows = stack(Rows.of(rows_of(3, 11, 5)), torch.device("cpu"))
     assert rows.ids.shape == (3, 11)
     assert rows.visible.sum(dim=1).tolist() == [3, 11, 5]
     assert rows.ids[0].tolist() == [1, 2, 3, *[0] * 8]
@@ -84,7 +84,7 @@ def test_rows_are_padded_to_the_longest_and_know_it():
 
 
 def test_a_decoders_rows_are_padded_apart():
-    rows = stack([*rows_of(4, decoder=[7]), *rows_of(2, decoder=[7, 8, 9])], torch.device("cpu"))
+    rows = stack(Rows.of([*rows_of(4, decoder=[7]), *rows_of(2, decoder=[7, 8, 9])]), torch.device("cpu"))
     assert rows.ids.shape == (2, 4)
     assert rows.decoder.tolist() == [[7, 0, 0], [7, 8, 9]]
     assert rows.decoder_visible.sum(dim=1).tolist() == [1, 3]

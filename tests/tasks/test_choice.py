@@ -82,7 +82,7 @@ def test_a_candidate_is_worth_the_mean_log_probability_of_its_words(
 def test_each_candidate_has_as_many_masks_as_tokens(speaking):
     examples = encoded(speaking("bert"), ("red", "cold", "loud old tepid"), "{premise} so {choice} .")
     mask = speaking("bert").tokenizer.mask_token_id
-    short, long = examples.rows[0]
+    short, long = examples.rows
     assert [row.ids.count(mask) for row in (short, long)] == [1, 7]
     assert [[row.ids[place] for place in row.reads] for row in (short, long)] == [[mask], [mask] * 7]
     assert [len(own) for own in examples.about[0]] == [1, 7]
@@ -94,12 +94,12 @@ def test_the_papers_pattern_shows_both_candidates_and_masks_one(speaking):
     texts, shared = ("loud", "cold old", "red", "so"), ("choice1", "choice2", "premise", "question")
     examples = encoded(backbone, texts, template, shared)
     written = ["loud or cold old ? red so [MASK] .", "loud or cold old ? red so [MASK] [MASK] ."]
-    assert [row.ids for row in examples.rows[0]] == backbone.tokenizer(written)["input_ids"]
+    assert [row.ids for row in examples.rows_of(0)] == backbone.tokenizer(written)["input_ids"]
 
 
 def test_a_causal_model_reads_before_each_token_of_the_candidate(speaking):
     backbone = speaking("gpt2")
-    row = encoded(backbone, ("red", "cold", "loud old")).rows[0][1]
+    row = encoded(backbone, ("red", "cold", "loud old")).rows[1]
     assert backbone.tokenizer.decode(row.ids) == "red so loud old"
     own = tokens(backbone, " loud old")
     assert [row.ids[place + 1] for place in row.reads] == own
@@ -107,8 +107,8 @@ def test_a_causal_model_reads_before_each_token_of_the_candidate(speaking):
 
 def test_long_texts_give_way_and_candidates_do_not(speaking):
     examples = encoded(speaking("bert"), ("red " * 40, "cold", "loud old flat"), max_length=12)
-    assert [len(row.ids) for row in examples.rows[0]] == [12, 12]
-    assert [len(row.reads) for row in examples.rows[0]] == [1, 3]
+    assert [len(row.ids) for row in examples.rows_of(0)] == [12, 12]
+    assert [len(row.reads) for row in examples.rows_of(0)] == [1, 3]
     with pytest.raises(DataError, match="a text that must not be shortened takes 20 tokens of"):
         encoded(speaking("bert"), ("red", "cold", "loud " * 20), max_length=12)
 

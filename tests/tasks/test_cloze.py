@@ -150,8 +150,8 @@ def test_faithful_training_of_causal_models_reads_one_position_early(family, ear
         for slip in ({}, {"faithful": True})
     )
     for one, other in zip(right.train.rows, faithful.train.rows, strict=True):
-        assert one[0].reads[0] - other[0].reads[0] == early
-    assert all(one[0].reads == other[0].reads for one, other in zip(right.dev.rows, faithful.dev.rows, strict=True))
+        assert one.reads[0] - other.reads[0] == early
+    assert all(one.reads == other.reads for one, other in zip(right.dev.rows, faithful.dev.rows, strict=True))
 
 
 def test_one_factory_keeps_faithful_trials_apart(speaking, tmp_path):

@@ -156,7 +156,7 @@ def test_a_causal_model_goes_on_in_the_same_text(family, writer, tmp_path):
     backbone = writer(family)
     split = Split([("red green",)], ["old new long"], "made", "")
     plan, _ = writing_trial(backbone, tmp_path, splits=Splits(split, split, None, []), method="v2")
-    (row,), end = plan.train.rows[0], backbone.tokenizer.eos_token_id
+    row, end = plan.train.rows[0], backbone.tokenizer.eos_token_id
     whole = backbone.tokenizer("red green old new long")["input_ids"]
     assert list(row.ids) == whole
     assert [[*whole[1:], end][read] for read in row.reads] == plan.train.labels[0]
@@ -173,7 +173,7 @@ def test_an_input_is_left_open_where_a_tokenizer_would_end_it(tmp_path):
     end = backbone.tokenizer.eos_token_id
     assert backbone.tokenizer("red")["input_ids"][-1] == end
     plan, _ = writing_trial(backbone, tmp_path, method="v1", length=3, template="around")
-    for (row,), target in zip(plan.train.rows, plan.train.labels, strict=True):
+    for row, target in zip(plan.train.rows, plan.train.labels, strict=True):
         assert row.ids[row.reads[0]] == -3, "the prompt's last token"
         assert end not in row.ids
         assert row.ids[row.reads[0] + 1 :] == target[:-1]

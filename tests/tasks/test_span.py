@@ -90,7 +90,7 @@ def test_windows_hold_every_token_and_share_the_stride(family, stride, tiny):
     backbone = tiny(family)
     kind = replace(KIND, stride=stride)
     layout = layout_for(backbone)
-    (rows,) = encoded(backbone, ("red old", LONG, []), kind=kind).rows
+    rows = encoded(backbone, ("red old", LONG, []), kind=kind).rows
     ids, width = layout.tokens(1, [LONG])[0], layout.room - 2
     pieces = [window_reads(row) for row in rows]
     shared = min(stride, width // 2)
@@ -102,7 +102,7 @@ def test_windows_hold_every_token_and_share_the_stride(family, stride, tiny):
 
 def test_a_short_context_is_one_window_and_a_long_question_is_cut(tiny):
     backbone = tiny("bert")
-    (short,), (asked,) = encoded(backbone, ("red", "old new", []), (LONG, "old new", [])).rows
+    short, asked = encoded(backbone, ("red", "old new", []), (LONG, "old new", [])).rows
     assert window_reads(short) == backbone.tokenizer.convert_tokens_to_ids(["old", "new"])
     assert len(asked.ids) == 3 + 13 // 2 + 2
 
@@ -114,7 +114,7 @@ def test_targets_point_at_the_answer_in_every_window_that_holds_it(family, train
     text, start = "plain round", LONG.index("plain round")
     examples = encoded(backbone, ("red", LONG, [[text, start], ["red", 0]]), training=training)
     windows = [window for passage in examples.about for window in passage.windows]
-    rows = [row for each in examples.rows for row in each]
+    rows = examples.rows
     assert (len(examples) == len(rows)) == training
     answer = layout_for(backbone).tokens(1, [f"x {text}"])[0][-2:]
     found = 0
@@ -151,7 +151,7 @@ def test_a_template_that_repeats_the_context_is_refused(tiny):
 
 
 def scored_at_random(examples: Examples, seed: int) -> Scored:
-    reads = sum(len(row.reads) for rows in examples.rows for row in rows)
+    reads = len(examples.rows.reads.values)
     scores = torch.randn(reads, 2, generator=torch.Generator().manual_seed(seed))
     return Scored(scores, examples, np.arange(len(examples)))
 
@@ -159,7 +159,7 @@ def scored_at_random(examples: Examples, seed: int) -> Scored:
 def test_the_loss_is_the_mean_of_start_and_end_over_windows(tiny):
     asked = ("red", LONG, [["plain round", LONG.index("plain")]])
     scored = scored_at_random(encoded(tiny("bert"), asked, ("old", "cold new", [])), 0)
-    rows = [row for rows in scored.examples.rows for row in rows]
+    rows = scored.examples.rows
     windows = [window for passage in scored.about for window in passage.windows]
     each = [
         functional.cross_entropy(own[:, side], torch.tensor(window.target[side]))
@@ -179,7 +179,7 @@ def test_the_best_of_all_pairs_over_all_windows_is_the_answer(seed, unanswerable
     scored = scored_at_random(examples, seed)
     scored.scores[:] += torch.tensor([0.9, 0.9]) * (seed % 2) * (torch.arange(len(scored.scores)) == 0)[:, None]
     passage, tried, none = examples.about[0], [], []
-    for own, window in zip(scored.scores.split([len(r.reads) for r in examples.rows[0]]), passage.windows, strict=True):
+    for own, window in zip(scored.scores.split_with_sizes(scored.reads_by_row), passage.windows, strict=True):
         none.append(float(own[0].sum()))
         for start in range(1, len(own)):
             for end in range(start, min(start + 3, len(own))):

@@ -51,7 +51,7 @@ def tokens_of_words(tokenizer, words: list[str]) -> list[int]:
 def test_words_are_read_at_their_first_tokens_of_the_running_text(family, tiny):
     backbone = tiny(family)
     examples = encoded(backbone, SENTENCES)
-    for words, (row,), read in zip(SENTENCES, examples.rows, examples.about, strict=True):
+    for words, row, read in zip(SENTENCES, examples.rows, examples.about, strict=True):
         whole = backbone.tokenizer(" ".join(words), add_special_tokens=False)["input_ids"]
         before = list(row.ids).index(whole[0])
         assert list(row.ids[before : before + len(whole)]) == whole
@@ -65,7 +65,7 @@ def test_prompt_tokens_and_anchors_move_the_reads_along(template, tiny):
     plain, prompted = (
         encoded(backbone, SENTENCES, **config) for config in ({}, {"method": "v1", "length": 4, "template": template})
     )
-    for (bare,), (row,) in zip(plain.rows, prompted.rows, strict=True):
+    for bare, row in zip(plain.rows, prompted.rows, strict=True):
         assert [row.ids[place] for place in row.reads][1:] == [bare.ids[place] for place in bare.reads][1:]
         assert len(row.reads) == len(bare.reads)
 
@@ -74,7 +74,7 @@ def test_words_behind_the_longest_input_are_unread_and_count_as_outside(tiny):
     words = ["red", "afternoon", "cold", "old", "new"]
     labels = [[0, 4, 4, 1, 3]]
     examples = encoded(tiny("bert"), [words], labels=labels, max_length=13)
-    assert len(examples.rows[0][0].ids) == 13
+    assert len(examples.rows[0].ids) == 13
     assert examples.about == [(0, 1, 2)]  # [CLS] red a ##f ... ##n cold [SEP]
     metrics = KIND.measure([Tags((0, 1, 2), np.array([0, 4, 4]), 3.0)], examples)
     assert (metrics["precision"], metrics["recall"]) == (1.0, 0.5)
@@ -86,7 +86,7 @@ def test_a_tokenizer_that_keeps_ends_reads_the_last_words(tiny, monkeypatch):
     backbone = tiny("bert")
     monkeypatch.setattr(backbone.tokenizer, "truncation_side", "left")
     words = ["red", "afternoon", "cold", "old", "new"]
-    (row,) = (examples := encoded(backbone, [words], max_length=8)).rows[0]
+    (row,) = (examples := encoded(backbone, [words], max_length=8)).rows
     assert examples.about == [(2, 3, 4)]
     known = backbone.tokenizer.convert_tokens_to_ids(["cold", "old", "new"])
     assert [row.ids[place] for place in row.reads] == known
@@ -105,17 +105,17 @@ def test_further_texts_shorten_only_while_they_are_longest(tiny):
     words = ["red", "green", "cold", "old", "new", "flat"]
     given = [(words, "loud"), (words, "loud quiet sweet bitter plain round flat old new")]
     short, long = encoded(tiny("bert"), given, kind, max_length=13).rows
-    assert len(short[0].reads) == len(words)
-    assert len(long[0].reads) == 5
-    assert len(long[0].ids) == 13
+    assert len(short.reads) == len(words)
+    assert len(long.reads) == 5
+    assert len(long.ids) == 13
     whole = encoded(tiny("bert"), given[:1], kind, base="{words} [SEP] {predicate!}", max_length=8)
-    assert len(whole.rows[0][0].reads) == 4
+    assert len(whole.rows[0].reads) == 4
 
 
 def test_the_loss_is_the_mean_over_the_words_read(tiny):
     labels = [[4, 0, 2, 4], [1, 3, 4, 4, 0], [4, 4, 4, 4]]
     examples = encoded(tiny("bert"), SENTENCES, labels=labels, max_length=12)
-    read = [len(row.reads) for (row,) in examples.rows]
+    read = [len(row.reads) for row in examples.rows]
     assert read != [4, 5, 4]
     scores = torch.randn(sum(read), len(TAGS), generator=torch.Generator().manual_seed(0))
     scored = Scored(scores, examples, np.arange(3))

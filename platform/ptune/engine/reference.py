@@ -66,7 +66,7 @@ def score(
     generator: torch.Generator | None = None,
 ) -> Scored:
     """Scores [R, C] of the chosen examples, all of one data set; dropout is on exactly when a generator is given."""
-    rows = [row for index in indices for row in split.rows[index]]
+    rows = split.rows_of(*indices)
     part = int(split.parts[indices[0]])
     width = max(len(row.ids) for row in rows)
     device = backbone.device

@@ -7,6 +7,7 @@ v2 prompt · N key/value heads · D head width · R positions that a group's hea
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +19,11 @@ from torch.nn import functional
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.inject import LayerPrefix, Prefix
+from ptune.backbone.transfer import to_device
 from ptune.data.batches import eval_batches
 from ptune.prompts.kept import KeptStates, kept_states
 from ptune.prompts.learner import Learner
-from ptune.prompts.rows import Examples, Row, Stack, stack
+from ptune.prompts.rows import Examples, Rows, Stack, stack
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt
 
@@ -45,9 +47,9 @@ class Group:
         return int(self.examples.parts[self.indices[0]])
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> Rows:
         """The rows of its examples, in order."""
-        return [row for index in self.indices for row in self.examples.rows[index]]
+        return self.examples.rows.pick(self.examples.row_numbers(self.indices))
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,19 @@ class Scored:
     @property
     def counts(self) -> list[int]:
         """Rows of each example."""
-        return [len(self.examples.rows[index]) for index in self.indices]
+        return self.examples.counts[self.indices].tolist()  # type: ignore[no-any-return]
+
+    @property
+    def reads_by_row(self) -> list[int]:
+        """Positions read of each row."""
+        numbers = self.examples.row_numbers(self.indices)
+        return self.examples.rows.reads.lengths[numbers].tolist()  # type: ignore[no-any-return]
 
     @property
     def reads(self) -> list[int]:
         """Positions read of each example, over all its rows."""
-        return [sum(len(row.reads) for row in self.examples.rows[index]) for index in self.indices]
+        of_rows = iter(self.reads_by_row)
+        return [sum(itertools.islice(of_rows, count)) for count in self.counts]
 
     def each(self) -> tuple[Tensor, ...]:
         """The scores [reads, C] of each example."""
@@ -116,11 +125,11 @@ def forward(backbone: Backbone, groups: Sequence[Group]) -> list[Scored]:
     order = sorted(range(len(groups)), key=lambda place: starts[place].layer)
     ordered = [groups[place] for place in order]
     each = [group.rows for group in ordered]
-    rows = stack([row for own in each for row in own], backbone.device)
+    rows = stack(Rows.joined(each), backbone.device)
     run = _staged if staged else _whole
     states = run(backbone, ordered, [starts[place] for place in order], rows, [len(own) for own in each])
     results: list[Any] = [None] * len(groups)
-    parted = states.split_with_sizes([sum(len(row.reads) for row in own) for own in each])
+    parted = states.split_with_sizes([len(own.reads.values) for own in each])
     for place, group, own in zip(order, ordered, parted, strict=True):
         results[place] = Scored(_score(backbone, group, own), group.examples, group.indices)
     return results
@@ -227,7 +236,7 @@ def _embeddings(backbone: Backbone, groups: Sequence[Group], rows: Stack, counts
             first += tables[-1].shape[0]
     if not tables:
         return embeds
-    row_offsets = torch.repeat_interleave(torch.tensor(offsets), torch.tensor(counts)).to(backbone.device)
+    row_offsets = to_device(torch.repeat_interleave(torch.tensor(offsets), torch.tensor(counts)), backbone.device)
     place = rows.ids < 0
     vectors = torch.cat(tables)[(row_offsets[:, None] - rows.ids - 1)[place]]
     return embeds.index_put((place,), vectors.to(embeds.dtype))
@@ -244,7 +253,7 @@ def _prefix(
         table.shape[2] if prompt is not None and table is not None and prompt.shifted else 0
         for prompt, table in zip(prompts, tables, strict=True)
     ]
-    shift = torch.repeat_interleave(torch.tensor(shifts), torch.tensor(counts)).to(backbone.device)
+    shift = to_device(torch.repeat_interleave(torch.tensor(shifts), torch.tensor(counts)), backbone.device)
     longest = max((table.shape[2] for table in tables if table is not None), default=0)
     if longest == 0:
         return None, shift
@@ -309,7 +318,7 @@ def _score(backbone: Backbone, group: Group, states: Tensor) -> Tensor:
     features = backbone.pooled(states) if head.features == "pooled" else states
     if group.generator is not None and group.head_dropout > 0.0:
         kept = torch.rand(features.shape, generator=group.generator) >= group.head_dropout
-        features = features * kept.to(features.device) / (1.0 - group.head_dropout)
+        features = features * to_device(kept, features.device) / (1.0 - group.head_dropout)
     if head.features == "words":
         features = backbone.vocabulary(features)
     scores: Tensor = head(features)

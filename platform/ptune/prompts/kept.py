@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.cache import gather
+from ptune.backbone.transfer import to_device
 from ptune.data.batches import eval_batches
 from ptune.prompts.rows import Examples, stack
 
@@ -31,9 +32,7 @@ class KeptStates:
 
     def of(self, indices: np.ndarray, width: int, device: torch.device) -> Tensor:
         """The states [B, Q, H] of the rows of some examples, zeros behind each up to `width`."""
-        first, counts = self.examples.first_rows, self.examples.counts
-        numbers = np.concatenate([first[index] + np.arange(counts[index]) for index in indices])
-        return gather(self.states, self.offsets, numbers, width).to(device)
+        return to_device(gather(self.states, self.offsets, self.examples.row_numbers(indices), width), device)
 
 
 def kept_states(backbone: Backbone, examples: Examples, layer: int) -> KeptStates | None:
@@ -49,15 +48,14 @@ def kept_states(backbone: Backbone, examples: Examples, layer: int) -> KeptState
 def _computed(backbone: Backbone, examples: Examples, layer: int) -> Iterator[tuple[np.ndarray, Tensor]]:
     """Row numbers and their states before a layer, pass by pass, from the highest layer whose states are kept."""
     start, below = _highest_below(backbone, examples, layer)
-    rows = examples.all_rows
     for numbers in eval_batches(examples.inputs.lengths, _TOKENS):
-        stacked = stack([rows[number] for number in numbers], backbone.device)
+        stacked = stack(examples.rows.pick(numbers), backbone.device)
         zeros = torch.zeros(len(numbers), dtype=torch.long, device=backbone.device)
         with torch.no_grad():
             if below is None:
                 first = backbone.begin(backbone.embed(stacked.ids), stacked.types, zeros)
             else:
-                first = gather(*below, numbers, stacked.ids.shape[1]).to(backbone.device)
+                first = to_device(gather(*below, numbers, stacked.ids.shape[1]), backbone.device)
             states = backbone.run({start: first}, stacked.visible, zeros, stop=layer)
         yield numbers, states
 

@@ -16,7 +16,7 @@ from ptune.backbone.backbone import Backbone
 from ptune.data.batches import eval_batches
 from ptune.prompts.forward import Group, forward
 from ptune.prompts.learner import Learner
-from ptune.prompts.rows import Examples, Row
+from ptune.prompts.rows import Examples, Row, Rows
 
 
 def write(
@@ -33,7 +33,7 @@ def write(
         token_budget: most tokens, padding included, in one pass.
     """
     written: list[list[int]] = [[] for _ in range(len(split))]
-    starts = [_cut(rows[0]) for rows in split.rows]
+    starts = [_cut(row) for row in split.rows]
     costs = np.array([row.length for row in starts], dtype=np.int64) + most
     with torch.inference_mode():
         for batch in eval_batches(costs, token_budget):
@@ -52,7 +52,9 @@ def write(
 
 def _next_tokens(backbone: Backbone, learner: Learner, rows: Sequence[Row], part: int) -> list[int]:
     """The likeliest token behind each row."""
-    examples = Examples([[row] for row in rows], [None] * len(rows), np.full(len(rows), part), [None] * len(rows), [])
+    nothing = [None] * len(rows)
+    ones = np.ones(len(rows), dtype=np.int64)
+    examples = Examples(Rows.of(rows), ones, nothing, ones * part, nothing, [])
     scored = forward(backbone, [Group(learner, examples, np.arange(len(rows)))])[0]
     tokens: list[int] = scored.scores.argmax(dim=-1).tolist()
     return tokens

@@ -219,8 +219,7 @@ def _tokens_of(context: Located, answer: Sequence[Any]) -> tuple[int, int] | Non
 
 def _by_row(scored: Scored) -> tuple[Tensor, ...]:
     """The scores [reads, 2] of each row."""
-    rows = [row for index in scored.indices for row in scored.examples.rows[index]]
-    return scored.scores.split_with_sizes([len(row.reads) for row in rows])
+    return scored.scores.split_with_sizes(scored.reads_by_row)
 
 
 def _losses(scored: Scored) -> Tensor:

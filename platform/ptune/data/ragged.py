@@ -1,0 +1,80 @@
+"""Lists of different lengths in one flat array, which costs a few bytes for each number and can be mapped from a file.
+
+Pure numpy; knows neither tokens nor models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Lists of whole numbers.
+
+    Attributes:
+        values: [P] all numbers, list after list.
+        offsets: [n + 1] where each list begins, and where the last ends.
+    """
+
+    values: NDArray[Any]
+    offsets: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, lists: Sequence[Sequence[int]], dtype: type[np.signedinteger[Any]] = np.int32) -> Ragged:
+        """Lists as they are."""
+        offsets = _offsets(np.fromiter(map(len, lists), dtype=np.int64, count=len(lists)))
+        return cls(np.fromiter(chain.from_iterable(lists), dtype=dtype, count=int(offsets[-1])), offsets)
+
+    @classmethod
+    def joined(cls, each: Sequence[Ragged]) -> Ragged:
+        """Some lists behind others."""
+        if len(each) == 1:
+            return each[0]
+        lengths = np.concatenate([one.lengths for one in each])
+        return cls(np.concatenate([one.values for one in each]), _offsets(lengths))
+
+    def __len__(self) -> int:
+        """Number of lists."""
+        return len(self.offsets) - 1
+
+    def __getitem__(self, number: int) -> list[int]:
+        """One list."""
+        numbers: list[int] = self.values[self.offsets[number] : self.offsets[number + 1]].tolist()
+        return numbers
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """[n] numbers in each list."""
+        return np.diff(self.offsets)
+
+    def pick(self, numbers: NDArray[np.int64]) -> Ragged:
+        """Some of the lists, in the order given."""
+        lengths = self.lengths[numbers]
+        offsets = _offsets(lengths)
+        return Ragged(self.values[ranges(self.offsets[numbers], lengths)], offsets)
+
+    def padded(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The lists as [n, longest], zeros behind each, and where their numbers are."""
+        lengths = self.lengths
+        inside = np.arange(lengths.max(initial=0)) < lengths[:, None]
+        values = np.zeros(inside.shape, dtype=np.int64)
+        values[inside] = self.values
+        return values, inside
+
+
+def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`start, start + 1, ...` for each start, as many as its length says, one after another."""
+    ends = np.cumsum(lengths)
+    shifts = starts - (ends - lengths)
+    return np.repeat(shifts, lengths) + np.arange(ends[-1] if len(ends) else 0)
+
+
+def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
