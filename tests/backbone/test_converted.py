@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from families import make_backbone
-from ptune.backbone.cache import default_folder
 from ptune.backbone.load import load_backbone
+from ptune.node_files import default_folder
 
 ROOM = 10**8
 

@@ -7,7 +7,7 @@ import pytest
 from repository import PACKAGE, PLATFORM, imports, modules
 
 FLOORS = (
-    {"errors", "files"},
+    {"errors", "files", "node_files"},
     {"spec", "journal", "history"},
     {"data", "backbone", "search", "tracking"},
     {"prompts"},

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
+import tokenizers
 import torch
 import transformers
 from torch import Tensor, nn
 
-from ptune.backbone.cache import StateCache, default_folder
+from ptune.backbone.cache import StateCache
 from ptune.backbone.families import Family
 from ptune.backbone.inject import Prefix
 from ptune.backbone.joined import JoinedLayers
@@ -27,6 +28,7 @@ from ptune.backbone.language import LanguageHead
 from ptune.backbone.staged import Layers
 from ptune.errors import BackboneError
 from ptune.files import value_hash
+from ptune.node_files import NodeFiles, default_folder
 
 
 @dataclass(frozen=True)
@@ -244,6 +246,16 @@ class Backbone:
     def parameters(self) -> Iterator[nn.Parameter]:
         """The parameters of `named_parameters`."""
         return self.parts().parameters()
+
+    @property
+    def files(self) -> NodeFiles | None:
+        """What this node keeps for all that read with the same tokenizer, or run the same weights."""
+        return None if self.cache is None else self.cache.files
+
+    @cached_property
+    def spelling(self) -> str:
+        """What decides the tokens of a text: the tokenizer's files, and the libraries' versions."""
+        return value_hash([dict(self.settings), tokenizers.__version__, transformers.__version__])
 
     def keeping(self, budget: int) -> Backbone:
         """The same backbone with a cache of hidden states, of at most `budget` bytes on this node; 0 keeps none."""

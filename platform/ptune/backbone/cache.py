@@ -8,11 +8,8 @@ Shapes: P tokens of all inputs · B rows · Q positions · H hidden width.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
-import shutil
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +19,10 @@ import torch
 from torch import Tensor
 
 from ptune.files import replacing, value_hash
+from ptune.node_files import NodeFiles
 
 _LOG = logging.getLogger(__name__)
 _FORMAT = "ptune-states-1"
-_STALE_SECONDS = 3600.0
 
 Fill = Callable[[], Iterable[tuple[np.ndarray, Tensor]]]
 """Computes what is to be kept: numbers of some rows and their hidden states [B, Q, H], padded on the right, in turn."""
@@ -48,13 +45,15 @@ class StateCache:
     """Hidden states on disk, up to a budget; those that nobody has asked for longest give way to new ones.
 
     Args:
-        folder: where the files lie, on a disk of this node; made for its owner alone.
-        budget: most bytes that the folder's files may take.
+        folder: see `ptune.node_files.NodeFiles`.
+        budget: see there.
+
+    Attributes:
+        files: where they lie.
     """
 
     def __init__(self, folder: Path, budget: int) -> None:
-        self._folder = folder
-        self._budget = budget
+        self.files = NodeFiles(folder, budget)
         self._open: dict[str, tuple[Tensor, np.ndarray]] = {}
         self._refused: set[str] = set()
 
@@ -82,11 +81,10 @@ class StateCache:
             offsets = _offsets(inputs)
             shape = (int(offsets[-1]), width)
             try:
-                found = self._found(self._path(name), shape, dtype, offsets, fill)
+                found = self._found(name, shape, dtype, offsets, fill)
             except (OSError, torch.OutOfMemoryError) as error:  # a cache that fails must not fail the training
-                _LOG.warning(
-                    "hidden states are computed in every pass, because %s cannot keep them: %s", self._folder, error
-                )
+                where = self.files.folder
+                _LOG.warning("hidden states are computed in every pass, because %s cannot keep them: %s", where, error)
                 found = None
             if found is None:
                 self._refused.add(name)
@@ -102,18 +100,15 @@ class StateCache:
         if name in self._open:
             return self._open[name]
         offsets = _offsets(inputs)
-        path, shape = self._path(name), (int(offsets[-1]), width)
+        path, shape = self.files.path(name), (int(offsets[-1]), width)
         try:
             return (_mapped(path, shape, dtype), offsets) if _is_whole(path, shape, dtype) else None
         except RuntimeError:  # torch's word for a file that another engine has just removed
             return None
 
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.states"
-
     def _found(
         self,
-        path: Path,
+        name: str,
         shape: tuple[int, int],
         dtype: torch.dtype,
         offsets: np.ndarray,
@@ -121,12 +116,10 @@ class StateCache:
     ) -> Tensor | None:
         """The file's states, written by whoever of this node's engines comes first."""
         size = shape[0] * shape[1] * dtype.itemsize
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self._folder / f"{path.stem}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self.files.alone(name) as path:
             if _is_whole(path, shape, dtype):
-                os.utime(path)
-            elif self._make_room(size):
+                self.files.used(name)
+            elif self.files.make_room(size):
                 self._write(path, size, shape, dtype, offsets, fill)
             else:
                 return None
@@ -150,22 +143,6 @@ class StateCache:
                     start, end = offsets[number], offsets[number + 1]
                     states[start:end] = own[: end - start].to(dtype).cpu()
 
-    def _make_room(self, size: int) -> bool:
-        """Remove the files that were asked for longest ago, and drafts of processes that died, until `size` fits."""
-        if size > min(self._budget, shutil.disk_usage(self._folder).free // 2):
-            return False
-        for draft in self._folder.glob(".*.tmp"):
-            if time.time() - draft.stat().st_mtime > _STALE_SECONDS:
-                draft.unlink(missing_ok=True)
-        files = sorted(self._folder.glob("*.states"), key=lambda file: file.stat().st_mtime)
-        used = sum(file.stat().st_size for file in files)
-        for file in files:
-            if used + size <= self._budget:
-                break
-            used -= file.stat().st_size
-            file.unlink(missing_ok=True)  # who has it mapped keeps it
-        return True
-
 
 def gather(states: Tensor, offsets: np.ndarray, numbers: np.ndarray, width: int) -> Tensor:
     """The states [B, Q, H] of some rows, zeros behind each up to `width` positions."""
@@ -176,14 +153,8 @@ def gather(states: Tensor, offsets: np.ndarray, numbers: np.ndarray, width: int)
     return picked.masked_fill(~torch.as_tensor(inside)[..., None], 0.0)
 
 
-def default_folder() -> Path:
-    """PTUNE_CACHE, or a folder in the user's cache folder."""
-    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return Path(os.environ.get("PTUNE_CACHE", home / "ptune" / "states"))
-
-
 def _name(key: Sequence[str], inputs: Inputs) -> str:
-    return value_hash([_FORMAT, *key, inputs.digest])
+    return f"{value_hash([_FORMAT, *key, inputs.digest])}.states"
 
 
 def _offsets(inputs: Inputs) -> np.ndarray:

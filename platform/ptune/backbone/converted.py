@@ -18,9 +18,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ptune.backbone.cache import default_folder
 from ptune.backbone.locate import weights_hash
 from ptune.files import replacing, value_hash
+from ptune.node_files import default_folder
 
 _LOG = logging.getLogger(__name__)
 _FORMAT = "ptune-weights-1"

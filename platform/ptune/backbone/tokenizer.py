@@ -16,6 +16,8 @@ class Unloaded:
 
     tokenizer: Any
     family: Family
+    files: None = None
+    spelling: str = ""
 
 
 def load_tokenizer(folder: Path, backbone_id: str) -> Any:

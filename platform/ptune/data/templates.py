@@ -17,8 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from ptune.data.kept_tokens import TokenCache
 from ptune.data.spelling import LEADER, account, behind_a_word, known, probe_word, spelled
 from ptune.errors import DataError
 from ptune.spec.template import Anchor, Mask, Part, PromptRun, Separator, TextField, written
@@ -116,6 +118,7 @@ class Layout:
         run_lengths: prompt tokens of each prompt run, from `spec.template.run_lengths`; empty without runs.
         max_length: most tokens of an input, prompt tokens included.
         causal: whether the model reads left to right: a [MASK] then ends the input instead of standing in it.
+        cache: keeps the tokens of many texts; None computes them.
 
     Raises:
         DataError: prompt, anchor and special tokens leave no room for text, or the model has no place for a [MASK].
@@ -130,8 +133,10 @@ class Layout:
         max_length: int,
         *,
         causal: bool = False,
+        cache: TokenCache | None = None,
     ) -> None:
         self._tokenizer = tokenizer
+        self._cache = cache
         self._causal = causal
         if causal:
             parts = _up_to_mask(parts)
@@ -265,10 +270,10 @@ class Layout:
 
     def _tokenise(self, texts: list[str], follows: bool) -> list[list[int]]:
         """Tokenise texts that start a segment, or that follow other words in it."""
-        if not follows:
-            return spelled(self._tokenizer, texts)
-        start = len(self._prefix)
-        return [ids[start:] for ids in spelled(self._tokenizer, behind_a_word(texts))]
+        start, asked = (len(self._prefix), behind_a_word(texts)) if follows else (0, texts)
+        compute = partial(spelled, self._tokenizer)
+        each = compute(asked) if self._cache is None else self._cache.tokens(asked, compute)
+        return [ids[start:] for ids in each]
 
     @property
     def _mask_follows(self) -> bool:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ptune.backbone.families import Family
+from ptune.data.kept_tokens import TokenCache
 from ptune.data.templates import Example, Layout
 from ptune.errors import SpecError
+from ptune.node_files import NodeFiles
 from ptune.spec.prompt import ManualPrompt, PromptSpec, PromptTuning, PromptV1
 from ptune.spec.template import Mask, Part, PromptRun, parse, plain, run_lengths
 
@@ -50,6 +52,14 @@ class Reading(Protocol):
     def family(self) -> Family:
         """Its family."""
 
+    @property
+    def files(self) -> NodeFiles | None:
+        """Where this node keeps tokens; None keeps none."""
+
+    @property
+    def spelling(self) -> str:
+        """What decides the tokens of a text."""
+
 
 def bind(parts: Sequence[Part], backbone: Reading, fields: Sequence[str], max_length: int) -> Layout:
     """Bind the parts of `input_parts` to a backbone's tokenizer.
@@ -59,7 +69,8 @@ def bind(parts: Sequence[Part], backbone: Reading, fields: Sequence[str], max_le
     """
     counts = [part.count for part in parts if isinstance(part, PromptRun) and part.count is not None]
     causal = backbone.family.reads == "last"
-    return Layout(backbone.tokenizer, fields, parts, counts, max_length, causal=causal)
+    cache = None if backbone.files is None else TokenCache(backbone.files, backbone.spelling)
+    return Layout(backbone.tokenizer, fields, parts, counts, max_length, causal=causal, cache=cache)
 
 
 def read_position(example: Example, backbone: Reading) -> int:
