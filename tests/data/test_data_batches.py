@@ -52,6 +52,13 @@ def test_another_seed_trial_or_epoch_gives_another_order(lengths, change):
     assert not same(epoch_batches(lengths, 32, **arguments), epoch_batches(lengths, 32, **arguments | change))
 
 
+def test_trials_side_by_side_want_batches_of_one_length_and_of_other_examples(lengths):
+    one, other = (epoch_batches(lengths, 32, seed=0, trial=trial, epoch=1) for trial in (0, 1))
+    wasted = [abs(lengths[a].max() - lengths[b].max()) for a, b in zip(one[:-1], other[:-1], strict=True)]
+    assert np.mean(wasted) < 0.1 * lengths.mean()
+    assert max(len(np.intersect1d(a, b)) for a, b in zip(one, other, strict=True)) < 16
+
+
 def test_short_and_long_batches_alternate_by_chance(lengths):
     batches = epoch_batches(lengths, 32, seed=0, trial=0, epoch=1)
     means = [lengths[batch].mean() for batch in batches]

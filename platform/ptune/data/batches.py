@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Batch = NDArray[np.int64]
 
 _WINDOW = 50  # batches: wide enough that lengths within a batch nearly agree, narrow enough to stay random
-_ORDER = int.from_bytes(b"order")  # keeps this stream apart from every other that starts from the same seed
+_ORDER, _RANKS = int.from_bytes(b"order"), int.from_bytes(b"ranks")  # streams apart from all others of the same seed
 
 
 def epoch_batches(
@@ -28,9 +28,11 @@ def epoch_batches(
     """Cut one epoch of training into batches.
 
     Shuffles all examples, sets the remainder that fills no batch aside as the last batch, cuts the rest into windows
-    of 50 batches, sorts each window by length, cuts it into batches and shuffles all of them. The generator is
-    seeded with (seed, trial, epoch): the order depends on no other trial and on nothing that ran before. Of several
-    data sets each is cut by itself, so that a batch holds one data set's examples, and then all batches are shuffled.
+    of 50 batches, sorts each window by length, cuts it into batches and shuffles all of them. Which examples meet is
+    drawn from (seed, trial, epoch); the order of the lengths from (seed, epoch), so that trials side by side in an
+    epoch want batches of one length and can share a pass. Nothing depends on another trial or on what ran before.
+    Of several data sets each is cut by itself, so that a batch holds one data set's examples, and then all batches
+    are shuffled.
 
     Args:
         lengths: tokens of each example, shape (n,).
@@ -44,15 +46,17 @@ def epoch_batches(
         Arrays of example numbers; every example is in exactly one.
     """
     sizes = np.asarray(lengths)
-    rng = np.random.default_rng(np.random.SeedSequence([_ORDER, seed, trial, epoch]))
+    rng, ranks = (np.random.default_rng(stream) for stream in ([_ORDER, seed, trial, epoch], [_RANKS, seed, epoch]))
     if parts is None or (parts == parts[0]).all():
-        return _cut(sizes, batch_size, rng)
+        return _cut(sizes, batch_size, rng, ranks)
     members = [np.flatnonzero(parts == part) for part in np.unique(parts)]
-    batches = [own[batch] for own in members for batch in _cut(sizes[own], batch_size, rng)]
-    return [batches[index] for index in rng.permutation(len(batches))]
+    batches = [own[batch] for own in members for batch in _cut(sizes[own], batch_size, rng, ranks)]
+    return [batches[index] for index in ranks.permutation(len(batches))]
 
 
-def _cut(sizes: NDArray[np.int64], batch_size: int, rng: np.random.Generator) -> list[Batch]:
+def _cut(
+    sizes: NDArray[np.int64], batch_size: int, rng: np.random.Generator, ranks: np.random.Generator
+) -> list[Batch]:
     order = rng.permutation(len(sizes))
     whole, rest = np.split(order, [len(order) - len(order) % batch_size])
     batches: list[Batch] = []
@@ -60,7 +64,7 @@ def _cut(sizes: NDArray[np.int64], batch_size: int, rng: np.random.Generator) ->
         window = whole[start : start + _WINDOW * batch_size]
         window = window[np.argsort(sizes[window], kind="stable")]
         batches += np.split(window, range(batch_size, len(window), batch_size))
-    shuffled = [batches[index] for index in rng.permutation(len(batches))]
+    shuffled = [batches[index] for index in ranks.permutation(len(batches))]
     return [*shuffled, rest] if len(rest) else shuffled
 
 
