@@ -9,7 +9,7 @@ import torch
 
 from ptune.backbone.backbone import Backbone
 
-_FASTEST = {"cpu": 4_096, "cuda": 32_768}
+_FASTEST = {"cpu": 2_048, "cuda": 32_768}
 """Tokens of a pass above which it gets no faster; on CPUs it gets slower, because its states leave the caches."""
 _LEAST = 256
 _SHARE = 0.5  # of the memory that is free, for what a pass saves; the rest is for what it computes in between
