@@ -99,7 +99,8 @@ class Resources(Strict):
     token_budget: Annotated[int, Field(ge=64)] | Literal["auto"] = "auto"  # noqa: S105 - tokens of text
     """Most tokens, padding included, in one pass of an engine; auto is what its device makes use of and holds."""
     cache_gb: float = Field(4.0, ge=0.0)
-    """Disk that a node may spend on hidden states below the first prompted layer; 0 computes them in every pass."""
+    """Disk that a node may spend on what can be computed again: hidden states below the first prompted layer, tokens of
+    large data and, with a quarter of it, weights in another type than the checkpoint's. 0 keeps nothing."""
     checkpointing: Literal["auto", "always", "never"] = "auto"
     """Whether backward passes compute each layer anew instead of keeping it: `auto` from when a mini-batch does not
     fit into memory alone. Encoder-decoders, ALBERT, DeBERTa and trials that tune the backbone or train with its
