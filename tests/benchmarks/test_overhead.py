@@ -6,7 +6,7 @@ from overhead import FEWEST, TENTHS, search, stock
 
 
 def test_a_simulated_search_is_timed_tenth_by_tenth(tmp_path):
-    rows, after = search(tmp_path / "s", FEWEST, tracked=False)
+    rows, after = search(tmp_path / "s", FEWEST)
     assert len(rows) == TENTHS
     assert rows[-1]["trials"] == FEWEST
     assert all(row["trials"] < later["trials"] for row, later in pairwise(rows))
