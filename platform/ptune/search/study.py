@@ -45,7 +45,10 @@ class Study:
         self._startup = min(10, max(4, trials // 3))
         self._storage = _Memory()
         self._held = 0
-        self._study = optuna.create_study(storage=self._storage, direction="maximize")
+        noting = optuna.samplers.RandomSampler(
+            seed=seed
+        )  # for whole configurations, of which nothing is left to propose
+        self._study = optuna.create_study(storage=self._storage, direction="maximize", sampler=noting)
 
     def ask(self, number: int, point: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Choose the configuration of the next trial: the parameters that exist in it, without defaults.
@@ -56,9 +59,7 @@ class Study:
         """
         with quiet():
             self._study.sampler = self._seeded_sampler(number)
-        assert number == self._held, f"trial {number} was asked for; the study holds {self._held}"
-        self._held += 1
-        return ask(self._study, self._space, point)
+        return self._begin(number, point)
 
     def report(self, number: int, epoch: int, value: float) -> None:
         """Take in the metric (finite, higher is better) a running trial reached in an epoch.
@@ -84,7 +85,7 @@ class Study:
     def replay(self, history: History) -> None:
         """Take in every trial of a search's history, closed or not; the study must be empty."""
         for number, trial in sorted(history.trials.items()):
-            self.ask(number, trial.config)
+            self._begin(number, trial.config)
             for epoch, metrics in enumerate(trial.reports, 1):
                 self.report(number, epoch, metrics[history.metric])
             if trial.status in FINAL:
@@ -93,6 +94,11 @@ class Study:
     def states(self) -> list[str]:
         """The state of every trial in Optuna's words: RUNNING, COMPLETE, PRUNED or FAIL."""
         return [self._storage.get_trial(self._id(number)).state.name for number in range(self._held)]
+
+    def _begin(self, number: int, point: Mapping[str, Any] | None) -> dict[str, Any]:
+        assert number == self._held, f"trial {number} was asked for; the study holds {self._held}"
+        self._held += 1
+        return ask(self._study, self._space, point)
 
     def _seeded_sampler(self, number: int) -> optuna.samplers.BaseSampler:
         seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
