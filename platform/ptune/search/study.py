@@ -45,9 +45,7 @@ class Study:
         self._startup = min(10, max(4, trials // 3))
         self._storage = _Memory()
         self._held = 0
-        noting = optuna.samplers.RandomSampler(
-            seed=seed
-        )  # for whole configurations, of which nothing is left to propose
+        noting = optuna.samplers.RandomSampler(seed=seed)  # proposes nothing beside a replayed trial's values
         self._study = optuna.create_study(storage=self._storage, direction="maximize", sampler=noting)
 
     def ask(self, number: int, point: Mapping[str, Any] | None = None) -> dict[str, Any]:
