@@ -127,6 +127,7 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
 
     def __init__(self) -> None:
         super().__init__()
+        self._ids: list[int] = []  # by number
         self._ranks: list[_Rank] = []
         self._rank_of: dict[int, _Rank] = {}
         self._listed: list[FrozenTrial] | None = None
@@ -138,16 +139,15 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
         if states == (TrialState.WAITING,):
             return list(super().get_all_trials(study_id, deepcopy, states))
         if self._listed is None:
-            self._listed = [
-                _as_known(trial) for trial in self._choose(super().get_all_trials(study_id, deepcopy=False))
-            ]
+            self._listed = [_as_known(trial) for trial in self._choose()]
         trials = [trial for trial in self._listed if states is None or trial.state in states]
         return copy.deepcopy(trials) if deepcopy else trials
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Add a trial; the next listing has it."""
         self._listed = None
-        return int(super().create_new_trial(study_id, template_trial))
+        self._ids.append(int(super().create_new_trial(study_id, template_trial)))
+        return self._ids[-1]
 
     def set_trial_param(self, trial_id: int, *about: Any) -> None:
         """Note a parameter; the next listing has it."""
@@ -168,15 +168,16 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Keep no notes: TPE notes values for inactive parameters too, which no journal could bring back."""
 
-    def _choose(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        """The best trials, and all since the earliest of the latest that are known."""
+    def _choose(self) -> list[FrozenTrial]:
+        """The best trials, and all since the earliest of the latest that are known; the others are not even touched."""
+        latest: list[FrozenTrial] = []
         known = 0
-        first = len(trials)
-        while first > 0 and known < _LATEST:
-            first -= 1
-            known += trials[first].state != TrialState.RUNNING or bool(trials[first].intermediate_values)
+        while len(latest) < len(self._ids) and known < _LATEST:
+            latest.append(self.get_trial(self._ids[-1 - len(latest)]))
+            known += latest[-1].state != TrialState.RUNNING or bool(latest[-1].intermediate_values)
+        first = len(self._ids) - len(latest)
         best = sorted(rank.number for rank in self._ranks[:_BEST] if rank.number < first)
-        return [*(trials[number] for number in best), *trials[first:]]
+        return [*(self.get_trial(self._ids[number]) for number in best), *reversed(latest)]
 
     def _rank(self, trial_id: int) -> None:
         """Give a trial its place in TPE's order."""
