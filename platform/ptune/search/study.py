@@ -23,8 +23,8 @@ from ptune.spec.space import Space
 
 _BEST = 25
 """The most trials that TPE takes for good ones, whatever their number: Optuna's default gamma."""
-_LATEST = 175
-"""Known trials that a sampler sees beside the best; up to here it sees all there are."""
+_LATEST = 225
+"""Known trials that a sampler sees beside the best: of 250 in all, TPE takes 25 for good ones, as it does of more."""
 
 
 class Study:
@@ -120,9 +120,14 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
     overlook failures and would go on proposing learning rates that diverge. Only a trial that has not
     reported is listed as running, for the constant liar. `get_trial` answers with the trial's own state.
 
-    Listed are the best 25 trials and the latest 175, with all that run since. TPE's time for one suggestion
+    Listed are the best 25 trials and the latest 225, with all that run since. TPE's time for one suggestion
     grows with what it reads, several times over; its model of the good ones takes no more than the best 25, and
     its model of the others weighs a trial the less the older it is.
+
+    Measured beside TPE that reads all, on two simulated spaces of 6 and 10 parameters, 20 seeds of 450 trials under
+    halving: the true value of the trial that is best in the end differs by -0.0001 ± 0.0002 and +0.0005 ± 0.0006
+    (standard errors; a report's noise is 0.003). On the first space the best proposal is worse by 0.0000 ± 0.0001 with
+    the latest 225, by 0.0002 ± 0.0001 with 175 and by 0.0008 ± 0.0002 (12 seeds) with 75.
     """
 
     def __init__(self) -> None:
