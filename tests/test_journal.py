@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -139,13 +140,14 @@ def test_a_writer_does_not_cut_what_another_is_writing(path):
     assert read(path) == [event]
 
 
-def test_a_killed_writer_loses_nothing_it_reported_and_frees_the_journal(path):
+@pytest.mark.parametrize("kind", ["suggested", "reported"])
+def test_a_killed_writer_loses_nothing_it_appended_and_frees_the_journal(path, kind):
     code = (
         "import sys, pathlib; from ptune.journal import Journal\n"
         "journal = Journal(pathlib.Path(sys.argv[1]))\n"
-        "for n in range(10**9): journal.append('suggested', trial=n, config={}); print(n, flush=True)"
+        "for n in range(10**9): journal.append(sys.argv[2], trial=n); print(n, flush=True)"
     )
-    writer = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    writer = subprocess.Popen([sys.executable, "-c", code, str(path), kind], stdout=subprocess.PIPE, text=True)
     told = [int(writer.stdout.readline()) for _ in range(50)]
     os.kill(writer.pid, signal.SIGKILL)
     told += [int(line) for line in writer.stdout.read().splitlines()]
@@ -199,3 +201,19 @@ def test_a_slow_search_is_on_disk_line_by_line(path, monkeypatch):
     for epoch in range(3):
         journal.append("reported", trial=0, epoch=epoch, metrics={}, state="s")
     assert len(synced) == 3
+
+
+def test_a_power_cut_takes_at_most_a_second_of_reports_and_no_suggestion(path, monkeypatch):
+    clock = SimpleNamespace(time=lambda: clock.now, monotonic=lambda: clock.now, now=0.0)
+    durable = [0]
+    monkeypatch.setattr("ptune.journal.time", clock)
+    monkeypatch.setattr("os.fsync", lambda _: durable.append(path.stat().st_size if path.exists() else 0))
+    journal, events = Journal(path), []
+    for step in range(200):
+        clock.now += 0.13
+        kind = {0: "suggested", 119: "ended", 120: "resumed"}.get(step % 125, "reported")
+        events.append(journal.append(kind, trial=step))
+        lost = events[path.read_bytes()[: durable[-1]].count(b"\n") :]
+        assert {event["event"] for event in lost} <= {"reported"}
+        assert all(clock.now - event["time"] < 1.0 for event in lost)
+    assert len(durable) < len(events) / 2

@@ -119,15 +119,17 @@ class Reader:
     def __iter__(self) -> Iterator[Event]:
         """Yield the whole events appended since the last call."""
         try:
-            with self._path.open("rb") as stream:
-                stream.seek(self._offset)
-                lines = stream.read().split(b"\n")
+            stream = self._path.open("rb")
         except FileNotFoundError:
             raise JournalError(f"{self._path}: there is no journal here") from None
-        for line in lines[:-1]:  # what follows the last newline is a line still being written
-            event = _decode(self._path, line)
-            self._offset += len(line) + 1
-            yield event
+        with stream:
+            stream.seek(self._offset)
+            for line in stream:
+                if not line.endswith(b"\n"):  # still being written
+                    return
+                event = _decode(self._path, line)
+                self._offset += len(line)
+                yield event
 
 
 def _decode(path: Path, line: bytes) -> Event:

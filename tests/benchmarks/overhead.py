@@ -1,9 +1,11 @@
-"""What a search costs beside training: start-up, each trial and each report, with ptune's own steps timed apart.
+"""What a search costs beside training: each trial and report, start-up, and what follows the last trial.
 
-    python tests/benchmarks/overhead.py [--trials 10000] [--out results.json]
+    python tests/benchmarks/overhead.py [--trials 10000] [--startup] [--out results.json]
 
-Training is simulated, so that what is timed is the driver: suggesting, scheduling, journal and tracking. Beside it, in
-the same run, stock Optuna asks TPE for the same space with as many trials behind it. `--startup` adds a real search.
+Training is simulated, so that what is timed is the driver: suggesting, scheduling and the journal. Costs are given by
+tenths of the search, because they must not grow with it. Then, in the same run, over as many trials as the first tenth
+has: the search with MLflow's writer beside it, which no training leaves time to; and stock Optuna on the same space
+with TPE, which reads all trials and so gets no further. `--startup` adds a real search.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,23 +30,31 @@ sys.path[:0] = [str(HERE), str(REPO / "tests" / "search")]
 
 import optuna  # noqa: E402 - the folders above come first
 import results  # noqa: E402
-from simulated import LAYERS, SPACE, curve, make_job, start  # noqa: E402
+from simulated import LAYERS, SPACE, curve, make_job  # noqa: E402
 
+from ptune.journal import JOURNAL, Journal, read  # noqa: E402
 from ptune.raytune.dispatcher import Dispatcher  # noqa: E402
 from ptune.raytune.placement import Placement  # noqa: E402
 from ptune.raytune.pool import EnginePool  # noqa: E402
+from ptune.report.publish import publish  # noqa: E402
+from ptune.search.conductor import Conductor  # noqa: E402
 from ptune.search.suggest import quiet, suggest  # noqa: E402
+from ptune.spec.job import Job  # noqa: E402
 from ptune.spec.space import Space  # noqa: E402
 from ptune.tracking.mlflow_writer import MlflowWriter  # noqa: E402
 
-SLOTS, AT = 32, (100, 1000, 10_000)
+SLOTS, TENTHS = 32, 10
+FEWEST = SLOTS * TENTHS
+"""Trials of which each tenth begins with every slot taken."""
 TARGETS = {"trial_ms": 25.0, "report_ms": 1.0}
+PATIENCE_S = 1800.0
 
 
 class Engine:
     """An engine that is always ready and does nothing."""
 
     name = "simulated"
+    dtype = "float32"
 
     def poll(self) -> bool:
         return True
@@ -51,88 +62,168 @@ class Engine:
     def leave(self, _token: str) -> None:
         """Nothing to end."""
 
+    def conclude(self, _history: object) -> dict[str, Any]:
+        return {}
+
     def kill(self) -> None:
         """Nothing to end."""
 
 
 class Timed:
-    """Seconds of each call to a function."""
+    """A function, the wall seconds of each call to it, and the CPU seconds of all."""
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         self.seconds: list[float] = []
+        self.cpu = 0.0
         self._function = function
 
     def __call__(self, *arguments: Any) -> Any:
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.thread_time()
         answer = self._function(*arguments)
+        self.cpu += time.thread_time() - cpu
         self.seconds.append(time.perf_counter() - began)
         return answer
 
 
-def search(trials: int, *, tracked: bool) -> dict[int, dict[str, float]]:
-    """A whole search under halving on 32 slots; milliseconds of the driver per trial and report, by trials so far."""
-    found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        conductor = start(make_job(trials=trials), Path(folder) / "s" / "journal.jsonl")
-        if tracked:
-            uri = f"sqlite:///{folder}/mlflow.db"
-            writer = MlflowWriter(Path(folder) / "s", uri, "overhead", lambda *_: None)
-            conductor.history.header |= {"id": "overhead", "name": "overhead"}
-            writer.start()
-        pool = EnginePool(lambda _: Engine(), RuntimeError, [Placement("cpu", 1.0, 0, 1, None)], SLOTS)
-        dispatcher = Dispatcher(conductor, pool)
-        dispatcher.step()
-        hand_out, take_in = Timed(dispatcher.hand_out), Timed(dispatcher.take_in)
-        seated: deque[dict[str, Any]] = deque()
-        token, marks = 0, [(0, 0, 0)]
-        while not dispatcher.over:
-            while pool.has_seat and (turn := hand_out(str(token))) is not None:
-                token += 1
-                seated.append(turn)
-            turn = seated.popleft()
-            turn["epoch"] += 1
-            value = curve(turn["config"], turn["epoch"])
-            report = {"metrics/accuracy": value, "metrics/loss": 0.5, "epoch": turn["epoch"], "state": "state"}
-            if take_in(turn["token"], report):
-                seated.append(turn)
-            begun = len(conductor.history.trials)
-            if begun in {size // 5 * 4 for size in AT} | set(AT) and begun != marks[-1][0]:
-                marks.append((begun, len(hand_out.seconds), len(take_in.seconds)))
-        dispatcher.finish()
-        if tracked:
-            writer.close(0.0)
-        by = {mark[0]: mark for mark in marks}
-        for size in AT:
-            if size in by and size // 5 * 4 in by:
-                (before, turns, reports), (_, turns_then, reports_then) = by[size // 5 * 4], by[size]
-                reporting = take_in.seconds[reports:reports_then]
-                spent = sum(hand_out.seconds[turns:turns_then]) + sum(reporting)
-                found[size] = {
-                    "trial_ms": 1e3 * spent / (size - before),
-                    "report_ms": 1e3 * median(reporting),
-                    "report_mean_ms": 1e3 * sum(reporting) / len(reporting),
-                }
-    return found
+def search(folder: Path, trials: int) -> tuple[list[dict[str, float]], dict[str, float]]:
+    """A whole search under halving on 32 slots: milliseconds per trial and report by tenth, and seconds afterwards."""
+    job, journal, conductor = _begin(folder, trials)
+    rows = _train(conductor, trials)
+    conductor.history.apply(journal.append("ended", status="complete", best=None))
+    journal.close()
+    shares: dict[str, float] = {}
+    after = {
+        "importances": _seconds(lambda: shares.update(conductor.importances())),
+        "leaderboard, plots, report": _seconds(lambda: publish(folder, conductor.history, shares)),
+        "taken up from its journal": _seconds(lambda: _resumed(job, folder)),
+    }
+    return rows, after
 
 
-def stock(trials: int, asks: int = 8) -> float:
-    """Milliseconds in which stock Optuna suggests and takes in one trial, after as many others."""
+def tracked(folder: Path, trials: int) -> dict[str, float]:
+    """The same with MLflow's writer: milliseconds of the driver per trial, and of the writer until it has all."""
+    _, journal, conductor = _begin(folder, trials)
+    writer = _writer(folder, journal)
+    beside = _other_threads()
+    rows = _train(conductor, trials)
+    journal.append("ended", status="complete", best=None)
+    rest = _seconds(lambda: writer.close(PATIENCE_S))
+    if writer.lagging is not None:
+        sys.exit(f"MLflow was not kept up to date: {writer.lagging}")
+    journal.close()
+    costs = {name: sum(row[name] for row in rows) / len(rows) for name in ("trial_ms", "cpu_ms", "report_mean_ms")}
+    return {**costs, "writer_cpu_ms": 1e3 * (_other_threads() - beside) / trials, "rest_s": rest}
+
+
+def _begin(folder: Path, trials: int) -> tuple[Job, Journal, Conductor]:
+    job = make_job(trials=trials)
+    journal = Journal(folder / JOURNAL)
+    about = {"id": "overhead", "name": "overhead", "labels": [], "versions": {}, "data": {}}
+    backbone = {"id": "none", "layers": LAYERS}
+    header = journal.append("search", **about, backbone=backbone, job=job.model_dump(mode="json"))
+    return job, journal, Conductor(job, LAYERS, journal, [header])
+
+
+def _train(conductor: Conductor, trials: int) -> list[dict[str, float]]:
+    """Play the search as Tune's scheduler and searcher do; what each tenth of its trials took."""
+    pool = EnginePool(lambda *_: Engine(), RuntimeError, [Placement("cpu", 1.0, 0, 1, None)], SLOTS)
+    dispatcher = Dispatcher(conductor, pool)
+    dispatcher.step()
+    hand_out, take_in = Timed(dispatcher.hand_out), Timed(dispatcher.take_in)
+    seated: deque[dict[str, Any]] = deque()
+    token, rows, mark = 0, [], _Mark()
+    while not dispatcher.over:
+        while pool.has_seat and (turn := hand_out(str(token))) is not None:
+            token += 1
+            seated.append(turn)
+        turn = seated.popleft()
+        turn["epoch"] += 1
+        value = curve(turn["config"], turn["epoch"])
+        report = {"metrics/accuracy": value, "metrics/loss": 0.5, "epoch": turn["epoch"], "state": "state"}
+        if take_in(turn["token"], report):
+            seated.append(turn)
+        begun = len(conductor.history.trials)
+        if begun >= (len(rows) + 1) * trials / TENTHS and len(rows) < TENTHS - 1:
+            rows.append(mark.advance(begun, hand_out, take_in))
+    rows.append(mark.advance(trials, hand_out, take_in))
+    dispatcher.finish()
+    return rows
+
+
+class _Mark:
+    """Where the last tenth ended."""
+
+    def __init__(self) -> None:
+        self._trials = self._turns = self._reports = 0
+        self._cpu = 0.0
+
+    def advance(self, trials: int, hand_out: Timed, take_in: Timed) -> dict[str, float]:
+        """What was spent since, per trial and per report; milliseconds."""
+        turns, reports = hand_out.seconds[self._turns :], take_in.seconds[self._reports :]
+        cpu, count = hand_out.cpu + take_in.cpu, trials - self._trials
+        row = {
+            "trials": trials,
+            "trial_ms": 1e3 * (sum(turns) + sum(reports)) / count,
+            "cpu_ms": 1e3 * (cpu - self._cpu) / count,
+            "report_ms": 1e3 * median(reports),
+            "report_mean_ms": 1e3 * sum(reports) / len(reports),
+        }
+        self._trials, self._turns, self._reports = trials, len(hand_out.seconds), len(take_in.seconds)
+        self._cpu = cpu
+        return row
+
+
+def _other_threads() -> float:
+    """CPU seconds of all threads but this one, ended ones included."""
+    return time.process_time() - time.thread_time()
+
+
+def _writer(folder: Path, journal: Journal) -> MlflowWriter:
+    """MLflow's writer on a new SQLite database, once it has answered."""
+    journaled = lambda trial, run_id: journal.append("tracked", trial=trial, run_id=run_id)  # noqa: E731
+    writer = MlflowWriter(folder, f"sqlite:///{folder}/mlflow.db", "overhead", journaled)
+    writer.start()
+    until = time.monotonic() + PATIENCE_S
+    while writer.parent_run_id is None:
+        if writer.lagging is not None or time.monotonic() > until:
+            sys.exit(f"MLflow does not answer: {writer.lagging}")
+        time.sleep(0.1)
+    return writer
+
+
+def _resumed(job: Job, folder: Path) -> None:
+    journal = Journal(folder / JOURNAL)
+    Conductor(job, LAYERS, journal, read(journal.path))
+    journal.close()
+
+
+def _seconds(action: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def stock(trials: int) -> dict[str, float]:
+    """Milliseconds of stock Optuna for one of as many trials, and for one of the last tenth of them."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     space = Space(**SPACE).resolved(LAYERS)
+    spent, cpu = [], time.thread_time()
     with quiet():
-        random, model = (
-            optuna.samplers.RandomSampler(seed=0),
-            optuna.samplers.TPESampler(seed=0, multivariate=True, group=True),
-        )
-        study = optuna.create_study(direction="maximize", sampler=random)
-        began = 0.0
-        for number in range(trials + asks):
-            if number == trials:
-                study.sampler, began = model, time.perf_counter()
+        sampler = optuna.samplers.TPESampler(seed=0, multivariate=True, group=True)
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        for _ in range(trials):
+            began = time.perf_counter()
             trial = study.ask()
             value = curve({"depth": LAYERS, "dropout": 0.0, **suggest(trial, space)}, 9)
             study.tell(trial, 0.0 if math.isnan(value) else value)
-    return 1e3 * (time.perf_counter() - began) / asks
+            spent.append(time.perf_counter() - began)
+    last = spent[-max(1, trials // TENTHS) :]
+    return {
+        "trials": trials,
+        "trial_ms": 1e3 * sum(spent) / trials,
+        "cpu_ms": 1e3 * (time.thread_time() - cpu) / trials,
+        "last_tenth_ms": 1e3 * sum(last) / len(last),
+    }
 
 
 def startup(*flags: str) -> dict[str, float]:
@@ -161,35 +252,54 @@ def startup(*flags: str) -> dict[str, float]:
 def main() -> None:
     """Measure, print, and leave JSON and a plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=max(AT))
+    parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--startup", action="store_true")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    ours = search(arguments.trials, tracked=False)
-    tracked = search(min(1000, arguments.trials), tracked=True)
-    theirs = {size: stock(size, 8 if size < max(AT) else 3) for size in ours}
-    print(f"{'trials':>8}{'ms per trial':>14}{'tracked':>10}{'ms per report':>15}{'Optuna ms':>12}{'ratio':>8}")  # noqa: T201
-    for size, cost in ours.items():
-        beside = f"{tracked[size]['trial_ms']:.1f}" if size in tracked else "-"
-        ratio = theirs[size] / cost["trial_ms"]
-        print(  # noqa: T201
-            f"{size:8d}{cost['trial_ms']:14.1f}{beside:>10}{cost['report_ms']:15.3f}{theirs[size]:12.1f}{ratio:7.1f}x"
-        )
+    if arguments.trials < FEWEST:
+        parser.error(f"--trials must be at least {FEWEST}, a tenth for each of {SLOTS} slots, got {arguments.trials}")
+    few = max(FEWEST, arguments.trials // TENTHS)
+    with tempfile.TemporaryDirectory() as folder:
+        beside, theirs = tracked(Path(folder) / "tracked", few), stock(few)
+        rows, after = search(Path(folder) / "search", arguments.trials)
+    _print(rows, after, beside, theirs)
     starts = {"Ray": startup(), "--local": startup("--local")} if arguments.startup else {}
     for name, steps in starts.items():
         for step, seconds in steps.items():
             print(f"{name:>8}  {step:40}{seconds:8.1f} s")  # noqa: T201
-    found = {"targets": TARGETS, "driver": ours, "tracked": tracked, "optuna_ms": theirs, "startup_s": starts}
-    path = results.write("overhead", found, arguments.out)
-    sizes = list(ours)
+    found = {"targets": TARGETS, "driver": rows, "tracked": beside, "optuna": theirs, "after_s": after}
+    path = results.write("overhead", found | {"startup_s": starts}, arguments.out)
+    tenths = [row["trials"] for row in rows]
     series = {
-        "ptune: suggest, schedule, journal": (sizes, [ours[size]["trial_ms"] for size in sizes]),
-        "Optuna alone: ask, tell": (sizes, [theirs[size] for size in sizes]),
+        "ptune: suggest, schedule, journal": (tenths, [row["trial_ms"] for row in rows]),
+        "the same, CPU time": (tenths, [row["cpu_ms"] for row in rows]),
+        "Optuna alone: ask, tell": ([few], [theirs["last_tenth_ms"]]),
     }
-    results.lines(path.with_suffix(".png"), "Driver time per trial", "trials so far", "ms", series, log=True)
-    missed = [size for size, cost in ours.items() if any(cost[name] > most for name, most in TARGETS.items())]
+    results.lines(path.with_suffix(".png"), "Driver time per trial", "trials so far", "ms", series)
+    missed = [row["trials"] for row in rows if any(row[name] > most for name, most in TARGETS.items())]
     if missed:
-        sys.exit(f"above {TARGETS} at {missed} trials")
+        sys.exit(f"above {TARGETS} in the tenths that end at {missed} trials")
+
+
+def _print(
+    rows: list[dict[str, float]], after: dict[str, float], beside: dict[str, float], theirs: dict[str, float]
+) -> None:
+    print(f"{'trials':>8}{'ms per trial':>14}{'CPU':>8}{'ms per report':>15}{'mean':>8}")  # noqa: T201
+    for row in rows:
+        print(  # noqa: T201
+            f"{row['trials']:8d}{row['trial_ms']:14.1f}{row['cpu_ms']:8.1f}{row['report_ms']:15.3f}"
+            f"{row['report_mean_ms']:8.3f}"
+        )
+    print(  # noqa: T201
+        f"with MLflow, the first {theirs['trials']} trials: {beside['trial_ms']:.1f} ms, CPU {beside['cpu_ms']:.1f}; "
+        f"its writer: CPU {beside['writer_cpu_ms']:.1f} ms per trial, {beside['rest_s']:.0f} s after the last"
+    )
+    print(  # noqa: T201
+        f"stock Optuna, the first {theirs['trials']} trials: {theirs['trial_ms']:.1f} ms, CPU {theirs['cpu_ms']:.1f} "
+        f"({theirs['cpu_ms'] / beside['cpu_ms']:.1f}x ptune's); their last tenth {theirs['last_tenth_ms']:.1f} ms"
+    )
+    for what, seconds in after.items():
+        print(f"{what:32}{seconds:8.1f} s")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -100,3 +100,17 @@ def test_repeated_configurations_have_a_section_of_their_own(tmp_path, monkeypat
     assert report["repeated"]
     assert "<h2>Configurations</h2>" in page(report, None)
     assert " ± " in text_of(report, history)
+
+
+def test_a_page_of_many_trials_shows_the_best_some_failures_and_where_the_others_are(tmp_path, monkeypatch):
+    history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=260, stopping={"type": "asha", "grace": 1}))
+    for number in (5, 9):
+        history.trials[number].status, history.trials[number].reason = "failed", f"too large <{number}>"
+    report = of_folder(tmp_path, history, running=False)
+    trials = page(report, None).partition("<h2>Trials</h2>")[2].partition("<h2>")[0]
+    best, others = history.ranked()[0].number, history.ranked()[200:]
+    assert trials.count("<tr") == 1 + 200 + sum(row["status"] == "failed" for row in report["leaderboard"])
+    assert f'<td class="n">{best}</td>' in trials
+    assert "too large &lt;9&gt;" in trials
+    assert f"and {len(others)} more trials, in leaderboard.csv" in trials
+    assert len(report["leaderboard"]) == 260

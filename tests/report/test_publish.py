@@ -2,11 +2,13 @@
 
 import json
 import struct
+from itertools import pairwise
 
 import pytest
 from played import make_job, play
 
-from ptune.history import History
+from ptune.history import History, TrialRecord
+from ptune.report.plots import _drawn
 from ptune.report.publish import publish
 
 
@@ -53,3 +55,12 @@ def test_only_failures_can_be_published(tmp_path, monkeypatch):
     history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=3, space=space))
     publish(tmp_path, history, {})
     assert json.loads((tmp_path / "leaderboard.json").read_text())["trials"][0]["status"] == "failed"
+
+
+def test_of_many_learning_curves_the_best_are_drawn_and_the_others_in_equal_steps():
+    many = [TrialRecord(number, {}) for number in range(10_000)]
+    numbers = [trial.number for trial in _drawn(many)]
+    assert numbers[:100] == list(range(100))
+    assert {later - earlier for earlier, later in pairwise(numbers[100:])} == {99}
+    assert len(numbers) == 200
+    assert _drawn(many[:200]) == many[:200]

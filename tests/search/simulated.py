@@ -60,20 +60,28 @@ def resume(job: Job, path: Path) -> Conductor:
     return Conductor(job, LAYERS, writer, journal.read(path))
 
 
+def ceiling(config):
+    """The accuracy a configuration comes to, at most 0.89: there is a best rate, and deeper and longer helps v2."""
+    value = 0.85 - 0.05 * math.log10(config["lr"] / best_rate(config)) ** 2
+    if config["method"] == "v2":
+        value += 0.04 * (config["depth"] or LAYERS) / LAYERS - 0.01 * abs(math.log2(config["length"] / 40))
+        value -= 0.05 * config["dropout"]
+    else:
+        value -= 0.03 + (0.02 if config["encoder"] == "embedding" else 0.0)
+    return max(0.5, value)
+
+
+def best_rate(config):
+    return 2e-2 if config["method"] == "v2" else 3e-3
+
+
 def curve(config, epoch):
-    """Accuracy as prompt tuning gives it: an optimal rate, deeper and longer helps v2, noise, divergence."""
+    """Accuracy as prompt tuning gives it: towards its ceiling, faster at higher rates, noise, divergence."""
     if config["lr"] > 0.3:
         return math.nan
-    best_lr = 2e-2 if config["method"] == "v2" else 3e-3
-    ceiling = 0.85 - 0.05 * math.log10(config["lr"] / best_lr) ** 2
-    if config["method"] == "v2":
-        ceiling += 0.04 * (config["depth"] or LAYERS) / LAYERS - 0.01 * abs(math.log2(config["length"] / 40))
-        ceiling -= 0.05 * config["dropout"]
-    else:
-        ceiling -= 0.03 + (0.02 if config["encoder"] == "embedding" else 0.0)
-    speed = 0.5 + 8 * min(config["lr"], best_lr) / best_lr
+    speed = 0.5 + 8 * min(config["lr"], best_rate(config)) / best_rate(config)
     noise = random.Random(repr((sorted(config.items(), key=str), epoch))).gauss(0, 0.003)
-    return max(0.5, ceiling) - 0.3 * math.exp(-speed * epoch / 9) + noise
+    return ceiling(config) - 0.3 * math.exp(-speed * epoch / 9) + noise
 
 
 def best_value(conductor: Conductor) -> float:

