@@ -28,8 +28,8 @@ LONGEST_PAUSE = 10.0
 class MlflowWriter:
     """Writes the journal in `folder` to the MLflow `experiment` at `uri`.
 
-    Call `start` once, when the journal exists; `close` once, when the search has ended and its results are
-    in the folder. `tracked` is called from the writer's thread, for the caller to journal what it hears.
+    Call `start` when the journal exists; `close` once, when the search has ended and its results are in the
+    folder. `tracked` is called from the writer's thread, for the caller to journal what it hears.
     """
 
     def __init__(self, folder: Path, uri: str, experiment: str, tracked: Tracked, *, poll: float = POLL) -> None:
@@ -38,6 +38,7 @@ class MlflowWriter:
         self._experiment = experiment
         self._tracked = tracked
         self._poll = poll
+        self._delay = 0.0
         self._refused: dict[int | None, str] = {}
         self._closing = threading.Event()
         self._abandoned = threading.Event()
@@ -50,18 +51,25 @@ class MlflowWriter:
         self.parent_run_id: str | None = None
         """The search's run; None until it is made."""
 
-    def start(self) -> None:
-        """Start the thread and return at once; importing MLflow and creating its database happen there."""
+    def start(self, delay: float = 0.0) -> None:
+        """Start the thread and return at once; importing MLflow and creating its database happen there.
+
+        Args:
+            delay: seconds that the thread leaves the processor to others first; closing cuts them short.
+        """
+        self._delay = delay
         self._thread.start()
 
     def close(self, timeout: float) -> bool:
-        """Send what is left, upload the results, and stop.
+        """Send what is left, upload the results, and stop; all there is, if the writer was never started.
 
         Returns:
             False if that took more than `timeout` seconds or the store refused a part; `lagging` says why, and
             `sync` can send the rest later.
         """
         self._closing.set()
+        if self._thread.ident is None:
+            self._thread.start()
         self._thread.join(timeout)
         self._abandoned.set()
         if not self._done:
@@ -73,6 +81,7 @@ class MlflowWriter:
 
     def _work(self) -> None:
         pause = FIRST_PAUSE
+        self._closing.wait(self._delay)
         while not self._abandoned.is_set():
             try:
                 mirror = open_mirror(self._folder, self._uri, self._experiment, self._tracked, self._refused)
