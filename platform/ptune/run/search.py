@@ -22,8 +22,8 @@ from ptune.spec.job import Job
 from ptune.tracking.location import resolve_uri, without_password
 from ptune.tracking.mlflow_writer import MlflowWriter, sync
 
-_TRACKED_AFTER_SECONDS = 10.0
-"""How long MLflow, whose import takes seconds, leaves the processor to the first passes once the engines are ready."""
+_UNTRACKED_SECONDS = 20.0
+"""How long MLflow, whose import takes seconds, leaves the processor to the first passes once an engine is ready."""
 _DRAIN_SECONDS = 60.0
 _LAGGING_SECONDS = 5.0
 _NAMED = 5  # searches that a message lists
@@ -275,7 +275,7 @@ def _run(
                 dtype = runner.start(prepared, folder)
                 if conductor.history.dtype is None:
                     conductor.history.apply(journal.append("loaded", dtype=dtype))
-            writer.start(_TRACKED_AFTER_SECONDS)
+            writer.start(_UNTRACKED_SECONDS)
             runner.train(prepared, conductor, folder)
             conclusion = runner.conclude(prepared, conductor.history, folder)
             for trial, metrics in conclusion.get("tested", {}).items():

@@ -7,11 +7,13 @@ kept here, as `lagging`; the thread pauses, opens a new mirror and goes on, beca
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptune.errors import JournalError, PtuneError, TrackingError
+from ptune.journal import JOURNAL, Reader
 from ptune.tracking.location import artifact_location, create_database, quiet_mlflow, without_password
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class MlflowWriter:
         self._experiment = experiment
         self._tracked = tracked
         self._poll = poll
-        self._delay = 0.0
+        self._held_until = 0.0
         self._refused: dict[int | None, str] = {}
         self._closing = threading.Event()
         self._abandoned = threading.Event()
@@ -51,13 +53,14 @@ class MlflowWriter:
         self.parent_run_id: str | None = None
         """The search's run; None until it is made."""
 
-    def start(self, delay: float = 0.0) -> None:
+    def start(self, patience: float = 0.0) -> None:
         """Start the thread and return at once; importing MLflow and creating its database happen there.
 
         Args:
-            delay: seconds that the thread leaves the processor to others first; closing cuts them short.
+            patience: most seconds in which the thread leaves the processor to a search that begins, until an epoch is
+                reported or the writer is closed.
         """
-        self._delay = delay
+        self._held_until = time.monotonic() + patience
         self._thread.start()
 
     def close(self, timeout: float) -> bool:
@@ -81,9 +84,9 @@ class MlflowWriter:
 
     def _work(self) -> None:
         pause = FIRST_PAUSE
-        self._closing.wait(self._delay)
         while not self._abandoned.is_set():
             try:
+                self._wait_for_a_report()
                 mirror = open_mirror(self._folder, self._uri, self._experiment, self._tracked, self._refused)
                 self.experiment_id = mirror.experiment_id
                 for _ in self._follow(mirror):
@@ -92,6 +95,12 @@ class MlflowWriter:
                 self.lagging = describe(error)
                 pause = self._rest(pause)
             else:
+                return
+
+    def _wait_for_a_report(self) -> None:
+        events = Reader(self._folder / JOURNAL)
+        while time.monotonic() < self._held_until and not any(event["event"] == "reported" for event in events):
+            if self._closing.wait(self._poll):
                 return
 
     def _follow(self, mirror: Mirror) -> Iterator[None]:
