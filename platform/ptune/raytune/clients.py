@@ -11,6 +11,7 @@ from typing import Any
 
 _TOGETHER_S = 10.0  # most that the first client waits for the last one, which the cluster may have no room for
 _BETWEEN_S = 0.05  # between two questions of clients at rest, on average while all of them rest
+_LONGEST_S = 2.0  # of a rest, because the end of the search waits for it
 
 
 class Clients:
@@ -39,7 +40,7 @@ class Clients:
 
     def rest(self) -> dict[str, Any]:
         """What a client is given instead of a turn, as its configuration: how long a step of it takes."""
-        return {"trial": None, "epoch": 0, "seconds": _BETWEEN_S * self.count}
+        return {"trial": None, "epoch": 0, "seconds": min(_LONGEST_S, _BETWEEN_S * self.count)}
 
     def begin(self, token: str) -> None:
         """A client has been given a turn or a rest."""
