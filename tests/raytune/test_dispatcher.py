@@ -128,25 +128,6 @@ def test_a_turn_whose_client_died_is_handed_out_again(make_desk):
     assert desk.launcher.engines[0].alive
 
 
-def test_who_rests_is_called_when_there_is_a_turn_and_a_seat_for_it(make_desk):
-    desk = make_desk(trials=3, epochs=1, slots=1)
-    desk.dispatcher.hand_out("a")
-    assert not desk.dispatcher.calls()
-    desk.report("a", 1)
-    assert desk.dispatcher.calls()
-    assert desk.dispatcher.calls()
-    assert desk.dispatcher.hand_out("b")["trial"] == 1
-    assert not desk.dispatcher.calls()
-
-
-def test_who_rests_is_called_when_the_search_is_over(make_desk):
-    desk = make_desk(trials=1, epochs=1)
-    desk.dispatcher.hand_out("a")
-    assert not desk.dispatcher.calls()
-    desk.report("a", 1)
-    assert desk.dispatcher.calls()
-
-
 def test_an_interrupt_ends_the_engines_and_leaves_the_search_resumable(make_desk, tmp_path):
     desk = make_desk()
     desk.dispatcher.hand_out("a")

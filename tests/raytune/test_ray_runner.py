@@ -102,27 +102,6 @@ def test_early_stopping_pauses_promotes_and_stops(runner, bert, tmp_path, folder
     assert all(trial.epoch in (1, 2, 4) for trial in conductor.history.trials.values())
 
 
-def test_each_client_starts_once_however_short_the_turns(runner, bert, tmp_path, folder):
-    job = small_job(tmp_path, bert, trials=9, epochs=4, stopping={"type": "asha", "eta": 2, "grace": 1})
-    seen, over = set(), threading.Event()
-
-    def watch():
-        while not over.wait(0.1):
-            seen.update(client.pid for client in clients())
-
-    with small_search(folder, job) as (prepared, conductor):
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        try:
-            runner.train(prepared, conductor, folder)
-        finally:
-            over.set()
-            watcher.join()
-        seats = runner._pool.capacity
-    assert conductor.done
-    assert len(seen) == min(seats, 9)
-
-
 def test_every_trial_survives_the_death_of_its_engine(runner, bert, tmp_path, folder):
     job = small_job(tmp_path, bert, trials=4, epochs=5, rows=120)
     with small_search(folder, job) as (prepared, conductor):

@@ -62,10 +62,6 @@ class Dispatcher:
             return False
         return self._guarded(lambda: self._take_in(token, result), otherwise=False)
 
-    def calls(self) -> bool:
-        """Whether a client at rest should come back: for a turn, which the next `hand_out` gives, or for good."""
-        return self.over or self._guarded(self._calls, otherwise=True)
-
     def client_died(self, token: str, reason: str) -> None:
         """A client's process has ended without a result."""
         if token in self._turns:
@@ -93,12 +89,6 @@ class Dispatcher:
         self._turns[token] = trial
         record = self._conductor.history.trials[trial]
         return {"trial": trial, "token": token, "config": record.config, "epoch": record.epoch, "engine": engine}
-
-    def _calls(self) -> bool:
-        trial = self._next_trial() if self._pool.has_seat else None
-        if trial is not None:
-            self._again.appendleft(trial)
-        return trial is not None
 
     def _next_trial(self) -> int | None:
         if self._again:

@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ptune.history import FINAL, History
-from ptune.raytune.clients import Clients
+from ptune.history import History
 from ptune.raytune.dispatcher import Dispatcher
 from ptune.raytune.interrupts import interrupts
 from ptune.raytune.pool import EnginePool
@@ -77,7 +76,7 @@ class RayRunner:
             pool = self._engines(prepared, folder)
             dispatcher = Dispatcher(conductor, pool)
             with interrupts(dispatcher.interrupt):
-                _fit(dispatcher, Clients(min(pool.capacity, _unfinished(prepared, conductor))), folder)
+                _fit(dispatcher, pool.capacity, folder)
             dispatcher.finish()
         except BaseException:
             self.close()
@@ -121,13 +120,7 @@ class RayRunner:
         return self._pool
 
 
-def _unfinished(prepared: Prepared, conductor: Conductor) -> int:
-    """Trials of the budget that are not final."""
-    assert prepared.job.budget.trials is not None, "a prepared grid has been counted"
-    return prepared.job.budget.trials - sum(one.status in FINAL for one in conductor.history.trials.values())
-
-
-def _fit(dispatcher: Dispatcher, clients: Clients, folder: Path) -> None:
+def _fit(dispatcher: Dispatcher, seats: int, folder: Path) -> None:
     """Let Tune run until the dispatcher is over."""
     for name, value in _TUNE.items():
         os.environ.setdefault(name, value)
@@ -140,10 +133,10 @@ def _fit(dispatcher: Dispatcher, clients: Clients, folder: Path) -> None:
     tuner = tune.Tuner(
         PromptTrainable,
         tune_config=tune.TuneConfig(
-            search_alg=TurnSearcher(dispatcher, clients),
-            scheduler=TurnScheduler(dispatcher, clients),
+            search_alg=TurnSearcher(dispatcher),
+            scheduler=TurnScheduler(dispatcher),
             num_samples=-1,
-            max_concurrent_trials=clients.count,
+            max_concurrent_trials=seats,
             reuse_actors=True,
             trial_name_creator=_turn_name,
             trial_dirname_creator=_turn_name,
@@ -162,5 +155,4 @@ def _fit(dispatcher: Dispatcher, clients: Clients, folder: Path) -> None:
 
 
 def _turn_name(trial: Any) -> str:
-    turn = trial.config["trial"]
-    return f"rest-{trial.trial_id}" if turn is None else f"trial-{turn:04d}-{trial.trial_id}"
+    return f"trial-{trial.config['trial']:04d}-{trial.trial_id}"

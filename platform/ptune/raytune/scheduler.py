@@ -7,7 +7,6 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from ptune.raytune.clients import Clients
 from ptune.raytune.dispatcher import Dispatcher
 from ptune.raytune.reasons import reason
 
@@ -15,10 +14,9 @@ from ptune.raytune.reasons import reason
 class TurnScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray is not typed
     """Lets a turn go on or ends it, as the conductor decides. A Tune trial is one turn: none is ever paused by Tune."""
 
-    def __init__(self, dispatcher: Dispatcher, clients: Clients) -> None:
+    def __init__(self, dispatcher: Dispatcher) -> None:
         super().__init__()
         self._dispatcher = dispatcher
-        self._clients = clients
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """The first pending turn. Tune asks at every step of its loop."""
@@ -26,12 +24,8 @@ class TurnScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray is not typed
         return next((trial for trial in tune_controller.get_live_trials() if trial.status == Trial.PENDING), None)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ARG002
-        """Hand one epoch's result on; end a rest when there is something to do."""
-        self._clients.hear(trial.trial_id)
-        if trial.config["trial"] is None:
-            goes_on = not (self._dispatcher.over or (self._clients.started and self._dispatcher.calls()))
-        else:
-            goes_on = self._dispatcher.take_in(trial.trial_id, result)
+        """Hand one epoch's result on."""
+        goes_on = self._dispatcher.take_in(trial.trial_id, result)
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002

@@ -6,35 +6,27 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from ptune.raytune.clients import Clients
 from ptune.raytune.dispatcher import Dispatcher
 
 
 class TurnSearcher(Searcher):  # type: ignore[misc]  # Ray is not typed
-    """Suggests the conductor's next turn, or a rest, to whatever client is free.
+    """Suggests the conductor's next turn whenever Tune has room.
 
     What Tune saves of it is empty, because the journal is the record.
     """
 
-    def __init__(self, dispatcher: Dispatcher, clients: Clients) -> None:
+    def __init__(self, dispatcher: Dispatcher) -> None:
         super().__init__()
         self._dispatcher = dispatcher
-        self._clients = clients
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The next turn, or a rest; `Searcher.FINISHED` when the search is over; None when no client is free."""
+        """The next turn; `Searcher.FINISHED` when the search is over; None when there is no turn at present."""
         self._dispatcher.step()
-        if self._dispatcher.over:
-            return str(Searcher.FINISHED)
-        if not self._clients.free:
-            return None
-        turn = self._dispatcher.hand_out(trial_id) if self._clients.started else None
-        self._clients.begin(trial_id)
-        return turn or self._clients.rest()
+        turn = self._dispatcher.hand_out(trial_id)
+        return Searcher.FINISHED if turn is None and self._dispatcher.over else turn
 
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: ARG002
-        """A client is free; the scheduler has seen its result."""
-        self._clients.end(trial_id)
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing: the scheduler has seen the result."""
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing."""

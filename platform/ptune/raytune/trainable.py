@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import ray
@@ -18,8 +17,7 @@ class PromptTrainable(tune.Trainable):  # type: ignore[misc]  # Ray is not typed
 
     Its Tune configuration is `{"trial", "token", "config", "epoch", "engine"}`: the turn, how the engine knows this
     stay, and the engine's name. Every step is one epoch and returns `{"epoch", "metrics": {...}}`, or
-    `{"failed": reason}` when the trial cannot go on, or `{"lost": reason}` when the engine cannot. Without a trial it
-    is a rest (`ptune.raytune.clients`), whose steps only pass the time.
+    `{"failed": reason}` when the trial cannot go on, or `{"lost": reason}` when the engine cannot.
     It never raises, so that one process serves turn after turn.
     """
 
@@ -39,10 +37,7 @@ class PromptTrainable(tune.Trainable):  # type: ignore[misc]  # Ray is not typed
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train one epoch, or rest for a moment."""
-        if self._turn["trial"] is None:
-            time.sleep(self._turn["seconds"])
-            return {}
+        """Train one epoch."""
         turn, epoch = self._turn, self._epoch + 1
         try:
             engine = ray.get_actor(turn["engine"])
