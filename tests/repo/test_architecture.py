@@ -106,6 +106,12 @@ def test_the_light_parts_load_neither_torch_nor_ray(code):
     assert not loaded_by(code) & {"torch", "ray", "transformers", "mlflow", "sklearn", "scipy", "pandas"}
 
 
+def test_an_engine_starts_without_what_only_reports_and_some_tasks_need():
+    engine = loaded_by("import ptune.raytune.training, ptune.run.local")
+    assert "torch" in engine
+    assert not engine & {"ray", "mlflow", "sklearn", "pandas", "pyarrow", "datasets", "matplotlib", "torchmetrics"}
+
+
 def test_importing_ptune_loads_nothing_else():
     assert not loaded_by("import ptune") & {"pydantic", "numpy", "click", "rich", "optuna", "datasets"}
 

@@ -43,6 +43,27 @@ def test_metrics_equal_an_independent_library(kind):
     assert metrics["loss"] == pytest.approx(log_loss(labels, torch.softmax(torch.tensor(scores), 1).numpy()), rel=1e-5)
 
 
+def draws(classes, seed):
+    """Labels and answers, of which some classes may lack either or both, and some draws are constant."""
+    rng = np.random.default_rng(seed)
+    examples, among = rng.integers(1, 40), rng.integers(1, classes + 1, 2)
+    return tuple(rng.choice(rng.permutation(classes)[:count], examples) for count in among)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # scikit-learn warns of a single label
+@pytest.mark.parametrize("seed", range(60))
+def test_metrics_equal_those_of_scikit_learn_whatever_classes_are_absent(seed):
+    classes = (2, 3, 7)[seed % 3]
+    labels, answers = draws(classes, seed)
+    kind = ClassificationKind(["text"], [f"label {number}" for number in range(classes)])
+    metrics = measure(kind, one_hot(answers, classes), labels)
+    positive = classes - 1
+    assert metrics["accuracy"] == accuracy_score(labels, answers)
+    assert metrics["macro_f1"] == f1_score(labels, answers, average="macro", zero_division=0.0)
+    assert metrics["f1"] == f1_score(labels == positive, answers == positive, zero_division=0.0)
+    assert metrics["matthews"] == matthews_corrcoef(labels, answers)
+
+
 def test_a_constant_answer_is_flagged_and_the_majority_known():
     labels = [0, 0, 0, 1]
     constant = measure(TWO, one_hot([0, 0, 0, 0]), labels)

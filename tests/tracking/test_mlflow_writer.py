@@ -60,9 +60,9 @@ def start(search):
     """Start a writer on the search."""
     writers = []
 
-    def start(uri: str, tracked=search.hear) -> MlflowWriter:
+    def start(uri: str, tracked=search.hear, patience: float = 0.0) -> MlflowWriter:
         writers.append(MlflowWriter(search.folder, uri, search.id, tracked, poll=0.05))
-        writers[-1].start()
+        writers[-1].start(patience)
         return writers[-1]
 
     yield start
@@ -156,6 +156,31 @@ def test_runs_appear_while_the_search_runs(search, start, database_uri, wait_for
     assert stored(database_uri, search)["trial-0000"].info.status == "RUNNING"
     search.report(0, 0.6)
     assert writer.close(30)
+    assert_complete(database_uri, search)
+
+
+def test_a_patient_writer_begins_with_the_first_report(search, start, database_uri, wait_for):
+    search.begin()
+    writer = start(database_uri, patience=3600)
+    search.suggest(0)
+    search.report(0, 0.5)
+    wait_for(lambda: 0 in dict(search.tracked))
+    assert writer.close(30)
+    assert_complete(database_uri, search)
+
+
+def test_a_patient_writer_that_is_closed_sends_everything_at_once(search, start, database_uri):
+    search.begin()
+    search.suggest(0)
+    writer = start(database_uri, patience=3600)
+    search.journal.append("ended", status="interrupted")
+    assert writer.close(60)
+    assert set(stored(database_uri, search)) == {"demo", "trial-0000"}
+
+
+def test_a_writer_that_was_never_started_sends_everything_when_it_is_closed(search, database_uri):
+    whole_search(search)
+    assert MlflowWriter(search.folder, database_uri, search.id, search.hear).close(60)
     assert_complete(database_uri, search)
 
 

@@ -13,13 +13,13 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ptune.errors import BackboneError, ClusterError, PtuneError
-from ptune.history import History
-from ptune.raytune.placement import Placement
 from ptune.raytune.reasons import reason
-from ptune.run.prepare import Prepared
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # every client imports this module too, to call an engine
     from ptune.engine.fused import Engine
+    from ptune.history import History
+    from ptune.raytune.placement import Placement
+    from ptune.run.prepare import Prepared
     from ptune.run.trials import TrialFactory
 
 

@@ -22,6 +22,8 @@ from ptune.spec.job import Job
 from ptune.tracking.location import resolve_uri, without_password
 from ptune.tracking.mlflow_writer import MlflowWriter, sync
 
+_UNTRACKED_SECONDS = 20.0
+"""How long MLflow, whose import takes seconds, leaves the processor to the first passes once an engine is ready."""
 _DRAIN_SECONDS = 60.0
 _LAGGING_SECONDS = 5.0
 _NAMED = 5  # searches that a message lists
@@ -268,11 +270,12 @@ def _run(
     status: Literal["complete", "interrupted"] = "complete"
     conclusion: dict[str, Any] = {"artifact": None, "peft": None, "test": None}
     with _watched(observer, folder):
-        writer.start()
         try:
-            if not conductor.done and conductor.history.dtype is None:
+            if not conductor.done:
                 dtype = runner.start(prepared, folder)
-                conductor.history.apply(journal.append("loaded", dtype=dtype))
+                if conductor.history.dtype is None:
+                    conductor.history.apply(journal.append("loaded", dtype=dtype))
+            writer.start(_UNTRACKED_SECONDS)
             runner.train(prepared, conductor, folder)
             conclusion = runner.conclude(prepared, conductor.history, folder)
             for trial, metrics in conclusion.get("tested", {}).items():

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import f1_score, matthews_corrcoef
 from torch import Tensor
 from torch.nn import functional
 
@@ -75,9 +74,9 @@ class ClassificationKind:
         return {
             "loss": float(functional.cross_entropy(torch.as_tensor(scores), torch.as_tensor(labels))),
             "accuracy": float((given == labels).mean()),
-            "macro_f1": float(f1_score(labels, given, average="macro", zero_division=0.0)),
-            "f1": float(f1_score(labels == positive, given == positive, zero_division=0.0)),
-            "matthews": float(matthews_corrcoef(labels, given)),
+            "macro_f1": float(np.mean([_f1(labels == one, given == one) for one in np.union1d(labels, given)])),
+            "f1": _f1(labels == positive, given == positive),
+            "matthews": _matthews(labels, given),
             **({GROUPED: _exact_groups(given == labels, groups)} if groups is not None else {}),
             "majority_baseline": float(np.bincount(labels).max() / len(labels)),
             "constant_prediction": float(len(np.unique(given)) == 1),
@@ -92,6 +91,20 @@ class ClassificationKind:
         shares = torch.softmax(torch.as_tensor(answer).double(), dim=0).tolist()
         probabilities = dict(zip(self.labels, shares, strict=True))
         return {"label": max(probabilities, key=probabilities.__getitem__), "probabilities": probabilities}
+
+
+def _f1(labels: np.ndarray, given: np.ndarray) -> float:
+    """F1 of one class, from whether each example is of it and is said to be; 0 where none is either."""
+    return float(2 * (labels & given).sum() / max(1, labels.sum() + given.sum()))
+
+
+def _matthews(labels: np.ndarray, given: np.ndarray) -> float:
+    """The correlation of labels and answers over any number of classes (Gorodkin 2004); 0 where one is constant."""
+    classes = max(labels.max(), given.max()) + 1
+    true, said = (np.bincount(values, minlength=classes).astype(float) for values in (labels, given))
+    count = float(len(labels))
+    spread = (count**2 - said @ said) * (count**2 - true @ true)
+    return float(((labels == given).sum() * count - true @ said) / np.sqrt(spread)) if spread else 0.0
 
 
 def _exact_groups(right: np.ndarray, groups: Sequence[Any]) -> float:

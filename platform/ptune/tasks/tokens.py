@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from seqeval.metrics.sequence_labeling import get_entities, precision_recall_fscore_support
 from torch import Tensor
 from torch.nn import functional
 
@@ -118,6 +117,8 @@ class TokensKind:
 
     def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:
         """Words, their tags, and entities with their type, words, and first and last word counted from 0."""
+        from seqeval.metrics.sequence_labeling import get_entities
+
         words = list(texts[0])
         tags = self._named(answer, len(words))
         entities = [
@@ -162,5 +163,8 @@ def _losses(scored: Scored) -> Tensor:
 
 def _entity_scores(gold: list[list[str]], given: list[list[str]]) -> tuple[float, float, float]:
     """Micro precision, recall and F1 of entities."""
+    # scikit-learn comes with it: a second, which searches of other kinds need not spend
+    from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
+
     precision, recall, f1, _ = precision_recall_fscore_support(gold, given, average="micro", zero_division=0)
     return float(precision), float(recall), float(f1)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptune.errors import JournalError, PtuneError, TrackingError
+from ptune.journal import JOURNAL, Reader
 from ptune.tracking.location import artifact_location, create_database, quiet_mlflow, without_password
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ LONGEST_PAUSE = 10.0
 class MlflowWriter:
     """Writes the journal in `folder` to the MLflow `experiment` at `uri`.
 
-    Call `start` once, when the journal exists; `close` once, when the search has ended and its results are
-    in the folder. `tracked` is called from the writer's thread, for the caller to journal what it hears.
+    Call `start` when the journal exists; `close` once, when the search has ended and its results are in the
+    folder. `tracked` is called from the writer's thread, for the caller to journal what it hears.
     """
 
     def __init__(self, folder: Path, uri: str, experiment: str, tracked: Tracked, *, poll: float = POLL) -> None:
@@ -42,6 +43,7 @@ class MlflowWriter:
         self._experiment = experiment
         self._tracked = tracked
         self._poll = poll
+        self._held_until = 0.0
         self._refused: dict[int | None, str] = {}
         self._closing = threading.Event()
         self._abandoned = threading.Event()
@@ -54,18 +56,26 @@ class MlflowWriter:
         self.parent_run_id: str | None = None
         """The search's run; None until it is made."""
 
-    def start(self) -> None:
-        """Start the thread and return at once; importing MLflow and creating its database happen there."""
+    def start(self, patience: float = 0.0) -> None:
+        """Start the thread and return at once; importing MLflow and creating its database happen there.
+
+        Args:
+            patience: most seconds in which the thread leaves the processor to a search that begins, until an epoch is
+                reported or the writer is closed.
+        """
+        self._held_until = time.monotonic() + patience
         self._thread.start()
 
     def close(self, timeout: float) -> bool:
-        """Send what is left, upload the results, and stop.
+        """Send what is left, upload the results, and stop; all there is, if the writer was never started.
 
         Returns:
             False if that took more than `timeout` seconds or the store refused a part; `lagging` says why, and
             `sync` can send the rest later.
         """
         self._closing.set()
+        if self._thread.ident is None:
+            self._thread.start()
         self._thread.join(timeout)
         self._abandoned.set()
         if not self._done:
@@ -79,6 +89,7 @@ class MlflowWriter:
         pause = FIRST_PAUSE
         while not self._abandoned.is_set():
             try:
+                self._wait_for_a_report()
                 mirror = open_mirror(self._folder, self._uri, self._experiment, self._tracked, self._refused)
                 self.experiment_id = mirror.experiment_id
                 for _ in self._follow(mirror):
@@ -87,6 +98,12 @@ class MlflowWriter:
                 self.lagging = describe(error)
                 pause = self._rest(pause)
             else:
+                return
+
+    def _wait_for_a_report(self) -> None:
+        events = Reader(self._folder / JOURNAL)
+        while time.monotonic() < self._held_until and not any(event["event"] == "reported" for event in events):
+            if self._closing.wait(self._poll):
                 return
 
     def _follow(self, mirror: Mirror) -> Iterator[None]:
