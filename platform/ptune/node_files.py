@@ -1,7 +1,8 @@
 """Files of one node that can be made anew: shared by its processes, kept up to a budget. Knows not what they hold.
 
 Whoever comes first makes a file, while the others wait for it. Files that nobody has asked for longest give way to new
-ones; who has one of them open keeps it.
+ones, except those that a process holds: every holder has a shared lock beside the file, a maker and a remover an
+exclusive one.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 _STALE_SECONDS = 3600.0
-_LOCK = ".lock"
+_AGAIN_SECONDS = 0.02
+_LOCK, _DRAFT = ".lock", ".tmp"
 
 
 class NodeFiles:
-    """A folder of such files.
+    """A folder of such files, and those of them that this process holds.
 
     Args:
         folder: on a disk of this node; made for its owner alone.
@@ -28,50 +31,93 @@ class NodeFiles:
 
     def __init__(self, folder: Path, budget: int) -> None:
         self.folder = folder
-        self._budget = budget
+        self.budget = budget
+        self._held: dict[str, IO[str]] = {}
 
-    def path(self, name: str) -> Path:
-        """Where a file lies, if it is there."""
-        return self.folder / name
+    def hold(self, name: str, is_whole: Callable[[Path], bool], make: Callable[[Path], bool]) -> Path | None:
+        """A file, made if it is not there; it stays until `release`, or as long as this object lives.
 
-    @contextlib.contextmanager
-    def alone(self, name: str) -> Iterator[Path]:
-        """Be the only process with a say in one file; yields its path.
+        Args:
+            name: the file's name.
+            is_whole: whether what lies at a path is the file.
+            make: puts it there, whole at once; or answers False, for want of room.
+
+        Returns:
+            None when it is not made.
 
         Raises:
             OSError: the folder cannot be written.
         """
+        path = self.folder / name
+        if name in self._held:
+            return path
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.folder / f"{name}{_LOCK}").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield self.path(name)
+        with contextlib.ExitStack() as unless_held:
+            lock = unless_held.enter_context(self._lock(name))
+            while True:
+                fcntl.flock(lock, fcntl.LOCK_SH)  # waits for who makes it
+                if is_whole(path):
+                    os.utime(path)
+                    break
+                if _alone(lock):
+                    if not make(path):
+                        return None
+                    fcntl.flock(lock, fcntl.LOCK_SH)
+                    break
+                time.sleep(_AGAIN_SECONDS)
+            self._held[name] = lock
+            unless_held.pop_all()
+        return path
 
-    def used(self, name: str) -> None:
-        """Somebody asked for a file."""
-        os.utime(self.path(name))
+    def release(self, name: str) -> None:
+        """Let a file give way."""
+        self._held.pop(name).close()
 
     def make_room(self, size: int) -> bool:
         """Remove drafts of processes that died, and the files asked for longest ago, until `size` bytes fit.
 
-        Nothing is removed, and the answer is no, for more than the budget or half of what the disk has left.
+        The answer is no for more than the budget or half of what the disk has left, and where too much is held.
         """
-        if size > min(self._budget, shutil.disk_usage(self.folder).free // 2):
+        if size > min(self.budget, shutil.disk_usage(self.folder).free // 2):
             return False
-        for draft in self.folder.glob(".*.tmp"):
-            if time.time() - draft.stat().st_mtime > _STALE_SECONDS:
-                draft.unlink(missing_ok=True)
-        files = [file for file in self.folder.iterdir() if file.is_file() and file.suffix not in (_LOCK, ".tmp")]
-        files.sort(key=lambda file: file.stat().st_mtime)
-        used = sum(file.stat().st_size for file in files)
-        for file in files:
-            if used + size <= self._budget:
+        found: list[tuple[float, int, Path]] = []
+        for path in self.folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # another process has removed it
+                about = path.stat()
+                if path.suffix == _DRAFT and time.time() - about.st_mtime > _STALE_SECONDS:
+                    path.unlink()
+                elif path.is_file() and path.suffix != _LOCK:
+                    found.append((about.st_mtime, about.st_size, path))
+        used = sum(taken for _, taken, _ in found)
+        for _, taken, path in sorted(found):
+            if used + size <= self.budget:
                 break
-            used -= file.stat().st_size
-            file.unlink(missing_ok=True)
+            if path.suffix != _DRAFT and self._removed(path):
+                used -= taken
+        return used + size <= self.budget
+
+    def _removed(self, path: Path) -> bool:
+        """Whether a file is gone, because nobody holds it."""
+        with self._lock(path.name) as lock:
+            if not _alone(lock):
+                return False
+            path.unlink(missing_ok=True)
         return True
+
+    def _lock(self, name: str) -> IO[str]:
+        return (self.folder / f"{name}{_LOCK}").open("a")
+
+
+def _alone(lock: IO[str]) -> bool:
+    """Turn a lock into an exclusive one, if nobody else has it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def default_folder() -> Path:
     """PTUNE_CACHE, or a folder in the user's cache folder."""
-    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return Path(os.environ.get("PTUNE_CACHE", home / "ptune" / "states"))
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("PTUNE_CACHE") or home / "ptune" / "states")

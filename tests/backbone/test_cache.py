@@ -80,17 +80,27 @@ def test_what_is_larger_than_the_budget_is_not_computed_for_keeping(tmp_path):
 
 
 def test_the_longest_unasked_give_way(tmp_path):
-    cache, computer = StateCache(tmp_path, 2 * size_of_one()), Computer()
-    for layer, age in (("1", 300), ("2", 200)):
-        ask(cache, computer, layer=layer)
+    for layer, age in (("1", 200), ("2", 300)):
+        ask(StateCache(tmp_path, 2 * size_of_one()), Computer(), layer=layer)
         newest = max(tmp_path.glob("*.states"), key=lambda path: path.stat().st_mtime)
         os.utime(newest, (newest.stat().st_mtime - age,) * 2)
-    first, _ = ask(cache, computer, layer="1")
-    ask(cache, computer, layer="3")
+    ask(StateCache(tmp_path, 2 * size_of_one()), Computer(), layer="3")
     assert len(list(tmp_path.glob("*.states"))) == 2
-    assert first[0, 0] == 0.0, "what is in use stays readable"
-    ask(StateCache(tmp_path, 2 * size_of_one()), later := Computer(), layer="2")
-    assert later.calls == 0, "layer 1 gave way, layer 2 is there"
+    ask(StateCache(tmp_path, 2 * size_of_one()), later := Computer(), layer="1")
+    assert later.calls == 0, "layer 2 gave way, layer 1 is there"
+
+
+def test_what_is_in_use_does_not_give_way(tmp_path, caplog):
+    caplog.set_level("INFO")
+    using, other = StateCache(tmp_path, size_of_one()), StateCache(tmp_path, size_of_one())
+    ask(using, Computer(), layer="1")
+    assert ask(other, computer := Computer(), layer="2") is None
+    assert computer.calls == 0
+    assert "not kept" in caplog.text
+    assert other.found(key("1"), INPUTS, WIDTH, torch.float32) is not None
+    del using
+    assert ask(StateCache(tmp_path, size_of_one()), Computer(), layer="2") is not None
+    assert other.found(key("3"), INPUTS, WIDTH, torch.float32) is None
 
 
 def test_what_is_there_is_found_without_computing(tmp_path):

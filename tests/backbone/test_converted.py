@@ -1,12 +1,14 @@
 """Converted weights: the numbers of ordinary loading, written once, mapped by everyone, never needed."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from families import make_backbone
+from ptune.backbone import checkpoint
 from ptune.backbone.load import load_backbone
 from ptune.node_files import default_folder
 
@@ -88,3 +90,25 @@ def test_the_copy_asked_for_longest_ago_gives_way(tmp_path):
     load_backbone(str(folders[2]), dtype="bfloat16", shared=int(2.5 * size))
     after = {path.parent for path in copies()}
     assert (len(before), len(after), len(before & after)) == (2, 2, 1)
+
+
+def test_a_copy_that_goes_before_it_is_read_is_not_missed(tmp_path, monkeypatch):
+    folder = make_backbone("bert", tmp_path / "backbone")
+    monkeypatch.setattr(checkpoint, "in_type", lambda *_: tmp_path / "gone")
+    assert load_backbone(str(folder), dtype="bfloat16", shared=ROOM).dtype == torch.bfloat16
+
+
+def test_a_copy_cut_short_by_a_full_disk_is_made_again(tmp_path, monkeypatch):
+    folder = make_backbone("bert", tmp_path / "backbone")
+    (folder / "generation_config.json").write_text('{"pad_token_id": 0}')
+
+    def full(source, target):
+        Path(target).write_text(Path(source).read_text()[:5])
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(shutil, "copyfile", full)
+        assert load_backbone(str(folder), dtype="bfloat16", shared=ROOM).dtype == torch.bfloat16
+    load_backbone(str(folder), dtype="bfloat16", shared=ROOM)
+    (copied,) = (default_folder() / "weights").glob("*/generation_config.json")
+    assert copied.read_text() == '{"pad_token_id": 0}'

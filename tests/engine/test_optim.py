@@ -120,3 +120,26 @@ def _optimizer(module, recipe):
     kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
     group = {"params": list(module.parameters()), "peak": recipe.lr}
     return kind([group], lr=recipe.lr, weight_decay=recipe.weight_decay)
+
+
+def test_a_step_without_memory_for_its_moments_can_be_made_again(world, monkeypatch):
+    _, learner = world.trial(0, CONFIGS["v2 all layers"])
+    optimizer = build_optimizer(learner, Recipe())
+    expected = {name: one.detach().clone() for name, one in learner.named_parameters()}
+    real, left = torch.zeros_like, [1]
+
+    def scarce(tensor):
+        if not left:
+            raise torch.OutOfMemoryError("no room")
+        left.pop()
+        return real(tensor)
+
+    for parameter in learner.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    with monkeypatch.context() as scarcity:
+        scarcity.setattr(torch, "zeros_like", scarce)
+        with pytest.raises(torch.OutOfMemoryError):
+            step_together([Step(optimizer, 1.0, None)])
+    assert all(torch.equal(one, expected[name]) for name, one in learner.named_parameters())
+    step_together([Step(optimizer, 1.0, None)])
+    assert not any(torch.equal(one, expected[name]) for name, one in learner.named_parameters() if one.requires_grad)

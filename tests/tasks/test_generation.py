@@ -1,5 +1,6 @@
 """Generation: what is trained is what is written, and what is written is what transformers and PEFT write."""
 
+from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
@@ -11,12 +12,14 @@ from torch.testing import assert_close
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 from written_texts import MOST, echoes, make_writer, stories, writing_job, writing_trial
 
+from ptune.backbone.cache import StateCache
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.load import load_backbone
 from ptune.data.sources import Split, Splits
 from ptune.engine.fused import Engine
 from ptune.engine.reference import predict_alone, score
 from ptune.errors import SpecError
+from ptune.prompts import writing
 from ptune.prompts.forward import Group, forward
 from ptune.prompts.rows import Examples, Row
 from ptune.prompts.writing import write
@@ -195,6 +198,35 @@ def test_of_several_data_sets_each_is_written_at_its_own_length(writer, tmp_path
     assert all(one < other for one, other in zip(short, long, strict=True))
     metrics = plan.task.measure(answers, plan.dev)
     assert metrics["chrf"] == pytest.approx((metrics["chrf.set1"] + metrics["chrf.set2"]) / 2)
+
+
+@pytest.mark.parametrize("config", [{"method": "manual"}, CONFIGS["v2 of some layers"]], ids=["manual", "depth"])
+def test_rows_on_their_way_are_not_kept(config, writer, tmp_path):
+    backbone = replace(writer("gpt2"), cache=StateCache(tmp_path / "states", 10**8))
+    plan, learner = writing_trial(backbone, tmp_path, **config)
+    kept = plan.task.predict(backbone, learner, plan.dev, 500)
+    computed = plan.task.predict(replace(backbone, cache=None), learner, plan.dev, 500)
+    assert [answer.text for answer in kept] == [answer.text for answer in computed]
+    assert len(list((tmp_path / "states").glob("*.states"))) == 1, "those of the dev split"
+
+
+@pytest.mark.parametrize("family", ["gpt2", "t5"])
+def test_writing_goes_on_in_passes_that_memory_holds(family, writer, tmp_path, monkeypatch):
+    backbone = writer(family)
+    plan, learner = writing_trial(backbone, tmp_path, **CONFIGS["v1"])
+    roomy = plan.task.predict(backbone, learner, plan.dev, 4_000)
+    real, refused = writing.forward, []
+
+    def scarce(backbone, groups):
+        if sum(len(group.rows) for group in groups) > 3:
+            refused.append(groups)
+            raise torch.OutOfMemoryError("no room")
+        return real(backbone, groups)
+
+    monkeypatch.setattr(writing, "forward", scarce)
+    tight = plan.task.predict(backbone, learner, plan.dev, 4_000)
+    assert refused
+    assert [answer.text for answer in tight] == [answer.text for answer in roomy]
 
 
 def test_a_trained_head_is_refused(writer, tmp_path):

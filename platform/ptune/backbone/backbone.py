@@ -12,7 +12,8 @@ import copy
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import tokenizers
@@ -27,7 +28,7 @@ from ptune.backbone.joined import JoinedLayers
 from ptune.backbone.language import LanguageHead
 from ptune.backbone.staged import Layers
 from ptune.errors import BackboneError
-from ptune.files import value_hash
+from ptune.files import content_hash, value_hash
 from ptune.node_files import NodeFiles, default_folder
 
 
@@ -148,11 +149,12 @@ class Backbone:
 
     @cached_property
     def computes(self) -> str:
-        """What decides hidden states besides tokens: weights, settings, type, device, and the libraries' versions."""
+        """What decides hidden states besides tokens: weights, settings, type, device, and the code that runs."""
         return value_hash(
             [
                 self.hash,
-                json.loads(self.model.config.to_json_string(use_diff=False)),  # type: ignore[union-attr, operator]
+                self.settings.get("config.json"),
+                _own_code(),
                 str(self.dtype),
                 self.device.type,
                 torch.__version__,
@@ -254,8 +256,11 @@ class Backbone:
 
     @cached_property
     def spelling(self) -> str:
-        """What decides the tokens of a text: the tokenizer's files, and the libraries' versions."""
-        return value_hash([dict(self.settings), tokenizers.__version__, transformers.__version__])
+        """What decides the tokens of a text: the whole tokenizer, and the libraries' versions."""
+        whole = json.loads(self.tokenizer.backend_tokenizer.to_str())
+        passing = ("padding", "truncation")  # set anew by every call
+        rules = {name: value for name, value in whole.items() if name not in passing}
+        return value_hash([rules, tokenizers.__version__, transformers.__version__])
 
     def keeping(self, budget: int) -> Backbone:
         """The same backbone with a cache of hidden states, of at most `budget` bytes on this node; 0 keeps none."""
@@ -275,3 +280,10 @@ class Backbone:
         """Transformer, pooler and language-modelling head, those that there are."""
         parts = {"model": self.model, "pooler": self.pooler, "language_head": self.language_head}
         return nn.ModuleDict({name: part for name, part in parts.items() if part is not None})
+
+
+@cache
+def _own_code() -> str:
+    """What decides, beside transformers, how a backbone of some weights runs: the modules of this folder."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return value_hash({file.name: content_hash(file) for file in files})

@@ -82,12 +82,12 @@ class StateCache:
             shape = (int(offsets[-1]), width)
             try:
                 found = self._found(name, shape, dtype, offsets, fill)
-            except (OSError, torch.OutOfMemoryError) as error:  # a cache that fails must not fail the training
+            except (OSError, RuntimeError) as error:  # a cache that fails must not fail the training
                 where = self.files.folder
                 _LOG.warning("hidden states are computed in every pass, because %s cannot keep them: %s", where, error)
                 found = None
             if found is None:
-                self._refused.add(name)
+                self._refuse(name, shape, dtype)
                 return None
             self._open[name] = (found, offsets)
         return self._open[name]
@@ -100,7 +100,7 @@ class StateCache:
         if name in self._open:
             return self._open[name]
         offsets = _offsets(inputs)
-        path, shape = self.files.path(name), (int(offsets[-1]), width)
+        path, shape = self.files.folder / name, (int(offsets[-1]), width)
         try:
             return (_mapped(path, shape, dtype), offsets) if _is_whole(path, shape, dtype) else None
         except RuntimeError:  # torch's word for a file that another engine has just removed
@@ -115,15 +115,21 @@ class StateCache:
         fill: Fill,
     ) -> Tensor | None:
         """The file's states, written by whoever of this node's engines comes first."""
-        size = shape[0] * shape[1] * dtype.itemsize
-        with self.files.alone(name) as path:
-            if _is_whole(path, shape, dtype):
-                self.files.used(name)
-            elif self.files.make_room(size):
-                self._write(path, size, shape, dtype, offsets, fill)
-            else:
-                return None
-        return _mapped(path, shape, dtype)
+
+        def make(path: Path) -> bool:
+            size = _bytes(shape, dtype)
+            if not self.files.make_room(size):
+                return False
+            self._write(path, size, shape, dtype, offsets, fill)
+            return True
+
+        path = self.files.hold(name, lambda path: _is_whole(path, shape, dtype), make)
+        return None if path is None else _mapped(path, shape, dtype)
+
+    def _refuse(self, name: str, shape: tuple[int, int], dtype: torch.dtype) -> None:
+        self._refused.add(name)
+        size, budget = _bytes(shape, dtype) / 2**30, self.files.budget / 2**30
+        _LOG.info("%.3g GB of hidden states are not kept (budget: %.3g GB), every pass computes them", size, budget)
 
     def _write(
         self,
@@ -139,9 +145,9 @@ class StateCache:
                 os.posix_fallocate(stream.fileno(), 0, size)  # a disk that fills under a mapped file kills the process
             states = _mapped(draft, shape, dtype, writable=True)
             for numbers, computed in fill():
-                for number, own in zip(numbers, computed, strict=True):
+                for number, own in zip(numbers, computed.to(dtype).cpu(), strict=True):
                     start, end = offsets[number], offsets[number + 1]
-                    states[start:end] = own[: end - start].to(dtype).cpu()
+                    states[start:end] = own[: end - start]
 
 
 def gather(states: Tensor, offsets: np.ndarray, numbers: np.ndarray, width: int) -> Tensor:
@@ -162,9 +168,13 @@ def _offsets(inputs: Inputs) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(inputs.lengths)])
 
 
+def _bytes(shape: tuple[int, int], dtype: torch.dtype) -> int:
+    return shape[0] * shape[1] * dtype.itemsize
+
+
 def _is_whole(path: Path, shape: tuple[int, int], dtype: torch.dtype) -> bool:
     try:
-        return path.stat().st_size == shape[0] * shape[1] * dtype.itemsize
+        return path.stat().st_size == _bytes(shape, dtype)
     except FileNotFoundError:
         return False
 

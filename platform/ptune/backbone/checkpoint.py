@@ -19,6 +19,9 @@ from ptune.backbone.families import Family
 from ptune.backbone.language import CLASSES, LanguageHead, split
 from ptune.errors import BackboneError
 
+_UNREADABLE = (OSError, ValueError, RuntimeError, SafetensorError)
+"""What transformers and safetensors raise for files that are missing or damaged."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -78,13 +81,22 @@ def _read(folder: Path, backbone_id: str, dtype: torch.dtype, reader: Any, share
     try:
         with _quiet():
             tokenizer = AutoTokenizer.from_pretrained(folder)
-            source = in_type(folder, dtype, shared) if shared else folder
-            model, loading = _load(folder, source, dtype, reader)
-            if source != folder and not _is_all_in(model, dtype):  # some of its weights are to stay exact
-                model, loading = _load(folder, folder, dtype, reader)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            model, loading = _load_shared(folder, dtype, reader, shared) or _load(folder, folder, dtype, reader)
+    except _UNREADABLE as error:
         raise BackboneError(f"{backbone_id} cannot be loaded from {folder}: {error}") from error
     return tokenizer, model, set(loading["missing_keys"])
+
+
+def _load_shared(folder: Path, dtype: torch.dtype, reader: Any, budget: int) -> tuple[Any, dict[str, Any]] | None:
+    """The model with weights that this node's processes share; None where they are not of use, or gone again."""
+    source = in_type(folder, dtype, budget) if budget else folder
+    if source == folder:
+        return None
+    try:
+        model, loading = _load(folder, source, dtype, reader)
+    except _UNREADABLE:  # another process has made room, or the copy is damaged; the checkpoint itself is there
+        return None
+    return (model, loading) if _is_all_in(model, dtype) else None  # else some of its weights are to stay exact
 
 
 def _load(folder: Path, source: Path, dtype: torch.dtype, reader: Any) -> tuple[Any, dict[str, Any]]:

@@ -90,7 +90,8 @@ def _copy(folder: Path, files: list[Path], dtype: torch.dtype, size: int, budget
                 save_file({name: _to(tensor, dtype) for name, tensor in tensors.items()}, draft, {"format": "pt"})
         for name in _SETTINGS:
             if (folder / name).is_file() and not (copy / name).is_file():
-                shutil.copyfile(folder / name, copy / name)
+                with replacing(copy / name) as draft:
+                    shutil.copyfile(folder / name, draft)
         os.utime(copy)
     return copy
 

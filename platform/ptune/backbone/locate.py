@@ -32,6 +32,7 @@ _SILENT = {
     },
 }
 """What settings say that changes neither hidden states nor tokens."""
+_NAMED_TOKENS = ("added_tokens.json", "special_tokens_map.json")
 _VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "*.model")
 _WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "tokenizer*"]
 
@@ -85,12 +86,14 @@ def settings_hashes(folder: Path) -> dict[str, str]:
         BackboneError: a file is not JSON.
     """
     named = {name: _json(folder / name) for name in _SILENT if (folder / name).is_file()}
+    named_tokens = [name for name in _NAMED_TOKENS if (folder / name).is_file()]
     hashes = {
         name: value_hash({key: value for key, value in content.items() if key not in _SILENT[name]})
         for name, content in named.items()
     }
     whole = folder / "tokenizer.json"
     files = [whole] if whole.is_file() else sorted(path for pattern in _VOCABULARIES for path in folder.glob(pattern))
+    hashes |= {name: value_hash(_json(folder / name)) for name in named_tokens}
     return hashes | {path.name: content_hash(path) for path in files}
 
 

@@ -29,8 +29,9 @@ def epoch_batches(
 
     Shuffles all examples, sets the remainder that fills no batch aside as the last batch, cuts the rest into windows
     of 50 batches, sorts each window by length, cuts it into batches and shuffles all of them. Which examples meet is
-    drawn from (seed, trial, epoch); the order of the lengths from (seed, epoch), so that trials side by side in an
-    epoch want batches of one length and can share a pass. Nothing depends on another trial or on what ran before.
+    drawn from (seed, trial, epoch); the order of the lengths from (seed, epoch), so that trials which begin an epoch
+    together want batches of about one length, also of different sizes, and can share passes. Nothing depends on
+    another trial or on what ran before.
     Of several data sets each is cut by itself, so that a batch holds one data set's examples, and then all batches
     are shuffled.
 
@@ -51,7 +52,7 @@ def epoch_batches(
         return _cut(sizes, batch_size, rng, ranks)
     members = [np.flatnonzero(parts == part) for part in np.unique(parts)]
     batches = [own[batch] for own in members for batch in _cut(sizes[own], batch_size, rng, ranks)]
-    return [batches[index] for index in ranks.permutation(len(batches))]
+    return _shuffled(batches, sizes, ranks)
 
 
 def _cut(
@@ -64,8 +65,15 @@ def _cut(
         window = whole[start : start + _WINDOW * batch_size]
         window = window[np.argsort(sizes[window], kind="stable")]
         batches += np.split(window, range(batch_size, len(window), batch_size))
-    shuffled = [batches[index] for index in ranks.permutation(len(batches))]
+    shuffled = _shuffled(batches, sizes, ranks)
     return [*shuffled, rest] if len(rest) else shuffled
+
+
+def _shuffled(batches: list[Batch], sizes: NDArray[np.int64], ranks: np.random.Generator) -> list[Batch]:
+    """Batches in the order of draws: step t has the batch whose rank by length is the rank of draw t."""
+    by_length = np.argsort([sizes[batch].max() for batch in batches], kind="stable")
+    drawn = np.argsort(np.argsort(ranks.random(len(batches))))
+    return [batches[index] for index in by_length[drawn]]
 
 
 def eval_batches(lengths: Sequence[int] | NDArray[np.int64], max_tokens: int) -> list[Batch]:

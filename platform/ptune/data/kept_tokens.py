@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,30 +39,38 @@ class TokenCache:
         if len(texts) < _WORTH_KEEPING:
             return compute(texts)
         name = f"{value_hash([_FORMAT, self._tokenizer, texts])}.tokens"
+        computed: list[list[list[int]]] = []
+
+        def make(path: Path) -> bool:
+            computed.append(compute(texts))
+            return self._write(path, Ragged.of(computed[0]))
+
         try:
-            kept = self._found(name, texts, compute)
+            path = self._files.hold(name, partial(_is_whole, count=len(texts)), make)
+            if path is not None and not computed:
+                kept = _mapped(path, len(texts))
+                computed.append([kept[number] for number in range(len(kept))])
+            if path is not None:
+                self._files.release(name)
         except OSError as error:  # a cache that fails must not fail the training
             _LOG.warning("tokens are computed anew, because %s cannot keep them: %s", self._files.folder, error)
-            return compute(texts)
-        return [kept[number] for number in range(len(kept))]
+        return computed[0] if computed else compute(texts)
 
-    def _found(self, name: str, texts: list[str], compute: Callable[[list[str]], list[list[int]]]) -> Ragged:
-        with self._files.alone(name) as path:
-            try:
-                found = _mapped(path, len(texts))
-            except (FileNotFoundError, ValueError, EOFError):  # numpy's word for a file that is not whole
-                found = Ragged.of(compute(texts))
-                whole = np.concatenate([found.lengths.astype(np.int32), found.values])
-                if self._files.make_room(whole.nbytes):
-                    _write(path, whole)
-            else:
-                self._files.used(name)
-        return found
+    def _write(self, path: Path, tokens: Ragged) -> bool:
+        whole = np.concatenate([tokens.lengths.astype(np.int32), tokens.values])
+        if not self._files.make_room(whole.nbytes):
+            return False
+        with replacing(path) as draft, draft.open("wb") as stream:
+            np.save(stream, whole)
+        return True
 
 
-def _write(path: Path, whole: np.ndarray) -> None:
-    with replacing(path) as draft, draft.open("wb") as stream:
-        np.save(stream, whole)
+def _is_whole(path: Path, count: int) -> bool:
+    try:
+        _mapped(path, count)
+    except (FileNotFoundError, ValueError, EOFError):  # numpy's words for a file that is not whole
+        return False
+    return True
 
 
 def _mapped(path: Path, count: int) -> Ragged:

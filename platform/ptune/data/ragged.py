@@ -27,10 +27,10 @@ class Ragged:
     offsets: NDArray[np.int64]
 
     @classmethod
-    def of(cls, lists: Sequence[Sequence[int]], dtype: type[np.signedinteger[Any]] = np.int32) -> Ragged:
+    def of(cls, lists: Sequence[Sequence[int]]) -> Ragged:
         """Lists as they are."""
         offsets = _offsets(np.fromiter(map(len, lists), dtype=np.int64, count=len(lists)))
-        return cls(np.fromiter(chain.from_iterable(lists), dtype=dtype, count=int(offsets[-1])), offsets)
+        return cls(np.fromiter(chain.from_iterable(lists), dtype=np.int32, count=int(offsets[-1])), offsets)
 
     @classmethod
     def joined(cls, each: Sequence[Ragged]) -> Ragged:

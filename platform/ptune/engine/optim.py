@@ -104,8 +104,8 @@ def step_together(steps: Sequence[Step]) -> None:
 def _moments(state: dict[str, Any], parameter: Tensor) -> dict[str, Any]:
     """A parameter's moments and the number of its steps, as torch's Adam keeps them."""
     if not state:
-        state["step"] = torch.zeros(())
-        state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+        first, second = torch.zeros_like(parameter), torch.zeros_like(parameter)  # both, or memory holds neither
+        state.update(step=torch.zeros(()), exp_avg=first, exp_avg_sq=second)
     return state
 
 

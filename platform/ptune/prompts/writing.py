@@ -55,7 +55,8 @@ def _next_tokens(backbone: Backbone, learner: Learner, rows: Sequence[Row], part
     nothing = [None] * len(rows)
     ones = np.ones(len(rows), dtype=np.int64)
     examples = Examples(Rows.of(rows), ones, nothing, ones * part, nothing, [])
-    scored = forward(backbone, [Group(learner, examples, np.arange(len(rows)))])[0]
+    passing = replace(backbone, cache=None)  # these rows never come again
+    scored = forward(passing, [Group(learner, examples, np.arange(len(rows)))])[0]
     tokens: list[int] = scored.scores.argmax(dim=-1).tolist()
     return tokens
 

@@ -40,14 +40,18 @@ class Placement:
     node: str | None
 
 
-_ENGINE_BYTES = 2 * 2**30  # what a process with torch, a small backbone and its passes takes
-
-
-def place_engines(nodes: Sequence[Node], resources: Resources, trials: int) -> list[Placement]:
+def place_engines(nodes: Sequence[Node], resources: Resources, trials: int, engine_bytes: int) -> list[Placement]:
     """Place a job's engines: one per GPU; without GPUs one per core, as far as they are of use; or as the job says.
 
-    An engine on one core needs no threads to agree, and two of them do more than one on two cores. But they are not
-    more than leave the search half of its `trials` to suggest with something to learn from, nor than memory holds.
+    An engine on one core needs no threads to agree, and two of them do more than one on two cores. But their seats are
+    at most half of the search's trials, so that the other half is proposed with results to learn from; and a node has
+    no more of them than its memory holds.
+
+    Args:
+        nodes: the cluster's nodes.
+        resources: what the job asks for.
+        trials: how many trials the search has.
+        engine_bytes: memory that an engine on CPUs takes.
 
     Raises:
         ClusterError: the nodes do not offer what the job asks for.
@@ -56,7 +60,9 @@ def place_engines(nodes: Sequence[Node], resources: Resources, trials: int) -> l
     if resources.device == "cuda" and not gpus:
         raise ClusterError(f"resources.device is 'cuda', but no GPU is among the {len(nodes)} nodes of the cluster")
     return (
-        _on_gpus(nodes, gpus, resources) if gpus and resources.device != "cpu" else _on_cpus(nodes, resources, trials)
+        _on_gpus(nodes, gpus, resources)
+        if gpus and resources.device != "cpu"
+        else _on_cpus(nodes, resources, trials, engine_bytes)
     )
 
 
@@ -68,20 +74,20 @@ def _on_gpus(nodes: Sequence[Node], gpus: int, resources: Resources) -> list[Pla
     return [Placement("cuda", 1.0 if share > 1 else share / 2, 1, max(1, math.floor(share)), None)] * count
 
 
-def _on_cpus(nodes: Sequence[Node], resources: Resources, trials: int) -> list[Placement]:
+def _on_cpus(nodes: Sequence[Node], resources: Resources, trials: int, engine_bytes: int) -> list[Placement]:
     able = sorted((node for node in nodes if node.cpus > 0), key=lambda node: (-node.cpus, node.id))
     if not able:
         raise ClusterError(f"no node of the cluster offers CPUs ({len(nodes)} nodes)")
     if resources.engines == "auto":
-        hosts = _one_per_core(able, max(len(able), trials // (2 * resources.slots)))
+        hosts = _one_per_core(able, max(len(able), trials // (2 * resources.slots)), engine_bytes)
     else:
         hosts = [able[index % len(able)] for index in range(resources.engines)]
     return [_on_node(node, node.cpus / hosts.count(node)) for node in hosts]
 
 
-def _one_per_core(nodes: Sequence[Node], most: int) -> list[Node]:
+def _one_per_core(nodes: Sequence[Node], most: int, engine_bytes: int) -> list[Node]:
     """The node of each engine: each node's first engine before any node's second."""
-    rooms = [max(1, int(min(node.cpus, node.memory // _ENGINE_BYTES))) for node in nodes]
+    rooms = [max(1, int(min(node.cpus, node.memory / engine_bytes))) for node in nodes]
     rounds = [node for turn in range(max(rooms)) for node, room in zip(nodes, rooms, strict=True) if turn < room]
     return rounds[:most]
 

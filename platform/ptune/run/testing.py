@@ -33,10 +33,11 @@ def _score_trials(
 ) -> dict[int, dict[str, float]]:
     job, splits = prepared.job, prepared.splits
     scored: dict[int, dict[str, float]] = {}
+    budget = token_budget(backbone, job.resources.token_budget)
     for trial in sorted(history.ranked(), key=lambda trial: trial.number):
         if trial.test is None:
             artifact = artifact_of(trial, backbone, splits, job, folder)
-            scores = test_scores(artifact, backbone, splits, token_budget(backbone, job.resources.token_budget))
+            scores = test_scores(artifact, backbone, splits, budget)
             if scores is None:  # the job names no test split
                 return {}
             scored[trial.number] = scores

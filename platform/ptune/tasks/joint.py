@@ -5,8 +5,9 @@ Metrics of several data sets are averaged, and each data set's own stand beside 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,29 +44,25 @@ class JointTask:
         Raises:
             torch.OutOfMemoryError: memory does not hold the largest example alone.
         """
-        largest = int((examples.lengths * examples.counts).max())
-        while token_budget > largest:
-            try:
-                return self._predict(backbone, learner, examples, token_budget)
-            except torch.OutOfMemoryError:
-                token_budget //= 2
-        return self._predict(backbone, learner, examples, token_budget)
 
-    def _predict(self, backbone: Backbone, learner: Learner, examples: Examples, token_budget: int) -> list[Any]:
-        answers = predict(backbone, learner, examples, token_budget, self.answer)
-        return self.complete(backbone, learner, examples, answers, token_budget)
+        def answers(budget: int) -> list[Any]:
+            return predict(backbone, learner, examples, budget, self.answer)
+
+        found = _in_passes_that_fit(answers, examples, token_budget)
+        return self.complete(backbone, learner, examples, found, token_budget)
 
     def complete(
         self, backbone: Backbone, learner: Learner, examples: Examples, answers: list[Any], token_budget: int
     ) -> list[Any]:
-        """The answers to a split, those of kinds that write completed in passes of their own."""
+        """The answers to a split, those of kinds that write completed in passes of their own; see `predict`."""
         for number in np.unique(examples.parts).tolist():
             kind = self.kinds[number]
             if isinstance(kind, Writer):
                 members = np.flatnonzero(examples.parts == number).tolist()
                 first = [answers[index] for index in members]
                 own = examples.part(number).at(number)
-                for index, answer in zip(members, kind.write(backbone, learner, own, first, token_budget), strict=True):
+                write = partial(kind.write, backbone, learner, own, first)
+                for index, answer in zip(members, _in_passes_that_fit(write, own, token_budget), strict=True):
                     answers[index] = answer
         return answers
 
@@ -84,6 +81,21 @@ class JointTask:
 
     def _kind(self, scored: Scored) -> Kind:
         return self.kinds[scored.part]
+
+
+def _in_passes_that_fit(act: Callable[[int], list[Any]], examples: Examples, token_budget: int) -> list[Any]:
+    """What comes of passes of at most some tokens: half as many whenever memory does not hold one.
+
+    Raises:
+        torch.OutOfMemoryError: memory does not hold the largest example alone.
+    """
+    largest = int((examples.lengths * examples.counts).max())
+    while token_budget > largest:
+        try:
+            return act(token_budget)
+        except torch.OutOfMemoryError:
+            token_budget //= 2
+    return act(token_budget)
 
 
 def with_joint_metric(metrics: dict[str, float], metric: str) -> dict[str, float]:

@@ -1,0 +1,45 @@
+"""How much memory an engine may take on CPUs, estimated before it is there. Knows no cluster, and imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ptune.backbone.locate import layer_count, locate, read_config
+from ptune.spec.job import Job
+
+_PROCESS = 2**30  # an interpreter with torch and transformers, and the data
+_TOKENS = 2_048  # of a pass on a CPU, at least
+_SAVED_PER_NUMBER = 40  # bytes that a layer saves for each number of a hidden state (BERT in float32: 38)
+_WIDTHS, _WIDE = ("hidden_size", "d_model", "n_embd", "dim", "emb_dim"), 4_096  # where settings say it; else assumed
+_TRAINED_COPIES = 4  # of a tuned backbone: weights, gradients, two moments
+
+
+def engine_bytes(job: Job) -> int:
+    """Bytes: the process, the weights in float32, what the largest pass saves, and each slot's own tuned backbone.
+
+    Raises:
+        BackboneError: the backbone is not there.
+    """
+    folder = locate(job.backbone.id, job.backbone.revision)
+    weights = _float32_bytes(folder)
+    config = read_config(folder)
+    width = next((config[name] for name in _WIDTHS if name in config), _WIDE)
+    tokens = max(_TOKENS, int(_largest(job, "batch_size", 32)) * max(data.max_length for data in job.task.sets))
+    saved = tokens * layer_count(folder) * int(width) * _SAVED_PER_NUMBER  # type: ignore[call-overload]
+    tuned = job.resources.slots * _TRAINED_COPIES * weights if "backbone_lr" in job.space.parameters else 0
+    return int(_PROCESS + weights + saved + tuned)
+
+
+def _largest(job: Job, name: str, default: float) -> float:
+    """The largest value of a parameter that is a number."""
+    stated: list[Any] = []
+    for one in job.space.parameters.get(name, []):
+        stated += [one.high, one.value, *(one.choices or [])]
+    return max((value for value in stated if isinstance(value, int | float)), default=default)
+
+
+def _float32_bytes(folder: Path) -> int:
+    """An upper bound: files may hold numbers of half the size."""
+    halved = str(read_config(folder).get("dtype") or read_config(folder).get("torch_dtype")) in ("bfloat16", "float16")
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors")) * (2 if halved else 1)

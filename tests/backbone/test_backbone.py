@@ -1,0 +1,38 @@
+"""What names a backbone's hidden states and tokens among those that a node keeps."""
+
+import copy
+import json
+import shutil
+from dataclasses import replace
+
+from ptune.backbone import backbone as module
+from ptune.backbone.load import load_backbone
+from ptune.backbone.locate import settings_hashes
+
+
+def test_a_copied_folder_computes_and_spells_the_same(tiny_backbone, tmp_path):
+    one = load_backbone(str(tiny_backbone("bert")))
+    other = load_backbone(str(shutil.copytree(tiny_backbone("bert"), tmp_path / "copy")))
+    assert (one.computes, one.spelling) == (other.computes, other.spelling)
+
+
+def test_added_tokens_are_another_spelling(tiny_backbone, tmp_path):
+    plain = load_backbone(str(tiny_backbone("bert")))
+    tokenizer = copy.deepcopy(plain.tokenizer)
+    tokenizer.add_tokens(["loudest"])
+    assert replace(plain, tokenizer=tokenizer).spelling != plain.spelling
+    folder = shutil.copytree(tiny_backbone("bert"), tmp_path / "copy")
+    (folder / "added_tokens.json").write_text(json.dumps({"loudest": 999}))
+    assert settings_hashes(folder) != dict(plain.settings), "an artifact is held to the same tokenizer"
+
+
+def test_calling_a_tokenizer_changes_no_spelling(tiny_backbone):
+    backbone = load_backbone(str(tiny_backbone("bert")))
+    backbone.tokenizer(["red", "red green"], padding=True, truncation=True, max_length=3)
+    assert backbone.spelling == load_backbone(str(tiny_backbone("bert"))).spelling
+
+
+def test_other_code_computes_anew(tiny_backbone, monkeypatch):
+    before = load_backbone(str(tiny_backbone("bert"))).computes
+    monkeypatch.setattr(module, "_own_code", lambda: "another release")
+    assert load_backbone(str(tiny_backbone("bert"))).computes != before

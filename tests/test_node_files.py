@@ -1,0 +1,78 @@
+"""Files that processes share: made once, held while in use, never beyond the budget."""
+
+import multiprocessing
+import os
+import time
+
+import pytest
+
+from ptune.node_files import NodeFiles
+
+
+def make(files, size=1):
+    """Makes a file of so many bytes, if they fit."""
+
+    def act(path):
+        if not files.make_room(size):
+            return False
+        path.write_bytes(b"x" * size)
+        return True
+
+    return act
+
+
+def hold(files, name, size=1):
+    return files.hold(name, lambda path: path.exists() and path.stat().st_size == size, make(files, size))
+
+
+def test_a_file_is_made_once(tmp_path):
+    files, later = NodeFiles(tmp_path, 10), NodeFiles(tmp_path, 10)
+    first = hold(files, "one").stat()
+    assert hold(later, "one").stat().st_ino == first.st_ino
+
+
+def test_a_released_file_gives_way_and_a_held_one_stays(tmp_path):
+    files = NodeFiles(tmp_path, 10)
+    held, released = hold(files, "held", 4), hold(files, "released", 4)
+    files.release("released")
+    os.utime(held, (1, 1))
+    assert hold(files, "new", 5) is not None
+    assert (held.exists(), released.exists()) == (True, False)
+    assert hold(NodeFiles(tmp_path, 10), "too much", 2) is None
+    assert held.exists()
+
+
+def test_what_another_process_is_writing_counts(tmp_path):
+    (tmp_path / ".other.1.2.tmp").write_bytes(b"x" * 900)
+    assert not NodeFiles(tmp_path, 1_000).make_room(200)
+    os.utime(tmp_path / ".other.1.2.tmp", (1, 1))
+    assert NodeFiles(tmp_path, 1_000).make_room(200), "who wrote it has died"
+
+
+def test_nothing_is_made_beyond_the_budget(tmp_path):
+    assert hold(NodeFiles(tmp_path, 10), "large", 11) is None
+
+
+def _fight(folder, seed, found):
+    """Hold and release many files under a budget for two of them; what is held must be there."""
+    missing = 0
+    for turn in range(150):
+        files, name = NodeFiles(folder, 20), str((seed * 7 + turn * (seed + 1)) % 5)
+        path = hold(files, name, 10)
+        if path is not None:
+            time.sleep(0.001)
+            missing += not path.exists()
+            files.release(name)
+    found.put(missing)
+
+
+@pytest.mark.parametrize("processes", [4])
+def test_processes_that_fight_for_room_lose_nothing_they_hold(tmp_path, processes):
+    context, found = multiprocessing.get_context("fork"), multiprocessing.get_context("fork").Queue()
+    fighters = [context.Process(target=_fight, args=(tmp_path, seed, found)) for seed in range(processes)]
+    for one in fighters:
+        one.start()
+    assert [found.get(timeout=60) for _ in fighters] == [0] * processes
+    for one in fighters:
+        one.join()
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 20
