@@ -75,4 +75,17 @@ def test_processes_that_fight_for_room_lose_nothing_they_hold(tmp_path, processe
     assert [found.get(timeout=60) for _ in fighters] == [0] * processes
     for one in fighters:
         one.join()
-    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 20
+
+
+def test_nobody_waits_for_a_file_that_is_gone_while_another_holds_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("ptune.node_files._AGAIN_SECONDS", 0.0)
+    holder = NodeFiles(tmp_path, 10)
+    hold(holder, "one").unlink()
+    assert hold(NodeFiles(tmp_path, 10), "one") is None
+    holder.release("one")
+    assert hold(NodeFiles(tmp_path, 10), "one") is not None
+
+
+def test_a_file_that_is_not_whole_takes_no_room(tmp_path):
+    (tmp_path / "one").write_bytes(b"x" * 8)
+    assert hold(NodeFiles(tmp_path, 10), "one", 6) is not None

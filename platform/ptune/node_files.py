@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 _STALE_SECONDS = 3600.0
-_AGAIN_SECONDS = 0.02
+_AGAIN_SECONDS, _TURNS = 0.02, 100
 _LOCK, _DRAFT = ".lock", ".tmp"
 
 
@@ -26,7 +26,8 @@ class NodeFiles:
 
     Args:
         folder: on a disk of this node; made for its owner alone.
-        budget: most bytes that the folder's files may take.
+        budget: most bytes that the folder's files may take, but for what two processes begin at the same moment. An
+            empty lock file stays for every file that there ever was.
     """
 
     def __init__(self, folder: Path, budget: int) -> None:
@@ -43,7 +44,7 @@ class NodeFiles:
             make: puts it there, whole at once; or answers False, for want of room.
 
         Returns:
-            None when it is not made.
+            None when it is not made, or is gone while another process holds it.
 
         Raises:
             OSError: the folder cannot be written.
@@ -54,17 +55,20 @@ class NodeFiles:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with contextlib.ExitStack() as unless_held:
             lock = unless_held.enter_context(self._lock(name))
-            while True:
+            for _ in range(_TURNS):
                 fcntl.flock(lock, fcntl.LOCK_SH)  # waits for who makes it
                 if is_whole(path):
                     os.utime(path)
                     break
                 if _alone(lock):
+                    path.unlink(missing_ok=True)  # what is not whole takes no room
                     if not make(path):
                         return None
                     fcntl.flock(lock, fcntl.LOCK_SH)
                     break
                 time.sleep(_AGAIN_SECONDS)
+            else:
+                return None  # somebody holds what is gone
             self._held[name] = lock
             unless_held.pop_all()
         return path
@@ -105,7 +109,7 @@ class NodeFiles:
         return True
 
     def _lock(self, name: str) -> IO[str]:
-        return (self.folder / f"{name}{_LOCK}").open("a")
+        return (self.folder / f"{name}{_LOCK}").open("a+")  # readable, which a shared lock takes on NFS
 
 
 def _alone(lock: IO[str]) -> bool:

@@ -5,9 +5,13 @@ import json
 import shutil
 from dataclasses import replace
 
+from transformers import ByT5Tokenizer
+
 from ptune.backbone import backbone as module
 from ptune.backbone.load import load_backbone
 from ptune.backbone.locate import settings_hashes
+from ptune.prompts.layout import bind
+from ptune.spec.template import plain
 
 
 def test_a_copied_folder_computes_and_spells_the_same(tiny_backbone, tmp_path):
@@ -36,3 +40,10 @@ def test_other_code_computes_anew(tiny_backbone, monkeypatch):
     before = load_backbone(str(tiny_backbone("bert"))).computes
     monkeypatch.setattr(module, "_own_code", lambda: "another release")
     assert load_backbone(str(tiny_backbone("bert"))).computes != before
+
+
+def test_a_tokenizer_that_is_code_has_no_name_to_keep_tokens_by(tiny_backbone):
+    backbone = load_backbone(str(tiny_backbone("t5"))).keeping(10**6)
+    slow = replace(backbone, tokenizer=ByT5Tokenizer())
+    assert slow.spelling is None
+    assert slow.tokenizer("red")["input_ids"] == bind(plain(["text"]), slow, ["text"], 16).encode(["red"]).ids

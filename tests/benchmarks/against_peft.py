@@ -11,7 +11,8 @@ one search is what both of ptune's are compared with: in the second comparison, 
 prompts in all layers.
 
 Times are those of whole programs, start-up included, and nothing is kept from one program to the next. Ratios are of
-seconds a trial, so that the slow `plain`, minutes a trial on two cores, may run fewer of them (--plain-trials).
+seconds a trial, so that the slow `plain`, minutes a trial on two cores, may run fewer of them (--plain-trials); its
+start-up then counts more in each.
 
 FOLDER holds SST-2 as `train_full.tsv` and `dev.tsv` (columns sentence, label); default: PTUNE_SHARED_DATA/sst2, or
 `../shared/data/sst2` beside the repository. With GPUs, peft_search.py gives every trial its share of them:
@@ -163,7 +164,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--limit", type=int, default=2000, help="training sentences")
-    parser.add_argument("--engines", type=int, help="ptune's engines; default: one per GPU, else one")
+    parser.add_argument("--engines", type=int, help="ptune's engines; default: as many as ptune takes")
     parser.add_argument("--slots", type=int, help="trials that train together on one of them; default: the job's")
     parser.add_argument("--concurrent", type=int, help="PEFT's trials at a time; default: one per core")
     parser.add_argument("--plain-trials", type=int, help="trials of the plain form alone; default: as the others")

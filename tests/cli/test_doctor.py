@@ -74,7 +74,7 @@ def test_the_hub_cache_follows_the_environment(tmp_path):
 
 
 def test_the_plan_names_devices_and_clusters(healthy):
-    assert "1 engine on the CPU" in plan(healthy)[0]
+    assert "engines on the CPU, one per core" in plan(healthy)[0]
     gpu = {"name": "a GPU", "memory_gb": 80.0}
     assert "2 engines, one per GPU" in plan({**healthy, "gpus": [gpu, gpu]})[0]
     assert "Ray cluster at head:6379" in plan({**healthy, "ray": "head:6379"})[0]

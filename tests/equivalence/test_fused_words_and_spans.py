@@ -43,4 +43,4 @@ def test_a_whole_training_equals_the_reference_whoever_the_neighbours_are(kind, 
         for key, tensor in learner.collapsed().items():
             if kind == "span" and key == "head.0.out.bias":
                 continue  # shifts all of a softmax alike: its gradient is rounding, which Adam scales up
-            assert_close(found[key], tensor, rtol=0, atol=1e-4, msg=partial("{} {}: {}".format, name, key))
+            assert_close(found[key], tensor, rtol=0, atol=5e-4, msg=partial("{} {}: {}".format, name, key))

@@ -31,7 +31,7 @@ def small_job(folder, backbone, *, baseline=(), parameters=None, rows=48, **budg
         {
             "name": "small",
             "seed": 3,
-            "backbone": {"id": str(backbone)},
+            "backbone": {"id": str(backbone), "dtype": "float32"},
             "task": {"data": data},
             "space": {
                 "parameters": parameters

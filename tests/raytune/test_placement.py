@@ -42,6 +42,13 @@ def test_engines_are_as_many_as_memory_holds():
     assert place_engines([node], Resources(), 1_000, SMALL) == [Placement("cpu", 3.0, 0, 4, "a")] * 4
 
 
+@pytest.mark.parametrize(("cores", "engines"), [(8, 5), (16, 9), (7, 7), (64, 33)])
+def test_no_core_is_left_idle(cores, engines):
+    placements = place_engines([Node("a", cpus=cores, gpus=0)], Resources(engines=engines), FEW, SMALL)
+    assert sum(one.threads for one in placements) == cores
+    assert max(one.threads for one in placements) - min(one.threads for one in placements) <= 1
+
+
 @pytest.mark.parametrize("engines", [1, 3, 5])
 def test_the_job_says_how_many(engines):
     assert len(place_engines(CLUSTER, Resources(engines=engines), FEW, SMALL)) == engines
@@ -52,7 +59,8 @@ def test_the_job_says_how_many(engines):
 
 def test_engines_of_one_node_share_its_cores():
     node = Node("a", cpus=8, gpus=0)
-    assert place_engines([node], Resources(engines=3), FEW, SMALL) == [Placement("cpu", 2.0, 0, 2, "a")] * 3
+    three, two = Placement("cpu", 2.0, 0, 3, "a"), Placement("cpu", 1.0, 0, 2, "a")
+    assert place_engines([node], Resources(engines=3), FEW, SMALL) == [three, three, two]
     assert place_engines([node], Resources(engines=16), FEW, SMALL) == [Placement("cpu", 0.25, 0, 1, "a")] * 16
 
 

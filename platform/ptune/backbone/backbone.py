@@ -255,9 +255,12 @@ class Backbone:
         return None if self.cache is None else self.cache.files
 
     @cached_property
-    def spelling(self) -> str:
-        """What decides the tokens of a text: the whole tokenizer, and the libraries' versions."""
-        whole = json.loads(self.tokenizer.backend_tokenizer.to_str())
+    def spelling(self) -> str | None:
+        """What decides the tokens of a text: the whole tokenizer, and the libraries' versions; None if it is code."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is None:
+            return None
+        whole = json.loads(backend.to_str())
         passing = ("padding", "truncation")  # set anew by every call
         rules = {name: value for name, value in whole.items() if name not in passing}
         return value_hash([rules, tokenizers.__version__, transformers.__version__])

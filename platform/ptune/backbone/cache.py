@@ -42,7 +42,10 @@ class Inputs:
 
 
 class StateCache:
-    """Hidden states on disk, up to a budget; those that nobody has asked for longest give way to new ones.
+    """Hidden states on disk, up to a budget.
+
+    What this object has given stays until it is gone; what others gave up longest ago gives way. What is refused once
+    is not asked for again.
 
     Args:
         folder: see `ptune.node_files.NodeFiles`.

@@ -124,7 +124,8 @@ def problems(facts: Mapping[str, Any]) -> Iterator[str]:
 def plan(facts: Mapping[str, Any]) -> list[str]:
     """What would run where if a search started now."""
     count = len(facts["gpus"])
-    here = f"{count} engines, one per GPU" if count > 1 else "1 engine on the GPU" if count else "1 engine on the CPU"
+    on_cpus = "engines on the CPU, one per core as far as memory and the number of trials allow"
+    here = f"{count} engines, one per GPU" if count > 1 else "1 engine on the GPU" if count else on_cpus
     on_ray = f"on the Ray cluster at {facts['ray']}" if facts["ray"] else f"on Ray inside the command: {here}"
     local = f"in one process: 1 engine on the {'GPU' if count else 'CPU'}"
     return [f"ptune search JOB          {on_ray}", f"ptune search JOB --local  {local}"]

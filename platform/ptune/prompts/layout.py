@@ -57,8 +57,8 @@ class Reading(Protocol):
         """Where this node keeps tokens; None keeps none."""
 
     @property
-    def spelling(self) -> str:
-        """What decides the tokens of a text."""
+    def spelling(self) -> str | None:
+        """What decides the tokens of a text; None if that cannot be told, and tokens not be kept."""
 
 
 def bind(parts: Sequence[Part], backbone: Reading, fields: Sequence[str], max_length: int) -> Layout:
@@ -69,7 +69,9 @@ def bind(parts: Sequence[Part], backbone: Reading, fields: Sequence[str], max_le
     """
     counts = [part.count for part in parts if isinstance(part, PromptRun) and part.count is not None]
     causal = backbone.family.reads == "last"
-    cache = None if backbone.files is None else TokenCache(backbone.files, backbone.spelling)
+    cache = None
+    if backbone.files is not None and backbone.spelling is not None:
+        cache = TokenCache(backbone.files, backbone.spelling)
     return Layout(backbone.tokenizer, fields, parts, counts, max_length, causal=causal, cache=cache)
 
 

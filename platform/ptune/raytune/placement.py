@@ -45,7 +45,7 @@ def place_engines(nodes: Sequence[Node], resources: Resources, trials: int, engi
 
     An engine on one core needs no threads to agree, and two of them do more than one on two cores. But their seats are
     at most half of the search's trials, so that the other half is proposed with results to learn from; and a node has
-    no more of them than its memory holds.
+    no more of them than its memory holds. Every node has at least one.
 
     Args:
         nodes: the cluster's nodes.
@@ -82,7 +82,8 @@ def _on_cpus(nodes: Sequence[Node], resources: Resources, trials: int, engine_by
         hosts = _one_per_core(able, max(len(able), trials // (2 * resources.slots)), engine_bytes)
     else:
         hosts = [able[index % len(able)] for index in range(resources.engines)]
-    return [_on_node(node, node.cpus / hosts.count(node)) for node in hosts]
+    turns = [hosts[:place].count(node) for place, node in enumerate(hosts)]
+    return [_on_node(node, _share(node, turn, hosts.count(node))) for node, turn in zip(hosts, turns, strict=True)]
 
 
 def _one_per_core(nodes: Sequence[Node], most: int, engine_bytes: int) -> list[Node]:
@@ -90,6 +91,12 @@ def _one_per_core(nodes: Sequence[Node], most: int, engine_bytes: int) -> list[N
     rooms = [max(1, int(min(node.cpus, node.memory / engine_bytes))) for node in nodes]
     rounds = [node for turn in range(max(rooms)) for node, room in zip(nodes, rooms, strict=True) if turn < room]
     return rounds[:most]
+
+
+def _share(node: Node, turn: int, engines: int) -> float:
+    """Cores of a node's engine number `turn`: whole ones, all of them dealt out, unless there are more engines."""
+    cores = int(node.cpus)
+    return node.cpus / engines if engines > cores else float(cores // engines + (turn < cores % engines))
 
 
 def _on_node(node: Node, share: float) -> Placement:

@@ -9,14 +9,15 @@ from ptune.backbone.locate import layer_count, locate, read_config
 from ptune.spec.job import Job
 
 _PROCESS = 2**30  # an interpreter with torch and transformers, and the data
-_TOKENS = 2_048  # of a pass on a CPU, at least
+_CLIENT = 120 * 2**20  # of a trial's client: Ray and Tune without torch
+_TOKENS = 2_048  # of a pass on a CPU, unless stated
 _SAVED_PER_NUMBER = 40  # bytes that a layer saves for each number of a hidden state (BERT in float32: 38)
 _WIDTHS, _WIDE = ("hidden_size", "d_model", "n_embd", "dim", "emb_dim"), 4_096  # where settings say it; else assumed
 _TRAINED_COPIES = 4  # of a tuned backbone: weights, gradients, two moments
 
 
 def engine_bytes(job: Job) -> int:
-    """Bytes: the process, the weights in float32, what the largest pass saves, and each slot's own tuned backbone.
+    """Bytes: process and clients, weights in float32, what the largest pass saves, each slot's own tuned backbone.
 
     Raises:
         BackboneError: the backbone is not there.
@@ -25,10 +26,12 @@ def engine_bytes(job: Job) -> int:
     weights = _float32_bytes(folder)
     config = read_config(folder)
     width = next((config[name] for name in _WIDTHS if name in config), _WIDE)
-    tokens = max(_TOKENS, int(_largest(job, "batch_size", 32)) * max(data.max_length for data in job.task.sets))
+    stated = job.resources.token_budget
+    batch, longest = int(_largest(job, "batch_size", 32)), max(data.max_length for data in job.task.sets)
+    tokens = max(_TOKENS if stated == "auto" else stated, batch * longest)
     saved = tokens * layer_count(folder) * int(width) * _SAVED_PER_NUMBER  # type: ignore[call-overload]
     tuned = job.resources.slots * _TRAINED_COPIES * weights if "backbone_lr" in job.space.parameters else 0
-    return int(_PROCESS + weights + saved + tuned)
+    return int(_PROCESS + job.resources.slots * _CLIENT + weights + saved + tuned)
 
 
 def _largest(job: Job, name: str, default: float) -> float:
@@ -40,6 +43,6 @@ def _largest(job: Job, name: str, default: float) -> float:
 
 
 def _float32_bytes(folder: Path) -> int:
-    """An upper bound: files may hold numbers of half the size."""
+    """Weights as float32; settings that name no type mean float32."""
     halved = str(read_config(folder).get("dtype") or read_config(folder).get("torch_dtype")) in ("bfloat16", "float16")
     return sum(path.stat().st_size for path in folder.glob("*.safetensors")) * (2 if halved else 1)

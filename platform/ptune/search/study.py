@@ -24,7 +24,7 @@ from ptune.spec.space import Space
 _BEST = 25
 """The most trials that TPE takes for good ones, whatever their number: Optuna's default gamma."""
 _LATEST = 225
-"""Known trials that a sampler sees beside the best: of 250 in all, TPE takes 25 for good ones, as it does of more."""
+"""Trials that a sampler sees beside the best: of 225 to 250 in all, TPE takes 23 to 25 for good ones, of more 25."""
 
 
 class Study:

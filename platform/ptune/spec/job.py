@@ -93,7 +93,8 @@ class Resources(Strict):
     slots: int = Field(4, ge=1, le=256)
     """Trials that train together on one engine."""
     engines: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    """Engines; auto is one per GPU; without GPUs one per core, while half of the trials can still wait for a seat."""
+    """Engines; auto is one per GPU; without GPUs one per node and more, up to one per core, while memory holds them and
+    half of the trials still wait for a seat."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where engines run."""
     token_budget: Annotated[int, Field(ge=64)] | Literal["auto"] = "auto"  # noqa: S105 - tokens of text

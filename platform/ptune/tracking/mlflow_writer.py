@@ -24,6 +24,8 @@ POLL = 0.5
 _REST = 3
 """How many times as long as it sends the writer rests at least. It shares the interpreter with the search, and a
 request is costlier than what it holds: what gathers meanwhile goes in one. Closing cuts a rest short."""
+_LONGEST_REST = 30.0
+"""Seconds that it rests at most."""
 FIRST_PAUSE = 0.5
 """Seconds before the first retry; doubled for each further one."""
 LONGEST_PAUSE = 10.0
@@ -119,7 +121,7 @@ class MlflowWriter:
                 mirror.finish()
             yield
             self._done = closing
-            self._closing.wait(max(self._poll, _REST * (time.monotonic() - began)))
+            self._closing.wait(max(self._poll, min(_LONGEST_REST, _REST * (time.monotonic() - began))))
 
     def _rest(self, pause: float) -> float:
         """Wait before a retry; return how long to wait before the next. Closing cuts a wait short."""
