@@ -34,8 +34,9 @@ class Computer:
 
 def ask(cache, computer, inputs=INPUTS, layer="2", dtype=torch.float32):
     batches = [np.array([1, 2]), np.array([0])]
-    fill = lambda: ((numbers, computer(numbers)) for numbers in batches)  # noqa: E731 - computes when asked
-    return cache.states(key(layer, dtype), inputs, WIDTH, dtype, fill)
+    return cache.states(
+        key(layer, dtype), inputs, WIDTH, dtype, lambda: ((numbers, computer(numbers)) for numbers in batches)
+    )
 
 
 def key(layer="2", dtype=torch.float32):

@@ -33,9 +33,9 @@ from pathlib import Path
 from typing import Any
 
 import results
+from results import default_data, say
 
 HERE = Path(__file__).resolve().parent
-REPO = HERE.parent.parent
 JOBS = {"all-layers": "sst2.toml", "depth": "sst2_depth.toml"}
 NAMES = {
     "all-layers": "ptune, all layers",
@@ -43,11 +43,6 @@ NAMES = {
     "tuned": "PEFT tuned, all layers",
     "plain": "PEFT plain, all layers",
 }
-
-
-def default_data() -> Path:
-    """Where SST-2 is expected."""
-    return Path(os.environ.get("PTUNE_SHARED_DATA", REPO.parent / "shared" / "data")) / "sst2"
 
 
 def trials(run: str, options: argparse.Namespace) -> int:
@@ -119,11 +114,6 @@ def speedups(measured: dict[str, dict[str, Any]]) -> dict[str, float]:
     """How many times as long a trial of PEFT's searches took as one of ptune's."""
     pairs = [(ours, theirs) for ours in JOBS for theirs in ("tuned", "plain") if {ours, theirs} <= set(measured)]
     return {f"{ours}/{theirs}": measured[theirs]["trial_s"] / measured[ours]["trial_s"] for ours, theirs in pairs}
-
-
-def say(line: str) -> None:
-    """Print a line, at once."""
-    print(line, flush=True)  # noqa: T201 - this program's output
 
 
 def title(options: argparse.Namespace) -> str:

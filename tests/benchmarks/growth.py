@@ -21,12 +21,12 @@ from typing import Any
 
 import results
 import torch
+from results import default_data, say
 from workload import (
     BACKBONE,
     ROWS,
     Load,
     Setting,
-    default_data,
     interleaved,
     learned_bytes,
     per_step,
@@ -135,11 +135,6 @@ def series(backbone: Backbone, sentences: Sentences, folder: Path, most: int) ->
         },
         "tokens of a row": {"time": {tokens: load(Setting(1, tokens=tokens)) for tokens in TOKENS}},
     }
-
-
-def say(line: str = "") -> None:
-    """One line of this program's output."""
-    print(line, flush=True)  # noqa: T201
 
 
 def table(name: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -21,9 +21,10 @@ from typing import Any
 import results
 import torch
 from flops import Sizes, training_flops
+from results import default_data, say
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
-from workload import BACKBONE, ROWS, Load, Pass, Setting, clock, default_data, interleaved, per_step, read_sentences
+from workload import BACKBONE, ROWS, Load, Pass, Setting, clock, interleaved, per_step, read_sentences
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.load import best_device, load_backbone
@@ -145,11 +146,6 @@ def measure(backbone: Backbone, sentences: Sequence[tuple[str, int]], folder: Pa
     settings = {name: Setting(4, ROWS_OF[name]) for name in PROFILED}
     parts = {name: breakdown(Load(backbone, sentences, setting, folder)) for name, setting in settings.items()}
     return {"peak_gflops": best / 1e9, "shapes": shapes, "breakdown": parts}
-
-
-def say(line: str = "") -> None:
-    """One line of this program's output."""
-    print(line, flush=True)  # noqa: T201
 
 
 def table(dtype: str, found: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind: a JSON file that names the machine, and a plot beside it.
+"""What benchmarks share: where their data lies, the lines they print, a JSON file that names the machine, plots.
 
 Knows no benchmark.
 """
@@ -40,6 +40,17 @@ def machine() -> dict[str, Any]:
         "torch": version("torch"),
         "python": platform.python_version(),
     }
+
+
+def say(line: str = "") -> None:
+    """Print a line, at once."""
+    print(line, flush=True)  # noqa: T201 - a benchmark's output
+
+
+def default_data() -> Path:
+    """Where SST-2 is expected."""
+    root = FOLDER.parents[1]
+    return Path(os.environ.get("PTUNE_SHARED_DATA", root.parent / "shared" / "data")) / "sst2"
 
 
 def write(name: str, results: dict[str, Any], out: Path | None = None) -> Path:

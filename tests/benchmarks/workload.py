@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -127,12 +126,6 @@ def clock(device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
-
-
-def default_data() -> Path:
-    """Where SST-2 is expected."""
-    root = Path(__file__).resolve().parents[2]
-    return Path(os.environ.get("PTUNE_SHARED_DATA", root.parent / "shared" / "data")) / "sst2"
 
 
 def read_sentences(folder: Path, count: int = 20_000) -> list[tuple[str, int]]:

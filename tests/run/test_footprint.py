@@ -31,16 +31,16 @@ def test_what_takes_memory_counts(more, tiny_backbone, tmp_path):
     if "space" in more:
         job = changed(job, space={"parameters": {"method": [{"value": "head"}]}, "baseline": []})
         more = {"space": {"baseline": [], **more["space"]}}
-    assert engine_bytes(changed(job, **more)) > engine_bytes(job)
+    folder = tiny_backbone("bert")
+    assert engine_bytes(changed(job, **more), folder, 3) > engine_bytes(job, folder, 3)
 
 
 def test_a_layers_saved_states_are_estimated_well(minilm, tmp_path):
     backbone = load_backbone(str(minilm), dtype="float32")
     pass_bytes = {}
     for tokens in (10**5, 2 * 10**5):
-        pass_bytes[tokens] = engine_bytes(
-            changed(small_job(tmp_path / str(tokens), minilm), resources={"token_budget": tokens})
-        )
+        job = changed(small_job(tmp_path / str(tokens), minilm), resources={"token_budget": tokens})
+        pass_bytes[tokens] = engine_bytes(job, minilm, backbone.shape.layers)
     estimated = (pass_bytes[2 * 10**5] - pass_bytes[10**5]) / 10**5
     assert 0.5 < estimated / budget._saved_per_token(backbone) < 2
     assert backbone.dtype == torch.float32

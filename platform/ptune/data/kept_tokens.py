@@ -75,5 +75,4 @@ def _is_whole(path: Path, count: int) -> bool:
 
 def _mapped(path: Path, count: int) -> Ragged:
     whole = np.load(path, mmap_mode="r")
-    offsets = np.concatenate([[0], np.cumsum(whole[:count], dtype=np.int64)])
-    return Ragged(whole[count:], offsets)
+    return Ragged.parted(whole[count:], whole[:count])

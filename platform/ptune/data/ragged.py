@@ -29,8 +29,13 @@ class Ragged:
     @classmethod
     def of(cls, lists: Sequence[Sequence[int]]) -> Ragged:
         """Lists as they are."""
-        offsets = _offsets(np.fromiter(map(len, lists), dtype=np.int64, count=len(lists)))
-        return cls(np.fromiter(chain.from_iterable(lists), dtype=np.int32, count=int(offsets[-1])), offsets)
+        lengths = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+        return cls.parted(np.fromiter(chain.from_iterable(lists), dtype=np.int32, count=int(lengths.sum())), lengths)
+
+    @classmethod
+    def parted(cls, values: NDArray[Any], lengths: NDArray[Any]) -> Ragged:
+        """All numbers, and how many of them each list has."""
+        return cls(values, np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)]))
 
     @classmethod
     def joined(cls, each: Sequence[Ragged]) -> Ragged:
@@ -38,7 +43,7 @@ class Ragged:
         if len(each) == 1:
             return each[0]
         lengths = np.concatenate([one.lengths for one in each])
-        return cls(np.concatenate([one.values for one in each]), _offsets(lengths))
+        return cls.parted(np.concatenate([one.values for one in each]), lengths)
 
     def __len__(self) -> int:
         """Number of lists."""
@@ -57,8 +62,7 @@ class Ragged:
     def pick(self, numbers: NDArray[np.int64]) -> Ragged:
         """Some of the lists, in the order given."""
         lengths = self.lengths[numbers]
-        offsets = _offsets(lengths)
-        return Ragged(self.values[ranges(self.offsets[numbers], lengths)], offsets)
+        return Ragged.parted(self.values[ranges(self.offsets[numbers], lengths)], lengths)
 
     def padded(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The lists as [n, longest], zeros behind each, and where their numbers are."""
@@ -74,7 +78,3 @@ def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.
     ends = np.cumsum(lengths)
     shifts = starts - (ends - lengths)
     return np.repeat(shifts, lengths) + np.arange(ends[-1] if len(ends) else 0)
-
-
-def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])

@@ -84,13 +84,15 @@ class Scored:
     @property
     def counts(self) -> list[int]:
         """Rows of each example."""
-        return self.examples.counts[self.indices].tolist()  # type: ignore[no-any-return]
+        counts: list[int] = self.examples.counts[self.indices].tolist()
+        return counts
 
     @property
     def reads_by_row(self) -> list[int]:
         """Positions read of each row."""
         numbers = self.examples.row_numbers(self.indices)
-        return self.examples.rows.reads.lengths[numbers].tolist()  # type: ignore[no-any-return]
+        lengths: list[int] = self.examples.rows.reads.lengths[numbers].tolist()
+        return lengths
 
     @property
     def reads(self) -> list[int]:

@@ -59,11 +59,9 @@ def place_engines(nodes: Sequence[Node], resources: Resources, trials: int, engi
     gpus = sum(int(node.gpus) for node in nodes)
     if resources.device == "cuda" and not gpus:
         raise ClusterError(f"resources.device is 'cuda', but no GPU is among the {len(nodes)} nodes of the cluster")
-    return (
-        _on_gpus(nodes, gpus, resources)
-        if gpus and resources.device != "cpu"
-        else _on_cpus(nodes, resources, trials, engine_bytes)
-    )
+    if gpus and resources.device != "cpu":
+        return _on_gpus(nodes, gpus, resources)
+    return _on_cpus(nodes, resources, trials, engine_bytes)
 
 
 def _on_gpus(nodes: Sequence[Node], gpus: int, resources: Resources) -> list[Placement]:

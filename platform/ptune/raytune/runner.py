@@ -13,7 +13,6 @@ from ptune.history import History
 from ptune.raytune.dispatcher import Dispatcher
 from ptune.raytune.interrupts import interrupts
 from ptune.raytune.pool import EnginePool
-from ptune.run.footprint import engine_bytes
 from ptune.run.prepare import Prepared
 from ptune.search.conductor import Conductor
 
@@ -115,7 +114,7 @@ class RayRunner:
             self._connected = connect(self._address)
             job = prepared.job
             assert job.budget.trials is not None, "a prepared grid has been counted"
-            placements = place_engines(nodes(), job.resources, job.budget.trials, engine_bytes(job))
+            placements = place_engines(nodes(), job.resources, job.budget.trials, prepared.engine_bytes)
             launch = partial(RemoteEngine, prepared=ray.put(prepared), folder=folder.resolve())
             self._pool = EnginePool(launch, EngineLostError, placements, job.resources.slots)
         return self._pool

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ptune.backbone.locate import layer_count, locate, read_config
+from ptune.backbone.locate import read_config
 from ptune.spec.job import Job
 
 _PROCESS = 2**30  # an interpreter with torch and transformers, and the data
@@ -16,20 +17,21 @@ _WIDTHS, _WIDE = ("hidden_size", "d_model", "n_embd", "dim", "emb_dim"), 4_096  
 _TRAINED_COPIES = 4  # of a tuned backbone: weights, gradients, two moments
 
 
-def engine_bytes(job: Job) -> int:
+def engine_bytes(job: Job, folder: Path, layers: int) -> int:
     """Bytes: process and clients, weights in float32, what the largest pass saves, each slot's own tuned backbone.
 
-    Raises:
-        BackboneError: the backbone is not there.
+    Args:
+        job: the job.
+        folder: its backbone's.
+        layers: layers of its backbone.
     """
-    folder = locate(job.backbone.id, job.backbone.revision)
-    weights = _float32_bytes(folder)
-    config = read_config(folder)
+    config: dict[str, Any] = read_config(folder)
+    weights = _float32_bytes(folder, config)
     width = next((config[name] for name in _WIDTHS if name in config), _WIDE)
     stated = job.resources.token_budget
     batch, longest = int(_largest(job, "batch_size", 32)), max(data.max_length for data in job.task.sets)
     tokens = max(_TOKENS if stated == "auto" else stated, batch * longest)
-    saved = tokens * layer_count(folder) * int(width) * _SAVED_PER_NUMBER  # type: ignore[call-overload]
+    saved = tokens * layers * int(width) * _SAVED_PER_NUMBER
     tuned = job.resources.slots * _TRAINED_COPIES * weights if "backbone_lr" in job.space.parameters else 0
     return int(_PROCESS + job.resources.slots * _CLIENT + weights + saved + tuned)
 
@@ -42,7 +44,7 @@ def _largest(job: Job, name: str, default: float) -> float:
     return max((value for value in stated if isinstance(value, int | float)), default=default)
 
 
-def _float32_bytes(folder: Path) -> int:
+def _float32_bytes(folder: Path, config: Mapping[str, Any]) -> int:
     """Weights as float32; settings that name no type mean float32."""
-    halved = str(read_config(folder).get("dtype") or read_config(folder).get("torch_dtype")) in ("bfloat16", "float16")
+    halved = str(config.get("dtype") or config.get("torch_dtype")) in ("bfloat16", "float16")
     return sum(path.stat().st_size for path in folder.glob("*.safetensors")) * (2 if halved else 1)

@@ -18,6 +18,7 @@ from ptune.backbone.locate import layer_count, locate, read_config, weights_hash
 from ptune.data.sources import Splits, load_splits
 from ptune.errors import SpecError
 from ptune.run.feasible import check_feasible
+from ptune.run.footprint import engine_bytes
 from ptune.run.language import check_language
 from ptune.run.positions import check_positions
 from ptune.run.start import check_start
@@ -37,12 +38,14 @@ class Prepared:
         layers: layers of its backbone.
         splits: its data sets, in order.
         header: what the journal's `search` event says about it.
+        engine_bytes: memory that an engine takes on CPUs, see `ptune.run.footprint`.
     """
 
     job: Job
     layers: int
     splits: Sequence[Splits]
     header: dict[str, Any]
+    engine_bytes: int
 
     def renamed(self, name: str) -> Prepared:
         """The same under another name of the search."""
@@ -74,7 +77,8 @@ def prepare(job: Job) -> Prepared:
     check_language(job, splits, folder)
     weights = weights_hash(folder)
     check_start(job, weights)
-    return Prepared(job, layers, splits, _header(job, weights, layers, splits))
+    header = _header(job, weights, layers, splits)
+    return Prepared(job, layers, splits, header, engine_bytes(job, folder, layers))
 
 
 def check_space(job: Job, folder: Path) -> int:
