@@ -10,10 +10,10 @@ from pydantic import Field
 from ptune.errors import nearest
 from ptune.spec import grid
 from ptune.spec.prompt import METHODS
-from ptune.spec.space import ParameterName, Problem, Scalar, Space
+from ptune.spec.space import ParameterName, Problem, Space
 from ptune.spec.strict import Strict
 from ptune.spec.task import GROUPED, METRICS, Classification, Task
-from ptune.spec.trial import broken_law, parameter_names
+from ptune.spec.trial import Scalar, broken_law, parameter_names
 
 
 class Published(Strict):

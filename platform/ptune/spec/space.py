@@ -18,9 +18,8 @@ from ptune.errors import SpecError, nearest
 from ptune.spec.idle import NEEDS, Need
 from ptune.spec.prompt import METHODS
 from ptune.spec.strict import Place, Strict, broken, refusal
-from ptune.spec.trial import DEFAULT_METHOD, TrialSpec, broken_law, defaults, parameter_names
+from ptune.spec.trial import DEFAULT_METHOD, Scalar, TrialSpec, broken_law, defaults, parameter_names
 
-Scalar = bool | int | float | str
 Bound = int | float | Literal["layers"]
 Problem = tuple[Place, str]
 """Where in a space a law is broken, and how."""

@@ -13,6 +13,10 @@ from ptune.spec.prompt import METHODS, PromptSpec
 from ptune.spec.strict import Strict, given
 
 DEFAULT_METHOD = "v2"
+Scalar = bool | int | float | str
+"""A value that a user may write for a parameter."""
+Config = Mapping[str, Scalar | None]
+"""One flat configuration: parameter names to values; None where a parameter has no value."""
 
 
 class Recipe(Strict):
@@ -73,7 +77,7 @@ class TrialSpec(Strict):
     verbalizer for tasks that state one or read words, else linear."""
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> TrialSpec:
+    def from_config(cls, config: Config) -> TrialSpec:
         """Build the spec from a flat configuration such as `{"method": "v2", "length": 20, "lr": 0.01}`.
 
         Raises:
@@ -86,7 +90,7 @@ class TrialSpec(Strict):
         return spec
 
     @classmethod
-    def of_some(cls, config: Mapping[str, Any]) -> TrialSpec:
+    def of_some(cls, config: Config) -> TrialSpec:
         """Build the spec from parameters to which others may still be added: none is judged idle.
 
         Raises:
@@ -115,7 +119,7 @@ class TrialSpec(Strict):
             raise SpecError("; ".join(problems))
         return spec
 
-    def to_config(self) -> dict[str, Any]:
+    def to_config(self) -> dict[str, Scalar | None]:
         """The flat configuration with every default filled in; `from_config` reads it back."""
         return {
             **self.prompt.model_dump(),
@@ -146,7 +150,7 @@ def defaults(method: str) -> dict[str, Any]:
     return {"head": None} | {name: field.default for model in models for name, field in model.model_fields.items()}
 
 
-def _of(model: type[BaseModel], config: Mapping[str, Any]) -> dict[str, Any]:
+def _of(model: type[BaseModel], config: Config) -> dict[str, Any]:
     return {key: value for key, value in config.items() if key in model.model_fields}
 
 
