@@ -12,7 +12,7 @@ import pytest
 
 from ptune.history import FINAL, History
 from ptune.journal import read
-from ptune.raytune.job_text import job_text
+from ptune.spec.write import job_toml
 from small_jobs import small_job
 
 
@@ -62,7 +62,7 @@ def test_a_killed_search_is_taken_up(tiny_backbone, tmp_path, moment, ray):
 
     job = small_job(tmp_path / "data", tiny_backbone("bert"))
     path = tmp_path / "small.toml"
-    path.write_text(job_text(job))
+    path.write_text(job_toml(job))
     runs = tmp_path / "runs"
     journal = start_and_kill(path, runs, MOMENTS[moment], ray)
     before = History.of(read(journal))

@@ -10,8 +10,8 @@ from small_search import small_job
 from ptune.errors import ClusterError
 from ptune.journal import read
 from ptune.raytune import jobs
-from ptune.raytune.job_text import job_text
 from ptune.spec.load import load_job
+from ptune.spec.write import job_toml
 
 
 @pytest.fixture(scope="module")
@@ -73,5 +73,5 @@ def test_a_distant_cluster_needs_a_runs_folder(tmp_path, tiny_backbone):
 
 def test_a_job_travels_as_one_file(tmp_path, tiny_backbone):
     job = small_job(tmp_path, tiny_backbone("bert"), baseline=[{"lr": 0.01, "method": "v1"}])
-    (tmp_path / "job.toml").write_text(job_text(job), encoding="utf-8")
+    (tmp_path / "job.toml").write_text(job_toml(job), encoding="utf-8")
     assert load_job(tmp_path / "job.toml") == job

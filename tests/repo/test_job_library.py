@@ -8,12 +8,12 @@ from miniature import RELATIONS, make_files, miniature, objects, parts_of, with_
 from repository import ROOT
 
 from ptune.cli.checks import template_problems
-from ptune.raytune.job_text import job_text
 from ptune.run.local import LocalRunner
 from ptune.run.search import start_search
 from ptune.spec import grid
 from ptune.spec.load import load_job, load_space
 from ptune.spec.trial import TrialSpec
+from ptune.spec.write import job_toml
 
 JOBS = sorted((ROOT / "jobs").rglob("*.toml"))
 LIBRARY = [path for path in JOBS if path.parent != ROOT / "jobs"]
@@ -94,7 +94,7 @@ def test_a_job_can_be_run_as_the_papers_code_would(path):
 
 @pytest.mark.parametrize("path", LIBRARY, ids=name_of)
 def test_a_job_is_the_same_after_it_has_travelled(path, tmp_path):
-    (tmp_path / "job.toml").write_text(job_text(job_of(path)), encoding="utf-8")
+    (tmp_path / "job.toml").write_text(job_toml(job_of(path)), encoding="utf-8")
     assert load_job(tmp_path / "job.toml") == job_of(path)
 
 

@@ -9,7 +9,8 @@ from ptune.artifacts import native
 from ptune.artifacts.predict import Predictor
 from ptune.errors import ArtifactError, SpecError
 from ptune.journal import JOURNAL, read
-from ptune.run.local import LocalRunner, load_job_backbone
+from ptune.run.load import load_job_backbone
+from ptune.run.local import LocalRunner
 from ptune.run.prepare import prepare
 from ptune.run.search import start_search
 from ptune.run.trials import TrialFactory, starting_tensors

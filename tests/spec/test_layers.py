@@ -3,9 +3,9 @@
 import pytest
 
 from ptune.errors import SpecError
-from ptune.raytune.job_text import job_text
 from ptune.spec.layers import extends
 from ptune.spec.load import load_job, load_space
+from ptune.spec.write import job_toml
 
 BASE = """\
 name = "base"
@@ -180,6 +180,6 @@ def test_the_text_that_travels_is_complete(folder):
     path = write(folder, 'extends = "../base/base.toml"\nname = "top"\n')
     job = load_job(path)
     assert [extends(path), extends(folder / "base" / "base.toml")] == [True, True]
-    alone = write(folder, job_text(job), "job.toml")
+    alone = write(folder, job_toml(job), "job.toml")
     assert not extends(alone)
     assert load_job(alone) == job

@@ -3,7 +3,7 @@
 import pytest
 
 from ptune.engine.fused import Engine
-from ptune.run.local import load_job_backbone
+from ptune.run.load import load_job_backbone
 from ptune.run.prepare import prepare
 from ptune.run.trials import TrialFactory
 from ptune.spec.job import Job

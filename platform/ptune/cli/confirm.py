@@ -25,8 +25,8 @@ def confirm(name: str, top: int, seeds: int, local: bool, address: str | None, a
     ptune confirm quickstart
     ptune confirm quickstart --top 1 --seeds 10 --local
     """
-    from ptune.raytune.interrupts import interrupts
     from ptune.report.publish import publish
+    from ptune.run.interrupts import interrupts
     from ptune.run.search import confirm_search, runs_folder
 
     with interrupts():  # SIGTERM ends a search as Ctrl-C does: saved, recorded as interrupted, and resumable

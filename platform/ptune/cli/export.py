@@ -58,7 +58,7 @@ def find_artifact(folder: Path, trial: int | None) -> Artifact:
         exported = native.read(folder / ARTIFACT)  # which has the test split's scores, too
         if exported.about.trial == chosen.number:
             return exported
-    from ptune.run.local import load_job_backbone
+    from ptune.run.load import load_job_backbone
     from ptune.run.prepare import prepare
     from ptune.spec.job import Job
 

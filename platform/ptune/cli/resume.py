@@ -21,8 +21,8 @@ def resume(name: str, local: bool, address: str | None, as_json: bool) -> int:
     ptune list
     ptune resume quickstart
     """
-    from ptune.raytune.interrupts import interrupts
     from ptune.report.publish import publish
+    from ptune.run.interrupts import interrupts
     from ptune.run.search import resume_search, runs_folder
 
     with interrupts():  # SIGTERM ends a search as Ctrl-C does: saved, recorded as interrupted, and resumable

@@ -30,18 +30,18 @@ def search(
     ptune search jobs/quickstart.toml --local --json > result.json
     ptune search jobs/quickstart.toml --address head:6379
     """
-    from ptune.raytune.interrupts import interrupts
-    from ptune.raytune.job_text import job_text
     from ptune.report.publish import publish
+    from ptune.run.interrupts import interrupts
     from ptune.run.search import runs_folder, start_search
     from ptune.spec.layers import extends
     from ptune.spec.load import load_job
     from ptune.spec.overrides import noted
+    from ptune.spec.write import job_toml
 
     if name is not None:
         overrides = (*overrides, f"name={json.dumps(name)}")
     spec = load_job(job, overrides)
-    text = (job_text(spec) if extends(job) else job.read_text(encoding="utf-8")) + noted(overrides)
+    text = (job_toml(spec) if extends(job) else job.read_text(encoding="utf-8")) + noted(overrides)
     with interrupts():  # SIGTERM ends a search as Ctrl-C does: saved, recorded as interrupted, and resumable
         outcome = start_search(
             spec,

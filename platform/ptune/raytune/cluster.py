@@ -14,8 +14,8 @@ from typing import Any
 import ray
 
 from ptune.errors import ClusterError
-from ptune.raytune.knock import knock
 from ptune.raytune.placement import Node
+from ptune.raytune.probe_address import probe_address
 
 _OBJECT_STORE_BYTES = 200 * 2**20  # a job's data travels through it once; everything else is small
 
@@ -51,7 +51,7 @@ def connect(address: str | None = None) -> bool:
         for name, value in _EMBEDDED.items():
             os.environ.setdefault(name, value)
         options |= {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
-    elif address != "auto" and (problem := knock(address)):
+    elif address != "auto" and (problem := probe_address(address)):
         raise _no_answer(address, problem)
     try:
         with _own_sigterm():

@@ -13,7 +13,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ptune.errors import BackboneError, ClusterError, PtuneError
-from ptune.raytune.reasons import reason
+from ptune.raytune.error_summary import error_summary
 
 if TYPE_CHECKING:  # every client imports this module too, to call an engine
     from ptune.engine.fused import Engine
@@ -84,7 +84,7 @@ class EngineActor:
         from ptune.backbone.budget import token_budget
         from ptune.engine.fused import Engine
         from ptune.journal import JOURNAL
-        from ptune.run.local import load_job_backbone
+        from ptune.run.load import load_job_backbone
         from ptune.run.trials import TrialFactory
 
         if not (self._folder / JOURNAL).is_file():
@@ -178,6 +178,6 @@ def _get(reference: Any) -> Any:
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, PtuneError):
             raise error.cause from None
-        raise ClusterError(f"an engine broke: {reason(error)}") from error
+        raise ClusterError(f"an engine broke: {error_summary(error)}") from error
     except ray.exceptions.RayActorError as error:
-        raise EngineLostError(f"an engine died: {reason(error)}") from None
+        raise EngineLostError(f"an engine died: {error_summary(error)}") from None

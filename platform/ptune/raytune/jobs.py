@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ptune.errors import ClusterError
-from ptune.raytune.job_text import job_text
-from ptune.raytune.knock import knock
+from ptune.raytune.probe_address import probe_address
 from ptune.spec.job import Job
 from ptune.spec.overrides import noted
+from ptune.spec.write import job_toml
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
@@ -80,7 +80,7 @@ def submit(job: Job, runs: Path | None, address: str | None = None, overrides: S
         )
     folder = (runs or Path("ptune_runs")).resolve()
     with _reaching(address) as client, tempfile.TemporaryDirectory(prefix="ptune-job-") as upload:
-        (Path(upload) / "job.toml").write_text(job_text(job) + noted(overrides), encoding="utf-8")
+        (Path(upload) / "job.toml").write_text(job_toml(job) + noted(overrides), encoding="utf-8")
         submitted: str = client.submit_job(
             entrypoint=f'exec "{_python(here)}" -m ptune search job.toml --json',
             runtime_env={"working_dir": upload, "env_vars": {**_STOP, **_tracking(), "PTUNE_RUNS": str(folder)}},
@@ -153,7 +153,7 @@ def _reaching(address: str) -> Iterator[JobSubmissionClient]:
     from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
-    if problem := knock(address):
+    if problem := probe_address(address):
         raise ClusterError(
             f"no Ray cluster answers at {address} ({problem}); "
             "start one with `ray start --head`, or name its dashboard with --address http://HOST:8265"

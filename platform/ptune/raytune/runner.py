@@ -11,8 +11,8 @@ from typing import Any
 
 from ptune.history import History
 from ptune.raytune.dispatcher import Dispatcher
-from ptune.raytune.interrupts import interrupts
 from ptune.raytune.pool import EnginePool
+from ptune.run.interrupts import interrupts
 from ptune.run.prepare import Prepared
 from ptune.search.conductor import Conductor
 

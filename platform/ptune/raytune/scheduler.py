@@ -8,7 +8,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from ptune.raytune.dispatcher import Dispatcher
-from ptune.raytune.reasons import reason
+from ptune.raytune.error_summary import error_summary
 
 
 class TurnScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray is not typed
@@ -31,7 +31,7 @@ class TurnScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray is not typed
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002
         """A client's process died."""
         error = trial.get_pickled_error()
-        self._dispatcher.client_died(trial.trial_id, reason(error) if error else "its client's process died")
+        self._dispatcher.client_died(trial.trial_id, error_summary(error) if error else "its client's process died")
 
     def debug_string(self) -> str:
         """What this is, for Tune's own tables."""

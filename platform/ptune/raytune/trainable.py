@@ -7,7 +7,7 @@ from typing import Any
 import ray
 from ray import tune
 
-from ptune.raytune.reasons import reason
+from ptune.raytune.error_summary import error_summary
 
 _CPUS = 0.001  # a client only waits; hundreds fit beside an engine, even on one core
 
@@ -43,6 +43,6 @@ class PromptTrainable(tune.Trainable):  # type: ignore[misc]  # Ray is not typed
             engine = ray.get_actor(turn["engine"])
             answer = ray.get(engine.train.remote(turn["trial"], turn["token"], turn["config"], epoch))
         except Exception as error:  # noqa: BLE001 - whatever it is, the driver knows better what to do about it
-            return {"lost": reason(error)}
+            return {"lost": error_summary(error)}
         self._epoch = epoch
         return {"epoch": epoch, **answer}

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
-from ptune.backbone.load import best_device, load_backbone
 from ptune.engine.fused import Engine, Failure
 from ptune.history import History
+from ptune.run.load import load_job_backbone
 from ptune.run.prepare import Prepared
 from ptune.run.testing import conclude_all
 from ptune.run.trials import TrialFactory, state_file, weights_type
 from ptune.search.conductor import Conductor
 from ptune.spec.job import Job
-
-_WEIGHTS_SHARE = 0.25  # of the cache; hidden states need more than weights
-
-
-def load_job_backbone(job: Job, device: str | None = None) -> Backbone:
-    """Load a job's backbone, with its share of this node's cache: for hidden states, and for converted weights.
-
-    Args:
-        job: the job.
-        device: `cpu` or `cuda`; None is the device that the job asks for.
-
-    Raises:
-        BackboneError: it is not there or cannot take a prompt.
-    """
-    if device is None:
-        device = best_device() if job.resources.device == "auto" else job.resources.device
-    choice = job.backbone
-    budget = int(job.resources.cache_gb * 2**30)
-    weights = int(budget * _WEIGHTS_SHARE)
-    backbone = load_backbone(choice.id, choice.revision, choice.dtype, device, lm=job.task.language, shared=weights)
-    return replace(backbone.keeping(budget - weights), checkpointing=job.resources.checkpointing)
 
 
 class LocalRunner:

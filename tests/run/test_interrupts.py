@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ptune.raytune.interrupts import interrupts
+from ptune.run.interrupts import interrupts
 
 
 def send(number):

@@ -1,4 +1,4 @@
-"""What went wrong, in one line, out of what Ray raises."""
+"""One line that says what went wrong, taken from what Ray raises."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from ptune.errors import PtuneError
 _ADVICE = " Some common causes"  # Ray goes on for a paragraph
 
 
-def reason(error: BaseException) -> str:
-    """The cause in a remote call's error; the last line of what Ray says about a dead process."""
+def error_summary(error: BaseException) -> str:
+    """Return the cause of a remote call's error, or the last line of what Ray says about a dead process."""
     cause = getattr(error, "cause", None)
     if isinstance(cause, PtuneError):
         return str(cause)

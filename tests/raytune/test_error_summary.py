@@ -1,7 +1,7 @@
 import pytest
 
 from ptune.errors import EngineError
-from ptune.raytune.reasons import reason
+from ptune.raytune.error_summary import error_summary
 
 
 class RemoteError(Exception):
@@ -20,5 +20,5 @@ class RemoteError(Exception):
         (ValueError(), "ValueError"),
     ],
 )
-def test_a_reason_is_one_line_that_says_what_happened(error, said):
-    assert reason(error) == said
+def test_a_summary_is_one_line_that_says_what_happened(error, said):
+    assert error_summary(error) == said

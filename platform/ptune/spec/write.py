@@ -12,7 +12,7 @@ from ptune.spec.job import Job
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def job_text(job: Job) -> str:
+def job_toml(job: Job) -> str:
     """The job with its space inside; `ptune.spec.load.load_job` reads the same job from it."""
     return "\n".join(_table(job.model_dump(mode="json"), ())) + "\n"
 

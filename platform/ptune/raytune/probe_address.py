@@ -1,4 +1,4 @@
-"""Whether anybody listens at an address, found out in seconds; Ray itself would go on trying for minutes."""
+"""Find out in seconds whether anything listens at an address. Ray itself tries for minutes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 _PATIENCE_S = 10.0
 
 
-def knock(address: str) -> str | None:
-    """Why nobody answers at `host:port` or `scheme://host:port`; None if somebody does."""
+def probe_address(address: str) -> str | None:
+    """Return why nothing answers at `host:port` or `scheme://host:port`; None if something does."""
     parts = urlsplit(address if "://" in address else f"//{address}")
     try:
         port = parts.port or {"http": 80, "https": 443}[parts.scheme]
