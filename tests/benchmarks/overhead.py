@@ -38,8 +38,8 @@ from ptune.raytune.dispatcher import Dispatcher  # noqa: E402
 from ptune.raytune.placement import Placement  # noqa: E402
 from ptune.raytune.pool import EnginePool  # noqa: E402
 from ptune.report.publish import publish  # noqa: E402
-from ptune.search.conductor import Conductor  # noqa: E402
-from ptune.search.suggest import quiet, suggest  # noqa: E402
+from ptune.searching.conductor import Conductor  # noqa: E402
+from ptune.searching.suggest import quiet, suggest  # noqa: E402
 from ptune.spec.job import Job  # noqa: E402
 from ptune.spec.space import Space  # noqa: E402
 from ptune.tracking.mlflow_writer import MlflowWriter  # noqa: E402

@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 
 from ptune.journal import Journal, read
 from ptune.run.prepare import prepare
-from ptune.search.conductor import Conductor
+from ptune.searching.conductor import Conductor
 from ptune.spec.job import Job
 
 JOURNAL = "journal.jsonl"

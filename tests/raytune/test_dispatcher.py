@@ -9,7 +9,7 @@ from ptune.journal import Journal, read
 from ptune.raytune.dispatcher import STRIKES, Dispatcher
 from ptune.raytune.placement import Placement
 from ptune.raytune.pool import EnginePool
-from ptune.search.conductor import Conductor
+from ptune.searching.conductor import Conductor
 
 PLACE = Placement("cpu", 1.0, 0, 1, "a")
 

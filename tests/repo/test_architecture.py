@@ -9,7 +9,7 @@ from repository import PACKAGE, PLATFORM, imports, modules
 FLOORS = (
     {"errors", "files", "node_files"},
     {"spec", "journal", "history"},
-    {"data", "backbone", "search", "tracking"},
+    {"data", "backbone", "searching", "tracking"},
     {"prompts"},
     {"tasks"},
     {"engine", "artifacts"},
@@ -17,18 +17,18 @@ FLOORS = (
     {"raytune"},
     {"report", "cli"},
 )
-BLIND = ({"data", "backbone", "search", "tracking"}, {"engine", "artifacts"})
+BLIND = ({"data", "backbone", "searching", "tracking"}, {"engine", "artifacts"})
 """Parts of one floor that do not import each other. On floors 0, 1 and 8 the parts may."""
 
 WALLS = {
     "ray": ("raytune/",),
-    "optuna": ("search/",),
+    "optuna": ("searching/",),
     "mlflow": ("tracking/", "artifacts/mlflow_model.py"),
     "matplotlib": ("report/plots.py",),
     "click": ("cli/",),
     "rich": ("report/", "cli/"),
 }
-TORCHLESS = ("errors", "files", "spec", "journal", "history", "search", "tracking", "report", "cli")
+TORCHLESS = ("errors", "files", "spec", "journal", "history", "searching", "tracking", "report", "cli")
 OUTSIDE = {"__init__", "__main__"}  # the package's own front door
 
 
@@ -97,7 +97,7 @@ def loaded_by(code):
     "code",
     [
         "import ptune",
-        "import ptune.spec.load, ptune.search.conductor, ptune.run.search",
+        "import ptune.spec.load, ptune.searching.conductor, ptune.run.search",
         "import ptune.cli.main",
         "import ptune.report.live, ptune.report.summary, ptune.report.findings, ptune.report.page, ptune.run.confirm",
     ],

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from ptune import journal
 from ptune.history import History
 from ptune.report.progress import Progress
-from ptune.search.conductor import Conductor
+from ptune.searching.conductor import Conductor
 from ptune.spec.job import Job
 
 START = 1_000_000.0

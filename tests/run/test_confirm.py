@@ -12,8 +12,8 @@ from ptune.report.confirmation import flags, shown_names
 from ptune.run.confirm import confirmation, listing, result
 from ptune.run.local import LocalRunner
 from ptune.run.search import confirm_search, resume_search, start_search
-from ptune.search.conductor import Conductor
-from ptune.search.simulate import simulate
+from ptune.searching.conductor import Conductor
+from ptune.searching.simulate import simulate
 from ptune.spec.job import Job
 from ptune.spec.trial import TrialSpec
 from small_jobs import small_job

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ptune.raytune.pool import EnginePool
-from ptune.search.conductor import Conductor
+from ptune.searching.conductor import Conductor
 
 STRIKES = 3  # engines or clients that a trial may lose without finishing an epoch
 _METRICS = "metrics/"  # Tune flattens results before a scheduler sees them

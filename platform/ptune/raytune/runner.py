@@ -14,7 +14,7 @@ from ptune.raytune.dispatcher import Dispatcher
 from ptune.raytune.pool import EnginePool
 from ptune.run.interrupts import interrupts
 from ptune.run.prepare import Prepared
-from ptune.search.conductor import Conductor
+from ptune.searching.conductor import Conductor
 
 _STORAGE = ".tune"  # on the search's own storage, which every node sees; nothing in it outlives the search
 _ENGINES_WITHIN_S = 900.0

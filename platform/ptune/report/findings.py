@@ -15,7 +15,7 @@ from ptune.report import leaderboard
 from ptune.report.published import comparisons, protocol_notes
 from ptune.run.confirm import CONFIRMS, result
 from ptune.run.search import best_summary
-from ptune.search.importance import importances
+from ptune.searching.importance import importances
 from ptune.spec.job import Job
 from ptune.spec.overrides import found
 from ptune.spec.protocol import majority_metric

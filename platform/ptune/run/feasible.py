@@ -16,7 +16,7 @@ from ptune.backbone.families import Family
 from ptune.backbone.tokenizer import Unloaded, load_tokenizer
 from ptune.errors import BackboneError, DataError, SpecError
 from ptune.prompts.layout import bind, input_parts
-from ptune.search.suggest import complete
+from ptune.searching.suggest import complete
 from ptune.spec.grid import combinations
 from ptune.spec.job import Job
 from ptune.spec.prompt import ManualPrompt, PromptSpec, PromptTuning, PromptV1

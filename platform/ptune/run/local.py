@@ -13,7 +13,7 @@ from ptune.run.load import load_job_backbone
 from ptune.run.prepare import Prepared
 from ptune.run.testing import conclude_all
 from ptune.run.trials import TrialFactory, state_file, weights_type
-from ptune.search.conductor import Conductor
+from ptune.searching.conductor import Conductor
 from ptune.spec.job import Job
 
 

@@ -17,7 +17,7 @@ from ptune.history import History, TrialRecord
 from ptune.journal import JOURNAL, Journal, read
 from ptune.run.confirm import CONFIRMS, confirmation, result
 from ptune.run.prepare import Prepared, prepare, versions
-from ptune.search.conductor import Conductor
+from ptune.searching.conductor import Conductor
 from ptune.spec.job import Job
 from ptune.tracking.location import resolve_uri, without_password
 from ptune.tracking.mlflow_writer import MlflowWriter, sync

@@ -3,7 +3,7 @@ import pytest
 from simulated import LAYERS, SPACE, make_job
 
 from ptune.errors import SpecError
-from ptune.search.suggest import ask, complete, plain_name
+from ptune.searching.suggest import ask, complete, plain_name
 from ptune.spec.space import Space
 from ptune.spec.trial import TrialSpec
 

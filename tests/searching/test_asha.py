@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from ptune.search.asha import Rungs
+from ptune.searching.asha import Rungs
 from ptune.spec.job import Asha, FullBudget
 
 

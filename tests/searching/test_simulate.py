@@ -8,7 +8,7 @@ from simulated import best_value, curve, make_job, resume, start
 from ptune import journal
 from ptune.errors import EngineError
 from ptune.history import FINAL
-from ptune.search.simulate import simulate
+from ptune.searching.simulate import simulate
 
 FULL = {"type": "none"}
 

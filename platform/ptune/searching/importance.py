@@ -13,7 +13,7 @@ import warnings
 import optuna
 
 from ptune.history import History, TrialRecord
-from ptune.search.suggest import ask, plain_name
+from ptune.searching.suggest import ask, plain_name
 from ptune.spec.space import Space
 
 _LEAST_TRIALS = 8

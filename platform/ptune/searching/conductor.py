@@ -18,10 +18,10 @@ from typing import Any, Literal
 from ptune.errors import SpecError
 from ptune.history import FINAL, History, Status, TrialRecord
 from ptune.journal import Event, Journal, Kind
-from ptune.search.asha import Rungs
-from ptune.search.importance import importances
-from ptune.search.study import Study
-from ptune.search.suggest import complete
+from ptune.searching.asha import Rungs
+from ptune.searching.importance import importances
+from ptune.searching.study import Study
+from ptune.searching.suggest import complete
 from ptune.spec import grid
 from ptune.spec.job import Job
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ptune.errors import PtuneError
-from ptune.search.conductor import Conductor, Turn
+from ptune.searching.conductor import Conductor, Turn
 
 Curve = Callable[[Mapping[str, Any], int], float]
 """The metric a configuration reaches in an epoch (1, 2, ...); may raise a PtuneError, which fails that trial."""

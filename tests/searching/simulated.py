@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 from ptune import journal
-from ptune.search.conductor import Conductor
+from ptune.searching.conductor import Conductor
 from ptune.spec.job import Job
 
 LAYERS = 12

@@ -4,7 +4,7 @@ import pytest
 from simulated import make_job, resume, start
 
 from ptune import journal
-from ptune.search.simulate import simulate
+from ptune.searching.simulate import simulate
 
 FULL = {"type": "none"}
 COPA = {

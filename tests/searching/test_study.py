@@ -5,8 +5,8 @@ import pytest
 from simulated import LAYERS, SPACE, ceiling, curve, make_job, start
 
 from ptune.history import History, TrialRecord
-from ptune.search.simulate import simulate
-from ptune.search.study import Study
+from ptune.searching.simulate import simulate
+from ptune.searching.study import Study
 from ptune.spec.space import Space
 
 RESOLVED = Space(**SPACE).resolved(LAYERS)

@@ -4,8 +4,8 @@ import pytest
 from simulated import LAYERS, SPACE, make_job
 
 from ptune.history import History, TrialRecord
-from ptune.search.importance import importances
-from ptune.search.study import Study
+from ptune.searching.importance import importances
+from ptune.searching.study import Study
 from ptune.spec.space import Space
 
 RESOLVED = Space(**SPACE).resolved(LAYERS)

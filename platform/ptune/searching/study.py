@@ -18,7 +18,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from ptune.history import FINAL, History, Status
-from ptune.search.suggest import ask, quiet
+from ptune.searching.suggest import ask, quiet
 from ptune.spec.space import Space
 
 _BEST = 25

@@ -6,8 +6,8 @@ from simulated import SPACE, best_value, make_job, resume, start
 from ptune import journal
 from ptune.errors import SpecError
 from ptune.history import FINAL, History
-from ptune.search.conductor import Conductor, Turn
-from ptune.search.simulate import simulate
+from ptune.searching.conductor import Conductor, Turn
+from ptune.searching.simulate import simulate
 from ptune.spec.trial import TrialSpec
 
 FULL = {"type": "none"}
