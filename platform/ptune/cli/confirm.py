@@ -15,7 +15,7 @@ from ptune.cli.running import address_option, conclude, json_option, local_optio
 @address_option
 @json_option
 def confirm(name: str, top: int, seeds: int, local: bool, address: str | None, as_json: bool) -> int:
-    r"""Train a finished search's best configurations again and report mean and standard deviation.
+    """Train a finished search's best configurations again and report mean and standard deviation.
 
     The best of many trials is the best partly by luck. Every repetition trains to its horizon on a seed of its own (on
     every few-shot draw, where the data has them), keeps its best dev epoch, and is scored on the test split. It is a

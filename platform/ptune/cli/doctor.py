@@ -20,7 +20,7 @@ _OLDEST_PYTHON = (3, 11)
 @click.command(short_help="Show versions, devices and memory, and what to mend.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(as_json: bool) -> int:
-    r"""Look at this machine: versions, devices, memory, the packaged backbone, caches, Ray and MLflow.
+    """Look at this machine: versions, devices, memory, the packaged backbone, caches, Ray and MLflow.
 
     Exit code 1 if something is missing that a search needs.
 

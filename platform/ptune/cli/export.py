@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--format", "kind", type=click.Choice(["native", "peft"]), default="native", show_default=True)
 @click.option("--trial", type=click.IntRange(min=0), help="Export this trial instead of the best.")
 def export(name: str, target: Path, kind: str, trial: int | None) -> None:
-    r"""Write the prompt of a search's best trial, as it was after its best epoch.
+    """Write the prompt of a search's best trial, as it was after its best epoch.
 
     native is ptune's own format; peft is what PEFT's loader reads, where PEFT can express the prompt.
 

@@ -15,7 +15,7 @@ from ptune.cli.cluster import dashboard_option
 @dashboard_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def jobs(address: str | None, as_json: bool) -> None:
-    r"""List the jobs a Ray cluster knows, the oldest first.
+    """List the jobs a Ray cluster knows, the oldest first.
 
     \b
     ptune jobs --address http://head:8265

@@ -13,7 +13,7 @@ import click
 @click.command("list", short_help="List searches: state, trials, best.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def listing(as_json: bool) -> None:
-    r"""List the searches in the runs folder, the latest last.
+    """List the searches in the runs folder, the latest last.
 
     A search is running, complete, failed, or interrupted, which `ptune resume NAME` mends.
 

@@ -12,7 +12,7 @@ from ptune.cli.cluster import dashboard_option, watch
 @dashboard_option
 @click.option("--follow", is_flag=True, help="Go on until the job ends.")
 def logs(job_id: str, address: str | None, follow: bool) -> int:
-    r"""Show what a job on a Ray cluster has written.
+    """Show what a job on a Ray cluster has written.
 
     \b
     ptune logs raysubmit_AbCdEf

@@ -34,7 +34,7 @@ def predict(
     backbone: str | None,
     device: str,
 ) -> None:
-    r"""Load the artifact in DIR, native or PEFT, with its backbone, and label texts.
+    """Load the artifact in DIR, native or PEFT, with its backbone, and label texts.
 
     Prints one JSON object per text: its label, and the probability of each label. Without --text,
     reads lines; the texts of a pair are separated by a tab. A backbone with other weights is refused.

@@ -11,7 +11,7 @@ import click
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def report(name: str, as_json: bool) -> None:
-    r"""Print what a search has come to, and write it as report.html and report.json into its folder.
+    """Print what a search has come to, and write it as report.html and report.json into its folder.
 
     Works while the search runs, too. Numbers published about the job stand beside the search's own, with notes where
     the protocols differ.

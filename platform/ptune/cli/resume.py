@@ -13,7 +13,7 @@ from ptune.cli.running import address_option, conclude, json_option, local_optio
 @address_option
 @json_option
 def resume(name: str, local: bool, address: str | None, as_json: bool) -> int:
-    r"""Take up a search where it stopped, however it stopped: Ctrl-C, a crash, a power cut.
+    """Take up a search where it stopped, however it stopped: Ctrl-C, a crash, a power cut.
 
     Finished trials stay as they are; unfinished ones go on from their last saved epoch.
 

@@ -20,7 +20,7 @@ from ptune.cli.running import address_option, conclude, json_option, local_optio
 def search(
     job: Path, overrides: tuple[str, ...], name: str | None, local: bool, address: str | None, as_json: bool
 ) -> int:
-    r"""Run a job: propose configurations, train their prompts on one frozen backbone, export the best.
+    """Run a job: propose configurations, train their prompts on one frozen backbone, export the best.
 
     The search lives in ptune_runs/NAME (or $PTUNE_RUNS/NAME). After Ctrl-C or a crash, `ptune resume NAME` goes on.
 

@@ -11,7 +11,7 @@ from ptune.cli.cluster import dashboard_option
 @click.argument("job_id", metavar="ID")
 @dashboard_option
 def stop(job_id: str, address: str | None) -> None:
-    r"""Ask a job on a Ray cluster to stop, as Ctrl-C would: it saves, and its search can be resumed.
+    """Ask a job on a Ray cluster to stop, as Ctrl-C would: it saves, and its search can be resumed.
 
     \b
     ptune stop raysubmit_AbCdEf --address http://head:8265

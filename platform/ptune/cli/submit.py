@@ -18,7 +18,7 @@ from ptune.cli.cluster import dashboard_option, watch
 @click.option("--name", help="Name of the search, instead of the job's.")
 @click.option("--follow/--no-follow", default=True, show_default=True, help="Show the job's log until it ends.")
 def submit(job: Path, address: str | None, overrides: tuple[str, ...], name: str | None, follow: bool) -> int:
-    r"""Submit a job to a running Ray cluster, where ptune must be installed, and follow it.
+    """Submit a job to a running Ray cluster, where ptune must be installed, and follow it.
 
     Data files and $PTUNE_RUNS must lie on storage that the cluster's nodes share. The job's id is printed
     first; Ctrl-C ends the following, not the job.

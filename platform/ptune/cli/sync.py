@@ -8,7 +8,7 @@ import click
 @click.command(short_help="Bring MLflow up to date with a search.")
 @click.argument("name")
 def sync(name: str) -> None:
-    r"""Send MLflow what it lacks of a search, for example after its server was away. Safe to repeat.
+    """Send MLflow what it lacks of a search, for example after its server was away. Safe to repeat.
 
     \b
     ptune sync quickstart

@@ -14,7 +14,7 @@ HOST = "127.0.0.1"
 @click.command(short_help="Open MLflow on the runs folder.")
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535), help="Port on this machine.")
 def ui(port: int) -> int:
-    r"""Serve MLflow's pages on the runs folder's database, on this machine only, until Ctrl-C.
+    """Serve MLflow's pages on the runs folder's database, on this machine only, until Ctrl-C.
 
     \b
     ptune ui

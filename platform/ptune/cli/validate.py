@@ -18,7 +18,7 @@ from ptune.errors import SpecError
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def validate(jobs: tuple[Path, ...], overrides: tuple[str, ...], read_data: bool, as_json: bool) -> int:
-    r"""Check job files and the search spaces they name. Starts nothing and needs neither torch nor ray.
+    """Check job files and the search spaces they name. Starts nothing and needs neither torch nor ray.
 
     A folder stands for every *.toml below it. Every problem of every file is reported, as
     `file: [table].key: law, value given`. Exit code 2 if there is one.
