@@ -1,4 +1,4 @@
-"""The README keeps its word: commands exist, options parse, links lead somewhere."""
+"""The pages keep their word: commands exist, options parse, links lead somewhere, tables load."""
 
 import re
 import shlex
@@ -14,7 +14,7 @@ from ptune.spec.job import Job
 from ptune.spec.space import Space
 from ptune.spec.task import Task
 
-PAGES = [path for path in [ROOT / "README.md", *ROOT.glob("*/*.md")] if path.exists()]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("*/*.md")]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -55,11 +55,20 @@ def test_a_command_on_a_page_parses(page, line, tmp_path, monkeypatch):
             pytest.fail(f"{page.name}: {line}: {problem.format_message()}")
 
 
+def anchors(page):
+    """What a link into a page may name: its headings, spelt as GitHub spells them."""
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", _FENCE.sub("", page.read_text(encoding="utf-8"))):
-        if not re.match(r"[a-z]+:", target):
-            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+    for link in re.findall(r"\]\(([^)\s]+)\)", _FENCE.sub("", page.read_text(encoding="utf-8"))):
+        if not re.match(r"[a-z]+:", link):
+            path, _, anchor = link.partition("#")
+            target = page.parent / path if path else page
+            assert target.exists(), f"{page.relative_to(ROOT)} links to {link}"
+            assert not anchor or anchor in anchors(target), f"{page.relative_to(ROOT)} links to {link}"
 
 
 def tables():
