@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 dashboard_option = click.option(
     "--address",
     metavar="URL",
-    help="The cluster's dashboard, http://HOST:8265; without it, $RAY_API_SERVER_ADDRESS or this machine's.",
+    help="Dashboard of the cluster, http://HOST:8265. The default is $RAY_API_SERVER_ADDRESS, or this machine.",
 )
 
 

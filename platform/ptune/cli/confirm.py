@@ -7,19 +7,23 @@ import click
 from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer, pick_runner
 
 
-@click.command(short_help="Repeat a search's best configurations on fresh seeds; test them.")
+@click.command(short_help="Repeat and test the best configurations on fresh seeds.")
 @click.argument("name")
-@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many configurations.")
-@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How often each is repeated.")
+@click.option(
+    "--top", type=click.IntRange(min=1), default=3, show_default=True, help="Number of configurations to repeat."
+)
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="Number of seeds for each configuration."
+)
 @local_option
 @address_option
 @json_option
 def confirm(name: str, top: int, seeds: int, local: bool, address: str | None, as_json: bool) -> int:
-    """Train a finished search's best configurations again and report mean and standard deviation.
+    """Train the best configurations of a finished search again, and report mean and standard deviation.
 
-    The best of many trials is the best partly by luck. Every repetition trains to its horizon on a seed of its own (on
-    every few-shot draw, where the data has them), keeps its best dev epoch, and is scored on the test split. It is a
-    search called NAME-confirm, which can be interrupted and resumed.
+    The best of many trials is the best partly by luck. Each repetition trains to its horizon on a seed of its own,
+    and on every few-shot draw if the data has them. It keeps its best dev epoch and is scored on the test split. The
+    repetitions form a search called NAME-confirm, which can be interrupted and resumed.
 
     \b
     ptune confirm quickstart

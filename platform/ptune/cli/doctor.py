@@ -17,12 +17,12 @@ LOW_DISK_GB, LOW_MEMORY_GB = 5.0, 4.0
 _OLDEST_PYTHON = (3, 11)
 
 
-@click.command(short_help="Show versions, devices and memory, and what to mend.")
+@click.command(short_help="Check this machine: versions, devices, memory.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(as_json: bool) -> int:
-    """Look at this machine: versions, devices, memory, the packaged backbone, caches, Ray and MLflow.
+    """Check this machine: versions, devices, memory, the packaged backbone, caches, Ray and MLflow.
 
-    Exit code 1 if something is missing that a search needs.
+    The exit code is 1 if a search needs something that is missing.
 
     \b
     ptune doctor

@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from ptune.history import History, TrialRecord
 
 
-@click.command(short_help="Write a search's best prompt, or any trial's, as an artifact.")
+@click.command(short_help="Write the best prompt, or any trial's, as an artifact.")
 @click.argument("name")
-@click.option("--to", "target", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder to write.")
+@click.option(
+    "--to", "target", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder to write to."
+)
 @click.option("--format", "kind", type=click.Choice(["native", "peft"]), default="native", show_default=True)
-@click.option("--trial", type=click.IntRange(min=0), help="Export this trial instead of the best.")
+@click.option("--trial", type=click.IntRange(min=0), help="Number of the trial. The default is the best.")
 def export(name: str, target: Path, kind: str, trial: int | None) -> None:
-    """Write the prompt of a search's best trial, as it was after its best epoch.
+    """Write the prompt of the best trial, or of another one, as it was after the trial's best epoch.
 
-    native is ptune's own format; peft is what PEFT's loader reads, where PEFT can express the prompt.
+    The format native holds every prompt. The format peft is for PEFT's own loader, and holds the prompts that PEFT can
+    express.
 
     \b
     ptune export quickstart --to my-prompt

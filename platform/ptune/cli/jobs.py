@@ -11,11 +11,11 @@ import click
 from ptune.cli.cluster import dashboard_option
 
 
-@click.command(short_help="List a cluster's jobs.")
+@click.command(short_help="List the jobs of a Ray cluster.")
 @dashboard_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def jobs(address: str | None, as_json: bool) -> None:
-    """List the jobs a Ray cluster knows, the oldest first.
+    """List the jobs of a Ray cluster, the oldest first.
 
     \b
     ptune jobs --address http://head:8265

@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 
-@click.command("list", short_help="List searches: state, trials, best.")
+@click.command("list", short_help="List searches: state, trials, best result.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def listing(as_json: bool) -> None:
     """List the searches in the runs folder, the latest last.
 
-    A search is running, complete, failed, or interrupted, which `ptune resume NAME` mends.
+    The state of a search is running, complete, failed or interrupted. `ptune resume NAME` continues an interrupted
+    search.
 
     \b
     ptune list

@@ -7,12 +7,12 @@ import click
 from ptune.cli.cluster import dashboard_option, watch
 
 
-@click.command(short_help="Show a job's log.")
+@click.command(short_help="Show the log of a Ray job.")
 @click.argument("job_id", metavar="ID")
 @dashboard_option
-@click.option("--follow", is_flag=True, help="Go on until the job ends.")
+@click.option("--follow", is_flag=True, help="Follow the log until the job ends.")
 def logs(job_id: str, address: str | None, follow: bool) -> int:
-    """Show what a job on a Ray cluster has written.
+    """Show the log of a job on a Ray cluster.
 
     \b
     ptune logs raysubmit_AbCdEf

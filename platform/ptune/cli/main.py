@@ -63,7 +63,7 @@ class InOrder(click.Group):
 @click.version_option(ptune.__version__, prog_name="ptune")
 @click.option("--debug", is_flag=True, envvar="PTUNE_DEBUG", help="Show tracebacks.  [env: PTUNE_DEBUG]")
 def cli(debug: bool) -> None:
-    """Search the hyperparameters of continuous prompts over a frozen transformer.
+    """Search the hyperparameters of continuous prompts on a frozen transformer.
 
     \b
     ptune validate jobs/quickstart.toml      check a job before running it

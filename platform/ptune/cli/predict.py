@@ -15,15 +15,15 @@ from ptune.errors import DataError, SpecError
 _CHUNK = 64  # lines answered together: enough for full batches, few enough to stream
 
 
-@click.command(short_help="Label texts with an exported prompt.")
+@click.command(short_help="Answer for texts with an exported prompt.")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--text", "texts", multiple=True, help="The text. May be repeated if an input has one text.")
+@click.option("--text2", help="The second text, if an input has two.")
 @click.option(
-    "--text", "texts", multiple=True, help="The text; may be repeated for artifacts that take one text per input."
+    "--file", "lines", type=click.File(encoding="utf-8"), help="File with one input on each line; - is standard input."
 )
-@click.option("--text2", help="The second text, for tasks over pairs.")
-@click.option("--file", "lines", type=click.File(encoding="utf-8"), help="One text per line; - is standard input.")
-@click.option("--data-set", help="Which data set the texts are like; needed where the artifact has several.")
-@click.option("--backbone", help="Folder or Hub id of the backbone, if it is not where it was at training.")
+@click.option("--data-set", help="Data set that the texts belong to, if the artifact has several.")
+@click.option("--backbone", help="Folder or Hub id of the backbone, if it has moved since training.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 def predict(
     folder: Path,
@@ -34,10 +34,11 @@ def predict(
     backbone: str | None,
     device: str,
 ) -> None:
-    """Load the artifact in DIR, native or PEFT, with its backbone, and label texts.
+    """Load the artifact in DIR, native or PEFT, with its backbone, and answer for texts.
 
-    Prints one JSON object per text: its label, and the probability of each label. Without --text,
-    reads lines; the texts of a pair are separated by a tab. A backbone with other weights is refused.
+    The command prints one JSON object for each input. For classification, it holds the label and the probability of
+    each label. Without --text, inputs are read line by line, and a tab separates the texts of a pair. A backbone with
+    other weights than at training is refused.
 
     \b
     ptune predict ptune_runs/quickstart/artifact --text "what a lovely film"

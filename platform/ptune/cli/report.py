@@ -7,14 +7,14 @@ import json
 import click
 
 
-@click.command(short_help="Report a search, beside its published numbers.")
+@click.command(short_help="Compare a search with published numbers.")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def report(name: str, as_json: bool) -> None:
-    """Print what a search has come to, and write it as report.html and report.json into its folder.
+    """Print the results of a search, and write them to report.html and report.json in its folder.
 
-    Works while the search runs, too. Numbers published about the job stand beside the search's own, with notes where
-    the protocols differ.
+    The report compares the results with the numbers published for the job, and notes where the protocols differ.
+    It also works while the search runs.
 
     \b
     ptune report quickstart

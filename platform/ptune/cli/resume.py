@@ -7,15 +7,15 @@ import click
 from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer, pick_runner
 
 
-@click.command(short_help="Go on with an interrupted search.")
+@click.command(short_help="Continue an interrupted search.")
 @click.argument("name")
 @local_option
 @address_option
 @json_option
 def resume(name: str, local: bool, address: str | None, as_json: bool) -> int:
-    """Take up a search where it stopped, however it stopped: Ctrl-C, a crash, a power cut.
+    """Continue a search that was ended by Ctrl-C, a crash or a power cut.
 
-    Finished trials stay as they are; unfinished ones go on from their last saved epoch.
+    Finished trials stay as they are. Unfinished trials go on from their last saved epoch.
 
     \b
     ptune list

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 local_option = click.option("--local", is_flag=True, help="Train in this process, without Ray.")
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object at the end; the live view goes to standard error."
+    "--json", "as_json", is_flag=True, help="Print one JSON object at the end. The live view goes to standard error."
 )
 address_option = click.option(
-    "--address", envvar="RAY_ADDRESS", help="Ray cluster to train on; without one, Ray runs inside this command."
+    "--address",
+    envvar="RAY_ADDRESS",
+    help="Ray cluster to train on, as HOST:PORT. Without it, Ray runs inside this command.",
 )
 
 

@@ -12,17 +12,20 @@ from ptune.cli.running import address_option, conclude, json_option, local_optio
 
 @click.command(short_help="Run a job: search for the best prompt.")
 @click.argument("job", type=click.Path(path_type=Path))
-@click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Replace a value; may be repeated.")
-@click.option("--name", help="Name of the search, instead of the job's.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Replace a value of the job. May be repeated."
+)
+@click.option("--name", help="Name of the search. The default is the job's name.")
 @local_option
 @address_option
 @json_option
 def search(
     job: Path, overrides: tuple[str, ...], name: str | None, local: bool, address: str | None, as_json: bool
 ) -> int:
-    """Run a job: propose configurations, train their prompts on one frozen backbone, export the best.
+    """Run a job: propose configurations, train their prompts on one frozen backbone, and export the best prompt.
 
-    The search lives in ptune_runs/NAME (or $PTUNE_RUNS/NAME). After Ctrl-C or a crash, `ptune resume NAME` goes on.
+    The search writes to ptune_runs/NAME, or to $PTUNE_RUNS/NAME. After Ctrl-C or a crash, continue it with
+    `ptune resume NAME`.
 
     \b
     ptune search jobs/quickstart.toml

@@ -7,11 +7,13 @@ import click
 from ptune.cli.cluster import dashboard_option
 
 
-@click.command(short_help="Stop a job; its search can be resumed.")
+@click.command(short_help="Stop a Ray job; its search can be resumed.")
 @click.argument("job_id", metavar="ID")
 @dashboard_option
 def stop(job_id: str, address: str | None) -> None:
-    """Ask a job on a Ray cluster to stop, as Ctrl-C would: it saves, and its search can be resumed.
+    """Stop a job on a Ray cluster.
+
+    The job stops as it would after Ctrl-C: it saves its trials, and its search can be resumed.
 
     \b
     ptune stop raysubmit_AbCdEf --address http://head:8265

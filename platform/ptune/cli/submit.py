@@ -14,14 +14,16 @@ from ptune.cli.cluster import dashboard_option, watch
 @click.command(short_help="Run a job as a Ray job on a cluster.")
 @click.argument("job", type=click.Path(path_type=Path))
 @dashboard_option
-@click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Replace a value; may be repeated.")
-@click.option("--name", help="Name of the search, instead of the job's.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Replace a value of the job. May be repeated."
+)
+@click.option("--name", help="Name of the search. The default is the job's name.")
 @click.option("--follow/--no-follow", default=True, show_default=True, help="Show the job's log until it ends.")
 def submit(job: Path, address: str | None, overrides: tuple[str, ...], name: str | None, follow: bool) -> int:
-    """Submit a job to a running Ray cluster, where ptune must be installed, and follow it.
+    """Submit a job to a running Ray cluster and follow its log.
 
-    Data files and $PTUNE_RUNS must lie on storage that the cluster's nodes share. The job's id is printed
-    first; Ctrl-C ends the following, not the job.
+    Install ptune on the cluster first. Data files and $PTUNE_RUNS must lie on storage that all nodes share. The
+    command prints the job's id first. Ctrl-C stops following the log, and the job goes on.
 
     \b
     ptune submit jobs/quickstart.toml --address http://head:8265

@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 
-@click.command(short_help="Bring MLflow up to date with a search.")
+@click.command(short_help="Send MLflow what it lacks of a search.")
 @click.argument("name")
 def sync(name: str) -> None:
-    """Send MLflow what it lacks of a search, for example after its server was away. Safe to repeat.
+    """Send MLflow what it lacks of a search, for example after its server was away.
+
+    The command is safe to repeat.
 
     \b
     ptune sync quickstart

@@ -11,10 +11,10 @@ import click
 HOST = "127.0.0.1"
 
 
-@click.command(short_help="Open MLflow on the runs folder.")
+@click.command(short_help="Browse trials in MLflow.")
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535), help="Port on this machine.")
 def ui(port: int) -> int:
-    """Serve MLflow's pages on the runs folder's database, on this machine only, until Ctrl-C.
+    """Serve MLflow's pages for the runs folder until Ctrl-C, on this machine only.
 
     \b
     ptune ui

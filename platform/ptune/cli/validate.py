@@ -10,18 +10,20 @@ import click
 from ptune.errors import SpecError
 
 
-@click.command(short_help="Check job files; report every problem at once.")
+@click.command(short_help="Check job files and list every problem.")
 @click.argument("jobs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="JOB...")
-@click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Replace a value; may be repeated.")
 @click.option(
-    "--data", "read_data", is_flag=True, help="Also read the data and check columns, labels, texts and label words."
+    "--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Replace a value of the job. May be repeated."
+)
+@click.option(
+    "--data", "read_data", is_flag=True, help="Read the data, too, and check columns, labels, texts and label words."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def validate(jobs: tuple[Path, ...], overrides: tuple[str, ...], read_data: bool, as_json: bool) -> int:
-    """Check job files and the search spaces they name. Starts nothing and needs neither torch nor ray.
+    """Check job files and the search spaces that they name, without starting anything.
 
-    A folder stands for every *.toml below it. Every problem of every file is reported, as
-    `file: [table].key: law, value given`. Exit code 2 if there is one.
+    A folder stands for every *.toml file below it. The command reports every problem of every file, as
+    `file: [table].key: problem, value given`. The exit code is 2 if there is any.
 
     \b
     ptune validate jobs
