@@ -9,6 +9,7 @@ import tempfile
 import time
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 _PORTS = (
     "--dashboard-port",
@@ -21,11 +22,18 @@ _PORTS = (
 )
 
 
+class Head(NamedTuple):
+    """Where a head answers: its dashboard, and drivers' `--address`."""
+
+    dashboard: str
+    address: str
+
+
 @contextmanager
-def ray_head():
-    """Start a head; give the address of its dashboard; end exactly this head and its workers."""
+def ray_head(**variables):
+    """Start a head with further variables; give its addresses; end exactly this head and its workers."""
     ports = _free_ports(len(_PORTS))
-    address = f"http://127.0.0.1:{ports[0]}"
+    head_addresses = Head(f"http://127.0.0.1:{ports[0]}", f"127.0.0.1:{ports[1]}")
     with tempfile.TemporaryDirectory(
         prefix="ray-", dir="/tmp", ignore_cleanup_errors=True
     ) as scratch:  # sockets need a short path
@@ -39,12 +47,12 @@ def ray_head():
         ]
         command += [f"{name}={port}" for name, port in zip(_PORTS, ports, strict=True)]
         environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-        environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+        environment |= {"PYTHONPATH": os.pathsep.join(sys.path), **variables}
         with (Path(scratch) / "out").open("w") as out:
             head = subprocess.Popen(command, env=environment, stdout=out, stderr=out, start_new_session=True)
         try:
             _wait_for(ports[0], head, Path(scratch) / "out")
-            yield address
+            yield head_addresses
         finally:
             head.send_signal(signal.SIGTERM)
             try:

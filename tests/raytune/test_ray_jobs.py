@@ -16,8 +16,8 @@ from ptune.spec.write import job_toml
 
 @pytest.fixture(scope="module")
 def address():
-    with ray_head() as address:
-        yield address
+    with ray_head() as head:
+        yield head.dashboard
 
 
 def eventually(condition, timeout_s=180):

@@ -14,6 +14,7 @@ from typing import Any
 import ray
 
 from ptune.errors import ClusterError
+from ptune.raytune.authentication import ADVICE, authenticate, find_token
 from ptune.raytune.placement import Node
 from ptune.raytune.probe_address import probe_address
 
@@ -36,7 +37,7 @@ def connect(address: str | None = None) -> bool:
             embedded cluster that lives as long as this process.
 
     Raises:
-        ClusterError: no cluster answers at the address.
+        ClusterError: no cluster answers at the address, or it asks for a token that is not here.
     """
     if ray.is_initialized():
         return False
@@ -51,15 +52,21 @@ def connect(address: str | None = None) -> bool:
         for name, value in _EMBEDDED.items():
             os.environ.setdefault(name, value)
         options |= {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
-    elif address != "auto" and (problem := probe_address(address)):
-        raise _no_answer(address, problem)
+    elif address != "auto":
+        if problem := probe_address(address):
+            raise _no_answer(address, problem)
+        authenticate(address, find_token())
     try:
         with _own_sigterm():
             ray.init(address, **options)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
+    except ray.exceptions.AuthenticationError as error:
+        raise ClusterError(
+            f"the Ray cluster at {address!r} does not let this user in: {error.message}; {ADVICE}"
+        ) from None
+    except (ConnectionError, RuntimeError, ValueError) as error:
         if address == "local":
             raise ClusterError(f"Ray cannot start on this machine: {error}; `--local` trains without it") from None
-        raise _no_answer(address, f"{error} (a cluster with a token needs RAY_AUTH_MODE=token)") from None
+        raise _no_answer(address, str(error)) from None
     return True
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ptune.errors import ClusterError
+from ptune.raytune.authentication import ADVICE, find_token
 from ptune.raytune.probe_address import probe_address
 from ptune.spec.job import Job
 from ptune.spec.overrides import noted
@@ -158,17 +159,14 @@ def _reaching(address: str) -> Iterator[JobSubmissionClient]:
             f"no Ray cluster answers at {address} ({problem}); "
             "start one with `ray start --head`, or name its dashboard with --address http://HOST:8265"
         )
-    token = _token()
+    token = find_token()
     before = os.environ.get(_SERVER)
     os.environ[_SERVER] = address  # Ray prefers its environment variables to the address it is given
     try:
         yield JobSubmissionClient(address, headers={"Authorization": f"Bearer {token}"} if token else None)
     except AuthenticationError as error:
         reason = str(error).strip().splitlines()[0]
-        raise ClusterError(
-            f"the Ray cluster at {address} does not let this user in: {reason} "
-            "(the cluster's token belongs in ~/.ray/auth_token or RAY_AUTH_TOKEN)"
-        ) from None
+        raise ClusterError(f"the Ray cluster at {address} does not let this user in: {reason}; {ADVICE}") from None
     except (OSError, RuntimeError) as error:
         raise ClusterError(f"the Ray cluster at {address}: {error}") from None
     finally:
@@ -178,14 +176,6 @@ def _reaching(address: str) -> Iterator[JobSubmissionClient]:
 def _tracking() -> dict[str, str]:
     """Where MLflow is, if this environment says so: the job's own process has another environment."""
     return {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_TRACKING_")}
-
-
-def _token() -> str | None:
-    """The token that Ray's own tools would use."""
-    if token := os.environ.get("RAY_AUTH_TOKEN"):
-        return token
-    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
 
 
 def _python(here: bool) -> str:
