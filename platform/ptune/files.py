@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,18 +21,29 @@ from typing import Any
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write; on success it becomes `path` atomically, on error it is removed.
 
-    Threads and processes may write the same path at once: the last to finish stays.
+    Threads and processes may write the same path at once: the last to finish stays. Who may read the file is decided
+    by the umask, as for any new file, and not by what writes it: safetensors lets its owner alone read a file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
+        mode = _mode_of_new_file(draft)
         yield draft
+        draft.chmod(mode)
         with draft.open("rb") as stream:
             os.fsync(stream.fileno())
         draft.replace(path)
         sync_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _mode_of_new_file(path: Path) -> int:
+    """The permissions that a file made at `path` has: a process cannot read its umask without changing it."""
+    path.touch()
+    mode = stat.S_IMODE(path.stat().st_mode)
+    path.unlink()
+    return mode
 
 
 def write_text(path: Path, text: str) -> None:

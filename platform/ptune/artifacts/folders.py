@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ptune.artifacts.artifact import About
 from ptune.errors import ArtifactError, nearest
-from ptune.files import write_json
+from ptune.files import replacing, write_json
 
 
 @contextmanager
@@ -55,9 +55,8 @@ def replacing_folder(folder: Path, files: Collection[str], marker: str) -> Itera
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write tensors as safetensors, marked as PyTorch's, flushed to disk."""
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(whole, path, metadata={"format": "pt"})
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
+    with replacing(path) as draft:
+        save_file(whole, draft, metadata={"format": "pt"})
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
