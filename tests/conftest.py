@@ -40,10 +40,10 @@ def minilm() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_backbone(tmp_path_factory):
-    """A function from a family's name to the folder of its tiny random backbone; see families.py."""
+    """A function from a family's name to the folder of its tiny random backbone; see support/families.py."""
     from functools import cache
 
-    from families import make_backbone
+    from support.families import make_backbone
 
     folder = tmp_path_factory.mktemp("backbones")
     return cache(lambda family: make_backbone(family, folder / family))
@@ -64,13 +64,13 @@ def tiny_language_model(tmp_path_factory):
     """A function from a family's name to the folder of a tiny random backbone with a language-modelling head."""
     from functools import cache
 
-    from families import make_backbone
+    from support.families import make_backbone
 
     folder = tmp_path_factory.mktemp("language-models")
     return cache(lambda family: make_backbone(family, folder / family, lm=True))
 
 
-# --- a small world for engines: a tiny backbone, sentences, trials of every kind; see worlds.py ---
+# --- a small world for engines: a tiny backbone, sentences, trials of every kind; see support/worlds.py ---
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def world(tiny_backbone, tmp_path):
     """A tiny BERT and a few dozen sentences."""
     from ptune.backbone.load import load_backbone
     from ptune.data.sources import Splits
-    from worlds import World, sentences
+    from support.worlds import World, sentences
 
     splits = Splits(sentences(42, 1), sentences(30, 2), None, ["no", "yes"])
     return World(load_backbone(str(tiny_backbone("bert"))), splits, tmp_path)

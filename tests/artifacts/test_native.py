@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from made_artifacts import PAIR, make_artifact
 from ptune.artifacts.native import read, write
 from ptune.errors import ArtifactError
 from ptune.spec.template import parse
+from support.made_artifacts import PAIR, make_artifact
 
 
 @pytest.fixture

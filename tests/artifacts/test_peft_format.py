@@ -7,12 +7,12 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from families import make_backbone
-from made_artifacts import make_artifact
 from ptune.artifacts.peft import read, why_not_peft, write
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.load import load_backbone
 from ptune.errors import ArtifactError
+from support.families import make_backbone
+from support.made_artifacts import make_artifact
 
 
 @pytest.fixture

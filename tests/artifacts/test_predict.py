@@ -8,14 +8,14 @@ import sys
 import pytest
 import torch
 
-from families import make_backbone
-from made_artifacts import PAIR, make_artifact, scores_of
 from ptune.artifacts import native, peft
 from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.load import load_artifact
 from ptune.artifacts.predict import Predictor
 from ptune.backbone.load import load_backbone
 from ptune.errors import ArtifactError, BackboneError, DataError
+from support.families import make_backbone
+from support.made_artifacts import PAIR, make_artifact, scores_of
 
 TEXTS = [("red green blue",), ("cold",), ("a bitter, loud, long and plain afternoon",), ("old new",)]
 

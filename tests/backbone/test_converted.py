@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from families import make_backbone
 from ptune.backbone import checkpoint
 from ptune.backbone.load import load_backbone
 from ptune.node_files import default_folder
+from support.families import make_backbone
 
 ROOM = 10**8
 

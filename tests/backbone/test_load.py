@@ -4,9 +4,9 @@ import pytest
 import torch
 from transformers.utils import logging
 
-from families import make_backbone
 from ptune.backbone.load import load_backbone
 from ptune.backbone.locate import weights_hash
+from support.families import make_backbone
 
 
 def test_the_packaged_minilm_is_what_its_card_says(minilm):

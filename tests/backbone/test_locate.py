@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from fake_hub import fake_hub
 from ptune.backbone import locate as module
 from ptune.backbone.locate import has_language_head, layer_count, locate, read_config, weights_hash
 from ptune.errors import BackboneError
+from support.fake_hub import fake_hub
 
 LOCATE = """\
 import sys

@@ -27,11 +27,10 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parent.parent
-sys.path[:0] = [str(HERE), str(REPO / "tests" / "search")]
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import optuna  # noqa: E402 - the folders above come first
 import results  # noqa: E402
-from simulated import LAYERS, SPACE, curve, make_job  # noqa: E402
 
 from ptune.journal import JOURNAL, Journal, read  # noqa: E402
 from ptune.raytune.dispatcher import Dispatcher  # noqa: E402
@@ -43,6 +42,7 @@ from ptune.searching.suggest import quiet, suggest  # noqa: E402
 from ptune.spec.job import Job  # noqa: E402
 from ptune.spec.space import Space  # noqa: E402
 from ptune.tracking.mlflow_writer import MlflowWriter  # noqa: E402
+from support.simulated import LAYERS, SPACE, curve, make_job  # noqa: E402
 
 SLOTS, TENTHS = 32, 10
 FEWEST = SLOTS * TENTHS

@@ -3,9 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
-from tiny_job import write_job
 
 from ptune.cli.main import run
+from support.tiny_job import write_job
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ import json
 
 import pytest
 
-from made_artifacts import PAIR, make_artifact
 from ptune.artifacts import native
 from ptune.artifacts.artifact import Artifact
 from ptune.backbone.load import load_backbone
 from ptune.cli.predict import chunks, given_rows, read_rows
 from ptune.errors import DataError
 from ptune.spec.task import Classification
+from support.made_artifacts import PAIR, make_artifact
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ import json
 import shutil
 
 import pytest
-from tiny_job import write_job
+
+from support.tiny_job import write_job
 
 PUBLISHED = """
 [[published]]

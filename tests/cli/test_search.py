@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_job import write_job
 
 from ptune.artifacts.load import load_artifact
 from ptune.journal import read
+from support.tiny_job import write_job
 
 BASELINE = """
 [[space.baseline]]

@@ -13,7 +13,7 @@ from ptune.engine.reference import train_alone
 from ptune.errors import SpecError
 from ptune.run.trials import TrialFactory
 from ptune.spec.job import Job
-from worlds import sentences
+from support.worlds import sentences
 
 CONFIGS = [
     {"method": "v2", "length": 4, "lr": 0.01, "batch_size": 8},

@@ -2,18 +2,18 @@
 
 import pytest
 import torch
-from passes import every_family
 from torch import Tensor
 from torch.testing import assert_close
 from transformers import AutoModel, AutoModelForSeq2SeqLM, DynamicCache, EncoderDecoderCache
 
-from families import TINY, make_backbone
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.load import load_backbone
 from ptune.backbone.locate import layer_count
 from ptune.errors import BackboneError
+from support.families import TINY, make_backbone
+from support.passes import every_family
 
 both_stacks = pytest.mark.parametrize(
     "family", sorted(name for name, one in FAMILIES.items() if one.reads == "decoder")

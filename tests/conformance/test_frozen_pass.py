@@ -4,13 +4,13 @@ import hashlib
 
 import pytest
 import torch
-from passes import every_family, group_for, scores_of, stacked
 from torch.testing import assert_close
 from transformers import AutoModel
-from transformers_passes import hidden_states
 
-from families import TINY
 from ptune.backbone.families import FAMILIES
+from support.families import TINY
+from support.passes import every_family, group_for, scores_of, stacked
+from support.transformers_passes import hidden_states
 
 
 def test_every_family_has_a_tiny_backbone():

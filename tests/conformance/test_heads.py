@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from passes import every_family, group_for, scores_of, stacked
 from torch.testing import assert_close
 from transformers import AutoModel, AutoModelForSequenceClassification
 
-from families import make_backbone
 from ptune.backbone.load import load_backbone
+from support.families import make_backbone
+from support.passes import every_family, group_for, scores_of, stacked
 
 POOLED = {"bert", "albert", "ernie", "layoutlm"}
 DENSE = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "data2vec-text", "roberta-prelayernorm", "xmod"}

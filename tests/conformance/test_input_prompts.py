@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from passes import every_family, group_for, scores_of
 from torch.testing import assert_close
 from transformers import AutoModel
-from transformers_passes import hidden_states
+
+from support.passes import every_family, group_for, scores_of
+from support.transformers_passes import hidden_states
 
 TEMPLATES = ["before", "between", "after", "around", "everywhere", "Is [P:2] {a} cold? [P] {b} or [P]"]
 

@@ -12,8 +12,8 @@ from ptune.prompts.forward import Group, forward
 from ptune.spec.data import ClassificationData
 from ptune.spec.prompt import ManualPrompt
 from ptune.tasks.build import lay_out
-from word_tasks import made_trial
-from worlds import sentences
+from support.word_tasks import made_trial
+from support.worlds import sentences
 
 WORDS = {"no": ["ab"], "yes": ["zq", "xy", "k9"]}
 DATA = {"source": "builtin:none", "max_length": 40, "template": "{text} It was [MASK][MASK] .", "verbalizer": WORDS}

@@ -2,12 +2,9 @@
 
 import pytest
 import torch
-from passes import every_family, stacked
 from torch import Tensor
 from torch.testing import assert_close
-from transformers_passes import vocabulary_scores
 
-from families import make_backbone
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.inject import LayerPrefix, Prefix
@@ -16,6 +13,9 @@ from ptune.backbone.load import load_backbone
 from ptune.backbone.locate import has_language_head
 from ptune.errors import BackboneError
 from ptune.prompts.rows import Stack
+from support.families import make_backbone
+from support.passes import every_family, stacked
+from support.transformers_passes import vocabulary_scores
 
 
 def states_of(backbone: Backbone, rows: Stack) -> Tensor:

@@ -2,18 +2,18 @@
 
 import pytest
 import torch
-from passes import every_family, group_for, learner_for, scores_of, stacked
 from torch import Tensor
 from torch.testing import assert_close
 from transformers import AutoModel, DynamicCache
 
-from families import make_backbone
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.load import load_backbone
 from ptune.errors import SpecError
 from ptune.prompts.rows import Stack
+from support.families import make_backbone
+from support.passes import every_family, group_for, learner_for, scores_of, stacked
 
 cached_families = pytest.mark.parametrize("family", sorted(name for name, family in FAMILIES.items() if family.peft))
 

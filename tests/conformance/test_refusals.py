@@ -7,10 +7,10 @@ import pytest
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig
 
-from families import make_backbone
 from ptune.backbone.families import FAMILIES, family_of
 from ptune.backbone.load import load_backbone
 from ptune.errors import BackboneError
+from support.families import make_backbone
 
 
 @pytest.mark.parametrize("model_type", ["bloom", "falcon", "gptj", "gpt_neo", "mpnet", "xlnet", "esm"])

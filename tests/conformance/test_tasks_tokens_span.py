@@ -7,7 +7,7 @@ from torch.testing import assert_close
 
 from ptune.engine.reference import predict_alone, score, train_alone
 from ptune.prompts.forward import Group, forward, predict
-from words_and_spans import KINDS, job_for, trials_of
+from support.words_and_spans import KINDS, job_for, trials_of
 
 CONFIGS = {
     "head": {"method": "head", "lr": 0.05, "batch_size": 6},

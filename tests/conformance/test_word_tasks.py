@@ -11,7 +11,7 @@ from ptune.backbone.load import load_backbone
 from ptune.engine.fused import Engine
 from ptune.engine.reference import predict_alone, score
 from ptune.prompts.forward import Group, forward
-from word_tasks import choice_trial, cloze_trial
+from support.word_tasks import choice_trial, cloze_trial
 
 FAMILIES = ["bert", "roberta", "albert", "gpt2", "llama"]
 KINDS = {

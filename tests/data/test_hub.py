@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_hub import fake_hub
+from support.fake_hub import fake_hub
 
 CARD = """\
 ---

@@ -10,7 +10,7 @@ from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.state import read
 from ptune.errors import DivergedError, EngineError
 from ptune.prompts.forward import eval_groups
-from worlds import CONFIGS, World
+from support.worlds import CONFIGS, World
 
 
 def engine_with(world: World, configs: dict[int, dict], token_budget: int = 100_000) -> Engine:

@@ -6,7 +6,7 @@ from torch import nn
 
 from ptune.engine.optim import Step, build_optimizer, rate_share, step_together
 from ptune.spec.trial import Recipe
-from worlds import CONFIGS
+from support.worlds import CONFIGS
 
 
 def test_linear_falls_to_zero_over_the_horizon():

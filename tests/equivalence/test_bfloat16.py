@@ -11,14 +11,14 @@ from itertools import combinations
 import pytest
 import torch
 
-from families import make_backbone
 from ptune.backbone.cache import StateCache
 from ptune.backbone.load import load_backbone
 from ptune.data.sources import Splits
 from ptune.engine.fused import Engine
 from ptune.engine.reference import predict_alone, train_alone
 from ptune.tasks.joint import JointTask
-from worlds import World, sentences
+from support.families import make_backbone
+from support.worlds import World, sentences
 
 EPOCHS = 5
 DEV_LOSS = 0.005

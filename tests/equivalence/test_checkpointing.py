@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from families import make_backbone
 from ptune.backbone.cache import StateCache
 from ptune.backbone.load import load_backbone
 from ptune.data.sources import Splits
 from ptune.prompts.forward import Group, forward
-from worlds import CONFIGS, World, sentences
+from support.families import make_backbone
+from support.worlds import CONFIGS, World, sentences
 
 PROMPTS = ["v2 all layers", "v2 longer, dropout", "v2 last layer", "v1 mlp around", "head"]
 

@@ -15,7 +15,7 @@ from ptune.engine.reference import predict_alone, score, train_alone
 from ptune.engine.state import read
 from ptune.prompts.forward import Group, forward, predict
 from ptune.prompts.learner import Learner
-from worlds import CONFIGS, TUNED, WORDED, World, sentences
+from support.worlds import CONFIGS, TUNED, WORDED, World, sentences
 
 EPOCHS = 3
 MANUAL = {"method": "manual"}

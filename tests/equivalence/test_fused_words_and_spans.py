@@ -7,7 +7,7 @@ from torch.testing import assert_close
 
 from ptune.engine.fused import Engine
 from ptune.engine.reference import predict_alone, train_alone
-from words_and_spans import KINDS, job_for, trials_of
+from support.words_and_spans import KINDS, job_for, trials_of
 
 EPOCHS = 3
 CONFIGS = {

@@ -13,7 +13,7 @@ from ptune.data.sources import Splits
 from ptune.engine.fused import Engine
 from ptune.prompts.forward import Group, forward
 from ptune.prompts.kept import kept_states
-from worlds import CONFIGS, World, sentences
+from support.worlds import CONFIGS, World, sentences
 
 DEEP = {
     "v2 last layer": {"method": "v2", "length": 3, "depth": 1, "lr": 0.01, "batch_size": 8},

@@ -12,9 +12,9 @@ from ptune.backbone.load import load_backbone
 from ptune.data.sources import Splits
 from ptune.engine.fused import Engine
 from ptune.prompts.forward import Group, forward
-from word_tasks import choice_trial, cloze_trial
-from words_and_spans import job_for, trials_of
-from worlds import World, sentences
+from support.word_tasks import choice_trial, cloze_trial
+from support.words_and_spans import job_for, trials_of
+from support.worlds import World, sentences
 
 EPOCHS = 2
 BFLOAT16 = 0.03

@@ -8,14 +8,14 @@ from peft import PeftModel
 from torch.testing import assert_close
 from transformers import AutoModelForSequenceClassification
 
-from families import make_backbone
-from made_artifacts import PAIR, make_artifact, scores_of
 from ptune.artifacts import native, peft
 from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.predict import Predictor
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.load import load_backbone
+from support.families import make_backbone
+from support.made_artifacts import PAIR, make_artifact, scores_of
 
 SHORT_AND_LONG = [
     ("red",),

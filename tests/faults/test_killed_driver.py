@@ -13,7 +13,7 @@ import pytest
 from ptune.history import FINAL, History
 from ptune.journal import read
 from ptune.spec.write import job_toml
-from small_jobs import small_job
+from support.small_jobs import small_job
 
 
 def command(*arguments: str) -> list[str]:

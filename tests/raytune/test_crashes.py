@@ -6,23 +6,20 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-from small_search import JOURNAL, small_job
 
 from ptune.history import History
 from ptune.journal import read
+from support.small_search import JOURNAL, small_job
 
 pytestmark = pytest.mark.slow
-HERE = Path(__file__).parent
 
 
 def start(folder):
-    paths = [str(HERE), str(HERE.parent), *sys.path]
     return subprocess.Popen(
-        [sys.executable, str(HERE / "drive.py"), str(folder)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        [sys.executable, "-m", "support.drive", str(folder)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=(folder / "out").open("a"),
         stderr=subprocess.STDOUT,
         start_new_session=True,

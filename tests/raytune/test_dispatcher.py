@@ -1,8 +1,6 @@
 from contextlib import closing
 
 import pytest
-from fake_engines import Launcher, Lost
-from small_search import small_job
 
 from ptune.errors import BackboneError
 from ptune.journal import Journal, read
@@ -10,6 +8,8 @@ from ptune.raytune.dispatcher import STRIKES, Dispatcher
 from ptune.raytune.placement import Placement
 from ptune.raytune.pool import EnginePool
 from ptune.searching.conductor import Conductor
+from support.fake_engines import Launcher, Lost
+from support.small_search import small_job
 
 PLACE = Placement("cpu", 1.0, 0, 1, "a")
 

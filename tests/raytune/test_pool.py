@@ -1,9 +1,9 @@
 import pytest
-from fake_engines import Launcher, Lost
 
 from ptune.errors import BackboneError, ClusterError
 from ptune.raytune.placement import Placement
 from ptune.raytune.pool import EnginePool
+from support.fake_engines import Launcher, Lost
 
 PLACE = Placement("cpu", 1.0, 0, 1, "a")
 

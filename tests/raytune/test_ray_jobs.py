@@ -4,14 +4,14 @@ import json
 import time
 
 import pytest
-from ray_head import ray_head
-from small_search import small_job
 
 from ptune.errors import ClusterError
 from ptune.journal import read
 from ptune.raytune import jobs
 from ptune.spec.load import load_job
 from ptune.spec.write import job_toml
+from support.ray_head import ray_head
+from support.small_search import small_job
 
 
 @pytest.fixture(scope="module")

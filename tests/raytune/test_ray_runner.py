@@ -5,12 +5,12 @@ import time
 
 import psutil
 import pytest
-from small_search import JOURNAL, small_job, small_search
 
 from ptune.errors import BackboneError
 from ptune.journal import Reader
 from ptune.raytune.runner import RayRunner
 from ptune.run.local import LocalRunner
+from support.small_search import JOURNAL, small_job, small_search
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("embedded_ray")]
 

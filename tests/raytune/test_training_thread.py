@@ -7,7 +7,7 @@ import pytest
 from ptune.engine.fused import Engine
 from ptune.errors import BackboneError, EngineError
 from ptune.raytune.training import TrainingThread
-from worlds import CONFIGS
+from support.worlds import CONFIGS
 
 V2, V1 = CONFIGS["v2 all layers"], CONFIGS["v1 anchors"]
 

@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from repository import PACKAGE, PLATFORM, imports, modules
+
+from support.repository import PACKAGE, PLATFORM, imports, modules
 
 FLOORS = (
     {"errors", "files", "node_files"},

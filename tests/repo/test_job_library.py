@@ -4,8 +4,6 @@ import math
 from functools import cache
 
 import pytest
-from miniature import RELATIONS, make_files, miniature, objects, parts_of, with_words
-from repository import ROOT
 
 from ptune.cli.checks import template_problems
 from ptune.run.local import LocalRunner
@@ -14,6 +12,8 @@ from ptune.spec import grid
 from ptune.spec.load import load_job, load_space
 from ptune.spec.trial import TrialSpec
 from ptune.spec.write import job_toml
+from support.miniature import RELATIONS, make_files, miniature, objects, parts_of, with_words
+from support.repository import ROOT
 
 JOBS = sorted((ROOT / "jobs").rglob("*.toml"))
 LIBRARY = [path for path in JOBS if path.parent != ROOT / "jobs"]
@@ -132,7 +132,7 @@ def made(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tiny_family(tmp_path_factory, shared_data):
     """A function from a backbone's id to a tiny backbone of its family that knows the words of labels and facts."""
-    from families import make_backbone
+    from support.families import make_backbone
 
     folder = tmp_path_factory.mktemp("tiny")
 

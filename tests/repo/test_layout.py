@@ -6,9 +6,9 @@ import tomllib
 import zipfile
 
 import pytest
-from repository import PACKAGE, PLATFORM, ROOT
 
 from ptune.spec.load import load_job, load_space
+from support.repository import PACKAGE, PLATFORM, ROOT
 
 TOP = {"platform", "search_spaces", "jobs", "tests", "pyproject.toml", "README.md"}
 CONVENTION = {"Makefile", "LICENSE", "constraints.txt", ".gitignore", ".ci"}

@@ -7,12 +7,12 @@ import tomllib
 import click
 import pytest
 from pydantic import TypeAdapter
-from repository import ROOT
 
 from ptune.cli.main import cli
 from ptune.spec.job import Job
 from ptune.spec.space import Space
 from ptune.spec.task import Task
+from support.repository import ROOT
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("*/*.md")]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

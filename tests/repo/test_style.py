@@ -7,7 +7,8 @@ import sys
 import tokenize
 
 import pytest
-from repository import PACKAGE, ROOT, functions, modules, tree
+
+from support.repository import PACKAGE, ROOT, functions, modules, tree
 
 LONGEST_MODULE = 400
 LONGEST_BODY = 80

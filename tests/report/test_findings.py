@@ -5,12 +5,12 @@ import json
 import re
 
 import pytest
-from played import make_job, play
 from rich.console import Console
 
 from ptune.report.findings import findings, of_folder
 from ptune.report.page import page
 from ptune.report.printed import printed
+from support.played import make_job, play
 
 ROW = {"metric": "accuracy", "value": 0.9, "what": "P-tuning <v2>", "source": "Table 2"}
 

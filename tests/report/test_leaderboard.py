@@ -5,10 +5,10 @@ import io
 import json
 
 import pytest
-from played import make_job, play
 from rich.console import Console
 
 from ptune.report.leaderboard import as_csv, as_json, rows, table
+from support.played import make_job, play
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import io
 import time
 
 import pytest
-from played import make_job, play
 
 from ptune.journal import Journal
 from ptune.report.live import LiveLines, LiveTable, live_view
+from support.played import make_job, play
 
 
 class Terminal(io.StringIO):

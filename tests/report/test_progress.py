@@ -3,10 +3,10 @@
 import math
 
 import pytest
-from played import START, make_job, play, watched
 
 from ptune import journal
 from ptune.report.progress import Progress
+from support.played import START, make_job, play, watched
 
 
 def left_and_truth(tmp_path, monkeypatch, job, until, slots=4):

@@ -5,11 +5,11 @@ import struct
 from itertools import pairwise
 
 import pytest
-from played import make_job, play
 
 from ptune.history import History, TrialRecord
 from ptune.report.plots import _drawn
 from ptune.report.publish import publish
+from support.played import make_job, play
 
 
 def png_size(path):

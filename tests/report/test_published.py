@@ -1,9 +1,9 @@
 """Published numbers beside a search's own, and what makes the two incomparable."""
 
 import pytest
-from played import make_job, play
 
 from ptune.report.published import comparisons, protocol_notes
+from support.played import make_job, play
 
 FULL = {"type": "none"}
 ROW = {"metric": "accuracy", "value": 0.8, "what": "prompts", "source": "Table 2"}

@@ -1,11 +1,11 @@
 """The live picture: what it says, and that it fits."""
 
 import pytest
-from played import make_job, play, watched
 from rich.console import Console
 
 from ptune.report.progress import Progress
 from ptune.report.screen import line, picture
+from support.played import make_job, play, watched
 
 
 def drawn(progress, width=100, height=30):

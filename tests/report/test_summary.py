@@ -5,11 +5,11 @@ import shlex
 import subprocess
 
 import pytest
-from played import make_job, play
 from rich.console import Console
 
 from ptune.report.summary import next_commands, print_summary, summary
 from ptune.run.search import Outcome
+from support.played import make_job, play
 
 
 @pytest.fixture

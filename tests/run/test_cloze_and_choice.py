@@ -12,7 +12,7 @@ from ptune.run.local import LocalRunner
 from ptune.run.prepare import prepare
 from ptune.run.search import Outcome, start_search
 from ptune.spec.job import Job
-from word_tasks import make_word_model
+from support.word_tasks import make_word_model
 
 TEMPLATES = {"P36": "The capital of {sub_label} is [MASK] .", "P1376": "{sub_label} is the capital of [MASK] ."}
 QUESTIONS = {"question": {"cause": "because", "effect": "so"}}

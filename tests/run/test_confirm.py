@@ -16,7 +16,7 @@ from ptune.searching.conductor import Conductor
 from ptune.searching.simulate import simulate
 from ptune.spec.job import Job
 from ptune.spec.trial import TrialSpec
-from small_jobs import small_job
+from support.small_jobs import small_job
 
 
 @pytest.fixture

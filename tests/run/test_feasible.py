@@ -5,7 +5,7 @@ import pytest
 from ptune.errors import SpecError
 from ptune.run.prepare import check_space
 from ptune.spec.job import Job
-from small_jobs import small_job
+from support.small_jobs import small_job
 
 
 def check(folder, backbone, max_length=32, **parameters):

@@ -4,7 +4,7 @@ import pytest
 
 from ptune.run.local import LocalRunner
 from ptune.run.search import confirm_search, start_search
-from small_jobs import small_job
+from support.small_jobs import small_job
 
 
 @pytest.fixture

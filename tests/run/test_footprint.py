@@ -6,7 +6,7 @@ import torch
 from ptune.backbone import budget
 from ptune.backbone.load import load_backbone
 from ptune.run.footprint import engine_bytes
-from small_jobs import small_job
+from support.small_jobs import small_job
 
 
 def changed(job, **tables):

@@ -5,7 +5,6 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from families import make_backbone
 from ptune.artifacts.predict import Predictor
 from ptune.cli.predict import predict
 from ptune.errors import SpecError
@@ -13,6 +12,7 @@ from ptune.run.local import LocalRunner
 from ptune.run.prepare import prepare
 from ptune.run.search import start_search
 from ptune.spec.job import Job
+from support.families import make_backbone
 
 WORDS = ["red", "green", "blue", "cold", "warm", "loud"]
 V2 = {"method": {"value": "v2"}, "length": {"low": 2, "high": 5}}

@@ -5,7 +5,7 @@ import pytest
 from ptune.errors import BackboneError, SpecError
 from ptune.run.prepare import prepare
 from ptune.spec.job import Job
-from small_jobs import small_job
+from support.small_jobs import small_job
 
 
 def word_job(folder, backbone, words, layout="{text} is [MASK]", **space):

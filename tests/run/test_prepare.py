@@ -7,7 +7,7 @@ import pytest
 from ptune.errors import BackboneError, DataError, SpecError
 from ptune.run.prepare import check_space, prepare
 from ptune.spec.job import Job
-from small_jobs import small_job
+from support.small_jobs import small_job
 
 
 @pytest.fixture

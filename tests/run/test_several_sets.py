@@ -15,8 +15,8 @@ from ptune.run.prepare import prepare
 from ptune.run.search import start_search
 from ptune.run.trials import TrialFactory, starting_tensors
 from ptune.spec.job import Job
-from small_jobs import small_job, write_split
-from worlds import sentences
+from support.small_jobs import small_job, write_split
+from support.worlds import sentences
 
 FIXED = {
     "parameters": {

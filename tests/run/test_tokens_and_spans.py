@@ -12,7 +12,7 @@ from ptune.run.local import LocalRunner
 from ptune.run.prepare import prepare
 from ptune.run.search import start_search
 from ptune.spec.job import Job
-from words_and_spans import KINDS, asked, data_for, job_for, tagged
+from support.words_and_spans import KINDS, asked, data_for, job_for, tagged
 
 METRICS = {
     "tokens": {"f1", "precision", "recall", "accuracy"},

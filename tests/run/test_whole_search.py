@@ -17,7 +17,7 @@ from ptune.journal import Journal, read
 from ptune.run.confirm import confirmation
 from ptune.run.local import LocalRunner
 from ptune.run.search import claim_folder, resume_search, search_folder, start_search
-from small_jobs import small_job
+from support.small_jobs import small_job
 
 
 @pytest.fixture

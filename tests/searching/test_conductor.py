@@ -1,7 +1,6 @@
 import math
 
 import pytest
-from simulated import SPACE, best_value, make_job, resume, start
 
 from ptune import journal
 from ptune.errors import SpecError
@@ -9,6 +8,7 @@ from ptune.history import FINAL, History
 from ptune.searching.conductor import Conductor, Turn
 from ptune.searching.simulate import simulate
 from ptune.spec.trial import TrialSpec
+from support.simulated import SPACE, best_value, make_job, resume, start
 
 FULL = {"type": "none"}
 

@@ -1,10 +1,10 @@
 """Grids through a conductor, and trials with horizons of their own."""
 
 import pytest
-from simulated import make_job, resume, start
 
 from ptune import journal
 from ptune.searching.simulate import simulate
+from support.simulated import make_job, resume, start
 
 FULL = {"type": "none"}
 COPA = {

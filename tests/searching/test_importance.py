@@ -1,12 +1,12 @@
 import warnings
 
 import pytest
-from simulated import LAYERS, SPACE, make_job
 
 from ptune.history import History, TrialRecord
 from ptune.searching.importance import importances
 from ptune.searching.study import Study
 from ptune.spec.space import Space
+from support.simulated import LAYERS, SPACE, make_job
 
 RESOLVED = Space(**SPACE).resolved(LAYERS)
 

@@ -3,12 +3,12 @@ from collections import Counter
 from statistics import mean
 
 import pytest
-from simulated import best_value, curve, make_job, resume, start
 
 from ptune import journal
 from ptune.errors import EngineError
 from ptune.history import FINAL
 from ptune.searching.simulate import simulate
+from support.simulated import best_value, curve, make_job, resume, start
 
 FULL = {"type": "none"}
 

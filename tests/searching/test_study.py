@@ -2,12 +2,12 @@ import statistics
 import warnings
 
 import pytest
-from simulated import LAYERS, SPACE, ceiling, curve, make_job, start
 
 from ptune.history import History, TrialRecord
 from ptune.searching.simulate import simulate
 from ptune.searching.study import Study
 from ptune.spec.space import Space
+from support.simulated import LAYERS, SPACE, ceiling, curve, make_job, start
 
 RESOLVED = Space(**SPACE).resolved(LAYERS)
 

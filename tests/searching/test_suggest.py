@@ -1,11 +1,11 @@
 import optuna
 import pytest
-from simulated import LAYERS, SPACE, make_job
 
 from ptune.errors import SpecError
 from ptune.searching.suggest import ask, complete, plain_name
 from ptune.spec.space import Space
 from ptune.spec.trial import TrialSpec
+from support.simulated import LAYERS, SPACE, make_job
 
 ACTIVE = {
     "v1": {"method", "length", "encoder", "lr", "batch_size"},

@@ -16,7 +16,7 @@ from ptune.spec.data import ChoiceData
 from ptune.spec.prompt import ManualPrompt
 from ptune.tasks.build import lay_out
 from ptune.tasks.choice import ChoiceKind
-from word_tasks import STORY, choice_trial
+from support.word_tasks import STORY, choice_trial
 
 COLUMNS = ["choice1", "choice2"]
 LOGITS = torch.tensor([[2.0, 0.5], [0.25, 0.5]])

@@ -7,7 +7,6 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
-from families import WORDS
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.load import load_backbone
 from ptune.data.sources import Split, unlabelled
@@ -20,7 +19,8 @@ from ptune.spec.prompt import ManualPrompt
 from ptune.spec.task import Cloze
 from ptune.tasks.build import build_task, lay_out
 from ptune.tasks.cloze import ClozeKind, Named, _against
-from word_tasks import FACT, cloze_trial, facts
+from support.families import WORDS
+from support.word_tasks import FACT, cloze_trial, facts
 
 LEARNERS = {"bert": AutoModelForMaskedLM, "gpt2": AutoModelForCausalLM}
 

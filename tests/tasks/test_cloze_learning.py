@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from made_up_facts import PROBED, make_causal, make_masked, write_facts
 
 from ptune.run.local import LocalRunner
 from ptune.run.search import start_search
 from ptune.spec.job import Job
+from support.made_up_facts import PROBED, make_causal, make_masked, write_facts
 
 MAKERS = {"masked": make_masked, "causal": make_causal}
 PROMPT = {"method": "v1", "length": 4, "template": "[P:1] {sub_label} [P:3] [MASK]", "lr": 0.006, "batch_size": 8}

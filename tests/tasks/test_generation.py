@@ -10,7 +10,6 @@ from peft import PrefixTuningConfig, TaskType, get_peft_model, set_peft_model_st
 from tokenizers.processors import TemplateProcessing
 from torch.testing import assert_close
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
-from written_texts import MOST, echoes, make_writer, stories, writing_job, writing_trial
 
 from ptune.backbone.cache import StateCache
 from ptune.backbone.families import FAMILIES
@@ -25,6 +24,7 @@ from ptune.prompts.rows import Examples, Row
 from ptune.prompts.writing import write
 from ptune.run.trials import TrialFactory
 from ptune.tasks.generation import GenerationKind, Written
+from support.written_texts import MOST, echoes, make_writer, stories, writing_job, writing_trial
 
 CAUSAL = ["gpt2", "llama", "qwen2"]
 DECODERS = ["t5", "bart"]

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from families import WORDS, make_backbone
 from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split, Splits
 from ptune.engine.slots import Plan
 from ptune.prompts.learner import Learner
 from ptune.run.trials import TrialFactory
 from ptune.spec.job import Job
+from support.families import WORDS, make_backbone
 
 MOST = 7
 NAMES = ["Lily", "Tom", "Ben", "Mia", "Sam", "Anna", "Max", "Tim", "Sara", "Jack"]

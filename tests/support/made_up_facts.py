@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel
 
-from word_tasks import word_tokenizer
+from support.word_tasks import word_tokenizer
 
 PEOPLE = [first + last for first in ("ba", "do", "fi", "gu", "ke", "lo", "mi", "nu") for last in "rstvx"]
 TOWNS = [first + last for first in ("am", "er", "il", "or", "um") for last in ("burg", "dorf", "heim", "stad")]

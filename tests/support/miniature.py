@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-import families
 from ptune.spec import grid
 from ptune.spec.job import Job
+from support import families
 
 RELATIONS = ["P1001", "P17"]
 ROWS = 24

@@ -1,13 +1,12 @@
-"""A search in a process of its own, to be killed: `python drive.py FOLDER`. Starts it, or goes on with it."""
+"""A search in a process of its own, to be killed: `python -m support.drive FOLDER`. Starts it, or goes on with it."""
 
 import json
 import sys
 from pathlib import Path
 
-from small_search import small_search
-
 from ptune.raytune.runner import RayRunner
 from ptune.spec.job import Job
+from support.small_search import small_search
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-import families
 from ptune.backbone.backbone import Backbone
 from ptune.engine.slots import Plan
 from ptune.prompts.learner import Learner
 from ptune.run.prepare import prepare
 from ptune.run.trials import TrialFactory
 from ptune.spec.job import Job
+from support import families
 
 WORDS = families.WORDS
 COLOURS, AGES = WORDS[:3], ("old", "new")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ptune.data.sources import Split
 from ptune.spec.job import Job
-from worlds import sentences
+from support.worlds import sentences
 
 SPACE = {
     "parameters": {

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-import families
 from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split, Splits
 from ptune.engine.slots import Plan
 from ptune.prompts.learner import Learner
 from ptune.run.trials import TrialFactory
 from ptune.spec.job import Job
+from support import families
 
 WORDS = families.WORDS
 

@@ -9,13 +9,13 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
-from families import WORDS
 from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split, Splits
 from ptune.engine.slots import Plan
 from ptune.prompts.learner import Learner
 from ptune.run.trials import TrialFactory
 from ptune.spec.job import Job
+from support.families import WORDS
 
 FACT = "{sub_label} is [MASK]"
 STORY = "{premise} so {choice}"
