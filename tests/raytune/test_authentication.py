@@ -5,11 +5,11 @@ import subprocess
 import sys
 
 import pytest
-from ray_head import ray_head
 
 from ptune.errors import ClusterError
 from ptune.raytune.authentication import authenticate, find_token
 from ptune.raytune.jobs import jobs
+from support.ray_head import ray_head
 
 TOKEN = "a-token-of-more-than-enough-letters"
 
