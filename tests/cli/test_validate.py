@@ -92,7 +92,7 @@ def test_a_grid_says_how_many_trials_it_has(ptune, job):
 @pytest.mark.parametrize(
     ("override", "problem"),
     [
-        ("space.baseline=[{method='v2', depth=9}]", "[space]: baseline point 1: depth = 9 lies outside its range"),
+        ("space.baseline=[{method='v2', depth=9}]", "[space]: depth = 9 lies outside its range"),
         ("space.parameters.length.high=40", "length < task.data.max_length = 32 must hold"),
         ("space.parameters.template='everywhere'", "template"),
         (

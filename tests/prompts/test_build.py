@@ -7,7 +7,7 @@ from torch import nn
 from ptune.backbone.backbone import Backbone, Shape
 from ptune.backbone.families import FAMILIES
 from ptune.errors import SpecError
-from ptune.prompts.build import build_learner, chosen_layers, is_shifted, load_learner, start_from
+from ptune.prompts.build import build_learner, load_learner, start_from
 from ptune.prompts.heads import Linear, Verbalizer, Vocabulary
 from ptune.prompts.learner import Learner
 from ptune.spec.prompt import PromptV1, PromptV2
@@ -153,49 +153,18 @@ def test_tensors_that_are_missing_are_asked_for(left_out):
 
 
 @pytest.mark.parametrize(
-    ("spec", "expected"),
-    [
-        (PromptV2(), (0, 1, 2, 3, 4, 5)),
-        (PromptV2(depth=2), (4, 5)),
-        (PromptV2(depth=2, side="first"), (0, 1)),
-        (PromptV2(depth=6, side="first"), (0, 1, 2, 3, 4, 5)),
-        (PromptV2(layers="6,1-2"), (0, 1, 5)),
-    ],
-)
-def test_depth_and_side_or_names_choose_the_layers(spec, expected):
-    assert chosen_layers(spec, 6) == expected
-
-
-@pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"depth": 4}, "depth <= 3 must hold on this backbone of 3 layers, got 4"),
-        ({"layers": "1,4"}, "layers <= 3 must hold on this backbone of 3 layers, got '1,4'"),
-        ({"lengths": "4,4"}, "lengths must name 3 lengths, one for each chosen layer, got '4,4'"),
-        ({"depth": 1, "lengths": "4,4"}, "lengths must name 1 lengths, one for each chosen layer, got '4,4'"),
+        ({"depth": 4}, "depth <= 3 must hold on a backbone of 3 layers, got 4"),
+        ({"layers": "1,4"}, "layers must lie within 1-3 on a backbone of 3 layers, got '1,4'"),
+        ({"lengths": "4,4"}, "lengths must hold one length for each of the 3 chosen layers, got '4,4'"),
+        ({"depth": 1, "lengths": "4,4"}, "lengths must hold one length for each of the 1 chosen layers, got '4,4'"),
     ],
 )
 def test_what_does_not_fit_the_backbones_layers_is_refused(config, message):
     with pytest.raises(SpecError) as caught:
         build({"method": "v2", **config})
     assert str(caught.value) == message
-
-
-@pytest.mark.parametrize(
-    ("spec", "expected"),
-    [
-        (PromptV2(), True),
-        (PromptV2(depth=6), True),
-        (PromptV2(depth=5), False),
-        (PromptV2(layers="1-6"), True),
-        (PromptV2(layers="1,6"), False),
-        (PromptV2(depth=5, positions="shifted"), True),
-        (PromptV2(positions="unshifted"), False),
-    ],
-)
-def test_text_is_shifted_behind_prompts_in_all_layers_unless_stated(spec, expected):
-    assert is_shifted(spec, 6, FAMILIES["bert"]) is expected
-    assert not is_shifted(spec.model_copy(update={"positions": "auto"}), 6, FAMILIES["bart"])
 
 
 @pytest.mark.parametrize(

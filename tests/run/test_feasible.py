@@ -24,15 +24,15 @@ LONG = "[P] {text} a warm and moving story about a dog that finds its way home"
     [
         (
             {"method": V2, "layers": {"choices": ["1-2", "2-4"]}},
-            "layers must lie within 1-3, the backbone's, got '2-4'",
+            "layers must lie within 1-3 on a backbone of 3 layers, got '2-4'",
         ),
-        ({"method": V2, "depth": {"choices": [2, 4]}}, "depth <= 3, the backbone's layers, must hold, got 4"),
+        ({"method": V2, "depth": {"choices": [2, 4]}}, "depth <= 3 must hold on a backbone of 3 layers, got 4"),
         ({"method": V2, "depth": {"value": 1}, "layers": {"value": "1"}}, "state layers or depth, not both"),
         (
             {"method": V2, "depth": {"choices": [1, 2]}, "lengths": {"choices": ["4,2", "4,2,2"]}},
-            "lengths must hold one for each of the",
+            "lengths must hold one length for each of the",
         ),
-        ({"method": TUNING, "length": {"choices": [4, 32]}}, "length < max_length must hold"),
+        ({"method": TUNING, "length": {"choices": [4, 32]}}, "length < task.data.max_length = 32 must hold"),
         ({"method": TUNING, "length": {"low": 4, "high": 30}}, "max_length = 32 leaves 0 tokens for 1 text"),
         (
             {"method": V1, "length": {"low": 1, "high": 8}, "template": {"value": "around"}},

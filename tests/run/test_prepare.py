@@ -50,7 +50,7 @@ def test_a_baseline_deeper_than_the_backbone_is_refused(job, tiny_backbone):
         "parameters": {"method": {"value": "v2"}, "depth": {"low": 1, "high": "layers"}},
         "baseline": [{"depth": 7}],
     }
-    with pytest.raises(SpecError, match="baseline point 1: depth = 7"):
+    with pytest.raises(SpecError, match="depth = 7 lies outside"):
         check_space(changed(job, space=space), tiny_backbone("bert"))
 
 

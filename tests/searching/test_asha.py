@@ -3,7 +3,7 @@ import math
 import pytest
 
 from ptune.searching.asha import Rungs
-from ptune.spec.job import Asha, FullBudget
+from ptune.spec.budget import Asha, FullBudget
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,9 @@
 import optuna
 import pytest
 
-from ptune.errors import SpecError
-from ptune.searching.suggest import ask, complete, plain_name
+from ptune.searching.suggest import ask, plain_name
 from ptune.spec.space import Space
-from ptune.spec.trial import TrialSpec
-from support.simulated import LAYERS, SPACE, make_job
+from support.simulated import LAYERS, SPACE
 
 ACTIVE = {
     "v1": {"method", "length", "encoder", "lr", "batch_size"},
@@ -66,30 +64,3 @@ def test_a_point_pins_what_it_states_and_leaves_the_rest():
     points = [ask(study, space, {"method": "v2", "length": 20, "lr": 1}) for _ in range(8)]
     assert all((point["method"], point["length"], point["lr"]) == ("v2", 20, 1) for point in points)
     assert len({point["depth"] for point in points}) > 1
-
-
-def test_the_complete_configuration_is_a_fixed_point():
-    config = complete({"method": "v2", "lr": 1, "depth": 3}, make_job(), LAYERS)
-    assert TrialSpec.from_config(config).to_config() == config
-    assert config["lr"] == 1.0
-    assert config["schedule"] == "linear"
-
-
-@pytest.mark.parametrize(
-    ("chosen", "message"),
-    [
-        ({"method": "v1", "length": 2, "template": "[P] {a} [P] {b} [P]"}, "at least 3, got 2"),
-        ({"method": "v1", "template": "[P] {a}"}, r"must hold \{b\}"),
-        ({"method": "v1", "length": 128}, "leave room for text, got 128 >= 128"),
-        ({"method": "v2", "depth": 13}, "depth <= 12, the backbone's layers, must hold, got 13"),
-        ({"method": "v2", "layers": "10-13"}, "layers must lie within 1-12, the backbone's, got '10-13'"),
-        ({"method": "v2", "depth": 2, "lengths": "4,4,4"}, "one for each of the 2 chosen layers, got '4,4,4'"),
-        ({"method": "v2", "epochs": 10}, "epochs <= budget.epochs = 9 must hold, got 10"),
-        ({"method": "v2", "split": 1}, "split < task.data.splits = 1 must hold, got 1"),
-        ({"method": "v2", "dropout": 1.5}, "dropout"),
-        ({"method": "head", "length": 4}, "length is not a parameter of method 'head'"),
-    ],
-)
-def test_a_configuration_that_breaks_a_law_is_refused(chosen, message):
-    with pytest.raises(SpecError, match=message):
-        complete(chosen, make_job(text=("a", "b")), LAYERS)

@@ -58,9 +58,9 @@ def test_points_that_leave_the_same_out_are_different_combinations():
     "stated", [{"low": 1e-3, "high": 1e-1, "log": True}, {"low": 0.001, "high": 0.1}], ids=["log", "plain"]
 )
 def test_continuous_ranges_are_named_with_what_would_help(stated):
-    ((place, law),) = continuous(space({**COPA, "lr": stated}))
-    assert place == ("parameters", "lr", 0)
-    assert law.startswith("a grid needs lr as choices or as a range with a step, got low = 0.001, high = 0.1")
+    (problem,) = continuous(space({**COPA, "lr": stated}))
+    assert problem.place == ("parameters", "lr", 0)
+    assert problem.text.startswith("a grid needs lr as choices or as a range with a step, got low = 0.001, high = 0.1")
 
 
 def test_whole_numbers_need_no_step():

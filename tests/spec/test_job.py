@@ -3,8 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
+from ptune.spec.budget import Asha, Budget, FullBudget
 from ptune.spec.data import ClassificationData as Data
-from ptune.spec.job import Asha, Budget, FullBudget, Job
+from ptune.spec.job import Job
 from ptune.spec.prompt import PromptV1, PromptV2
 
 

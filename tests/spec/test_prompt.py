@@ -3,7 +3,7 @@
 import pytest
 
 from ptune.errors import SpecError
-from ptune.spec.prompt import PromptTuning, PromptV1, PromptV2, layers_of
+from ptune.spec.prompt import PromptTuning, PromptV1, PromptV2, chosen_layers, is_shifted, layers_of
 from ptune.spec.trial import TrialSpec
 
 
@@ -75,3 +75,34 @@ def test_no_other_start_is_known(init):
 
 def test_starts_are_those_of_the_papers_unless_stated():
     assert (PromptV1().init, PromptTuning().init) == ("normal", "vocabulary")
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (PromptV2(), (0, 1, 2, 3, 4, 5)),
+        (PromptV2(depth=2), (4, 5)),
+        (PromptV2(depth=2, side="first"), (0, 1)),
+        (PromptV2(depth=6, side="first"), (0, 1, 2, 3, 4, 5)),
+        (PromptV2(layers="6,1-2"), (0, 1, 5)),
+    ],
+)
+def test_depth_and_side_or_names_choose_the_layers(spec, expected):
+    assert chosen_layers(spec, 6) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (PromptV2(), True),
+        (PromptV2(depth=6), True),
+        (PromptV2(depth=5), False),
+        (PromptV2(layers="1-6"), True),
+        (PromptV2(layers="1,6"), False),
+        (PromptV2(depth=5, positions="shifted"), True),
+        (PromptV2(positions="unshifted"), False),
+    ],
+)
+def test_text_is_shifted_behind_prompts_in_all_layers_unless_stated(spec, expected):
+    assert is_shifted(spec, 6, shifts=True) is expected
+    assert not is_shifted(spec.model_copy(update={"positions": "auto"}), 6, shifts=False)

@@ -2,6 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from ptune.errors import SpecError
+from ptune.spec.problem import Problem
 from ptune.spec.prompt import METHODS
 from ptune.spec.space import Parameter, Space
 
@@ -233,7 +234,7 @@ def test_layers_become_the_backbones_number():
 @pytest.mark.parametrize(
     ("point", "message"),
     [
-        ({"method": "v3"}, "baseline point 1: method = 'v3' lies outside"),
+        ({"method": "v3"}, "method = 'v3' lies outside"),
         ({"method": "v2", "lr": 1.0}, "lr = 1.0 lies outside"),
         ({"method": "v1", "depth": 2}, "depth does not exist under this point's choices"),
         ({"method": "v2", "depth": 9}, "depth = 9 lies outside"),
@@ -246,13 +247,19 @@ def test_a_baseline_point_outside_the_space_is_refused(point, message):
         space([point], method=METHOD, depth=depth, lr=LR).resolved(6)
 
 
-def test_every_misfit_of_the_baseline_has_a_line():
-    with pytest.raises(SpecError) as caught:
-        space([{"lr": 1.0}, {"lenght": 2}], lr=LR, length={"value": 2}).resolved(6)
-    assert str(caught.value).splitlines() == [
-        "baseline point 1: lr = 1.0 lies outside its range",
-        "baseline point 2: lenght does not exist under this point's choices; did you mean 'length'?",
+def test_every_misfit_of_the_baseline_is_a_problem_at_its_key():
+    stated = space([{"lr": 1.0}, {"lenght": 2}], lr=LR, length={"value": 2})
+    assert stated.problems_on(6) == [
+        Problem(("baseline", 0, "lr"), "lr = 1.0 lies outside its range"),
+        Problem(("baseline", 1, "lenght"), "lenght does not exist under this point's choices; did you mean 'length'?"),
     ]
+
+
+def test_a_range_that_a_backbone_empties_is_a_problem_at_its_key():
+    stated = space(depth=[{"low": 8, "high": "layers"}])
+    law = "low <= high must hold, got low=8, high=6 on a backbone of 6 layers"
+    assert stated.problems_on(6) == [Problem(("parameters", "depth", 0), law)]
+    assert stated.problems_on(8) == []
 
 
 def test_a_baseline_point_may_leave_parameters_out():

@@ -269,7 +269,7 @@ def test_templates_that_do_not_fit_are_told_where_they_are(folder):
         "space={parameters={method={value='v1'}, template={choices=['[P] {a}', '[P] {b}']}}, baseline=[{template='x'}]}"
     )
     lines = problems(folder / "films.toml", [space])
-    places = ["[space.parameters].template", "[space.parameters].template", "[space.baseline.1].template"]
+    places = [*["[space.parameters.template].choices"] * 2, "[space.baseline.1].template"]
     assert [line.split(": ")[0] for line in lines] == places
 
 

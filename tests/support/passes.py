@@ -12,9 +12,10 @@ from ptune.data.sources import unlabelled
 from ptune.prompts.build import build_learner
 from ptune.prompts.forward import Group, forward
 from ptune.prompts.heads import Linear
-from ptune.prompts.layout import bind, input_parts
+from ptune.prompts.layout import bind
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples, Stack, stack
+from ptune.spec.layout import input_parts
 from ptune.spec.trial import TrialSpec
 from ptune.tasks.classification import ClassificationKind
 

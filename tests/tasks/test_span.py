@@ -13,8 +13,9 @@ from ptune.data.sources import Split, unlabelled
 from ptune.data.templates import Layout
 from ptune.errors import DataError
 from ptune.prompts.forward import Scored
-from ptune.prompts.layout import bind, input_parts
+from ptune.prompts.layout import bind
 from ptune.prompts.rows import Examples
+from ptune.spec.layout import input_parts
 from ptune.spec.template import parse, plain
 from ptune.spec.trial import TrialSpec
 from ptune.tasks.span import Found, SpanKind

@@ -10,8 +10,9 @@ from torch.nn import functional
 
 from ptune.data.sources import Split, unlabelled
 from ptune.prompts.forward import Scored
-from ptune.prompts.layout import bind, input_parts
+from ptune.prompts.layout import bind
 from ptune.prompts.rows import Examples
+from ptune.spec.layout import input_parts
 from ptune.spec.trial import TrialSpec
 from ptune.tasks.tokens import Tags, TokensKind
 

@@ -16,10 +16,9 @@ from torch import Tensor
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import family_of
-from ptune.prompts.build import chosen_layers, is_shifted
-from ptune.prompts.layout import input_parts
 from ptune.spec.data import ClozeData, Data, Head
-from ptune.spec.prompt import PromptSpec, PromptV2
+from ptune.spec.layout import input_parts
+from ptune.spec.prompt import PromptSpec, PromptV2, chosen_layers, is_shifted
 from ptune.spec.strict import Strict
 from ptune.spec.task import Cloze, Task
 from ptune.spec.template import written
@@ -207,7 +206,7 @@ def describe(
 
 def _positions(prompt: PromptV2, origin: Origin) -> Literal["shifted", "unshifted"]:
     family = family_of(origin.model_type, origin.id)
-    return "shifted" if is_shifted(prompt, origin.layers, family) else "unshifted"
+    return "shifted" if is_shifted(prompt, origin.layers, shifts=family.shifts) else "unshifted"
 
 
 def _template(prompt: PromptSpec, data: Data, head: Head) -> str:

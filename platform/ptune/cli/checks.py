@@ -17,8 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 from ptune.errors import DataError, PtuneError, SpecError, nearest
 from ptune.report.wording import plural
 from ptune.spec import grid
+from ptune.spec.budget import Asha
 from ptune.spec.data import ClozeData, Data, file_of
-from ptune.spec.job import Asha, Backbone, Job
+from ptune.spec.job import Backbone, Job
 from ptune.spec.load import load_job, read_tables
 from ptune.spec.space import Parameter
 from ptune.spec.task import Task

@@ -36,7 +36,7 @@ def search(
     from ptune.report.publish import publish
     from ptune.run.interrupts import interrupts
     from ptune.run.search import runs_folder, start_search
-    from ptune.spec.layers import extends
+    from ptune.spec.extends import extends
     from ptune.spec.load import load_job
     from ptune.spec.overrides import noted
     from ptune.spec.write import job_toml

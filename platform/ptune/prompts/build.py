@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import assert_never
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,16 @@ from ptune.prompts.heads import Head, Linear, LinearHead, Output, Verbalizer, Ve
 from ptune.prompts.learner import Learner, Prompt
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt
-from ptune.spec.prompt import ManualPrompt, NoPrompt, PromptSpec, PromptTuning, PromptV1, PromptV2, layers_of
+from ptune.spec.prompt import (
+    ManualPrompt,
+    NoPrompt,
+    PromptSpec,
+    PromptTuning,
+    PromptV1,
+    PromptV2,
+    chosen_layers,
+    is_shifted,
+)
 from ptune.spec.trial import Recipe
 
 DEFAULT_BOTTLENECK = 512
@@ -77,8 +87,10 @@ def collapsed_spec(spec: PromptSpec) -> PromptSpec:
             return spec.model_copy(update={"init": "normal"})
         case PromptV2():
             return spec.model_copy(update={"encoder": "embedding"})
-        case _:
+        case ManualPrompt() | NoPrompt():
             return spec
+        case _:
+            assert_never(spec)
 
 
 def start_from(learner: Learner, tensors: Mapping[str, Tensor]) -> None:
@@ -99,39 +111,6 @@ def start_from(learner: Learner, tensors: Mapping[str, Tensor]) -> None:
             state[place].copy_(tensor)
 
 
-def chosen_layers(spec: PromptV2, layers: int) -> tuple[int, ...]:
-    """The layers that hold a v2 prompt, ascending, counted from 0.
-
-    Raises:
-        SpecError: a layer lies beyond the backbone's, or `lengths` does not name a length for each.
-    """
-    if spec.layers is not None:
-        chosen = layers_of(spec.layers)
-        if chosen[-1] >= layers:
-            raise SpecError(f"layers <= {layers} must hold on this backbone of {layers} layers, got {spec.layers!r}")
-    else:
-        depth = layers if spec.depth is None else spec.depth
-        if depth > layers:
-            raise SpecError(f"depth <= {layers} must hold on this backbone of {layers} layers, got {depth}")
-        chosen = tuple(range(layers - depth, layers)) if spec.side == "last" else tuple(range(depth))
-    if spec.lengths is not None and len(spec.layer_lengths) != len(chosen):
-        raise SpecError(f"lengths must name {len(chosen)} lengths, one for each chosen layer, got {spec.lengths!r}")
-    return chosen
-
-
-def is_shifted(spec: PromptV2, layers: int, family: Family) -> bool:
-    """Whether text positions start after the prompt: as stated, or by default exactly for prompts in all layers.
-
-    Raises:
-        SpecError: it is stated, and the family's positions cannot be shifted.
-    """
-    if spec.positions == "shifted" and not family.shifts:
-        raise SpecError('positions = "unshifted" (or "auto") must hold on this family, whose positions are relative')
-    if spec.positions != "auto":
-        return spec.positions == "shifted"
-    return family.shifts and len(chosen_layers(spec, layers)) == layers
-
-
 def _module_name(collapsed: str) -> str:
     """The name of a collapsed tensor in a learner's `state_dict`."""
     kind, _, rest = collapsed.partition(".")
@@ -150,6 +129,8 @@ def _head(output: Output, backbone: Backbone, *, faithful: bool) -> Head:
             return VerbalizerHead(words)
         case Vocabulary():
             return VocabularyHead()
+        case _:
+            assert_never(output)
 
 
 def _prompt(spec: PromptSpec, backbone: Backbone) -> Prompt | None:
@@ -163,6 +144,8 @@ def _prompt(spec: PromptSpec, backbone: Backbone) -> Prompt | None:
             return _v2(spec, backbone.shape, backbone.family)
         case ManualPrompt() | NoPrompt():
             return None
+        case _:
+            assert_never(spec)
 
 
 def _v1_encoder(spec: PromptV1, backbone: Backbone) -> nn.Module:
@@ -175,6 +158,8 @@ def _v1_encoder(spec: PromptV1, backbone: Backbone) -> nn.Module:
             return MlpEncoder(spec.length, width, spec.hidden or width, start)
         case "lstm":
             return LstmEncoder(spec.length, width, spec.hidden or width // 2, start)
+        case _:
+            assert_never(spec.encoder)
 
 
 def _start(init: str, length: int, backbone: Backbone) -> Tensor | None:
@@ -203,12 +188,14 @@ def _v2(spec: PromptV2, shape: Shape, family: Family) -> PrefixPrompt:
             encoder: nn.Module = EmbeddingEncoder(spec.length, width)
         case "mlp":
             encoder = BottleneckEncoder(spec.length, width, shape.hidden, spec.hidden or DEFAULT_BOTTLENECK)
+        case _:
+            assert_never(spec.encoder)
     return PrefixPrompt(
         encoder,
         layers,
         shape.kv_heads,
         shape.head_width,
-        shifted=is_shifted(spec, shape.layers, family),
+        shifted=is_shifted(spec, shape.layers, shifts=family.shifts),
         dropout=spec.dropout,
         lengths=spec.layer_lengths or (spec.length,) * len(layers),
     )

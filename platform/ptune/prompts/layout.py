@@ -8,37 +8,8 @@ from typing import Any, Protocol
 from ptune.backbone.families import Family
 from ptune.data.kept_tokens import TokenCache
 from ptune.data.templates import Example, Layout
-from ptune.errors import SpecError
 from ptune.node_files import NodeFiles
-from ptune.spec.prompt import ManualPrompt, PromptSpec, PromptTuning, PromptV1
-from ptune.spec.template import Mask, Part, PromptRun, parse, plain, run_lengths
-
-
-def input_parts(
-    prompt: PromptSpec, fields: Sequence[str], base: str | None = None, *, masked: bool = True
-) -> list[Part]:
-    """A prompt's template as parts, every run with its number of tokens; without a v1 prompt, the data's own.
-
-    Args:
-        prompt: the prompt.
-        fields: names of the texts, in order.
-        base: the data set's own template; None is the fields in order.
-        masked: whether a language head reads the input; without one, the places of words are left out.
-
-    Raises:
-        SpecError: the template does not fit the fields, or the prompt's length does not fit the template.
-    """
-    template = _template(prompt) or base
-    try:
-        parts = parse(template, list(fields), base) if template is not None else plain(fields)
-        parts = parts if masked else [part for part in parts if not isinstance(part, Mask)]
-        if not isinstance(prompt, PromptV1 | PromptTuning):
-            _refuse_runs(parts)
-            return parts
-        counts = iter(run_lengths(parts, prompt.length))
-    except ValueError as error:
-        raise SpecError(f"template {template!r}: {error}") from None
-    return [PromptRun(next(counts)) if isinstance(part, PromptRun) else part for part in parts]
+from ptune.spec.template import Part, PromptRun
 
 
 class Reading(Protocol):
@@ -62,7 +33,7 @@ class Reading(Protocol):
 
 
 def bind(parts: Sequence[Part], backbone: Reading, fields: Sequence[str], max_length: int) -> Layout:
-    """Bind the parts of `input_parts` to a backbone's tokenizer.
+    """Bind the parts of `ptune.spec.layout.input_parts` to a backbone's tokenizer.
 
     Raises:
         DataError: prompt, anchor and special tokens leave no room for text, or the backbone has no place for [MASK].
@@ -78,18 +49,3 @@ def bind(parts: Sequence[Part], backbone: Reading, fields: Sequence[str], max_le
 def read_position(example: Example, backbone: Reading) -> int:
     """The position whose state stands for a whole input, by the backbone's family."""
     return example.first if backbone.family.reads == "first" else example.last
-
-
-def _template(prompt: PromptSpec) -> str | None:
-    match prompt:
-        case PromptV1(template=template) | ManualPrompt(template=template):
-            return template
-        case PromptTuning():
-            return "before"
-        case _:
-            return None
-
-
-def _refuse_runs(parts: Sequence[Part]) -> None:
-    if any(isinstance(part, PromptRun) for part in parts):
-        raise ValueError('prompt runs ([P]) belong to method = "v1"; a discrete template holds words and fields')

@@ -17,7 +17,7 @@ from itertools import pairwise
 from ptune.history import FINAL, History, TrialRecord
 from ptune.journal import Event
 from ptune.searching.asha import Rungs
-from ptune.spec.job import Budget
+from ptune.spec.budget import Budget
 
 _WINDOW = 40  # epochs the pace is measured over: long enough to even out slow and fast trials
 

@@ -15,7 +15,8 @@ from typing import Any
 from ptune.errors import JournalError, SpecError
 from ptune.files import value_hash
 from ptune.history import REPEATING, Group, History, Spread, configuration, constant_sets, is_constant
-from ptune.spec.job import Budget, FullBudget, Job
+from ptune.spec.budget import Budget, FullBudget
+from ptune.spec.job import Job
 from ptune.spec.protocol import majority_metric
 from ptune.spec.space import Space
 

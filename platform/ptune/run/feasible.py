@@ -15,10 +15,11 @@ from typing import Any
 from ptune.backbone.families import Family
 from ptune.backbone.tokenizer import Unloaded, load_tokenizer
 from ptune.errors import BackboneError, DataError, SpecError
-from ptune.prompts.layout import bind, input_parts
-from ptune.searching.suggest import complete
+from ptune.prompts.layout import bind
+from ptune.spec.configuration import complete
 from ptune.spec.grid import combinations
 from ptune.spec.job import Job
+from ptune.spec.layout import input_parts
 from ptune.spec.prompt import ManualPrompt, PromptSpec, PromptTuning, PromptV1
 from ptune.spec.space import Parameter, Space
 from ptune.spec.template import Anchor, Mask, Part, PromptRun

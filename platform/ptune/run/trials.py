@@ -21,7 +21,7 @@ from ptune.prompts.build import build_learner, start_from
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
 from ptune.spec.job import Job
-from ptune.spec.prompt import ManualPrompt, PromptTuning, PromptV1
+from ptune.spec.prompt import input_length, input_template
 from ptune.spec.task import Cloze
 from ptune.spec.trial import TrialSpec
 from ptune.tasks.build import build_task, lay_out
@@ -98,7 +98,8 @@ class TrialFactory:
 
     def _encode(self, spec: TrialSpec) -> Encoded:
         """The task, and training and dev data as this configuration's trials see them."""
-        key = (_template_key(spec), spec.head, spec.protocol.split, spec.recipe.faithful)
+        prompt = spec.prompt
+        key = (input_template(prompt), input_length(prompt), spec.head, spec.protocol.split, spec.recipe.faithful)
         if key not in self._encoded:
             self._encoded[key] = self._encode_anew(spec)
             if len(self._encoded) > max(_KEPT, self._job.resources.slots):
@@ -148,16 +149,3 @@ def starting_tensors(artifact: Artifact, labels: Mapping[str, Sequence[str]]) ->
                 if key.startswith(before)
             }
     return tensors
-
-
-def _template_key(spec: TrialSpec) -> tuple[Any, ...]:
-    """What of a prompt decides how texts are encoded."""
-    match spec.prompt:
-        case PromptV1(template=template, length=length):
-            return template, length
-        case PromptTuning(length=length):
-            return "before", length
-        case ManualPrompt(template=template):
-            return template, 0
-        case _:
-            return ()

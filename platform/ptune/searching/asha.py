@@ -15,7 +15,7 @@ import bisect
 import math
 from collections.abc import Sequence
 
-from ptune.spec.job import Asha, FullBudget
+from ptune.spec.budget import Asha, FullBudget
 
 
 class Rungs:

@@ -21,8 +21,8 @@ from ptune.journal import Event, Journal, Kind
 from ptune.searching.asha import Rungs
 from ptune.searching.importance import importances
 from ptune.searching.study import Study
-from ptune.searching.suggest import complete
 from ptune.spec import grid
+from ptune.spec.configuration import complete
 from ptune.spec.job import Job
 
 Decision = Literal["continue", "pause", "finish"]

@@ -14,12 +14,7 @@ from typing import Any
 
 import optuna
 
-from ptune.errors import SpecError
-from ptune.spec.job import Job
-from ptune.spec.prompt import PromptTuning, PromptV1, PromptV2, layers_of
 from ptune.spec.space import Parameter, Space
-from ptune.spec.template import parse, run_lengths
-from ptune.spec.trial import Protocol, TrialSpec
 
 
 def ask(study: optuna.Study, space: Space, point: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -50,23 +45,6 @@ def plain_name(label: str) -> str:
     return label.partition("[")[0]
 
 
-def complete(chosen: Mapping[str, Any], job: Job, layers: int) -> dict[str, Any]:
-    """Fill in every default and check the laws that need the task or the backbone.
-
-    Raises:
-        SpecError: a value breaks its law, a prompt in the input does not fill its template's runs or leaves no room
-            for text, a v2 prompt asks for layers the backbone lacks, or the trial's horizon or data split is not among
-            the job's.
-    """
-    spec = TrialSpec.from_config(chosen)
-    _check_protocol(spec.protocol, job)
-    if isinstance(spec.prompt, PromptV1 | PromptTuning):
-        _check_template(spec.prompt, job)
-    elif isinstance(spec.prompt, PromptV2):
-        _check_layers(spec.prompt, layers)
-    return spec.to_config()
-
-
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence what Optuna says about grouped TPE and queued points, and about ranges that their steps do not divide."""
@@ -79,37 +57,6 @@ def quiet() -> Iterator[None]:
 def _pins(point: Mapping[str, Any], space: Space) -> dict[str, Any]:
     """A point's values under Optuna's names; those whose condition does not hold are never asked for."""
     return {label: point[name] for label, name, _ in _labelled(space) if name in point}
-
-
-def _check_protocol(protocol: Protocol, job: Job) -> None:
-    if protocol.epochs is not None and protocol.epochs > job.budget.epochs:
-        raise SpecError(f"epochs <= budget.epochs = {job.budget.epochs} must hold, got {protocol.epochs}")
-    splits = max(data.splits for data in job.task.sets)
-    if protocol.split >= splits:
-        raise SpecError(f"split < task.data.splits = {splits} must hold, got {protocol.split}")
-
-
-def _check_template(prompt: PromptV1 | PromptTuning, job: Job) -> None:
-    for data in job.task.sets:
-        if prompt.length >= data.max_length:
-            raise SpecError(
-                f"length < max_length must hold to leave room for text, got {prompt.length} >= {data.max_length}"
-            )
-        try:
-            template = prompt.template if isinstance(prompt, PromptV1) else "before"
-            run_lengths(parse(template, data.fields, data.template), prompt.length)
-        except ValueError as error:
-            raise SpecError(str(error)) from None
-
-
-def _check_layers(prompt: PromptV2, layers: int) -> None:
-    if prompt.depth is not None and prompt.depth > layers:
-        raise SpecError(f"depth <= {layers}, the backbone's layers, must hold, got {prompt.depth}")
-    named = layers_of(prompt.layers) if prompt.layers is not None else range(prompt.depth or layers)
-    if prompt.layers is not None and max(named) >= layers:
-        raise SpecError(f"layers must lie within 1-{layers}, the backbone's, got {prompt.layers!r}")
-    if prompt.lengths is not None and len(prompt.layer_lengths) != len(named):
-        raise SpecError(f"lengths must hold one for each of the {len(named)} chosen layers, got {prompt.lengths!r}")
 
 
 def _labelled(space: Space) -> Iterator[tuple[str, str, Parameter]]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from ptune.spec.problem import Problem
 from ptune.spec.strict import Strict, broken, refusal
 
 _SLICE = re.compile(r"\[[^\]]*\]$")
@@ -202,7 +203,7 @@ class SpanData(Source):
         half = self.max_length // 2
         if self.stride is not None and self.stride > half:
             law = f"stride <= {half}, half of max_length = {self.max_length}, must hold, got {self.stride}"
-            raise refusal(type(self), [(("stride",), law)])
+            raise refusal(type(self), [Problem(("stride",), law)])
         return self
 
     @property

@@ -7,11 +7,12 @@ spaces, not samplers.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
 
-from ptune.spec.space import Parameter, Problem, Space
+from ptune.spec.problem import Problem
+from ptune.spec.space import Parameter, Space
+from ptune.spec.trial import Config, Scalar
 
 MOST = 100_000
 """Combinations a grid may have."""
@@ -20,10 +21,13 @@ MOST = 100_000
 def continuous(space: Space) -> list[Problem]:
     """The definitions that no grid can enumerate, with what would help."""
     return [
-        (("parameters", name, index), f"a grid needs {name} as choices or as a range with a step, got {_told(stated)}")
+        Problem(
+            ("parameters", name, index),
+            f"a grid needs {name} as choices or as a range with a step, got {_told(definition)}",
+        )
         for name, definitions in space.parameters.items()
-        for index, stated in enumerate(definitions)
-        if stated.low is not None and (stated.log or (stated.step is None and not stated.integer))
+        for index, definition in enumerate(definitions)
+        if definition.low is not None and (definition.log or (definition.step is None and not definition.integer))
     ]
 
 
@@ -50,7 +54,7 @@ def broken_trials(space: Space, trials: int | None) -> str | None:
     return None
 
 
-def points(space: Space) -> list[dict[str, Any]]:
+def points(space: Space) -> list[dict[str, Scalar | None]]:
     """Every combination of a resolved space: the baseline points, then the others, the first parameter slowest.
 
     A baseline point that leaves parameters out is the first combination that agrees with it and is not taken; one for
@@ -59,17 +63,17 @@ def points(space: Space) -> list[dict[str, Any]]:
     left = list(combinations(space.ordered(), _values))
     first = []
     for point in space.baseline:
-        place = next((index for index, one in enumerate(left) if _agrees(one, point)), None)
-        if place is not None:
-            first.append(left.pop(place))
+        index = next((index for index, combination in enumerate(left) if _agrees(combination, point)), None)
+        if index is not None:
+            first.append(left.pop(index))
     return first + left
 
 
 def combinations(
     ordered: Sequence[tuple[str, Parameter]],
-    values: Callable[[Parameter], Iterable[Any]],
-    chosen: Mapping[str, Any] | None = None,
-) -> Iterator[dict[str, Any]]:
+    values: Callable[[Parameter], Iterable[Scalar | None]],
+    chosen: Config | None = None,
+) -> Iterator[dict[str, Scalar | None]]:
     """Every combination that conditions allow, the first parameter slowest.
 
     Args:
@@ -86,7 +90,7 @@ def combinations(
     yield chosen
 
 
-def _values(definition: Parameter) -> Iterator[Any]:
+def _values(definition: Parameter) -> Iterator[Scalar | None]:
     low, high = definition.low, definition.high
     if low is None or high is None:
         yield from definition.possible()
@@ -99,16 +103,16 @@ def _values(definition: Parameter) -> Iterator[Any]:
         yield value if definition.integer else float(f"{value:.12g}")
 
 
-def _agrees(combination: Mapping[str, Any], point: Mapping[str, Any]) -> bool:
+def _agrees(combination: Config, point: Config) -> bool:
     return all(name in combination and _same(combination[name], value) for name, value in point.items())
 
 
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, float) and isinstance(other, int | float):
-        return math.isclose(one, other, rel_tol=1e-9)
-    return bool(one == other)
+def _same(value: Scalar | None, wanted: Scalar | None) -> bool:
+    if isinstance(value, float) and isinstance(wanted, int | float):
+        return math.isclose(value, wanted, rel_tol=1e-9)
+    return value == wanted
 
 
-def _told(stated: Parameter) -> str:
-    scale = ", log = true" if stated.log else ""
-    return f"low = {stated.low}, high = {stated.high}{scale}"
+def _told(definition: Parameter) -> str:
+    scale = ", log = true" if definition.log else ""
+    return f"low = {definition.low}, high = {definition.high}{scale}"

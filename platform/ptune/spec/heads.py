@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ptune.errors import nearest
-from ptune.spec.space import Problem, Space
+from ptune.spec.problem import Problem
+from ptune.spec.space import Space
 from ptune.spec.task import Task
 from ptune.spec.trial import DEFAULT_METHOD, defaults
 
@@ -33,7 +34,7 @@ def _other_heads(space: Space, task: Task) -> list[Problem]:
         "choice": '; state task.head = "verbalizer"',
     }.get(task.kind, "")
     return [
-        (
+        Problem(
             ("space", "parameters", "head", index, key),
             f"the head of this {task.kind} task is {' or '.join(map(repr, task.heads))}, got {value!r}"
             + (hint or nearest(str(value), task.heads)),
@@ -45,14 +46,16 @@ def _other_heads(space: Space, task: Task) -> list[Problem]:
 
 
 def _of_no_head(space: Space) -> list[Problem]:
-    rest = defaults(DEFAULT_METHOD)
+    at_rest = defaults(DEFAULT_METHOD)
     return [
-        (
+        Problem(
             ("space", "parameters", name),
             f"{name} is of a trained head, and the language head answers in every trial: leave it out",
         )
         for name in _OF_A_HEAD
-        if any(value != rest[name] for one in space.parameters.get(name, []) for _, value in one.stated())
+        if any(
+            value != at_rest[name] for definition in space.parameters.get(name, []) for _, value in definition.stated()
+        )
     ]
 
 
@@ -61,7 +64,7 @@ def _of_no_prompt(space: Space) -> list[Problem]:
     prompted = [method for method in space.methods if method not in _PROMPTLESS]
     hint = f"; add `when = {{ method = {prompted} }}`".replace("'", '"') if prompted else "; leave it out"
     return [
-        (
+        Problem(
             ("space", "parameters", name, index),
             f"{name} trains a prompt, and method {' or '.join(map(repr, methods))} has none{hint}",
         )

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from ptune.spec.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Need:
     beside: str
     values: tuple[str, ...] = ()
 
-    def met(self, value: Any) -> bool:
+    def met(self, value: object) -> bool:
         """Whether the parameter acts beside this value."""
         return value in self.values if self.values else value is not None
 
@@ -37,7 +38,7 @@ NEEDS = (
 )
 
 
-def idle(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
+def idle(config: Mapping[str, object], defaults: Mapping[str, object]) -> list[Problem]:
     """What a complete configuration states in vain.
 
     Args:
@@ -45,11 +46,11 @@ def idle(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
         defaults: the default of every parameter.
     """
     return [
-        f"{need.name} = {config[need.name]!r} does nothing {_beside(need, config[need.beside])}"
+        Problem((need.name,), f"{need.name} = {config[need.name]!r} does nothing {_beside(need, config[need.beside])}")
         for need in NEEDS
         if need.name in config and config[need.name] != defaults[need.name] and not need.met(config[need.beside])
     ]
 
 
-def _beside(need: Need, value: Any) -> str:
+def _beside(need: Need, value: object) -> str:
     return f"without {need.beside}" if value is None else f"under {need.beside} = {value!r}"

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from dataclasses import dataclass, fields
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from ptune.spec.data import ClassificationData, ClozeData, Data
-from ptune.spec.heads import always_language, head_problems
-from ptune.spec.protocol import (
-    Published,
-    grid_problems,
-    horizon_problems,
-    published_problems,
-    reported,
-    split_problems,
-)
-from ptune.spec.space import Problem, Space
-from ptune.spec.strict import Place, Strict, broken, refusal
+from ptune.spec.budget import Budget
+from ptune.spec.heads import head_problems
+from ptune.spec.layout import template_problems
+from ptune.spec.problem import Problem
+from ptune.spec.protocol import Published, grid_problems, horizon_problems, published_problems, split_problems
+from ptune.spec.space import Space
+from ptune.spec.strict import Strict, refusal
 from ptune.spec.task import Task
-from ptune.spec.template import Mask, parse
-
-_MASK = "the language head reads a word's place: write [MASK] where the word goes"
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 
@@ -37,54 +29,6 @@ class Backbone(Strict):
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Type of the frozen weights; auto is bfloat16 on GPUs and CPUs that multiply it (AMX, AVX-512), else
     float32."""
-
-
-class Asha(Strict):
-    """Asynchronous successive halving: a trial goes on only while it is among the best 1/eta at its rung."""
-
-    type: Literal["asha"] = "asha"
-    eta: int = Field(3, ge=2)
-    """One in eta trials is promoted from a rung to the next."""
-    grace: int = Field(1, ge=1)
-    """Epochs of the first rung; rungs lie at grace, grace*eta, grace*eta**2, ... and the horizon."""
-
-
-class FullBudget(Strict):
-    """No early stopping: every trial trains for the whole horizon."""
-
-    type: Literal["none"] = "none"
-
-
-class Budget(Strict):
-    """How much is tried, and how it is chosen."""
-
-    sampler: Literal["tpe", "random", "grid"] = "tpe"
-    """How configurations are proposed after the baseline points; `grid` tries every combination of the space."""
-    trials: int | None = Field(None, ge=1, validate_default=True)
-    """Configurations to try; only a grid may leave it out, and then tries every combination."""
-    epochs: int = Field(ge=1)
-    """Horizon: the most epochs a trial trains, and the length of its learning-rate schedule."""
-    stopping: Annotated[Asha | FullBudget, Field(discriminator="type")] = Asha()
-    """When trials end before the horizon; a table without `type` is asha's."""
-
-    @field_validator("stopping", mode="before")
-    @classmethod
-    def _asha_unless_stated(cls, stopping: Any) -> Any:
-        return {"type": "asha", **stopping} if isinstance(stopping, dict) else stopping
-
-    @field_validator("trials")
-    @classmethod
-    def _stated_unless_a_grid(cls, trials: int | None, info: ValidationInfo) -> int | None:
-        sampler = info.data.get("sampler", "grid")
-        if trials is None and sampler != "grid":
-            raise broken(f"required, and missing (only a grid knows how many there are, and sampler is {sampler!r})")
-        return trials
-
-    @model_validator(mode="after")
-    def _grace_within_horizon(self) -> Self:
-        if isinstance(self.stopping, Asha) and self.stopping.grace > self.epochs:
-            raise ValueError(f"stopping.grace <= epochs must hold, got {self.stopping.grace} > {self.epochs}")
-        return self
 
 
 class Resources(Strict):
@@ -159,60 +103,36 @@ class Job(Strict):
         return self.seed if self.data_seed is None else self.data_seed
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
-        problems = [*self._template_problems(), *self._protocol_problems()]
+    def _tables_fit(self) -> Self:
+        problems = job_problems(Tables(**{name: getattr(self, name) for name in JUDGED}))
         if problems:
             raise refusal(type(self), problems)
         return self
 
-    def _template_problems(self) -> list[Problem]:
-        found = list(self._templates())
-        problems: list[Problem] = [
-            (place, f"template {template!r}: {law}")
-            for place, template, data in found
-            if (law := _misfit(template, data, mask=self._needs_mask(data))) is not None
-        ]
-        if not found and any(map(self._needs_mask, self.task.sets)):
-            problems.append((("task", "data", "template"), f"required, and missing: {_MASK}"))
-        return problems
 
-    def _protocol_problems(self) -> list[Problem]:
-        budget, task = self.budget, self.task
-        return [
-            *(grid_problems(self.space, budget.trials) if budget.sampler == "grid" else []),
-            *horizon_problems(self.space, budget.epochs, stops_early=isinstance(budget.stopping, Asha)),
-            *head_problems(self.space, task),
-            *split_problems(self.space, max(data.splits for data in task.sets)),
-            *published_problems(self.published, reported(task)),
-        ]
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a job that are valid by themselves; None stands for one that is not."""
 
-    def _templates(self) -> Iterator[tuple[Place, str, Data]]:
-        """Every template of the data and the space, with its place and the data it lays out."""
-        for index, data in enumerate(self.task.sets):
-            if data.template is not None:
-                yield ("task", *(("data",) if index == 0 else ("more", index - 1)), "template"), data.template, data
-        stated: dict[str, Place] = {}
-        for definition in self.space.parameters.get("template", []):
-            for _, value in definition.stated():
-                stated.setdefault(str(value), ("space", "parameters", "template"))
-        for number, point in enumerate(self.space.baseline):
-            if point.get("template") is not None:
-                stated.setdefault(str(point["template"]), ("space", "baseline", number, "template"))
-        for template, place in stated.items():
-            for data in self.task.sets:
-                yield place, template, data
-
-    def _needs_mask(self, data: Data) -> bool:
-        """Whether the language head reads a [MASK] that a template has to hold, in every trial."""
-        return isinstance(data, ClassificationData | ClozeData) and always_language(self.space, self.task)
+    backbone: Backbone | None = None
+    task: Task | None = None
+    space: Space | None = None
+    start: str | None = None
+    budget: Budget | None = None
+    published: list[Published] | None = None
 
 
-def _misfit(template: str, data: Data, *, mask: bool) -> str | None:
-    """What keeps a template from laying out a data set."""
-    try:
-        parts = parse(template, data.fields, data.template)
-    except ValueError as error:
-        return str(error)
-    if mask and not any(isinstance(part, Mask) for part in parts):
-        return _MASK
-    return None
+JUDGED = tuple(field.name for field in fields(Tables))
+
+
+def job_problems(tables: Tables) -> list[Problem]:
+    """What the tables of a job do not agree on: every law that needs neither the backbone nor the data."""
+    task, space, budget = tables.task, tables.space, tables.budget
+    problems = [] if task is None else template_problems(task, space)
+    if space is not None and budget is not None:
+        problems += [*grid_problems(space, budget), *horizon_problems(space, budget)]
+    if space is not None and task is not None:
+        problems += [*head_problems(space, task), *split_problems(space, task)]
+    if task is not None and tables.published:
+        problems += published_problems(tables.published, task)
+    return problems

@@ -1,6 +1,6 @@
 """Read job and space files; report every problem at once as `file: [table].key: law, value given, nearest key`.
 
-A job or a space may extend another file, and a job's own `[space]` table a space file; see `ptune.spec.layers`.
+A job or a space may extend another file, and a job's own `[space]` table a space file; see `ptune.spec.extends`.
 Knows TOML and the models of this folder; imports neither torch nor ray, and looks at no data.
 """
 
@@ -17,10 +17,10 @@ from pydantic import BaseModel, ValidationError
 
 from ptune.errors import SpecError, nearest
 from ptune.spec.data import file_of
+from ptune.spec.extends import TomlFile, file_with, merged, over, read_chain
 from ptune.spec.job import Job
-from ptune.spec.layers import Layer, merged, over, read_layers, stating
 from ptune.spec.space import Space
-from ptune.spec.strict import given
+from ptune.spec.strict import got
 
 
 def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
@@ -34,7 +34,7 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
     Raises:
         SpecError: a file is missing or not TOML, or breaks a law; the message has one line for each problem.
     """
-    content, layers = _read_job(path, overrides)
+    content, chain = _read_job(path, overrides)
     problems = []
     try:
         content["space"] = _space_of(content.get("space"))
@@ -44,7 +44,7 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
     try:
         job = Job.model_validate(content)
     except ValidationError as error:
-        problems += _problems(layers, Job, content, error)
+        problems += _problems(chain, Job, content, error)
     if problems:
         raise SpecError("\n".join(problems))
     return job
@@ -65,26 +65,26 @@ def load_space(path: Path) -> Space:
     Raises:
         SpecError: a file is missing or not TOML, or breaks a law; the message has one line for each problem.
     """
-    layers = read_layers(path)
-    content = merged(layers, _space_over)
+    chain = read_chain(path)
+    content = merged(chain, _space_over)
     try:
         return Space.model_validate(content)
     except ValidationError as error:
-        raise SpecError("\n".join(_problems(layers, Space, content, error))) from None
+        raise SpecError("\n".join(_problems(chain, Space, content, error))) from None
 
 
 _JOB_OVER = partial(over, whole=("space",))
 
 
-def _read_job(path: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], list[Layer]]:
+def _read_job(path: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], list[TomlFile]]:
     """The tables of a job, overrides set and paths absolute; and where they stand: in overrides, then file by file.
 
     A space that is a file becomes a table that extends it, so that overrides can reach into it.
     """
-    layers = read_layers(path)
-    for layer in layers:
-        _absolute_paths(layer.tables, layer.path.parent)
-    content = merged(layers, _JOB_OVER)
+    chain = read_chain(path)
+    for file in chain:
+        _absolute_paths(file.tables, file.path.parent)
+    content = merged(chain, _JOB_OVER)
     if isinstance(content.get("space"), str):
         content["space"] = {"extends": content["space"]}
     problems = [problem for text in overrides if (problem := _override(content, text))]
@@ -94,7 +94,7 @@ def _read_job(path: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], lis
     stated: dict[str, Any] = {}
     for text in overrides:
         _override(stated, text)
-    return content, [Layer(path, stated), *layers]
+    return content, [TomlFile(path, stated), *chain]
 
 
 def _space_of(stated: Any) -> Any:
@@ -188,13 +188,13 @@ def _make_absolute(table: dict[str, Any], key: str, folder: Path, applies: Calla
         table[key] = str((folder / Path(table[key]).expanduser()).resolve())
 
 
-def _problems(layers: Sequence[Layer], model: type[BaseModel], content: Any, error: ValidationError) -> list[str]:
+def _problems(chain: Sequence[TomlFile], model: type[BaseModel], content: Any, error: ValidationError) -> list[str]:
     """One line for each problem; the members of a union each say what they wanted, and share a line."""
     wanted: dict[tuple[Path, str, str], dict[str, str]] = {}
     for issue in error.errors():
         place, law, value = _problem(model, content, issue)
         alone = law if issue["type"] == "law" else ""
-        wanted.setdefault((stating(layers, issue["loc"]), place, alone), {})[law] = value
+        wanted.setdefault((file_with(chain, issue["loc"]), place, alone), {})[law] = value
     lines = []
     for (path, place, _), laws in wanted.items():
         first, *others = laws
@@ -221,14 +221,14 @@ def _problem(model: type[BaseModel], content: Any, issue: Mapping[str, Any]) -> 
         case "union_tag_invalid":
             law = f"{_PYDANTIC}one of {context['expected_tags']}"
             key = context["discriminator"].strip("'")
-            return f"{place}.{key}", law, given(context["tag"], context["expected_tags"])
+            return f"{place}.{key}", law, got(context["tag"], context["expected_tags"])
         case "model_type" | "model_attributes_type" | "dict_type":
-            return place, f"{_PYDANTIC}a table", given(value)
+            return place, f"{_PYDANTIC}a table", got(value)
         case "value_error":
             law = issue["msg"].removeprefix("Value error, ")
-            return place, law, "" if "got" in law or isinstance(value, dict) else given(value)
+            return place, law, "" if "got" in law or isinstance(value, dict) else got(value)
         case _:
-            return place, issue["msg"], given(value, context.get("expected", ""))
+            return place, issue["msg"], got(value, context.get("expected", ""))
 
 
 def _locate(model: type[BaseModel], content: Any, loc: Sequence[str | int]) -> tuple[str, list[str]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, assert_never
 
 from pydantic import AfterValidator, Field, model_validator
 
+from ptune.spec.problem import Problem, refuse
 from ptune.spec.strict import Strict, broken
 
 Positions = Literal["auto", "shifted", "unshifted"]
@@ -148,3 +149,83 @@ METHODS: dict[str, type[PromptV1 | PromptTuning | PromptV2 | ManualPrompt | NoPr
     "manual": ManualPrompt,
     "head": NoPrompt,
 }
+
+
+def input_template(prompt: PromptSpec) -> str | None:
+    """The template, or preset, that a prompt puts around the texts; None where the data's own stays as it is."""
+    match prompt:
+        case PromptV1(template=template) | ManualPrompt(template=template):
+            return template
+        case PromptTuning():
+            return "before"
+        case PromptV2() | NoPrompt():
+            return None
+        case _:
+            assert_never(prompt)
+
+
+def input_length(prompt: PromptSpec) -> int:
+    """Prompt tokens that stand among the input's tokens."""
+    match prompt:
+        case PromptV1(length=length) | PromptTuning(length=length):
+            return length
+        case PromptV2() | ManualPrompt() | NoPrompt():
+            return 0
+        case _:
+            assert_never(prompt)
+
+
+def layer_problems(prompt: PromptV2, layers: int) -> list[Problem]:
+    """What keeps a v2 prompt from standing in a backbone of some layers; the places are names of parameters."""
+    where = f"on a backbone of {layers} layers"
+    if prompt.depth is not None and prompt.depth > layers:
+        return [Problem(("depth",), f"depth <= {layers} must hold {where}, got {prompt.depth}")]
+    if prompt.layers is not None and layers_of(prompt.layers)[-1] >= layers:
+        return [Problem(("layers",), f"layers must lie within 1-{layers} {where}, got {prompt.layers!r}")]
+    chosen = len(_layers(prompt, layers))
+    if prompt.lengths is not None and len(prompt.layer_lengths) != chosen:
+        law = f"lengths must hold one length for each of the {chosen} chosen layers, got {prompt.lengths!r}"
+        return [Problem(("lengths",), law)]
+    return []
+
+
+def chosen_layers(prompt: PromptV2, layers: int) -> tuple[int, ...]:
+    """The layers that hold a v2 prompt, ascending, counted from 0, on a backbone of `layers` layers.
+
+    Raises:
+        SpecError: the prompt does not fit the layers, see `layer_problems`.
+    """
+    refuse(layer_problems(prompt, layers))
+    return _layers(prompt, layers)
+
+
+def shift_problems(prompt: PromptV2, *, shifts: bool) -> list[Problem]:
+    """What keeps a v2 prompt's text positions from starting where it says; `shifts` is `Family.shifts`."""
+    if prompt.positions == "shifted" and not shifts:
+        law = 'positions = "unshifted" or "auto" must hold on a backbone of relative positions, got "shifted"'
+        return [Problem(("positions",), law)]
+    return []
+
+
+def is_shifted(prompt: PromptV2, layers: int, *, shifts: bool) -> bool:
+    """Whether text positions start after the prompt: as stated, or by default exactly for prompts in all layers.
+
+    Args:
+        prompt: the prompt.
+        layers: the backbone's layers.
+        shifts: whether the backbone's positions can be shifted, see `ptune.backbone.families.Family.shifts`.
+
+    Raises:
+        SpecError: it is stated, and the positions cannot be shifted.
+    """
+    refuse(shift_problems(prompt, shifts=shifts))
+    if prompt.positions != "auto":
+        return prompt.positions == "shifted"
+    return shifts and len(chosen_layers(prompt, layers)) == layers
+
+
+def _layers(prompt: PromptV2, layers: int) -> tuple[int, ...]:
+    if prompt.layers is not None:
+        return layers_of(prompt.layers)
+    depth = layers if prompt.depth is None else prompt.depth
+    return tuple(range(layers - depth, layers)) if prompt.side == "last" else tuple(range(depth))

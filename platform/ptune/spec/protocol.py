@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from ptune.errors import nearest
 from ptune.spec import grid
+from ptune.spec.budget import Asha, Budget
+from ptune.spec.problem import Problem
 from ptune.spec.prompt import METHODS
-from ptune.spec.space import ParameterName, Problem, Space
+from ptune.spec.space import ParameterName, Space
 from ptune.spec.strict import Strict
 from ptune.spec.task import GROUPED, METRICS, Classification, Task
-from ptune.spec.trial import Scalar, broken_law, parameter_names
+from ptune.spec.trial import Config, Scalar, broken_law, parameter_names
 
 
 class Published(Strict):
@@ -24,7 +26,7 @@ class Published(Strict):
     value: float
     """As trials report it: shares lie between 0 and 1."""
     what: str = Field(min_length=1)
-    """What it is of, such as `P-tuning v2, length 200, projection`."""
+    """The configuration that reached it, such as `P-tuning v2, length 200, projection`."""
     source: str = Field(min_length=1)
     """Where it stands, such as `P-Tuning v2, Table 2`."""
     where: dict[ParameterName, Scalar | list[Scalar]] = Field(default_factory=dict)
@@ -32,7 +34,7 @@ class Published(Strict):
     on: Literal["dev", "test"] = "dev"
     """The split it was measured on."""
 
-    def speaks_of(self, config: dict[str, Any]) -> bool:
+    def speaks_of(self, config: Config) -> bool:
         """Whether a complete configuration is one that it speaks of."""
         return all(
             name in config and config[name] in (value if isinstance(value, list) else [value])
@@ -40,42 +42,60 @@ class Published(Strict):
         )
 
 
-def grid_problems(space: Space, trials: int | None) -> list[Problem]:
-    """What keeps a space from being searched as a grid; its size is judged only where it needs no backbone."""
-    problems: list[Problem] = [(("space", *place), law) for place, law in grid.continuous(space)]
-    if problems or grid.needs_layers(space):
+def grid_problems(space: Space, budget: Budget, layers: int | None = None) -> list[Problem]:
+    """What keeps a space from being searched as a grid, if a budget says so.
+
+    Args:
+        space: the space; with `layers`, resolved.
+        budget: its budget.
+        layers: layers of the backbone; without it, a size that depends on them is not judged.
+    """
+    if budget.sampler != "grid":
+        return []
+    problems = [problem.within("space") for problem in grid.continuous(space)]
+    if problems or (layers is None and grid.needs_layers(space)):
         return problems
-    law = grid.broken_trials(space, trials)
-    return [] if law is None else [(("budget", "trials"), law)]
+    law = grid.broken_trials(space, budget.trials)
+    return [] if law is None else [Problem(("budget", "trials"), law)]
 
 
-def horizon_problems(space: Space, epochs: int, *, stops_early: bool) -> list[Problem]:
+def horizon_problems(space: Space, budget: Budget) -> list[Problem]:
     """What keeps trials from having horizons of their own."""
     problems: list[Problem] = []
     for index, definition in enumerate(space.parameters.get("epochs", [])):
-        place = ("space", "parameters", "epochs", index)
-        if stops_early:
+        if isinstance(budget.stopping, Asha):
             law = (
                 'epochs can be searched only with budget.stopping = { type = "none" }: the learning rate decays over a '
                 "trial's own epochs, so trials of different horizons are not comparable at a rung"
             )
-            problems.append((place, law))
+            problems.append(Problem(("space", "parameters", "epochs", index), law))
         problems += [
-            ((*place, key), f"epochs <= budget.epochs = {epochs} must hold, got {value}")
+            Problem(("space", "parameters", "epochs", index, key), broken)
             for key, value in definition.stated()
-            if isinstance(value, int) and value > epochs
+            if isinstance(value, int) and (broken := horizon_law(value, budget.epochs)) is not None
         ]
     return problems
 
 
-def split_problems(space: Space, splits: int) -> list[Problem]:
+def horizon_law(epochs: int, horizon: int) -> str | None:
+    """The law that a trial's own horizon breaks beside the budget's; None if it holds."""
+    return None if epochs <= horizon else f"epochs <= budget.epochs = {horizon} must hold, got {epochs}"
+
+
+def split_problems(space: Space, task: Task) -> list[Problem]:
     """Data splits that the space names and the data does not have."""
     return [
-        (("space", "parameters", "split", index, key), f"split < task.data.splits = {splits} must hold, got {value}")
+        Problem(("space", "parameters", "split", index, key), law)
         for index, definition in enumerate(space.parameters.get("split", []))
         for key, value in definition.stated()
-        if isinstance(value, int) and value >= splits
+        if isinstance(value, int) and (law := split_law(value, task)) is not None
     ]
+
+
+def split_law(split: int, task: Task) -> str | None:
+    """The law that a data split breaks which a task does not have; None if it has it."""
+    splits = max(data.splits for data in task.sets)
+    return None if split < splits else f"split < task.data.splits = {splits} must hold, got {split}"
 
 
 def reported(task: Task) -> list[str]:
@@ -92,22 +112,18 @@ def majority_metric(kind: str) -> str:
     return METRICS[kind][0]
 
 
-def published_problems(published: Sequence[Published], metrics: Sequence[str]) -> list[Problem]:
-    """Published numbers that no trial can be compared with.
-
-    Args:
-        published: the numbers.
-        metrics: what the task's trials report.
-    """
+def published_problems(published: Sequence[Published], task: Task) -> list[Problem]:
+    """Published numbers that no trial of a task can be compared with."""
+    metrics = reported(task)
     problems: list[Problem] = []
     for index, row in enumerate(published):
         if row.metric not in metrics:
             law = f"must be one of {', '.join(metrics)}, got {row.metric!r}{nearest(row.metric, metrics)}"
-            problems.append((("published", index, "metric"), law))
+            problems.append(Problem(("published", index, "metric"), law))
         elif (law_of_value := _not_a_share(row)) is not None:
-            problems.append((("published", index, "value"), law_of_value))
+            problems.append(Problem(("published", index, "value"), law_of_value))
         problems += [
-            (("published", index, "where", name), broken)
+            Problem(("published", index, "where", name), broken)
             for name, stated in row.where.items()
             for value in (stated if isinstance(stated, list) else [stated])
             if (broken := _law_of_all(name, value)) is not None

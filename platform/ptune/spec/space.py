@@ -14,15 +14,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from ptune.errors import SpecError, nearest
+from ptune.errors import nearest
 from ptune.spec.idle import NEEDS, Need
+from ptune.spec.problem import Problem, refuse
 from ptune.spec.prompt import METHODS
-from ptune.spec.strict import Place, Strict, broken, refusal
-from ptune.spec.trial import DEFAULT_METHOD, Scalar, TrialSpec, broken_law, defaults, parameter_names
+from ptune.spec.strict import Strict, broken, refusal
+from ptune.spec.trial import DEFAULT_METHOD, Config, Scalar, TrialSpec, broken_law, defaults, parameter_names
 
 Bound = int | float | Literal["layers"]
-Problem = tuple[Place, str]
-"""Where in a space a law is broken, and how."""
 
 
 def _known(name: str) -> str:
@@ -84,7 +83,21 @@ class Parameter(Strict):
         """Whether the range is over integers: both bounds are integers or "layers"."""
         return all(bound == "layers" or isinstance(bound, int) for bound in (self.low, self.high))
 
-    def applies(self, config: Mapping[str, Any]) -> bool:
+    def on_layers(self, layers: int) -> Parameter:
+        """The definition on a backbone of some layers: with their number for "layers"."""
+        if "layers" not in (self.low, self.high):
+            return self
+        bounds = {key: layers for key in ("low", "high") if getattr(self, key) == "layers"}
+        return self.model_copy(update=bounds)
+
+    def emptied(self, layers: int) -> str | None:
+        """Why a backbone of some layers leaves no value; None if it leaves one."""
+        bounds = self.on_layers(layers)
+        if "layers" not in (self.low, self.high) or bounds.low <= bounds.high:  # type: ignore[operator]
+            return None
+        return f"low <= high must hold, got low={bounds.low}, high={bounds.high} on a backbone of {layers} layers"
+
+    def applies(self, config: Mapping[str, object]) -> bool:
         """Whether every condition holds under the values chosen so far."""
         return all(key in config and config[key] in _as_list(allowed) for key, allowed in self.when.items())
 
@@ -144,7 +157,7 @@ class Space(Strict):
 
     def _wrong_conditions(self) -> list[Problem]:
         return [
-            (("parameters", name, index, "when"), law)
+            Problem(("parameters", name, index, "when"), law)
             for name, definitions in self.parameters.items()
             for index, definition in enumerate(definitions)
             for key, allowed in definition.when.items()
@@ -164,7 +177,7 @@ class Space(Strict):
         try:
             self.ordered()
         except ValueError as error:
-            return [(("parameters",), str(error))]
+            return [Problem(("parameters",), str(error))]
         return []
 
     def _overlaps(self) -> list[Problem]:
@@ -174,12 +187,12 @@ class Space(Strict):
                 if sum(definition.applies(branch) for definition in definitions) > 1:
                     chosen = ", ".join(f"{key} = {value!r}" for key, value in branch.items()) or "every choice"
                     problems.setdefault(name, f"two of its definitions hold at once under {chosen}")
-        return [(("parameters", name), law) for name, law in problems.items()]
+        return [Problem(("parameters", name), law) for name, law in problems.items()]
 
     def _impossible(self) -> list[Problem]:
         """Names and values that every trial which meets them would be rejected for."""
-        strange: list[Problem] = [
-            (("parameters", "method", index, key), law)
+        strange = [
+            Problem(("parameters", "method", index, key), law)
             for index, definition in enumerate(self.parameters.get("method", []))
             for key, value in definition.stated()
             if (law := broken_law(DEFAULT_METHOD, "method", value)) is not None
@@ -188,13 +201,12 @@ class Space(Strict):
             return strange
         problems: list[Problem] = []
         for (name, index), methods in self.methods_met().items():
-            place = ("parameters", name, index)
             definition = self.parameters[name][index]
             owners = [method for method in methods if name in parameter_names(method)]
             if owners != methods:
-                problems.append((place, _strange_to(name, methods, owners)))
+                problems.append(Problem(("parameters", name, index), _strange_to(name, methods, owners)))
             problems += [
-                ((*place, key), law)
+                Problem(("parameters", name, index, key), law)
                 for key, value in definition.stated()
                 if (law := _law_of_some(name, value, owners)) is not None
             ]
@@ -204,28 +216,28 @@ class Space(Strict):
         """Definitions that exist in trials in which they do nothing, so that every such trial would be rejected."""
         problems: dict[tuple[str, int], Problem] = {}
         for branch in [] if self.listed else self.branches(["method", *(need.beside for need in NEEDS if need.values)]):
-            rest = defaults(branch.get("method", DEFAULT_METHOD))
+            at_rest = defaults(branch.get("method", DEFAULT_METHOD))
             for need in NEEDS:
                 for index, definition in enumerate(self.parameters.get(need.name, [])):
-                    asks = any(value != rest.get(need.name) for _, value in definition.stated())
-                    if asks and definition.applies(branch) and not self._acts(need, branch, rest):
-                        place = ("parameters", need.name, index)
-                        problems.setdefault((need.name, index), (place, self._in_vain(need, branch, rest)))
+                    asks = any(value != at_rest.get(need.name) for _, value in definition.stated())
+                    if asks and definition.applies(branch) and not self._acts(need, branch, at_rest):
+                        problem = Problem(("parameters", need.name, index), self._in_vain(need, branch, at_rest))
+                        problems.setdefault((need.name, index), problem)
         return list(problems.values())
 
-    def _acts(self, need: Need, branch: Mapping[str, Any], rest: Mapping[str, Any]) -> bool:
+    def _acts(self, need: Need, branch: Config, at_rest: Config) -> bool:
         """Whether a parameter has what it needs beside it in the trials of a branch."""
         if need.values:
-            return need.met(branch.get(need.beside, rest[need.beside]))
+            return need.met(branch.get(need.beside, at_rest[need.beside]))
         return any(definition.applies(branch) for definition in self.parameters.get(need.beside, []))
 
-    def _in_vain(self, need: Need, branch: Mapping[str, Any], rest: Mapping[str, Any]) -> str:
+    def _in_vain(self, need: Need, branch: Config, at_rest: Config) -> str:
         """That a parameter does nothing in the trials of a branch, and what the author may have meant."""
         beside = self.parameters.get(need.beside, [])
         if not need.values:
             hint = f"give it the `when` of {need.beside}" if beside else f"state {need.beside}, or leave it out"
             return f"{need.name} does nothing without {need.beside}; {hint}"
-        law = f"{need.name} does nothing under {need.beside} = {branch.get(need.beside, rest[need.beside])!r}"
+        law = f"{need.name} does nothing under {need.beside} = {branch.get(need.beside, at_rest[need.beside])!r}"
         fitting = [value for value in need.values if any(value in definition.possible() for definition in beside)]
         if not fitting:
             return f"{law}, and the space chooses no {need.beside} with which it does ({', '.join(need.values)})"
@@ -303,37 +315,51 @@ class Space(Strict):
         """The space with "layers" replaced by the backbone's number of layers.
 
         Raises:
-            SpecError: a range becomes empty, or a baseline point lies outside the space; one line for each problem.
+            SpecError: the space does not fit the backbone, see `problems_on`; one line for each problem.
         """
+        refuse(self.problems_on(layers), separator="\n")
+        return self._with_layers(layers)
+
+    def problems_on(self, layers: int) -> list[Problem]:
+        """Ranges that are empty on a backbone of some layers; without one, baseline points outside the space."""
+        empty = [
+            Problem(("parameters", name, index), law)
+            for name, definitions in self.parameters.items()
+            for index, definition in enumerate(definitions)
+            if (law := definition.emptied(layers)) is not None
+        ]
+        if empty:
+            return empty
+        space = self._with_layers(layers)
+        return [
+            problem.within("baseline", number)
+            for number, point in enumerate(self.baseline)
+            for problem in space.misfits(point)
+        ]
+
+    def _with_layers(self, layers: int) -> Space:
         parameters = {
-            name: [_with_layers(name, definition, layers) for definition in definitions]
+            name: [definition.on_layers(layers) for definition in definitions]
             for name, definitions in self.parameters.items()
         }
-        space = Space(parameters=parameters, baseline=self.baseline)
-        problems = [problem for n, point in enumerate(space.baseline, 1) for problem in space.misfits(point, n)]
-        if problems:
-            raise SpecError("\n".join(problems))
-        return space
+        return Space(parameters=parameters, baseline=self.baseline)
 
-    def misfits(self, point: Mapping[str, Any], number: int) -> list[str]:
-        """What keeps baseline point `number` from lying in this (resolved) space."""
-        problems = []
+    def misfits(self, point: Config) -> list[Problem]:
+        """What keeps a baseline point from lying in this space, in which no bound is "layers"."""
+        problems: list[Problem] = []
         active: dict[str, Any] = {}
         for name, definition in self.ordered():
             if definition.applies(active):
                 active[name] = point.get(name, definition.value)
                 if name in point and not definition.contains(point[name]):
-                    problems.append(f"baseline point {number}: {name} = {point[name]!r} lies outside its range")
+                    problems.append(Problem((name,), f"{name} = {point[name]!r} lies outside its range"))
         for name in point:
             if name not in active:
                 hint = nearest(name, self.parameters)
-                problems.append(f"baseline point {number}: {name} does not exist under this point's choices{hint}")
+                problems.append(Problem((name,), f"{name} does not exist under this point's choices{hint}"))
         method_is_known = "method" not in self.parameters or active.get("method") is not None
         if not problems and method_is_known:
-            try:
-                TrialSpec.of_some({key: value for key, value in active.items() if value is not None})
-            except SpecError as error:
-                problems.append(f"baseline point {number}: {error}")
+            _, problems = TrialSpec.read({key: value for key, value in active.items() if value is not None})
         return problems
 
 
@@ -356,16 +382,6 @@ def _law_of_some(name: str, value: Scalar, methods: list[str]) -> str | None:
     if len(laws) == len(methods):
         return law
     return f"{law} under method {' and '.join(map(repr, laws))}; state {name} for each method, with `when`"
-
-
-def _with_layers(name: str, definition: Parameter, layers: int) -> Parameter:
-    if "layers" not in (definition.low, definition.high):
-        return definition
-    low = layers if definition.low == "layers" else definition.low
-    high = layers if definition.high == "layers" else definition.high
-    if low > high:  # type: ignore[operator]
-        raise SpecError(f"{name}: low <= high must hold, got low={low}, high={high} on a backbone of {layers} layers")
-    return definition.model_copy(update={"low": low, "high": high})
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -13,9 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ptune.errors import nearest
-
-Place = tuple[str | int, ...]
-"""Keys and positions that lead from a model to a value inside it, such as `("parameters", "lr", 0, "low")`."""
+from ptune.spec.problem import Problem
 
 _QUOTED = re.compile("'([^']*)'")
 
@@ -33,12 +31,12 @@ def broken(law: str) -> PydanticCustomError:
     return PydanticCustomError("law", "{law}", {"law": law})
 
 
-def refusal(model: type[BaseModel], problems: Iterable[tuple[Place, str]]) -> ValidationError:
+def refusal(model: type[BaseModel], problems: Iterable[Problem]) -> ValidationError:
     """What a validator of a whole model raises: every broken law at its place inside the model."""
-    details = [InitErrorDetails(type=broken(law), loc=place, input=None) for place, law in problems]
+    details = [InitErrorDetails(type=broken(problem.text), loc=problem.place, input=None) for problem in problems]
     return ValidationError.from_exception_data(model.__name__, details)
 
 
-def given(value: Any, expected: str = "") -> str:
+def got(value: Any, expected: str = "") -> str:
     """The value given, and the nearest of those that `expected` quotes."""
     return f", got {value!r}{nearest(str(value), _QUOTED.findall(expected))}"

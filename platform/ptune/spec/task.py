@@ -19,6 +19,7 @@ from ptune.spec.data import (
     SpanData,
     TokensData,
 )
+from ptune.spec.problem import Place, Problem
 from ptune.spec.strict import Strict, broken, refusal
 
 DEFAULT_KIND = "classification"
@@ -72,6 +73,11 @@ class _Sets(_Task):
         """What reports call each data set."""
         return [data.name or f"set{number}" for number, data in enumerate(self.sets, 1)]
 
+    @property
+    def set_places(self) -> list[Place]:
+        """Where each data set stands in a job."""
+        return [("task", "data"), *(("task", "more", number) for number in range(len(self.sets) - 1))]
+
     @model_validator(mode="after")
     def _named_apart(self) -> Self:
         if len(set(self.set_names)) != len(self.sets):
@@ -95,7 +101,7 @@ class Classification(_Sets):
     def _groups_to_count(self) -> Self:
         if GROUPED in self.metric.split("+") and not self.grouped:
             law = f"{GROUPED} counts groups, and a data set names none: state group, the column that holds them"
-            raise refusal(type(self), [(("metric",), law)])
+            raise refusal(type(self), [Problem(("metric",), law)])
         return self
 
     @property
@@ -136,6 +142,11 @@ class Cloze(_Sets):
     def sets(self) -> list[Data]:
         """The data of each relation."""
         return list(self._relations())
+
+    @property
+    def set_places(self) -> list[Place]:
+        """Where the relations stand in a job: all in the same table."""
+        return [("task", "data")] * len(self.sets)
 
     @property
     def language(self) -> bool:

@@ -15,10 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, assert_never, get_args
 
 from ptune.errors import nearest
 
-PRESETS = ("before", "between", "after", "around", "everywhere")
+Preset = Literal["before", "between", "after", "around", "everywhere"]
+PRESETS: tuple[Preset, ...] = get_args(Preset)
 
 _PIECE = re.compile(
     r"\[P(?::(?P<count>[1-9]\d*))?\]|\{(?P<field>[^{}!]+)(?P<fixed>!?)\}|(?P<sep>\[SEP\])|(?P<mask>\[MASK\])"
@@ -77,7 +79,8 @@ def parse(template: str, fields: list[str], base: str | None = None) -> list[Par
         ValueError: the template names an unknown field, leaves one out, has two separators, or holds something that
             is nearly a prompt run or a field.
     """
-    parts = _pieces(_preset(template, base or written(plain(fields))) if template in PRESETS else template)
+    preset = next((name for name in PRESETS if name == template), None)
+    parts = _pieces(template if preset is None else _preset(preset, base or written(plain(fields))))
     if all(isinstance(part, Anchor) for part in parts):
         raise ValueError(
             f"neither a preset ({', '.join(PRESETS)}) nor a template with fields{nearest(template, PRESETS)}"
@@ -90,7 +93,7 @@ def parse(template: str, fields: list[str], base: str | None = None) -> list[Par
             )
     for name in fields:
         if name not in used:
-            held = ", ".join(f"{{{one}}}" for one in used) or "no field"
+            held = ", ".join(f"{{{field}}}" for field in used) or "no field"
             raise ValueError(f"the template must hold {{{name}}}; it holds {held}")
     if sum(isinstance(part, Separator) for part in parts) > 1:
         raise ValueError("the template may hold [SEP] at most once: backbones know two segments")
@@ -111,14 +114,14 @@ def run_lengths(parts: list[Part], length: int) -> list[int]:
     if length - fixed < open_runs or (open_runs == 0 and length != fixed):
         need = f"exactly {fixed}" if open_runs == 0 else f"at least {fixed + open_runs}"
         raise ValueError(f"this template needs a prompt length of {need}, got {length}")
-    share, rest = divmod(length - fixed, open_runs) if open_runs else (0, 0)
+    share, left_over = divmod(length - fixed, open_runs) if open_runs else (0, 0)
     lengths = []
     for run in runs:
         if run.count is not None:
             lengths.append(run.count)
         else:
-            lengths.append(share + (1 if rest > 0 else 0))
-            rest -= 1
+            lengths.append(share + (1 if left_over > 0 else 0))
+            left_over -= 1
     return lengths
 
 
@@ -143,11 +146,13 @@ def written(parts: Sequence[Part]) -> str:
                 pass
             case Separator():
                 piece, glued = "[SEP]", False
+            case _:
+                assert_never(part)
         text += piece if glued or not text else f" {piece}"
     return text
 
 
-def _preset(name: str, base: str) -> str:
+def _preset(name: Preset, base: str) -> str:
     """A data set's template with prompt runs: between, and around, its two segments where it has a separator."""
     left, sep, right = (part.strip() for part in base.partition("[SEP]"))
     match name:
@@ -155,12 +160,14 @@ def _preset(name: str, base: str) -> str:
             return f"[P] {base}"
         case "around":
             return f"[P] {base} [P]"
-        case "between" if sep:
-            return f"{left} [P] [SEP] {right}"
+        case "after":
+            return f"{base} [P]"
+        case "between":
+            return f"{left} [P] [SEP] {right}" if sep else f"{base} [P]"
         case "everywhere":
             return f"[P] {left} [P] [SEP] {right} [P]" if sep else f"[P] {base} [P]"
         case _:
-            return f"{base} [P]"
+            assert_never(name)
 
 
 def _pieces(template: str) -> list[Part]:

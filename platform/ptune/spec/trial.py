@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Collection, Mapping
+from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
 
-from ptune.errors import SpecError, nearest
+from ptune.errors import nearest
 from ptune.spec.idle import idle
+from ptune.spec.problem import Problem, refuse
 from ptune.spec.prompt import METHODS, PromptSpec
-from ptune.spec.strict import Strict, given
+from ptune.spec.strict import Strict, got
 
 DEFAULT_METHOD = "v2"
 Scalar = bool | int | float | str
@@ -85,8 +87,7 @@ class TrialSpec(Strict):
                 problem is in the message.
         """
         spec = cls.of_some(config)
-        if problems := idle(spec.to_config(), defaults(spec.prompt.method)):
-            raise SpecError("; ".join(problems))
+        refuse(spec.idle_problems())
         return spec
 
     @classmethod
@@ -96,16 +97,30 @@ class TrialSpec(Strict):
         Raises:
             SpecError: a key is unknown for the method, or a value breaks its law.
         """
+        spec, problems = cls.read(config)
+        refuse(problems)
+        assert spec is not None, "a configuration without a problem makes a spec"
+        return spec
+
+    @classmethod
+    def read(cls, config: Config) -> tuple[TrialSpec | None, list[Problem]]:
+        """The spec of a flat configuration to which others may still be added, or what keeps it from being one."""
         method = config.get("method", DEFAULT_METHOD)
         if method not in METHODS:
-            raise SpecError(f"method must be one of {sorted(METHODS)}, got {method!r}{nearest(str(method), METHODS)}")
+            law = f"method must be one of {sorted(METHODS)}, got {method!r}{nearest(str(method), METHODS)}"
+            return None, [Problem(("method",), law)]
+        assert isinstance(method, str), "the names of methods are strings"
         valid = parameter_names(method)
         problems = [
-            f"{key} is not a parameter of method {method!r}{nearest(key, valid)} (valid: {', '.join(sorted(valid))})"
-            for key in config
-            if key not in valid
+            Problem(
+                (name,),
+                f"{name} is not a parameter of method {method!r}{nearest(name, valid)} "
+                f"(valid: {', '.join(sorted(valid))})",
+            )
+            for name in config
+            if name not in valid
         ]
-        content: dict[str, Any] = {
+        content = {
             "prompt": {**_of(METHODS[method], config), "method": method},
             "recipe": _of(Recipe, config),
             "protocol": _of(Protocol, config),
@@ -114,10 +129,12 @@ class TrialSpec(Strict):
         try:
             spec = cls.model_validate(content)
         except ValidationError as error:
-            problems += [_told(issue) for issue in error.errors()]
-        if problems:
-            raise SpecError("; ".join(problems))
-        return spec
+            return None, problems + [_told(issue, valid) for issue in error.errors()]
+        return (None if problems else spec), problems
+
+    def idle_problems(self) -> list[Problem]:
+        """Parameters that do nothing beside the others; see `ptune.spec.idle`."""
+        return idle(self.to_config(), defaults(self.prompt.method))
 
     def to_config(self) -> dict[str, Scalar | None]:
         """The flat configuration with every default filled in; `from_config` reads it back."""
@@ -129,13 +146,10 @@ class TrialSpec(Strict):
         }
 
 
-def broken_law(method: str, name: str, value: Any) -> str | None:
+def broken_law(method: str, name: str, value: Scalar) -> str | None:
     """What keeps one parameter of a method from holding a value, whatever the others hold; None if nothing does."""
-    try:
-        TrialSpec.of_some({"method": method, name: value})
-    except SpecError as error:
-        return str(error).removeprefix(f"{name}: ")
-    return None
+    _, problems = TrialSpec.read({"method": method, name: value})
+    return "; ".join(problem.text.removeprefix(f"{name}: ") for problem in problems) or None
 
 
 def parameter_names(method: str | None = None) -> set[str]:
@@ -144,20 +158,20 @@ def parameter_names(method: str | None = None) -> set[str]:
     return {"head", *Recipe.model_fields, *Protocol.model_fields}.union(*(model.model_fields for model in models))
 
 
-def defaults(method: str) -> dict[str, Any]:
+def defaults(method: str) -> dict[str, Scalar | None]:
     """The default of every parameter of a method; None where it has none."""
     models: list[type[BaseModel]] = [METHODS[method], Recipe, Protocol]
     return {"head": None} | {name: field.default for model in models for name, field in model.model_fields.items()}
 
 
-def _of(model: type[BaseModel], config: Config) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if key in model.model_fields}
+def _of(model: type[BaseModel], config: Config) -> dict[str, Scalar | None]:
+    return {name: value for name, value in config.items() if name in model.model_fields}
 
 
-def _told(issue: Any) -> str:
-    law = issue["msg"] if issue["type"] == "law" else f"{issue['msg']}{_given(issue)}"
-    return f"{issue['loc'][-1]}: {law}"
-
-
-def _given(issue: Any) -> str:
-    return given(issue["input"], issue.get("ctx", {}).get("expected", ""))
+def _told(issue: ErrorDetails, valid: Collection[str]) -> Problem:
+    """An issue of one parameter, with its name, or of several together."""
+    law = issue["msg"]
+    if issue["type"] != "law":
+        law += got(issue["input"], issue.get("ctx", {}).get("expected", ""))
+    name = issue["loc"][-1]
+    return Problem((name,), f"{name}: {law}") if name in valid else Problem((), law)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ptune.data.questions import UNANSWERABLE
 from ptune.data.templates import Layout
 from ptune.errors import SpecError
-from ptune.prompts.layout import Reading, bind, input_parts
+from ptune.prompts.layout import Reading, bind
 from ptune.spec.data import (
     CHOICE,
     ChoiceData,
@@ -20,6 +20,7 @@ from ptune.spec.data import (
     SpanData,
     TokensData,
 )
+from ptune.spec.layout import input_parts
 from ptune.spec.prompt import PromptSpec
 from ptune.spec.task import Choice, Classification, Cloze, Generation, Span, Task, Tokens
 from ptune.spec.template import Part, TextField

@@ -3,7 +3,7 @@
 import pytest
 
 from ptune.errors import SpecError
-from ptune.spec.layers import extends
+from ptune.spec.extends import extends
 from ptune.spec.load import load_job, load_space
 from ptune.spec.write import job_toml
 

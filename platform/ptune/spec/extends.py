@@ -15,35 +15,37 @@ from typing import Any
 
 from ptune.errors import SpecError, nearest
 
+Toml = dict[str, Any]
+"""A table as TOML has it, not yet checked."""
 _TAGS = ("type", "kind")
 
 
 @dataclass(frozen=True)
-class Layer:
+class TomlFile:
     """One file, without its `extends`."""
 
     path: Path
-    tables: dict[str, Any]
+    tables: Toml
 
 
-def read_layers(path: Path) -> list[Layer]:
+def read_chain(path: Path) -> list[TomlFile]:
     """Read a file and those it extends, the topmost first.
 
     Raises:
         SpecError: a file is missing or not TOML, or files extend each other in a circle.
     """
-    layers: list[Layer] = []
+    chain: list[TomlFile] = []
     while True:
-        if path.resolve() in [layer.path.resolve() for layer in layers]:
-            raise SpecError(f"{layers[-1].path}: extends: files extend each other in a circle, back to {path}")
+        if path.resolve() in [file.path.resolve() for file in chain]:
+            raise SpecError(f"{chain[-1].path}: extends: files extend each other in a circle, back to {path}")
         tables = read_toml(path)
-        other = tables.pop("extends", None)
-        layers.append(Layer(path, tables))
-        if other is None:
-            return layers
-        if not isinstance(other, str):
-            raise SpecError(f"{path}: extends: write the path of a file, got {other!r}")
-        path = (path.parent / Path(other).expanduser()).resolve()
+        extended = tables.pop("extends", None)
+        chain.append(TomlFile(path, tables))
+        if extended is None:
+            return chain
+        if not isinstance(extended, str):
+            raise SpecError(f"{path}: extends: write the path of a file, got {extended!r}")
+        path = (path.parent / Path(extended).expanduser()).resolve()
 
 
 def extends(path: Path) -> bool:
@@ -52,7 +54,7 @@ def extends(path: Path) -> bool:
     return "extends" in tables or any("extends" in table for table in tables.values() if isinstance(table, dict))
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> Toml:
     """Read one file.
 
     Raises:
@@ -61,7 +63,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        beside = [other.name for other in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+        beside = [file.name for file in path.parent.glob("*.toml")] if path.parent.is_dir() else []
         raise SpecError(f"{path}: no such file{nearest(path.name, beside)}") from None
     except IsADirectoryError:
         raise SpecError(f"{path}: is a folder, not a TOML file") from None
@@ -69,12 +71,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SpecError(f"{path}: not valid TOML: {error}") from None
 
 
-def merged(layers: Sequence[Layer], over: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-    """The tables of all layers; `over(upper, lower)` merges two."""
-    return reduce(lambda lower, upper: over(upper, lower), [layer.tables for layer in reversed(layers)], {})
+def merged(chain: Sequence[TomlFile], over: Callable[[Toml, Toml], Toml]) -> Toml:
+    """The tables of all files; `over(upper, lower)` merges two."""
+    return reduce(lambda lower, upper: over(upper, lower), [file.tables for file in reversed(chain)], {})
 
 
-def over(upper: dict[str, Any], lower: dict[str, Any], whole: Sequence[str] = ()) -> dict[str, Any]:
+def over(upper: Toml, lower: Toml, whole: Sequence[str] = ()) -> Toml:
     """One table over another; the tables named in `whole` replace those below."""
     result = lower | upper
     for key, value in upper.items():
@@ -84,12 +86,12 @@ def over(upper: dict[str, Any], lower: dict[str, Any], whole: Sequence[str] = ()
     return result
 
 
-def stating(layers: Sequence[Layer], place: Sequence[str | int]) -> Path:
+def file_with(chain: Sequence[TomlFile], place: Sequence[str | int]) -> Path:
     """The file in which the value at a place, or most of the way to it, stands; of several, the upper one."""
-    return max(layers, key=lambda layer: _steps(layer.tables, place)).path
+    return max(chain, key=lambda file: _steps(file.tables, place)).path
 
 
-def _another(upper: dict[str, Any], lower: dict[str, Any]) -> bool:
+def _another(upper: Toml, lower: Toml) -> bool:
     return any(tag in upper and tag in lower and upper[tag] != lower[tag] for tag in _TAGS)
 
 

@@ -1,0 +1,51 @@
+"""The laws of one configuration: what a job and its backbone's number of layers let a trial be."""
+
+from __future__ import annotations
+
+from ptune.spec.job import Job
+from ptune.spec.layout import input_problems
+from ptune.spec.problem import Problem, refuse
+from ptune.spec.prompt import PromptV2, layer_problems
+from ptune.spec.protocol import horizon_law, split_law
+from ptune.spec.task import Task
+from ptune.spec.trial import Config, Protocol, Scalar, TrialSpec
+
+
+def complete(chosen: Config, job: Job, layers: int) -> dict[str, Scalar | None]:
+    """Fill in every default of a configuration and check every law that needs no backbone but its number of layers.
+
+    Args:
+        chosen: the parameters that exist in the trial.
+        job: the job.
+        layers: layers of its backbone.
+
+    Raises:
+        SpecError: the configuration breaks a law; the message has all of them.
+    """
+    spec, problems = TrialSpec.read(chosen)
+    if spec is None:
+        refuse(problems)
+    assert spec is not None, "a configuration without a problem makes a spec"
+    refuse([*spec.idle_problems(), *configuration_problems(spec, job, layers)])
+    return spec.to_config()
+
+
+def configuration_problems(spec: TrialSpec, job: Job, layers: int) -> list[Problem]:
+    """What keeps a trial of a job from being trained; the places are names of parameters.
+
+    A prompt in the input has to fill its template's runs and leave room for text, a v2 prompt's layers have to be among
+    the backbone's, and the trial's horizon and data split among the job's.
+    """
+    return [
+        *_protocol_problems(spec.protocol, job.task, job.budget.epochs),
+        *input_problems(spec.prompt, job.task),
+        *(layer_problems(spec.prompt, layers) if isinstance(spec.prompt, PromptV2) else []),
+    ]
+
+
+def _protocol_problems(protocol: Protocol, task: Task, epochs: int) -> list[Problem]:
+    laws = {
+        "epochs": None if protocol.epochs is None else horizon_law(protocol.epochs, epochs),
+        "split": split_law(protocol.split, task),
+    }
+    return [Problem((name,), law) for name, law in laws.items() if law is not None]

@@ -1,0 +1,127 @@
+"""The input a prompt stands in: its template as parts, and what keeps it from laying out a data set.
+
+Knows no tokenizer: `ptune.prompts.layout` binds the parts to one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ptune.errors import SpecError
+from ptune.spec.data import ClassificationData, ClozeData, Data
+from ptune.spec.heads import always_language
+from ptune.spec.problem import Place, Problem
+from ptune.spec.prompt import PromptSpec, input_length, input_template
+from ptune.spec.space import Space
+from ptune.spec.task import Task
+from ptune.spec.template import Mask, Part, PromptRun, parse, plain, run_lengths
+
+_MASK = "the language head reads a word's place: write [MASK] where the word goes"
+_NO_RUNS = 'prompt runs ([P]) belong to method = "v1"; a discrete template holds words and fields'
+
+
+def input_parts(
+    prompt: PromptSpec, fields: Sequence[str], base: str | None = None, *, masked: bool = True
+) -> list[Part]:
+    """A prompt's template as parts, every run with its number of tokens; without a template, the data's own.
+
+    Args:
+        prompt: the prompt.
+        fields: names of the texts, in order.
+        base: the data set's own template; None is the fields in order.
+        masked: whether a language head reads the input; without one, the places of words are left out.
+
+    Raises:
+        SpecError: the template does not fit the fields, or the prompt's length does not fit the template.
+    """
+    parts = _parts(prompt, fields, base, masked=masked)
+    if isinstance(parts, Problem):
+        raise SpecError(parts.text)
+    return parts
+
+
+def input_problems(prompt: PromptSpec, task: Task, *, masked: bool = True) -> list[Problem]:
+    """What keeps a prompt from standing in an input of every data set; the places are names of parameters."""
+    problems: list[Problem] = []
+    for data, place in zip(task.sets, task.set_places, strict=True):
+        length = input_length(prompt)
+        if length >= data.max_length:
+            table = ".".join(str(key + 1 if isinstance(key, int) else key) for key in place)
+            limit = f"{table}.max_length = {data.max_length}"
+            problems.append(Problem(("length",), f"length < {limit} must hold to leave room for text, got {length}"))
+        parts = _parts(prompt, data.fields, data.template, masked=masked)
+        problems += [parts] if isinstance(parts, Problem) else []
+    return list(dict.fromkeys(problems))
+
+
+def template_problems(task: Task, space: Space | None) -> list[Problem]:
+    """Templates of a job, its data's and its space's, that do not lay out the data.
+
+    Args:
+        task: the task.
+        space: the search space; without one only the data's templates are judged, and none lacks a [MASK].
+    """
+    masked = space is not None and always_language(space, task)
+    templates = [*_data_templates(task), *(_space_templates(space, task) if space is not None else [])]
+    problems = [
+        Problem(place, f"template {template!r}: {law}")
+        for place, template, data in templates
+        if (law := _misfit(template, data, masked=masked and _has_words(data))) is not None
+    ]
+    if masked and not templates and any(map(_has_words, task.sets)):
+        problems.append(Problem(("task", "data", "template"), f"required, and missing: {_MASK}"))
+    return list(dict.fromkeys(problems))
+
+
+def _parts(prompt: PromptSpec, fields: Sequence[str], base: str | None, *, masked: bool) -> list[Part] | Problem:
+    template = input_template(prompt) or base
+    try:
+        parts = parse(template, list(fields), base) if template is not None else plain(fields)
+    except ValueError as error:
+        return Problem(("template",), f"template {template!r}: {error}")
+    parts = parts if masked else [part for part in parts if not isinstance(part, Mask)]
+    if not input_length(prompt):
+        has_runs = any(isinstance(part, PromptRun) for part in parts)
+        return Problem(("template",), f"template {template!r}: {_NO_RUNS}") if has_runs else parts
+    try:
+        counts = iter(run_lengths(parts, input_length(prompt)))
+    except ValueError as error:
+        return Problem(("length",), f"template {template!r}: {error}")
+    return [PromptRun(next(counts)) if isinstance(part, PromptRun) else part for part in parts]
+
+
+def _data_templates(task: Task) -> Iterator[tuple[Place, str, Data]]:
+    """The templates of the data, each with its place and the data set it lays out."""
+    by_relation = isinstance(task.data, ClozeData) and task.data.templates is not None
+    for data, name, place in zip(task.sets, task.set_names, task.set_places, strict=True):
+        if data.template is not None:
+            key = ("templates", name) if by_relation else ("template",)
+            yield (*place, *key), data.template, data
+
+
+def _space_templates(space: Space, task: Task) -> Iterator[tuple[Place, str, Data]]:
+    """The templates of a space, each with its first place, for every data set."""
+    places: dict[str, Place] = {}
+    for index, definition in enumerate(space.parameters.get("template", [])):
+        for key, value in definition.stated():
+            places.setdefault(str(value), ("space", "parameters", "template", index, key))
+    for number, point in enumerate(space.baseline):
+        if point.get("template") is not None:
+            places.setdefault(str(point["template"]), ("space", "baseline", number, "template"))
+    for template, place in places.items():
+        for data in task.sets:
+            yield place, template, data
+
+
+def _misfit(template: str, data: Data, *, masked: bool) -> str | None:
+    """What keeps a template from laying out a data set; `masked` ones must hold a [MASK]."""
+    try:
+        parts = parse(template, data.fields, data.template)
+    except ValueError as error:
+        return str(error)
+    return _MASK if masked and not any(isinstance(part, Mask) for part in parts) else None
+
+
+def _has_words(data: Data) -> bool:
+    """Whether the language head reads a [MASK] in the data's inputs."""
+    return isinstance(data, ClassificationData | ClozeData)

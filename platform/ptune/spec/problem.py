@@ -1,0 +1,49 @@
+"""A broken law: where it is broken in what the user wrote, and what must hold there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ptune.errors import PtuneError, SpecError
+
+Place = tuple[str | int, ...]
+"""Keys and positions that lead from a model to a value inside it, such as `("parameters", "lr", 0, "low")`.
+
+`ptune.spec.places` prints a place as the user's file has it.
+"""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One broken law.
+
+    Attributes:
+        place: the value that breaks it.
+        text: what must hold, and the value given.
+        error: what is raised where this is the only problem.
+    """
+
+    place: Place
+    text: str
+    error: type[PtuneError] = SpecError
+
+    def within(self, *outer: str | int) -> Problem:
+        """The same problem, seen from a model that holds the one its place leads from."""
+        return replace(self, place=(*outer, *self.place))
+
+
+def refuse(problems: Iterable[Problem], separator: str = "; ") -> None:
+    """Raise what several problems come to; do nothing without one.
+
+    Raises:
+        PtuneError: there is a problem; the message has the text of each.
+    """
+    texts = list(dict.fromkeys((problem.text, problem.error) for problem in problems))
+    if texts:
+        raise error_of([error for _, error in texts])(separator.join(text for text, _ in texts))
+
+
+def error_of(errors: Sequence[type[PtuneError]]) -> type[PtuneError]:
+    """The class of an error about several problems: their own if they agree."""
+    return errors[0] if len(set(errors)) == 1 else SpecError
