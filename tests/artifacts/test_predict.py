@@ -54,10 +54,29 @@ def test_nothing_asked_is_nothing_answered(predictor):
     assert predictor.predict([]) == []
 
 
-def test_an_input_with_too_few_texts_is_refused(tiny):
+def test_one_input_has_one_answer_however_it_is_given(predictor):
+    (answer,) = predictor.predict(["red green blue"])
+    for single in ("red green blue", ("red green blue",), {"text": "red green blue", "label": "no"}):
+        assert predictor.predict(single) == answer
+
+
+def test_pairs_are_given_as_tuples_lists_or_by_name(tiny):
     predictor = Predictor(make_artifact(tiny("bert"), PAIR, method="v2", length=2), tiny("bert"))
-    with pytest.raises(DataError, match="input 2 has 1 texts; the artifact takes 2: premise, hypothesis"):
+    forms = [("red", "green"), ["red", "green"], {"hypothesis": "green", "premise": "red"}]
+    answers = predictor.predict(forms)
+    assert [answer["label"] for answer in answers] == [answers[0]["label"]] * 3
+    assert predictor.predict(("red", "green"))["label"] == answers[0]["label"]
+
+
+def test_a_wrong_input_is_refused_before_any_is_answered(tiny):
+    predictor = Predictor(make_artifact(tiny("bert"), PAIR, method="v2", length=2), tiny("bert"))
+    with pytest.raises(DataError, match=r"input 2: 2 texts are needed \(premise, hypothesis\), got 1"):
         predictor.predict([("red", "green"), ("red",)])
+
+
+def test_the_folder_may_be_a_string(artifact, predictor, tmp_path):
+    native.write(tmp_path / "artifact", artifact)
+    assert Predictor.load(str(tmp_path / "artifact")).predict(TEXTS) == predictor.predict(TEXTS)
 
 
 def test_values_that_the_data_set_replaces_may_be_given_as_its_files_have_them(tiny):
@@ -79,7 +98,7 @@ def test_texts_longer_than_the_artifacts_limit_are_shortened(predictor):
 def test_another_backbone_is_refused_by_its_hash(write, artifact, tiny, tmp_path):
     other = make_backbone("bert", tmp_path / "other", seed=1)
     write(tmp_path / "artifact", artifact)
-    with pytest.raises(ArtifactError, match=f"sha256 {tiny('bert').hash}, but .*other has .*; point --backbone at"):
+    with pytest.raises(ArtifactError, match=f"sha256 {tiny('bert').hash}, but .*other has .*; .* names a copy"):
         Predictor.load(tmp_path / "artifact", str(other))
 
 
@@ -117,7 +136,7 @@ def test_other_settings_or_tokens_under_the_same_weights_are_refused_saying_wher
 ):
     native.write(tmp_path / "artifact", artifact)
     other = changed_copy(tiny_backbone("bert"), tmp_path / "other", name, CHANGES[name])
-    with pytest.raises(ArtifactError, match=f"has the weights of .*, but differs in {name}; point --backbone at"):
+    with pytest.raises(ArtifactError, match=f"has the weights of .*, but differs in {name}; .* names a copy"):
         Predictor.load(tmp_path / "artifact", other)
 
 
@@ -141,7 +160,7 @@ def test_a_backbone_that_is_gone_is_asked_for(tmp_path):
     backbone = load_backbone(str(make_backbone("bert", tmp_path / "gone")))
     native.write(tmp_path / "artifact", make_artifact(backbone, method="head"))
     shutil.rmtree(tmp_path / "gone")
-    with pytest.raises(BackboneError, match=r"gone does not exist \(--backbone names another place to look\)"):
+    with pytest.raises(BackboneError, match=r"gone does not exist \(`--backbone`, .* names another place to look\)"):
         Predictor.load(tmp_path / "artifact")
 
 

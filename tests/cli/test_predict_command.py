@@ -55,7 +55,7 @@ def test_every_text_option_is_an_input_of_its_own(ptune, artifact):
 
 
 def test_several_options_are_not_taken_for_the_texts_of_one_input():
-    with pytest.raises(DataError, match=r"one input is 2 text\(s\) \(a, b\), got --text 2 times; .* lines of --file"):
+    with pytest.raises(DataError, match=r"one input is 2 texts \(a, b\), got --text 2 times; .* lines of --file"):
         given_rows(["x", "y"], None, ["a", "b"])
     with pytest.raises(DataError, match="got --text 2 times and --text2"):
         given_rows(["x", "y"], "z", ["a"])
@@ -65,7 +65,7 @@ def test_an_artifact_of_several_data_sets_is_told_which(ptune, backbone, tmp_pat
     native.write(tmp_path / "joint", several(make_artifact(backbone, method="v2", length=4)))
     texts = ["predict", tmp_path / "joint", "--text", "rain"]
     unnamed = ptune(*texts)
-    assert (unnamed.code, "(--data-set), of first, second" in unnamed.err) == (2, True), unnamed.err
+    assert (unnamed.code, "data sets, first, second: name the one" in unnamed.err) == (2, True), unnamed.err
     assert "did you mean 'second'?" in ptune(*texts, "--data-set", "secnd").err
     first, second = (answers(ptune(*texts, "--data-set", name))[0] for name in ("first", "second"))
     assert first["probabilities"]["no"] == pytest.approx(second["probabilities"]["yes"], abs=1e-5)
@@ -89,14 +89,14 @@ def test_pairs_take_two_texts(ptune, backbone, tmp_path):
     (one,) = answers(ptune("predict", tmp_path / "pairs", "--text", "It rained.", "--text2", "The ground is wet."))
     assert answers(ptune("predict", tmp_path / "pairs", "--file", tmp_path / "pairs.tsv")) == [one]
     result = ptune("predict", tmp_path / "pairs", "--text", "It rained.")
-    assert (result.code, result.err) == (2, "ptune: --text: 2 text(s) are needed (premise, hypothesis), got 1\n")
+    assert (result.code, result.err) == (2, "ptune: --text: 2 texts are needed (premise, hypothesis), got 1\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--text", "a", "--text2", "b"], "1 text(s) are needed (text), got 2"),
-        (["--text", "  "], "a text is empty"),
+        (["--text", "a", "--text2", "b"], "1 text is needed (text), got 2"),
+        (["--text", "  "], "--text: text is empty"),
         (["--text2", "b"], "--text2 needs --text"),
         (["--text", "a", "--backbone", "nowhere/at/all"], "nowhere/at/all"),
     ],

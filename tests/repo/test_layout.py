@@ -63,5 +63,5 @@ def test_the_wheel_holds_the_built_in_tasks(tmp_path):
     names = set(zipfile.ZipFile(wheel).namelist())
     data = {path.relative_to(PLATFORM).as_posix() for path in (PACKAGE / "data" / "builtin").rglob("*.tsv")}
     assert data <= names
-    assert "ptune/cli/main.py" in names
+    assert {"ptune/cli/main.py", "ptune/py.typed"} <= names
     assert not [name for name in names if name.startswith(("tests", "jobs", "platform"))]

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias, overload
 
 from ptune.artifacts.artifact import Artifact
+from ptune.artifacts.inputs import Many, Single, is_single, row, rows
 from ptune.artifacts.load import load_artifact
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.load import best_device, load_backbone
 from ptune.backbone.locate import locate, settings_hashes, weights_hash
 from ptune.data.sources import Split, unlabelled
-from ptune.errors import ArtifactError, BackboneError, DataError, nearest
+from ptune.errors import ArtifactError, BackboneError, nearest
 from ptune.prompts.build import load_learner
 from ptune.prompts.rows import Examples
 from ptune.tasks.build import build_task, lay_out
 from ptune.tasks.joint import with_joint_metric
 
 TOKEN_BUDGET = 8_192
+
+Answer: TypeAlias = dict[str, Any]
+"""What a task's kind says of one input, ready for JSON: a label, tags, a text; see `ptune.tasks`."""
+
+_ELSEWHERE = "`--backbone`, or `backbone=` in Python, names"
 
 
 class Predictor:
@@ -47,7 +54,7 @@ class Predictor:
     @classmethod
     def load(
         cls,
-        folder: Path,
+        folder: str | os.PathLike[str],
         backbone_id: str | None = None,
         device: str = "auto",
         dtype: str | None = None,
@@ -65,13 +72,13 @@ class Predictor:
                 it was trained on.
             BackboneError: the backbone cannot be found or loaded.
         """
-        artifact = load_artifact(folder)
+        artifact = load_artifact(Path(folder))
         origin = artifact.about.backbone
         name, revision = (origin.id, origin.revision) if backbone_id is None else (backbone_id, None)
         try:
             found = locate(name, revision)
         except BackboneError as error:
-            raise BackboneError(f"{error} (--backbone names another place to look)") from None
+            raise BackboneError(f"{error} ({_ELSEWHERE} another place to look)") from None
         _check_backbone(artifact, name, weights_hash(found), settings_hashes(found))
         device = best_device() if device == "auto" else device
         return cls(artifact, load_backbone(name, revision, dtype or origin.dtype, device, lm=artifact.about.language))
@@ -87,34 +94,56 @@ class Predictor:
         """
         return self._task.kinds[self._part(data_set)].inputs
 
-    def predict(
-        self, texts: Sequence[tuple[str, ...]], data_set: str | None = None, token_budget: int = TOKEN_BUDGET
-    ) -> list[dict[str, Any]]:
-        """Answer inputs.
+    def labels(self, data_set: str | None = None) -> list[str]:
+        """Names of the labels, in the order of the head's outputs; none for a task without labels.
 
         Args:
-            texts: the inputs, each with one string for every name of `inputs`, in order; values that the data set
-                replaces may be given as its files have them.
+            data_set: the data set whose labels are meant; None is the only one.
+
+        Raises:
+            ArtifactError: the task has no such data set, or several and none is named.
+        """
+        return list(self.artifact.about.sets[self._part(data_set)].labels)
+
+    @overload
+    def predict(  # type: ignore[overload-overlap]  # a string is a list of strings to a type checker
+        self, inputs: Single, data_set: str | None = None, token_budget: int = TOKEN_BUDGET
+    ) -> Answer: ...
+
+    @overload
+    def predict(self, inputs: Many, data_set: str | None = None, token_budget: int = TOKEN_BUDGET) -> list[Answer]: ...
+
+    def predict(
+        self, inputs: Single | Many, data_set: str | None = None, token_budget: int = TOKEN_BUDGET
+    ) -> Answer | list[Answer]:
+        """Answer one input, or several.
+
+        Args:
+            inputs: one input (a string, a tuple of strings in the order of `inputs`, or a mapping by name), or several
+                of them; values that the data set replaces may be given as its files have them.
             data_set: which of the task's data sets they are like; None is the only one.
             token_budget: most tokens, padding included, in one pass.
 
         Returns:
-            What the task's kind says of each answer, see `ptune.tasks`.
+            One answer for one input, a list of answers for several.
 
         Raises:
             ArtifactError: the task has no such data set, or several and none is named.
-            DataError: an input has another number of texts, or no token.
+            DataError: an input is of another type, has another number of texts, or an empty one.
         """
         part = self._part(data_set)
-        kind = self._task.kinds[part]
-        for number, row in enumerate(texts, 1):
-            if len(row) != len(kind.inputs):
-                names = ", ".join(kind.inputs)
-                raise DataError(f"input {number} has {len(row)} texts; the artifact takes {len(kind.inputs)}: {names}")
+        names = self._task.kinds[part].inputs
+        if is_single(inputs):
+            return self._answered([row(inputs, names, "the input")], part, token_budget)[0]
+        return self._answered(rows(inputs, names), part, token_budget)
+
+    def _answered(self, texts: Sequence[tuple[str, ...]], part: int, token_budget: int) -> list[Answer]:
+        """The answers to rows of texts."""
         if not texts:
             return []
+        kind = self._task.kinds[part]
         replaced = self.artifact.about.task.sets[part].replace
-        examples = [kind.texts(_replaced(row, kind.inputs, replaced)) for row in texts]
+        examples = [kind.texts(_replaced(values, kind.inputs, replaced)) for values in texts]
         answers = self._answers(part, unlabelled(examples), token_budget)[1]
         return [kind.present(answer, example) for answer, example in zip(answers, examples, strict=True)]
 
@@ -138,7 +167,10 @@ class Predictor:
         names = [one.name for one in self.artifact.about.sets]
         if data_set is None:
             if len(names) > 1:
-                raise ArtifactError(f"name the data set that the inputs are like (--data-set), of {', '.join(names)}")
+                raise ArtifactError(
+                    f"the prompt answers for several data sets, {', '.join(names)}: name the one that the inputs are "
+                    "like, with `--data-set NAME` or, in Python, `prompt.on(NAME)`"
+                )
             return 0
         if data_set not in names:
             raise ArtifactError(
@@ -147,9 +179,9 @@ class Predictor:
         return names.index(data_set)
 
 
-def _replaced(row: Sequence[str], names: Sequence[str], values: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+def _replaced(texts: Sequence[str], names: Sequence[str], values: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
     """An input as training saw it: values written as the data set writes them (`[task.data] replace`)."""
-    return tuple(values.get(name, {}).get(text, text) for name, text in zip(names, row, strict=True))
+    return tuple(values.get(name, {}).get(text, text) for name, text in zip(names, texts, strict=True))
 
 
 def _check_backbone(artifact: Artifact, name: str, found: str, settings: Mapping[str, str]) -> None:
@@ -158,11 +190,11 @@ def _check_backbone(artifact: Artifact, name: str, found: str, settings: Mapping
     if found != origin.hash:
         raise ArtifactError(
             f"the prompt was trained on {origin.id} with weights sha256 {origin.hash}, "
-            f"but {name} has {found}; point --backbone at a copy with the weights it was trained on"
+            f"but {name} has {found}; {_ELSEWHERE} a copy with the weights it was trained on"
         )
     own = origin.settings
     if own is not None and (other := sorted(file for file in {*own, *settings} if own.get(file) != settings.get(file))):
         raise ArtifactError(
             f"{name} has the weights of {origin.id}, on which the prompt was trained, but differs in "
-            f"{', '.join(other)}; point --backbone at a copy with the same settings and the same tokenizer"
+            f"{', '.join(other)}; {_ELSEWHERE} a copy with the same settings and the same tokenizer"
         )

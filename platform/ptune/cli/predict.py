@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +11,9 @@ from typing import IO
 
 import click
 
+from ptune.artifacts.inputs import row
 from ptune.errors import DataError, SpecError
+from ptune.report.wording import plural
 
 _CHUNK = 64  # lines answered together: enough for full batches, few enough to stream
 
@@ -51,64 +54,53 @@ def predict(
         raise SpecError("give --text or --file, not both")
     if not texts and text2 is not None:
         raise SpecError("--text2 needs --text")
-    from ptune.artifacts.predict import Predictor
+    from ptune.api.prompt import load
 
-    predictor = Predictor.load(folder, backbone, device)
-    fields = predictor.inputs(data_set)
-    rows = given_rows(texts, text2, fields) if texts else read_rows(lines or sys.stdin, fields)
+    prompt = load(folder, backbone=backbone, device=device)
+    if data_set is not None:
+        prompt = prompt.on(data_set)
+    names = prompt.inputs
+    rows = given_rows(texts, text2, names) if texts else read_rows(lines or sys.stdin, names)
     for chunk in chunks(rows):
-        for answer in predictor.predict(chunk, data_set):
+        for answer in prompt.predict(chunk):
             click.echo(json.dumps(answer, ensure_ascii=False))
 
 
-def given_rows(texts: Sequence[str], text2: str | None, fields: list[str]) -> list[tuple[str, ...]]:
+def given_rows(texts: Sequence[str], text2: str | None, names: Sequence[str]) -> list[tuple[str, ...]]:
     """The rows that options give: one for each text, or a single one of several texts.
 
+    Args:
+        texts: the texts of --text.
+        text2: the text of --text2.
+        names: names of an input's texts, in order.
+
     Raises:
-        DataError: there are more or fewer texts than the task has fields, or one is empty.
+        DataError: there are more or fewer texts than an input has, or one is empty.
     """
-    if text2 is None and len(fields) == 1:
-        return [as_row([text], fields, "--text") for text in texts]
+    if text2 is None and len(names) == 1:
+        return [row([text], names, "--text") for text in texts]
     if len(texts) > 1:
         raise DataError(
-            f"--text: one input is {len(fields)} text(s) ({', '.join(fields)}), got --text {len(texts)} times"
+            f"--text: one input is {plural(len(names), 'text')} ({', '.join(names)}), got --text {len(texts)} times"
             f"{' and --text2' if text2 is not None else ''}; give several inputs as lines of --file"
         )
-    return [as_row([*texts, *([] if text2 is None else [text2])], fields, "--text")]
+    return [row([*texts, *([] if text2 is None else [text2])], names, "--text")]
 
 
-def read_rows(lines: Iterable[str], fields: list[str]) -> Iterator[tuple[str, ...]]:
-    """One row for each line that is not empty; texts of a pair are separated by a tab.
+def read_rows(lines: Iterable[str], names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """One row for each line that is not empty; tabs separate the texts of a pair.
 
     Raises:
-        DataError: a line has another number of texts than the task has fields.
+        DataError: a line has more or fewer texts than an input, or an empty one.
     """
     for number, line in enumerate(lines, 1):
         if line.strip():
             stripped = line.rstrip("\r\n")
-            yield as_row(stripped.split("\t") if len(fields) > 1 else [stripped], fields, f"line {number}")
-
-
-def as_row(texts: list[str], fields: list[str], place: str) -> tuple[str, ...]:
-    """The texts of one example.
-
-    Raises:
-        DataError: there are more or fewer than the task has fields, or one is empty.
-    """
-    if len(texts) != len(fields):
-        raise DataError(f"{place}: {len(fields)} text(s) are needed ({', '.join(fields)}), got {len(texts)}")
-    if not all(text.strip() for text in texts):
-        raise DataError(f"{place}: a text is empty")
-    return tuple(texts)
+            yield row(stripped.split("\t") if len(names) > 1 else [stripped], names, f"line {number}")
 
 
 def chunks(rows: Iterable[tuple[str, ...]]) -> Iterator[list[tuple[str, ...]]]:
     """Rows in groups that are answered together."""
-    chunk: list[tuple[str, ...]] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == _CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
+    waiting = iter(rows)
+    while chunk := list(itertools.islice(waiting, _CHUNK)):
         yield chunk

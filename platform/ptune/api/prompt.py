@@ -1,0 +1,145 @@
+"""A trained prompt on its backbone: what `ptune.load` returns. Imports torch when a prompt is loaded."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, overload
+
+if TYPE_CHECKING:
+    from ptune.artifacts.artifact import About
+    from ptune.artifacts.inputs import Many, Single
+    from ptune.artifacts.predict import Answer, Predictor
+
+
+def load(
+    folder: str | os.PathLike[str],
+    *,
+    backbone: str | None = None,
+    device: str = "auto",
+    dtype: str | None = None,
+) -> Prompt:
+    """Load a trained prompt and the backbone it was trained on.
+
+    Args:
+        folder: the artifact, in ptune's own format or in PEFT's as ptune exports it: a search's `artifact` folder, or
+            what `SearchResult.export` or `ptune export` has written.
+        backbone: folder or Hub id of the backbone, if it is not where it was at training.
+        device: `cpu`, `cuda`, or `auto`: a GPU if there is one.
+        dtype: type of the backbone's weights: `float32`, `bfloat16` or `auto`; None is that of the training.
+
+    Raises:
+        ArtifactError: the folder holds no artifact or a damaged one, or the backbone has other weights, settings or
+            tokens than the one the prompt was trained on.
+        BackboneError: the backbone cannot be found or loaded.
+
+    Examples:
+        >>> prompt = ptune.load("my-prompt")
+        >>> prompt.predict("You asked, so I will paint the fence.")
+        {'label': ..., 'probabilities': {...}}
+    """
+    from ptune.artifacts.predict import Predictor
+
+    return Prompt(Predictor.load(folder, backbone, device, dtype))
+
+
+class Prompt:
+    """A trained prompt on its backbone, ready to answer.
+
+    Args:
+        predictor: the artifact on its backbone.
+        data_set: the data set that inputs are like, for a prompt of several.
+
+    Examples:
+        >>> prompt = ptune.load("my-prompt")
+        >>> prompt
+        <ptune prompt: v2 for classification (text) on packaged:minilm>
+        >>> prompt.inputs
+        ['text']
+        >>> prompt.labels
+        ['done', 'other', 'reader', 'writer']
+        >>> answers = prompt.predict(["I will do it.", "You do it."])
+        >>> [answer["label"] in prompt.labels for answer in answers]
+        [True, True]
+    """
+
+    def __init__(self, predictor: Predictor, data_set: str | None = None) -> None:
+        self._predictor = predictor
+        self._data_set = data_set
+
+    @property
+    def info(self) -> About:
+        """Everything known about the prompt: its parameters, task, backbone, scores, and the trial it comes from."""
+        return self._predictor.artifact.about
+
+    @property
+    def data_sets(self) -> list[str]:
+        """Names of the data sets that the prompt was trained on; `on` chooses one of several."""
+        return self.info.set_names
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the texts that one input is made of, in order.
+
+        Raises:
+            ArtifactError: the prompt answers for several data sets, and none is chosen.
+        """
+        return list(self._predictor.inputs(self._data_set))
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels, in the order of the head's outputs; none for a task without labels.
+
+        Raises:
+            ArtifactError: the prompt answers for several data sets, and none is chosen.
+        """
+        return self._predictor.labels(self._data_set)
+
+    def on(self, data_set: str) -> Prompt:
+        """The same prompt for inputs like those of one of its data sets.
+
+        Raises:
+            ArtifactError: it has no such data set.
+        """
+        self._predictor.inputs(data_set)  # which refuses a data set that it does not have
+        return Prompt(self._predictor, data_set)
+
+    @overload
+    def predict(self, inputs: Single) -> Answer: ...  # type: ignore[overload-overlap]  # a string holds strings
+
+    @overload
+    def predict(self, inputs: Many) -> list[Answer]: ...
+
+    def predict(self, inputs: Single | Many) -> Answer | list[Answer]:
+        """Answer one input, or several.
+
+        One input is a string where `inputs` has one name; a tuple of strings in the order of `inputs`; or a mapping
+        with these names as keys, whose further keys do not count. Several inputs are a list of these, or anything else
+        to iterate over, such as a Hub data set; a pandas DataFrame has one input in each row.
+
+        Returns:
+            A dictionary for one input, a list of dictionaries for several, ready for JSON: `label` and `probabilities`
+            (classification); `choice`, `text` and `probabilities` (choice); `words`, `tags` and `entities` (tokens);
+            `answer`, `score` and `no_answer_score` (span); `object` and `probabilities` (cloze); `text` (generation).
+
+        Raises:
+            DataError: an input is of another type, has another number of texts, or an empty one.
+            ArtifactError: the prompt answers for several data sets, and none is chosen.
+
+        Examples:
+            >>> prompt.predict("The gate has been welded.")["label"] in prompt.labels
+            True
+            >>> prompt.predict({"text": "The gate has been welded.", "number": 7})["label"] in prompt.labels
+            True
+            >>> prompt.predict(["You do it.", 3])
+            Traceback (most recent call last):
+            ptune.errors.DataError: input 2: must be a string (text), got int 3
+        """
+        return self._predictor.predict(inputs, self._data_set)
+
+    def __repr__(self) -> str:
+        """One line: method, task, inputs and backbone."""
+        about = self.info
+        where = f" on {self._data_set}" if self._data_set is not None else ""
+        single = self._data_set is not None or len(self.data_sets) == 1
+        inputs = ", ".join(self.inputs) if single else f"{len(self.data_sets)} data sets"
+        return f"<ptune prompt: {about.prompt.method} for {about.task.kind} ({inputs}{where}) on {about.backbone.id}>"
