@@ -5,32 +5,33 @@ import pytest
 from ptune.errors import BackboneError
 from ptune.journal import Journal, read
 from ptune.raytune.dispatcher import STRIKES, Dispatcher
+from ptune.raytune.messages import Failed, Lost, Trained
 from ptune.raytune.placement import Placement
 from ptune.raytune.pool import EnginePool
 from ptune.searching.conductor import Conductor
-from support.fake_engines import Launcher, Lost
+from support.fake_engines import Launcher, Lost, LostError
 from support.small_search import small_job
 
-PLACE = Placement("cpu", 1.0, 0, 1, "a")
+PLACEMENT = Placement("cpu", 1.0, 0, 1, "a")
 
 
 class Desk:
     """A dispatcher with a real conductor and fake engines."""
 
-    def __init__(self, folder, places=1, slots=2, scripts=(), **budget):
+    def __init__(self, folder, placements=1, slots=2, scripts=(), **budget):
         self.journal = Journal(folder / "journal.jsonl")
         self.conductor = Conductor(small_job(folder, "none", **budget), 3, self.journal)
         self.launcher = Launcher(*scripts)
-        self.pool = EnginePool(self.launcher, Lost, [PLACE] * places, slots)
+        self.pool = EnginePool(self.launcher, LostError, [PLACEMENT] * placements, slots)
         self.dispatcher = Dispatcher(self.conductor, self.pool)
         self.dispatcher.step()
 
     def close(self):
         self.journal.close()
 
-    def report(self, token, epoch, accuracy=0.5):
-        metrics = {f"metrics/{name}": accuracy for name in ("accuracy", "macro_f1", "loss", "train_loss")}
-        return self.dispatcher.take_in(token, {"epoch": epoch, "state": "there", "time_total_s": 1.0, **metrics})
+    def report(self, lease, epoch, accuracy=0.5):
+        metrics = dict.fromkeys(("accuracy", "macro_f1", "loss", "train_loss"), accuracy)
+        return self.dispatcher.take_in(lease, Trained(epoch, metrics, "state.safetensors"))
 
     def trial(self, number):
         return self.conductor.history.trials[number]
@@ -51,8 +52,8 @@ def make_desk(tmp_path):
 
 def test_a_turn_goes_on_until_the_conductor_ends_it(make_desk):
     desk = make_desk(epochs=2)
-    turn = desk.dispatcher.hand_out("a")
-    assert (turn["trial"], turn["epoch"], turn["engine"]) == (0, 0, "e0")
+    assignment = desk.dispatcher.hand_out("a")
+    assert (assignment.trial, assignment.epoch, assignment.engine) == (0, 0, "e0")
     assert desk.report("a", 1)
     assert not desk.report("a", 2)
     assert desk.trial(0).status == "complete"
@@ -60,9 +61,9 @@ def test_a_turn_goes_on_until_the_conductor_ends_it(make_desk):
     assert desk.launcher.engines[0].left == ["a"]
 
 
-def test_no_more_turns_than_seats(make_desk):
+def test_no_more_turns_than_slots(make_desk):
     desk = make_desk(slots=2)
-    assert [desk.dispatcher.hand_out(token) is not None for token in "abc"] == [True, True, False]
+    assert [desk.dispatcher.hand_out(lease) is not None for lease in "abc"] == [True, True, False]
     assert not desk.dispatcher.over
 
 
@@ -78,42 +79,42 @@ def test_the_search_is_over_when_the_conductor_is_done(make_desk):
 def test_a_failed_trial_fails_alone(make_desk):
     desk = make_desk()
     desk.dispatcher.hand_out("a")
-    assert not desk.dispatcher.take_in("a", {"failed": "trial 0: the training loss is nan in epoch 1"})
+    assert not desk.dispatcher.take_in("a", Failed("trial 0: the training loss is nan in epoch 1"))
     assert (desk.trial(0).status, desk.trial(0).reason) == ("failed", "trial 0: the training loss is nan in epoch 1")
-    assert desk.dispatcher.hand_out("b")["trial"] == 1
+    assert desk.dispatcher.hand_out("b").trial == 1
 
 
 def test_trials_of_a_lost_engine_go_on_elsewhere_from_their_last_epoch(make_desk, caplog):
     desk = make_desk(epochs=3)
-    for token in "ab":
-        desk.dispatcher.hand_out(token)
+    for lease in "ab":
+        desk.dispatcher.hand_out(lease)
     desk.report("a", 1)
-    desk.dispatcher.take_in("b", {"lost": "the worker died"})
+    desk.dispatcher.take_in("b", Lost("the worker died"))
     assert caplog.messages == ["ptune: an engine is lost (the worker died); its 2 trials go on from their last epoch"]
     assert not desk.report("a", 2)  # its client has finished an epoch in the meantime; the saved state will tell
     desk.dispatcher.step()
     first = desk.dispatcher.hand_out("c")
-    assert first["engine"] == "e1"
+    assert first.engine == "e1"
     assert desk.dispatcher.hand_out("d") is None  # the first is on probation
-    desk.report("c", first["epoch"] + 1)
+    desk.report("c", first.epoch + 1)
     second = desk.dispatcher.hand_out("d")
-    assert {(turn["trial"], turn["epoch"]) for turn in (first, second)} == {(0, 1), (1, 0)}
+    assert {(turn.trial, turn.epoch) for turn in (first, second)} == {(0, 1), (1, 0)}
 
 
 def test_a_trial_that_always_breaks_its_engine_fails_and_its_neighbours_do_not(make_desk):
     desk = make_desk(trials=3, epochs=2, slots=3)
-    turns = {token: desk.dispatcher.hand_out(token)["trial"] for token in "abc"}
+    turns = {lease: desk.dispatcher.hand_out(lease).trial for lease in "abc"}
     for round_ in range(20):
-        breaker = next((token for token, trial in turns.items() if trial == 1), None)
+        breaker = next((lease for lease, trial in turns.items() if trial == 1), None)
         if breaker is not None:
-            desk.dispatcher.take_in(breaker, {"lost": "segmentation fault"})
+            desk.dispatcher.take_in(breaker, Lost("segmentation fault"))
             turns = {}
-        for token, trial in list(turns.items()):
-            if not desk.report(token, desk.trial(trial).epoch + 1):
-                del turns[token]
+        for lease, trial in list(turns.items()):
+            if not desk.report(lease, desk.trial(trial).epoch + 1):
+                del turns[lease]
         desk.dispatcher.step()
         if turn := desk.dispatcher.hand_out(f"t{round_}"):
-            turns[turn["token"]] = turn["trial"]
+            turns[turn.lease] = turn.trial
     assert [desk.trial(number).status for number in range(3)] == ["complete", "failed", "complete"]
     assert f"{STRIKES} times" in desk.trial(1).reason
     assert "segmentation fault" in desk.trial(1).reason
@@ -124,7 +125,7 @@ def test_a_turn_whose_client_died_is_handed_out_again(make_desk):
     desk.dispatcher.hand_out("a")
     desk.dispatcher.client_died("a", "killed")
     desk.dispatcher.client_died("a", "killed")
-    assert desk.dispatcher.hand_out("b")["trial"] == 0
+    assert desk.dispatcher.hand_out("b").trial == 0
     assert desk.launcher.engines[0].alive
 
 
@@ -134,7 +135,7 @@ def test_an_interrupt_ends_the_engines_and_leaves_the_search_resumable(make_desk
     desk.dispatcher.interrupt()
     desk.dispatcher.step()
     assert not desk.launcher.engines[0].alive
-    assert not desk.dispatcher.take_in("a", {"lost": "the engine is gone"})
+    assert not desk.dispatcher.take_in("a", Lost("the engine is gone"))
     assert desk.dispatcher.hand_out("b") is None
     with pytest.raises(KeyboardInterrupt):
         desk.dispatcher.finish()

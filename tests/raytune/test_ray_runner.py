@@ -43,7 +43,7 @@ def when_reported(folder, count, action):
 
 
 def first_engine(runner):
-    return runner._pool._places[0].engine
+    return runner._pool._members[0].engine
 
 
 def clients():

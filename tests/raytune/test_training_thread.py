@@ -6,6 +6,7 @@ import pytest
 
 from ptune.engine.fused import Engine
 from ptune.errors import BackboneError, EngineError
+from ptune.raytune.messages import Failed, Trained
 from ptune.raytune.training import TrainingThread
 from support.worlds import CONFIGS
 
@@ -26,15 +27,16 @@ def training(world, engine=None):
 
 def test_an_epoch_is_answered_with_its_metrics(world):
     answer = training(world).train(0, "a", V2, 1).result(60)
-    assert set(answer) == {"metrics"}
-    assert {"accuracy", "loss", "train_loss", "lr", "seconds"} <= set(answer["metrics"])
+    assert isinstance(answer, Trained)
+    assert {"accuracy", "loss", "train_loss", "lr", "seconds"} <= set(answer.metrics)
+    assert (answer.epoch, answer.state) == (1, "trials/0000/state.safetensors")
 
 
 def test_many_clients_train_together_and_each_gets_its_own(world):
     thread = training(world)
     answers = {number: thread.train(number, f"t{number}", config, 2) for number, config in enumerate((V2, V1, V2))}
     wait(answers.values(), 60)
-    losses = {number: answer.result()["metrics"]["train_loss"] for number, answer in answers.items()}
+    losses = {number: answer.result().metrics["train_loss"] for number, answer in answers.items()}
     assert len(set(losses.values())) == 3
 
 
@@ -45,17 +47,17 @@ def test_epochs_that_the_saved_state_holds_are_answered_from_it(world):
     assert [second.train(0, "b", V2, epoch).result(60) for epoch in (1, 2)] == known
 
 
-def test_a_new_stay_starts_from_the_saved_state_even_if_the_old_one_never_left(world):
+def test_a_new_lease_starts_from_the_saved_state_even_if_the_old_one_never_left(world):
     thread = training(world)
     before = thread.train(0, "old", V2, 1).result(60)
     stale = thread.train(0, "old", V2, 3)
     assert thread.train(0, "new", V2, 1).result(60) == before
     assert stale.done()
     thread.leave("old").result(60)
-    assert thread.train(0, "new", V2, 2).result(60)["metrics"]
+    assert isinstance(thread.train(0, "new", V2, 2).result(60), Trained)
 
 
-def test_who_waits_for_a_stay_that_ends_is_told(world):
+def test_who_waits_on_a_lease_that_ends_is_told(world):
     thread = training(world)
     thread.ready().result(60)
     waiting = thread.train(0, "a", V2, 10_000)
@@ -66,16 +68,19 @@ def test_who_waits_for_a_stay_that_ends_is_told(world):
 
 def test_a_trial_that_cannot_be_made_fails_alone(world):
     thread = training(world)
-    assert "bananas" in thread.train(0, "a", {"method": "v2", "bananas": 1}, 1).result(60)["failed"]
-    assert thread.train(1, "b", V2, 1).result(60)["metrics"]
+    failed = thread.train(0, "a", {"method": "v2", "bananas": 1}, 1).result(60)
+    assert isinstance(failed, Failed)
+    assert "bananas" in failed.reason
+    assert isinstance(thread.train(1, "b", V2, 1).result(60), Trained)
 
 
 def test_a_trial_that_diverges_fails_alone(world):
     thread = training(world)
     wild = thread.train(0, "a", {**V2, "lr": 1e30, "clip": None, "schedule": "constant"}, 3)
     tame = thread.train(1, "b", V2, 3)
-    assert "loss is" in wild.result(60)["failed"]
-    assert tame.result(60)["metrics"]
+    assert isinstance(wild.result(60), Failed)
+    assert "loss is" in wild.result(60).reason
+    assert isinstance(tame.result(60), Trained)
 
 
 def test_what_breaks_a_shared_pass_is_told_to_everyone_and_blames_nobody(world):

@@ -1,7 +1,7 @@
 """Engines without processes: what the pool sees of them, under a test's control."""
 
 
-class Lost(Exception):  # noqa: N818
+class LostError(Exception):
     """An engine died."""
 
 
@@ -22,8 +22,8 @@ class FakeEngine:
             raise answer
         return answer
 
-    def leave(self, token):
-        self.left.append(token)
+    def leave(self, lease):
+        self.left.append(lease)
 
     def conclude(self, _history):
         if isinstance(self.concluded, Exception):
@@ -37,7 +37,7 @@ class FakeEngine:
 class Launcher:
     """Starts fake engines called e0, e1, ...; `scripts` holds the polls of the first ones.
 
-    `chosen` is the type of weights that each place's device chooses, unless an engine is told one.
+    `chosen` maps a node to the type of weights that its device chooses, unless an engine is told one.
     """
 
     def __init__(self, *scripts, chosen=None):

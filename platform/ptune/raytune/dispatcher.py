@@ -1,34 +1,34 @@
-"""Between the conductor and Tune: turns become Tune trials, and their results become reports.
+"""The dispatcher stands between the conductor and Tune: turns become Tune trials, and their results become reports.
 
-Everything that Tune calls ends here, in one thread, and nothing is raised into Tune, which would end the
-whole search for one trial's error. A turn whose engine or client died is handed out again, from the trial's saved
-state, and the trial is on probation until its next epoch, so that one that breaks its engine is found out alone.
-Knows the conductor and the pool, not Ray.
+Tune calls it in one thread. Nothing is raised into Tune, which would end the whole search for one trial's error. When
+an engine or a client dies, its turns are handed out again from the trials' saved states. Such a trial is on probation
+until its next epoch, so that a trial that breaks its engine is found out alone. Knows the conductor and the pool, not
+Ray.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar, assert_never
 
+from ptune.raytune.messages import Answer, Assignment, Failed, Lost, Trained
 from ptune.raytune.pool import EnginePool
 from ptune.searching.conductor import Conductor
 
 STRIKES = 3  # engines or clients that a trial may lose without finishing an epoch
-_METRICS = "metrics/"  # Tune flattens results before a scheduler sees them
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
 class Dispatcher:
-    """Hands out turns and takes in what became of them. A turn under way is known by its token."""
+    """Hands out turns and takes in their results. The lease of its slot identifies a turn that is under way."""
 
     def __init__(self, conductor: Conductor, pool: EnginePool) -> None:
         self._conductor = conductor
         self._pool = pool
-        self._turns: dict[str, int] = {}
+        self._under_way: dict[str, int] = {}
         self._again: deque[int] = deque()
         self._strikes: Counter[int] = Counter()
         self._interrupted = False
@@ -37,58 +37,59 @@ class Dispatcher:
 
     @property
     def over(self) -> bool:
-        """Whether no turn will be handed out any more."""
+        """Whether the last turn has been handed out."""
         return self._error is not None or self._interrupted or self._conductor.done
 
     def interrupt(self) -> None:
-        """Ask for an early end. Safe in a signal handler: what it means happens at the next `step`."""
+        """Ask for an early end. A signal handler may call this: the next `step` acts on it."""
         self._interrupted = True
 
     def step(self) -> None:
-        """Look after the engines; called often."""
+        """Look after the engines. Tune's loop calls this often."""
         if (self._interrupted or self._error is not None) and not self._stopped:
             self._stopped = True
             self._pool.close()  # every client notices at once, and Tune comes to its end by itself
         elif not self._stopped:
             self._guarded(self._pool.poll, None)
 
-    def hand_out(self, token: str) -> dict[str, Any] | None:
-        """A turn with a seat on an engine, as a client's configuration; None when there is none at present."""
-        return None if self.over else self._guarded(lambda: self._hand_out(token), None)
+    def hand_out(self, lease: str) -> Assignment | None:
+        """Return a turn with a slot on an engine; None when no turn or no slot is free."""
+        return None if self.over else self._guarded(lambda: self._hand_out(lease), None)
 
-    def take_in(self, token: str, result: Mapping[str, Any]) -> bool:
-        """Take in a client's result; whether its turn goes on."""
-        if token not in self._turns or self._error is not None or (self._stopped and "lost" in result):
+    def take_in(self, lease: str, answer: Answer) -> bool:
+        """Take in a client's answer; return whether its turn goes on."""
+        ignored = self._error is not None or (self._stopped and isinstance(answer, Lost))
+        if lease not in self._under_way or ignored:
             return False
-        return self._guarded(lambda: self._take_in(token, result), otherwise=False)
+        return self._guarded(lambda: self._take_in(lease, answer), otherwise=False)
 
-    def client_died(self, token: str, reason: str) -> None:
-        """A client's process has ended without a result."""
-        if token in self._turns:
-            self._guarded(lambda: self._client_died(token, reason), None)
+    def client_died(self, lease: str, reason: str) -> None:
+        """Take in that a client's process has ended without an answer."""
+        if lease in self._under_way:
+            self._guarded(lambda: self._client_died(lease, reason), None)
 
     def finish(self) -> None:
-        """Say how it ended, once Tune has come to its end.
+        """Raise what ended the search early, once Tune has come to its end.
 
         Raises:
             KeyboardInterrupt: the search was interrupted.
-            Exception: what broke the search as a whole, such as a full disk under the journal.
+            Exception: an error that broke the whole search, such as a full disk under the journal.
         """
         if self._error is not None:
             raise self._error
         if self._interrupted:
             raise KeyboardInterrupt
 
-    def _hand_out(self, token: str) -> dict[str, Any] | None:
-        if not self._pool.has_seat:
+    def _hand_out(self, lease: str) -> Assignment | None:
+        if not self._pool.has_free_slot:
             return None
         trial = self._next_trial()
         if trial is None:
             return None
-        engine = self._pool.take(token, on_probation=self._strikes[trial] > 0)
-        self._turns[token] = trial
+        engine = self._pool.take(lease, on_probation=self._strikes[trial] > 0)
+        self._under_way[lease] = trial
         record = self._conductor.history.trials[trial]
-        return {"trial": trial, "token": token, "config": record.config, "epoch": record.epoch, "engine": engine}
+        return Assignment(trial, lease, record.config, record.epoch, engine)
 
     def _next_trial(self) -> int | None:
         if self._again:
@@ -96,38 +97,41 @@ class Dispatcher:
         turn = self._conductor.next_turn()
         return turn.trial if turn is not None else None
 
-    def _take_in(self, token: str, result: Mapping[str, Any]) -> bool:
-        trial = self._turns[token]
-        if "lost" in result:
-            self._engine_died(token, str(result["lost"]))
-            return False
-        if "failed" in result:
-            self._conductor.fail(trial, str(result["failed"]))
-            return self._end(token)
-        metrics = {key.removeprefix(_METRICS): value for key, value in result.items() if key.startswith(_METRICS)}
-        self._strikes.pop(trial, None)
-        self._pool.trust(token)
-        decision = self._conductor.report(trial, result["epoch"], metrics, result["state"])
-        return decision == "continue" or self._end(token)
+    def _take_in(self, lease: str, answer: Answer) -> bool:
+        trial = self._under_way[lease]
+        match answer:
+            case Lost(reason):
+                self._engine_died(lease, reason)
+                return False
+            case Failed(reason):
+                self._conductor.fail(trial, reason)
+                return self._end(lease)
+            case Trained(epoch, metrics, state):
+                self._strikes.pop(trial, None)
+                self._pool.trust(lease)
+                decision = self._conductor.report(trial, epoch, metrics, state)
+                return decision == "continue" or self._end(lease)
+            case _:
+                assert_never(answer)
 
-    def _end(self, token: str) -> bool:
-        del self._turns[token]
-        self._pool.release(token)
+    def _end(self, lease: str) -> bool:
+        del self._under_way[lease]
+        self._pool.release(lease)
         return False
 
-    def _client_died(self, token: str, reason: str) -> None:
-        trial = self._turns[token]
-        self._end(token)
+    def _client_died(self, lease: str, reason: str) -> None:
+        trial = self._under_way[lease]
+        self._end(lease)
         self._again.append(trial)
         self._strike(trial, reason)
 
-    def _engine_died(self, token: str, reason: str) -> None:
-        lost, blamed = self._pool.retire(token)
-        _LOG.warning("ptune: an engine is lost (%s); its %d trials go on from their last epoch", reason, len(lost))
-        for each in lost:
-            trial = self._turns.pop(each)
+    def _engine_died(self, lease: str, reason: str) -> None:
+        ended, blamed = self._pool.retire(lease)
+        _LOG.warning("ptune: an engine is lost (%s); its %d trials go on from their last epoch", reason, len(ended))
+        for ended_lease in ended:
+            trial = self._under_way.pop(ended_lease)
             self._again.append(trial)
-            if each in blamed:
+            if ended_lease in blamed:
                 self._strike(trial, reason)
 
     def _strike(self, trial: int, reason: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +14,14 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from ptune.errors import BackboneError, ClusterError, PtuneError
 from ptune.raytune.error_summary import error_summary
 
-if TYPE_CHECKING:  # every client imports this module too, to call an engine
+if TYPE_CHECKING:  # a client imports this module, too, when it calls an engine
     from ptune.engine.fused import Engine
     from ptune.history import History
+    from ptune.raytune.messages import EngineAnswer
     from ptune.raytune.placement import Placement
     from ptune.run.prepare import Prepared
     from ptune.run.trials import TrialFactory
+    from ptune.spec.trial import Config
 
 
 _SPINS = "1000"
@@ -62,16 +63,13 @@ class EngineActor:
         assert self._engine is not None
         return weights_type(self._engine.backbone)
 
-    async def train(self, trial: int, token: str, config: Mapping[str, Any], epoch: int) -> dict[str, Any]:
-        """See `TrainingThread.train`; the answer also says where the trial's state is saved, as `state`."""
-        from ptune.run.trials import state_file
+    async def train(self, trial: int, lease: str, config: Config, epoch: int) -> EngineAnswer:
+        """See `TrainingThread.train`."""
+        return await asyncio.wrap_future(self._training.train(trial, lease, config, epoch))
 
-        answer = await asyncio.wrap_future(self._training.train(trial, token, config, epoch))
-        return {**answer, "state": state_file(trial).as_posix()}
-
-    async def leave(self, token: str) -> None:
+    async def leave(self, lease: str) -> None:
         """See `TrainingThread.leave`."""
-        await asyncio.wrap_future(self._training.leave(token))
+        await asyncio.wrap_future(self._training.leave(lease))
 
     async def conclude(self, history: History) -> dict[str, Any]:
         """See `ptune.run.testing.conclude_all`."""
@@ -152,9 +150,9 @@ class RemoteEngine:
             self.dtype = _get(self._loading)
         return self.dtype is not None
 
-    def leave(self, token: str) -> None:
-        """End a stay, without waiting."""
-        self._actor.leave.remote(token)
+    def leave(self, lease: str) -> None:
+        """End a lease, without waiting."""
+        self._actor.leave.remote(lease)
 
     def conclude(self, history: History) -> dict[str, Any]:
         """Export the best prompt; see `ptune.run.testing.conclude_all`.

@@ -1,4 +1,4 @@
-"""Where engines run on a cluster, and what each reserves. Pure: knows nodes as numbers, not Ray."""
+"""Where engines run on a cluster, and what each reserves. Pure: a node is a few numbers; no Ray here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Placement:
-    """One engine's place.
+    """Where one engine runs, and what it reserves.
 
     Attributes:
         cpus: cores it reserves; a little of every node is left for the clients, which need next to nothing.
@@ -43,7 +43,7 @@ class Placement:
 def place_engines(nodes: Sequence[Node], resources: Resources, trials: int, engine_bytes: int) -> list[Placement]:
     """Place a job's engines: one per GPU; without GPUs one per core, as far as they are of use; or as the job says.
 
-    An engine on one core needs no threads to agree, and two of them do more than one on two cores. But their seats are
+    An engine on one core needs no threads to agree, and two of them do more than one on two cores. But their slots are
     at most half of the search's trials, so that the other half is proposed with results to learn from; and a node has
     no more of them than its memory holds. Every node has at least one.
 
@@ -80,21 +80,26 @@ def _on_cpus(nodes: Sequence[Node], resources: Resources, trials: int, engine_by
         hosts = _one_per_core(able, max(len(able), trials // (2 * resources.slots)), engine_bytes)
     else:
         hosts = [able[index % len(able)] for index in range(resources.engines)]
-    turns = [hosts[:place].count(node) for place, node in enumerate(hosts)]
-    return [_on_node(node, _share(node, turn, hosts.count(node))) for node, turn in zip(hosts, turns, strict=True)]
+    ordinals = [hosts[:index].count(node) for index, node in enumerate(hosts)]
+    return [_on_node(node, _share(node, n, hosts.count(node))) for node, n in zip(hosts, ordinals, strict=True)]
 
 
 def _one_per_core(nodes: Sequence[Node], most: int, engine_bytes: int) -> list[Node]:
     """The node of each engine: each node's first engine before any node's second."""
-    rooms = [max(1, int(min(node.cpus, node.memory / engine_bytes))) for node in nodes]
-    rounds = [node for turn in range(max(rooms)) for node, room in zip(nodes, rooms, strict=True) if turn < room]
-    return rounds[:most]
+    capacities = [max(1, int(min(node.cpus, node.memory / engine_bytes))) for node in nodes]
+    dealt = [
+        node
+        for ordinal in range(max(capacities))
+        for node, capacity in zip(nodes, capacities, strict=True)
+        if ordinal < capacity
+    ]
+    return dealt[:most]
 
 
-def _share(node: Node, turn: int, engines: int) -> float:
-    """Cores of a node's engine number `turn`: whole ones, all of them dealt out, unless there are more engines."""
+def _share(node: Node, ordinal: int, engines: int) -> float:
+    """Cores of a node's engine number `ordinal`. All cores are dealt out, whole ones unless engines outnumber them."""
     cores = int(node.cpus)
-    return node.cpus / engines if engines > cores else float(cores // engines + (turn < cores % engines))
+    return node.cpus / engines if engines > cores else float(cores // engines + (ordinal < cores % engines))
 
 
 def _on_node(node: Node, share: float) -> Placement:

@@ -1,4 +1,7 @@
-"""The engines of a search: seats handed out, dead engines replaced. Knows engines as objects, not Ray."""
+"""The engines of a search: leases their slots to trials and replaces dead engines. Knows engines as objects, not Ray.
+
+A *lease* is one use of a slot by a trial, known by a name of its own.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ from ptune.errors import ClusterError
 from ptune.history import History
 from ptune.raytune.placement import Placement
 
-_STARTS = 3  # times an engine may die while it loads before its place is given up
-_PATIENCE_S = 0.2
+_STARTS = 3  # times an engine may die while it loads before its placement is given up
+_POLL_S = 0.2
 
 
 class RunningEngine(Protocol):
@@ -25,44 +28,44 @@ class RunningEngine(Protocol):
     def poll(self) -> bool:
         """Whether it is ready."""
 
-    def leave(self, token: str) -> None:
-        """End a trial's stay."""
+    def leave(self, lease: str) -> None:
+        """End a lease."""
 
     def conclude(self, history: History) -> dict[str, Any]:
         """Export the best prompt."""
 
     def kill(self) -> None:
-        """End it."""
+        """End its process."""
 
 
 @dataclass
-class _Place:
-    """A placement, the engine that is there at present, and who sits on it."""
+class _Member:
+    """A placement, its current engine, and the leases on that engine."""
 
     placement: Placement
     engine: RunningEngine
     ready: bool = False
     deaths: int = 0
     """Engines in a row that died here before they were ready."""
-    seats: set[str] = field(default_factory=set)
-    """The stays under way, by token."""
+    leases: set[str] = field(default_factory=set)
     probation: str | None = None
-    """The stay that nobody may join at present."""
+    """The lease that must stay alone on the engine, if there is one."""
 
 
 class EnginePool:
-    """Hands out seats on engines. Used by one thread.
+    """Leases the slots of engines. Used by one thread.
 
-    Left to themselves, devices choose different types for the frozen weights, and trials would not be comparable: the
-    first engine that is ready decides for all.
+    Devices may choose different types for the frozen weights, and then trials would not be comparable. The first
+    engine that is ready decides for all.
 
     Attributes:
         dtype: the type of the frozen weights; None before an engine is ready.
 
     Args:
-        launch: starts an engine at a place, with weights of a type if it is known, without waiting until it is ready.
-        lost: the error that says an engine died, as opposed to one that every start would meet again.
-        slots: seats on one engine.
+        launch: starts an engine at a placement, with weights of the given type if it is known, and does not wait
+            until the engine is ready.
+        lost: the error that says an engine died. Any other error would meet every start again.
+        slots: slots of one engine.
     """
 
     def __init__(
@@ -76,34 +79,34 @@ class EnginePool:
         self._lost = lost
         self._slots = slots
         self.dtype: str | None = None
-        self._places = [_Place(placement, launch(placement, None)) for placement in placements]
+        self._members = [_Member(placement, launch(placement, None)) for placement in placements]
 
     @property
     def capacity(self) -> int:
-        """Seats when every engine is ready."""
-        return self._slots * len(self._places)
+        """Slots when every engine is ready."""
+        return self._slots * len(self._members)
 
     @property
-    def has_seat(self) -> bool:
-        """Whether a seat is free on a ready engine."""
+    def has_free_slot(self) -> bool:
+        """Whether a ready engine has a free slot."""
         return self._emptiest() is not None
 
     def poll(self) -> None:
-        """Take in the engines that have become ready, and start those again that died on the way.
+        """Find the engines that have become ready, and start again those that died while they loaded.
 
         Raises:
             PtuneError: an engine cannot be loaded, here or anywhere.
             ClusterError: no engine is left.
         """
-        for place in [place for place in self._places if not place.ready]:
+        for member in [member for member in self._members if not member.ready]:
             try:
-                place.ready = place.engine.poll()
+                member.ready = member.engine.poll()
             except self._lost as error:
-                self._restart(place, error)
+                self._restart(member, error)
             else:
-                if place.ready:
-                    place.deaths = 0
-                    self._agree(place)
+                if member.ready:
+                    member.deaths = 0
+                    self._agree(member)
 
     def wait(self, timeout_s: float) -> None:
         """Wait until an engine is ready.
@@ -114,97 +117,98 @@ class EnginePool:
         """
         until = time.monotonic() + timeout_s
         self.poll()
-        while not any(place.ready for place in self._places):
+        while not any(member.ready for member in self._members):
             if time.monotonic() > until:
-                wanted = self._places[0].placement
+                wanted = self._members[0].placement
                 raise ClusterError(
                     f"no engine is ready after {timeout_s:.0f} s; each needs {wanted.cpus:g} CPUs and {wanted.gpus} "
                     "GPUs: is the cluster busy with other work?"
                 )
-            time.sleep(_PATIENCE_S)
+            time.sleep(_POLL_S)
             self.poll()
 
-    def take(self, token: str, *, on_probation: bool = False) -> str:
-        """Take a seat on the emptiest ready engine; return the engine's name. There must be one: see `has_seat`.
+    def take(self, lease: str, *, on_probation: bool = False) -> str:
+        """Lease a slot on the emptiest ready engine; return the engine's name. Check `has_free_slot` first.
 
         Args:
-            token: names the stay.
-            on_probation: nobody may join until `trust`, and if the engine is lost meanwhile, this stay is to blame.
+            lease: names the lease.
+            on_probation: no other trial joins the engine until `trust`; if the engine is lost before that, this lease
+                is to blame.
         """
-        place = self._emptiest()
-        assert place is not None, "has_seat was not asked"
-        place.seats.add(token)
-        place.probation = token if on_probation else None
-        return place.engine.name
+        member = self._emptiest()
+        assert member is not None, "the caller checks has_free_slot"
+        member.leases.add(lease)
+        member.probation = lease if on_probation else None
+        return member.engine.name
 
-    def trust(self, token: str) -> None:
-        """End a stay's probation."""
-        for place in self._places:
-            if place.probation == token:
-                place.probation = None
+    def trust(self, lease: str) -> None:
+        """End a lease's probation."""
+        for member in self._members:
+            if member.probation == lease:
+                member.probation = None
 
-    def release(self, token: str) -> None:
-        """Give a seat back."""
-        self.trust(token)
-        for place in self._places:
-            if token in place.seats:
-                place.seats.remove(token)
-                place.engine.leave(token)
+    def release(self, lease: str) -> None:
+        """Give a slot back."""
+        self.trust(lease)
+        for member in self._members:
+            if lease in member.leases:
+                member.leases.remove(lease)
+                member.engine.leave(lease)
 
-    def retire(self, token: str) -> tuple[set[str], set[str]]:
-        """Replace the engine that `token` sits on; return all the stays that end with it, and those to blame."""
-        for place in self._places:
-            if token in place.seats:
-                lost = place.seats
-                blamed = {place.probation} if place.probation is not None else lost
-                self._replace(place)
-                return lost, blamed
+    def retire(self, lease: str) -> tuple[set[str], set[str]]:
+        """Replace the engine of a lease; return all leases that end with it, and those of them to blame."""
+        for member in self._members:
+            if lease in member.leases:
+                ended = member.leases
+                blamed = {member.probation} if member.probation is not None else ended
+                self._replace(member)
+                return ended, blamed
         return set(), set()
 
     def conclude(self, history: History, timeout_s: float) -> dict[str, Any]:
-        """Export the best prompt on an engine, on another one if that dies.
+        """Export the best prompt on an engine. If that engine dies, another one tries.
 
         Raises:
             PtuneError: the prompt cannot be exported, or no engine is ready after `timeout_s` seconds.
         """
         for _ in range(_STARTS):
             self.wait(timeout_s)
-            place = next(place for place in self._places if place.ready)
+            member = next(member for member in self._members if member.ready)
             try:
-                return place.engine.conclude(history)
+                return member.engine.conclude(history)
             except self._lost as lost:
-                self._replace(place)
+                self._replace(member)
                 error = lost
         raise error
 
     def close(self) -> None:
         """End every engine."""
-        for place in self._places:
-            place.engine.kill()
-        self._places = []
+        for member in self._members:
+            member.engine.kill()
+        self._members = []
 
-    def _emptiest(self) -> _Place | None:
-        free = [p for p in self._places if p.ready and p.probation is None and len(p.seats) < self._slots]
-        return min(free, key=lambda place: len(place.seats), default=None)
+    def _emptiest(self) -> _Member | None:
+        free = [m for m in self._members if m.ready and m.probation is None and len(m.leases) < self._slots]
+        return min(free, key=lambda member: len(member.leases), default=None)
 
-    def _agree(self, place: _Place) -> None:
-        """Start an engine again whose weights are of another type than the others'."""
-        self.dtype = self.dtype or place.engine.dtype
-        if place.engine.dtype != self.dtype:
-            self._replace(place)
+    def _agree(self, member: _Member) -> None:
+        """Replace an engine whose weights have another type than those of the other engines."""
+        self.dtype = self.dtype or member.engine.dtype
+        if member.engine.dtype != self.dtype:
+            self._replace(member)
 
-    def _restart(self, place: _Place, error: Exception) -> None:
-        place.deaths += 1
-        if place.deaths < _STARTS:
-            self._replace(place)
+    def _restart(self, member: _Member, error: Exception) -> None:
+        member.deaths += 1
+        if member.deaths < _STARTS:
+            self._replace(member)
             return
-        self._places.remove(place)
-        if not self._places:
+        self._members.remove(member)
+        if not self._members:
             raise ClusterError(f"every engine died while loading, the last one {_STARTS} times: {error}") from None
 
-    def _replace(self, place: _Place) -> None:
-        place.engine.kill()
-        place.engine = self._launch(place.placement, self.dtype)
-        place.ready = False
-        place.seats = set()
-        place.probation = None
+    def _replace(self, member: _Member) -> None:
+        member.engine.kill()
+        member.engine = self._launch(member.placement, self.dtype)
+        member.ready = False
+        member.leases = set()
+        member.probation = None

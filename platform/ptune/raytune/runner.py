@@ -11,6 +11,7 @@ from typing import Any
 
 from ptune.history import History
 from ptune.raytune.dispatcher import Dispatcher
+from ptune.raytune.messages import Assignment
 from ptune.raytune.pool import EnginePool
 from ptune.run.interrupts import interrupts
 from ptune.run.prepare import Prepared
@@ -120,7 +121,7 @@ class RayRunner:
         return self._pool
 
 
-def _fit(dispatcher: Dispatcher, seats: int, folder: Path) -> None:
+def _fit(dispatcher: Dispatcher, slots: int, folder: Path) -> None:
     """Let Tune run until the dispatcher is over."""
     for name, value in _TUNE.items():
         os.environ.setdefault(name, value)
@@ -136,7 +137,7 @@ def _fit(dispatcher: Dispatcher, seats: int, folder: Path) -> None:
             search_alg=TurnSearcher(dispatcher),
             scheduler=TurnScheduler(dispatcher),
             num_samples=-1,
-            max_concurrent_trials=seats,
+            max_concurrent_trials=slots,
             reuse_actors=True,
             trial_name_creator=_turn_name,
             trial_dirname_creator=_turn_name,
@@ -155,4 +156,4 @@ def _fit(dispatcher: Dispatcher, seats: int, folder: Path) -> None:
 
 
 def _turn_name(trial: Any) -> str:
-    return f"trial-{trial.config['trial']:04d}-{trial.trial_id}"
+    return f"trial-{Assignment.of(trial.config).trial:04d}-{trial.trial_id}"

@@ -9,6 +9,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from ptune.raytune.dispatcher import Dispatcher
 from ptune.raytune.error_summary import error_summary
+from ptune.raytune.messages import answer_of
 
 
 class TurnScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray is not typed
@@ -19,17 +20,17 @@ class TurnScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray is not typed
         self._dispatcher = dispatcher
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """The first pending turn. Tune asks at every step of its loop."""
+        """Return the first pending turn. Tune asks at every step of its loop."""
         self._dispatcher.step()
         return next((trial for trial in tune_controller.get_live_trials() if trial.status == Trial.PENDING), None)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ARG002
-        """Hand one epoch's result on."""
-        goes_on = self._dispatcher.take_in(trial.trial_id, result)
+        """Pass on the answer about one epoch."""
+        goes_on = self._dispatcher.take_in(trial.trial_id, answer_of(result))
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002
-        """A client's process died."""
+        """Report that a client's process has died."""
         error = trial.get_pickled_error()
         self._dispatcher.client_died(trial.trial_id, error_summary(error) if error else "its client's process died")
 

@@ -12,7 +12,7 @@ from ptune.raytune.dispatcher import Dispatcher
 class TurnSearcher(Searcher):  # type: ignore[misc]  # Ray is not typed
     """Suggests the conductor's next turn whenever Tune has room.
 
-    What Tune saves of it is empty, because the journal is the record.
+    Tune saves nothing of it, because the journal is the record.
     """
 
     def __init__(self, dispatcher: Dispatcher) -> None:
@@ -20,10 +20,12 @@ class TurnSearcher(Searcher):  # type: ignore[misc]  # Ray is not typed
         self._dispatcher = dispatcher
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The next turn; `Searcher.FINISHED` when the search is over; None when there is no turn at present."""
+        """The next turn; `Searcher.FINISHED` when the search is over; None when no turn is ready."""
         self._dispatcher.step()
-        turn = self._dispatcher.hand_out(trial_id)
-        return Searcher.FINISHED if turn is None and self._dispatcher.over else turn
+        assignment = self._dispatcher.hand_out(trial_id)
+        if assignment is not None:
+            return assignment.to_tune()
+        return str(Searcher.FINISHED) if self._dispatcher.over else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing: the scheduler has seen the result."""

@@ -1,4 +1,4 @@
-"""The client: what Tune runs as a trial. It asks an engine for one epoch after another, and imports no torch."""
+"""The client: the process that Tune runs for a trial. It asks an engine for one epoch after another; no torch here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import ray
 from ray import tune
 
 from ptune.raytune.error_summary import error_summary
+from ptune.raytune.messages import Answer, Assignment, Lost, to_tune
 
 _CPUS = 0.001  # a client only waits; hundreds fit beside an engine, even on one core
 
@@ -15,10 +16,8 @@ _CPUS = 0.001  # a client only waits; hundreds fit beside an engine, even on one
 class PromptTrainable(tune.Trainable):  # type: ignore[misc]  # Ray is not typed
     """One turn of one trial, on one engine.
 
-    Its Tune configuration is `{"trial", "token", "config", "epoch", "engine"}`: the turn, how the engine knows this
-    stay, and the engine's name. Every step is one epoch and returns `{"epoch", "metrics": {...}}`, or
-    `{"failed": reason}` when the trial cannot go on, or `{"lost": reason}` when the engine cannot.
-    It never raises, so that one process serves turn after turn.
+    Its Tune configuration is an `Assignment`. Every step trains one epoch and returns an `Answer`. A step never
+    raises, so that one process serves turn after turn.
     """
 
     @classmethod
@@ -28,8 +27,8 @@ class PromptTrainable(tune.Trainable):  # type: ignore[misc]  # Ray is not typed
 
     def setup(self, config: dict[str, Any]) -> None:
         """Take up a turn; nothing runs until the first step."""
-        self._turn = config
-        self._epoch = config["epoch"]
+        self._assignment = Assignment.of(config)
+        self._epoch = self._assignment.epoch
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take up another turn in the same process."""
@@ -38,11 +37,15 @@ class PromptTrainable(tune.Trainable):  # type: ignore[misc]  # Ray is not typed
 
     def step(self) -> dict[str, Any]:
         """Train one epoch."""
-        turn, epoch = self._turn, self._epoch + 1
+        return to_tune(self._train())
+
+    def _train(self) -> Answer:
+        assignment = self._assignment
         try:
-            engine = ray.get_actor(turn["engine"])
-            answer = ray.get(engine.train.remote(turn["trial"], turn["token"], turn["config"], epoch))
+            engine = ray.get_actor(assignment.engine)
+            request = engine.train.remote(assignment.trial, assignment.lease, assignment.config, self._epoch + 1)
+            answer: Answer = ray.get(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the driver knows better what to do about it
-            return {"lost": error_summary(error)}
-        self._epoch = epoch
-        return {"epoch": epoch, **answer}
+            return Lost(error_summary(error))
+        self._epoch += 1
+        return answer

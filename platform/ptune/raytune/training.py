@@ -1,8 +1,8 @@
 """The training thread of an engine: passes while there is work, requests in between.
 
-An engine is used by one thread; the requests of many clients arrive from others. Each request becomes a future that
-is settled here. A *seat* is one stay of a trial on the engine, known by its token: a trial that returns with
-another token starts again from its saved state, and requests of its earlier stay mean nothing. Knows no Ray.
+One thread uses the engine; the requests of many clients arrive from others. Each request becomes a future that is
+settled here. A *lease* is one use of a slot by a trial. A trial that returns with another lease starts again from its
+saved state, and requests of its earlier lease are void. Knows no Ray.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -19,72 +19,73 @@ from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.slots import Plan
 from ptune.errors import EngineError, PtuneError
 from ptune.prompts.learner import Learner
+from ptune.raytune.messages import EngineAnswer, Failed, Trained
+from ptune.run.trials import state_file
+from ptune.spec.trial import Config
 
 T = TypeVar("T")
-Answer = dict[str, Any]
-"""What a client learns of one epoch: {"metrics": {...}}, or {"failed": reason} when the trial cannot go on."""
 
 
 class Maker(Protocol):
     """Makes what an engine trains from a trial's configuration; `ptune.run.trials.TrialFactory` is one."""
 
-    def make(self, trial: int, config: Mapping[str, Any]) -> tuple[Plan, Learner]:
+    def make(self, trial: int, config: Config) -> tuple[Plan, Learner]:
         """Build a trial."""
 
 
 @dataclass(frozen=True)
-class _Wait:
-    """A client that waits for an epoch."""
+class _Request:
+    """A client waits for the answer about an epoch."""
 
     epoch: int
-    answer: Future[Answer]
+    answer: Future[EngineAnswer]
 
 
 class TrainingThread:
     """Runs an engine in a thread of its own.
 
     Args:
-        load: makes the engine and what feeds it; runs in the thread, when `ready` is first asked for.
+        load: makes the engine and the maker of its trials; runs in the thread, at the first request that needs them.
     """
 
     def __init__(self, load: Callable[[], tuple[Engine, Maker]]) -> None:
         self._load = load
         self._engine: Engine | None = None
         self._maker: Maker | None = None
-        self._seats: dict[int, str] = {}
-        self._waiting: dict[int, _Wait] = {}
+        self._leases: dict[int, str] = {}
+        self._requests: dict[int, _Request] = {}
         self._broken: str | None = None
-        self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="training", daemon=True).start()
 
     def ready(self) -> Future[None]:
-        """Load the engine; the future holds what loading raised."""
+        """Load the engine; the future holds the error if loading fails."""
         return self.call(self._make_ready)
 
-    def train(self, trial: int, token: str, config: Mapping[str, Any], epoch: int) -> Future[Answer]:
-        """Train a trial until `epoch` epochs are finished, seating it first if this stay is new.
+    def train(self, trial: int, lease: str, config: Config, epoch: int) -> Future[EngineAnswer]:
+        """Train a trial until `epoch` epochs are finished; a new lease puts it into a slot first.
 
-        An epoch that the trial's saved state holds already is answered at once. The future raises an EngineError
-        when the engine itself is broken: whether this trial is at fault is not known then.
+        If the trial's saved state holds that epoch, the answer comes at once. The future raises an EngineError when
+        the engine itself is broken: then nothing says whether this trial is at fault.
         """
-        answer: Future[Answer] = _promise()
-        self._requests.put(lambda: self._train(trial, token, config, _Wait(epoch, answer)))
+        answer: Future[EngineAnswer] = _promise()
+        self._calls.put(lambda: self._train(trial, lease, config, _Request(epoch, answer)))
         return answer
 
-    def leave(self, token: str) -> Future[None]:
-        """End a trial's stay, if it is not over already; another stay of the same trial is not touched."""
-        return self.call(lambda: self._leave(token))
+    def leave(self, lease: str) -> Future[None]:
+        """End a lease unless it has ended; another lease of the same trial is not touched."""
+        return self.call(lambda: self._leave(lease))
 
     def call(self, function: Callable[[], T]) -> Future[T]:
         """Run a function in the thread, between two passes."""
         future: Future[T] = _promise()
-        self._requests.put(lambda: _settle(future, function))
+        self._calls.put(lambda: _settle(future, function))
         return future
 
     def _run(self) -> None:
         while True:
-            while not (self._requests.empty() and self._busy):
-                self._requests.get()()
+            while not (self._calls.empty() and self._busy):
+                self._calls.get()()
             self._pass()
 
     @property
@@ -107,62 +108,67 @@ class TrainingThread:
 
     def _answer(self, outcome: Report | Failure) -> None:
         if isinstance(outcome, Failure):
-            self._seats.pop(outcome.trial, None)
-            if wait := self._waiting.pop(outcome.trial, None):
-                wait.answer.set_result({"failed": str(outcome.error)})
-        elif (wait := self._waiting.get(outcome.trial)) and wait.epoch == outcome.epoch:
-            del self._waiting[outcome.trial]
-            wait.answer.set_result({"metrics": outcome.metrics})
+            self._leases.pop(outcome.trial, None)
+            if request := self._requests.pop(outcome.trial, None):
+                request.answer.set_result(Failed(str(outcome.error)))
+        elif (request := self._requests.get(outcome.trial)) and request.epoch == outcome.epoch:
+            del self._requests[outcome.trial]
+            request.answer.set_result(_trained(outcome))
 
-    def _train(self, trial: int, token: str, config: Mapping[str, Any], wait: _Wait) -> None:
+    def _train(self, trial: int, lease: str, config: Config, request: _Request) -> None:
         if self._broken is not None:
-            wait.answer.set_exception(EngineError(self._broken))
+            request.answer.set_exception(EngineError(self._broken))
             return
         try:
-            self._seat(trial, token, config)
+            self._join(trial, lease, config)
             assert self._engine is not None
-            report = self._engine.advance(trial, wait.epoch)
+            report = self._engine.advance(trial, request.epoch)
         except PtuneError as error:
-            wait.answer.set_result({"failed": str(error)})
+            request.answer.set_result(Failed(str(error)))
         except Exception as error:  # noqa: BLE001 - a trial that cannot be built fails alone, whatever it raises
             traceback.print_exc()
-            wait.answer.set_result({"failed": _brief(error)})
+            request.answer.set_result(Failed(_brief(error)))
         else:
             if report is not None:
-                wait.answer.set_result({"metrics": report.metrics})
+                request.answer.set_result(_trained(report))
             else:
-                self._waiting[trial] = wait
+                self._requests[trial] = request
 
-    def _seat(self, trial: int, token: str, config: Mapping[str, Any]) -> None:
+    def _join(self, trial: int, lease: str, config: Config) -> None:
+        """Put a trial into a slot, unless it holds one under this lease."""
         self._make_ready()
         assert self._engine is not None
         assert self._maker is not None
-        if self._seats.get(trial) != token:
-            self._leave(self._seats.get(trial))
+        if self._leases.get(trial) != lease:
+            self._leave(self._leases.get(trial))
             self._engine.join(*self._maker.make(trial, config))
-            self._seats[trial] = token
+            self._leases[trial] = lease
 
-    def _leave(self, token: str | None) -> None:
-        trial = next((trial for trial, seated in self._seats.items() if seated == token), None)
+    def _leave(self, lease: str | None) -> None:
+        trial = next((trial for trial, running in self._leases.items() if running == lease), None)
         if trial is None:
             return
         assert self._engine is not None
-        del self._seats[trial]
+        del self._leases[trial]
         self._engine.leave(trial)
-        if wait := self._waiting.pop(trial, None):
-            wait.answer.set_exception(EngineError(f"trial {trial} has left the engine"))
+        if request := self._requests.pop(trial, None):
+            request.answer.set_exception(EngineError(f"trial {trial} has left the engine"))
 
     def _break(self, error: Exception) -> None:
-        """Tell everyone that the engine is of no more use."""
+        """Tell every client that the engine cannot go on."""
         traceback.print_exc()
         self._broken = _brief(error)
-        for wait in self._waiting.values():
-            wait.answer.set_exception(EngineError(self._broken))
-        self._waiting.clear()
+        for request in self._requests.values():
+            request.answer.set_exception(EngineError(self._broken))
+        self._requests.clear()
+
+
+def _trained(report: Report) -> Trained:
+    return Trained(report.epoch, report.metrics, state_file(report.trial).as_posix())
 
 
 def _promise() -> Future[Any]:
-    """A future that only this module settles: one that a client cancels would break the thread."""
+    """A future that only this module settles: a future that a client cancels would break the thread."""
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()
     return future

@@ -1,0 +1,85 @@
+"""The messages between the driver, its clients and the engines of a search.
+
+The dispatcher hands a client an `Assignment`. The client asks its engine for one epoch after another and returns an
+`Answer` for each. Tune carries every message as one value under one key, because it flattens the dictionaries that
+it is given. Imports neither torch nor Ray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # a client has no use for pydantic
+    from ptune.spec.trial import Config
+
+_ASSIGNMENT, _ANSWER = "assignment", "answer"
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A turn, handed to a client together with a slot on an engine."""
+
+    trial: int
+    lease: str
+    """Names the trial's use of the slot. A trial that gets a slot again gets another lease."""
+    config: Config
+    """The trial's complete flat configuration."""
+    epoch: int
+    """Epochs finished before this turn."""
+    engine: str
+    """Name of the engine's actor."""
+
+    def to_tune(self) -> dict[str, Any]:
+        """The assignment as the configuration of a Tune trial."""
+        return {_ASSIGNMENT: self}
+
+    @staticmethod
+    def of(config: Mapping[str, Any]) -> Assignment:
+        """The assignment that a Tune trial's configuration holds."""
+        assignment: Assignment = config[_ASSIGNMENT]
+        return assignment
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trial has finished an epoch."""
+
+    epoch: int
+    """Epochs finished, this one included."""
+    metrics: dict[str, float]
+    """Metrics of this epoch."""
+    state: str
+    """File of the state saved after this epoch, relative to the search's folder."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A trial cannot go on."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An engine cannot go on, or its client cannot reach it."""
+
+    reason: str
+
+
+EngineAnswer = Trained | Failed
+"""An engine's answer to the request for an epoch."""
+Answer = EngineAnswer | Lost
+"""A client's answer to the dispatcher."""
+
+
+def to_tune(answer: Answer) -> dict[str, Any]:
+    """An answer as the result of a Tune trial."""
+    return {_ANSWER: answer}
+
+
+def answer_of(result: Mapping[str, Any]) -> Answer:
+    """The answer that a Tune trial's result holds."""
+    answer: Answer = result[_ANSWER]
+    return answer
