@@ -9,7 +9,7 @@ from ptune.raytune.messages import Failed, Lost, Trained
 from ptune.raytune.placement import Placement
 from ptune.raytune.pool import EnginePool
 from ptune.searching.conductor import Conductor
-from support.fake_engines import Launcher, Lost, LostError
+from support.fake_engines import Launcher, LostError
 from support.small_search import small_job
 
 PLACEMENT = Placement("cpu", 1.0, 0, 1, "a")

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -13,13 +14,6 @@ from ptune.run.local import LocalRunner
 from support.small_search import JOURNAL, small_job, small_search
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("embedded_ray")]
-
-
-@pytest.fixture
-def runner():
-    runner = RayRunner()
-    yield runner
-    runner.close()
 
 
 @pytest.fixture
@@ -42,8 +36,8 @@ def when_reported(folder, count, action):
     return thread
 
 
-def first_engine(runner):
-    return runner._pool._members[0].engine
+def first_engine(session):
+    return session.pool._members[0].engine
 
 
 def clients():
@@ -53,14 +47,14 @@ def clients():
     ]
 
 
-def test_ray_and_local_give_the_same_numbers(runner, bert, tmp_path, folder):
+def test_ray_and_local_give_the_same_numbers(bert, tmp_path, folder):
     job = small_job(tmp_path, bert)
-    with small_search(folder, job) as (prepared, conductor):
-        runner.train(prepared, conductor, folder)
+    with small_search(folder, job) as (prepared, conductor), RayRunner().open(prepared, folder) as session:
+        session.train(conductor)
     alone = tmp_path / "alone"
     alone.mkdir()
-    with small_search(alone, job) as (prepared, local):
-        LocalRunner().train(prepared, local, alone)
+    with small_search(alone, job) as (prepared, local), LocalRunner().open(prepared, alone) as session:
+        session.train(local)
     assert conductor.history.trials.keys() == local.history.trials.keys() == set(range(4))
     for number, trial in conductor.history.trials.items():
         other = local.history.trials[number]
@@ -73,7 +67,7 @@ def test_ray_and_local_give_the_same_numbers(runner, bert, tmp_path, folder):
     assert not (folder / ".tune").exists()
 
 
-def test_a_trial_that_diverges_and_one_that_cannot_be_built_fail_alone(runner, bert, tmp_path, folder):
+def test_a_trial_that_diverges_and_one_that_cannot_be_built_fail_alone(bert, tmp_path, folder):
     parameters = {"length": {"low": 2, "high": 4}, "lr": {"choices": [0.01, 1e30]}, "clip": {"choices": [1.0, 1e30]}}
     job = small_job(
         tmp_path,
@@ -85,34 +79,34 @@ def test_a_trial_that_diverges_and_one_that_cannot_be_built_fail_alone(runner, b
     damaged = folder / "trials" / "0001" / "state.safetensors"
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(b"not a state")
-    with small_search(folder, job) as (prepared, conductor):
-        runner.train(prepared, conductor, folder)
+    with small_search(folder, job) as (prepared, conductor), RayRunner().open(prepared, folder) as session:
+        session.train(conductor)
     trials = conductor.history.trials
     assert [trials[number].status for number in range(3)] == ["failed", "failed", "complete"]
     assert "loss is" in trials[0].reason
     assert "not a readable trial state" in trials[1].reason
 
 
-def test_early_stopping_pauses_promotes_and_stops(runner, bert, tmp_path, folder):
+def test_early_stopping_pauses_promotes_and_stops(bert, tmp_path, folder):
     job = small_job(tmp_path, bert, trials=6, epochs=4, stopping={"type": "asha", "eta": 2, "grace": 1})
-    with small_search(folder, job) as (prepared, conductor):
-        runner.train(prepared, conductor, folder)
+    with small_search(folder, job) as (prepared, conductor), RayRunner().open(prepared, folder) as session:
+        session.train(conductor)
     statuses = [trial.status for trial in conductor.history.trials.values()]
     assert set(statuses) == {"complete", "stopped"}
     assert all(trial.epoch in (1, 2, 4) for trial in conductor.history.trials.values())
 
 
-def test_every_trial_survives_the_death_of_its_engine(runner, bert, tmp_path, folder):
+def test_every_trial_survives_the_death_of_its_engine(bert, tmp_path, folder):
     job = small_job(tmp_path, bert, trials=4, epochs=5, rows=120)
-    with small_search(folder, job) as (prepared, conductor):
-        killer = when_reported(folder, 3, lambda: first_engine(runner).kill())
-        runner.train(prepared, conductor, folder)
+    with small_search(folder, job) as (prepared, conductor), RayRunner().open(prepared, folder) as session:
+        killer = when_reported(folder, 3, lambda: first_engine(session).kill())
+        session.train(conductor)
         killer.join()
     for trial in conductor.history.trials.values():
         assert (trial.status, trial.epoch) == ("complete", 5)
 
 
-def test_clients_hold_no_torch_and_every_trial_survives_the_death_of_its_client(runner, bert, tmp_path, folder):
+def test_clients_hold_no_torch_and_every_trial_survives_the_death_of_its_client(bert, tmp_path, folder):
     job = small_job(tmp_path, bert, trials=3, epochs=5, rows=120)
     libraries = []
 
@@ -120,19 +114,20 @@ def test_clients_hold_no_torch_and_every_trial_survives_the_death_of_its_client(
         libraries.extend(area.path for client in clients() for area in client.memory_maps())
         clients()[0].kill()
 
-    with small_search(folder, job) as (prepared, conductor):
+    with small_search(folder, job) as (prepared, conductor), RayRunner().open(prepared, folder) as session:
         killer = when_reported(folder, 2, look_and_kill)
-        runner.train(prepared, conductor, folder)
+        session.train(conductor)
         killer.join()
     assert {(trial.status, trial.epoch) for trial in conductor.history.trials.values()} == {("complete", 5)}
     assert any("_raylet" in library for library in libraries)
     assert not [library for library in libraries if "torch" in library]
 
 
-def test_a_backbone_that_the_engine_cannot_load_ends_the_search_with_its_own_error(runner, bert, tmp_path, folder):
+def test_a_backbone_that_the_engine_cannot_load_ends_the_search_with_its_own_error(bert, tmp_path, folder):
     job = small_job(tmp_path, bert)
     with small_search(folder, job) as (prepared, conductor):
         missing = job.model_copy(update={"backbone": job.backbone.model_copy(update={"id": str(tmp_path / "gone")})})
-        with pytest.raises(BackboneError, match="gone"):
-            runner.train(type(prepared)(**{**vars(prepared), "job": missing}), conductor, folder)
+        unloadable = replace(prepared, job=missing)
+        with RayRunner().open(unloadable, folder) as session, pytest.raises(BackboneError, match="gone"):
+            session.train(conductor)
         assert not conductor.history.trials

@@ -3,12 +3,14 @@
 import io
 import shlex
 import subprocess
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from ptune.report.summary import next_commands, print_summary, summary
 from ptune.run.search import Outcome
+from ptune.tracking.state import TrackingState
 from support.played import make_job, play
 
 
@@ -23,7 +25,7 @@ def outcome(tmp_path, monkeypatch):
         history=history,
         conclusion={"artifact": str(tmp_path / "played" / "artifact"), "peft": None, "test": {"accuracy": 0.8125}},
         importances={"lr": 0.75, "depth": 0.25},
-        mlflow={"uri": "sqlite:///mlflow.db", "experiment_id": "1", "parent_run_id": "a", "lagging": None},
+        tracking=TrackingState("mlflow", "MLflow", "sqlite:///mlflow.db", "1", "a"),
         wall_s=93.0,
     )
 
@@ -103,11 +105,20 @@ def test_an_interrupted_search_is_resumed_next(outcome):
     assert next_commands(stopped, ["x"], to_peft=False) == [("ptune resume played", "go on from where it stopped")]
 
 
+def test_a_search_that_is_not_tracked_says_so_and_offers_no_mlflow(outcome):
+    untracked = changed(outcome, tracking=None)
+    commands = next_commands(untracked, ["x"], to_peft=True)
+    text = printed(untracked, commands)
+    assert 'none (tracking.type = "none")' in text
+    assert "MLflow" not in text
+    assert not [command for command, _ in commands if command.endswith(" ui")]
+
+
 def test_what_went_wrong_is_said(outcome):
-    lagging = {**outcome.mlflow, "lagging": "connection refused"}
+    lagging = replace(outcome.tracking, lagging="connection refused")
     trial = outcome.history.trials[3]
     trial.status, trial.reason = "failed", "diverged: loss is nan"
-    text = " ".join(printed(changed(outcome, mlflow=lagging)).split())
+    text = " ".join(printed(changed(outcome, tracking=lagging)).split())
     assert "behind: connection refused; catch up with `ptune sync played`" in text
     assert "1 trial, the last: trial 3: diverged: loss is nan" in text
 

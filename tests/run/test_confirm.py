@@ -16,6 +16,7 @@ from ptune.searching.conductor import Conductor
 from ptune.searching.simulate import simulate
 from ptune.spec.job import Job
 from ptune.spec.trial import TrialSpec
+from support.interrupting import Interrupting
 from support.small_jobs import small_job
 
 
@@ -107,13 +108,6 @@ def runs(tmp_path, monkeypatch):
     return tmp_path / "runs"
 
 
-class Interrupting(LocalRunner):
-    """A runner whose user presses Ctrl-C when all has trained, before anything is scored."""
-
-    def conclude(self, *_):
-        raise KeyboardInterrupt
-
-
 def test_a_whole_confirmation(job, runs):
     searched = start_search(job, "# as written\n", runs, LocalRunner())
     outcome = confirm_search("small", runs, LocalRunner(), top=2, seeds=2)
@@ -129,7 +123,7 @@ def test_a_whole_confirmation(job, runs):
     assert best["dev"]["mean"] in [
         pytest.approx((one + other) / 2) for one, other in zip(dev[:2], dev[2:], strict=True)
     ]
-    assert outcome.mlflow["experiment_id"] == searched.mlflow["experiment_id"]
+    assert outcome.tracking.experiment_id == searched.tracking.experiment_id
     first, _, second, _ = [trial.reports[0]["loss"] for trial in outcome.history.trials.values()]
     assert not math.isclose(first, second, rel_tol=1e-6), "two repetitions of one configuration"
 
@@ -186,9 +180,9 @@ def test_mlflow_shows_the_test_scores(job, runs):
 
     start_search(job, "", runs, LocalRunner())
     outcome = confirm_search("small", runs, LocalRunner(), top=1, seeds=1)
-    client = MlflowClient(outcome.mlflow["uri"])
+    client = MlflowClient(outcome.tracking.uri)
     found = client.search_runs(
-        [outcome.mlflow["experiment_id"]], f"tags.mlflow.parentRunId = '{outcome.mlflow['parent_run_id']}'"
+        [outcome.tracking.experiment_id], f"tags.mlflow.parentRunId = '{outcome.tracking.run_id}'"
     )
     (trial,) = outcome.history.trials.values()
     assert found[0].data.metrics["test_accuracy"] == trial.test["accuracy"]

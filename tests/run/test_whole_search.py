@@ -17,6 +17,7 @@ from ptune.journal import Journal, read
 from ptune.run.confirm import confirmation
 from ptune.run.local import LocalRunner
 from ptune.run.search import claim_folder, resume_search, search_folder, start_search
+from support.interrupting import Interrupting
 from support.small_jobs import small_job
 
 
@@ -67,9 +68,9 @@ def test_mlflow_shows_one_run_for_the_search_and_one_for_each_trial(job, runs):
     from mlflow import MlflowClient
 
     outcome = start_search(job, "", runs, LocalRunner())
-    client = MlflowClient(outcome.mlflow["uri"])
-    shown = client.search_runs([outcome.mlflow["experiment_id"]])
-    children = [run for run in shown if run.data.tags.get("mlflow.parentRunId") == outcome.mlflow["parent_run_id"]]
+    client = MlflowClient(outcome.tracking.uri)
+    shown = client.search_runs([outcome.tracking.experiment_id])
+    children = [run for run in shown if run.data.tags.get("mlflow.parentRunId") == outcome.tracking.run_id]
 
     assert len(shown) == len(outcome.history.trials) + 1
     assert len(children) == len(outcome.history.trials)
@@ -80,9 +81,9 @@ def test_mlflow_shows_one_run_for_the_search_and_one_for_each_trial(job, runs):
         assert float(run.data.params["lr"]) == trial.config["lr"]
         points = client.get_metric_history(run.info.run_id, "accuracy")
         assert [point.value for point in points] == [report["accuracy"] for report in trial.reports]
-    files = {file.path for file in client.list_artifacts(outcome.mlflow["parent_run_id"])}
+    files = {file.path for file in client.list_artifacts(outcome.tracking.run_id)}
     assert {"job.toml", "artifact"} <= files
-    assert client.get_run(outcome.mlflow["parent_run_id"]).inputs.dataset_inputs
+    assert client.get_run(outcome.tracking.run_id).inputs.dataset_inputs
 
 
 def test_the_same_job_gives_the_same_search(job, runs):
@@ -94,21 +95,7 @@ def test_the_same_job_gives_the_same_search(job, runs):
         assert [report["loss"] for report in twin.reports] == pytest.approx(
             [report["loss"] for report in trial.reports], abs=1e-5
         )
-    assert second.mlflow["experiment_id"] == first.mlflow["experiment_id"]
-
-
-class Interrupting(LocalRunner):
-    """A runner whose user presses Ctrl-C after some reports."""
-
-    def __init__(self, after):
-        super().__init__()
-        self._left = after
-
-    def _report(self, *arguments):
-        if self._left == 0:
-            raise KeyboardInterrupt
-        self._left -= 1
-        super()._report(*arguments)
+    assert second.tracking.experiment_id == first.tracking.experiment_id
 
 
 @pytest.mark.parametrize("after", [0, 1, 4, 7])

@@ -11,9 +11,9 @@ from support.small_search import small_search
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     job = Job.model_validate(json.loads((folder / "job.json").read_text(encoding="utf-8")))
-    with small_search(folder, job) as (prepared, conductor):
+    with small_search(folder, job) as (prepared, conductor), RayRunner().open(prepared, folder) as session:
         try:
-            RayRunner().train(prepared, conductor, folder)
+            session.train(conductor)
         except KeyboardInterrupt:
             sys.exit(130)
     assert "torch" not in sys.modules

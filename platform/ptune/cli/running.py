@@ -15,7 +15,8 @@ import click
 from ptune.cli.exits import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
-    from ptune.run.search import Observer, Outcome, Runner
+    from ptune.run.search import Outcome
+    from ptune.run.session import Observer, Runner
     from ptune.spec.task import Task
 
 local_option = click.option("--local", is_flag=True, help="Train in this process, without Ray.")

@@ -1,4 +1,4 @@
-"""`ptune sync`: bring MLflow up to date with a search."""
+"""`ptune sync`: bring a search's tracker up to date."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def sync(name: str) -> None:
     """
     from ptune.run.search import runs_folder, sync_search
 
-    uri, run_id = sync_search(name, runs_folder())
-    click.echo(f"{name} is up to date in MLflow at {uri}, run {run_id}")
+    state = sync_search(name, runs_folder())
+    click.echo(f"{name} is up to date in {state.title} at {state.uri}, run {state.run_id}")

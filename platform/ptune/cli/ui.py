@@ -31,7 +31,10 @@ def ui(port: int) -> int:
         click.echo(f"runs are tracked on a server: open {uri}")
         return 0
     if uri.startswith("sqlite") and uri.endswith(DATABASE) and not (runs / DATABASE).exists():
-        raise TrackingError(f"nothing is tracked in {runs} yet; run a search first: ptune search JOB")
+        raise TrackingError(
+            f"nothing is tracked in {runs} yet; run a search first: ptune search JOB "
+            '(a job with tracking.type = "none" is not tracked; `ptune report NAME` shows its search)'
+        )
     click.echo(f"MLflow on http://{HOST}:{port} (Ctrl-C ends it)")
     try:
         return subprocess.run(server_command(uri, artifacts, port), env=server_environment(), check=False).returncode

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
-from functools import partial
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ _TUNE = {
 
 
 class RayRunner:
-    """The `Runner` of `ptune.run.search` that trains on Ray.
+    """The `Runner` of `ptune.run.session` that trains on Ray.
 
     Args:
         address: see `ptune.raytune.cluster.connect`.
@@ -40,30 +42,45 @@ class RayRunner:
 
     def __init__(self, address: str | None = None) -> None:
         self._address = address
-        self._pool: EnginePool | None = None
-        self._connected = False
 
-    def start(self, prepared: Prepared, folder: Path) -> str:
-        """Wait until an engine is ready; return the type of the frozen weights, which every engine has.
+    @contextmanager
+    def open(self, prepared: Prepared, folder: Path) -> Iterator[RaySession]:
+        """Open a session; its end ends the engines, and the embedded cluster if the session started it."""
+        with ExitStack() as stack:
+            yield RaySession(prepared, folder, self._address, stack)
+
+
+class RaySession:
+    """One search's training on Ray. Connects to the cluster and starts engines when it first needs them.
+
+    Args:
+        prepared: the job and its data.
+        folder: the search's folder.
+        address: see `ptune.raytune.cluster.connect`.
+        stack: takes what is to be released at the session's end.
+    """
+
+    def __init__(self, prepared: Prepared, folder: Path, address: str | None, stack: ExitStack) -> None:
+        self._prepared = prepared
+        self._folder = folder
+        self._address = address
+        self._stack = stack
+
+    @property
+    def dtype(self) -> str:
+        """The type of the frozen weights, which every engine has; waits until an engine is ready.
 
         Raises:
             ClusterError: the cluster cannot be reached, or has no room for an engine.
             PtuneError: an engine cannot be loaded.
             KeyboardInterrupt: Ctrl-C or SIGTERM; the search can be resumed.
         """
-        try:
-            pool = self._engines(prepared, folder)
-            with interrupts():
-                importlib.import_module("ray.tune")  # takes a second: well spent while the engines load
-                pool.wait(_ENGINES_WITHIN_S)
-        except BaseException:
-            self.close()
-            raise
-        assert pool.dtype is not None, "an engine is ready"
-        return pool.dtype
+        self._wait()
+        assert self.pool.dtype is not None, "an engine is ready"
+        return self.pool.dtype
 
-    def train(self, prepared: Prepared, conductor: Conductor, folder: Path) -> None:
-        """Run turns until the conductor is done. The engines stay for `conclude`, unless this raises.
+    def train(self, conductor: Conductor) -> None:
+        """Run turns until the conductor is done.
 
         Raises:
             ClusterError: the cluster cannot be reached, or has no room for an engine.
@@ -72,53 +89,42 @@ class RayRunner:
         """
         if conductor.done:
             return
-        self.start(prepared, folder)
-        try:
-            pool = self._engines(prepared, folder)
-            dispatcher = Dispatcher(conductor, pool)
-            with interrupts(dispatcher.interrupt):
-                _fit(dispatcher, pool.capacity, folder)
-            dispatcher.finish()
-        except BaseException:
-            self.close()
-            raise
+        self._wait()
+        dispatcher = Dispatcher(conductor, self.pool)
+        with interrupts(dispatcher.interrupt):
+            _fit(dispatcher, self.pool.capacity, self._folder)
+        dispatcher.finish()
 
-    def conclude(self, prepared: Prepared, history: History, folder: Path) -> dict[str, Any]:
-        """Export the best prompt on an engine, then let go of the cluster; see `ptune.run.outcome.conclude`."""
-        try:
-            pool = self._engines(prepared, folder)
-            with interrupts():
-                return pool.conclude(history, _ENGINES_WITHIN_S)
-        finally:
-            self.close()
+    def conclude(self, history: History) -> dict[str, Any]:
+        """Export the best prompt on an engine; see `ptune.run.testing.conclude_all`."""
+        with interrupts():
+            return self.pool.conclude(history, _ENGINES_WITHIN_S)
 
-    def close(self) -> None:
-        """End the engines, and the embedded cluster if this runner started it."""
-        from ptune.raytune.cluster import disconnect
+    @cached_property
+    def pool(self) -> EnginePool:
+        """The engines, which start when they are first asked for."""
+        import ray
 
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.close()
-        if self._connected:
-            self._connected = False
-            disconnect()
+        from ptune.raytune.cluster import connect, disconnect, nodes
+        from ptune.raytune.engine_actor import EngineLostError, RemoteEngine
+        from ptune.raytune.placement import place_engines
 
-    def _engines(self, prepared: Prepared, folder: Path) -> EnginePool:
-        """The engines, started if they are not there."""
-        if self._pool is None:
-            import ray
+        if connect(self._address):
+            self._stack.callback(disconnect)
+        prepared, job = self._prepared, self._prepared.job
+        assert job.budget.trials is not None, "a prepared grid has been counted"
+        placements = place_engines(nodes(), job.resources, job.budget.trials, prepared.engine_bytes)
+        launch = partial(RemoteEngine, prepared=ray.put(prepared), folder=self._folder.resolve())
+        pool = EnginePool(launch, EngineLostError, placements, job.resources.slots)
+        self._stack.callback(pool.close)
+        return pool
 
-            from ptune.raytune.cluster import connect, nodes
-            from ptune.raytune.engine_actor import EngineLostError, RemoteEngine
-            from ptune.raytune.placement import place_engines
-
-            self._connected = connect(self._address)
-            job = prepared.job
-            assert job.budget.trials is not None, "a prepared grid has been counted"
-            placements = place_engines(nodes(), job.resources, job.budget.trials, prepared.engine_bytes)
-            launch = partial(RemoteEngine, prepared=ray.put(prepared), folder=folder.resolve())
-            self._pool = EnginePool(launch, EngineLostError, placements, job.resources.slots)
-        return self._pool
+    def _wait(self) -> None:
+        """Wait until an engine is ready."""
+        pool = self.pool
+        with interrupts():
+            importlib.import_module("ray.tune")  # takes a second: well spent while the engines load
+            pool.wait(_ENGINES_WITHIN_S)
 
 
 def _fit(dispatcher: Dispatcher, slots: int, folder: Path) -> None:

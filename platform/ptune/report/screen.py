@@ -108,7 +108,8 @@ def _facts(progress: Progress) -> Table:
     if failed:
         reason = (history.trials[failed[-1]].reason or "no reason given").splitlines()[0]
         rows.add_row("failed", Text(f"{len(failed)} · trial {failed[-1]}: {reason}", style="red"))
-    rows.add_row("MLflow", _mlflow(progress))
+    if history.header["job"]["tracking"].get("type") != "none":
+        rows.add_row("MLflow", _mlflow(progress))
     return rows
 
 

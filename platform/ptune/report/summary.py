@@ -76,7 +76,8 @@ def next_commands(
         commands.append((_predict(predict, example), "use the best prompt"))
     if result(outcome.history) is None and outcome.best is not None:
         commands.append((f"{program} confirm {outcome.name}", "repeat the best on fresh seeds"))
-    commands.append((f"{program} ui", "compare all trials in MLflow (in a checkout: make ui)"))
+    if outcome.tracking is not None and outcome.tracking.type == "mlflow":
+        commands.append((f"{program} ui", "compare all trials in MLflow (in a checkout: make ui)"))
     if to_peft:
         commands.append((f"{program} export {outcome.name} --format peft --to DIR", "write it for PEFT's loader"))
     return commands
@@ -146,13 +147,20 @@ def _places(outcome: Outcome) -> Table:
     if refused:
         rows.add_row("for PEFT", Text(refused, style="yellow"))
     rows.add_row("record", f"{shown(outcome.folder)}/ (journal, leaderboard, {CURVES}, {PAGE})")
-    lagging = outcome.mlflow.get("lagging")
-    if lagging:
-        rows.add_row("MLflow", Text(f"behind: {lagging}; catch up with `ptune sync {outcome.name}`", style="yellow"))
-    else:
-        rows.add_row("MLflow", f"up to date at {outcome.mlflow['uri']}")
+    rows.add_row(*_tracking(outcome))
     failed = [trial for trial in outcome.history.trials.values() if trial.status == "failed"]
     if failed:
         reasons = f"trial {failed[-1].number}: {failed[-1].reason}"
         rows.add_row("failed", Text(f"{plural(len(failed), 'trial')}, the last: {reasons}", style="red"))
     return rows
+
+
+def _tracking(outcome: Outcome) -> tuple[str, RenderableType]:
+    """The label and the line that say where the search is tracked."""
+    state = outcome.tracking
+    if state is None:
+        return "tracking", 'none (tracking.type = "none")'
+    if state.lagging is not None:
+        line = f"behind: {state.lagging}; catch up with `ptune sync {outcome.name}`"
+        return state.title, Text(line, style="yellow")
+    return state.title, f"up to date at {state.uri}"

@@ -1,79 +1,101 @@
-"""The whole job in one process, without Ray: the same contract, for debuggers and most tests."""
+"""The runner that trains in this process, without Ray: the same contract, for debuggers, notebooks and most tests."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
-from ptune.engine.fused import Engine, Failure
+from ptune.engine.fused import Engine, Failure, Report
 from ptune.history import History
 from ptune.run.load import load_job_backbone
 from ptune.run.prepare import Prepared
 from ptune.run.testing import conclude_all
 from ptune.run.trials import TrialFactory, state_file, weights_type
 from ptune.searching.conductor import Conductor
-from ptune.spec.job import Job
 
 
 class LocalRunner:
-    """Trains every turn on one engine in this process."""
+    """The `Runner` of `ptune.run.session` that trains every turn on one engine in this process."""
 
-    def __init__(self) -> None:
-        self._backbone: Backbone | None = None
+    @contextmanager
+    def open(self, prepared: Prepared, folder: Path) -> Iterator[LocalSession]:
+        """Open a session; see `Runner.open`."""
+        yield LocalSession(prepared, folder)
 
-    def start(self, prepared: Prepared, folder: Path) -> str:  # noqa: ARG002
-        """Load the backbone; return the type of its weights."""
-        return weights_type(self._load(prepared.job))
 
-    def train(self, prepared: Prepared, conductor: Conductor, folder: Path) -> None:
+class LocalSession:
+    """One search's training in this process."""
+
+    def __init__(self, prepared: Prepared, folder: Path) -> None:
+        self._prepared = prepared
+        self._folder = folder
+
+    @property
+    def dtype(self) -> str:
+        """The type of the backbone's weights."""
+        return weights_type(self._backbone)
+
+    def train(self, conductor: Conductor) -> None:
         """Run turns until the conductor is done."""
-        job = prepared.job
-        backbone = self._load(job)
+        if conductor.done:
+            return
+        job, backbone = self._prepared.job, self._backbone
         engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
-        factory = TrialFactory(job, prepared.splits, backbone, folder)
-        while not conductor.done:
-            self._fill(job.resources.slots, engine, factory, conductor)
-            for outcome in engine.step():
-                if isinstance(outcome, Failure):
-                    conductor.fail(outcome.trial, str(outcome.error))
-                else:
-                    self._report(outcome.trial, outcome.epoch, outcome.metrics, engine, conductor)
+        factory = TrialFactory(job, self._prepared.splits, backbone, self._folder)
+        _Training(engine, factory, conductor, job.resources.slots).run()
 
-    def conclude(self, prepared: Prepared, history: History, folder: Path) -> dict[str, Any]:
+    def conclude(self, history: History) -> dict[str, Any]:
         """Export the best prompt, and score a confirmation's trials; see `ptune.run.testing.conclude_all`."""
-        return conclude_all(self._load(prepared.job), prepared, history, folder)
+        return conclude_all(self._backbone, self._prepared, history, self._folder)
 
-    def _load(self, job: Job) -> Backbone:
-        self._backbone = self._backbone or load_job_backbone(job)
-        return self._backbone
+    @cached_property
+    def _backbone(self) -> Backbone:
+        return load_job_backbone(self._prepared.job)
 
-    def _fill(self, slots: int, engine: Engine, factory: TrialFactory, conductor: Conductor) -> None:
-        """Seat turns until all slots are taken or there is no turn at present."""
-        while engine.seated < slots and (turn := conductor.next_turn()) is not None:
+
+class _Training:
+    """The loop that moves turns from a conductor to an engine, and reports back."""
+
+    def __init__(self, engine: Engine, factory: TrialFactory, conductor: Conductor, slots: int) -> None:
+        self._engine = engine
+        self._factory = factory
+        self._conductor = conductor
+        self._slots = slots
+
+    def run(self) -> None:
+        while not self._conductor.done:
+            self._fill_slots()
+            for outcome in self._engine.step():
+                if isinstance(outcome, Failure):
+                    self._conductor.fail(outcome.trial, str(outcome.error))
+                else:
+                    self._take_in(outcome)
+
+    def _fill_slots(self) -> None:
+        """Begin turns until every slot is taken or no turn is ready."""
+        while self._engine.seated < self._slots and (turn := self._conductor.next_turn()) is not None:
             try:
-                engine.join(*factory.make(turn.trial, turn.config))
+                self._engine.join(*self._factory.make(turn.trial, turn.config))
             except (RuntimeError, ValueError, LookupError) as error:  # every PtuneError, and what a wrong shape raises
-                conductor.fail(turn.trial, str(error) or type(error).__name__)
+                self._conductor.fail(turn.trial, str(error) or type(error).__name__)
                 continue
-            self._advance(turn.trial, turn.epoch + 1, engine, conductor)
+            self._advance(turn.trial, turn.epoch + 1)
 
-    def _advance(self, trial: int, epoch: int, engine: Engine, conductor: Conductor) -> None:
+    def _advance(self, trial: int, epoch: int) -> None:
         """Ask for one more epoch; a restored state may hold its report already."""
-        report = engine.advance(trial, epoch)
+        report = self._engine.advance(trial, epoch)
         if report is not None:
-            self._report(trial, report.epoch, report.metrics, engine, conductor)
+            self._take_in(report)
 
-    def _report(
-        self,
-        trial: int,
-        epoch: int,
-        metrics: dict[str, float],
-        engine: Engine,
-        conductor: Conductor,
-    ) -> None:
-        if conductor.report(trial, epoch, metrics, state_file(trial).as_posix()) == "continue":
-            self._advance(trial, epoch + 1, engine, conductor)
+    def _take_in(self, report: Report) -> None:
+        state = state_file(report.trial).as_posix()
+        decision = self._conductor.report(report.trial, report.epoch, report.metrics, state)
+        if decision == "continue":
+            self._advance(report.trial, report.epoch + 1)
         else:
-            engine.leave(trial)
+            self._engine.leave(report.trial)

@@ -6,10 +6,10 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from ptune.errors import JournalError, nearest
 from ptune.files import write_json, write_text
@@ -17,49 +17,17 @@ from ptune.history import History, TrialRecord
 from ptune.journal import JOURNAL, Journal, read
 from ptune.run.confirm import CONFIRMS, confirmation, result
 from ptune.run.prepare import Prepared, prepare, versions
+from ptune.run.session import Observer, Publisher, Runner, Session
+from ptune.run.tracker import Announce, TrackerFactory, tracker_of, with_tracking
 from ptune.searching.conductor import Conductor
 from ptune.spec.job import Job
-from ptune.tracking.location import resolve_uri, without_password
-from ptune.tracking.mlflow_writer import MlflowWriter, sync
+from ptune.tracking.state import TrackingState
 
-_UNTRACKED_SECONDS = 20.0
-"""How long MLflow, whose import takes seconds, leaves the processor to the first passes once an engine is ready."""
-_DRAIN_SECONDS = 60.0
-_LAGGING_SECONDS = 5.0
-_NAMED = 5  # searches that a message lists
-
-
-class Runner(Protocol):
-    """Where a search trains: in this process, or on Ray."""
-
-    def start(self, prepared: Prepared, folder: Path) -> str:
-        """Load what trains; return the type of the frozen weights, which is the same wherever the search trains."""
-
-    def train(self, prepared: Prepared, conductor: Conductor, folder: Path) -> None:
-        """Run turns until the conductor is done."""
-
-    def conclude(self, prepared: Prepared, history: History, folder: Path) -> dict[str, Any]:
-        """Export the best prompt and score what is to be scored on the test split.
-
-        See `ptune.run.testing.conclude_all`, which answers alike everywhere.
-        """
-
-
-class Observer(Protocol):
-    """Something that watches a search through its journal, such as a live table."""
-
-    def start(self, folder: Path) -> None:
-        """The journal exists; begin to watch."""
-
-    def stop(self) -> None:
-        """The search is over."""
-
-
-class Publisher(Protocol):
-    """Writes what people look at (leaderboard, plots) into a search's folder, before MLflow takes the files."""
-
-    def __call__(self, folder: Path, history: History, importances: dict[str, float]) -> None:
-        """Write the files."""
+Status = Literal["complete", "interrupted"]
+"""How a search ends that has a result."""
+_HEAD_START_S = 20.0
+"""How long a tracker, whose libraries take seconds to import, leaves the processor to the first passes."""
+_LISTED = 5  # searches that a message lists
 
 
 @dataclass(frozen=True)
@@ -68,14 +36,14 @@ class Outcome:
 
     name: str
     folder: Path
-    status: Literal["complete", "interrupted"]
+    status: Status
     history: History
     conclusion: dict[str, Any]
     """`artifact`, `peft` and `test` of `ptune.run.outcome.conclude`."""
     importances: dict[str, float]
     """Each parameter's share in what made trials good; empty when there is too little to tell."""
-    mlflow: dict[str, Any]
-    """uri, experiment_id, parent_run_id, and `lagging`: why MLflow is not up to date, or None."""
+    tracking: TrackingState | None
+    """What the tracker has of the search; None for a search that is not tracked."""
     wall_s: float
     """Seconds of this process's part."""
 
@@ -94,12 +62,109 @@ class Outcome:
             "statuses": self.history.statuses,
             "best": best_summary(self.history),
             "test": self.conclusion.get("test"),
-            "mlflow": self.mlflow,
+            "mlflow": None,
+            **({} if self.tracking is None else {self.tracking.type: self.tracking.to_json()}),
             "artifact": self.conclusion.get("artifact"),
             "peft": self.conclusion.get("peft"),
             "importances": self.importances,
             "wall_s": round(self.wall_s, 3),
         } | ({} if confirmed is None else {"confirmation": confirmed})
+
+
+class Search:
+    """One process's part in a search, from its open journal to its result.
+
+    Args:
+        prepared: the job and its data.
+        journal: the search's journal, in the search's folder; it holds the header.
+        runner: where to train.
+        observer: watches while it runs.
+        publish: writes leaderboard and plots at the end.
+        track: makes the search's tracker.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        journal: Journal,
+        runner: Runner,
+        observer: Observer | None,
+        publish: Publisher | None,
+        track: TrackerFactory,
+    ) -> None:
+        self._journal = journal
+        self._folder = journal.path.parent
+        self._runner = runner
+        self._observer = observer
+        self._publish = publish
+        self._conductor = Conductor(prepared.job, prepared.layers, journal, read(journal.path))
+        self._history = self._conductor.history
+        self._prepared = prepared.typed(self._history.dtype)
+        self._tracker = track(prepared.job, self._folder, _noted(journal))
+
+    def run(self) -> Outcome:
+        """Train, conclude and publish; the journal says how it ended, whatever happens.
+
+        Raises:
+            PtuneError: nothing can train, or the result cannot be written.
+        """
+        began = time.monotonic()
+        with _watched(self._observer, self._folder):
+            try:
+                status, conclusion = self._train()
+                self._end(status, conclusion.get("test"))
+                importances = self._publish_files()
+            finally:
+                self._tracker.close()
+        outcome = Outcome(
+            name=self._prepared.job.name,
+            folder=self._folder,
+            status=status,
+            history=self._history,
+            conclusion=conclusion,
+            importances=importances,
+            tracking=self._tracker.state,
+            wall_s=time.monotonic() - began,
+        )
+        write_json(self._folder / "result.json", outcome.to_json())
+        return outcome
+
+    def _train(self) -> tuple[Status, dict[str, Any]]:
+        """Train every trial and export the best prompt; return how that ended and what it came to."""
+        conclusion: dict[str, Any] = {"artifact": None, "peft": None, "test": None}
+        try:
+            with self._runner.open(self._prepared, self._folder) as session:
+                self._load(session)
+                self._tracker.start(_HEAD_START_S)
+                session.train(self._conductor)
+                conclusion = session.conclude(self._history)
+            for trial, metrics in conclusion.get("tested", {}).items():
+                self._conductor.tested(trial, metrics)
+        except KeyboardInterrupt:
+            return "interrupted", conclusion
+        except BaseException:
+            self._end("failed")
+            raise
+        return "complete", conclusion
+
+    def _load(self, session: Session) -> None:
+        """Load what trains, if a trial is left to train; the first load settles the type of the frozen weights."""
+        if not self._conductor.done:
+            dtype = session.dtype
+            if self._history.dtype is None:
+                self._history.apply(self._journal.append("loaded", dtype=dtype))
+
+    def _end(self, status: Status | Literal["failed"], test: dict[str, float] | None = None) -> None:
+        """Record how this process's part ended."""
+        best = best_summary(self._history)
+        self._history.apply(self._journal.append("ended", status=status, best=best, test=test))
+
+    def _publish_files(self) -> dict[str, float]:
+        """Write the files for people; return each parameter's importance, which a confirmation does not have."""
+        importances = {} if CONFIRMS in self._history.header else self._conductor.importances()
+        if self._publish is not None and self._history.trials:
+            self._publish(self._folder, self._history, importances)
+        return importances
 
 
 def runs_folder() -> Path:
@@ -128,8 +193,8 @@ def search_folder(runs: Path, name: str) -> Path:
     if not (folder / JOURNAL).exists():
         journals = sorted(runs.glob(f"*/{JOURNAL}"), key=lambda path: path.stat().st_mtime, reverse=True)
         names = [path.parent.name for path in journals]
-        rest = f" and {len(names) - _NAMED} more, see `ptune list`" if len(names) > _NAMED else ""
-        known = f"the latest: {', '.join(names[:_NAMED])}{rest}" if names else "there is none"
+        rest = f" and {len(names) - _LISTED} more, see `ptune list`" if len(names) > _LISTED else ""
+        known = f"the latest: {', '.join(names[:_LISTED])}{rest}" if names else "there is none"
         raise JournalError(f"no search named {name!r} in {runs}{nearest(name, names)} ({known})")
     return folder
 
@@ -142,6 +207,8 @@ def start_search(
     observer: Observer | None = None,
     publish: Publisher | None = None,
     confirms: dict[str, Any] | None = None,
+    *,
+    track: TrackerFactory = tracker_of,
 ) -> Outcome:
     """Run a job as a new search.
 
@@ -153,20 +220,19 @@ def start_search(
         observer: watches while it runs.
         publish: writes leaderboard and plots at the end.
         confirms: what the search confirms, if it is a confirmation; see `ptune.run.confirm.confirmation`.
+        track: makes the search's tracker.
 
     Raises:
         PtuneError: the job cannot run; nothing has been written then.
     """
-    resolve_uri(job.tracking.uri, runs)
-    tracking = job.tracking.model_copy(update={"experiment": job.tracking.experiment or job.name})
-    prepared = prepare(job.model_copy(update={"tracking": tracking}))
+    prepared = prepare(with_tracking(job, runs))
     folder = claim_folder(runs, job.name)
     prepared = prepared.renamed(folder.name)
     write_text(folder / "job.toml", job_text)
     write_json(folder / "job.json", prepared.job.model_dump(mode="json"))
     with contextlib.closing(Journal(folder / JOURNAL)) as journal:
         journal.append("search", **prepared.header, **({} if confirms is None else {CONFIRMS: confirms}))
-        return _run(prepared, journal, folder, runner, observer, publish)
+        return Search(prepared, journal, runner, observer, publish, track).run()
 
 
 def resume_search(
@@ -175,6 +241,8 @@ def resume_search(
     runner: Runner,
     observer: Observer | None = None,
     publish: Publisher | None = None,
+    *,
+    track: TrackerFactory = tracker_of,
 ) -> Outcome:
     """Take up a search where its journal ends; a finished one is concluded again.
 
@@ -190,7 +258,7 @@ def resume_search(
         prepared = prepare(Job.model_validate(events[0]["job"]))
         _check_same(events[0], prepared.header, name)
         journal.append("resumed", versions=versions())
-        return _run(prepared, journal, folder, runner, observer, publish)
+        return Search(prepared, journal, runner, observer, publish, track).run()
 
 
 def confirm_search(
@@ -202,6 +270,7 @@ def confirm_search(
     *,
     top: int,
     seeds: int,
+    track: TrackerFactory = tracker_of,
 ) -> Outcome:
     """Repeat the best configurations of a finished search as a search of its own; see `ptune.run.confirm`.
 
@@ -213,21 +282,22 @@ def confirm_search(
     job, confirms = confirmation(History.of(read(folder / JOURNAL)), top, seeds)
     said = f"# ptune confirm {name} --top {top} --seeds {seeds}; job.json beside this file is the job that runs\n"
     text = (folder / "job.toml").read_text(encoding="utf-8")
-    return start_search(job, said + text, runs, runner, observer, publish, confirms)
+    return start_search(job, said + text, runs, runner, observer, publish, confirms, track=track)
 
 
-def sync_search(name: str, runs: Path) -> tuple[str, str]:
-    """Send MLflow what it lacks of a search that does not run; return the tracking URI and the search's run id.
+def sync_search(name: str, runs: Path, *, track: TrackerFactory = tracker_of) -> TrackingState:
+    """Send a search's tracker what it lacks of a search that no process runs; return what the tracker has then.
 
     Raises:
         JournalError: there is no such search, or a process runs it.
-        TrackingError: the store cannot be reached or refuses a part.
+        TrackingError: the tracker cannot be reached or refuses a part, or the search is not tracked.
     """
     folder = search_folder(runs, name)
     with contextlib.closing(Journal(folder / JOURNAL)) as journal:
-        job = Job.model_validate(read(journal.path)[0]["job"])
-        uri = resolve_uri(job.tracking.uri, runs)
-        return uri, sync(folder, uri, job.tracking.experiment or job.name, _tracked(journal))
+        tracker = track(Job.model_validate(read(journal.path)[0]["job"]), folder, _noted(journal))
+        tracker.sync()
+        assert tracker.state is not None, "a tracker that can be synced has a state"
+        return tracker.state
 
 
 def best_summary(history: History) -> dict[str, Any] | None:
@@ -253,76 +323,13 @@ def _check_same(header: dict[str, Any], fresh: dict[str, Any], name: str) -> Non
         )
 
 
-def _run(
-    prepared: Prepared,
-    journal: Journal,
-    folder: Path,
-    runner: Runner,
-    observer: Observer | None,
-    publish: Publisher | None,
-) -> Outcome:
-    began = time.monotonic()
-    job = prepared.job
-    conductor = Conductor(job, prepared.layers, journal, read(journal.path))
-    prepared = prepared.typed(conductor.history.dtype)
-    uri = resolve_uri(job.tracking.uri, folder.parent)
-    writer = MlflowWriter(folder, uri, job.tracking.experiment or job.name, _tracked(journal))
-    status: Literal["complete", "interrupted"] = "complete"
-    conclusion: dict[str, Any] = {"artifact": None, "peft": None, "test": None}
-    with _watched(observer, folder):
-        try:
-            if not conductor.done:
-                dtype = runner.start(prepared, folder)
-                if conductor.history.dtype is None:
-                    conductor.history.apply(journal.append("loaded", dtype=dtype))
-            writer.start(_UNTRACKED_SECONDS)
-            runner.train(prepared, conductor, folder)
-            conclusion = runner.conclude(prepared, conductor.history, folder)
-            for trial, metrics in conclusion.get("tested", {}).items():
-                conductor.tested(trial, metrics)
-        except KeyboardInterrupt:
-            status = "interrupted"
-        except BaseException:
-            journal.append("ended", status="failed", best=best_summary(conductor.history))
-            _close(writer)
-            raise
-        best = best_summary(conductor.history)
-        conductor.history.apply(journal.append("ended", status=status, best=best, test=conclusion.get("test")))
-        try:
-            importances = {} if CONFIRMS in conductor.history.header else conductor.importances()
-            if publish is not None and conductor.history.trials:
-                publish(folder, conductor.history, importances)
-        finally:
-            _close(writer)
-    tracked = {
-        "uri": without_password(uri),
-        "experiment_id": writer.experiment_id,
-        "parent_run_id": writer.parent_run_id,
-    }
-    outcome = Outcome(
-        name=job.name,
-        folder=folder,
-        status=status,
-        history=conductor.history,
-        conclusion=conclusion,
-        importances=importances,
-        mlflow={**tracked, "lagging": writer.lagging},
-        wall_s=time.monotonic() - began,
-    )
-    write_json(folder / "result.json", outcome.to_json())
-    return outcome
+def _noted(journal: Journal) -> Announce:
+    """Write each run that a tracker creates into the journal."""
 
-
-def _close(writer: MlflowWriter) -> None:
-    """Send MLflow the rest; a server that is behind already is not waited for, since `ptune sync` can catch up."""
-    writer.close(_LAGGING_SECONDS if writer.lagging else _DRAIN_SECONDS)
-
-
-def _tracked(journal: Journal) -> Callable[[int | None, str], None]:
-    def record(trial: int | None, run_id: str) -> None:
+    def note(trial: int | None, run_id: str) -> None:
         journal.append("tracked", trial=trial, run_id=run_id)
 
-    return record
+    return note
 
 
 @contextlib.contextmanager

@@ -53,8 +53,10 @@ class Resources(Strict):
 
 
 class Tracking(Strict):
-    """Where MLflow keeps the runs."""
+    """Which tracker shows the search, and where MLflow keeps the runs."""
 
+    type: Literal["mlflow", "none"] = "mlflow"
+    """`none` shows the search nowhere else; its folder holds everything."""
     uri: str | None = None
     """Tracking server or database URI; None is SQLite in the runs folder. MLFLOW_TRACKING_URI overrides None.
 

@@ -1,0 +1,78 @@
+"""Which tracker shows a search: the one place that chooses among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import assert_never
+
+from ptune.errors import TrackingError
+from ptune.run.session import Tracker
+from ptune.spec.job import Job
+from ptune.tracking.location import resolve_uri
+from ptune.tracking.mlflow_tracker import MlflowTracker
+
+Announce = Callable[[int | None, str], None]
+"""Hears of each run that a tracker creates: the trial (None: the search) and the run's id."""
+TrackerFactory = Callable[[Job, Path, Announce], Tracker]
+"""Makes the tracker of a search from its job and its folder."""
+
+
+class NoTracker:
+    """Shows a search nowhere."""
+
+    def __init__(self, search: str) -> None:
+        self._search = search
+
+    @property
+    def state(self) -> None:
+        """Nothing."""
+
+    def start(self, patience_s: float) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def sync(self) -> None:
+        """Refuse.
+
+        Raises:
+            TrackingError: always.
+        """
+        raise TrackingError(
+            f'{self._search} is not tracked: its job says tracking.type = "none". The journal, the leaderboard and the '
+            f"report in its folder hold everything; `ptune report {self._search}` shows them"
+        )
+
+
+def tracker_of(job: Job, folder: Path, announce: Announce) -> Tracker:
+    """The tracker that a job asks for, on the search in `folder`.
+
+    Raises:
+        TrackingError: the tracker cannot be where the job says.
+    """
+    match job.tracking.type:
+        case "mlflow":
+            return MlflowTracker(job, folder, announce)
+        case "none":
+            return NoTracker(folder.name)
+        case _:
+            assert_never(job.tracking.type)
+
+
+def with_tracking(job: Job, runs: Path) -> Job:
+    """The job with its tracker's settings complete, so that its copies are tracked alike.
+
+    Raises:
+        TrackingError: the tracker cannot be where the job says.
+    """
+    match job.tracking.type:
+        case "mlflow":
+            resolve_uri(job.tracking.uri, runs)
+            tracking = job.tracking.model_copy(update={"experiment": job.tracking.experiment or job.name})
+            return job.model_copy(update={"tracking": tracking})
+        case "none":
+            return job
+        case _:
+            assert_never(job.tracking.type)

@@ -1,0 +1,113 @@
+"""Which tracker shows a search, and what a tracker of another kind has to do."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ptune.errors import TrackingError
+from ptune.journal import JOURNAL, Reader, read
+from ptune.run.local import LocalRunner
+from ptune.run.search import resume_search, start_search, sync_search
+from ptune.run.tracker import NoTracker, tracker_of
+from ptune.tracking.mlflow_tracker import MlflowTracker
+from ptune.tracking.state import TrackingState
+from support.small_jobs import small_job
+
+
+class LinesTracker:
+    """Writes every report of a search as a line of JSON, beside the runs folder."""
+
+    def __init__(self, _job, folder, announce):
+        self._path = folder.parent.parent / f"{folder.name}.lines"
+        self._reader = Reader(folder / JOURNAL)
+        self._announce = announce
+        self._announced = None
+
+    def start(self, patience_s):
+        assert patience_s >= 0
+        self._announced = self._path.name
+        self._announce(None, self._announced)
+
+    def close(self):
+        self.sync()
+
+    def sync(self):
+        with self._path.open("a", encoding="utf-8") as lines:
+            for event in self._reader:
+                if event["event"] == "reported":
+                    lines.write(json.dumps({"trial": event["trial"], "epoch": event["epoch"]}) + "\n")
+
+    @property
+    def state(self):
+        return TrackingState("lines", "lines of JSON", str(self._path), run_id=self._announced)
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def job(tiny_backbone, tmp_path):
+    return small_job(tmp_path / "data", tiny_backbone("bert"))
+
+
+@pytest.fixture
+def untracked(job):
+    return job.model_copy(update={"tracking": job.tracking.model_copy(update={"type": "none"})})
+
+
+def test_another_tracker_sees_the_whole_search(job, runs):
+    outcome = start_search(job, "", runs, LocalRunner(), track=LinesTracker)
+    lines = [json.loads(line) for line in Path(outcome.tracking.uri).read_text(encoding="utf-8").splitlines()]
+    events = read(outcome.folder / JOURNAL)
+    reported = [(event["trial"], event["epoch"]) for event in events if event["event"] == "reported"]
+    assert [(line["trial"], line["epoch"]) for line in lines] == reported
+    assert outcome.history.run_id is None
+    assert [event["run_id"] for event in events if event["event"] == "tracked"] == ["small.lines"]
+    result = outcome.to_json()
+    assert result["mlflow"] is None
+    assert result["lines"]["parent_run_id"] == "small.lines"
+    assert not (runs / "mlflow.db").exists()
+
+
+def test_a_search_that_is_not_tracked_leaves_nothing_in_mlflow(untracked, runs):
+    outcome = start_search(untracked, "", runs, LocalRunner())
+    assert outcome.status == "complete"
+    assert outcome.tracking is None
+    assert json.loads((outcome.folder / "result.json").read_text())["mlflow"] is None
+    assert {path.name for path in runs.iterdir()} == {"small"}
+    with pytest.raises(TrackingError, match=r'small is not tracked: its job says tracking.type = "none"'):
+        sync_search("small", runs)
+    assert resume_search("small", runs, LocalRunner()).tracking is None
+
+
+def test_without_tracking_mlflow_is_not_imported(untracked, tmp_path):
+    program = f"""
+import sys
+from pathlib import Path
+from ptune.run.local import LocalRunner
+from ptune.run.search import start_search
+from ptune.spec.job import Job
+job = Job.model_validate_json({untracked.model_dump_json()!r})
+start_search(job, "", Path({str(tmp_path / "runs")!r}), LocalRunner())
+print("mlflow" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["False"], done.stderr
+
+
+def test_a_job_says_which_tracker(job, untracked, tmp_path):
+    assert isinstance(tracker_of(job, tmp_path, lambda *_: None), MlflowTracker)
+    assert isinstance(tracker_of(untracked, tmp_path, lambda *_: None), NoTracker)
+
+
+def test_a_place_where_mlflow_cannot_be_is_refused_before_anything_starts(job, runs):
+    misplaced = job.model_copy(update={"tracking": job.tracking.model_copy(update={"uri": "./mlruns"})})
+    with pytest.raises(TrackingError, match=r"tracking\.uri must be a server"):
+        start_search(misplaced, "", runs, LocalRunner())
+    assert not runs.exists()
