@@ -21,7 +21,7 @@ def artifact(tiny):
 def test_an_artifact_comes_back_as_it_was_written(artifact, tmp_path):
     write(tmp_path / "best", artifact)
     back = read(tmp_path / "best")
-    assert back.about == artifact.about
+    assert back.manifest == artifact.manifest
     assert back.tensors.keys() == artifact.tensors.keys()
     for name, tensor in artifact.tensors.items():
         torch.testing.assert_close(back.tensors[name], tensor, atol=0, rtol=0)
@@ -37,14 +37,14 @@ def test_it_is_two_files_without_a_pickle(artifact, tmp_path):
 
 def test_its_description_can_be_read_without_ptune(artifact, tmp_path, tiny):
     write(tmp_path / "best", artifact)
-    about = json.loads((tmp_path / "best" / "artifact.json").read_text())
-    assert about["format"] == "ptune-artifact-1"
-    assert about["prompt"]["method"] == "v1"
-    (only,) = about["sets"]
+    manifest = json.loads((tmp_path / "best" / "artifact.json").read_text())
+    assert manifest["format"] == "ptune-artifact-1"
+    assert manifest["prompt"]["method"] == "v1"
+    (only,) = manifest["sets"]
     assert only["template"] == "[P:2] {premise} [P:2] [SEP] {hypothesis} [P:1]"
     assert only["labels"] == ["no", "yes"]
-    assert about["backbone"]["hash"] == tiny("bert").hash
-    assert about["scores"] == {"dev": {"accuracy": 0.75}}
+    assert manifest["backbone"]["hash"] == tiny("bert").hash
+    assert manifest["scores"] == {"dev": {"accuracy": 0.75}}
 
 
 @pytest.mark.parametrize(
@@ -59,13 +59,13 @@ def test_its_description_can_be_read_without_ptune(artifact, tmp_path, tiny):
     ],
 )
 def test_layers_and_position_convention_are_recorded(config, layers, positions, tiny):
-    about = make_artifact(tiny("bert"), **config).about
-    assert (about.layers, about.positions) == (layers, positions)
+    manifest = make_artifact(tiny("bert"), **config).manifest
+    assert (manifest.layers, manifest.positions) == (layers, positions)
 
 
 def test_the_recorded_template_reads_back_as_its_parts(tiny):
     template = "Say: [P:2] ({premise}), [SEP] {hypothesis}? It is[P]"
-    (only,) = make_artifact(tiny("bert"), PAIR, method="v1", length=5, template=template).about.sets
+    (only,) = make_artifact(tiny("bert"), PAIR, method="v1", length=5, template=template).manifest.sets
     assert only.template == "Say: [P:2] ({premise}), [SEP] {hypothesis}? It is [P:3]"
     assert parse(only.template, PAIR)[:-1] == parse(template, PAIR)[:-1]
 
@@ -73,13 +73,13 @@ def test_the_recorded_template_reads_back_as_its_parts(tiny):
 def test_writing_again_replaces_the_artifact(artifact, tiny, tmp_path):
     write(tmp_path / "best", artifact)
     write(tmp_path / "best", make_artifact(tiny("bert"), method="head"))
-    assert read(tmp_path / "best").about.prompt.method == "head"
+    assert read(tmp_path / "best").manifest.prompt.method == "head"
     assert list(tmp_path.iterdir()) == [tmp_path / "best"]
 
 
 def test_an_empty_folder_is_filled(artifact, tmp_path):
     write(tmp_path, artifact)
-    assert read(tmp_path).about == artifact.about
+    assert read(tmp_path).manifest == artifact.manifest
 
 
 @pytest.mark.parametrize("names", [["notes.txt"], ["artifact.json", "notes.txt"], ["prompt.safetensors"]])
@@ -99,10 +99,10 @@ def test_a_file_is_not_overwritten(artifact, tmp_path):
 
 def test_a_failed_write_leaves_the_old_artifact(artifact, tmp_path):
     write(tmp_path / "best", artifact)
-    broken = type(artifact)(artifact.about, {"prompt": "not a tensor"})
+    broken = type(artifact)(artifact.manifest, {"prompt": "not a tensor"})
     with pytest.raises(AttributeError):
         write(tmp_path / "best", broken)
-    assert read(tmp_path / "best").about == artifact.about
+    assert read(tmp_path / "best").manifest == artifact.manifest
     assert list(tmp_path.iterdir()) == [tmp_path / "best"]
 
 
@@ -142,8 +142,8 @@ def test_a_file_of_an_artifact_is_answered_with_its_folder(artifact, tmp_path):
 )
 def test_a_damaged_description_is_refused(damage, message, artifact, tmp_path):
     write(tmp_path, artifact)
-    about = tmp_path / "artifact.json"
-    about.write_text(damage(about.read_text()))
+    manifest = tmp_path / "artifact.json"
+    manifest.write_text(damage(manifest.read_text()))
     with pytest.raises(ArtifactError, match=message):
         read(tmp_path)
 
@@ -160,23 +160,23 @@ def test_damaged_or_missing_tensors_are_refused(artifact, tmp_path):
 
 
 def test_a_vocabulary_that_data_sets_share_is_written_once(artifact, tmp_path):
-    (only,) = artifact.about.sets
+    (only,) = artifact.manifest.sets
     vocabularies = [["oslo", "rome"], ["oslo", "rome"], ["oslo", "rome"], ["rye"], ["oslo", "rome"]]
     sets = [
         only.model_copy(update={"name": f"relation-{number}", "labels": words})
         for number, words in enumerate(vocabularies)
     ]
-    shared = replace(artifact, about=artifact.about.model_copy(update={"sets": sets}))
+    shared = replace(artifact, manifest=artifact.manifest.model_copy(update={"sets": sets}))
     write(tmp_path / "artifact", shared)
     assert (tmp_path / "artifact" / "artifact.json").read_text().count("oslo") == 2
-    assert read(tmp_path / "artifact").about == shared.about
+    assert read(tmp_path / "artifact").manifest == shared.manifest
 
 
 def test_the_first_data_set_has_labels_of_its_own(artifact, tmp_path):
     write(tmp_path / "artifact", artifact)
     path = tmp_path / "artifact" / "artifact.json"
-    about = json.loads(path.read_text())
-    about["sets"][0]["labels"] = None
-    path.write_text(json.dumps(about))
+    manifest = json.loads(path.read_text())
+    manifest["sets"][0]["labels"] = None
+    path.write_text(json.dumps(manifest))
     with pytest.raises(ArtifactError, match=r"damaged: sets\.0\.labels: "):
         read(tmp_path / "artifact")

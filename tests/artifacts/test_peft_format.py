@@ -48,7 +48,7 @@ def test_grouped_heads_are_stored_in_the_width_of_the_key_value_heads(tiny, tmp_
 def test_it_comes_back_as_it_was_written(artifact, tmp_path):
     write(tmp_path, artifact)
     back = read(tmp_path)
-    assert back.about == artifact.about
+    assert back.manifest == artifact.manifest
     assert back.tensors.keys() == artifact.tensors.keys()
     for name, tensor in artifact.tensors.items():
         torch.testing.assert_close(back.tensors[name], tensor, atol=0, rtol=0)
@@ -81,26 +81,26 @@ def test_what_peft_cannot_express_is_refused_saying_why(config, reason, tiny, tm
 
 @pytest.mark.parametrize("family", sorted(name for name, family in FAMILIES.items() if not family.peft))
 def test_families_that_peft_cannot_take_are_refused_by_name(family, tiny):
-    reason = why_not_peft(make_artifact(tiny(family), method="v2", length=4).about)
+    reason = why_not_peft(make_artifact(tiny(family), method="v2", length=4).manifest)
     assert f"does not work on {family} models (it does on bert, camembert, data2vec-text, " in reason
 
 
 def test_a_bert_without_a_pooler_is_refused(tmp_path):
     folder = make_backbone("bert", tmp_path / "bare", model={"add_pooling_layer": False})
-    reason = why_not_peft(make_artifact(load_backbone(str(folder)), method="v2", length=4).about)
+    reason = why_not_peft(make_artifact(load_backbone(str(folder)), method="v2", length=4).manifest)
     assert "comes without a pooler, so transformers would put a random one under the head" in reason
 
 
 def test_a_prompt_that_would_slide_out_of_the_window_is_refused(tmp_path):
     backbone = load_backbone(str(make_backbone("mistral", tmp_path / "sliding", sliding_window=36)))
-    assert why_not_peft(make_artifact(backbone, method="v2", length=4).about) is None
-    assert "<= 36 must hold, got 5 + 32" in why_not_peft(make_artifact(backbone, method="v2", length=5).about)
+    assert why_not_peft(make_artifact(backbone, method="v2", length=4).manifest) is None
+    assert "<= 36 must hold, got 5 + 32" in why_not_peft(make_artifact(backbone, method="v2", length=5).manifest)
 
 
 def test_a_foreign_template_is_refused(artifact):
-    (only,) = artifact.about.sets
-    about = artifact.about.model_copy(update={"sets": [only.model_copy(update={"template": "{text} It is"})]})
-    assert "knows no templates" in why_not_peft(replace(artifact, about=about).about)
+    (only,) = artifact.manifest.sets
+    manifest = artifact.manifest.model_copy(update={"sets": [only.model_copy(update={"template": "{text} It is"})]})
+    assert "knows no templates" in why_not_peft(replace(artifact, manifest=manifest).manifest)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_foreign_template_is_refused(artifact):
     ],
 )
 def test_what_only_the_native_format_holds_is_refused(config, reason, tiny):
-    assert reason in why_not_peft(make_artifact(tiny("bert"), **config).about)
+    assert reason in why_not_peft(make_artifact(tiny("bert"), **config).manifest)
 
 
 def test_another_adapter_is_refused(tmp_path):

@@ -81,9 +81,9 @@ def test_the_folder_may_be_a_string(artifact, predictor, tmp_path):
 
 def test_values_that_the_data_set_replaces_may_be_given_as_its_files_have_them(tiny):
     artifact = make_artifact(tiny("bert"), PAIR, method="v2", length=2)
-    data = artifact.about.task.data.model_copy(update={"replace": {"hypothesis": {"effect": "red", "cold": "old"}}})
-    about = artifact.about.model_copy(update={"task": artifact.about.task.model_copy(update={"data": data})})
-    predictor = Predictor(Artifact(about, artifact.tensors), tiny("bert"))
+    data = artifact.manifest.task.data.model_copy(update={"replace": {"hypothesis": {"effect": "red", "cold": "old"}}})
+    manifest = artifact.manifest.model_copy(update={"task": artifact.manifest.task.model_copy(update={"data": data})})
+    predictor = Predictor(Artifact(manifest, artifact.tensors), tiny("bert"))
     raw, replaced, other = predictor.predict([("cold", "effect"), ("cold", "red"), ("old", "red")])
     assert raw == replaced
     assert raw != other, "only the named field is replaced"
@@ -149,9 +149,9 @@ def test_settings_that_decide_no_score_may_differ(artifact, predictor, tiny_back
 
 def test_an_artifact_that_does_not_say_what_its_settings_were_is_held_to_its_weights(artifact, tiny_backbone, tmp_path):
     native.write(tmp_path / "artifact", artifact)
-    about = json.loads((tmp_path / "artifact" / native.ABOUT).read_text())
-    del about["backbone"]["settings"]
-    (tmp_path / "artifact" / native.ABOUT).write_text(json.dumps(about))
+    manifest = json.loads((tmp_path / "artifact" / native.MANIFEST).read_text())
+    del manifest["backbone"]["settings"]
+    (tmp_path / "artifact" / native.MANIFEST).write_text(json.dumps(manifest))
     other = changed_copy(tiny_backbone("bert"), tmp_path / "other", "config.json", CHANGES["config.json"])
     assert len(Predictor.load(tmp_path / "artifact", other).predict(TEXTS)) == len(TEXTS)
 
@@ -165,25 +165,25 @@ def test_a_backbone_that_is_gone_is_asked_for(tmp_path):
 
 
 def test_labels_that_do_not_fit_the_tensors_are_refused(artifact, tiny):
-    more = artifact.about.sets[0].model_copy(update={"labels": ["a", "b", "c"]})
-    about = artifact.about.model_copy(update={"sets": [more]})
+    more = artifact.manifest.sets[0].model_copy(update={"labels": ["a", "b", "c"]})
+    manifest = artifact.manifest.model_copy(update={"sets": [more]})
     with pytest.raises(ArtifactError, match="its parts do not fit each other"):
-        Predictor(type(artifact)(about, artifact.tensors), tiny("bert"))
+        Predictor(type(artifact)(manifest, artifact.tensors), tiny("bert"))
 
 
 @pytest.mark.parametrize("missing", ["prompt.0", "head.0.out.weight"])
 def test_missing_tensors_are_refused(missing, artifact, tiny):
     tensors = {name: tensor for name, tensor in artifact.tensors.items() if name != missing}
     with pytest.raises(ArtifactError, match="its parts do not fit each other"):
-        Predictor(type(artifact)(artifact.about, tensors), tiny("bert"))
+        Predictor(type(artifact)(artifact.manifest, tensors), tiny("bert"))
 
 
 def test_a_template_that_does_not_fit_its_fields_is_refused(tiny):
     artifact = make_artifact(tiny("bert"), method="v1", length=2, template="[P] {text}")
-    data = artifact.about.task.data.model_copy(update={"text": ["premise"]})
-    about = artifact.about.model_copy(update={"task": artifact.about.task.model_copy(update={"data": data})})
+    data = artifact.manifest.task.data.model_copy(update={"text": ["premise"]})
+    manifest = artifact.manifest.model_copy(update={"task": artifact.manifest.task.model_copy(update={"data": data})})
     with pytest.raises(ArtifactError, match=r"do not fit each other: .* names the field \{text\}"):
-        Predictor(type(artifact)(about, artifact.tensors), tiny("bert"))
+        Predictor(type(artifact)(manifest, artifact.tensors), tiny("bert"))
 
 
 def test_a_tuned_backbone_is_part_of_the_artifact(tiny_backbone, tmp_path):
@@ -191,7 +191,7 @@ def test_a_tuned_backbone_is_part_of_the_artifact(tiny_backbone, tmp_path):
     artifact = make_artifact(backbone, method="v2", length=3, backbone_lr=1e-4)
     native.write(tmp_path / "tuned", artifact)
     loaded = Predictor.load(tmp_path / "tuned")
-    assert loaded.artifact.about.tuned
+    assert loaded.artifact.manifest.tuned
     torch.testing.assert_close(scores_of(loaded, TEXTS), scores_of(Predictor(artifact, backbone), TEXTS))
     assert not torch.allclose(scores_of(loaded, TEXTS), scores_of(Predictor(frozen(artifact), backbone), TEXTS))
 
@@ -199,13 +199,13 @@ def test_a_tuned_backbone_is_part_of_the_artifact(tiny_backbone, tmp_path):
 def frozen(artifact: Artifact) -> Artifact:
     """The same prompt and head on the backbone as it was."""
     tensors = {name: tensor for name, tensor in artifact.tensors.items() if not name.startswith("backbone.")}
-    return Artifact(artifact.about.model_copy(update={"tuned": False}), tensors)
+    return Artifact(artifact.manifest.model_copy(update={"tuned": False}), tensors)
 
 
 def test_the_weights_of_a_tuned_backbone_are_not_forgotten(tiny):
     tuned = make_artifact(tiny("bert"), method="head", backbone_lr=1e-4)
     with pytest.raises(ArtifactError, match="its backbone was tuned, and the tuned weights are missing"):
-        Predictor(Artifact(tuned.about, frozen(tuned).tensors), tiny("bert"))
+        Predictor(Artifact(tuned.manifest, frozen(tuned).tensors), tiny("bert"))
 
 
 def test_an_adapter_that_ptune_did_not_write_is_refused(tmp_path):

@@ -98,22 +98,22 @@ def test_what_is_in_use_does_not_give_way(tmp_path, caplog):
     assert ask(other, computer := Computer(), layer="2") is None
     assert computer.calls == 0
     assert "not kept" in caplog.text
-    assert other.found(key("1"), INPUTS, WIDTH, torch.float32) is not None
+    assert other.lookup(key("1"), INPUTS, WIDTH, torch.float32) is not None
     del using
     assert ask(StateCache(tmp_path, size_of_one()), Computer(), layer="2") is not None
-    assert other.found(key("3"), INPUTS, WIDTH, torch.float32) is None
+    assert other.lookup(key("3"), INPUTS, WIDTH, torch.float32) is None
 
 
 def test_what_is_there_is_found_without_computing(tmp_path):
-    assert StateCache(tmp_path / "new", 10**6).found(key(), INPUTS, WIDTH, torch.float32) is None
+    assert StateCache(tmp_path / "new", 10**6).lookup(key(), INPUTS, WIDTH, torch.float32) is None
     cache = StateCache(tmp_path, 10**6)
     states, _ = ask(cache, Computer())
     for one in (cache, StateCache(tmp_path, 10**6)):
-        assert torch.equal(one.found(key(), INPUTS, WIDTH, torch.float32)[0], states)
-        assert one.found(key("3"), INPUTS, WIDTH, torch.float32) is None
+        assert torch.equal(one.lookup(key(), INPUTS, WIDTH, torch.float32)[0], states)
+        assert one.lookup(key("3"), INPUTS, WIDTH, torch.float32) is None
     file = next(tmp_path.glob("*.states"))
     file.write_bytes(file.read_bytes()[:-4])
-    assert StateCache(tmp_path, 10**6).found(key(), INPUTS, WIDTH, torch.float32) is None
+    assert StateCache(tmp_path, 10**6).lookup(key(), INPUTS, WIDTH, torch.float32) is None
 
 
 def test_a_damaged_file_is_made_anew(tmp_path):

@@ -35,7 +35,7 @@ def lies_in(tensor: torch.Tensor) -> str:
 
 
 def weights(backbone) -> dict[str, torch.Tensor]:
-    return backbone.parts().state_dict()
+    return backbone.module_dict().state_dict()
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "gpt2", "deberta-v2", "t5", "bart", "llama", "gemma2"])

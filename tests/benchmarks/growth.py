@@ -120,7 +120,7 @@ def _status(name: str) -> float:
 def series(backbone: Backbone, sentences: Sentences, folder: Path, most: int) -> dict[str, Lines]:
     """The loads to compare, by what grows."""
     layers = backbone.shape.layers
-    kept = backbone.keeping(KEPT_BYTES)
+    kept = backbone.with_cache(KEPT_BYTES)
 
     def load(setting: Setting, one: Backbone = backbone) -> Load:
         return Load(one, sentences, setting, folder)

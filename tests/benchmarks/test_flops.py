@@ -25,7 +25,7 @@ def backbone():
 @pytest.mark.parametrize("depth", [1, 4, 6])
 def test_useful_work_is_what_a_pass_without_padding_multiplies(backbone, sentences, depth, kept, tmp_path, monkeypatch):
     monkeypatch.setenv("PTUNE_CACHE", str(tmp_path / "states"))
-    one = backbone.keeping(2**30 if kept else 0)
+    one = backbone.with_cache(2**30 if kept else 0)
     load = Load(one, sentences, Setting(slots=1, tokens=TOKENS, length=LENGTH, depth=depth), tmp_path)
     load.step()
     with FlopCounterMode(display=False) as counter:

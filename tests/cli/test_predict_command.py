@@ -73,14 +73,14 @@ def test_an_artifact_of_several_data_sets_is_told_which(ptune, backbone, tmp_pat
 
 def several(artifact):
     """The artifact with a second data set, whose head answers the other way round."""
-    data = artifact.about.task.data.model_copy(update={"name": "first"})
+    data = artifact.manifest.task.data.model_copy(update={"name": "first"})
     task = Classification(data=data, more=[data.model_copy(update={"name": "second"})])
-    sets = [artifact.about.sets[0].model_copy(update={"name": name}) for name in task.set_names]
+    sets = [artifact.manifest.sets[0].model_copy(update={"name": name}) for name in task.set_names]
     heads = {name: tensor for name, tensor in artifact.tensors.items() if name.startswith("head.0.")}
     flipped = {name.replace("head.0", "head.1"): tensor.flip(0) for name, tensor in heads.items() if ".out." in name}
     second = {name.replace("head.0", "head.1"): tensor for name, tensor in heads.items()} | flipped
-    about = artifact.about.model_copy(update={"task": task, "sets": sets})
-    return Artifact(about, {**artifact.tensors, **second})
+    manifest = artifact.manifest.model_copy(update={"task": task, "sets": sets})
+    return Artifact(manifest, {**artifact.tensors, **second})
 
 
 def test_pairs_take_two_texts(ptune, backbone, tmp_path):

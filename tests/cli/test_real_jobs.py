@@ -47,7 +47,7 @@ limit_dev = 48
     result = search(ptune, tmp_path / "stories.toml", job)
     assert result["statuses"] == {"complete": 2}
     predictor = Predictor.load(tmp_path / "ptune_runs" / "stories" / "artifact")
-    assert predictor.artifact.about.backbone.kv_heads == 4
+    assert predictor.artifact.manifest.backbone.kv_heads == 4
     (answer,) = predictor.predict([("a warm and moving film",)])
     assert sum(answer["probabilities"].values()) == pytest.approx(1.0)
 

@@ -84,13 +84,13 @@ def test_any_trial_can_be_exported(searched, ptune, monkeypatch, tmp_path):
     assert ptune("export", "tiny", "--to", "best").code == 0
     result = ptune("export", "tiny", "--to", "other", "--trial", other)
     assert result.out.startswith(f"trial {other} of tiny (accuracy ")
-    assert [load_artifact(tmp_path / name).about.trial for name in ("best", "other")] == [best, other]
+    assert [load_artifact(tmp_path / name).manifest.trial for name in ("best", "other")] == [best, other]
 
 
 def test_only_what_peft_expresses_is_exported_to_peft(searched, ptune, monkeypatch, tmp_path):
     monkeypatch.setenv("PTUNE_RUNS", str(searched[0] / "runs"))
     assert ptune("export", "tiny", "--to", "zero", "--format", "peft", "--trial", 0).code == 0  # the baseline point
-    assert load_artifact(tmp_path / "zero").about.trial == 0
+    assert load_artifact(tmp_path / "zero").manifest.trial == 0
     trials = [event for event in read(searched[0] / "runs/tiny/journal.jsonl") if event["event"] == "suggested"]
     v1 = next(event["trial"] for event in trials if event["config"]["method"] == "v1")
     result = ptune("export", "tiny", "--to", "one", "--format", "peft", "--trial", v1)

@@ -8,7 +8,7 @@ from transformers import AutoModelForMaskedLM
 from ptune.backbone.load import load_backbone
 from ptune.data.sources import Splits
 from ptune.engine.reference import score
-from ptune.prompts.forward import Group, forward
+from ptune.prompts.forward import MiniBatch, forward
 from ptune.spec.data import ClassificationData
 from ptune.spec.prompt import ManualPrompt
 from ptune.tasks.build import lay_out
@@ -51,7 +51,7 @@ def test_packed_they_are_what_they_are_alone(family, tiny_language_model, tmp_pa
     configs = [{"method": "v1", "length": 3}, {"method": "v2", "length": 4}, {"method": "prompt_tuning", "length": 2}]
     made = [trial(backbone, tmp_path, number, **config) for number, config in enumerate(configs)]
     rows = np.arange(5)
-    together = forward(backbone, [Group(learner, plan.train, rows) for plan, learner in made])
+    together = forward(backbone, [MiniBatch(learner, plan.train, rows) for plan, learner in made])
     for (plan, learner), scored in zip(made, together, strict=True):
         alone = score(backbone, learner, plan.train, rows)
         torch.testing.assert_close(scored.scores, alone.scores, rtol=0, atol=1e-4)

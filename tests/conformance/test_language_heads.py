@@ -102,7 +102,7 @@ def test_a_copy_trains_and_leaves_the_frozen_backbone_alone(family, tiny_languag
     assert (tuned - before).abs().max() > 1e-3
 
     again = frozen.trainable()
-    again.parts().load_state_dict(copied.parts().state_dict())
+    again.module_dict().load_state_dict(copied.module_dict().state_dict())
     assert torch.equal(again.vocabulary(states_of(again, rows)), tuned)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch.testing import assert_close
 
 from ptune.engine.reference import predict_alone, score, train_alone
-from ptune.prompts.forward import Group, forward, predict
+from ptune.prompts.forward import MiniBatch, forward, predict
 from support.words_and_spans import KINDS, job_for, trials_of
 
 CONFIGS = {
@@ -33,7 +33,7 @@ def test_one_packed_pass_gives_every_method_its_own_loss_and_gradients(made, bac
     indices = [np.arange(4 + number) for number in range(len(made))]
     generators = [torch.Generator().manual_seed(number) for number in range(len(made))]
     groups = [
-        Group(learner, plan.train, own, plan.recipe.head_dropout, generator)
+        MiniBatch(learner, plan.train, own, plan.recipe.head_dropout, generator)
         for (plan, learner), own, generator in zip(made, indices, generators, strict=True)
     ]
     losses = [plan.task.loss(one) for (plan, _), one in zip(made, forward(backbone, groups), strict=True)]

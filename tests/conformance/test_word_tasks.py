@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from ptune.backbone.load import load_backbone
 from ptune.engine.fused import Engine
 from ptune.engine.reference import predict_alone, score
-from ptune.prompts.forward import Group, forward
+from ptune.prompts.forward import MiniBatch, forward
 from support.word_tasks import choice_trial, cloze_trial
 
 FAMILIES = ["bert", "roberta", "albert", "gpt2", "llama"]
@@ -54,7 +54,7 @@ def test_one_packed_pass_gives_every_learner_its_own_loss_and_gradients(kind, fa
     packed, alone = trials(kind, backbone, tmp_path), trials(kind, backbone, tmp_path)
     seeds = range(len(packed))
     groups = [
-        Group(learner, plan.train, np.arange(plan.recipe.batch_size), 0.0, torch.Generator().manual_seed(seed))
+        MiniBatch(learner, plan.train, np.arange(plan.recipe.batch_size), 0.0, torch.Generator().manual_seed(seed))
         for seed, (plan, learner) in zip(seeds, packed, strict=True)
     ]
     scored = forward(backbone, groups)
@@ -95,8 +95,8 @@ def test_an_engine_trains_and_scores_every_method(kind, family, speaking, tmp_pa
 def test_each_relation_trains_its_own_prompt_alone(family, speaking, tmp_path):
     backbone = speaking(family)
     plan, learner = cloze_trial(backbone, tmp_path, method="v2", length=3)
-    indices = np.flatnonzero(plan.train.parts == 1)[:4]
-    plan.task.loss(forward(backbone, [Group(learner, plan.train, indices)])[0]).backward()
+    indices = np.flatnonzero(plan.train.dataset_indices == 1)[:4]
+    plan.task.loss(forward(backbone, [MiniBatch(learner, plan.train, indices)])[0]).backward()
     first, second = learner.prompts
     assert all(parameter.grad is None for parameter in first.parameters())
     assert all(parameter.grad.abs().max() > 0 for parameter in second.parameters())

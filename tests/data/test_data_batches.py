@@ -91,7 +91,7 @@ def test_no_examples_make_no_batches():
 
 def test_a_batch_holds_one_data_sets_examples(lengths):
     parts = np.repeat([0, 1, 2], [70, 9, 40])
-    batches = epoch_batches(lengths[:119], 16, seed=0, trial=0, epoch=1, parts=parts)
+    batches = epoch_batches(lengths[:119], 16, seed=0, trial=0, epoch=1, dataset_indices=parts)
     assert np.array_equal(np.sort(np.concatenate(batches)), np.arange(119))
     owners = [set(parts[batch].tolist()) for batch in batches]
     assert [len(own) for own in owners] == [1] * (5 + 1 + 3)

@@ -9,7 +9,7 @@ import torch
 from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.state import read
 from ptune.errors import DivergedError, EngineError
-from ptune.prompts.forward import eval_groups
+from ptune.prompts.forward import eval_mini_batches
 from support.worlds import CONFIGS, World
 
 
@@ -52,7 +52,9 @@ def test_trials_share_passes_until_the_token_budget_is_full(world):
         for trial in configs:
             (world.folder / "trials" / f"{trial:04d}" / "state.safetensors").unlink()
     plan, _ = world.trial(0, configs[0])
-    alone = {budget: len(configs) * (plan.steps_per_epoch + len(eval_groups(plan.dev, budget))) for budget in counts}
+    alone = {
+        budget: len(configs) * (plan.steps_per_epoch + len(eval_mini_batches(plan.dev, budget))) for budget in counts
+    }
     assert counts[100_000] < 0.7 * alone[100_000]
     assert counts[100_000] < counts[130] <= alone[130]
 
@@ -235,7 +237,7 @@ def test_trials_that_must_be_alone_take_turns_with_the_others(world, monkeypatch
     real = fused.forward
 
     def watched(backbone, groups):
-        packed.append([group.learner.alone for group in groups])
+        packed.append([group.learner.needs_own_pass for group in groups])
         return real(backbone, groups)
 
     monkeypatch.setattr(fused, "forward", watched)

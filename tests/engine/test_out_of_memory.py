@@ -110,4 +110,4 @@ def test_a_dev_split_that_memory_never_holds_fails_its_trial_alone(world, memory
         found += engine.step()
     assert [type(one) for one in found] == [Failure]
     assert "an example of its dev split, 1 rows" in str(found[0].error)
-    assert (engine.seated, engine.token_budget) == (0, 2000)
+    assert (engine.occupied, engine.token_budget) == (0, 2000)

@@ -85,7 +85,7 @@ def searched(tmp_path_factory):
     @cache
     def search(dtype):
         backbone = replace(load_backbone(model, dtype=dtype), cache=StateCache(folder / "states", 10**9))
-        before = {name: tensor.clone() for name, tensor in backbone.parts().state_dict().items()}
+        before = {name: tensor.clone() for name, tensor in backbone.module_dict().state_dict().items()}
         world = World(backbone, splits, folder / dtype, horizon=EPOCHS)
         engine, plans, final = Engine(backbone, token_budget=4_000), {}, {}
         for number, name in enumerate(CONFIGS):
@@ -141,7 +141,7 @@ def test_a_trial_packed_in_bfloat16_is_near_the_trial_alone(half, name):
 
 
 def test_the_backbone_in_bfloat16_stays_byte_identical_under_kept_states(half):
-    after = half.world.backbone.parts().state_dict()
+    after = half.world.backbone.module_dict().state_dict()
     assert {tensor.dtype for tensor in half.world.backbone.parameters()} == {torch.bfloat16}
     assert len(list((half.world.folder.parent / "states").glob("*.states"))) > 0
     assert after.keys() == half.before.keys()

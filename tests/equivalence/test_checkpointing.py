@@ -10,7 +10,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from ptune.backbone.cache import StateCache
 from ptune.backbone.load import load_backbone
 from ptune.data.sources import Splits
-from ptune.prompts.forward import Group, forward
+from ptune.prompts.forward import MiniBatch, forward
 from support.families import make_backbone
 from support.worlds import CONFIGS, World, sentences
 
@@ -24,7 +24,7 @@ def world_on(folder, backbone):
 def gradients(backbone, trials):
     """Of one pass over some examples of every trial, prompts and heads with dropout."""
     groups = [
-        Group(learner, plan.train, np.arange(4), plan.recipe.head_dropout, torch.Generator().manual_seed(5))
+        MiniBatch(learner, plan.train, np.arange(4), plan.recipe.head_dropout, torch.Generator().manual_seed(5))
         for plan, learner in trials
     ]
     for _, learner in trials:
@@ -44,7 +44,7 @@ def kept_bytes(backbone, trials):
             storages[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    groups = [Group(learner, plan.train, np.arange(16)) for plan, learner in trials]
+    groups = [MiniBatch(learner, plan.train, np.arange(16)) for plan, learner in trials]
     with saved_tensors_hooks(keep, lambda tensor: tensor):
         scored = forward(backbone, groups)
     assert all(one.scores.requires_grad for one in scored)

@@ -13,7 +13,7 @@ from ptune.data.sources import Splits
 from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.reference import predict_alone, score, train_alone
 from ptune.engine.state import read
-from ptune.prompts.forward import Group, forward, predict
+from ptune.prompts.forward import MiniBatch, forward, predict
 from ptune.prompts.learner import Learner
 from support.worlds import CONFIGS, TUNED, WORDED, World, sentences
 
@@ -92,7 +92,7 @@ def test_one_packed_pass_gives_every_trial_its_own_losses_and_gradients(world):
     trials = [world.trial(number, config) for number, config in enumerate(CONFIGS.values())]
     generators = [torch.Generator().manual_seed(number) for number in range(len(trials))]
     groups = [
-        Group(learner, plan.train, range_of(plan.recipe.batch_size), plan.recipe.head_dropout, generator)
+        MiniBatch(learner, plan.train, range_of(plan.recipe.batch_size), plan.recipe.head_dropout, generator)
         for (plan, learner), generator in zip(trials, generators, strict=True)
     ]
     scored = forward(world.backbone, groups)
@@ -213,7 +213,7 @@ def test_the_backbone_stays_byte_identical(world):
 
 def fingerprint(backbone: Backbone) -> str:
     digest = hashlib.sha256()
-    for tensor in backbone.parts().state_dict().values():
+    for tensor in backbone.module_dict().state_dict().values():
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()
 

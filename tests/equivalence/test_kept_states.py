@@ -11,8 +11,8 @@ from ptune.backbone.families import FAMILIES
 from ptune.backbone.load import load_backbone
 from ptune.data.sources import Splits
 from ptune.engine.fused import Engine
-from ptune.prompts.forward import Group, forward
-from ptune.prompts.kept import kept_states
+from ptune.prompts.cached_states import cached_states
+from ptune.prompts.forward import MiniBatch, forward
 from support.worlds import CONFIGS, World, sentences
 
 DEEP = {
@@ -31,7 +31,7 @@ def world_of(tiny_backbone, family, folder):
 
 def passed(backbone, trials):
     """Scores and gradients of one pass over some examples of every trial."""
-    groups = [Group(learner, plan.train, np.arange(3 + number)) for number, (plan, learner) in enumerate(trials)]
+    groups = [MiniBatch(learner, plan.train, np.arange(3 + number)) for number, (plan, learner) in enumerate(trials)]
     for _, learner in trials:
         learner.zero_grad()
     scored = [one.scores for one in forward(backbone, groups)]
@@ -68,9 +68,9 @@ def test_a_layers_states_are_computed_from_the_highest_that_are_kept(tiny_backbo
     asked = replace(world.backbone, cache=StateCache(tmp_path / "states", 10**9))
     for layer, expected in ((2, [0, 1]), (3, [2]), (1, [0]), (2, [])):
         ran.clear()
-        found = kept_states(asked, examples, layer)
+        found = cached_states(asked, examples, layer)
         assert ran == expected
-        alone = kept_states(fresh[layer], examples, layer)
+        alone = cached_states(fresh[layer], examples, layer)
         assert torch.equal(found.states, alone.states)
 
 

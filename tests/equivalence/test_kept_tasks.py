@@ -11,7 +11,7 @@ from ptune.backbone.cache import StateCache
 from ptune.backbone.load import load_backbone
 from ptune.data.sources import Splits
 from ptune.engine.fused import Engine
-from ptune.prompts.forward import Group, forward
+from ptune.prompts.forward import MiniBatch, forward
 from support.word_tasks import choice_trial, cloze_trial
 from support.words_and_spans import job_for, trials_of
 from support.worlds import World, sentences
@@ -76,8 +76,8 @@ def passed(backbone, trials):
     """Scores and gradients of one pass over some examples of every trial; of two data sets, in turn."""
     groups = []
     for number, (plan, learner) in enumerate(trials):
-        members = np.flatnonzero(plan.train.parts == number % (plan.train.parts.max() + 1))
-        groups.append(Group(learner, plan.train, members[number : number + 4]))
+        members = np.flatnonzero(plan.train.dataset_indices == number % (plan.train.dataset_indices.max() + 1))
+        groups.append(MiniBatch(learner, plan.train, members[number : number + 4]))
         learner.zero_grad()
     scored = [one.scores for one in forward(backbone, groups)]
     torch.stack([scores.square().mean() for scores in scored]).sum().backward()

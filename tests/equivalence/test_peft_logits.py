@@ -27,12 +27,12 @@ SHORT_AND_LONG = [
 def peft_scores(folder: Path, backbone_folder: Path, backbone: Backbone, artifact: Artifact, texts) -> torch.Tensor:
     """Scores [texts, labels] of one padded batch, by PEFT's loader and transformers' classification model."""
     base = AutoModelForSequenceClassification.from_pretrained(
-        backbone_folder, num_labels=len(artifact.about.sets[0].labels)
+        backbone_folder, num_labels=len(artifact.manifest.sets[0].labels)
     )
     model = PeftModel.from_pretrained(base, folder).eval()
     tokenizer = backbone.tokenizer
     encoded = [
-        tokenizer(*row, truncation="longest_first", max_length=artifact.about.task.data.max_length) for row in texts
+        tokenizer(*row, truncation="longest_first", max_length=artifact.manifest.task.data.max_length) for row in texts
     ]
     pad = len(tokenizer) - 1  # a token that no text here holds
     base.config.pad_token_id = pad if base.config.pad_token_id is None else base.config.pad_token_id

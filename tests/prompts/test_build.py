@@ -318,7 +318,7 @@ def test_a_tuned_backbone_is_a_copy_that_trains_with_everything_else(tiny):
     backbone = tiny("bert")
     spec = TrialSpec.from_config({"method": "v2", "length": 2, "backbone_lr": 1e-3})
     learner = build_learner(spec.prompt, backbone, [THREE], 1, recipe=spec.recipe)
-    assert learner.alone
+    assert learner.needs_own_pass
     assert count(learner) == backbone.shape.parameters + count(learner.prompts) + count(learner.heads)
     assert not any(parameter.requires_grad for parameter in backbone.parameters())
     with torch.no_grad():

@@ -10,7 +10,7 @@ from ptune.backbone.load import load_backbone
 from ptune.data.sources import Split
 from ptune.prompts import forward as module
 from ptune.prompts.build import build_learner
-from ptune.prompts.forward import Group, Scored, forward, predict
+from ptune.prompts.forward import HeadOutput, MiniBatch, forward, predict
 from ptune.prompts.heads import Linear
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples, Row, Rows, stack
@@ -30,7 +30,7 @@ def made(backbone: Backbone, prompt: PromptSpec, recipe: Recipe | None = None) -
     return build_learner(prompt, backbone, [Linear(3, pooled=True)], seed=1, recipe=recipe), examples
 
 
-def scores(scored: Scored) -> list[torch.Tensor]:
+def scores(scored: HeadOutput) -> list[torch.Tensor]:
     return list(scored.scores)
 
 
@@ -39,7 +39,7 @@ def scores(scored: Scored) -> list[torch.Tensor]:
 def test_scores_come_in_the_order_of_the_examples_whatever_the_budget(prompt, budget, tiny):
     backbone = tiny("bert")
     learner, examples = made(backbone, prompt)
-    alone = [forward(backbone, [Group(learner, examples, np.array([row]))])[0].scores for row in range(len(TEXTS))]
+    alone = [forward(backbone, [MiniBatch(learner, examples, np.array([row]))])[0].scores for row in range(len(TEXTS))]
     found = predict(backbone, learner, examples, budget, scores)
     assert_close(torch.stack(found), torch.cat(alone).detach(), atol=1e-5, rtol=0)
 
@@ -63,7 +63,7 @@ def test_no_pass_exceeds_the_budget(tiny, monkeypatch):
 def test_groups_get_their_own_scores_and_labels(tiny):
     backbone = tiny("bert")
     groups = [
-        Group(*made(backbone, prompt), np.array(rows))
+        MiniBatch(*made(backbone, prompt), np.array(rows))
         for prompt, rows in [(PromptV1(length=2), [0, 2]), (PromptV2(length=3), [1]), (NoPrompt(), [3, 4, 5])]
     ]
     results = forward(backbone, groups)
@@ -94,13 +94,18 @@ def test_a_row_may_be_read_in_several_places_and_an_example_may_have_several_row
     backbone = tiny("bert")
     learner = build_learner(NoPrompt(), backbone, [Linear(2)], seed=1)
     split = Split([("",)] * 2, [0, 1], "made", "")
-    examples = Examples.of(split, [rows_of(5, 7, reads=(1, 3)), rows_of(4, reads=(0, 1, 2))], about=["one", "two"])
-    (scored,) = forward(backbone, [Group(learner, examples, np.array([1, 0]))])
+    examples = Examples.of(split, [rows_of(5, 7, reads=(1, 3)), rows_of(4, reads=(0, 1, 2))], task_info=["one", "two"])
+    (scored,) = forward(backbone, [MiniBatch(learner, examples, np.array([1, 0]))])
     assert scored.scores.shape == (7, 2)
-    assert (scored.counts, scored.reads, scored.labels, scored.about) == ([1, 2], [3, 4], [1, 0], ["two", "one"])
+    assert (scored.row_counts, scored.reads, scored.labels, scored.task_info) == (
+        [1, 2],
+        [3, 4],
+        [1, 0],
+        ["two", "one"],
+    )
     second, first = scored.each()
-    assert_close(forward(backbone, [Group(learner, examples, np.array([0]))])[0].scores, first, atol=1e-5, rtol=0)
-    assert_close(forward(backbone, [Group(learner, examples, np.array([1]))])[0].scores, second, atol=1e-5, rtol=0)
+    assert_close(forward(backbone, [MiniBatch(learner, examples, np.array([0]))])[0].scores, first, atol=1e-5, rtol=0)
+    assert_close(forward(backbone, [MiniBatch(learner, examples, np.array([1]))])[0].scores, second, atol=1e-5, rtol=0)
 
 
 def test_joined_data_sets_come_apart_again_and_a_pass_holds_one(tiny):
@@ -109,9 +114,9 @@ def test_joined_data_sets_come_apart_again_and_a_pass_holds_one(tiny):
         Examples.of(Split([("",)] * 2, labels, "made", ""), [rows_of(3), rows_of(4)]) for labels in ([0, 1], [2, 0])
     ]
     joined = Examples.joined(sets)
-    assert joined.parts.tolist() == [0, 0, 1, 1]
-    assert [list(joined.part(number).labels) for number in (0, 1)] == [[0, 1], [2, 0]]
-    assert joined.part(1).parts.tolist() == [0, 0]
+    assert joined.dataset_indices.tolist() == [0, 0, 1, 1]
+    assert [list(joined.of_dataset(number).labels) for number in (0, 1)] == [[0, 1], [2, 0]]
+    assert joined.of_dataset(1).dataset_indices.tolist() == [0, 0]
     learner = build_learner(PromptV2(length=2), backbone, [Linear(2), Linear(3)], seed=1)
     answers = predict(backbone, learner, joined, 10_000, scores)
     assert [len(answer) for answer in answers] == [2, 2, 3, 3]
@@ -120,7 +125,7 @@ def test_joined_data_sets_come_apart_again_and_a_pass_holds_one(tiny):
 @pytest.mark.parametrize("recipe", [Recipe(backbone_lr=1e-3), Recipe(faithful=True)], ids=["tuned", "faithful"])
 def test_a_learner_that_must_be_alone_has_no_neighbours(recipe, tiny):
     backbone = tiny("bert")
-    groups = [Group(*made(backbone, PromptV2(length=3), own), np.array([0])) for own in (recipe, None)]
+    groups = [MiniBatch(*made(backbone, PromptV2(length=3), own), np.array([0])) for own in (recipe, None)]
     with pytest.raises(AssertionError, match="a learner that must be alone is not"):
         forward(backbone, groups)
 
@@ -132,7 +137,7 @@ def test_the_backbones_dropout_is_drawn_from_the_learners_stream_and_only_while_
 
     def run(seed: int | None) -> torch.Tensor:
         generator = None if seed is None else torch.Generator().manual_seed(seed)
-        return forward(backbone, [Group(learner, examples, np.arange(4), 0.0, generator)])[0].scores.detach()
+        return forward(backbone, [MiniBatch(learner, examples, np.arange(4), 0.0, generator)])[0].scores.detach()
 
     first, before = run(1), torch.randn(3)
     assert torch.equal(first, run(1)), f"drawn from the global stream: {before}"

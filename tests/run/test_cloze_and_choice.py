@@ -74,11 +74,11 @@ def test_pararel_runs_with_a_prompt_for_each_relation(facts, tmp_path):
     assert set(outcome.conclusion["test"]) >= {"p_at_1", "mrr", "p_at_1.P1376"}
 
     predictor = Predictor.load(outcome.folder / "artifact")
-    about = predictor.artifact.about
-    assert [one.name for one in about.sets] == list(TEMPLATES)
-    assert about.task.data.vocabulary == "vocabulary.txt", "an artifact names files, not the folders they were in"
+    manifest = predictor.artifact.manifest
+    assert [one.name for one in manifest.sets] == list(TEMPLATES)
+    assert manifest.task.data.vocabulary == "vocabulary.txt", "an artifact names files, not the folders they were in"
     (answer,) = predictor.predict([("France",)], data_set="P36")
-    assert answer["object"] in about.sets[0].labels
+    assert answer["object"] in manifest.sets[0].labels
     assert sorted(name for name in predictor.artifact.tensors if name.startswith("prompt")) == ["prompt.0", "prompt.1"]
 
 

@@ -59,10 +59,10 @@ def test_a_shared_prompt_has_a_head_for_each_set_and_batches_of_one_set(job, tmp
     assert plan.steps_per_epoch == 40 // 8 + 24 // 8
     from ptune.data.batches import epoch_batches
 
-    batches = epoch_batches(plan.train.lengths, 8, plan.seed, 0, 0, plan.train.parts)
+    batches = epoch_batches(plan.train.lengths, 8, plan.seed, 0, 0, plan.train.dataset_indices)
     assert sorted(index for batch in batches for index in batch) == list(range(64))
-    assert all(len({int(plan.train.parts[index]) for index in batch}) == 1 for batch in batches)
-    order = [int(plan.train.parts[batch[0]]) for batch in batches]
+    assert all(len({int(plan.train.dataset_indices[index]) for index in batch}) == 1 for batch in batches)
+    order = [int(plan.train.dataset_indices[batch[0]]) for batch in batches]
     assert order != sorted(order), "the sets take turns"
 
 
@@ -107,7 +107,7 @@ def test_every_trial_starts_from_the_artifacts_prompt(job, runs, tmp_path):
 def test_a_prompt_for_each_relation_goes_to_the_relation_of_its_name():
     sets = [SimpleNamespace(name=name, labels=["a"]) for name in ("P17", "P36")]
     tensors = {"prompt.0": torch.zeros(1), "prompt.1": torch.ones(1)}
-    artifact = SimpleNamespace(about=SimpleNamespace(sets=sets), tensors=tensors)
+    artifact = SimpleNamespace(manifest=SimpleNamespace(sets=sets), tensors=tensors)
     assert starting_tensors(artifact, {"P36": ["a"]})["prompt.0"] == 1.0
     turned = starting_tensors(artifact, {"P36": ["a"], "P17": ["a"]})
     assert (turned["prompt.0"], turned["prompt.1"]) == (1.0, 0.0)

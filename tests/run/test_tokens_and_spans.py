@@ -43,7 +43,7 @@ def test_a_search_ends_with_an_artifact_that_scores_what_it_reported(kind, searc
     assert METRICS[kind] | common == outcome.conclusion["test"].keys()
 
     artifact = native.read(outcome.folder / "artifact")
-    assert artifact.about.scores["dev"]["f1"] == outcome.best.best("f1")
+    assert artifact.manifest.scores["dev"]["f1"] == outcome.best.best("f1")
     predictor = Predictor.load(outcome.folder / "artifact")
     again = predictor.measure([one.dev for one in prepare(job).splits])
     assert again["f1"] == pytest.approx(outcome.best.best("f1"), abs=1e-6)

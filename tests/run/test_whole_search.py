@@ -39,8 +39,8 @@ def test_a_search_ends_with_every_trial_final_and_the_best_exported(job, runs):
     assert {trial.status for trial in outcome.history.trials.values()} <= FINAL
     assert len(outcome.history.trials) == 6
     artifact = native.read(outcome.folder / "artifact")
-    assert artifact.about.trial == outcome.best.number
-    assert artifact.about.scores["dev"]["accuracy"] == outcome.best.best("accuracy")
+    assert artifact.manifest.trial == outcome.best.number
+    assert artifact.manifest.scores["dev"]["accuracy"] == outcome.best.best("accuracy")
     assert set(outcome.conclusion["test"]) >= {"accuracy", "macro_f1", "loss"}
     assert (outcome.folder / "job.toml").read_text() == "# as written\n"
     assert json.loads((outcome.folder / "result.json").read_text()) == outcome.to_json()
@@ -138,7 +138,7 @@ def test_a_resumed_search_keeps_the_type_of_weights_it_began_with(job, runs, mon
     assert [event["dtype"] for event in events if event["event"] == "loaded"] == ["bfloat16"]
     states = [read_state(resumed.folder / trial.state)[0] for trial in resumed.history.trials.values()]
     assert {state["dtype"] for state in states} == {"bfloat16"}
-    assert load_artifact(resumed.folder / "artifact").about.backbone.dtype == "bfloat16"
+    assert load_artifact(resumed.folder / "artifact").manifest.backbone.dtype == "bfloat16"
     assert confirmation(resumed.history, top=1, seeds=1)[0].backbone.dtype == "bfloat16"
 
 

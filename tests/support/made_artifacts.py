@@ -28,7 +28,7 @@ def make_artifact(backbone: Backbone, fields=("text",), labels=("no", "yes"), ma
         name: tensor + 0.5 * torch.randn(tensor.shape, generator=generator)
         for name, tensor in learner.collapsed().items()
     }
-    about = describe(
+    manifest = describe(
         spec,
         Classification(data=data),
         Origin.of(backbone, revision=None),
@@ -39,7 +39,7 @@ def make_artifact(backbone: Backbone, fields=("text",), labels=("no", "yes"), ma
         trial=7,
         seed=11,
     )
-    return Artifact(about, tensors)
+    return Artifact(manifest, tensors)
 
 
 def scores_of(predictor: Predictor, texts: Sequence[tuple[str, ...]], token_budget: int = TOKEN_BUDGET) -> torch.Tensor:

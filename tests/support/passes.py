@@ -10,7 +10,7 @@ from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import FAMILIES
 from ptune.data.sources import unlabelled
 from ptune.prompts.build import build_learner
-from ptune.prompts.forward import Group, forward
+from ptune.prompts.forward import MiniBatch, forward
 from ptune.prompts.heads import Linear
 from ptune.prompts.layout import bind
 from ptune.prompts.learner import Learner
@@ -52,12 +52,12 @@ def stacked(backbone: Backbone, texts: Sequence[Sequence[str]] = SENTENCES, **co
     return stack(examples_for(backbone, texts, **config).rows, backbone.device)
 
 
-def group_for(backbone: Backbone, seed: int = 1, rows: Sequence[int] = (0, 1, 2), **config) -> Group:
+def group_for(backbone: Backbone, seed: int = 1, rows: Sequence[int] = (0, 1, 2), **config) -> MiniBatch:
     """Some sentences with a learner of their own."""
     examples = examples_for(backbone, **config)
-    return Group(learner_for(backbone, seed, **config), examples, torch.tensor(list(rows)).numpy())
+    return MiniBatch(learner_for(backbone, seed, **config), examples, torch.tensor(list(rows)).numpy())
 
 
-def scores_of(backbone: Backbone, *groups: Group) -> list[Tensor]:
+def scores_of(backbone: Backbone, *groups: MiniBatch) -> list[Tensor]:
     """The class scores of each group, from one pass."""
     return [scored.scores for scored in forward(backbone, groups)]

@@ -37,7 +37,7 @@ def encoded(
     data = ChoiceData(train="a.jsonl", dev="a.jsonl", text=list(shared), max_length=length, template=template)
     layout = lay_out(ManualPrompt(), data, backbone, language=True)
     kind = ChoiceKind(list(shared), COLUMNS, words=True)
-    kind.output(layout)
+    kind.head_spec(layout)
     return kind.encode(Split([texts], [1], "made.jsonl", ""), layout, backbone, training=True)
 
 
@@ -85,7 +85,7 @@ def test_each_candidate_has_as_many_masks_as_tokens(speaking):
     short, long = examples.rows
     assert [row.ids.count(mask) for row in (short, long)] == [1, 7]
     assert [[row.ids[place] for place in row.reads] for row in (short, long)] == [[mask], [mask] * 7]
-    assert [len(own) for own in examples.about[0]] == [1, 7]
+    assert [len(own) for own in examples.task_info[0]] == [1, 7]
 
 
 def test_the_papers_pattern_shows_both_candidates_and_masks_one(speaking):

@@ -63,7 +63,10 @@ def test_ranks_and_losses_are_those_of_transformers(family, speaking, tiny_langu
     space = "" if family == "bert" else " "
     tokens = [backbone.tokenizer(space + word, add_special_tokens=False)["input_ids"][0] for word in WORDS[:8]]
     for number in (0, 3, 11):
-        split, row = plan.dev.splits[plan.dev.parts[number]], number - 9 * int(plan.dev.parts[number])
+        split, row = (
+            plan.dev.splits[plan.dev.dataset_indices[number]],
+            number - 9 * int(plan.dev.dataset_indices[number]),
+        )
         scores = scores_by_transformers(tiny_language_model(family), family, split.texts[row][0])
         own = tokens[WORDS.index(split.labels[row])]
         assert answers[number].rank == 1 + (scores[tokens] > scores[own]).sum()
@@ -98,13 +101,13 @@ def test_facts_without_a_single_token_of_the_vocabulary_are_left_out(speaking):
     split = split_of(("red", "cold"), ("green", "tepid"), ("blue", "loud"), ("blue", "雨"))
     examples = encoded(speaking("bert"), split, ["cold", "tepid", "warm", "雨"])
     assert len(examples) == 1
-    assert list(examples.about[0].words) == ["cold", "warm"], "a candidate is one token"
+    assert list(examples.task_info[0].words) == ["cold", "warm"], "a candidate is one token"
     assert len(encoded(speaking("bert"), split)) == 2
 
 
 def test_words_that_are_the_same_token_are_one_candidate(speaking):
     examples = encoded(speaking("bert"), split_of(("red", "Cold")), ["cold", "Cold", "warm"])
-    assert list(examples.about[0].words) == ["cold", "warm"]
+    assert list(examples.task_info[0].words) == ["cold", "warm"]
     assert len(examples) == 1
 
 
@@ -117,13 +120,13 @@ def test_nothing_left_is_an_error_that_says_why(speaking):
 
 def test_a_vocabulary_without_a_single_token_is_refused_with_the_template(speaking):
     with pytest.raises(SpecError, match=r"no word of the vocabulary is a single token at .MASK.: 'tepid' is 5 tokens"):
-        ClozeKind(["sub_label"], ["tepid", "lukewarm"]).output(layout(speaking("bert")))
+        ClozeKind(["sub_label"], ["tepid", "lukewarm"]).head_spec(layout(speaking("bert")))
 
 
 @pytest.mark.parametrize(("template", "count"), [("{sub_label} is", 0), ("{sub_label} is [MASK] [MASK]", 2)])
 def test_a_template_holds_one_mask(speaking, template, count):
     with pytest.raises(SpecError, match=rf"cloze names one word, and the template has {count} \[MASK\]"):
-        ClozeKind(["sub_label"], WORDS).output(layout(speaking("bert"), template))
+        ClozeKind(["sub_label"], WORDS).head_spec(layout(speaking("bert"), template))
 
 
 def test_a_causal_model_takes_nothing_behind_the_mask(speaking):

@@ -18,10 +18,10 @@ from ptune.data.sources import Split, Splits
 from ptune.engine.fused import Engine
 from ptune.engine.reference import predict_alone, score
 from ptune.errors import SpecError
-from ptune.prompts import writing
-from ptune.prompts.forward import Group, forward
+from ptune.prompts import greedy_decode as decoding
+from ptune.prompts.forward import MiniBatch, forward
+from ptune.prompts.greedy_decode import greedy_decode
 from ptune.prompts.rows import Examples, Row
-from ptune.prompts.writing import write
 from ptune.run.trials import TrialFactory
 from ptune.tasks.generation import GenerationKind, Written
 from support.written_texts import MOST, echoes, make_writer, stories, writing_job, writing_trial
@@ -51,7 +51,7 @@ def test_one_packed_pass_gives_every_learner_its_own_loss_and_gradients(family, 
     trials = [writing_trial(backbone, tmp_path, number, **config) for number, config in enumerate(CONFIGS.values())]
     generators = [torch.Generator().manual_seed(number) for number in range(len(trials))]
     groups = [
-        Group(learner, plan.train, np.arange(plan.recipe.batch_size), 0.0, generator)
+        MiniBatch(learner, plan.train, np.arange(plan.recipe.batch_size), 0.0, generator)
         for (plan, learner), generator in zip(trials, generators, strict=True)
     ]
     scored = forward(backbone, groups)
@@ -89,7 +89,7 @@ def test_what_is_written_is_what_transformers_writes(family, writer, tmp_path):
     backbone = writer(family)
     plan, learner = writing_trial(backbone, tmp_path, method="manual")
     end = backbone.tokenizer.eos_token_id
-    ours = write(backbone, learner, plan.dev, MOST, end, 500)
+    ours = greedy_decode(backbone, learner, plan.dev, MOST, end, 500)
     model = AutoModelForCausalLM.from_pretrained(backbone.id, attn_implementation="eager").eval()
     for (text,), tokens in zip(plan.dev.splits[0].texts, ours, strict=True):
         ids = backbone.tokenizer(text, return_tensors="pt")["input_ids"]
@@ -104,7 +104,7 @@ def test_a_decoder_writes_what_transformers_writes(family, writer, tmp_path):
     backbone = writer(family)
     plan, learner = writing_trial(backbone, tmp_path, method="manual")
     end, start = backbone.tokenizer.eos_token_id, backbone.tokenizer.bos_token_id
-    ours = write(backbone, learner, plan.dev, MOST, end, 500)
+    ours = greedy_decode(backbone, learner, plan.dev, MOST, end, 500)
     model = AutoModelForSeq2SeqLM.from_pretrained(backbone.id, attn_implementation="eager").eval()
     more = {} if start is None else {"forced_bos_token_id": start}
     for (text,), tokens in zip(plan.dev.splits[0].texts, ours, strict=True):
@@ -120,7 +120,7 @@ def test_a_decoder_writes_what_transformers_writes(family, writer, tmp_path):
 def test_a_decoder_learns_what_transformers_trains_it_on(family, writer, tmp_path):
     backbone = writer(family)
     plan, learner = writing_trial(backbone, tmp_path, method="manual")
-    ours = plan.task.loss(forward(backbone, [Group(learner, plan.dev, np.arange(1))])[0])
+    ours = plan.task.loss(forward(backbone, [MiniBatch(learner, plan.dev, np.arange(1))])[0])
     (text,) = plan.dev.splits[0].texts[0]
     encoded = backbone.tokenizer(text, text_target=text, return_tensors="pt")
     model = AutoModelForSeq2SeqLM.from_pretrained(backbone.id, attn_implementation="eager").eval()
@@ -138,8 +138,8 @@ def test_under_a_prefix_gpt2_writes_what_it_writes_under_pefts(writer, tmp_path)
     with torch.no_grad():
         learner.prompt().encoder.table.mul_(50.0)
     end = backbone.tokenizer.eos_token_id
-    ours = write(backbone, learner, plan.dev, MOST, end, 500)
-    plain = write(backbone, writing_trial(backbone, tmp_path, method="head")[1], plan.dev, MOST, end, 500)
+    ours = greedy_decode(backbone, learner, plan.dev, MOST, end, 500)
+    plain = greedy_decode(backbone, writing_trial(backbone, tmp_path, method="head")[1], plan.dev, MOST, end, 500)
     assert ours != plain, "a prompt without an effect would prove nothing"
     model = AutoModelForCausalLM.from_pretrained(backbone.id, attn_implementation="eager")
     shape = {"token_dim": 32, "num_layers": 3, "num_attention_heads": 4, "encoder_hidden_size": 32}
@@ -192,7 +192,7 @@ def test_of_several_data_sets_each_is_written_at_its_own_length(writer, tmp_path
     answers = plan.task.predict(backbone, learner, plan.dev, 500)
     assert len(answers) == len(plan.dev) == 11
     for number, own in ((0, answers[:5]), (1, answers[5:])):
-        examples = plan.dev.part(number).at(number)
+        examples = plan.dev.of_dataset(number).as_dataset(number)
         assert [one.text for one in own] == [one.text for one in plan.task.predict(backbone, learner, examples, 500)]
     long, short = ([len(answer.text) for answer in own] for own in (answers[:5], answers[5:10]))  # the same inputs
     assert all(one < other for one, other in zip(short, long, strict=True))
@@ -215,7 +215,7 @@ def test_writing_goes_on_in_passes_that_memory_holds(family, writer, tmp_path, m
     backbone = writer(family)
     plan, learner = writing_trial(backbone, tmp_path, **CONFIGS["v1"])
     roomy = plan.task.predict(backbone, learner, plan.dev, 4_000)
-    real, refused = writing.forward, []
+    real, refused = decoding.forward, []
 
     def scarce(backbone, groups):
         if sum(len(group.rows) for group in groups) > 3:
@@ -223,7 +223,7 @@ def test_writing_goes_on_in_passes_that_memory_holds(family, writer, tmp_path, m
             raise torch.OutOfMemoryError("no room")
         return real(backbone, groups)
 
-    monkeypatch.setattr(writing, "forward", scarce)
+    monkeypatch.setattr(decoding, "forward", scarce)
     tight = plan.task.predict(backbone, learner, plan.dev, 4_000)
     assert refused
     assert [answer.text for answer in tight] == [answer.text for answer in roomy]

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 from ptune.data.sources import Split, unlabelled
 from ptune.data.templates import Layout
 from ptune.errors import DataError
-from ptune.prompts.forward import Scored
+from ptune.prompts.forward import HeadOutput
 from ptune.prompts.layout import bind
 from ptune.prompts.rows import Examples
 from ptune.spec.layout import input_parts
@@ -114,7 +114,7 @@ def test_targets_point_at_the_answer_in_every_window_that_holds_it(family, train
     backbone = tiny(family)
     text, start = "plain round", LONG.index("plain round")
     examples = encoded(backbone, ("red", LONG, [[text, start], ["red", 0]]), training=training)
-    windows = [window for passage in examples.about for window in passage.windows]
+    windows = [window for passage in examples.task_info for window in passage.windows]
     rows = examples.rows
     assert (len(examples) == len(rows)) == training
     answer = layout_for(backbone).tokens(1, [f"x {text}"])[0][-2:]
@@ -134,15 +134,15 @@ def test_an_answer_within_a_word_takes_the_whole_tokens(tiny):
     examples = encoded(tiny("bert"), ("old", context, [["ed", 3]]), ("old", context, [["green after", 6]]))
     spans = [
         [context[passage.offsets[place - 1][0] : passage.offsets[place - 1][1]] for place in passage.windows[0].target]
-        for passage in examples.about
+        for passage in examples.task_info
     ]
     assert spans == [["red", "red"], ["green", "r"]]
 
 
 def test_a_context_without_a_token_has_no_answer(tiny):
     examples = encoded(tiny("bert"), ("old", "\u200d", [["\u200d", 0]]))
-    assert examples.about[0].windows[0].target == (0, 0)
-    (answer,) = KIND.answer(Scored(torch.tensor([[-9.0, -9.0]]), examples, np.arange(1)))
+    assert examples.task_info[0].windows[0].target == (0, 0)
+    (answer,) = KIND.answer(HeadOutput(torch.tensor([[-9.0, -9.0]]), examples, np.arange(1)))
     assert answer.text == ""
 
 
@@ -151,17 +151,17 @@ def test_a_template_that_repeats_the_context_is_refused(tiny):
         encoded(tiny("bert"), ("old", LONG, []), base="{context} [SEP] {question} {context}")
 
 
-def scored_at_random(examples: Examples, seed: int) -> Scored:
+def scored_at_random(examples: Examples, seed: int) -> HeadOutput:
     reads = len(examples.rows.reads.values)
     scores = torch.randn(reads, 2, generator=torch.Generator().manual_seed(seed))
-    return Scored(scores, examples, np.arange(len(examples)))
+    return HeadOutput(scores, examples, np.arange(len(examples)))
 
 
 def test_the_loss_is_the_mean_of_start_and_end_over_windows(tiny):
     asked = ("red", LONG, [["plain round", LONG.index("plain")]])
     scored = scored_at_random(encoded(tiny("bert"), asked, ("old", "cold new", [])), 0)
     rows = scored.examples.rows
-    windows = [window for passage in scored.about for window in passage.windows]
+    windows = [window for passage in scored.task_info for window in passage.windows]
     each = [
         functional.cross_entropy(own[:, side], torch.tensor(window.target[side]))
         for own, window in zip(scored.scores.split([len(row.reads) for row in rows]), windows, strict=True)
@@ -179,7 +179,7 @@ def test_the_best_of_all_pairs_over_all_windows_is_the_answer(seed, unanswerable
     examples = encoded(tiny("bert"), ("red", LONG, []), kind=kind)
     scored = scored_at_random(examples, seed)
     scored.scores[:] += torch.tensor([0.9, 0.9]) * (seed % 2) * (torch.arange(len(scored.scores)) == 0)[:, None]
-    passage, tried, none = examples.about[0], [], []
+    passage, tried, none = examples.task_info[0], [], []
     for own, window in zip(scored.scores.split_with_sizes(scored.reads_by_row), passage.windows, strict=True):
         none.append(float(own[0].sum()))
         for start in range(1, len(own)):
@@ -196,7 +196,7 @@ def test_the_best_of_all_pairs_over_all_windows_is_the_answer(seed, unanswerable
 def test_only_the_best_starts_and_ends_are_paired_up(tiny):
     examples = encoded(tiny("bert"), ("red", "cold warm loud", []))
     scores = torch.tensor([[-9.0, -9.0], [1.0, 3.0], [2.5, 0.0], [0.0, 2.0]])
-    scored = Scored(scores, examples, np.arange(1))
+    scored = HeadOutput(scores, examples, np.arange(1))
     assert KIND.answer(scored)[0].text == "warm loud"
     (narrow,) = replace(KIND, best=1).answer(scored)
     assert narrow.text == ""  # the best start stands behind the best end
@@ -208,7 +208,7 @@ def test_only_the_best_starts_and_ends_are_paired_up(tiny):
 def test_no_answer_must_beat_the_best_stretch(score, expected, tiny):
     examples = encoded(tiny("bert"), ("red", "cold warm", []))
     scores = torch.tensor([[score, 0.0], [2.0, -1.0], [-1.0, 0.0]])
-    scored = Scored(scores, examples, np.arange(1))
+    scored = HeadOutput(scores, examples, np.arange(1))
     assert KIND.answer(scored)[0].text == expected
     assert replace(KIND, unanswerable=False).answer(scored)[0].text == "cold warm"
 
@@ -246,5 +246,5 @@ def test_people_read_an_answer_and_its_scores(tiny):
     split = unlabelled([KIND.texts(("red", "cold warm"))])
     examples = KIND.encode(split, layout_for(tiny("bert")), tiny("bert"), training=False)
     scores = torch.tensor([[0.0, 0.0], [2.0, -1.0], [-1.0, 1.0]])
-    (answer,) = KIND.answer(Scored(scores, examples, np.arange(1)))
+    (answer,) = KIND.answer(HeadOutput(scores, examples, np.arange(1)))
     assert KIND.present(answer, split.texts[0]) == {"answer": "cold warm", "score": 3.0, "no_answer_score": 0.0}

@@ -9,7 +9,7 @@ from seqeval.metrics import accuracy_score, f1_score, precision_score, recall_sc
 from torch.nn import functional
 
 from ptune.data.sources import Split, unlabelled
-from ptune.prompts.forward import Scored
+from ptune.prompts.forward import HeadOutput
 from ptune.prompts.layout import bind
 from ptune.prompts.rows import Examples
 from ptune.spec.layout import input_parts
@@ -52,7 +52,7 @@ def tokens_of_words(tokenizer, words: list[str]) -> list[int]:
 def test_words_are_read_at_their_first_tokens_of_the_running_text(family, tiny):
     backbone = tiny(family)
     examples = encoded(backbone, SENTENCES)
-    for words, row, read in zip(SENTENCES, examples.rows, examples.about, strict=True):
+    for words, row, read in zip(SENTENCES, examples.rows, examples.task_info, strict=True):
         whole = backbone.tokenizer(" ".join(words), add_special_tokens=False)["input_ids"]
         before = list(row.ids).index(whole[0])
         assert list(row.ids[before : before + len(whole)]) == whole
@@ -76,7 +76,7 @@ def test_words_behind_the_longest_input_are_unread_and_count_as_outside(tiny):
     labels = [[0, 4, 4, 1, 3]]
     examples = encoded(tiny("bert"), [words], labels=labels, max_length=13)
     assert len(examples.rows[0].ids) == 13
-    assert examples.about == [(0, 1, 2)]  # [CLS] red a ##f ... ##n cold [SEP]
+    assert examples.task_info == [(0, 1, 2)]  # [CLS] red a ##f ... ##n cold [SEP]
     metrics = KIND.measure([Tags((0, 1, 2), np.array([0, 4, 4]), 3.0)], examples)
     assert (metrics["precision"], metrics["recall"]) == (1.0, 0.5)
     assert metrics["loss"] == 1.0
@@ -88,7 +88,7 @@ def test_a_tokenizer_that_keeps_ends_reads_the_last_words(tiny, monkeypatch):
     monkeypatch.setattr(backbone.tokenizer, "truncation_side", "left")
     words = ["red", "afternoon", "cold", "old", "new"]
     (row,) = (examples := encoded(backbone, [words], max_length=8)).rows
-    assert examples.about == [(2, 3, 4)]
+    assert examples.task_info == [(2, 3, 4)]
     known = backbone.tokenizer.convert_tokens_to_ids(["cold", "old", "new"])
     assert [row.ids[place] for place in row.reads] == known
 
@@ -96,7 +96,7 @@ def test_a_tokenizer_that_keeps_ends_reads_the_last_words(tiny, monkeypatch):
 def test_a_word_that_no_token_stands_for_is_outside(tiny):
     words = ["red", "\u200d", "cold"]
     examples = encoded(tiny("bert"), [words])
-    assert examples.about == [(0, 2)]
+    assert examples.task_info == [(0, 2)]
     answer = Tags((0, 2), np.array([0, 0]), 0.0)
     assert KIND.present(answer, (words,))["tags"] == ["B-loc", "O", "B-loc"]
 
@@ -119,7 +119,7 @@ def test_the_loss_is_the_mean_over_the_words_read(tiny):
     read = [len(row.reads) for row in examples.rows]
     assert read != [4, 5, 4]
     scores = torch.randn(sum(read), len(TAGS), generator=torch.Generator().manual_seed(0))
-    scored = Scored(scores, examples, np.arange(3))
+    scored = HeadOutput(scores, examples, np.arange(3))
     targets = [tag for tags, count in zip(labels, read, strict=True) for tag in tags[:count]]
     expected = functional.cross_entropy(scores, torch.tensor(targets))
     assert KIND.loss(scored) == pytest.approx(float(expected))
@@ -128,7 +128,7 @@ def test_the_loss_is_the_mean_over_the_words_read(tiny):
 
 def test_sentences_without_a_read_word_cost_nothing(tiny):
     examples = encoded(tiny("bert"), [["\u200d"]], labels=[[4]])
-    scored = Scored(torch.zeros(0, len(TAGS)), examples, np.arange(1))
+    scored = HeadOutput(torch.zeros(0, len(TAGS)), examples, np.arange(1))
     assert float(KIND.loss(scored)) == 0.0
     metrics = KIND.measure(KIND.answer(scored), examples)
     assert (metrics["loss"], metrics["f1"], metrics["accuracy"]) == (0.0, 0.0, 1.0)

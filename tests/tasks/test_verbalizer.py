@@ -94,4 +94,4 @@ def test_an_example_is_read_at_its_masks(tiny):
     made = layout(tiny("bert"), "{text} It is [MASK].")
     example = made.encode(("red green",))
     assert [example.ids[place] for place in example.masks] == [tiny("bert").tokenizer.mask_token_id]
-    assert kind.output(made).words == label_words(WORDS, LABELS, made)
+    assert kind.head_spec(made).words == label_words(WORDS, LABELS, made)

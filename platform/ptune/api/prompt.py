@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
-    from ptune.artifacts.artifact import About
+    from ptune.artifacts.artifact import Manifest
     from ptune.artifacts.inputs import Many, Single
     from ptune.artifacts.predict import Answer, Predictor
 
@@ -67,9 +67,9 @@ class Prompt:
         self._data_set = data_set
 
     @property
-    def info(self) -> About:
+    def info(self) -> Manifest:
         """Everything known about the prompt: its parameters, task, backbone, scores, and the trial it comes from."""
-        return self._predictor.artifact.about
+        return self._predictor.artifact.manifest
 
     @property
     def data_sets(self) -> list[str]:

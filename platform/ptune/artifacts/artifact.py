@@ -81,8 +81,8 @@ class TaskSet(Strict):
     """Label names in the order of the head's outputs; empty for tasks without labels."""
 
 
-class About(Strict):
-    """Everything about an artifact but its tensors."""
+class Manifest(Strict):
+    """All of an artifact but its tensors."""
 
     prompt: PromptSpec
     """The prompt's parameters. Its encoder has been collapsed into the tensor `prompt`."""
@@ -116,12 +116,12 @@ class About(Strict):
         return [one.name for one in self.sets]
 
     @property
-    def several(self) -> bool:
+    def prompt_per_dataset(self) -> bool:
         """Whether there is a prompt for each data set instead of one for all."""
         return isinstance(self.task, Cloze) and len(self.sets) > 1
 
     @property
-    def recorded(self) -> PromptSpec:
+    def resolved_prompt(self) -> PromptSpec:
         """The prompt with its layers and its positions as they were, whatever today's defaults are."""
         if not isinstance(self.prompt, PromptV2) or self.layers is None:
             return self.prompt
@@ -139,18 +139,18 @@ class Artifact:
     """A trained prompt.
 
     Attributes:
-        about: what it is and how to use it.
+        manifest: what it is and how to use it.
         tensors: the collapsed learner, see `ptune.prompts.learner.Learner.collapsed`: `prompt.N` [T, W] for each
             prompt, the heads' `head.N.*`, and `backbone.*` where the backbone was tuned.
     """
 
-    about: About
+    manifest: Manifest
     tensors: Mapping[str, Tensor]
 
     def scored(self, split: str, metrics: Mapping[str, float]) -> Artifact:
         """The same artifact with its scores on one more split."""
-        scores = {**self.about.scores, split: dict(metrics)}
-        return Artifact(self.about.model_copy(update={"scores": scores}), self.tensors)
+        scores = {**self.manifest.scores, split: dict(metrics)}
+        return Artifact(self.manifest.model_copy(update={"scores": scores}), self.tensors)
 
 
 def describe(
@@ -164,7 +164,7 @@ def describe(
     search: str,
     trial: int,
     seed: int,
-) -> About:
+) -> Manifest:
     """Describe a trained prompt; its templates, layers and position convention follow from the other arguments.
 
     Args:
@@ -184,7 +184,7 @@ def describe(
     prompt = spec.prompt
     deep = prompt if isinstance(prompt, PromptV2) else None
     head = spec.head or task.default_head
-    return About(
+    return Manifest(
         prompt=prompt,
         head=head,
         task=_portable(task),

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ptune.artifacts.artifact import About
+from ptune.artifacts.artifact import Manifest
 from ptune.errors import ArtifactError, nearest
 from ptune.files import replacing, write_json
 
@@ -72,20 +72,20 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def write_about(path: Path, format_name: str, about: About, more: Mapping[str, Any] | None = None) -> None:
+def write_manifest(path: Path, format_name: str, manifest: Manifest, more: Mapping[str, Any] | None = None) -> None:
     """Write an artifact's description as JSON, under the name of its format.
 
     Labels that are those of the data set before, as the vocabulary of many relations is, are written as null.
     """
-    content = about.model_dump(mode="json")
+    content = manifest.model_dump(mode="json")
     for before, one in reversed([*pairwise(content["sets"])]):
         if one["labels"] == before["labels"]:
             one["labels"] = None
     write_json(path, {"format": format_name, **content, **(more or {})})
 
 
-def read_about(path: Path, format_name: str, more: Collection[str] = ()) -> About:
-    """Read what `write_about` wrote; `more` names the keys beside the description.
+def read_manifest(path: Path, format_name: str, more: Collection[str] = ()) -> Manifest:
+    """Read what `write_manifest` wrote; `more` names the keys beside the description.
 
     Raises:
         ArtifactError: the file is missing, not JSON, of another format, or its contents break a law.
@@ -101,7 +101,7 @@ def read_about(path: Path, format_name: str, more: Collection[str] = ()) -> Abou
         raise ArtifactError(f"{path} has the format {found!r}; this version of ptune reads {format_name!r}")
     described = {key: value for key, value in content.items() if key not in {"format", *more}}
     try:
-        return About.model_validate_json(json.dumps({**described, "sets": _labelled(described.get("sets"))}))
+        return Manifest.model_validate_json(json.dumps({**described, "sets": _labelled(described.get("sets"))}))
     except ValidationError as error:
         issues = [f"{'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in error.errors()]
         raise ArtifactError(f"{path} is damaged: {'; '.join(issues)}") from None

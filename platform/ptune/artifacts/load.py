@@ -15,8 +15,8 @@ def load_artifact(folder: Path) -> Artifact:
     Raises:
         ArtifactError: the folder is missing, damaged, or holds neither.
     """
-    if (folder / peft.ABOUT).is_file():
+    if (folder / peft.MANIFEST).is_file():
         return peft.read(folder)
     if (folder / peft.CONFIG).is_file():
-        check_holds(folder, peft.ABOUT, kind="an artifact that ptune exported, but another PEFT adapter")
+        check_holds(folder, peft.MANIFEST, kind="an artifact that ptune exported, but another PEFT adapter")
     return native.read(folder)

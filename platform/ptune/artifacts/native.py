@@ -7,15 +7,15 @@ from pathlib import Path
 from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.folders import (
     check_holds,
-    read_about,
+    read_manifest,
     read_tensors,
     replacing_folder,
-    write_about,
+    write_manifest,
     write_tensors,
 )
 
 FORMAT = "ptune-artifact-1"
-ABOUT = "artifact.json"
+MANIFEST = "artifact.json"
 TENSORS = "prompt.safetensors"
 
 
@@ -25,9 +25,9 @@ def write(folder: Path, artifact: Artifact) -> None:
     Raises:
         ArtifactError: the folder holds anything that is not an artifact's.
     """
-    with replacing_folder(folder, (ABOUT, TENSORS), marker=ABOUT) as draft:
+    with replacing_folder(folder, (MANIFEST, TENSORS), marker=MANIFEST) as draft:
         write_tensors(draft / TENSORS, artifact.tensors)
-        write_about(draft / ABOUT, FORMAT, artifact.about)
+        write_manifest(draft / MANIFEST, FORMAT, artifact.manifest)
 
 
 def read(folder: Path) -> Artifact:
@@ -36,5 +36,5 @@ def read(folder: Path) -> Artifact:
     Raises:
         ArtifactError: the folder is missing, damaged, or not an artifact of this format.
     """
-    check_holds(folder, ABOUT, kind="an artifact")
-    return Artifact(read_about(folder / ABOUT, FORMAT), read_tensors(folder / TENSORS))
+    check_holds(folder, MANIFEST, kind="an artifact")
+    return Artifact(read_manifest(folder / MANIFEST, FORMAT), read_tensors(folder / TENSORS))

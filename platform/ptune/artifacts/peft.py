@@ -12,13 +12,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ptune.artifacts.artifact import About, Artifact
+from ptune.artifacts.artifact import Artifact, Manifest
 from ptune.artifacts.folders import (
     check_holds,
-    read_about,
+    read_manifest,
     read_tensors,
     replacing_folder,
-    write_about,
+    write_manifest,
     write_tensors,
 )
 from ptune.backbone.families import FAMILIES, Family, family_of
@@ -29,7 +29,7 @@ from ptune.spec.task import Classification
 from ptune.spec.template import plain, written
 
 FORMAT = "ptune-peft-1"
-ABOUT = "ptune.json"
+MANIFEST = "ptune.json"
 CONFIG = "adapter_config.json"
 TENSORS = "adapter_model.safetensors"
 
@@ -47,43 +47,43 @@ _PADDING = (
 )
 
 
-def why_not_peft(about: About) -> str | None:
+def why_not_peft(manifest: Manifest) -> str | None:
     """Why PEFT cannot express a prompt, and what would make it exportable; None when it can."""
-    origin, family = about.backbone, _family(about)
-    if not isinstance(about.task, Classification) or about.head != "linear" or len(about.sets) > 1:
+    origin, family = manifest.backbone, _family(manifest)
+    if not isinstance(manifest.task, Classification) or manifest.head != "linear" or len(manifest.sets) > 1:
         return "PEFT's format is written for classification of one data set with a trained head"
-    data, single = about.task.data, about.sets[0]
-    if about.tuned:
+    data, single = manifest.task.data, manifest.sets[0]
+    if manifest.tuned:
         return "the backbone was tuned, and PEFT's prefix tuning keeps it as it was"
-    if isinstance(about.prompt, PromptV1 | PromptTuning):
+    if isinstance(manifest.prompt, PromptV1 | PromptTuning):
         return (
             "PEFT puts every prompt token of the input before the text and reads the head's position without counting "
             "them: it scores a prompt token instead of [CLS], or padding instead of the last token; "
             'a prompt with method = "v2" can be exported'
         )
-    if not isinstance(about.prompt, PromptV2):
+    if not isinstance(manifest.prompt, PromptV2):
         return 'a head without a prompt is not something PEFT loads; a prompt with method = "v2" can be exported'
     if not family.peft:
         able = ", ".join(sorted(name for name, other in FAMILIES.items() if other.peft))
         return f"PEFT's prefix tuning does not work on {origin.model_type} models (it does on {able})"
-    if about.layers != list(range(origin.layers)):
+    if manifest.layers != list(range(origin.layers)):
         return (
-            f"PEFT puts a prompt in all {origin.layers} layers, this one is in {len(about.layers or [])}, and empty "
+            f"PEFT puts a prompt in all {origin.layers} layers, this one is in {len(manifest.layers or [])}, and empty "
             f"keys in the others would still draw attention; leave `depth` out to train one in all layers"
         )
-    if about.positions != "shifted":
+    if manifest.positions != "shifted":
         return 'PEFT lets text positions start after the prompt; train with positions = "shifted"'
     if family.pooler and not origin.pooled:
         return (
             f"{origin.id} comes without a pooler, so transformers would put a random one under the head; "
             f"a backbone saved with its pooler can be exported"
         )
-    if origin.window is not None and about.prompt.length + data.max_length > origin.window:
+    if origin.window is not None and manifest.prompt.length + data.max_length > origin.window:
         return (
             f"PEFT lets a prompt slide out of the attention window of {origin.window} tokens; "
-            f"length + max_length <= {origin.window} must hold, got {about.prompt.length} + {data.max_length}"
+            f"length + max_length <= {origin.window} must hold, got {manifest.prompt.length} + {data.max_length}"
         )
-    if about.prompt.lengths is not None:
+    if manifest.prompt.lengths is not None:
         return "PEFT gives a prompt the same length in every layer"
     if single.template != written(plain(data.fields)):
         return f"PEFT knows no templates, only the texts themselves; this prompt has {single.template!r}"
@@ -96,16 +96,16 @@ def write(folder: Path, artifact: Artifact) -> None:
     Raises:
         ArtifactError: PEFT cannot express the prompt, or the folder holds anything that is not such an artifact's.
     """
-    reason = why_not_peft(artifact.about)
+    reason = why_not_peft(artifact.manifest)
     if reason is not None:
         raise ArtifactError(f"the prompt cannot be exported to PEFT: {reason}; the native format holds every prompt")
     tensors = {_PROMPT: artifact.tensors[_OURS]}
-    names = _head_names(artifact.about)
+    names = _head_names(artifact.manifest)
     tensors |= {names[name]: tensor for name, tensor in artifact.tensors.items() if name != _OURS}
-    with replacing_folder(folder, (ABOUT, CONFIG, TENSORS), marker=ABOUT) as draft:
+    with replacing_folder(folder, (MANIFEST, CONFIG, TENSORS), marker=MANIFEST) as draft:
         write_tensors(draft / TENSORS, tensors)
-        write_json(draft / CONFIG, _adapter_config(artifact.about))
-        write_about(draft / ABOUT, FORMAT, artifact.about, {"use": _usage(artifact.about)})
+        write_json(draft / CONFIG, _adapter_config(artifact.manifest))
+        write_manifest(draft / MANIFEST, FORMAT, artifact.manifest, {"use": _usage(artifact.manifest)})
 
 
 def read(folder: Path) -> Artifact:
@@ -114,19 +114,19 @@ def read(folder: Path) -> Artifact:
     Raises:
         ArtifactError: the folder is missing, damaged, or not such an artifact.
     """
-    check_holds(folder, ABOUT, kind="an artifact that ptune exported to PEFT's format")
-    about = read_about(folder / ABOUT, FORMAT, more=("use",))
+    check_holds(folder, MANIFEST, kind="an artifact that ptune exported to PEFT's format")
+    manifest = read_manifest(folder / MANIFEST, FORMAT, more=("use",))
     tensors = read_tensors(folder / TENSORS)
-    names = {theirs: ours for ours, theirs in _head_names(about).items()} | {_PROMPT: _OURS}
+    names = {theirs: ours for ours, theirs in _head_names(manifest).items()} | {_PROMPT: _OURS}
     unknown = sorted(set(tensors) - set(names))
     if unknown:
         raise ArtifactError(f"{folder / TENSORS} holds tensors that ptune did not export: {', '.join(unknown)}")
-    return Artifact(about, {names[name]: tensor for name, tensor in tensors.items()})
+    return Artifact(manifest, {names[name]: tensor for name, tensor in tensors.items()})
 
 
-def _head_names(about: About) -> dict[str, str]:
+def _head_names(manifest: Manifest) -> dict[str, str]:
     """From the head's tensor names to PEFT's, which are those of transformers' sequence-classification models."""
-    family = _family(about)
+    family = _family(manifest)
     if family.dense:
         modules = {"dense": "classifier.dense", "out": "classifier.out_proj"}
     else:
@@ -138,8 +138,8 @@ def _head_names(about: About) -> dict[str, str]:
     }
 
 
-def _adapter_config(about: About) -> dict[str, Any]:
-    origin = about.backbone
+def _adapter_config(manifest: Manifest) -> dict[str, Any]:
+    origin = manifest.backbone
     width = origin.kv_heads * origin.head_width
     return {
         "peft_type": "PREFIX_TUNING",
@@ -147,7 +147,7 @@ def _adapter_config(about: About) -> dict[str, Any]:
         "inference_mode": True,
         "base_model_name_or_path": origin.id,
         "revision": origin.revision,
-        "num_virtual_tokens": about.prompt.length if isinstance(about.prompt, PromptV2) else 0,
+        "num_virtual_tokens": manifest.prompt.length if isinstance(manifest.prompt, PromptV2) else 0,
         "token_dim": width,
         "num_layers": origin.layers,
         "num_attention_heads": origin.kv_heads,
@@ -157,19 +157,19 @@ def _adapter_config(about: About) -> dict[str, Any]:
     }
 
 
-def _usage(about: About) -> dict[str, Any]:
+def _usage(manifest: Manifest) -> dict[str, Any]:
     """How to use the adapter without ptune: what PEFT's files cannot say themselves."""
-    data = about.task.data
+    data = manifest.task.data
     names = ", ".join(data.fields)
     usage: dict[str, Any] = {
-        "id2label": {str(index): label for index, label in enumerate(about.sets[0].labels)},
-        "load": _LOAD.replace("DTYPE", about.backbone.dtype),
+        "id2label": {str(index): label for index, label in enumerate(manifest.sets[0].labels)},
+        "load": _LOAD.replace("DTYPE", manifest.backbone.dtype),
         "input": f"tokenizer({names}, truncation='longest_first', max_length={data.max_length}){_SPACES}",
     }
-    if _family(about).reads == "last":
+    if _family(manifest).reads == "last":
         usage["padding"] = _PADDING
     return usage
 
 
-def _family(about: About) -> Family:
-    return family_of(about.backbone.model_type, about.backbone.id)
+def _family(manifest: Manifest) -> Family:
+    return family_of(manifest.backbone.model_type, manifest.backbone.id)

@@ -36,17 +36,19 @@ class Predictor:
     """
 
     def __init__(self, artifact: Artifact, backbone: Backbone) -> None:
-        about = artifact.about
+        manifest = artifact.manifest
         _check_backbone(artifact, backbone.id, backbone.hash, backbone.settings)
         self.artifact = artifact
         self._backbone = backbone
-        self._task = build_task(about.task, [one.labels for one in about.sets], about.head)
-        if about.tuned and not any(name.startswith("backbone.") for name in artifact.tensors):
+        self._task = build_task(manifest.task, [one.labels for one in manifest.sets], manifest.head)
+        if manifest.tuned and not any(name.startswith("backbone.") for name in artifact.tensors):
             raise ArtifactError("the artifact is damaged: its backbone was tuned, and the tuned weights are missing")
         try:
-            self._layouts = [lay_out(about.prompt, data, backbone, language=about.language) for data in about.task.sets]
-            outputs = [kind.output(layout) for kind, layout in zip(self._task.kinds, self._layouts, strict=True)]
-            learner = load_learner(about.recorded, backbone, outputs, artifact.tensors)
+            self._layouts = [
+                lay_out(manifest.prompt, data, backbone, language=manifest.language) for data in manifest.task.sets
+            ]
+            outputs = [kind.head_spec(layout) for kind, layout in zip(self._task.kinds, self._layouts, strict=True)]
+            learner = load_learner(manifest.resolved_prompt, backbone, outputs, artifact.tensors)
         except (RuntimeError, ValueError) as error:
             raise ArtifactError(f"the artifact is damaged, its parts do not fit each other: {error}") from None
         self._learner = learner.to(backbone.device)
@@ -73,7 +75,7 @@ class Predictor:
             BackboneError: the backbone cannot be found or loaded.
         """
         artifact = load_artifact(Path(folder))
-        origin = artifact.about.backbone
+        origin = artifact.manifest.backbone
         name, revision = (origin.id, origin.revision) if backbone_id is None else (backbone_id, None)
         try:
             found = locate(name, revision)
@@ -81,7 +83,9 @@ class Predictor:
             raise BackboneError(f"{error} ({_ELSEWHERE} another place to look)") from None
         _check_backbone(artifact, name, weights_hash(found), settings_hashes(found))
         device = best_device() if device == "auto" else device
-        return cls(artifact, load_backbone(name, revision, dtype or origin.dtype, device, lm=artifact.about.language))
+        return cls(
+            artifact, load_backbone(name, revision, dtype or origin.dtype, device, lm=artifact.manifest.language)
+        )
 
     def inputs(self, data_set: str | None = None) -> list[str]:
         """Names of the strings that one input is made of, in order.
@@ -103,7 +107,7 @@ class Predictor:
         Raises:
             ArtifactError: the task has no such data set, or several and none is named.
         """
-        return list(self.artifact.about.sets[self._part(data_set)].labels)
+        return list(self.artifact.manifest.sets[self._part(data_set)].labels)
 
     @overload
     def predict(  # type: ignore[overload-overlap]  # a string is a list of strings to a type checker
@@ -142,7 +146,7 @@ class Predictor:
         if not texts:
             return []
         kind = self._task.kinds[part]
-        replaced = self.artifact.about.task.sets[part].replace
+        replaced = self.artifact.manifest.task.sets[part].replace
         examples = [kind.texts(_replaced(values, kind.inputs, replaced)) for values in texts]
         answers = self._answers(part, unlabelled(examples), token_budget)[1]
         return [kind.present(answer, example) for answer, example in zip(answers, examples, strict=True)]
@@ -156,15 +160,15 @@ class Predictor:
         each = [self._answers(part, split, token_budget) for part, split in enumerate(splits)]
         answers = [answer for _, own in each for answer in own]
         metrics = self._task.measure(answers, Examples.joined([examples for examples, _ in each]))
-        return with_joint_metric(metrics, self.artifact.about.task.metric)
+        return with_joint_metric(metrics, self.artifact.manifest.task.metric)
 
     def _answers(self, part: int, split: Split, token_budget: int) -> tuple[Examples, list[Any]]:
         kind = self._task.kinds[part]
         examples = kind.encode(split, self._layouts[part], self._backbone, training=False)
-        return examples, self._task.predict(self._backbone, self._learner, examples.at(part), token_budget)
+        return examples, self._task.predict(self._backbone, self._learner, examples.as_dataset(part), token_budget)
 
     def _part(self, data_set: str | None) -> int:
-        names = [one.name for one in self.artifact.about.sets]
+        names = [one.name for one in self.artifact.manifest.sets]
         if data_set is None:
             if len(names) > 1:
                 raise ArtifactError(
@@ -186,7 +190,7 @@ def _replaced(texts: Sequence[str], names: Sequence[str], values: Mapping[str, M
 
 def _check_backbone(artifact: Artifact, name: str, found: str, settings: Mapping[str, str]) -> None:
     """A prompt on other weights, settings or tokens than its own gives numbers without meaning."""
-    origin = artifact.about.backbone
+    origin = artifact.manifest.backbone
     if found != origin.hash:
         raise ArtifactError(
             f"the prompt was trained on {origin.id} with weights sha256 {origin.hash}, "

@@ -148,7 +148,7 @@ class Backbone:
         return replace(self, checkpointing="always")
 
     @cached_property
-    def computes(self) -> str:
+    def forward_hash(self) -> str:
         """What decides hidden states besides tokens: weights, settings, type, device, and the code that runs."""
         return value_hash(
             [
@@ -230,7 +230,7 @@ class Backbone:
 
         In float32: a step of a small rate is less than the distance between two neighbours in bfloat16.
         """
-        parts = copy.deepcopy(self.parts()).float().requires_grad_(True)
+        parts = copy.deepcopy(self.module_dict()).float().requires_grad_(True)
         named = dict(parts.named_children())
         return replace(
             self,
@@ -243,11 +243,11 @@ class Backbone:
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Every parameter of transformer, pooler and language-modelling head; tied ones once."""
-        return self.parts().named_parameters()
+        return self.module_dict().named_parameters()
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """The parameters of `named_parameters`."""
-        return self.parts().parameters()
+        return self.module_dict().parameters()
 
     @property
     def files(self) -> NodeFiles | None:
@@ -255,7 +255,7 @@ class Backbone:
         return None if self.cache is None else self.cache.files
 
     @cached_property
-    def spelling(self) -> str | None:
+    def tokenizer_hash(self) -> str | None:
         """What decides the tokens of a text: the whole tokenizer, and the libraries' versions; None if it is code."""
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         if backend is None:
@@ -265,21 +265,21 @@ class Backbone:
         rules = {name: value for name, value in whole.items() if name not in passing}
         return value_hash([rules, tokenizers.__version__, transformers.__version__])
 
-    def keeping(self, budget: int) -> Backbone:
+    def with_cache(self, budget: int) -> Backbone:
         """The same backbone with a cache of hidden states, of at most `budget` bytes on this node; 0 keeps none."""
         return replace(self, cache=StateCache(default_folder(), budget) if budget > 0 else None)
 
     @contextlib.contextmanager
     def training_mode(self, on: bool = True) -> Iterator[None]:
         """Run with the backbone's own dropout, drawn from torch's global random state; off again at the end."""
-        parts = self.parts()
+        parts = self.module_dict()
         parts.train(on)
         try:
             yield
         finally:
             parts.eval()
 
-    def parts(self) -> nn.ModuleDict:
+    def module_dict(self) -> nn.ModuleDict:
         """Transformer, pooler and language-modelling head, those that there are."""
         parts = {"model": self.model, "pooler": self.pooler, "language_head": self.language_head}
         return nn.ModuleDict({name: part for name, part in parts.items() if part is not None})

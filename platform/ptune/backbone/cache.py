@@ -95,7 +95,7 @@ class StateCache:
             self._open[name] = (found, offsets)
         return self._open[name]
 
-    def found(
+    def lookup(
         self, key: Sequence[str], inputs: Inputs, width: int, dtype: torch.dtype
     ) -> tuple[Tensor, np.ndarray] | None:
         """What `states` gives, if it is there without computing; asking so does not count as use."""

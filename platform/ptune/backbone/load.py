@@ -64,7 +64,7 @@ def load_backbone(
         layers=_layers(model, family),
         settings=settings_hashes(folder),
     )
-    backbone.parts().requires_grad_(False).eval().to(device)
+    backbone.module_dict().requires_grad_(False).eval().to(device)
     _prove_reach(backbone)
     return backbone
 

@@ -17,7 +17,7 @@ class Unloaded:
     tokenizer: Any
     family: Family
     files: None = None
-    spelling: None = None
+    tokenizer_hash: None = None
 
 
 def load_tokenizer(folder: Path, backbone_id: str) -> Any:

@@ -38,9 +38,11 @@ def export(name: str, target: Path, kind: str, trial: int | None) -> None:
 
     artifact = find_artifact(search_folder(runs_folder(), name), trial)
     (peft if kind == "peft" else native).write(target, artifact)
-    about = artifact.about
-    metric = about.task.metric
-    click.echo(f"trial {about.trial} of {name} ({metric} {score(about.scores['dev'].get(metric))} on dev) -> {target}")
+    manifest = artifact.manifest
+    metric = manifest.task.metric
+    click.echo(
+        f"trial {manifest.trial} of {name} ({metric} {score(manifest.scores['dev'].get(metric))} on dev) -> {target}"
+    )
 
 
 def find_artifact(folder: Path, trial: int | None) -> Artifact:
@@ -59,7 +61,7 @@ def find_artifact(folder: Path, trial: int | None) -> Artifact:
     chosen = pick(history, trial)
     if history.ended and history.ended["status"] == "complete" and (folder / ARTIFACT).is_dir():
         exported = native.read(folder / ARTIFACT)  # which has the test split's scores, too
-        if exported.about.trial == chosen.number:
+        if exported.manifest.trial == chosen.number:
             return exported
     from ptune.run.load import load_job_backbone
     from ptune.run.prepare import prepare

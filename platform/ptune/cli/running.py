@@ -101,7 +101,7 @@ def fits_peft(outcome: Outcome) -> bool:
     from ptune.artifacts import native
     from ptune.artifacts.peft import why_not_peft
 
-    return why_not_peft(native.read(Path(artifact)).about) is None
+    return why_not_peft(native.read(Path(artifact)).manifest) is None
 
 
 def example_set(task: dict[str, Any]) -> str | None:

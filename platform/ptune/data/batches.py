@@ -23,7 +23,7 @@ def epoch_batches(
     seed: int,
     trial: int,
     epoch: int,
-    parts: NDArray[np.int64] | None = None,
+    dataset_indices: NDArray[np.int64] | None = None,
 ) -> list[Batch]:
     """Cut one epoch of training into batches.
 
@@ -41,17 +41,17 @@ def epoch_batches(
         seed: the search's seed.
         trial: the trial's number.
         epoch: the epoch's number.
-        parts: the data set of each example, shape (n,); None is one.
+        dataset_indices: the data set of each example, shape (n,); None is one.
 
     Returns:
         Arrays of example numbers; every example is in exactly one.
     """
     sizes = np.asarray(lengths)
     rng, ranks = (np.random.default_rng(stream) for stream in ([_ORDER, seed, trial, epoch], [_RANKS, seed, epoch]))
-    if parts is None or (parts == parts[0]).all():
+    if dataset_indices is None or (dataset_indices == dataset_indices[0]).all():
         return _cut(sizes, batch_size, rng, ranks)
-    members = [np.flatnonzero(parts == part) for part in np.unique(parts)]
-    batches = [own[batch] for own in members for batch in _cut(sizes[own], batch_size, rng, ranks)]
+    datasets = [np.flatnonzero(dataset_indices == index) for index in np.unique(dataset_indices)]
+    batches = [members[batch] for members in datasets for batch in _cut(sizes[members], batch_size, rng, ranks)]
     return _shuffled(batches, sizes, ranks)
 
 

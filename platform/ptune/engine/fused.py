@@ -100,7 +100,7 @@ class Engine:
         return Report(trial, epoch, slot.history[epoch - 1]) if epoch <= slot.epoch else None
 
     @property
-    def seated(self) -> int:
+    def occupied(self) -> int:
         """Trials that have a slot."""
         return len(self._slots)
 
@@ -126,7 +126,7 @@ class Engine:
 
     def _train(self, slots: list[Slot]) -> list[Settle]:
         """One forward and backward pass over the next mini-batch of each slot, and one step of all their optimisers."""
-        results = forward(self.backbone, [slot.next_group() for slot in slots])
+        results = forward(self.backbone, [slot.next_mini_batch() for slot in slots])
         losses = [slot.plan.task.loss(scored) for slot, scored in zip(slots, results, strict=True)]
         values: list[float] = torch.stack([loss.detach() for loss in losses]).tolist()
         finite = [(slot, loss) for slot, loss, value in zip(slots, losses, values, strict=True) if math.isfinite(value)]
@@ -138,7 +138,7 @@ class Engine:
     def _score(self, slots: list[Slot]) -> list[Settle]:
         """One forward pass over the next batch of each slot's dev split."""
         with torch.inference_mode():
-            results = forward(self.backbone, [slot.next_group() for slot in slots])
+            results = forward(self.backbone, [slot.next_mini_batch() for slot in slots])
             answers = [slot.plan.task.answer(scored) for slot, scored in zip(slots, results, strict=True)]
         return [partial(self._settle_scores, slot, own) for slot, own in zip(slots, answers, strict=True)]
 
@@ -166,7 +166,7 @@ class Engine:
         if slots[0].halve():
             return []
         trial, (rows, width) = slots[0].plan.trial, slots[0].next_shape()
-        saving = None if slots[0].learner.alone or slots[0].scoring else self.backbone.saving()
+        saving = None if slots[0].learner.needs_own_pass or slots[0].scoring else self.backbone.saving()
         if saving is not None:
             _LOG.warning("%d rows of %d tokens do not fit into memory: layers are computed anew, not kept", rows, width)
             self.backbone = saving
@@ -236,7 +236,7 @@ class Engine:
 
 def _share(one: Slot, other: Slot) -> bool:
     """Whether two slots may share a pass."""
-    return one.scoring == other.scoring and not one.learner.alone and not other.learner.alone
+    return one.scoring == other.scoring and not one.learner.needs_own_pass and not other.learner.needs_own_pass
 
 
 def _too_large(trial: int, what: str) -> Failure:

@@ -21,7 +21,7 @@ from ptune.data.batches import epoch_batches
 from ptune.engine.optim import build_optimizer, rate_share
 from ptune.engine.seeds import stream_seed
 from ptune.engine.slots import Plan
-from ptune.prompts.forward import Scored
+from ptune.prompts.forward import HeadOutput
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples, Row
 from ptune.prompts.v1 import InputPrompt
@@ -36,7 +36,9 @@ def train_alone(backbone: Backbone, learner: Learner, plan: Plan, epochs: int) -
     generator = torch.Generator().manual_seed(stream_seed(plan.seed, plan.trial, "dropout"))
     losses: list[float] = []
     for epoch in range(epochs * recipe.passes):
-        for indices in epoch_batches(train.lengths, recipe.batch_size, plan.seed, plan.trial, epoch, train.parts):
+        for indices in epoch_batches(
+            train.lengths, recipe.batch_size, plan.seed, plan.trial, epoch, train.dataset_indices
+        ):
             share = rate_share(recipe, len(losses), plan.steps_per_epoch, plan.horizon)
             for group in optimizer.param_groups:
                 group["lr"] = share * group["peak"]
@@ -64,10 +66,10 @@ def score(
     indices: np.ndarray,
     head_dropout: float = 0.0,
     generator: torch.Generator | None = None,
-) -> Scored:
+) -> HeadOutput:
     """Scores [R, C] of the chosen examples, all of one data set; dropout is on exactly when a generator is given."""
     rows = split.rows_of(*indices)
-    part = int(split.parts[indices[0]])
+    part = int(split.dataset_indices[indices[0]])
     width = max(len(row.ids) for row in rows)
     device = backbone.device
     ids = torch.tensor([[*row.ids, *[0] * (width - len(row.ids))] for row in rows], device=device)
@@ -91,7 +93,7 @@ def score(
         prefix = _prefix(prompt, table, backbone.shape.layers, len(rows), generator)
         shift += table.shape[2] if prompt.shifted else 0
 
-    with _dropout(backbone, generator if learner.live else None):
+    with _dropout(backbone, generator if learner.backbone_dropout else None):
         hidden = backbone.forward(embeds, visible, types, shift, prefix, **_decoder_inputs(rows, device))
     features = torch.stack([hidden[number, read] for number, row in enumerate(rows) for read in row.reads])
     if head.features == "pooled":
@@ -100,7 +102,7 @@ def score(
         kept = torch.rand(features.shape, generator=generator) >= head_dropout
         features = features * kept.to(device) / (1.0 - head_dropout)
     scores: Tensor = head(backbone.vocabulary(features) if head.features == "words" else features)
-    return Scored(scores, split, indices)
+    return HeadOutput(scores, split, indices)
 
 
 def _decoder_inputs(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:

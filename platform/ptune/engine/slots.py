@@ -20,7 +20,7 @@ from torch import Tensor
 from ptune.data.batches import epoch_batches
 from ptune.engine.optim import Step, build_optimizer, rate_share
 from ptune.engine.seeds import stream_seed
-from ptune.prompts.forward import Group, eval_groups
+from ptune.prompts.forward import MiniBatch, eval_mini_batches
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
 from ptune.spec.trial import Recipe
@@ -62,7 +62,7 @@ class Plan:
     @cached_property
     def steps_per_epoch(self) -> int:
         """Optimiser steps in one epoch."""
-        _, sizes = np.unique(self.train.parts, return_counts=True)
+        _, sizes = np.unique(self.train.dataset_indices, return_counts=True)
         return self.recipe.passes * sum(-(-int(size) // self.recipe.batch_size) for size in sizes)
 
 
@@ -111,23 +111,23 @@ class Slot:
     def begin_scoring(self, token_budget: int) -> None:
         """Go over to the dev split, in batches of at most so many padded tokens."""
         self.answers = [None] * len(self.plan.dev)
-        self._unscored = deque(eval_groups(self.plan.dev, token_budget))
+        self._unscored = deque(eval_mini_batches(self.plan.dev, token_budget))
 
     def next_shape(self) -> tuple[int, int]:
         """Rows and width in tokens of the next batch."""
         split, indices = self._split, self._batches()[0]
-        return int(split.counts[indices].sum()), int(split.lengths[indices].max())
+        return int(split.row_counts[indices].sum()), int(split.lengths[indices].max())
 
-    def next_group(self) -> Group:
+    def next_mini_batch(self) -> MiniBatch:
         """Take the next batch."""
         indices = self._batches().popleft()
         self._taken = (indices, self.generator.get_state())
         if self.scoring:
-            return Group(self.learner, self.plan.dev, indices)
-        return Group(self.learner, self.plan.train, indices, self.plan.recipe.head_dropout, self.generator)
+            return MiniBatch(self.learner, self.plan.dev, indices)
+        return MiniBatch(self.learner, self.plan.train, indices, self.plan.recipe.head_dropout, self.generator)
 
     def take_back(self) -> None:
-        """Undo `next_group` after a pass that came to nothing: the batch is next again, the stream as it was."""
+        """Undo `next_mini_batch` after a pass that came to nothing: the batch is next again, the stream as it was."""
         assert self._taken is not None, "a batch was taken"
         indices, stream = self._taken
         self._batches(refill=False).appendleft(indices)
@@ -197,7 +197,7 @@ class Slot:
             for number in range(self.epoch * passes, (self.epoch + 1) * passes):
                 train = plan.train
                 self._queue += epoch_batches(
-                    train.lengths, plan.recipe.batch_size, plan.seed, plan.trial, number, train.parts
+                    train.lengths, plan.recipe.batch_size, plan.seed, plan.trial, number, train.dataset_indices
                 )
             self._began = time.monotonic()
         return self._queue

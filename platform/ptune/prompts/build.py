@@ -12,7 +12,16 @@ from ptune.backbone.backbone import Backbone, Shape
 from ptune.backbone.families import Family
 from ptune.errors import SpecError
 from ptune.prompts.encoders import BottleneckEncoder, EmbeddingEncoder, LstmEncoder, MlpEncoder
-from ptune.prompts.heads import Head, Linear, LinearHead, Output, Verbalizer, VerbalizerHead, Vocabulary, VocabularyHead
+from ptune.prompts.heads import (
+    Head,
+    HeadSpec,
+    Linear,
+    LinearHead,
+    Verbalizer,
+    VerbalizerHead,
+    Vocabulary,
+    VocabularyHead,
+)
 from ptune.prompts.learner import Learner, Prompt
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt
@@ -34,7 +43,7 @@ DEFAULT_BOTTLENECK = 512
 def build_learner(
     spec: PromptSpec,
     backbone: Backbone,
-    outputs: Sequence[Output],
+    head_specs: Sequence[HeadSpec],
     seed: int,
     *,
     prompts: int = 1,
@@ -45,7 +54,7 @@ def build_learner(
     Args:
         spec: the prompt.
         backbone: the backbone it is for; copied if the recipe tunes it.
-        outputs: what the task asks of the head, for each data set.
+        head_specs: the head that the task needs, for each data set.
         seed: seed of the initial values; the global random state is left as it was.
         prompts: how many prompts to build: one, or one for each data set.
         recipe: how the learner trains; None is with a frozen backbone.
@@ -57,13 +66,13 @@ def build_learner(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         built = [prompt for _ in range(prompts) if (prompt := _prompt(spec, backbone)) is not None]
-        heads = [_head(output, backbone, faithful=recipe.faithful) for output in outputs]
-    own = backbone.trainable() if recipe.backbone_lr is not None else None
-    return Learner(built, heads, own, live=recipe.faithful)
+        heads = [_head(head_spec, backbone, faithful=recipe.faithful) for head_spec in head_specs]
+    trained_copy = backbone.trainable() if recipe.backbone_lr is not None else None
+    return Learner(built, heads, trained_copy, backbone_dropout=recipe.faithful)
 
 
 def load_learner(
-    spec: PromptSpec, backbone: Backbone, outputs: Sequence[Output], tensors: Mapping[str, Tensor]
+    spec: PromptSpec, backbone: Backbone, head_specs: Sequence[HeadSpec], tensors: Mapping[str, Tensor]
 ) -> Learner:
     """Build a learner from its collapsed tensors (see `Learner.collapsed`): encoders are plain embeddings.
 
@@ -73,7 +82,7 @@ def load_learner(
     tuned = any(name.startswith("backbone.") for name in tensors)
     recipe = Recipe(backbone_lr=1.0) if tuned else None
     count = max(1, sum(name.startswith("prompt.") for name in tensors))
-    learner = build_learner(collapsed_spec(spec), backbone, outputs, 0, prompts=count, recipe=recipe)
+    learner = build_learner(collapsed_spec(spec), backbone, head_specs, 0, prompts=count, recipe=recipe)
     learner.load_state_dict({_module_name(name): tensor for name, tensor in tensors.items()})
     return learner.eval()
 
@@ -101,24 +110,24 @@ def start_from(learner: Learner, tensors: Mapping[str, Tensor]) -> None:
     """
     state = learner.state_dict()
     for name, tensor in tensors.items():
-        place = _module_name(name)
-        if name.startswith("prompt.") and (place not in state or state[place].shape != tensor.shape):
+        target = _module_name(name)
+        if name.startswith("prompt.") and (target not in state or state[target].shape != tensor.shape):
             raise SpecError(
                 f"the artifact's prompt of shape {list(tensor.shape)} does not fit this trial's; a trial that starts "
                 f'from an artifact has its method, length and layers, and encoder = "embedding"'
             )
-        if place in state and state[place].shape == tensor.shape:
-            state[place].copy_(tensor)
+        if target in state and state[target].shape == tensor.shape:
+            state[target].copy_(tensor)
 
 
 def _module_name(collapsed: str) -> str:
     """The name of a collapsed tensor in a learner's `state_dict`."""
-    kind, _, rest = collapsed.partition(".")
-    return {"prompt": f"prompts.{rest}.encoder.table", "head": f"heads.{rest}", "backbone": f"body.{rest}"}[kind]
+    owner, _, name = collapsed.partition(".")
+    return {"prompt": f"prompts.{name}.encoder.table", "head": f"heads.{name}", "backbone": f"body.{name}"}[owner]
 
 
-def _head(output: Output, backbone: Backbone, *, faithful: bool) -> Head:
-    match output:
+def _head(spec: HeadSpec, backbone: Backbone, *, faithful: bool) -> Head:
+    match spec:
         case Linear(classes, pooled):
             dense = backbone.family.dense if pooled and backbone.pooler is None else None
             head = LinearHead(backbone.shape.hidden, classes, dense, bias=backbone.family.bias, pooled=pooled)
@@ -130,7 +139,7 @@ def _head(output: Output, backbone: Backbone, *, faithful: bool) -> Head:
         case Vocabulary():
             return VocabularyHead()
         case _:
-            assert_never(output)
+            assert_never(spec)
 
 
 def _prompt(spec: PromptSpec, backbone: Backbone) -> Prompt | None:

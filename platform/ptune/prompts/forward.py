@@ -1,7 +1,8 @@
 """One forward pass for the rows of many learners, instead of one pass for each. Knows no training.
 
-Shapes: G groups (one per learner) · B rows of all groups · Q positions · E embedding width · H hidden width · T longest
-v2 prompt · N key/value heads · D head width · R positions that a group's head reads · C scores at each.
+Shapes: B rows of all mini-batches · Q positions · E embedding width · H hidden width · L layers that hold a prompt ·
+T longest v2 prompt · N key/value heads · D head width · R positions that a head reads · C scores at each. A name that
+ends in such letters is a tensor of that shape: `hidden_BQH`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ptune.backbone.backbone import Backbone
 from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.transfer import to_device
 from ptune.data.batches import eval_batches
-from ptune.prompts.kept import KeptStates, kept_states
+from ptune.prompts.cached_states import CachedStates, cached_states
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples, Rows, Stack, stack
 from ptune.prompts.v1 import InputPrompt
@@ -29,7 +30,7 @@ from ptune.prompts.v2 import PrefixPrompt
 
 
 @dataclass(frozen=True)
-class Group:
+class MiniBatch:
     """One learner's share of a pass: some examples, all of one data set.
 
     Dropout is on exactly when a generator is given.
@@ -42,9 +43,9 @@ class Group:
     generator: torch.Generator | None = None
 
     @property
-    def part(self) -> int:
+    def dataset_index(self) -> int:
         """The data set of its examples."""
-        return int(self.examples.parts[self.indices[0]])
+        return int(self.examples.dataset_indices[self.indices[0]])
 
     @property
     def rows(self) -> Rows:
@@ -53,13 +54,13 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """What a learner's head says about the examples of one group.
+class HeadOutput:
+    """What a learner's head says about the examples of one mini-batch.
 
     Attributes:
         scores: [R, C] at every position read, in order of the rows.
         examples: the split.
-        indices: which of its examples, in the order of the scores.
+        indices: the examples of the mini-batch, in the order of the scores.
     """
 
     scores: Tensor
@@ -67,9 +68,9 @@ class Scored:
     indices: np.ndarray
 
     @property
-    def part(self) -> int:
+    def dataset_index(self) -> int:
         """The data set of the examples."""
-        return int(self.examples.parts[self.indices[0]])
+        return int(self.examples.dataset_indices[self.indices[0]])
 
     @property
     def labels(self) -> list[Any]:
@@ -77,64 +78,73 @@ class Scored:
         return [self.examples.labels[index] for index in self.indices]
 
     @property
-    def about(self) -> list[Any]:
-        """What the task knows of each example."""
-        return [self.examples.about[index] for index in self.indices]
+    def task_info(self) -> list[Any]:
+        """What the task knows about each example."""
+        return [self.examples.task_info[index] for index in self.indices]
 
     @property
-    def counts(self) -> list[int]:
-        """Rows of each example."""
-        counts: list[int] = self.examples.counts[self.indices].tolist()
-        return counts
+    def row_counts(self) -> list[int]:
+        """Number of rows of each example."""
+        row_counts: list[int] = self.examples.row_counts[self.indices].tolist()
+        return row_counts
 
     @property
     def reads_by_row(self) -> list[int]:
-        """Positions read of each row."""
+        """Number of positions read of each row."""
         numbers = self.examples.row_numbers(self.indices)
         lengths: list[int] = self.examples.rows.reads.lengths[numbers].tolist()
         return lengths
 
     @property
     def reads(self) -> list[int]:
-        """Positions read of each example, over all its rows."""
-        of_rows = iter(self.reads_by_row)
-        return [sum(itertools.islice(of_rows, count)) for count in self.counts]
+        """Number of positions read of each example, over all its rows."""
+        row_reads = iter(self.reads_by_row)
+        return [sum(itertools.islice(row_reads, count)) for count in self.row_counts]
 
-    def each(self) -> tuple[Tensor, ...]:
+    def by_example(self) -> tuple[Tensor, ...]:
         """The scores [reads, C] of each example."""
         return self.scores.split_with_sizes(self.reads)
 
 
 @dataclass(frozen=True)
-class _Start:
-    """Where a group's rows join: before `layer`, with the states kept for it; from the embeddings without any."""
+class _Entry:
+    """Where a mini-batch's rows join the pass.
+
+    They join before `layer` with their cached states; without cached states they start from the embeddings.
+    """
 
     layer: int = 0
-    kept: KeptStates | None = None
+    cached: CachedStates | None = None
 
 
-def forward(backbone: Backbone, groups: Sequence[Group]) -> list[Scored]:
-    """Run all groups in one pass.
+def forward(backbone: Backbone, mini_batches: Sequence[MiniBatch]) -> list[HeadOutput]:
+    """Run all mini-batches in one pass.
 
-    A learner that must be `alone` is the only group of its pass: it runs through its own backbone, or draws the
-    backbone's dropout from its own stream. On a backbone with layers that rows can join before, they do so at the first
-    where their learner has a say.
+    A learner that needs its own pass is the only one of its pass: it runs through its own backbone, or draws the
+    backbone's dropout from its own stream. On a backbone that rows can join before any layer, each mini-batch joins
+    at the first layer that its learner can change.
     """
-    assert len(groups) == 1 or not any(group.learner.alone for group in groups), "a learner that must be alone is not"
-    backbone = groups[0].learner.backbone or backbone
-    staged = backbone.layers is not None and not (groups[0].learner.live and groups[0].generator is not None)
-    starts = [_start(backbone, group) if staged else _Start() for group in groups]
-    order = sorted(range(len(groups)), key=lambda place: starts[place].layer)
-    ordered = [groups[place] for place in order]
-    each = [group.rows for group in ordered]
-    rows = stack(Rows.joined(each), backbone.device)
-    run = _staged if staged else _whole
-    states = run(backbone, ordered, [starts[place] for place in order], rows, [len(own) for own in each])
-    results: list[Any] = [None] * len(groups)
-    parted = states.split_with_sizes([len(own.reads.values) for own in each])
-    for place, group, own in zip(order, ordered, parted, strict=True):
-        results[place] = Scored(_score(backbone, group, own), group.examples, group.indices)
-    return results
+    first = mini_batches[0]
+    assert len(mini_batches) == 1 or not any(batch.learner.needs_own_pass for batch in mini_batches), (
+        "a learner that needs its own pass shares one"
+    )
+    backbone = first.learner.backbone or backbone
+    # Layers that run one by one draw no random numbers: a recomputed layer would draw others, and the layer that is
+    # read at one position drops none of its attention. A pass with the backbone's dropout therefore runs as a whole.
+    by_layers = backbone.layers is not None and not (first.learner.backbone_dropout and first.generator is not None)
+    entries = [_entry(backbone, batch) if by_layers else _Entry() for batch in mini_batches]
+    # Rows that join early stand first: the rows that are there at a layer are then the first rows of the stack.
+    order = sorted(range(len(mini_batches)), key=lambda index: entries[index].layer)
+    ordered = [mini_batches[index] for index in order]
+    batch_rows = [batch.rows for batch in ordered]
+    rows = stack(Rows.joined(batch_rows), backbone.device)
+    run = _run_by_layers if by_layers else _run_whole
+    states_RH = run(backbone, ordered, [entries[index] for index in order], rows, [len(own) for own in batch_rows])
+    outputs: list[Any] = [None] * len(mini_batches)
+    batch_states = states_RH.split_with_sizes([len(own.reads.values) for own in batch_rows])
+    for index, batch, states in zip(order, ordered, batch_states, strict=True):
+        outputs[index] = HeadOutput(_score(backbone, batch, states), batch.examples, batch.indices)
+    return outputs
 
 
 def predict(
@@ -142,7 +152,7 @@ def predict(
     learner: Learner,
     split: Examples,
     token_budget: int,
-    answer: Callable[[Scored], Sequence[Any]],
+    answer: Callable[[HeadOutput], Sequence[Any]],
 ) -> list[Any]:
     """The answer of each example, in the split's order; no pass exceeds `token_budget` padded tokens.
 
@@ -151,140 +161,172 @@ def predict(
         learner: prompt and head.
         split: the examples.
         token_budget: most tokens, padding included, in one pass.
-        answer: what becomes of the scores of some examples: one value for each, on the CPU.
+        answer: turns the scores of some examples into one value for each, on the CPU.
     """
     answers: list[Any] = [None] * len(split)
     with torch.inference_mode():
-        for indices in eval_groups(split, token_budget):
-            scored = forward(backbone, [Group(learner, split, indices)])[0]
-            for index, value in zip(indices, answer(scored), strict=True):
+        for indices in eval_mini_batches(split, token_budget):
+            output = forward(backbone, [MiniBatch(learner, split, indices)])[0]
+            for index, value in zip(indices, answer(output), strict=True):
                 answers[index] = value
     return answers
 
 
-def eval_groups(split: Examples, token_budget: int) -> list[np.ndarray]:
+def eval_mini_batches(split: Examples, token_budget: int) -> list[np.ndarray]:
     """Cut a split into batches of one data set each, of at most `token_budget` padded tokens, shortest rows first."""
-    costs = split.lengths * split.counts
+    costs = split.lengths * split.row_counts
     batches = []
-    for part in np.unique(split.parts):
-        members = np.flatnonzero(split.parts == part)
+    for dataset_index in np.unique(split.dataset_indices):
+        members = np.flatnonzero(split.dataset_indices == dataset_index)
         batches += [members[batch] for batch in eval_batches(costs[members], token_budget)]
     return batches
 
 
-def _whole(
-    backbone: Backbone, groups: Sequence[Group], starts: Sequence[_Start], rows: Stack, counts: Sequence[int]
+def _run_whole(
+    backbone: Backbone,
+    mini_batches: Sequence[MiniBatch],
+    entries: Sequence[_Entry],
+    rows: Stack,
+    row_counts: Sequence[int],
 ) -> Tensor:
-    """The states [R, H] that all groups read, the backbone run as a whole."""
-    embeds = _embeddings(backbone, groups, rows, counts)
-    prefix, shift = _prefix(backbone, groups, counts, starts)
-    with _dropout(backbone, groups[0]):
-        hidden = backbone.forward(embeds, rows.visible, rows.types, shift, prefix, rows.decoder, rows.decoder_visible)
-    return hidden[rows.row, rows.read]
+    """The states [R, H] that all mini-batches read, the backbone run as a whole."""
+    embeds_BQE = _embeddings(backbone, mini_batches, rows, row_counts)
+    prefix, shift_B = _prefix(backbone, mini_batches, row_counts, entries)
+    with _dropout(backbone, mini_batches[0]):
+        hidden_BQH = backbone.forward(
+            embeds_BQE, rows.visible, rows.types, shift_B, prefix, rows.decoder, rows.decoder_visible
+        )
+    return hidden_BQH[rows.read_rows, rows.read_positions]
 
 
-def _staged(
-    backbone: Backbone, groups: Sequence[Group], starts: Sequence[_Start], rows: Stack, counts: Sequence[int]
+def _run_by_layers(
+    backbone: Backbone,
+    mini_batches: Sequence[MiniBatch],
+    entries: Sequence[_Entry],
+    rows: Stack,
+    row_counts: Sequence[int],
 ) -> Tensor:
-    """The states [R, H] that all groups read, the layers run one by one; groups are ordered by where they join."""
-    prefix, shift = _prefix(backbone, groups, counts, starts)
+    """The states [R, H] that all mini-batches read, the layers run one by one.
+
+    The mini-batches are ordered by the layer where they join.
+    """
+    prefix, shift_B = _prefix(backbone, mini_batches, row_counts, entries)
     joining: dict[int, list[Tensor]] = {}
-    first = sum(start.kept is None for start in starts)
-    if first > 0:
-        computed = sum(counts[:first])
-        embeds = _embeddings(backbone, groups[:first], rows.first(computed), counts[:first])
-        joining[0] = [backbone.begin(embeds, rows.types[:computed], shift[:computed])]
-    for group, start in zip(groups, starts, strict=True):
-        if start.kept is not None:
-            states = start.kept.of(group.indices, rows.ids.shape[1], backbone.device)
-            joining.setdefault(start.layer, []).append(states)
-    joined = {layer: torch.cat(parts) for layer, parts in joining.items()}
-    hidden = backbone.run(joined, rows.visible, shift, prefix, rows.read if rows.single else None).float()
-    return hidden[:, 0] if rows.single else hidden[rows.row, rows.read]
+    # Mini-batches without cached states are the first of the order, because their layer is 0.
+    computed = sum(entry.cached is None for entry in entries)
+    if computed > 0:
+        count = sum(row_counts[:computed])
+        embeds_BQE = _embeddings(backbone, mini_batches[:computed], rows.first(count), row_counts[:computed])
+        joining[0] = [backbone.begin(embeds_BQE, rows.types[:count], shift_B[:count])]
+    for batch, entry in zip(mini_batches, entries, strict=True):
+        if entry.cached is not None:
+            states_BQH = entry.cached.gather(batch.indices, rows.ids.shape[1], backbone.device)
+            joining.setdefault(entry.layer, []).append(states_BQH)
+    joined = {layer: torch.cat(states) for layer, states in joining.items()}
+    # With one read a row, the last layer computes that position alone.
+    read_B = rows.read_positions if rows.single_read else None
+    hidden_BQH = backbone.run(joined, rows.visible, shift_B, prefix, read_B).float()
+    return hidden_BQH[:, 0] if rows.single_read else hidden_BQH[rows.read_rows, rows.read_positions]
 
 
-def _start(backbone: Backbone, group: Group) -> _Start:
-    """The first layer at which a group's learner has a say, if what lies below it is kept."""
-    prompt = group.learner.prompt(group.part)
+def _entry(backbone: Backbone, batch: MiniBatch) -> _Entry:
+    """The first layer that a mini-batch's learner can change, if the states below it are cached."""
+    prompt = batch.learner.prompt(batch.dataset_index)
+    # A v1 prompt and shifted positions change the embeddings already, so no states depend on the tokens alone.
     if isinstance(prompt, InputPrompt) or (prompt is not None and prompt.shifted):
-        return _Start()
+        return _Entry()
     layer = backbone.shape.layers if prompt is None else prompt.layers[0]
-    kept = kept_states(backbone, group.examples, layer) if layer > 0 else None
-    return _Start(layer, kept) if kept is not None else _Start()
+    cached = cached_states(backbone, batch.examples, layer) if layer > 0 else None
+    return _Entry(layer, cached) if cached is not None else _Entry()
 
 
 @contextlib.contextmanager
-def _dropout(backbone: Backbone, group: Group) -> Iterator[None]:
+def _dropout(backbone: Backbone, batch: MiniBatch) -> Iterator[None]:
     """Switch the backbone's own dropout on for a learner that trains with it, drawn from the learner's stream."""
-    if group.generator is None or not group.learner.live:
+    if batch.generator is None or not batch.learner.backbone_dropout:
         yield
         return
-    seed = int(torch.randint(2**62, (), generator=group.generator))
+    # Transformers' dropout draws from torch's global state. A seed from the learner's own stream keeps its numbers
+    # independent of its neighbours, and the fork gives the global state back.
+    seed = int(torch.randint(2**62, (), generator=batch.generator))
     devices = [backbone.device] if backbone.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), backbone.training_mode(True):
         torch.manual_seed(seed)
         yield
 
 
-def _embeddings(backbone: Backbone, groups: Sequence[Group], rows: Stack, counts: Sequence[int]) -> Tensor:
-    """Input embeddings [B, Q, E], prompt tokens of each v1 group in their places."""
-    embeds = backbone.embed(rows.ids.clamp(min=0))
-    tables, first, offsets = [], 0, []
-    for group in groups:
-        offsets.append(first)
-        prompt = group.learner.prompt(group.part)
+def _embeddings(
+    backbone: Backbone, mini_batches: Sequence[MiniBatch], rows: Stack, row_counts: Sequence[int]
+) -> Tensor:
+    """Input embeddings [B, Q, E], with the prompt tokens of each v1 prompt in their places."""
+    # Prompt tokens have negative ids, which the word embeddings do not hold; any valid id serves until it is replaced.
+    embeds_BQE = backbone.embed(rows.ids.clamp(min=0))
+    tables: list[Tensor] = []  # [T, E] of each v1 prompt
+    offsets: list[int] = []  # where each mini-batch's prompt begins in the tables joined
+    total = 0
+    for batch in mini_batches:
+        offsets.append(total)
+        prompt = batch.learner.prompt(batch.dataset_index)
         if isinstance(prompt, InputPrompt):
             tables.append(prompt())
-            first += tables[-1].shape[0]
+            total += tables[-1].shape[0]
     if not tables:
-        return embeds
-    row_offsets = to_device(torch.repeat_interleave(torch.tensor(offsets), torch.tensor(counts)), backbone.device)
-    place = rows.ids < 0
-    vectors = torch.cat(tables)[(row_offsets[:, None] - rows.ids - 1)[place]]
-    return embeds.index_put((place,), vectors.to(embeds.dtype))
+        return embeds_BQE
+    offset_B = to_device(torch.repeat_interleave(torch.tensor(offsets), torch.tensor(row_counts)), backbone.device)
+    is_prompt_BQ = rows.ids < 0
+    table_row_BQ = offset_B[:, None] - rows.ids - 1  # prompt token j has the id -(j + 1)
+    vectors = torch.cat(tables)[table_row_BQ[is_prompt_BQ]]
+    return embeds_BQE.index_put((is_prompt_BQ,), vectors.to(embeds_BQE.dtype))
 
 
 def _prefix(
-    backbone: Backbone, groups: Sequence[Group], counts: Sequence[int], starts: Sequence[_Start]
+    backbone: Backbone, mini_batches: Sequence[MiniBatch], row_counts: Sequence[int], entries: Sequence[_Entry]
 ) -> tuple[Prefix | None, Tensor]:
-    """The prefix of the rows that each layer has, and the positions [B] that each row's text is shifted by."""
-    owned = [group.learner.prompt(group.part) for group in groups]
-    prompts = [prompt if isinstance(prompt, PrefixPrompt) else None for prompt in owned]
-    tables = [None if prompt is None else prompt() for prompt in prompts]
+    """The prefix of the rows that are there at each layer, and the positions [B] that each row's text is shifted by."""
+    prompts = [_prefix_prompt(batch) for batch in mini_batches]
+    tables = [None if prompt is None else prompt() for prompt in prompts]  # [L, 2, T, N, D] each
+    lengths = [0 if table is None else table.shape[2] for table in tables]
     shifts = [
-        table.shape[2] if prompt is not None and table is not None and prompt.shifted else 0
-        for prompt, table in zip(prompts, tables, strict=True)
+        length if prompt is not None and prompt.shifted else 0 for prompt, length in zip(prompts, lengths, strict=True)
     ]
-    shift = to_device(torch.repeat_interleave(torch.tensor(shifts), torch.tensor(counts)), backbone.device)
-    longest = max((table.shape[2] for table in tables if table is not None), default=0)
+    shift_B = to_device(torch.repeat_interleave(torch.tensor(shifts), torch.tensor(row_counts)), backbone.device)
+    longest = max(lengths)
     if longest == 0:
-        return None, shift
+        return None, shift_B
     copies = [
-        None if prompt is None or table is None else _copies(prompt, table, rows, group.generator)
-        for prompt, table, rows, group in zip(prompts, tables, counts, groups, strict=True)
+        None if prompt is None or table is None else _copies(prompt, table, count, batch.generator)
+        for prompt, table, count, batch in zip(prompts, tables, row_counts, mini_batches, strict=True)
     ]
     layers = []
     for layer in range(backbone.shape.layers):
-        there = sum(start.layer <= layer for start in starts)
-        layers.append(_layer(layer, prompts[:there], copies[:there], counts[:there], longest, backbone))
-    return Prefix(layers), shift
+        # Mini-batches are ordered by the layer where they join, so those that have joined are the first ones.
+        joined = sum(entry.layer <= layer for entry in entries)
+        layers.append(_layer_prefix(layer, prompts[:joined], copies[:joined], row_counts[:joined], longest, backbone))
+    return Prefix(layers), shift_B
+
+
+def _prefix_prompt(batch: MiniBatch) -> PrefixPrompt | None:
+    """The v2 prompt of a mini-batch, if it has one."""
+    prompt = batch.learner.prompt(batch.dataset_index)
+    return prompt if isinstance(prompt, PrefixPrompt) else None
 
 
 def _copies(prompt: PrefixPrompt, table: Tensor, rows: int, generator: torch.Generator | None) -> Sequence[Tensor]:
-    """A v2 prompt for each of its rows: [B_g, 2, T_g, N, D] in each chosen layer.
+    """A v2 prompt [L, 2, T, N, D] for each of its rows: [B, 2, T, N, D] for each of the L layers.
 
-    Layers are taken apart before rows are copied: the gradient of a slice is as large as what it was cut from.
+    The layers are taken apart before rows are copied: the gradient of a slice is as large as the tensor it was cut
+    from.
     """
     if generator is None or prompt.dropout == 0.0:
         return [layer.expand(rows, *layer.shape) for layer in table.unbind(0)]
     return prompt.drop(table, rows, generator).unbind(1)
 
 
-def _layer(
+def _layer_prefix(
     layer: int,
     prompts: Sequence[PrefixPrompt | None],
     copies: Sequence[Sequence[Tensor] | None],
-    counts: Sequence[int],
+    row_counts: Sequence[int],
     longest: int,
     backbone: Backbone,
 ) -> LayerPrefix | None:
@@ -293,35 +335,38 @@ def _layer(
         return None
     shape = backbone.shape
     keys, values, visible = [], [], []
-    for prompt, copy, rows in zip(prompts, copies, counts, strict=True):
+    for prompt, copy, rows in zip(prompts, copies, row_counts, strict=True):
         length = 0
         if prompt is not None and copy is not None and layer in prompt.layers:
-            place = prompt.layers.index(layer)
-            length = prompt.lengths[place]
-            key, value = copy[place].unbind(1)
+            chosen = prompt.layers.index(layer)
+            length = prompt.lengths[chosen]
+            key_BTND, value_BTND = copy[chosen].unbind(1)
         else:
-            key = value = torch.zeros((), device=backbone.device).expand(rows, 0, shape.kv_heads, shape.head_width)
-        keys.append(_padded(key, longest, backbone.dtype))
-        values.append(_padded(value, longest, backbone.dtype))
+            # Rows without a prompt in this layer get an empty one; padding fills it up and the mask hides it.
+            empty = torch.zeros((), device=backbone.device).expand(rows, 0, shape.kv_heads, shape.head_width)
+            key_BTND = value_BTND = empty
+        keys.append(_padded(key_BTND, longest, backbone.dtype))
+        values.append(_padded(value_BTND, longest, backbone.dtype))
+        # `lengths` may shorten the prompt in a layer: the table still holds T positions, and the mask hides the rest.
         visible.append((torch.arange(longest, device=backbone.device) < length).expand(rows, -1))
     return LayerPrefix(torch.cat(keys), torch.cat(values), torch.cat(visible))
 
 
-def _padded(states: Tensor, longest: int, dtype: torch.dtype) -> Tensor:
-    """Keys or values [B, T, N, D] as attention takes them, [B, N, longest, D], zeros behind a shorter prompt."""
-    states = states.to(dtype).transpose(1, 2)
-    short = longest - states.shape[2]
-    return functional.pad(states, (0, 0, 0, short)) if short else states
+def _padded(states_BTND: Tensor, longest: int, dtype: torch.dtype) -> Tensor:
+    """Keys or values [B, T, N, D] in attention's order, [B, N, longest, D], with zeros behind a shorter prompt."""
+    states_BNTD = states_BTND.to(dtype).transpose(1, 2)
+    missing = longest - states_BNTD.shape[2]
+    return functional.pad(states_BNTD, (0, 0, 0, missing)) if missing else states_BNTD
 
 
-def _score(backbone: Backbone, group: Group, states: Tensor) -> Tensor:
-    """A head's scores [R, C] from the hidden states [R, H] it reads."""
-    head = group.learner.head(group.part)
-    features = backbone.pooled(states) if head.features == "pooled" else states
-    if group.generator is not None and group.head_dropout > 0.0:
-        kept = torch.rand(features.shape, generator=group.generator) >= group.head_dropout
-        features = features * to_device(kept, features.device) / (1.0 - group.head_dropout)
-    if head.features == "words":
-        features = backbone.vocabulary(features)
+def _score(backbone: Backbone, batch: MiniBatch, states_RH: Tensor) -> Tensor:
+    """A head's scores [R, C] from the hidden states [R, H] that it reads."""
+    head = batch.learner.head(batch.dataset_index)
+    features_RH = backbone.pooled(states_RH) if head.features == "pooled" else states_RH
+    if batch.generator is not None and batch.head_dropout > 0.0:
+        # The mask comes from the CPU stream of the learner, so that it is the same on every device.
+        keep_RH = torch.rand(features_RH.shape, generator=batch.generator) >= batch.head_dropout
+        features_RH = features_RH * to_device(keep_RH, features_RH.device) / (1.0 - batch.head_dropout)
+    features = backbone.vocabulary(features_RH) if head.features == "words" else features_RH
     scores: Tensor = head(features)
     return scores

@@ -40,8 +40,8 @@ class Vocabulary:
     """The language head, whole."""
 
 
-Output = Linear | Verbalizer | Vocabulary
-"""What a task asks of a head."""
+HeadSpec = Linear | Verbalizer | Vocabulary
+"""The head that a task needs."""
 
 
 class LinearHead(nn.Module):
@@ -83,12 +83,14 @@ class VerbalizerHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return scores [B, C] for vocabulary scores [B * M, V]."""
-        at_masks = features.view(-1, self.masks, features.shape[-1])
-        places = torch.arange(self.masks, device=features.device)
+        scores_BMV = features.view(-1, self.masks, features.shape[-1])
+        mask_indices = torch.arange(self.masks, device=features.device)
         classes = []
         for words in self.words:
-            tokens = torch.tensor(words, device=features.device)
-            classes.append(at_masks[:, places, tokens].sum(-1).mean(-1))
+            tokens_KM = torch.tensor(words, device=features.device)
+            # Token m of a word is read at mask m: the two index tensors broadcast to [K, M].
+            scores_BKM = scores_BMV[:, mask_indices, tokens_KM]
+            classes.append(scores_BKM.sum(-1).mean(-1))
         return torch.stack(classes, dim=1)
 
 

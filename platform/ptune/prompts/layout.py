@@ -28,8 +28,8 @@ class Reading(Protocol):
         """Where this node keeps tokens; None keeps none."""
 
     @property
-    def spelling(self) -> str | None:
-        """What decides the tokens of a text; None if that cannot be told, and tokens not be kept."""
+    def tokenizer_hash(self) -> str | None:
+        """A hash of all that decides the tokens of a text; None where there is none, and no tokens are kept."""
 
 
 def bind(parts: Sequence[Part], backbone: Reading, fields: Sequence[str], max_length: int) -> Layout:
@@ -41,8 +41,8 @@ def bind(parts: Sequence[Part], backbone: Reading, fields: Sequence[str], max_le
     counts = [part.count for part in parts if isinstance(part, PromptRun) and part.count is not None]
     causal = backbone.family.reads == "last"
     cache = None
-    if backbone.files is not None and backbone.spelling is not None:
-        cache = TokenCache(backbone.files, backbone.spelling)
+    if backbone.files is not None and backbone.tokenizer_hash is not None:
+        cache = TokenCache(backbone.files, backbone.tokenizer_hash)
     return Layout(backbone.tokenizer, fields, parts, counts, max_length, causal=causal, cache=cache)
 
 

@@ -24,7 +24,7 @@ class Learner(nn.Module):
         prompts: none, one, or one for each data set.
         heads: one, or one for each data set.
         backbone: the trial's own copy of the backbone, which trains too; None shares the frozen one.
-        live: whether the backbone's own dropout is on while training.
+        backbone_dropout: whether the backbone's own dropout is on while training.
     """
 
     def __init__(
@@ -33,31 +33,31 @@ class Learner(nn.Module):
         heads: Sequence[Head],
         backbone: Backbone | None = None,
         *,
-        live: bool = False,
+        backbone_dropout: bool = False,
     ) -> None:
         super().__init__()
         self.prompts = nn.ModuleList(prompts)
         self.heads = nn.ModuleList(heads)
         self.backbone = backbone
-        self.live = live or backbone is not None
-        self.body = backbone.parts() if backbone is not None else None
+        self.backbone_dropout = backbone_dropout or backbone is not None
+        self.body = backbone.module_dict() if backbone is not None else None
 
     @property
-    def alone(self) -> bool:
-        """Whether its rows need a pass of their own: the backbone is its own, or draws random numbers."""
-        return self.live
+    def needs_own_pass(self) -> bool:
+        """Whether its rows share no pass with other learners: the backbone is its own, or draws random numbers."""
+        return self.backbone_dropout
 
-    def prompt(self, part: int = 0) -> Prompt | None:
-        """The prompt of data set number `part`; None if the learner has none."""
+    def prompt(self, dataset_index: int = 0) -> Prompt | None:
+        """The prompt of a data set; None if the learner has none."""
         if not self.prompts:
             return None
-        prompt = self.prompts[part if len(self.prompts) > 1 else 0]
+        prompt = self.prompts[dataset_index if len(self.prompts) > 1 else 0]
         assert isinstance(prompt, InputPrompt | PrefixPrompt), "prompts are built so"
         return prompt
 
-    def head(self, part: int = 0) -> Head:
-        """The head of data set number `part`."""
-        head: Head = self.heads[part if len(self.heads) > 1 else 0]  # type: ignore[assignment]
+    def head(self, dataset_index: int = 0) -> Head:
+        """The head of a data set."""
+        head: Head = self.heads[dataset_index if len(self.heads) > 1 else 0]  # type: ignore[assignment]
         return head
 
     @property
@@ -78,8 +78,8 @@ class Learner(nn.Module):
     def collapsed(self) -> dict[str, Tensor]:
         """What is left of the learner after training.
 
-        `prompt.N` [T, W] for each prompt, `head.N.*` for each head, `backbone.*` for a tuned backbone. Of a prompt
-        for each of several layer lengths, the part that no layer uses is zero.
+        `prompt.N` [T, W] for each prompt, `head.N.*` for each head, `backbone.*` for a tuned backbone. All in float32
+        on the CPU, copied, so that later steps do not change them.
         """
         tensors = {f"head.{name}": tensor for name, tensor in self.heads.state_dict().items()}
         for index, prompt in enumerate(self.prompts):

@@ -43,18 +43,21 @@ class Row:
 
     @classmethod
     def of(cls, example: Example, reads: Sequence[int], decoder: Sequence[int] = ()) -> Row:
-        """An encoded input, read at some positions."""
+        """The row of an encoded input, read at the positions `reads`."""
         return cls(example.ids, example.types, reads, decoder)
 
     @property
     def length(self) -> int:
-        """Tokens, prompt tokens of v1 and the decoder's included."""
+        """Number of tokens, including v1's prompt tokens and the decoder's tokens."""
         return len(self.ids) + len(self.decoder)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows side by side; the attributes are those of `Row`, a list for each."""
+    """Many rows. Each attribute is that of `Row`, with a list for each row.
+
+    Each attribute is one flat array, so that a pass is stacked by slicing instead of a loop over rows.
+    """
 
     ids: Ragged
     types: Ragged
@@ -63,49 +66,49 @@ class Rows:
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Rows:
-        """Rows, in order."""
-        return cls(*(Ragged.of([getattr(row, one.name) for row in rows]) for one in fields(cls)))
+        """The rows, in order."""
+        return cls(*(Ragged.of([getattr(row, column.name) for row in rows]) for column in fields(cls)))
 
     @classmethod
-    def joined(cls, each: Sequence[Rows]) -> Rows:
-        """Some rows behind others."""
-        return cls(*(Ragged.joined([getattr(rows, one.name) for rows in each]) for one in fields(cls)))
+    def joined(cls, groups: Sequence[Rows]) -> Rows:
+        """The rows of all groups, one group after another."""
+        return cls(*(Ragged.joined([getattr(rows, column.name) for rows in groups]) for column in fields(cls)))
 
     def pick(self, numbers: np.ndarray) -> Rows:
-        """Some of the rows, in the order given."""
-        return Rows(*(getattr(self, one.name).pick(numbers) for one in fields(self)))
+        """The rows with these numbers, in the order of `numbers`."""
+        return Rows(*(getattr(self, column.name).pick(numbers) for column in fields(self)))
 
     def __len__(self) -> int:
         """Number of rows."""
         return len(self.ids)
 
     def __iter__(self) -> Iterator[Row]:
-        """One row after another."""
+        """Yield the rows in order."""
         return (self[number] for number in range(len(self)))
 
     def __getitem__(self, number: int) -> Row:
-        """One row."""
-        return Row(*(getattr(self, one.name)[number] for one in fields(self)))
+        """The row with this number."""
+        return Row(*(getattr(self, column.name)[number] for column in fields(self)))
 
 
 @dataclass(frozen=True)
 class Examples:
-    """One split, or several data sets' splits one after another, encoded under one prompt's templates.
+    """One split, or the splits of several data sets one after another, encoded under one prompt's templates.
 
     Attributes:
         rows: the rows of all examples, in order.
-        counts: rows of each example.
-        labels: the answer of each example, as its task has it.
-        parts: the data set of each example.
-        about: what the task has to know of each example to make an answer of its scores; mostly nothing.
-        splits: what was encoded, for each data set.
+        row_counts: number of rows of each example.
+        labels: the answer of each example, in the form that its task uses.
+        dataset_indices: the data set of each example.
+        task_info: what the task must know about each example to turn its scores into an answer; often None.
+        splits: the split that was encoded, for each data set.
     """
 
     rows: Rows
-    counts: np.ndarray
+    row_counts: np.ndarray
     labels: Sequence[Any]
-    parts: np.ndarray
-    about: Sequence[Any]
+    dataset_indices: np.ndarray
+    task_info: Sequence[Any]
     splits: Sequence[Split]
 
     @classmethod
@@ -114,62 +117,72 @@ class Examples:
         split: Split,
         rows: Sequence[Sequence[Row]],
         labels: Sequence[Any] | None = None,
-        about: Sequence[Any] | None = None,
+        task_info: Sequence[Any] | None = None,
     ) -> Examples:
-        """Examples of one data set, with the rows of each; labels are the split's unless stated."""
-        known = [None] * len(rows) if about is None else about
+        """Examples of one data set, with the rows of each; labels are the split's unless given."""
+        task_info = [None] * len(rows) if task_info is None else task_info
         answers = split.labels if labels is None else labels
-        counts = np.array([len(own) for own in rows], dtype=np.int64)
-        flat = Rows.of([row for own in rows for row in own])
-        return cls(flat, counts, answers, np.zeros(len(rows), dtype=np.int64), known, [split])
+        row_counts = np.array([len(example_rows) for example_rows in rows], dtype=np.int64)
+        flat = Rows.of([row for example_rows in rows for row in example_rows])
+        return cls(flat, row_counts, answers, np.zeros(len(rows), dtype=np.int64), task_info, [split])
 
     @classmethod
-    def joined(cls, each: Sequence[Examples]) -> Examples:
-        """Several data sets one after another; their numbers are their places."""
-        if len(each) == 1:
-            return each[0]
-        rows, counts = Rows.joined([one.rows for one in each]), np.concatenate([one.counts for one in each])
-        parts = np.concatenate([np.full(len(one), number, dtype=np.int64) for number, one in enumerate(each)])
-        labels, about = ([item for one in each for item in getattr(one, name)] for name in ("labels", "about"))
-        return cls(rows, counts, labels, parts, about, [split for one in each for split in one.splits])
+    def joined(cls, datasets: Sequence[Examples]) -> Examples:
+        """The examples of several data sets, one after another; a data set's index is its place in the list."""
+        if len(datasets) == 1:
+            return datasets[0]
+        return cls(
+            rows=Rows.joined([examples.rows for examples in datasets]),
+            row_counts=np.concatenate([examples.row_counts for examples in datasets]),
+            labels=[label for examples in datasets for label in examples.labels],
+            dataset_indices=np.repeat(np.arange(len(datasets)), [len(examples) for examples in datasets]),
+            task_info=[info for examples in datasets for info in examples.task_info],
+            splits=[split for examples in datasets for split in examples.splits],
+        )
 
-    def at(self, place: int) -> Examples:
-        """The examples of one data set as those of data set number `place`, without the others."""
-        return replace(self, parts=np.full(len(self), place, dtype=np.int64))
+    def as_dataset(self, dataset_index: int) -> Examples:
+        """The examples of a single data set, marked as those of data set `dataset_index`."""
+        return replace(self, dataset_indices=np.full(len(self), dataset_index, dtype=np.int64))
 
-    def part(self, number: int) -> Examples:
-        """The examples of one data set."""
+    def of_dataset(self, dataset_index: int) -> Examples:
+        """The examples of data set `dataset_index` by themselves, marked as those of data set 0."""
         if len(self.splits) == 1:
             return self
-        members = np.flatnonzero(self.parts == number)
-        labels, about = ([values[index] for index in members.tolist()] for values in (self.labels, self.about))
-        rows, parts = self.rows.pick(self.row_numbers(members)), np.zeros(len(members), dtype=np.int64)
-        return Examples(rows, self.counts[members], labels, parts, about, [self.splits[number]])
+        members = np.flatnonzero(self.dataset_indices == dataset_index)
+        return Examples(
+            rows=self.rows.pick(self.row_numbers(members)),
+            row_counts=self.row_counts[members],
+            labels=[self.labels[index] for index in members.tolist()],
+            dataset_indices=np.zeros(len(members), dtype=np.int64),
+            task_info=[self.task_info[index] for index in members.tolist()],
+            splits=[self.splits[dataset_index]],
+        )
 
     def __len__(self) -> int:
         """Number of examples."""
-        return len(self.counts)
+        return len(self.row_counts)
 
     def row_numbers(self, indices: np.ndarray) -> np.ndarray:
-        """Which rows are those of some examples, in order."""
-        return ranges(self._first_rows[indices], self.counts[indices])
+        """The numbers of the rows of these examples, in order."""
+        return ranges(self._first_rows[indices], self.row_counts[indices])
 
     def rows_of(self, *indices: int) -> list[Row]:
-        """The rows of some examples, in order."""
+        """The rows of these examples, in order."""
         return [self.rows[number] for number in self.row_numbers(np.array(indices, dtype=np.int64))]
 
     @cached_property
     def lengths(self) -> np.ndarray:
-        """Tokens of each example's longest row."""
+        """Number of tokens of each example's longest row."""
         tokens = self.rows.ids.lengths + self.rows.decoder.lengths
         longest: np.ndarray = np.maximum.reduceat(tokens, self._first_rows)
         return longest
 
     @cached_property
     def inputs(self) -> Inputs:
-        """All rows as the inputs of a frozen backbone, whose hidden states can be kept."""
+        """All rows as the inputs of a frozen backbone, whose hidden states a cache can hold."""
         ids, types = self.rows.ids, self.rows.types
         digest = hashlib.sha256()
+        # The offsets belong to the digest: the same tokens cut into other rows have other hidden states.
         for numbers in (ids.offsets, ids.values, types.values):
             digest.update(numbers.tobytes())
         return Inputs(digest.hexdigest(), ids.lengths)
@@ -177,7 +190,7 @@ class Examples:
     @cached_property
     def _first_rows(self) -> np.ndarray:
         """Number of each example's first row."""
-        first: np.ndarray = np.cumsum(self.counts) - self.counts
+        first: np.ndarray = np.cumsum(self.row_counts) - self.row_counts
         return first
 
 
@@ -191,11 +204,11 @@ class Stack:
     """[B, Q] token type ids."""
     visible: Tensor
     """[B, Q] False on padding."""
-    row: Tensor
+    read_rows: Tensor
     """[R] row of each position a head reads, ascending."""
-    read: Tensor
+    read_positions: Tensor
     """[R] position in that row."""
-    single: bool
+    single_read: bool
     """Whether every row is read at exactly one position."""
     decoder: Tensor | None
     """[B, D] token ids for the decoder of an encoder-decoder."""
@@ -203,22 +216,29 @@ class Stack:
     """[B, D] False on padding."""
 
     def first(self, count: int) -> Stack:
-        """Its first rows' tokens, without what is read of them."""
+        """The tokens of the first `count` rows; what a head reads and the decoder's tokens stay those of all rows."""
         return replace(self, ids=self.ids[:count], types=self.types[:count], visible=self.visible[:count])
 
 
 def stack(rows: Rows, device: torch.device) -> Stack:
     """Stack rows, in order, into tensors."""
 
-    def placed(numbers: np.ndarray) -> Tensor:
+    def on_device(numbers: np.ndarray) -> Tensor:
         return to_device(torch.from_numpy(numbers), device)
 
-    counts = rows.reads.lengths
-    ids, visible = map(placed, rows.ids.padded())
+    read_counts = rows.reads.lengths
+    ids, visible = map(on_device, rows.ids.padded())
     types, _ = rows.types.padded()
-    row, read = np.repeat(np.arange(len(rows)), counts), rows.reads.values.astype(np.int64)
     decoder = decoder_visible = None
     if len(rows.decoder.values):
-        decoder, decoder_visible = map(placed, rows.decoder.padded())
-    single = bool((counts == 1).all())
-    return Stack(ids, placed(types), visible, placed(row), placed(read), single, decoder, decoder_visible)
+        decoder, decoder_visible = map(on_device, rows.decoder.padded())
+    return Stack(
+        ids=ids,
+        types=on_device(types),
+        visible=visible,
+        read_rows=on_device(np.repeat(np.arange(len(rows)), read_counts)),
+        read_positions=on_device(rows.reads.values.astype(np.int64)),
+        single_read=bool((read_counts == 1).all()),
+        decoder=decoder,
+        decoder_visible=decoder_visible,
+    )

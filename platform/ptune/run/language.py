@@ -53,7 +53,7 @@ def _word_problems(job: Job, data: Data, labels: list[str], reading: Unloaded) -
     problems = []
     for prompt in _prompts(job, data):
         try:
-            kind.output(lay_out(prompt, data, reading, language=True))
+            kind.head_spec(lay_out(prompt, data, reading, language=True))
         except (SpecError, DataError) as error:
             problems += str(error).splitlines()
     return problems

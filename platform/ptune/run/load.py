@@ -27,4 +27,4 @@ def load_job_backbone(job: Job, device: str | None = None) -> Backbone:
     cache_bytes = int(job.resources.cache_gb * 2**30)
     weights = int(cache_bytes * _WEIGHTS_SHARE)
     backbone = load_backbone(choice.id, choice.revision, choice.dtype, device, lm=job.task.language, shared=weights)
-    return replace(backbone.keeping(cache_bytes - weights), checkpointing=job.resources.checkpointing)
+    return replace(backbone.with_cache(cache_bytes - weights), checkpointing=job.resources.checkpointing)

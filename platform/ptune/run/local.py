@@ -78,7 +78,7 @@ class _Training:
 
     def _fill_slots(self) -> None:
         """Begin turns until every slot is taken or no turn is ready."""
-        while self._engine.seated < self._slots and (turn := self._conductor.next_turn()) is not None:
+        while self._engine.occupied < self._slots and (turn := self._conductor.next_turn()) is not None:
             try:
                 self._engine.join(*self._factory.make(turn.trial, turn.config))
             except (RuntimeError, ValueError, LookupError) as error:  # every PtuneError, and what a wrong shape raises

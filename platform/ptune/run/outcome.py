@@ -58,7 +58,7 @@ def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits]
     assert trial.state is not None, "a trial with a report has a state"
     dev = trial.reports[trial.best_epoch(job.task.metric) - 1]
     saved, tensors = read(folder / trial.state)
-    about = describe(
+    manifest = describe(
         TrialSpec.from_config(trial.config),
         job.task,
         Origin.of(backbone, job.backbone.revision).model_copy(update={"dtype": saved["dtype"]}),
@@ -69,7 +69,7 @@ def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits]
         trial=trial.number,
         seed=job.seed,
     )
-    return Artifact(about, best_tensors(tensors))
+    return Artifact(manifest, best_tensors(tensors))
 
 
 def test_scores(

@@ -28,16 +28,16 @@ def check_start(job: Job, weights: str) -> None:
         return
     from ptune.artifacts.load import load_artifact
 
-    about = load_artifact(Path(job.start)).about
-    if about.backbone.hash != weights:
-        raise SpecError(f"start: the artifact's prompt belongs to {about.backbone.id}, not to {job.backbone.id}")
-    if about.tuned:
+    manifest = load_artifact(Path(job.start)).manifest
+    if manifest.backbone.hash != weights:
+        raise SpecError(f"start: the artifact's prompt belongs to {manifest.backbone.id}, not to {job.backbone.id}")
+    if manifest.tuned:
         raise SpecError("start: the artifact's backbone was tuned, so its prompt means nothing on the frozen one")
-    unknown = [name for name in job.task.set_names if name not in about.set_names]
-    if about.several and unknown:
-        have = ", ".join(about.set_names)
+    unknown = [name for name in job.task.set_names if name not in manifest.set_names]
+    if manifest.prompt_per_dataset and unknown:
+        have = ", ".join(manifest.set_names)
         raise SpecError(f"start: the artifact has prompts for {have}, and none for {', '.join(unknown)}")
-    prompt = about.prompt
+    prompt = manifest.prompt
     wanted = {key: value for key, value in prompt.model_dump().items() if key in _SHAPE}
     if "encoder" in type(prompt).model_fields:
         wanted["encoder"] = "embedding"  # other encoders cannot be taken up again from what they were collapsed to

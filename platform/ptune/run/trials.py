@@ -64,7 +64,7 @@ class TrialFactory:
         learner = build_learner(
             spec.prompt,
             backbone,
-            [kind.output(layout) for kind, layout in zip(task.kinds, layouts, strict=True)],
+            [kind.head_spec(layout) for kind, layout in zip(task.kinds, layouts, strict=True)],
             seed=stream_seed(job.seed, trial, "init"),
             prompts=len(task.kinds) if isinstance(job.task, Cloze) else 1,
             recipe=spec.recipe,
@@ -132,7 +132,7 @@ def starting_tensors(artifact: Artifact, labels: Mapping[str, Sequence[str]]) ->
         artifact: what they start from.
         labels: label names of each data set, by its name, in order. A head is taken where name and labels agree.
     """
-    known = {one.name: (number, one.labels) for number, one in enumerate(artifact.about.sets)}
+    known = {one.name: (number, one.labels) for number, one in enumerate(artifact.manifest.sets)}
     tensors = {name: tensor for name, tensor in artifact.tensors.items() if name == "prompt.0"}
     several = "prompt.1" in artifact.tensors
     for number, (name, own) in enumerate(labels.items()):

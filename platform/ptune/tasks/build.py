@@ -29,7 +29,7 @@ from ptune.tasks.classification import ClassificationKind
 from ptune.tasks.cloze import ClozeKind
 from ptune.tasks.generation import GenerationKind
 from ptune.tasks.joint import JointTask
-from ptune.tasks.kind import Kind
+from ptune.tasks.kind import TaskKind
 from ptune.tasks.span import SpanKind
 from ptune.tasks.tokens import TokensKind
 
@@ -67,7 +67,7 @@ def lay_out(prompt: PromptSpec, data: Data, backbone: Reading, *, language: bool
     return bind(parts, backbone, data.fields, data.max_length)
 
 
-def build_kind(task: Task, data: Data, labels: list[str], head: Head, *, faithful: bool = False) -> Kind:
+def build_kind(task: Task, data: Data, labels: list[str], head: Head, *, faithful: bool = False) -> TaskKind:
     """The kind of one data set of a task.
 
     Raises:

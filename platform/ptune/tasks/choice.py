@@ -23,8 +23,8 @@ from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split
 from ptune.data.templates import Example, Layout
 from ptune.errors import DataError, SpecError
-from ptune.prompts.forward import Scored
-from ptune.prompts.heads import Linear, Output, Vocabulary
+from ptune.prompts.forward import HeadOutput
+from ptune.prompts.heads import HeadSpec, Linear, Vocabulary
 from ptune.prompts.layout import read_position
 from ptune.prompts.rows import Examples, Row
 
@@ -53,7 +53,7 @@ class ChoiceKind:
         """The shared texts, then the candidates that are not among them."""
         return list(dict.fromkeys([*self.shared, *self.choices]))
 
-    def output(self, layout: Layout) -> Output:
+    def head_spec(self, layout: Layout) -> HeadSpec:
         """A score for each candidate, or the whole vocabulary.
 
         Raises:
@@ -84,13 +84,13 @@ class ChoiceKind:
         each = [self._worded(texts, layout, backbone) for texts in zip(*columns, strict=True)]
         pairs = [each[start : start + count] for start in range(0, len(each), count)]
         about = [tuple(tokens for _, tokens in pair) for pair in pairs]
-        return Examples.of(split, [[row for row, _ in pair] for pair in pairs], about=about)
+        return Examples.of(split, [[row for row, _ in pair] for pair in pairs], task_info=about)
 
-    def loss(self, scored: Scored) -> Tensor:
+    def loss(self, scored: HeadOutput) -> Tensor:
         """Softmax over the candidates, or the hinge, whose margin is 1; a scalar."""
         return self._loss(self._worth(scored), torch.tensor(scored.labels, device=scored.scores.device))
 
-    def answer(self, scored: Scored) -> Sequence[np.ndarray]:
+    def answer(self, scored: HeadOutput) -> Sequence[np.ndarray]:
         """The scores [N] of each example's candidates."""
         return list(self._worth(scored).float().cpu().numpy())
 
@@ -142,12 +142,12 @@ class ChoiceKind:
     def _place(self, item: Example) -> tuple[int, int]:
         return item.spans[len(self.shared)]
 
-    def _worth(self, scored: Scored) -> Tensor:
+    def _worth(self, scored: HeadOutput) -> Tensor:
         """The scores [B, N] of the candidates."""
         count = len(self.choices)
         if not self.words:
             return scored.scores.view(-1, count)
-        candidates: list[Tokens] = [tokens for own in scored.about for tokens in own]
+        candidates: list[Tokens] = [tokens for own in scored.task_info for tokens in own]
         tokens = torch.tensor([token for one in candidates for token in one], device=scored.scores.device)
         logs = scored.scores.gather(1, tokens[:, None])[:, 0] - scored.scores.logsumexp(dim=1)
         means = [part.mean() for part in logs.split_with_sizes([len(one) for one in candidates])]

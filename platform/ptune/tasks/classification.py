@@ -14,8 +14,8 @@ from torch.nn import functional
 from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split
 from ptune.data.templates import Layout
-from ptune.prompts.forward import Scored
-from ptune.prompts.heads import Linear, Output, Verbalizer
+from ptune.prompts.forward import HeadOutput
+from ptune.prompts.heads import HeadSpec, Linear, Verbalizer
 from ptune.prompts.layout import read_position
 from ptune.prompts.rows import Examples, Row
 from ptune.spec.task import GROUPED
@@ -36,7 +36,7 @@ class ClassificationKind:
     labels: Sequence[str]
     words: Mapping[str, Sequence[str]] | None = None
 
-    def output(self, layout: Layout) -> Output:
+    def head_spec(self, layout: Layout) -> HeadSpec:
         """A class for each label.
 
         Raises:
@@ -52,11 +52,11 @@ class ClassificationKind:
         reads = [item.masks if self.words is not None else (read_position(item, backbone),) for item in items]
         return Examples.of(split, [[Row.of(*pair)] for pair in zip(items, reads, strict=True)])
 
-    def loss(self, scored: Scored) -> Tensor:
+    def loss(self, scored: HeadOutput) -> Tensor:
         """Cross-entropy over the labels."""
         return functional.cross_entropy(scored.scores, torch.tensor(scored.labels, device=scored.scores.device))
 
-    def answer(self, scored: Scored) -> Sequence[np.ndarray]:
+    def answer(self, scored: HeadOutput) -> Sequence[np.ndarray]:
         """The scores [C] of each example."""
         return list(scored.scores.float().cpu().numpy())
 

@@ -22,8 +22,8 @@ from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split
 from ptune.data.templates import Layout
 from ptune.errors import DataError, SpecError
-from ptune.prompts.forward import Scored
-from ptune.prompts.heads import Output, Vocabulary
+from ptune.prompts.forward import HeadOutput
+from ptune.prompts.heads import HeadSpec, Vocabulary
 from ptune.prompts.rows import Examples, Row
 
 SHOWN = 5
@@ -70,7 +70,7 @@ class ClozeKind:
     vocabulary: Sequence[str]
     faithful: bool = False
 
-    def output(self, layout: Layout) -> Output:
+    def head_spec(self, layout: Layout) -> HeadSpec:
         """The whole vocabulary.
 
         Raises:
@@ -103,13 +103,13 @@ class ClozeKind:
         labels = [None if asked[row] else tokens[split.labels[row]] for row in kept]
         return Examples.of(split, rows, labels, [_candidates(tokens)] * len(kept))
 
-    def loss(self, scored: Scored) -> Tensor:
+    def loss(self, scored: HeadOutput) -> Tensor:
         """Cross-entropy of the objects in the whole vocabulary."""
         return functional.cross_entropy(scored.scores, torch.tensor(scored.labels, device=scored.scores.device))
 
-    def answer(self, scored: Scored) -> Sequence[Named]:
+    def answer(self, scored: HeadOutput) -> Sequence[Named]:
         """The best candidates for each fact, and where its object stands among them."""
-        scores, candidates = scored.scores, scored.about[0]
+        scores, candidates = scored.scores, scored.task_info[0]
         among = scores[:, candidates.tokens.to(scores.device)]
         shares, best = among.softmax(dim=1).topk(min(SHOWN, among.shape[1]))
         shown = [tuple(candidates.words[index] for index in row) for row in best.tolist()]

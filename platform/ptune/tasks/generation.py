@@ -18,11 +18,11 @@ from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split
 from ptune.data.templates import Example, Layout
 from ptune.errors import SpecError
-from ptune.prompts.forward import Scored
-from ptune.prompts.heads import Output, Vocabulary
+from ptune.prompts.forward import HeadOutput
+from ptune.prompts.greedy_decode import greedy_decode
+from ptune.prompts.heads import HeadSpec, Vocabulary
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples, Row
-from ptune.prompts.writing import write
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class GenerationKind:
     inputs: list[str]
     most: int
 
-    def output(self, layout: Layout) -> Output:
+    def head_spec(self, layout: Layout) -> HeadSpec:
         """The whole vocabulary.
 
         Raises:
@@ -79,25 +79,25 @@ class GenerationKind:
             rows = [_causal_row(item, layout.closing, target) for item, target in zip(items, targets, strict=True)]
         return Examples.of(split, [[row] for row in rows], targets)
 
-    def loss(self, scored: Scored) -> Tensor:
+    def loss(self, scored: HeadOutput) -> Tensor:
         """Cross-entropy, the mean of all target tokens."""
         targets = [token for target in scored.labels for token in target]
         return functional.cross_entropy(scored.scores, torch.tensor(targets, device=scored.scores.device))
 
-    def answer(self, scored: Scored) -> Sequence[Written]:
+    def answer(self, scored: HeadOutput) -> Sequence[Written]:
         """The loss of each example's target; the text is not written yet."""
         answers = []
-        for scores, target in zip(scored.each(), scored.labels, strict=True):
+        for scores, target in zip(scored.by_example(), scored.labels, strict=True):
             tokens = torch.tensor(target, dtype=torch.long, device=scores.device)
             loss = functional.cross_entropy(scores[: len(target)], tokens, reduction="sum")
             answers.append(Written(float(loss), len(target)))
         return answers
 
-    def write(
+    def decode(
         self, backbone: Backbone, learner: Learner, examples: Examples, answers: Sequence[Any], token_budget: int
     ) -> list[Written]:
         """The answers with what the model writes for each example."""
-        written = write(backbone, learner, examples, self.most, _end(backbone), token_budget)
+        written = greedy_decode(backbone, learner, examples, self.most, _end(backbone), token_budget)
         texts = backbone.tokenizer.batch_decode(written, skip_special_tokens=True)
         return [replace(answer, text=text.strip()) for answer, text in zip(answers, texts, strict=True)]
 

@@ -15,24 +15,24 @@ import torch
 from torch import Tensor
 
 from ptune.backbone.backbone import Backbone
-from ptune.prompts.forward import Scored, predict
+from ptune.prompts.forward import HeadOutput, predict
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
-from ptune.tasks.kind import Kind, Writer
+from ptune.tasks.kind import DecodingKind, TaskKind
 
 
 @dataclass(frozen=True)
 class JointTask:
     """The kinds of a task's data sets, in order, with their names."""
 
-    kinds: Sequence[Kind]
+    kinds: Sequence[TaskKind]
     names: Sequence[str]
 
-    def loss(self, scored: Scored) -> Tensor:
+    def loss(self, scored: HeadOutput) -> Tensor:
         """The loss of a mini-batch; its examples are of one data set."""
         return self._kind(scored).loss(scored)
 
-    def answer(self, scored: Scored) -> Sequence[Any]:
+    def answer(self, scored: HeadOutput) -> Sequence[Any]:
         """What is kept of each example's scores; the examples are of one data set."""
         return self._kind(scored).answer(scored)
 
@@ -55,13 +55,13 @@ class JointTask:
         self, backbone: Backbone, learner: Learner, examples: Examples, answers: list[Any], token_budget: int
     ) -> list[Any]:
         """The answers to a split, those of kinds that write completed in passes of their own; see `predict`."""
-        for number in np.unique(examples.parts).tolist():
+        for number in np.unique(examples.dataset_indices).tolist():
             kind = self.kinds[number]
-            if isinstance(kind, Writer):
-                members = np.flatnonzero(examples.parts == number).tolist()
+            if isinstance(kind, DecodingKind):
+                members = np.flatnonzero(examples.dataset_indices == number).tolist()
                 first = [answers[index] for index in members]
-                own = examples.part(number).at(number)
-                write = partial(kind.write, backbone, learner, own, first)
+                own = examples.of_dataset(number).as_dataset(number)
+                write = partial(kind.decode, backbone, learner, own, first)
                 for index, answer in zip(members, _in_passes_that_fit(write, own, token_budget), strict=True):
                     answers[index] = answer
         return answers
@@ -73,14 +73,14 @@ class JointTask:
         metrics: dict[str, float] = {}
         each = []
         for number, (kind, name) in enumerate(zip(self.kinds, self.names, strict=True)):
-            own = [answers[index] for index in np.flatnonzero(examples.parts == number).tolist()]
-            each.append(kind.measure(own, examples.part(number)))
+            own = [answers[index] for index in np.flatnonzero(examples.dataset_indices == number).tolist()]
+            each.append(kind.measure(own, examples.of_dataset(number)))
             metrics |= {f"{metric}.{name}": value for metric, value in each[-1].items()}
         shared = [metric for metric in each[0] if all(metric in one for one in each)]
         return {metric: float(np.mean([one[metric] for one in each])) for metric in shared} | metrics
 
-    def _kind(self, scored: Scored) -> Kind:
-        return self.kinds[scored.part]
+    def _kind(self, scored: HeadOutput) -> TaskKind:
+        return self.kinds[scored.dataset_index]
 
 
 def _in_passes_that_fit(act: Callable[[int], list[Any]], examples: Examples, token_budget: int) -> list[Any]:
@@ -89,7 +89,7 @@ def _in_passes_that_fit(act: Callable[[int], list[Any]], examples: Examples, tok
     Raises:
         torch.OutOfMemoryError: memory does not hold the largest example alone.
     """
-    largest = int((examples.lengths * examples.counts).max())
+    largest = int((examples.lengths * examples.row_counts).max())
     while token_budget > largest:
         try:
             return act(token_budget)

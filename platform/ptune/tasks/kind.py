@@ -10,16 +10,16 @@ from torch import Tensor
 from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split
 from ptune.data.templates import Layout
-from ptune.prompts.forward import Scored
-from ptune.prompts.heads import Output
+from ptune.prompts.forward import HeadOutput
+from ptune.prompts.heads import HeadSpec
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
 
 
-class Kind(Protocol):
+class TaskKind(Protocol):
     """One data set's task: from texts to rows, and from scores to a loss, answers and metrics."""
 
-    def output(self, layout: Layout) -> Output:
+    def head_spec(self, layout: Layout) -> HeadSpec:
         """What the task asks of a head, given how inputs are laid out.
 
         Raises:
@@ -33,10 +33,10 @@ class Kind(Protocol):
             DataError: an example cannot be encoded.
         """
 
-    def loss(self, scored: Scored) -> Tensor:
+    def loss(self, scored: HeadOutput) -> Tensor:
         """The loss of some examples, a scalar."""
 
-    def answer(self, scored: Scored) -> Sequence[Any]:
+    def answer(self, scored: HeadOutput) -> Sequence[Any]:
         """What is kept of each example's scores: small, on the CPU."""
 
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
@@ -54,10 +54,10 @@ class Kind(Protocol):
 
 
 @runtime_checkable
-class Writer(Protocol):
+class DecodingKind(Protocol):
     """A kind whose answers take passes of their own, each building on the last."""
 
-    def write(
+    def decode(
         self, backbone: Backbone, learner: Learner, examples: Examples, answers: Sequence[Any], token_budget: int
     ) -> list[Any]:
         """Complete the answers to examples of one data set."""

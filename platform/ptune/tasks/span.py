@@ -17,8 +17,8 @@ from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split
 from ptune.data.templates import Layout, Located
 from ptune.errors import DataError
-from ptune.prompts.forward import Scored
-from ptune.prompts.heads import Linear, Output
+from ptune.prompts.forward import HeadOutput
+from ptune.prompts.heads import HeadSpec, Linear
 from ptune.prompts.rows import Examples, Row
 
 
@@ -85,7 +85,7 @@ class SpanKind:
     max_answer: int
     best: int
 
-    def output(self, layout: Layout) -> Output:  # noqa: ARG002
+    def head_spec(self, layout: Layout) -> HeadSpec:  # noqa: ARG002
         """Two classes: start and end."""
         return Linear(2)
 
@@ -113,17 +113,17 @@ class SpanKind:
                 passages.append(Passage([window for _, window in each], texts[1], context.offsets))
         return Examples.of(split, rows, [()] * len(rows) if training else None, passages)
 
-    def loss(self, scored: Scored) -> Tensor:
+    def loss(self, scored: HeadOutput) -> Tensor:
         """Cross-entropies of start and end over each window's reads, mean of both and of all windows."""
         return _losses(scored).mean()
 
-    def answer(self, scored: Scored) -> Sequence[Found]:
+    def answer(self, scored: HeadOutput) -> Sequence[Found]:
         """The best stretch of each context."""
-        losses = _losses(scored).split_with_sizes(scored.counts)
+        losses = _losses(scored).split_with_sizes(scored.row_counts)
         scores = iter(_by_row(scored))
         return [
             self._best(passage, [next(scores).float().cpu().numpy() for _ in passage.windows], float(own.sum()))
-            for passage, own in zip(scored.about, losses, strict=True)
+            for passage, own in zip(scored.task_info, losses, strict=True)
         ]
 
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
@@ -217,14 +217,14 @@ def _tokens_of(context: Located, answer: Sequence[Any]) -> tuple[int, int] | Non
     return (first, last) if first <= last else None
 
 
-def _by_row(scored: Scored) -> tuple[Tensor, ...]:
+def _by_row(scored: HeadOutput) -> tuple[Tensor, ...]:
     """The scores [reads, 2] of each row."""
     return scored.scores.split_with_sizes(scored.reads_by_row)
 
 
-def _losses(scored: Scored) -> Tensor:
+def _losses(scored: HeadOutput) -> Tensor:
     """The loss of each row."""
     padded = pad_sequence(list(_by_row(scored)), batch_first=True, padding_value=-math.inf)
-    targets = torch.tensor([window.target for passage in scored.about for window in passage.windows])
+    targets = torch.tensor([window.target for passage in scored.task_info for window in passage.windows])
     both = functional.cross_entropy(padded, targets.to(padded.device), reduction="none")
     return both.mean(dim=1)

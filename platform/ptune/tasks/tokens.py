@@ -15,8 +15,8 @@ from torch.nn import functional
 from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split
 from ptune.data.templates import Layout
-from ptune.prompts.forward import Scored
-from ptune.prompts.heads import Linear, Output
+from ptune.prompts.forward import HeadOutput
+from ptune.prompts.heads import HeadSpec, Linear
 from ptune.prompts.rows import Examples, Row
 
 OUTSIDE = "O"
@@ -53,7 +53,7 @@ class TokensKind:
     inputs: list[str]
     labels: Sequence[str]
 
-    def output(self, layout: Layout) -> Output:  # noqa: ARG002
+    def head_spec(self, layout: Layout) -> HeadSpec:  # noqa: ARG002
         """A class for each tag."""
         return Linear(len(self.labels))
 
@@ -69,20 +69,20 @@ class TokensKind:
             places = _first_tokens(words, item.spans[0], keeps_end=layout.keeps_end)
             rows.append([Row.of(item, tuple(places.values()))])
             read.append(tuple(places))
-        return Examples.of(split, rows, about=read)
+        return Examples.of(split, rows, task_info=read)
 
-    def loss(self, scored: Scored) -> Tensor:
+    def loss(self, scored: HeadOutput) -> Tensor:
         """Cross-entropy over the tags, mean of all words read."""
         losses = _losses(scored)
         return losses.sum() / max(len(losses), 1)
 
-    def answer(self, scored: Scored) -> Sequence[Tags]:
+    def answer(self, scored: HeadOutput) -> Sequence[Tags]:
         """The tags of each sentence's words."""
         given = scored.scores.argmax(dim=1).cpu().split_with_sizes(scored.reads)
         losses = [0.0] * len(given)
         if None not in scored.labels:
             losses = [float(own.sum()) for own in _losses(scored).split_with_sizes(scored.reads)]
-        return [Tags(*each) for each in zip(scored.about, [one.numpy() for one in given], losses, strict=True)]
+        return [Tags(*each) for each in zip(scored.task_info, [one.numpy() for one in given], losses, strict=True)]
 
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
         """Entity metrics (seqeval: micro average over entities, which are right if type and both ends are).
@@ -153,9 +153,9 @@ def _first_tokens(words: Sequence[Sequence[int]], span: tuple[int, int], *, keep
     return {word: place for word, place in places.items() if start <= place < end}
 
 
-def _losses(scored: Scored) -> Tensor:
+def _losses(scored: HeadOutput) -> Tensor:
     """The cross-entropy of each word read."""
-    tags = [tags[word] for tags, read in zip(scored.labels, scored.about, strict=True) for word in read]
+    tags = [tags[word] for tags, read in zip(scored.labels, scored.task_info, strict=True) for word in read]
     return functional.cross_entropy(
         scored.scores, torch.tensor(tags, dtype=torch.long, device=scored.scores.device), reduction="none"
     )
