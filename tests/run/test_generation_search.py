@@ -72,7 +72,7 @@ def test_an_encoder_writes_no_texts(tiny_language_model, tmp_path):
 
 @pytest.mark.parametrize("kind", ["tokens", "span"])
 def test_an_encoder_decoder_does_not_read_single_tokens(kind, tiny_backbone, tmp_path):
-    with pytest.raises(SpecError, match=rf"'{kind}' reads the tokens of the text, and .* is an encoder-decoder"):
+    with pytest.raises(SpecError, match=rf"'{kind}' reads the tokens of the text, .*, and .* is an encoder-decoder"):
         prepare(job_on(tiny_backbone("t5"), tmp_path, kind=kind))
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import family_of
-from ptune.spec.data import ClozeData, Data, Head
+from ptune.spec.data import Data, Head
 from ptune.spec.layout import input_parts
 from ptune.spec.prompt import PromptSpec, PromptV2, chosen_layers, is_shifted
 from ptune.spec.strict import Strict
@@ -222,7 +222,4 @@ def _portable(task: Task) -> Task:
 
 
 def _named(data: Data) -> Data:
-    files = {"train": data.train, "dev": data.dev, "test": data.test}
-    if isinstance(data, ClozeData):
-        files["vocabulary"] = data.vocabulary
-    return data.model_copy(update={role: Path(name).name for role, name in files.items() if name is not None})
+    return data.model_copy(update={key: Path(name).name for key, name in data.files.items()})

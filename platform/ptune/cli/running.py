@@ -119,17 +119,17 @@ def example_texts(task: dict[str, Any]) -> list[str]:
     from ptune.data.builtin import PREFIX, split_file
     from ptune.data.readers import read_file
     from ptune.errors import DataError
-    from ptune.spec.data import ChoiceData, TokensData, file_of
+    from ptune.spec.data import file_of
 
     data = _known(task).sets[0]
-    names = data.columns if isinstance(data, ChoiceData) else data.fields
+    names = data.columns
     placeholders = [f"a {name}" for name in names]
     if data.source is not None and not data.source.startswith(PREFIX):
         return placeholders
     name = file_of(data.dev)
     try:
         path = split_file(data.source, name) if data.source else Path(name)
-        table = read_file(path, tagged=isinstance(data, TokensData))
+        table = read_file(path, tagged=data.tagged)
         rows = [[_one_line(row[column]) for column in names] for row in table.select(range(min(50, len(table))))]
     except (DataError, KeyError):  # the file has gone since the search read it, or is not read as it lies there
         return placeholders

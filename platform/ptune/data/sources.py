@@ -151,7 +151,7 @@ def _kind(data: Data) -> Any:
 
 def _deciding(read: dict[str, Columns], data: Data) -> Columns:
     """The columns that decide the labels: the training split's; where labels are words to rank, those of all splits."""
-    if not isinstance(data, ClozeData):
+    if not data.word_labels:
         return read["train"]
     return replace(read["train"], labels=[word for columns in read.values() for word in columns.labels])
 
@@ -178,7 +178,7 @@ def _read_all(data: Data, kind: Any) -> dict[str, Columns]:
 
 def _reader(data: Data) -> Callable[[str], tuple[Dataset, str]]:
     """How this job's splits are read: a function from a split's name to its table and the name of its source."""
-    source, config, words = data.source, data.config, isinstance(data, TokensData)
+    source, config, words = data.source, data.config, data.tagged
     if source is None:
         return lambda name: (_part(read_file(Path(file_of(name)), tagged=words), name), name)
     if source.startswith(PREFIX):

@@ -14,7 +14,7 @@ from ptune.backbone.locate import has_language_head, read_config
 from ptune.backbone.tokenizer import Unloaded, load_tokenizer
 from ptune.data.sources import Splits
 from ptune.errors import BackboneError, DataError, SpecError
-from ptune.spec.data import ChoiceData, Data
+from ptune.spec.data import Data
 from ptune.spec.job import Job
 from ptune.spec.prompt import ManualPrompt, NoPrompt, PromptSpec, PromptV1
 from ptune.spec.template import PromptRun, parse
@@ -61,7 +61,7 @@ def _word_problems(job: Job, data: Data, labels: list[str], reading: Unloaded) -
 
 def _prompts(job: Job, data: Data) -> Iterator[PromptSpec]:
     """A prompt for each template of the job: the data's own, and those that the space states."""
-    if isinstance(data, ChoiceData) or (data.template is not None and "[MASK]" in data.template):
+    if not data.masked or (data.template is not None and "[MASK]" in data.template):
         yield NoPrompt()
     stated: list[Any] = [value for one in job.space.parameters.get("template", []) for _, value in one.stated()]
     stated += [template for point in job.space.baseline if (template := point.get("template")) is not None]

@@ -10,7 +10,7 @@ from typing import Any
 
 from ptune.backbone.families import Family
 from ptune.errors import SpecError
-from ptune.spec.data import Data, GenerationData
+from ptune.spec.data import Data
 from ptune.spec.job import Job
 from ptune.spec.prompt import PromptV2, layers_of
 from ptune.spec.space import Parameter, Space
@@ -37,7 +37,7 @@ def check_positions(job: Job, space: Space, family: Family, config: Mapping[str,
     text = max(_longest_text(data, family) for data in job.task.sets)
     if longest + text > positions:
         law = "length + task.data.max_length" if longest else "task.data.max_length"
-        law += " + max_target" if job.task.kind == "generation" and family.reads == "last" else ""
+        law += " + max_target" if job.task.data.longest_target and family.reads == "last" else ""
         given = str(text)
         if longest:
             given = f'{longest} + {text} (a v2 prompt takes positions before the text, unless positions = "unshifted")'
@@ -58,11 +58,9 @@ def _positions(family: Family, config: Mapping[str, Any]) -> int | None:
 
 def _longest_text(data: Data, family: Family) -> int:
     """Tokens of the longest input, with the text that is written: behind it, or by itself in a decoder."""
-    if not isinstance(data, GenerationData):
-        return data.max_length
-    if family.reads == "decoder":
-        return max(data.max_length, data.max_target + 1)
-    return data.max_length + data.max_target
+    if family.reads == "decoder" and data.longest_target:
+        return max(data.max_length, data.longest_target + 1)
+    return data.max_length + data.longest_target
 
 
 def _longest_shift(space: Space, layers: int) -> int:

@@ -24,7 +24,6 @@ from ptune.run.positions import check_positions
 from ptune.run.start import check_start
 from ptune.spec import grid
 from ptune.spec.job import Job
-from ptune.spec.task import Cloze
 
 _LIBRARIES = ("ptune", "torch", "transformers", "datasets", "optuna", "ray", "mlflow")
 
@@ -103,16 +102,10 @@ def check_space(job: Job, folder: Path) -> int:
 
 def _check_kind(job: Job, family: Family) -> None:
     """Refuse a kind of task that a family does not answer."""
-    kind, name = job.task.kind, job.backbone.id
-    if kind == "generation" and family.reads == "first":
-        raise SpecError(
-            f'task.kind = "generation" needs a causal language model or an encoder-decoder, and {name} is an encoder'
-        )
-    if kind in ("tokens", "span") and family.reads == "decoder":
-        raise SpecError(
-            f"task.kind = {kind!r} reads the tokens of the text, and {name} is an encoder-decoder, which is read "
-            f"through its decoder: name an encoder or a causal language model"
-        )
+    task = job.task
+    if family.reads not in task.read:
+        kind = {"first": "an encoder", "last": "a causal language model", "decoder": "an encoder-decoder"}[family.reads]
+        raise SpecError(f"task.kind = {task.kind!r} {task.needs}, and {job.backbone.id} is {kind}")
 
 
 def _counted(job: Job, layers: int) -> Job:
@@ -136,7 +129,7 @@ def versions() -> dict[str, str]:
 
 def _labels(job: Job, splits: Sequence[Splits]) -> list[Any]:
     """The labels of the data set, or of each; a vocabulary to rank is no list of labels and stays out of records."""
-    if isinstance(job.task, Cloze):
+    if job.task.data.word_labels:
         return []
     return [one.labels for one in splits] if len(splits) > 1 else splits[0].labels
 

@@ -22,7 +22,6 @@ from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
 from ptune.spec.job import Job
 from ptune.spec.prompt import input_length, input_template
-from ptune.spec.task import Cloze
 from ptune.spec.trial import TrialSpec
 from ptune.tasks.build import build_task, lay_out
 from ptune.tasks.joint import JointTask
@@ -66,7 +65,7 @@ class TrialFactory:
             backbone,
             [kind.head_spec(layout) for kind, layout in zip(task.kinds, layouts, strict=True)],
             seed=stream_seed(job.seed, trial, "init"),
-            prompts=len(task.kinds) if isinstance(job.task, Cloze) else 1,
+            prompts=len(task.kinds) if job.task.prompts_by_set else 1,
             recipe=spec.recipe,
         )
         if self._start:

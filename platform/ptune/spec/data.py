@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -27,6 +27,12 @@ def file_of(split: str) -> str:
 class Source(Strict):
     """Where examples come from, whatever they are."""
 
+    tagged: ClassVar[bool] = False
+    """Whether local text files hold a tagged word on each line."""
+    masked: ClassVar[bool] = False
+    """Whether the language head names words where the template has [MASK]."""
+    word_labels: ClassVar[bool] = False
+    """Whether the labels are words to rank, those of every split, and not the training split's alone."""
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
     """What reports call this data set where a task has several."""
     source: str | None = None
@@ -69,6 +75,22 @@ class Source(Strict):
         """Names of the texts that a template lays out, in order."""
         raise NotImplementedError
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns that hold one input's texts, each once."""
+        return self.fields
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files that are named, by key; split names of a data set that is not local among them."""
+        splits = {"train": self.train, "dev": self.dev, "test": self.test}
+        return {key: name for key, name in splits.items() if name is not None}
+
+    @property
+    def longest_target(self) -> int:
+        """The longest text, in tokens, that is written behind an input; 0 where none is."""
+        return 0
+
     @model_validator(mode="after")
     def _files_without_a_source(self) -> Self:
         if self.splits > 1 and self.shots is None:
@@ -109,6 +131,7 @@ class Labelled(Source):
 class ClassificationData(Labelled):
     """One label for each input."""
 
+    masked: ClassVar[bool] = True
     labels: Labels | None = None
     """Label values in the order of the head's outputs; None takes the training split's, sorted."""
     verbalizer: dict[str, Words] | None = None
@@ -131,6 +154,8 @@ class ClassificationData(Labelled):
 class ClozeData(Labelled):
     """Facts: a subject, and an object that the language model is to name at [MASK]."""
 
+    masked: ClassVar[bool] = True
+    word_labels: ClassVar[bool] = True
     text: list[str] = Field(default_factory=lambda: ["sub_label"], min_length=1, max_length=8)
     """Subject column."""
     label: str = "obj_label"
@@ -142,6 +167,11 @@ class ClozeData(Labelled):
     vocabulary: str | None = None
     """File of the words that may be answers, one per line or a JSON list; None is every object of the relation's
     splits."""
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The splits, and the vocabulary where it is a file."""
+        return super().files | ({} if self.vocabulary is None else {"vocabulary": self.vocabulary})
 
     @model_validator(mode="after")
     def _each_relation_apart(self) -> Self:
@@ -160,6 +190,7 @@ class ClozeData(Labelled):
 class TokensData(Source):
     """A tag for each word of a sentence."""
 
+    tagged: ClassVar[bool] = True
     words: str = "words"
     """Column of the sentence's words, as a list."""
     tags: str = "tags"
@@ -223,7 +254,7 @@ class ChoiceData(Labelled):
 
     @property
     def columns(self) -> list[str]:
-        """Every column of texts once: the shared ones, then the candidates."""
+        """The shared columns, then the candidates' that are not among them."""
         return list(dict.fromkeys([*self.text, *self.choices]))
 
     @model_validator(mode="after")
@@ -253,6 +284,11 @@ class GenerationData(Source):
     """Column of the text to write."""
     max_target: int = Field(64, ge=2)
     """Longest written text in tokens, its end included; longer ones are cut, and writing stops there."""
+
+    @property
+    def longest_target(self) -> int:
+        """The target's limit."""
+        return self.max_target
 
     @property
     def fields(self) -> list[str]:

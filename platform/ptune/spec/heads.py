@@ -29,10 +29,7 @@ def head_problems(space: Space, task: Task) -> list[Problem]:
 
 def _other_heads(space: Space, task: Task) -> list[Problem]:
     """Heads that no trial of the task can have."""
-    hint = {
-        "classification": "; a verbalizer needs its words: state task.data.verbalizer",
-        "choice": '; state task.head = "verbalizer"',
-    }.get(task.kind, "")
+    hint = f"; {task.other_head}" if task.other_head else ""
     return [
         Problem(
             ("space", "parameters", "head", index, key),

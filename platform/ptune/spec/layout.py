@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ptune.errors import SpecError
-from ptune.spec.data import ClassificationData, ClozeData, Data
+from ptune.spec.data import Data
 from ptune.spec.heads import always_language
 from ptune.spec.problem import Place, Problem
 from ptune.spec.prompt import PromptSpec, input_length, input_template
@@ -66,9 +66,9 @@ def template_problems(task: Task, space: Space | None) -> list[Problem]:
     problems = [
         Problem(place, f"template {template!r}: {law}")
         for place, template, data in templates
-        if (law := _misfit(template, data, masked=masked and _has_words(data))) is not None
+        if (law := _misfit(template, data, masked=masked and data.masked)) is not None
     ]
-    if masked and not templates and any(map(_has_words, task.sets)):
+    if masked and not templates and any(data.masked for data in task.sets):
         problems.append(Problem(("task", "data", "template"), f"required, and missing: {_MASK}"))
     return list(dict.fromkeys(problems))
 
@@ -92,11 +92,9 @@ def _parts(prompt: PromptSpec, fields: Sequence[str], base: str | None, *, maske
 
 def _data_templates(task: Task) -> Iterator[tuple[Place, str, Data]]:
     """The templates of the data, each with its place and the data set it lays out."""
-    by_relation = isinstance(task.data, ClozeData) and task.data.templates is not None
-    for data, name, place in zip(task.sets, task.set_names, task.set_places, strict=True):
+    for data, place in zip(task.sets, task.template_places, strict=True):
         if data.template is not None:
-            key = ("templates", name) if by_relation else ("template",)
-            yield (*place, *key), data.template, data
+            yield place, data.template, data
 
 
 def _space_templates(space: Space, task: Task) -> Iterator[tuple[Place, str, Data]]:
@@ -120,8 +118,3 @@ def _misfit(template: str, data: Data, *, masked: bool) -> str | None:
     except ValueError as error:
         return str(error)
     return _MASK if masked and not any(isinstance(part, Mask) for part in parts) else None
-
-
-def _has_words(data: Data) -> bool:
-    """Whether the language head reads a [MASK] in the data's inputs."""
-    return isinstance(data, ClassificationData | ClozeData)

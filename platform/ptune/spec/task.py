@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -25,10 +25,22 @@ from ptune.spec.strict import Strict, broken, refusal
 DEFAULT_KIND = "classification"
 GROUPED = "exact_groups"
 """The metric of whole groups, reported where the data names groups."""
+_Read = Literal["first", "last", "decoder"]
+_TEXT: tuple[_Read, ...] = ("first", "last")
+_NEEDS_TEXT = "reads the tokens of the text, as an encoder or a causal language model does"
 
 
 class _Task(Strict):
     """What every kind of task has."""
+
+    read: ClassVar[tuple[_Read, ...]] = ("first", "last", "decoder")
+    """The backbones that can answer, by where a classifier reads them, as `ptune.backbone.families` has it."""
+    needs: ClassVar[str] = "needs any backbone"
+    """What `read` asks of a backbone, in words."""
+    prompts_by_set: ClassVar[bool] = False
+    """Whether each data set has a prompt of its own, and not only a head."""
+    other_head: ClassVar[str] = ""
+    """How to get the head that a task does not have; empty where there is no way."""
 
     selection: Literal["first", "last"] = "first"
     """Of epochs with equal dev values, the `first` is kept (a better one must be greater) or the `last` (>=)."""
@@ -78,6 +90,11 @@ class _Sets(_Task):
         """Where each data set stands in a job."""
         return [("task", "data"), *(("task", "more", number) for number in range(len(self.sets) - 1))]
 
+    @property
+    def template_places(self) -> list[Place]:
+        """Where each data set's template stands in a job."""
+        return [(*place, "template") for place in self.set_places]
+
     @model_validator(mode="after")
     def _named_apart(self) -> Self:
         if len(set(self.set_names)) != len(self.sets):
@@ -88,6 +105,8 @@ class _Sets(_Task):
 
 class Classification(_Sets):
     """One label for each input."""
+
+    other_head: ClassVar[str] = "a verbalizer needs its words: state task.data.verbalizer"
 
     kind: Literal["classification"] = "classification"
     """What is predicted for one input."""
@@ -128,6 +147,8 @@ class Classification(_Sets):
 class Cloze(_Sets):
     """The object of a fact, named by the language model itself (LAMA; "GPT Understands, Too", section 4.1)."""
 
+    prompts_by_set: ClassVar[bool] = True
+
     kind: Literal["cloze"]
     data: ClozeData
     metric: str = "p_at_1"
@@ -149,6 +170,13 @@ class Cloze(_Sets):
         return [("task", "data")] * len(self.sets)
 
     @property
+    def template_places(self) -> list[Place]:
+        """One template for all relations, or a table of them."""
+        if self.data.templates is None:
+            return super().template_places
+        return [("task", "data", "templates", name) for name in self.set_names]
+
+    @property
     def language(self) -> bool:
         """Always."""
         return True
@@ -167,6 +195,9 @@ class Cloze(_Sets):
 class Tokens(_Sets):
     """A tag for each word: named entities, semantic roles."""
 
+    read: ClassVar[tuple[_Read, ...]] = _TEXT
+    needs: ClassVar[str] = _NEEDS_TEXT
+
     kind: Literal["tokens"]
     data: TokensData
     more: list[TokensData] = Field(default_factory=list)
@@ -178,6 +209,9 @@ class Tokens(_Sets):
 class Span(_Sets):
     """The stretch of a context that answers a question."""
 
+    read: ClassVar[tuple[_Read, ...]] = _TEXT
+    needs: ClassVar[str] = _NEEDS_TEXT
+
     kind: Literal["span"]
     data: SpanData
     more: list[SpanData] = Field(default_factory=list)
@@ -188,6 +222,8 @@ class Span(_Sets):
 
 class Choice(_Sets):
     """The right one of several candidates."""
+
+    other_head: ClassVar[str] = 'state task.head = "verbalizer"'
 
     kind: Literal["choice"]
     data: ChoiceData
@@ -219,6 +255,9 @@ class Choice(_Sets):
 
 class Generation(_Sets):
     """A text, written by a causal language model or an encoder-decoder (prefix tuning; Li and Liang 2021)."""
+
+    read: ClassVar[tuple[_Read, ...]] = ("last", "decoder")
+    needs: ClassVar[str] = "needs a causal language model or an encoder-decoder"
 
     kind: Literal["generation"]
     data: GenerationData
