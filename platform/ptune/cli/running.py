@@ -129,7 +129,7 @@ def example_texts(task: dict[str, Any]) -> list[str]:
     name = file_of(data.dev)
     try:
         path = split_file(data.source, name) if data.source else Path(name)
-        table = read_file(path, tagged=data.tagged)
+        table = read_file(path, names, tagged=data.tagged)
         rows = [[_one_line(row[column]) for column in names] for row in table.select(range(min(50, len(table))))]
     except (DataError, KeyError):  # the file has gone since the search read it, or is not read as it lies there
         return placeholders

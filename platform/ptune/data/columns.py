@@ -53,6 +53,20 @@ def extract(table: Dataset, source: str, data: ClassificationData) -> Columns:
     return Columns(source, texts, [_label_name(value, declared) for value in values], declared, groups)
 
 
+def needed(data: Source, wanted: Sequence[str]) -> set[str]:
+    """The columns of a file that hold what a kind of data wants, by the names that they have in the file.
+
+    Args:
+        data: the data set, with what it renames, replaces and explodes.
+        wanted: the columns that its kind reads.
+    """
+    names = {*wanted, *data.replace}
+    names |= {old for old, new in data.rename.items() if new in names}
+    if data.explode is not None:
+        names.add(data.explode)
+    return names | {name.partition(".")[0] for name in names}  # nested columns are named by their paths
+
+
 def explode(table: Dataset, source: str, path: str) -> Dataset:
     """One row for each item of a nested list, with the columns around it; columns are named by their paths.
 

@@ -11,12 +11,15 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ptune.data.conll import read_tagged
+from ptune.data.json_table import read_json
+from ptune.data.parquet_table import read_parquet
 from ptune.errors import DataError, nearest
 
 if TYPE_CHECKING:
@@ -32,9 +35,10 @@ _KINDS = {
     ".annotated": "tagged",
     ".txt": "tagged",
 }
+_UNREAD = "\x1f"  # a control character, with which no column of a table begins
 
 
-def read_file(path: Path, *, tagged: bool = False) -> Dataset:
+def read_file(path: Path, columns: Collection[str] | None = None, *, tagged: bool = False) -> Dataset:
     """Read a csv, tsv, jsonl, json (an array of objects, or SQuAD's one object), parquet or conll file into memory.
 
     The cells of csv and tsv files are strings, as written: nothing becomes a number, and `NA` or `null` stay words.
@@ -43,6 +47,8 @@ def read_file(path: Path, *, tagged: bool = False) -> Dataset:
 
     Args:
         path: the file.
+        columns: the columns whose values are needed. Whatever stands in other columns, it cannot stop the reading;
+            they are null or left out. None needs all.
         tagged: a tsv file holds tagged words, too.
 
     Raises:
@@ -50,16 +56,28 @@ def read_file(path: Path, *, tagged: bool = False) -> Dataset:
     """
     _check_file(path)
     suffix = path.suffix.lower()
-    if _KINDS[suffix] == "tagged" or (tagged and suffix == ".tsv"):
-        return read_tagged(path)
-    options = _csv_options(path) if _KINDS[path.suffix.lower()] == "csv" else {}
+    kind = "tagged" if tagged and suffix == ".tsv" else _KINDS[suffix]
+    match kind:
+        case "tagged":
+            return read_tagged(path)
+        case "json":
+            return read_json(path, columns)
+        case "parquet":
+            return read_parquet(path, columns)
+        case _:
+            return _read_csv(path, columns)
+
+
+def _read_csv(path: Path, columns: Collection[str] | None) -> Dataset:
+    names = _header(path, columns)
     with tempfile.TemporaryDirectory(prefix="ptune-") as scratch:
         # `datasets` reads file names as patterns and skips hidden folders; a link in a folder of its own is neither.
         link = Path(scratch) / f"data{path.suffix.lower()}"
         link.symlink_to(path.resolve())
-        options |= {"data_files": {"train": str(link)}, "split": "train", "cache_dir": scratch, "keep_in_memory": True}
+        place = {"data_files": {"train": str(link)}, "split": "train", "cache_dir": scratch, "keep_in_memory": True}
         with _quiet():
-            return cast("Dataset", _load(str(path), _KINDS[path.suffix.lower()], **options))
+            table = cast("Dataset", _load(str(path), "csv", **place, **_csv_options(path, names)))
+    return table.select_columns([name for name in names if not name.startswith(_UNREAD)])
 
 
 def read_hub(name: str, config: str | None) -> DatasetDict:
@@ -144,22 +162,39 @@ def _check_file(path: Path) -> None:
         raise DataError(f"{path}: there is no such file{nearest(path.name, beside)}{missing}")
     if path.is_dir():
         raise DataError(f"{path}: is a folder, not a file")
+    if not path.is_file():
+        raise DataError(f"{path}: is not an ordinary file")
     if not path.read_bytes().strip():
         raise DataError(f"{path}: holds no examples")
 
 
-def _csv_options(path: Path) -> dict[str, Any]:
-    from datasets import Features, Value
+def _header(path: Path, columns: Collection[str] | None) -> list[str]:
+    """The names of a csv or tsv file's columns, all different; those that cannot be asked for begin with `_UNREAD`.
 
-    tabs = path.suffix.lower() == ".tsv"
-    dialect: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {"delimiter": ","}
+    These have no name, as the index that pandas writes, or share it with another column.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            header = next(csv.reader(stream, **dialect))
+            header = next(filter(None, csv.reader(stream, **_dialect(path))))
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: cannot be loaded: not UTF-8: {error}") from error
-    repeated = sorted({name for name in header if header.count(name) > 1})
+    except csv.Error as error:
+        raise DataError(f"{path}: the header cannot be read: {error}") from error
+    counts = Counter(header)
+    repeated = sorted(name for name, count in counts.items() if count > 1 and (columns is None or name in columns))
     if repeated:
         raise DataError(f"{path}: the header names a column twice: {', '.join(map(repr, repeated))}")
-    features = Features({name: Value("string") for name in header})
-    return {**dialect, "features": features, "keep_default_na": False, "index_col": False, "encoding": "utf-8-sig"}
+    return [name if name and counts[name] == 1 else f"{_UNREAD}{place}" for place, name in enumerate(header)]
+
+
+def _dialect(path: Path) -> dict[str, Any]:
+    tabs = path.suffix.lower() == ".tsv"
+    return {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {"delimiter": ","}
+
+
+def _csv_options(path: Path, names: list[str]) -> dict[str, Any]:
+    from datasets import Features, Value
+
+    cells_as_written = {"features": Features({name: Value("string") for name in names}), "keep_default_na": False}
+    header = {"names": names, "header": 0, "index_col": False}
+    return {**_dialect(path), **cells_as_written, **header, "encoding": "utf-8-sig"}

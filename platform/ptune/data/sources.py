@@ -10,7 +10,7 @@ file beside this one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ import numpy as np
 
 from ptune.data import candidates, columns, facts, questions, tagged, targets
 from ptune.data.builtin import PREFIX, split_file
-from ptune.data.columns import Columns, explode, prepared
+from ptune.data.columns import Columns, explode, needed, prepared
 from ptune.data.readers import pick_split, read_file, read_hub
 from ptune.errors import DataError, SpecError
 from ptune.files import value_hash
@@ -158,7 +158,8 @@ def _deciding(read: dict[str, Columns], data: Data) -> Columns:
 
 def _read_all(data: Data, kind: Any) -> dict[str, Columns]:
     """The columns of every split that the data set names, by the split's role."""
-    read = _reader(data)
+    wanted = kind.wanted(data)
+    read = _reader(data, needed(data, wanted))
     stated = {"train": data.train, "dev": data.dev, "test": data.test}
     found: dict[str, Columns] = {}
     problems: list[str] = []
@@ -168,7 +169,7 @@ def _read_all(data: Data, kind: Any) -> dict[str, Columns]:
         try:
             table, source = read(name)
             table = explode(table, source, data.explode) if data.explode is not None else table
-            found[role] = kind.extract(prepared(table, source, data, kind.wanted(data)), source, data)
+            found[role] = kind.extract(prepared(table, source, data, wanted), source, data)
         except DataError as error:
             problems.append(str(error))
     if problems:
@@ -176,13 +177,13 @@ def _read_all(data: Data, kind: Any) -> dict[str, Columns]:
     return found
 
 
-def _reader(data: Data) -> Callable[[str], tuple[Dataset, str]]:
+def _reader(data: Data, columns: Collection[str]) -> Callable[[str], tuple[Dataset, str]]:
     """How this job's splits are read: a function from a split's name to its table and the name of its source."""
     source, config, words = data.source, data.config, data.tagged
     if source is None:
-        return lambda name: (_part(read_file(Path(file_of(name)), tagged=words), name), name)
+        return lambda name: (_part(read_file(Path(file_of(name)), columns, tagged=words), name), name)
     if source.startswith(PREFIX):
-        return lambda name: (_part(read_file(split_file(source, file_of(name))), name), f"{source}:{name}")
+        return lambda name: (_part(read_file(split_file(source, file_of(name)), columns), name), f"{source}:{name}")
     tables = read_hub(source, config)
     return lambda name: (pick_split(tables, source, config, name), ":".join(filter(None, (source, config, name))))
 
