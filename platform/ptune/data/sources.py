@@ -192,7 +192,7 @@ def _part(table: Dataset, name: str) -> Dataset:
     """The rows that a slice behind a file's name takes: `[:80%]`, `[80%:]`, `[100:200]`.
 
     Raises:
-        DataError: the slice is not one.
+        DataError: the slice is not one, or takes no row.
     """
     wanted = name[len(file_of(name)) :]
     if not wanted:
@@ -201,7 +201,10 @@ def _part(table: Dataset, name: str) -> Dataset:
     if found is None:
         raise DataError(f"{name}: write a part of a file as [:80%], [80%:] or [100:200], got {wanted}")
     start, end = (_edge(found[key], len(table)) for key in ("start", "end"))
-    return table.select(range(len(table))[start:end])
+    rows = range(len(table))[start:end]
+    if not rows:
+        raise DataError(f"{name}: holds no examples: the file has {len(table)} rows")
+    return table.select(rows)
 
 
 def _edge(text: str | None, rows: int) -> int | None:
