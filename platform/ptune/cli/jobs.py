@@ -20,15 +20,15 @@ def jobs(address: str | None, as_json: bool) -> None:
     \b
     ptune jobs --address http://head:8265
     """
-    from ptune.raytune.jobs import jobs as known
+    from ptune.raytune.jobs import jobs as jobs_at
     from ptune.report.wording import NONE, duration
 
-    found = known(address)
+    ray_jobs = jobs_at(address)
     if as_json:
-        click.echo(json.dumps({"jobs": [asdict(job) for job in found]}))
+        click.echo(json.dumps({"jobs": [asdict(job) for job in ray_jobs]}))
         return
-    if not found:
+    if not ray_jobs:
         click.echo("no jobs; submit one with `ptune submit JOB`")
-    for job in found:
+    for job in ray_jobs:
         ran = duration((job.ended_at or time.time()) - job.started_at) if job.started_at else NONE
         click.echo(f"{job.id}  {job.status.lower():<10}  {ran:>8}  {job.name or NONE}")

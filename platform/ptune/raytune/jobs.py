@@ -12,6 +12,7 @@ import os
 import shlex
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 _SERVER = "RAY_API_SERVER_ADDRESS"
+_NO_AGENT = "No available agent"
+_AGENT_WITHIN_S = 60.0
 _STOP = {"RAY_JOB_STOP_SIGNAL": "SIGINT", "RAY_JOB_STOP_WAIT_TIME_S": "60"}  # time to leave the search resumable
 
 
@@ -82,12 +85,12 @@ def submit(job: Job, runs: Path | None, address: str | None = None, overrides: S
     folder = (runs or Path("ptune_runs")).resolve()
     with _reaching(address) as client, tempfile.TemporaryDirectory(prefix="ptune-job-") as upload:
         (Path(upload) / "job.toml").write_text(job_toml(job) + noted(overrides), encoding="utf-8")
-        submitted: str = client.submit_job(
+        return _submitted(
+            client,
             entrypoint=f'exec "{_python(here)}" -m ptune search job.toml --json',
             runtime_env={"working_dir": upload, "env_vars": {**_STOP, **_tracking(), "PTUNE_RUNS": str(folder)}},
             metadata={"ptune": job.name},
         )
-    return submitted
 
 
 def follow(job_id: str, write: Callable[[str], Any], address: str | None = None) -> JobInfo:
@@ -132,6 +135,18 @@ def jobs(address: str | None = None) -> list[JobInfo]:
     return sorted(known, key=lambda job: job.started_at or 0.0)
 
 
+def _submitted(client: JobSubmissionClient, **request: Any) -> str:
+    """Submit a job and return its id; a head that has just started needs a while before it takes one."""
+    until = time.monotonic() + _AGENT_WITHIN_S
+    while True:
+        try:
+            return str(client.submit_job(**request))
+        except RuntimeError as error:
+            if _NO_AGENT not in str(error) or time.monotonic() > until:
+                raise
+        time.sleep(1.0)
+
+
 async def _tail(client: JobSubmissionClient, job_id: str, write: Callable[[str], Any]) -> None:
     async for piece in client.tail_job_logs(job_id):
         write(piece)
@@ -144,8 +159,8 @@ def _info(details: Any) -> JobInfo:
 
 
 def _resolve(address: str | None) -> str:
-    stated = address or os.environ.get(_SERVER) or DEFAULT_ADDRESS
-    return stated if "://" in stated else f"http://{stated}"
+    address = address or os.environ.get(_SERVER) or DEFAULT_ADDRESS
+    return address if "://" in address else f"http://{address}"
 
 
 @contextlib.contextmanager
@@ -180,5 +195,5 @@ def _tracking() -> dict[str, str]:
 
 def _python(here: bool) -> str:
     """A job's interpreter, as shell text: this one, if the cluster has the same environment, else the cluster's."""
-    own = [sys.executable] if here or sys.prefix != sys.base_prefix else []
-    return "$(" + " || ".join(f"command -v {shlex.quote(name)}" for name in (*own, "python", "python3")) + ")"
+    this = [sys.executable] if here or sys.prefix != sys.base_prefix else []
+    return "$(" + " || ".join(f"command -v {shlex.quote(name)}" for name in (*this, "python", "python3")) + ")"

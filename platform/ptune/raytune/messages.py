@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # a client has no use for pydantic
     from ptune.spec.trial import Config
 
 _ASSIGNMENT, _ANSWER = "assignment", "answer"
+TuneDict = dict[str, Any]
+"""A Tune trial's configuration, a result, or a state: Tune takes any value under any key."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Assignment:
     engine: str
     """Name of the engine's actor."""
 
-    def to_tune(self) -> dict[str, Any]:
+    def to_tune(self) -> TuneDict:
         """The assignment as the configuration of a Tune trial."""
         return {_ASSIGNMENT: self}
 
@@ -74,7 +76,7 @@ Answer = EngineAnswer | Lost
 """A client's answer to the dispatcher."""
 
 
-def to_tune(answer: Answer) -> dict[str, Any]:
+def to_tune(answer: Answer) -> TuneDict:
     """An answer as the result of a Tune trial."""
     return {_ANSWER: answer}
 

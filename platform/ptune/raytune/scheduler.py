@@ -9,7 +9,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from ptune.raytune.dispatcher import Dispatcher
 from ptune.raytune.error_summary import error_summary
-from ptune.raytune.messages import answer_of
+from ptune.raytune.messages import TuneDict, answer_of
 
 
 class TurnScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray is not typed
@@ -24,7 +24,7 @@ class TurnScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray is not typed
         self._dispatcher.step()
         return next((trial for trial in tune_controller.get_live_trials() if trial.status == Trial.PENDING), None)
 
-    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ARG002
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: TuneDict) -> str:  # noqa: ARG002
         """Pass on the answer about one epoch."""
         goes_on = self._dispatcher.take_in(trial.trial_id, answer_of(result))
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
@@ -38,5 +38,5 @@ class TurnScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray is not typed
         """What this is, for Tune's own tables."""
         return "ptune's conductor decides"
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> TuneDict:
         return {}

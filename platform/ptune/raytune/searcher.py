@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ray.tune.search import Searcher
 
 from ptune.raytune.dispatcher import Dispatcher
+from ptune.raytune.messages import TuneDict
 
 
 class TurnSearcher(Searcher):  # type: ignore[misc]  # Ray is not typed
@@ -19,7 +18,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]  # Ray is not typed
         super().__init__()
         self._dispatcher = dispatcher
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> TuneDict | str | None:
         """The next turn; `Searcher.FINISHED` when the search is over; None when no turn is ready."""
         self._dispatcher.step()
         assignment = self._dispatcher.hand_out(trial_id)
@@ -27,7 +26,7 @@ class TurnSearcher(Searcher):  # type: ignore[misc]  # Ray is not typed
             return assignment.to_tune()
         return str(Searcher.FINISHED) if self._dispatcher.over else None
 
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+    def on_trial_complete(self, trial_id: str, result: TuneDict | None = None, error: bool = False) -> None:
         """Nothing: the scheduler has seen the result."""
 
     def save(self, checkpoint_path: str) -> None:
@@ -36,5 +35,5 @@ class TurnSearcher(Searcher):  # type: ignore[misc]  # Ray is not typed
     def restore(self, checkpoint_path: str) -> None:
         """Nothing: a search resumes from its journal."""
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> TuneDict:
         return {}

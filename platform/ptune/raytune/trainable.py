@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import ray
 from ray import tune
 
 from ptune.raytune.error_summary import error_summary
-from ptune.raytune.messages import Answer, Assignment, Lost, to_tune
+from ptune.raytune.messages import Answer, Assignment, Lost, TuneDict, to_tune
 
 _CPUS = 0.001  # a client only waits; hundreds fit beside an engine, even on one core
 
@@ -21,21 +19,21 @@ class PromptTrainable(tune.Trainable):  # type: ignore[misc]  # Ray is not typed
     """
 
     @classmethod
-    def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:  # noqa: ARG003 - Tune's
+    def default_resource_request(cls, config: TuneDict) -> tune.PlacementGroupFactory:  # noqa: ARG003 - Tune's
         """Next to nothing: the engine holds the resources."""
         return tune.PlacementGroupFactory([{"CPU": _CPUS}])
 
-    def setup(self, config: dict[str, Any]) -> None:
+    def setup(self, config: TuneDict) -> None:
         """Take up a turn; nothing runs until the first step."""
         self._assignment = Assignment.of(config)
         self._epoch = self._assignment.epoch
 
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
+    def reset_config(self, new_config: TuneDict) -> bool:
         """Take up another turn in the same process."""
         self.setup(new_config)
         return True
 
-    def step(self) -> dict[str, Any]:
+    def step(self) -> TuneDict:
         """Train one epoch."""
         return to_tune(self._train())
 

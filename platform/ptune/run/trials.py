@@ -22,11 +22,11 @@ from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
 from ptune.spec.job import Job
 from ptune.spec.prompt import input_length, input_template
-from ptune.spec.trial import TrialSpec
+from ptune.spec.trial import Config, TrialSpec
 from ptune.tasks.build import build_task, lay_out
 from ptune.tasks.joint import JointTask
 
-_KEPT = 8  # encodings of the data, each under another template; slots hold on to their own
+_MOST_ENCODINGS = 8  # of the data, each under another template; slots hold on to their own
 Encoded = tuple[JointTask, list[Layout], Examples, Examples]
 
 
@@ -50,7 +50,7 @@ class TrialFactory:
         self._folder = folder
         self._encoded: OrderedDict[tuple[Any, ...], Encoded] = OrderedDict()
 
-    def make(self, trial: int, config: Mapping[str, Any]) -> tuple[Plan, Learner]:
+    def make(self, trial: int, config: Config) -> tuple[Plan, Learner]:
         """Build trial number `trial` from its flat configuration.
 
         Raises:
@@ -68,8 +68,8 @@ class TrialFactory:
             prompts=len(task.kinds) if job.task.prompts_by_set else 1,
             recipe=spec.recipe,
         )
-        if self._start:
-            start_from(learner, self._start)
+        if self._starting_tensors:
+            start_from(learner, self._starting_tensors)
         plan = Plan(
             trial=trial,
             recipe=spec.recipe,
@@ -87,12 +87,12 @@ class TrialFactory:
         return plan, learner
 
     @cached_property
-    def _start(self) -> Mapping[str, Tensor]:
+    def _starting_tensors(self) -> Mapping[str, Tensor]:
         """The tensors that every trial starts from; none unless the job names an artifact."""
         if self._job.start is None:
             return {}
         names = self._job.task.set_names
-        labels = {name: one.labels for name, one in zip(names, self._splits, strict=True)}
+        labels = {name: splits.labels for name, splits in zip(names, self._splits, strict=True)}
         return starting_tensors(load_artifact(Path(self._job.start)), labels)
 
     def _encode(self, spec: TrialSpec) -> Encoded:
@@ -101,7 +101,7 @@ class TrialFactory:
         key = (input_template(prompt), input_length(prompt), spec.head, spec.protocol.split, spec.recipe.faithful)
         if key not in self._encoded:
             self._encoded[key] = self._encode_anew(spec)
-            if len(self._encoded) > max(_KEPT, self._job.resources.slots):
+            if len(self._encoded) > max(_MOST_ENCODINGS, self._job.resources.slots):
                 self._encoded.popitem(last=False)
         self._encoded.move_to_end(key)
         return self._encoded[key]
@@ -116,35 +116,35 @@ class TrialFactory:
         task = build_task(job.task, [splits.labels for splits in drawn], spec.head, faithful=spec.recipe.faithful)
         language = (spec.head or job.task.default_head) == "verbalizer"
         layouts = [lay_out(spec.prompt, data, backbone, language=language) for data in sets]
-        each = list(zip(task.kinds, layouts, drawn, strict=True))
-        train = [kind.encode(splits.train, layout, backbone, training=True) for kind, layout, splits in each]
-        dev = [kind.encode(splits.dev, layout, backbone, training=False) for kind, layout, splits in each]
+        parts = list(zip(task.kinds, layouts, drawn, strict=True))
+        train = [kind.encode(splits.train, layout, backbone, training=True) for kind, layout, splits in parts]
+        dev = [kind.encode(splits.dev, layout, backbone, training=False) for kind, layout, splits in parts]
         return task, layouts, Examples.joined(train), Examples.joined(dev)
 
 
 def starting_tensors(artifact: Artifact, labels: Mapping[str, Sequence[str]]) -> dict[str, Tensor]:
-    """What trials over some data sets take from an artifact: its prompt, and what is their own by name.
+    """The tensors of an artifact with which trials over some data sets start: its prompt, and heads that fit by name.
 
-    Of an artifact with a prompt for each data set, each takes its own.
+    From an artifact with a prompt for each data set, a data set takes the prompt of its own name.
 
     Args:
-        artifact: what they start from.
+        artifact: the artifact to start from.
         labels: label names of each data set, by its name, in order. A head is taken where name and labels agree.
     """
-    known = {one.name: (number, one.labels) for number, one in enumerate(artifact.manifest.sets)}
+    sources = {data_set.name: (index, data_set.labels) for index, data_set in enumerate(artifact.manifest.sets)}
     tensors = {name: tensor for name, tensor in artifact.tensors.items() if name == "prompt.0"}
-    several = "prompt.1" in artifact.tensors
-    for number, (name, own) in enumerate(labels.items()):
-        place, theirs = known.get(name, (None, None))
-        if place is None:
+    has_prompt_per_set = "prompt.1" in artifact.tensors
+    for index, (name, names) in enumerate(labels.items()):
+        if name not in sources:
             continue
-        if several:
-            tensors[f"prompt.{number}"] = artifact.tensors[f"prompt.{place}"]
-        if theirs == list(own):
-            before = f"head.{place}."
+        source, source_labels = sources[name]
+        if has_prompt_per_set:
+            tensors[f"prompt.{index}"] = artifact.tensors[f"prompt.{source}"]
+        if source_labels == list(names):
+            prefix = f"head.{source}."
             tensors |= {
-                f"head.{number}.{key.removeprefix(before)}": tensor
+                f"head.{index}.{key.removeprefix(prefix)}": tensor
                 for key, tensor in artifact.tensors.items()
-                if key.startswith(before)
+                if key.startswith(prefix)
             }
     return tensors

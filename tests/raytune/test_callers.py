@@ -1,0 +1,53 @@
+"""Who may call the runner: a notebook's event loop, a thread that is not the main one, a user of Ray."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ptune.journal import JOURNAL, read
+from support.small_search import small_job
+
+CALLERS = """
+import asyncio, sys, threading
+from pathlib import Path
+
+import ray
+
+from ptune.raytune.runner import RayRunner
+from ptune.run.search import start_search
+from ptune.spec.job import Job
+
+job = Job.model_validate_json(sys.argv[1])
+runs = Path(sys.argv[2])
+
+
+def search():
+    print(start_search(job, "", runs, RayRunner()).to_json()["statuses"], ray.is_initialized())
+
+
+async def notebook():
+    search()
+
+
+asyncio.run(notebook())
+ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200_000_000)
+thread = threading.Thread(target=search)
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.slow
+def test_an_event_loop_and_a_thread_of_one_process_search_in_turn_and_the_users_ray_stays(tiny_backbone, tmp_path):
+    job = small_job(tmp_path, tiny_backbone("bert"), trials=1, epochs=1)
+    job = job.model_copy(update={"tracking": job.tracking.model_copy(update={"type": "none"})})
+    command = [sys.executable, "-c", CALLERS, job.model_dump_json(), str(tmp_path / "runs")]
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
+    assert done.stdout.splitlines() == ["{'complete': 1} False", "{'complete': 1} True"], done.stderr
+    for name in ("small", "small-2"):
+        events = read(tmp_path / "runs" / name / JOURNAL)
+        assert [event["status"] for event in events if event["event"] == "ended"] == ["complete"]
