@@ -18,7 +18,7 @@ from ptune.journal import JOURNAL, Journal, read
 from ptune.run.confirm import CONFIRMS, confirmation, result
 from ptune.run.prepare import Prepared, prepare, versions
 from ptune.run.session import Observer, Publisher, Runner, Session
-from ptune.run.tracker import Announce, TrackerFactory, tracker_of, with_tracking
+from ptune.run.tracker import Announce, TrackerFactory, tracker_of
 from ptune.searching.conductor import Conductor
 from ptune.spec.job import Job
 from ptune.tracking.state import TrackingState
@@ -225,7 +225,10 @@ def start_search(
     Raises:
         PtuneError: the job cannot run; nothing has been written then.
     """
-    prepared = prepare(with_tracking(job, runs))
+    tracking = job.tracking.model_copy(update={"experiment": job.tracking.experiment or job.name})
+    job = job.model_copy(update={"tracking": tracking})
+    track(job, runs / job.name, _unheard)  # refuses settings that cannot be used, before anything is written
+    prepared = prepare(job)
     folder = claim_folder(runs, job.name)
     prepared = prepared.renamed(folder.name)
     write_text(folder / "job.toml", job_text)
@@ -330,6 +333,10 @@ def _noted(journal: Journal) -> Announce:
         journal.append("tracked", trial=trial, run_id=run_id)
 
     return note
+
+
+def _unheard(_trial: int | None, _run_id: str) -> None:
+    """Hear of no run, since a tracker that is only checked creates none."""
 
 
 @contextlib.contextmanager

@@ -9,13 +9,15 @@ from typing import assert_never
 from ptune.errors import TrackingError
 from ptune.run.session import Tracker
 from ptune.spec.job import Job
-from ptune.tracking.location import resolve_uri
 from ptune.tracking.mlflow_tracker import MlflowTracker
 
 Announce = Callable[[int | None, str], None]
 """Hears of each run that a tracker creates: the trial (None: the search) and the run's id."""
 TrackerFactory = Callable[[Job, Path, Announce], Tracker]
-"""Makes the tracker of a search from its job and its folder."""
+"""Makes the tracker of a search from its job and its folder; starts and writes nothing.
+
+Raises a TrackingError where the job's settings cannot be used.
+"""
 
 
 class NoTracker:
@@ -57,22 +59,5 @@ def tracker_of(job: Job, folder: Path, announce: Announce) -> Tracker:
             return MlflowTracker(job, folder, announce)
         case "none":
             return NoTracker(folder.name)
-        case _:
-            assert_never(job.tracking.type)
-
-
-def with_tracking(job: Job, runs: Path) -> Job:
-    """The job with its tracker's settings complete, so that its copies are tracked alike.
-
-    Raises:
-        TrackingError: the tracker cannot be where the job says.
-    """
-    match job.tracking.type:
-        case "mlflow":
-            resolve_uri(job.tracking.uri, runs)
-            tracking = job.tracking.model_copy(update={"experiment": job.tracking.experiment or job.name})
-            return job.model_copy(update={"tracking": tracking})
-        case "none":
-            return job
         case _:
             assert_never(job.tracking.type)

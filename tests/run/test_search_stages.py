@@ -1,0 +1,126 @@
+"""The stages of a search, seen by a session that trains nothing."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from ptune.errors import ClusterError
+from ptune.journal import JOURNAL, read
+from ptune.run.search import resume_search, start_search
+from support.small_jobs import small_job
+
+
+class Scripted:
+    """A runner whose trials report made-up numbers. It notes what is asked of its sessions.
+
+    `fails` maps the name of a request to the error that answers it.
+    """
+
+    dtype_of_weights = "float32"
+
+    def __init__(self, **fails):
+        self.asked = []
+        self._fails = fails
+
+    @contextmanager
+    def open(self, _prepared, _folder):
+        self._note("open")
+        try:
+            yield self
+        finally:
+            self.asked.append("close")
+
+    @property
+    def dtype(self):
+        self._note("dtype")
+        return self.dtype_of_weights
+
+    def train(self, conductor):
+        self._note("train")
+        while (turn := conductor.next_turn()) is not None:
+            epoch, decision = turn.epoch, "continue"
+            while decision == "continue":
+                epoch += 1
+                decision = conductor.report(turn.trial, epoch, {"accuracy": 0.5, "loss": 0.7}, "state")
+
+    def conclude(self, _history):
+        self._note("conclude")
+        return {"artifact": None, "peft": None, "test": None}
+
+    def _note(self, request):
+        self.asked.append(request)
+        if request in self._fails:
+            raise self._fails[request]
+
+
+class Watching:
+    """Notes, in the order of a runner's requests, when it watches and when files are published."""
+
+    def __init__(self, asked):
+        self._asked = asked
+
+    def start(self, folder):
+        assert (folder / JOURNAL).is_file()
+        self._asked.append("watch")
+
+    def stop(self):
+        self._asked.append("look away")
+
+    def publish(self, _folder, _history, _importances):
+        self._asked.append("publish")
+
+
+@pytest.fixture
+def job(tiny_backbone, tmp_path):
+    job = small_job(tmp_path / "data", tiny_backbone("bert"))
+    return job.model_copy(update={"tracking": job.tracking.model_copy(update={"type": "none"})})
+
+
+def search(job, runs, runner):
+    watching = Watching(runner.asked)
+    return start_search(job, "", runs, runner, watching, watching.publish)
+
+
+def ends(runs):
+    return [event["status"] for event in read(runs / "small" / JOURNAL) if event["event"] == "ended"]
+
+
+def test_a_search_loads_trains_concludes_and_lets_go_before_it_publishes(job, tmp_path):
+    runner = Scripted()
+    assert search(job, tmp_path, runner).status == "complete"
+    assert runner.asked == ["watch", "open", "dtype", "train", "conclude", "close", "publish", "look away"]
+
+
+def test_a_finished_search_loads_nothing_to_train(job, tmp_path):
+    search(job, tmp_path, Scripted())
+    runner = Scripted()
+    assert resume_search("small", tmp_path, runner).status == "complete"
+    assert runner.asked == ["open", "train", "conclude", "close"]
+    assert ends(tmp_path) == ["complete", "complete"]
+
+
+@pytest.mark.parametrize("moment", ["dtype", "train", "conclude"])
+def test_an_interrupted_search_lets_go_and_publishes_what_there_is(job, tmp_path, moment):
+    runner = Scripted(**{moment: KeyboardInterrupt()})
+    assert search(job, tmp_path, runner).status == "interrupted"
+    assert runner.asked[: runner.asked.index("close")][-1] == moment
+    assert ends(tmp_path) == ["interrupted"]
+    resumed = resume_search("small", tmp_path, Scripted())
+    assert {trial.status for trial in resumed.history.trials.values()} <= {"complete", "stopped"}
+
+
+@pytest.mark.parametrize("moment", ["open", "dtype", "train", "conclude"])
+def test_a_search_that_fails_says_so_in_its_journal(job, tmp_path, moment):
+    runner = Scripted(**{moment: ClusterError("no engine is left")})
+    with pytest.raises(ClusterError, match="no engine is left"):
+        search(job, tmp_path, runner)
+    assert runner.asked[-1] == "look away"
+    assert "publish" not in runner.asked
+    assert ends(tmp_path) == ["failed"]
+
+
+def test_the_weights_keep_the_type_of_the_first_load(job, tmp_path):
+    search(job, tmp_path, Scripted(train=KeyboardInterrupt()))
+    another = Scripted()
+    another.dtype_of_weights = "bfloat16"
+    assert resume_search("small", tmp_path, another).history.dtype == "float32"
