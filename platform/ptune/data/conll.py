@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,18 +13,47 @@ from ptune.errors import DataError
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_COMMENTS = ("## ", "-DOCSTART-")
+_COMMENTS = ("## ", "-DOCSTART-", "#begin document", "#end document")
+_DOUBTFUL = "# "
+_CONLLU_COLUMNS = 10
+_CONLLU_INDEX = re.compile(r"\d+([-.]\d+)?")
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line that is not blank, taken apart."""
+
+    number: int
+    text: str
+
+    @property
+    def columns(self) -> list[str]:
+        """Its columns: between tabs where it holds one, else between white space."""
+        return self.text.split("\t") if "\t" in self.text else self.text.split()
+
+    @property
+    def shape(self) -> tuple[bool, int]:
+        """Whether tabs part its columns, and how many there are."""
+        return "\t" in self.text, len(self.columns)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it may be a comment as well as the word `#`."""
+        return self.text.startswith(_DOUBTFUL)
 
 
 def read_tagged(path: Path) -> Dataset:
-    r"""Read sentences into a table with the list columns `words` and `tags`.
+    """Read sentences into a table with the list columns `words` and `tags`.
 
     Columns are separated by tabs where a line holds one, else by white space; the first is the word, the last its tag.
     A line whose word is a space and whose tag follows a tab (as in KLUE-NER's files of characters) is a word like any
-    other. Lines that begin with `## ` or `-DOCSTART-` are comments.
+    other. Lines that begin with `## `, `-DOCSTART-`, `#begin document` or `#end document` are comments. So are lines
+    that begin with `# ` (`# text = ...`, `# id 7`), unless they have the columns and a tag of other lines: then `#` is
+    a word.
 
     Raises:
-        DataError: the file is not UTF-8, holds no sentence, or has a line of one column.
+        DataError: the file is not UTF-8, holds no sentence, has a line of one column, or is CoNLL-U, whose first
+            column is no word.
     """
     import datasets
 
@@ -30,21 +61,24 @@ def read_tagged(path: Path) -> Dataset:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: cannot be loaded: not UTF-8: {error}") from error
-    sentences = list(_sentences(path, text.split("\n")))
+    sentences = [[_word(path, line) for line in sentence] for sentence in _sentences(text.split("\n"))]
     if not sentences:
         raise DataError(f"{path}: holds no examples")
     words, tags = ([[row[place] for row in sentence] for sentence in sentences] for place in (0, 1))
     return datasets.Dataset.from_dict({"words": words, "tags": tags})
 
 
-def _sentences(path: Path, lines: Sequence[str]) -> Iterator[list[tuple[str, str]]]:
-    """The words and tags of each sentence."""
-    sentence: list[tuple[str, str]] = []
-    for number, line in enumerate(lines, 1):
-        if line.startswith(_COMMENTS):
+def _sentences(lines: Sequence[str]) -> Iterator[list[_Line]]:
+    """The lines of words of each sentence."""
+    rows = [_Line(number, line.rstrip("\r")) for number, line in enumerate(lines, 1) if not line.startswith(_COMMENTS)]
+    sure = [row for row in rows if row.text.strip() and not row.doubtful]
+    shapes, tags = {row.shape for row in sure}, {row.columns[-1].strip() for row in sure}
+    sentence: list[_Line] = []
+    for row in rows:
+        if row.doubtful and not (row.shape in shapes and row.columns[-1].strip() in tags):
             continue
-        if line.strip():
-            sentence.append(_word(path, number, line.rstrip("\r")))
+        if row.text.strip():
+            sentence.append(row)
         elif sentence:
             yield sentence
             sentence = []
@@ -52,8 +86,14 @@ def _sentences(path: Path, lines: Sequence[str]) -> Iterator[list[tuple[str, str
         yield sentence
 
 
-def _word(path: Path, number: int, line: str) -> tuple[str, str]:
-    columns = line.split("\t") if "\t" in line else line.split()
+def _word(path: Path, line: _Line) -> tuple[str, str]:
+    """The word and the tag of a line."""
+    columns = line.columns
     if len(columns) < 2 or not columns[-1].strip():
-        raise DataError(f"{path}: line {number}: a word and its tag must stand there, got {line!r}")
+        raise DataError(f"{path}: line {line.number}: a word and its tag must stand there, got {line.text!r}")
+    if len(columns) == _CONLLU_COLUMNS and _CONLLU_INDEX.fullmatch(columns[0]):
+        raise DataError(
+            f"{path}: line {line.number}: is CoNLL-U, whose first column is an index and not a word; "
+            "write the words and the tags to learn as two columns"
+        )
     return columns[0], columns[-1].strip()
