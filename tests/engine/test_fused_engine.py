@@ -147,7 +147,7 @@ def test_a_report_that_exists_is_given_again(world):
     assert not engine.busy
 
 
-def test_a_seat_is_taken_once_and_only_seated_trials_advance(world):
+def test_a_slot_is_taken_once_and_only_trials_with_a_slot_advance(world):
     engine = engine_with(world, {0: CONFIGS["head"]})
     with pytest.raises(EngineError, match="trial 0 has a slot already"):
         engine.join(*world.trial(0, CONFIGS["head"]))
@@ -191,7 +191,7 @@ def test_the_best_epoch_is_kept_not_the_last(world):
     engine = engine_with(world, {0: {"method": "v2", "length": 4, "lr": 0.1, "batch_size": 8}})
     engine.advance(0, 4)
     metrics = [outcome.metrics["accuracy"] for outcome in finish(engine)]
-    _, tensors = read(world.folder / "trials" / "0000" / "state.safetensors")
+    tensors = read(world.folder / "trials" / "0000" / "state.safetensors").tensors
     last = {name: tensor for name, tensor in tensors.items() if name.startswith("learner.prompts.0.")}
     is_last = torch.equal(tensors["best.prompt.0"], next(iter(last.values())))
     assert is_last == (max(metrics) > max(metrics[:-1]))
@@ -208,7 +208,7 @@ def constant_scores(world: World, **changes) -> tuple[torch.Tensor, torch.Tensor
     assert len(values) == 3
     assert len(set(values)) == 1, "the case to test is gone"
     last = learner.collapsed()["head.0.out.weight"]
-    kept = read(plan.state_path)[1]["best.head.0.out.weight"]
+    kept = read(plan.state_path).best["head.0.out.weight"]
     assert not torch.equal(first, last)
     return kept, last
 

@@ -122,6 +122,32 @@ def _optimizer(module, recipe):
     return kind([group], lr=recipe.lr, weight_decay=recipe.weight_decay)
 
 
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW])
+def test_each_parameter_group_moves_with_its_own_betas_and_eps(kind):
+    constants = [{"betas": (0.9, 0.999), "eps": 1e-8}, {"betas": (0.5, 0.9), "eps": 1e-3}, {"betas": (0.8, 0.95)}]
+    ours, theirs = ([nn.Linear(3, 2 + n) for n in range(3)] for _ in range(2))
+    for our, their in zip(ours, theirs, strict=True):
+        our.load_state_dict(their.state_dict())
+    # The first optimiser has two groups that differ; the second joins the same step with constants of its own.
+    together = [_optimizer_of(kind, ours[:2], constants[:2]), _optimizer_of(kind, ours[2:], constants[2:])]
+    expected = [_optimizer_of(kind, theirs[:2], constants[:2]), _optimizer_of(kind, theirs[2:], constants[2:])]
+    generator = torch.Generator().manual_seed(2)
+    for _ in range(4):
+        for our, their in zip(nn.ModuleList(ours).parameters(), nn.ModuleList(theirs).parameters(), strict=True):
+            their.grad = torch.randn(our.shape, generator=generator)
+            our.grad = their.grad.clone()
+        for optimizer in expected:
+            optimizer.step()
+        step_together([Step(optimizer, 1.0, None) for optimizer in together])
+    for our, their in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(our.state_dict(), their.state_dict(), rtol=1e-6, atol=1e-7)
+
+
+def _optimizer_of(kind, modules, constants):
+    groups = [{"params": list(module.parameters()), **own} for module, own in zip(modules, constants, strict=True)]
+    return kind([{**group, "peak": 0.05} for group in groups], lr=0.05, weight_decay=0.1)
+
+
 def test_a_step_without_memory_for_its_moments_can_be_made_again(world, monkeypatch):
     _, learner = world.trial(0, CONFIGS["v2 all layers"])
     optimizer = build_optimizer(learner, Recipe())

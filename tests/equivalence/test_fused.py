@@ -223,17 +223,18 @@ def check_resuming(world: World, config: dict) -> None:
     unbroken = Engine(world.backbone, token_budget=2_000)
     unbroken.join(*world.trial(3, config))
     expected = run(unbroken, {3: 4})
-    _, expected_tensors = read(state)
+    expected_tensors = read(state).tensors
     state.unlink()
 
     for goal in (1, 3, 4):  # three processes' worth of engines, each from what the one before left on disk
         engine = Engine(world.backbone, token_budget=2_000)
         engine.join(*world.trial(3, config))
         reports = run(engine, {3: goal})
-    about, tensors = read(state)
+    saved = read(state)
+    tensors = saved.tensors
 
     assert reports[-1].metrics["loss"] == expected[-1].metrics["loss"]
-    assert len(about["history"]) == 4
+    assert len(saved.history) == 4
     assert tensors.keys() == expected_tensors.keys()
     assert all(torch.equal(tensors[key], expected_tensors[key]) for key in tensors)
 

@@ -136,8 +136,8 @@ def test_a_resumed_search_keeps_the_type_of_weights_it_began_with(job, runs, mon
     resumed = resume_search(broken.name, runs, LocalRunner())
     events = read(resumed.folder / "journal.jsonl")
     assert [event["dtype"] for event in events if event["event"] == "loaded"] == ["bfloat16"]
-    states = [read_state(resumed.folder / trial.state)[0] for trial in resumed.history.trials.values()]
-    assert {state["dtype"] for state in states} == {"bfloat16"}
+    states = [read_state(resumed.folder / trial.state) for trial in resumed.history.trials.values()]
+    assert {state.dtype for state in states} == {"bfloat16"}
     assert load_artifact(resumed.folder / "artifact").manifest.backbone.dtype == "bfloat16"
     assert confirmation(resumed.history, top=1, seeds=1)[0].backbone.dtype == "bfloat16"
 

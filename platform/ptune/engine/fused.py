@@ -1,8 +1,9 @@
 """The fused engine: one frozen backbone, many trials, one forward and one backward pass for all of them.
 
-A frozen backbone with K prompts is one model with K groups of rows. Every pass takes the next mini-batch of each
-slot that has work, up to a token budget, and steps each slot's own optimiser; trials join and leave between passes.
-Each trial's numbers are those of `reference.py`, whoever its neighbours are. Knows no search and no cluster.
+A frozen backbone with K prompts is one model, and each prompt has rows of its own in a pass. Every pass takes the next
+mini-batch of each slot that has work, up to a token budget, and steps each slot's own optimiser. Trials join and leave
+between passes. Each trial's numbers are those of `reference.py`, whichever trials share its passes. Knows no search and
+no cluster.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import torch
 
 from ptune.backbone.backbone import Backbone
 from ptune.engine.optim import step_together
-from ptune.engine.slots import Plan, Slot
+from ptune.engine.slots import Phase, Plan, Slot
 from ptune.engine.state import restore, save
 from ptune.errors import DivergedError, EngineError
 from ptune.prompts.forward import forward
@@ -50,7 +51,7 @@ class Failure:
 
 
 Settle = Callable[[], Report | Failure | None]
-"""What is left to do for one slot after a pass."""
+"""What remains to be done for one slot after a pass."""
 
 
 class Engine:
@@ -65,13 +66,13 @@ class Engine:
         self.backbone = backbone
         self.token_budget = token_budget
         self._slots: dict[int, Slot] = {}
-        self._turn: deque[int] = deque()
+        self._waiting: deque[int] = deque()  # trials, the one that has waited longest first
 
     def join(self, plan: Plan, learner: Learner) -> None:
-        """Seat a trial, from its saved state if there is one. Nothing trains until `advance` sets a goal.
+        """Give a trial a slot, from its saved state if there is one. Nothing trains until `advance` sets a goal.
 
         Raises:
-            EngineError: the trial has a seat already, or its saved state is not its own.
+            EngineError: the trial has a slot already, or its saved state is not its own.
         """
         if plan.trial in self._slots:
             raise EngineError(f"trial {plan.trial} has a slot already")
@@ -79,12 +80,12 @@ class Engine:
         if plan.state_path.exists():
             restore(slot)
         self._slots[plan.trial] = slot
-        self._turn.append(plan.trial)
+        self._waiting.append(plan.trial)
 
     def leave(self, trial: int) -> None:
         """Free a trial's slot; its last saved state stays on disk. Leaving twice is allowed."""
         if self._slots.pop(trial, None) is not None:
-            self._turn.remove(trial)
+            self._waiting.remove(trial)
 
     def advance(self, trial: int, epoch: int) -> Report | None:
         """Let a trial train until it has finished `epoch` epochs; the report, when it has them already.
@@ -101,7 +102,7 @@ class Engine:
 
     @property
     def occupied(self) -> int:
-        """Trials that have a slot."""
+        """Number of slots that a trial has taken."""
         return len(self._slots)
 
     @property
@@ -114,22 +115,23 @@ class Engine:
         slots = self._pack()
         if not slots:
             return []
-        run = self._score if slots[0].scoring else self._train
+        run = self._score if slots[0].phase is Phase.SCORING else self._train
         try:
             settled = run(slots)
         except torch.OutOfMemoryError:
             settled = None
         if settled is None:  # outside the handler, where the failed pass's tensors are gone
             return self._shrink(slots)
-        outcomes = [self._held(slot, act) for slot, act in zip(slots, settled, strict=True)]
+        outcomes = [self._settle(slot, settle) for slot, settle in zip(slots, settled, strict=True)]
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _train(self, slots: list[Slot]) -> list[Settle]:
         """One forward and backward pass over the next mini-batch of each slot, and one step of all their optimisers."""
-        results = forward(self.backbone, [slot.next_mini_batch() for slot in slots])
-        losses = [slot.plan.task.loss(scored) for slot, scored in zip(slots, results, strict=True)]
+        outputs = forward(self.backbone, [slot.next_mini_batch() for slot in slots])
+        losses = [slot.plan.task.loss(output) for slot, output in zip(slots, outputs, strict=True)]
         values: list[float] = torch.stack([loss.detach() for loss in losses]).tolist()
         finite = [(slot, loss) for slot, loss, value in zip(slots, losses, values, strict=True) if math.isfinite(value)]
+        # A trial whose loss is not finite makes no step; it leaves when its batch is settled.
         if finite:
             torch.autograd.backward(torch.stack([loss for _, loss in finite]).sum())
         step_together([slot.next_step() for slot, _ in finite])
@@ -138,14 +140,14 @@ class Engine:
     def _score(self, slots: list[Slot]) -> list[Settle]:
         """One forward pass over the next batch of each slot's dev split."""
         with torch.inference_mode():
-            results = forward(self.backbone, [slot.next_mini_batch() for slot in slots])
-            answers = [slot.plan.task.answer(scored) for slot, scored in zip(slots, results, strict=True)]
-        return [partial(self._settle_scores, slot, own) for slot, own in zip(slots, answers, strict=True)]
+            outputs = forward(self.backbone, [slot.next_mini_batch() for slot in slots])
+            answers = [slot.plan.task.answer(output) for slot, output in zip(slots, outputs, strict=True)]
+        return [partial(self._settle_scores, slot, batch) for slot, batch in zip(slots, answers, strict=True)]
 
-    def _held(self, slot: Slot, act: Settle) -> Report | Failure | None:
-        """What comes of settling one slot after a pass; if memory does not hold that, its trial alone fails."""
+    def _settle(self, slot: Slot, settle: Settle) -> Report | Failure | None:
+        """Settle one slot after a pass; if memory does not hold that, only its trial fails."""
         try:
-            return act()
+            return settle()
         except torch.OutOfMemoryError as error:
             self.leave(slot.plan.trial)
             return _too_large(slot.plan.trial, f"its answers to the dev split do not fit into memory ({error})")
@@ -153,8 +155,9 @@ class Engine:
     def _shrink(self, slots: list[Slot]) -> list[Report | Failure]:
         """Take a pass back that memory did not hold, and go on with smaller ones.
 
-        A batch of a dev split that does not fit alone is cut in two; a trial whose single example, or whose mini-batch
-        however little the backbone keeps of it, does not fit alone cannot go on.
+        A batch of a dev split that does not fit alone is cut in two. A mini-batch that does not fit alone is tried once
+        more on a backbone that keeps less for the backward pass. A trial whose single example or mini-batch still does
+        not fit fails.
         """
         for slot in slots:
             slot.take_back()
@@ -166,36 +169,37 @@ class Engine:
         if slots[0].halve():
             return []
         trial, (rows, width) = slots[0].plan.trial, slots[0].next_shape()
-        saving = None if slots[0].learner.needs_own_pass or slots[0].scoring else self.backbone.saving()
+        scoring = slots[0].phase is Phase.SCORING
+        saving = None if slots[0].learner.needs_own_pass or scoring else self.backbone.saving()
         if saving is not None:
             _LOG.warning("%d rows of %d tokens do not fit into memory: layers are computed anew, not kept", rows, width)
             self.backbone = saving
             return []
         self.leave(trial)
-        what = "an example of its dev split," if slots[0].scoring else "a mini-batch of"
-        return [_too_large(trial, f"{what} {rows} rows of {width} tokens does not fit into memory alone")]
+        batch = "an example of its dev split," if scoring else "a mini-batch of"
+        return [_too_large(trial, f"{batch} {rows} rows of {width} tokens does not fit into memory alone")]
 
     def _pack(self) -> list[Slot]:
-        """The slots of the next pass: the longest-waiting one, then in turn those whose batch fits beside its.
+        """The slots of the next pass: the longest-waiting one, and those whose batches fit beside its own.
 
         A batch fits if the pass stays within the token budget and wastes little on padding; one that does not
         fit waits for a pass of its own width, and moves to the front meanwhile, so that no trial starves. Training
-        and scoring take passes of their own, and so does a learner that must be alone.
+        and scoring take passes of their own, and so does a learner that needs its own pass.
         """
         chosen: list[Slot] = []
         rows = width = tokens = 0
-        for slot in [self._slots[trial] for trial in self._turn]:
+        for slot in [self._slots[trial] for trial in self._waiting]:
             if not slot.wants_work or (chosen and not _share(chosen[0], slot)):
                 continue
-            more, wide = slot.next_shape()
-            padded = (rows + more) * max(width, wide)
-            if chosen and padded > min(self.token_budget, (tokens + more * wide) * (1 + _PADDING)):
+            slot_rows, slot_width = slot.next_shape()
+            padded = (rows + slot_rows) * max(width, slot_width)
+            if chosen and padded > min(self.token_budget, (tokens + slot_rows * slot_width) * (1 + _PADDING)):
                 continue
-            rows, width, tokens = rows + more, max(width, wide), tokens + more * wide
+            rows, width, tokens = rows + slot_rows, max(width, slot_width), tokens + slot_rows * slot_width
             chosen.append(slot)
         for slot in chosen:
-            self._turn.remove(slot.plan.trial)
-            self._turn.append(slot.plan.trial)
+            self._waiting.remove(slot.plan.trial)
+            self._waiting.append(slot.plan.trial)
         return chosen
 
     def _settle_batch(self, slot: Slot, loss: float) -> Failure | None:
@@ -218,7 +222,7 @@ class Engine:
 
     def _open(self, slot: Slot) -> None:
         """Let a slot without anything to train begin its epoch, which is scoring alone."""
-        if slot.wants_work and not slot.trains and not slot.scoring:
+        if slot.wants_work and not slot.trains and slot.phase is not Phase.SCORING:
             slot.begin_scoring(self.token_budget)
 
     def _finish_epoch(self, slot: Slot) -> Report | Failure:
@@ -234,17 +238,18 @@ class Engine:
         return Report(trial, slot.epoch, report)
 
 
-def _share(one: Slot, other: Slot) -> bool:
+def _share(first: Slot, second: Slot) -> bool:
     """Whether two slots may share a pass."""
-    return one.scoring == other.scoring and not one.learner.needs_own_pass and not other.learner.needs_own_pass
+    own_pass = first.learner.needs_own_pass or second.learner.needs_own_pass
+    return first.phase is second.phase and not own_pass
 
 
-def _too_large(trial: int, what: str) -> Failure:
-    return Failure(trial, EngineError(f"trial {trial}: {what}; a smaller batch_size, length or max_length may"))
+def _too_large(trial: int, problem: str) -> Failure:
+    return Failure(trial, EngineError(f"trial {trial}: {problem}; a smaller batch_size, length or max_length may"))
 
 
-def _diverged(trial: int, what: str, value: float, epoch: int) -> Failure:
-    return Failure(trial, DivergedError(f"trial {trial}: the {what} is {value} in epoch {epoch}"))
+def _diverged(trial: int, quantity: str, value: float, epoch: int) -> Failure:
+    return Failure(trial, DivergedError(f"trial {trial}: the {quantity} is {value} in epoch {epoch}"))
 
 
 def _peak_memory(device: torch.device) -> float:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -32,25 +33,25 @@ def rate_share(recipe: Recipe, step: int, steps_per_epoch: int, epochs: int) -> 
 def build_optimizer(learner: Learner, recipe: Recipe) -> torch.optim.Optimizer | None:
     """The recipe's optimiser over all that trains; None if nothing does.
 
-    Prompt, head and backbone have groups of their own, each with its peak rate as `peak` and its own weight decay; of a
-    tuned backbone only matrices decay.
+    Prompt, head and backbone have parameter groups of their own, each with its weight decay, and its peak rate as
+    `peak`. Only the matrices of a tuned backbone decay.
     """
     head_lr = recipe.lr if recipe.head_lr is None else recipe.head_lr
     head_decay = recipe.weight_decay if recipe.head_weight_decay is None else recipe.head_weight_decay
     groups = [
-        _group(learner.prompt_parameters, recipe.lr, recipe.weight_decay),
-        _group(learner.head_parameters, head_lr, head_decay),
+        _param_group(learner.prompt_parameters, recipe.lr, recipe.weight_decay),
+        _param_group(learner.head_parameters, head_lr, head_decay),
     ]
     if recipe.backbone_lr is not None:
         body = [parameter for _, parameter in learner.body_parameters]
         matrices = [parameter for parameter in body if parameter.dim() > 1]
-        others = [parameter for parameter in body if parameter.dim() <= 1]
-        groups.append(_group(matrices, recipe.backbone_lr, recipe.backbone_weight_decay))
-        groups.append(_group(others, recipe.backbone_lr, 0.0))
-    used = [group for group in groups if group["params"]]
-    if not used:
+        vectors = [parameter for parameter in body if parameter.dim() <= 1]  # biases and norms
+        groups.append(_param_group(matrices, recipe.backbone_lr, recipe.backbone_weight_decay))
+        groups.append(_param_group(vectors, recipe.backbone_lr, 0.0))
+    groups = [group for group in groups if group["params"]]
+    if not groups:
         return None
-    return torch.optim.AdamW(used) if recipe.optimizer == "adamw" else torch.optim.Adam(used)
+    return torch.optim.AdamW(groups) if recipe.optimizer == "adamw" else torch.optim.Adam(groups)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Step:
     Attributes:
         optimizer: Adam or AdamW; it keeps the moments.
         share: the share of its groups' peak rates.
-        clip: most that the joint norm of the gradients may be; None clips nothing.
+        clip: the largest joint norm of the gradients; None clips nothing.
     """
 
     optimizer: torch.optim.Optimizer
@@ -68,9 +69,47 @@ class Step:
     clip: float | None
 
     def moves(self) -> list[tuple[dict[str, Any], nn.Parameter]]:
-        """Each parameter that has a gradient, and its group."""
+        """Each parameter that has a gradient, and its parameter group."""
         groups = self.optimizer.param_groups
         return [(group, parameter) for group in groups for parameter in group["params"] if parameter.grad is not None]
+
+
+class _Moments(TypedDict):
+    """What torch's Adam keeps for a parameter, under torch's names."""
+
+    step: Tensor
+    exp_avg: Tensor
+    exp_avg_sq: Tensor
+
+
+@dataclass(frozen=True)
+class _Constants:
+    """The constants of Adam that one call moves all its parameters with."""
+
+    beta1: float
+    beta2: float
+    eps: float
+
+
+@dataclass(frozen=True)
+class _Update:
+    """One parameter's part in a step.
+
+    Attributes:
+        parameter: what moves.
+        moments: its moments.
+        spare: room for the denominator, of the parameter's shape.
+        lr: the learning rate of this step.
+        decoupled_decay: the weight decay that shrinks the parameter (AdamW).
+        coupled_decay: the weight decay that is added to the gradient (Adam).
+    """
+
+    parameter: nn.Parameter
+    moments: _Moments
+    spare: Tensor
+    lr: float
+    decoupled_decay: float
+    coupled_decay: float
 
 
 @torch.no_grad()
@@ -78,73 +117,78 @@ def step_together(steps: Sequence[Step]) -> None:
     """Clip each learner's gradients jointly, set its rates, move its parameters, clear its gradients.
 
     The arithmetic is that of torch's Adam (Kingma and Ba 2015, algorithm 1) and AdamW (Loshchilov and Hutter 2019,
-    algorithm 2), over the tensors of all learners at once: a prompt is small, and most of a step of its own would be
-    calls. Moments stay in each learner's own optimiser. Whatever needs memory comes before whatever moves, so that
-    a step for which there is no memory has not happened.
+    algorithm 2), over the tensors of all learners at once: a prompt is small, and most of the time of a step of its own
+    would go into calls. The moments stay in each learner's own optimiser, which saves and restores them.
     """
-    groups: list[dict[str, Any]] = []
-    parameters: list[Tensor] = []
-    states: list[dict[str, Any]] = []
+    updates: dict[_Constants, list[_Update]] = defaultdict(list)
+    # Whatever needs memory is made before anything moves: a step for which there is no memory has not happened, and the
+    # engine can make it again in a smaller pass.
     for step in steps:
         for group, parameter in step.moves():
-            groups.append({**group, "lr": step.share * group["peak"]})
-            parameters.append(parameter)
-            states.append(_moments(step.optimizer.state[parameter], parameter))
-    if parameters:
-        gradients: list[Any] = [parameter.grad for parameter in parameters]
-        spare = [torch.empty_like(parameter) for parameter in parameters]
-        _clip(steps)
-        _move(groups, parameters, gradients, states, spare)
+            moments = _moments(step.optimizer, parameter)
+            beta1, beta2 = group["betas"]
+            constants = _Constants(beta1, beta2, group["eps"])
+            updates[constants].append(_update(group, parameter, moments, step.share))
+    for step in steps:
+        if step.clip is not None:
+            torch.nn.utils.clip_grad_norm_([parameter for _, parameter in step.moves()], step.clip)
+    for constants, group_updates in updates.items():
+        _move(constants, group_updates)
     for step in steps:
         for group in step.optimizer.param_groups:
             group["lr"] = step.share * group["peak"]
         step.optimizer.zero_grad(set_to_none=True)
 
 
-def _moments(state: dict[str, Any], parameter: Tensor) -> dict[str, Any]:
-    """A parameter's moments and the number of its steps, as torch's Adam keeps them."""
+def _moments(optimizer: torch.optim.Optimizer, parameter: nn.Parameter) -> _Moments:
+    """A parameter's moments and the number of its steps, as torch's Adam keeps them; zeros before the first step."""
+    state = optimizer.state[parameter]
     if not state:
-        first, second = torch.zeros_like(parameter), torch.zeros_like(parameter)  # both, or memory holds neither
-        state.update(step=torch.zeros(()), exp_avg=first, exp_avg_sq=second)
-    return state
+        # Both tensors are made before either is kept: without memory for the second, the state stays empty.
+        first, second = torch.zeros_like(parameter), torch.zeros_like(parameter)
+        state.update(_Moments(step=torch.zeros(()), exp_avg=first, exp_avg_sq=second))
+    return _Moments(step=state["step"], exp_avg=state["exp_avg"], exp_avg_sq=state["exp_avg_sq"])
 
 
-def _clip(steps: Sequence[Step]) -> None:
-    for step in steps:
-        if step.clip is not None:
-            torch.nn.utils.clip_grad_norm_([parameter for _, parameter in step.moves()], step.clip)
+def _update(group: dict[str, Any], parameter: nn.Parameter, moments: _Moments, share: float) -> _Update:
+    decoupled = group["decoupled_weight_decay"]  # torch's flag that tells AdamW from Adam
+    return _Update(
+        parameter=parameter,
+        moments=moments,
+        spare=torch.empty_like(parameter),
+        lr=share * group["peak"],
+        decoupled_decay=group["weight_decay"] if decoupled else 0.0,
+        coupled_decay=0.0 if decoupled else group["weight_decay"],
+    )
 
 
-def _move(
-    groups: Sequence[dict[str, Any]],
-    parameters: list[Tensor],
-    gradients: list[Tensor],
-    states: Sequence[dict[str, Any]],
-    spare: list[Tensor],
-) -> None:
-    """One step of Adam for each parameter with the constants of its group; `spare` is room to compute in."""
-    first, second = ([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq"))
-    counts = [state["step"] for state in states]
-    torch._foreach_add_(counts, 1)
-    numbers = [float(count) for count in counts]
-    beta1, beta2 = groups[0]["betas"]
-    decoupled = [group["lr"] * group["weight_decay"] if group["decoupled_weight_decay"] else 0.0 for group in groups]
-    coupled = [0.0 if group["decoupled_weight_decay"] else group["weight_decay"] for group in groups]
-    if any(decoupled):
-        torch._foreach_mul_(parameters, [1.0 - share for share in decoupled])
-    for parameter, gradient, share in zip(parameters, gradients, coupled, strict=True):
-        if share:
-            gradient.add_(parameter, alpha=share)
-    torch._foreach_lerp_(first, gradients, 1.0 - beta1)
-    torch._foreach_mul_(second, beta2)
-    torch._foreach_addcmul_(second, gradients, gradients, 1.0 - beta2)
-    torch._foreach_copy_(spare, second)
-    torch._foreach_sqrt_(spare)
-    torch._foreach_div_(spare, [math.sqrt(1.0 - beta2**number) for number in numbers])
-    torch._foreach_add_(spare, groups[0]["eps"])
-    sizes = [-group["lr"] / (1.0 - beta1**number) for group, number in zip(groups, numbers, strict=True)]
-    torch._foreach_addcdiv_(parameters, first, spare, sizes)
+def _move(constants: _Constants, updates: Sequence[_Update]) -> None:
+    """One step of Adam for all parameters, in torch's own order of operations, so that the numbers are torch's."""
+    parameters: list[Tensor] = [update.parameter for update in updates]
+    gradients: list[Any] = [update.parameter.grad for update in updates]
+    means = [update.moments["exp_avg"] for update in updates]
+    squares = [update.moments["exp_avg_sq"] for update in updates]
+    steps = [update.moments["step"] for update in updates]
+    beta1, beta2 = constants.beta1, constants.beta2
+    torch._foreach_add_(steps, 1)
+    counts = [float(step) for step in steps]  # learners joined at different times, so each parameter has its own count
+    decays = [update.lr * update.decoupled_decay for update in updates]
+    if any(decays):
+        torch._foreach_mul_(parameters, [1.0 - decay for decay in decays])
+    for update, gradient in zip(updates, gradients, strict=True):
+        if update.coupled_decay:
+            gradient.add_(update.parameter, alpha=update.coupled_decay)
+    torch._foreach_lerp_(means, gradients, 1.0 - beta1)
+    torch._foreach_mul_(squares, beta2)
+    torch._foreach_addcmul_(squares, gradients, gradients, 1.0 - beta2)
+    denominators = [update.spare for update in updates]
+    torch._foreach_copy_(denominators, squares)
+    torch._foreach_sqrt_(denominators)
+    torch._foreach_div_(denominators, [math.sqrt(1.0 - beta2**count) for count in counts])
+    torch._foreach_add_(denominators, constants.eps)
+    step_sizes = [-update.lr / (1.0 - beta1**count) for update, count in zip(updates, counts, strict=True)]
+    torch._foreach_addcdiv_(parameters, means, denominators, step_sizes)
 
 
-def _group(parameters: list[torch.nn.Parameter], lr: float, decay: float) -> dict[str, Any]:
+def _param_group(parameters: list[nn.Parameter], lr: float, decay: float) -> dict[str, Any]:
     return {"params": parameters, "lr": lr, "peak": lr, "weight_decay": decay}

@@ -55,8 +55,8 @@ def train_alone(backbone: Backbone, learner: Learner, plan: Plan, epochs: int) -
 def predict_alone(backbone: Backbone, learner: Learner, plan: Plan, split: Examples) -> list[Any]:
     """The answer of each example, one at a time, so that nothing is padded."""
     with torch.no_grad():
-        scored = [score(backbone, learner, split, np.array([index])) for index in range(len(split))]
-    return [plan.task.answer(one)[0] for one in scored]
+        outputs = [score(backbone, learner, split, np.array([index])) for index in range(len(split))]
+    return [plan.task.answer(output)[0] for output in outputs]
 
 
 def score(
@@ -69,17 +69,16 @@ def score(
 ) -> HeadOutput:
     """Scores [R, C] of the chosen examples, all of one data set; dropout is on exactly when a generator is given."""
     rows = split.rows_of(*indices)
-    part = int(split.dataset_indices[indices[0]])
+    dataset_index = int(split.dataset_indices[indices[0]])
     width = max(len(row.ids) for row in rows)
     device = backbone.device
     ids = torch.tensor([[*row.ids, *[0] * (width - len(row.ids))] for row in rows], device=device)
     types = torch.tensor([[*row.types, *[0] * (width - len(row.types))] for row in rows], device=device)
-    shown = [[position < len(row.ids) for position in range(width)] for row in rows]
-    visible = torch.tensor(shown, device=device)
+    visible = torch.tensor([[position < len(row.ids) for position in range(width)] for row in rows], device=device)
 
     embeds = backbone.embed(ids.clamp(min=0))
     prefix, shift = None, torch.zeros(len(rows), dtype=torch.long, device=device)
-    prompt, head = learner.prompt(part), learner.head(part)
+    prompt, head = learner.prompt(dataset_index), learner.head(dataset_index)
     if isinstance(prompt, InputPrompt):
         vectors = prompt().to(embeds.dtype)
         embeds = torch.stack(
@@ -99,8 +98,8 @@ def score(
     if head.features == "pooled":
         features = backbone.pooled(features)
     if generator is not None and head_dropout > 0.0:
-        kept = torch.rand(features.shape, generator=generator) >= head_dropout
-        features = features * kept.to(device) / (1.0 - head_dropout)
+        keep = torch.rand(features.shape, generator=generator) >= head_dropout
+        features = features * keep.to(device) / (1.0 - head_dropout)
     scores: Tensor = head(backbone.vocabulary(features) if head.features == "words" else features)
     return HeadOutput(scores, split, indices)
 
@@ -111,8 +110,8 @@ def _decoder_inputs(rows: Sequence[Row], device: torch.device) -> dict[str, Tens
     if width == 0:
         return {}
     targets = torch.tensor([[*row.decoder, *[0] * (width - len(row.decoder))] for row in rows], device=device)
-    shown = torch.tensor([[place < len(row.decoder) for place in range(width)] for row in rows], device=device)
-    return {"targets": targets, "targets_visible": shown}
+    visible = torch.tensor([[position < len(row.decoder) for position in range(width)] for row in rows], device=device)
+    return {"targets": targets, "targets_visible": visible}
 
 
 @contextlib.contextmanager

@@ -1,7 +1,4 @@
-"""A slot: one trial's seat in an engine, with everything that belongs to the trial and to nobody else.
-
-A trial is either *training*, a mini-batch at a time, or *scoring*, its dev split a batch at a time.
-"""
+"""A slot: one trial in an engine, with everything that belongs to the trial and to no other."""
 
 from __future__ import annotations
 
@@ -9,9 +6,10 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import torch
@@ -23,7 +21,7 @@ from ptune.engine.seeds import stream_seed
 from ptune.prompts.forward import MiniBatch, eval_mini_batches
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
-from ptune.spec.trial import Recipe
+from ptune.spec.trial import Config, Recipe
 from ptune.tasks.joint import JointTask
 
 
@@ -55,7 +53,7 @@ class Plan:
     seed: int
     horizon: int
     state_path: Path
-    config: dict[str, Any] = field(default_factory=dict)
+    config: Config = field(default_factory=dict)
     keep_last: bool = False
     dtype: str = "float32"
 
@@ -66,14 +64,24 @@ class Plan:
         return self.recipe.passes * sum(-(-int(size) // self.recipe.batch_size) for size in sizes)
 
 
+class Phase(Enum):
+    """What a trial does with its next batch."""
+
+    TRAINING = "training"
+    """It learns from a mini-batch of its training split."""
+    SCORING = "scoring"
+    """It answers a batch of its dev split."""
+
+
 class Slot:
-    """A trial under way: its learner, optimiser, random stream, place in the data, and what it has reported."""
+    """A trial under way: its learner, optimiser, random stream, position in the data, and its reports so far."""
 
     def __init__(self, plan: Plan, learner: Learner) -> None:
         self.plan = plan
         self.learner = learner
         self.optimizer = build_optimizer(learner, plan.recipe)
         self.generator = torch.Generator().manual_seed(stream_seed(plan.seed, plan.trial, "dropout"))
+        self.phase = Phase.TRAINING
         self.goal = 0
         """Epochs it may train before it waits."""
         self.history: list[dict[str, float]] = []
@@ -82,8 +90,8 @@ class Slot:
         """The collapsed learner of the best epoch; empty before the first."""
         self.answers: list[Any] = []
         """The answer to each example of the dev split, while scoring."""
-        self._queue: deque[np.ndarray] = deque()
-        self._unscored: deque[np.ndarray] | None = None
+        self._train_queue: deque[np.ndarray] = deque()
+        self._dev_queue: deque[np.ndarray] = deque()
         self._taken: tuple[np.ndarray, Tensor] | None = None
         self._losses: list[float] = []
         self._began = 0.0
@@ -103,26 +111,22 @@ class Slot:
         """Whether there is anything to train; a manual prompt under the language head is only scored."""
         return self.optimizer is not None
 
-    @property
-    def scoring(self) -> bool:
-        """Whether the next batch is one of the dev split."""
-        return self._unscored is not None
-
     def begin_scoring(self, token_budget: int) -> None:
-        """Go over to the dev split, in batches of at most so many padded tokens."""
+        """Go over to the dev split, in batches of at most `token_budget` padded tokens."""
         self.answers = [None] * len(self.plan.dev)
-        self._unscored = deque(eval_mini_batches(self.plan.dev, token_budget))
+        self._dev_queue = deque(eval_mini_batches(self.plan.dev, token_budget))
+        self.phase = Phase.SCORING
 
     def next_shape(self) -> tuple[int, int]:
         """Rows and width in tokens of the next batch."""
-        split, indices = self._split, self._batches()[0]
+        split, indices = self._split, self._queue()[0]
         return int(split.row_counts[indices].sum()), int(split.lengths[indices].max())
 
     def next_mini_batch(self) -> MiniBatch:
         """Take the next batch."""
-        indices = self._batches().popleft()
+        indices = self._queue().popleft()
         self._taken = (indices, self.generator.get_state())
-        if self.scoring:
+        if self.phase is Phase.SCORING:
             return MiniBatch(self.learner, self.plan.dev, indices)
         return MiniBatch(self.learner, self.plan.train, indices, self.plan.recipe.head_dropout, self.generator)
 
@@ -130,15 +134,18 @@ class Slot:
         """Undo `next_mini_batch` after a pass that came to nothing: the batch is next again, the stream as it was."""
         assert self._taken is not None, "a batch was taken"
         indices, stream = self._taken
-        self._batches(refill=False).appendleft(indices)
+        self._queue(refill=False).appendleft(indices)
         self.generator.set_state(stream)
         self.learner.zero_grad(set_to_none=True)
 
     def halve(self) -> bool:
-        """Cut the next batch of the dev split in two; a single example cannot be, and a mini-batch must not be."""
-        if self._unscored is None or len(self._unscored[0]) == 1:
+        """Cut the next batch of the dev split in two; return whether that is possible.
+
+        A single example cannot be cut. A mini-batch must not be cut: half of it is another step of the optimiser.
+        """
+        if self.phase is not Phase.SCORING or len(self._dev_queue[0]) == 1:
             return False
-        self._unscored.extendleft(reversed(np.array_split(self._unscored.popleft(), 2)))
+        self._dev_queue.extendleft(reversed(np.array_split(self._dev_queue.popleft(), 2)))
         return True
 
     def next_step(self) -> Step:
@@ -152,14 +159,14 @@ class Slot:
     def finish_batch(self, loss: float) -> bool:
         """Record a mini-batch that has been stepped on; return whether it was the epoch's last."""
         self._losses.append(loss)
-        return not self._queue
+        return not self._train_queue
 
     def finish_scores(self, answers: Sequence[Any]) -> bool:
         """Record the answers to the batch just taken; return whether it was the split's last."""
         assert self._taken is not None, "a batch was taken"
         for index, answer in zip(self._taken[0], answers, strict=True):
             self.answers[index] = answer
-        return not self._unscored
+        return not self._dev_queue
 
     def finish_epoch(self, metrics: dict[str, float], backbone_parameters: int, memory_mb: float) -> dict[str, float]:
         """Record the epoch's dev metrics, keep the learner if it is the best so far, and return the whole report."""
@@ -178,7 +185,7 @@ class Slot:
         }
         self.history.append(report)
         self._losses = []
-        self._unscored = None
+        self.phase = Phase.TRAINING
         self.answers = []
         return report
 
@@ -187,17 +194,26 @@ class Slot:
 
     @property
     def _split(self) -> Examples:
-        return self.plan.dev if self.scoring else self.plan.train
+        return self.plan.dev if self.phase is Phase.SCORING else self.plan.train
 
-    def _batches(self, *, refill: bool = True) -> deque[np.ndarray]:
-        if self._unscored is not None:
-            return self._unscored
-        if refill and not self._queue:
-            plan, passes = self.plan, self.plan.recipe.passes
-            for number in range(self.epoch * passes, (self.epoch + 1) * passes):
-                train = plan.train
-                self._queue += epoch_batches(
-                    train.lengths, plan.recipe.batch_size, plan.seed, plan.trial, number, train.dataset_indices
-                )
-            self._began = time.monotonic()
-        return self._queue
+    def _queue(self, *, refill: bool = True) -> deque[np.ndarray]:
+        """The batches that are left of this phase; `refill` begins the next epoch where none is left to train on."""
+        match self.phase:
+            case Phase.SCORING:
+                return self._dev_queue
+            case Phase.TRAINING:
+                if refill and not self._train_queue:
+                    self._begin_epoch()
+                return self._train_queue
+            case _:
+                assert_never(self.phase)
+
+    def _begin_epoch(self) -> None:
+        """Queue the mini-batches of all passes over the training split that one report takes."""
+        plan, train = self.plan, self.plan.train
+        passes = plan.recipe.passes
+        for number in range(self.epoch * passes, (self.epoch + 1) * passes):
+            self._train_queue += epoch_batches(
+                train.lengths, plan.recipe.batch_size, plan.seed, plan.trial, number, train.dataset_indices
+            )
+        self._began = time.monotonic()

@@ -1,14 +1,15 @@
 """A slot on disk: one safetensors file that describes itself, written whole or not at all, never a pickle.
 
-Saved between epochs, when the place in the data is the epoch alone. Restoring and going on equals never having
-stopped: it holds the encoder's weights, the optimiser's moments, the random stream and every report.
+A slot is saved between epochs, when the number of finished epochs says where in the data it is. The file holds the
+encoder's weights, the optimiser's moments, the random stream and every report, so restoring a slot and going on equals
+never having stopped.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,8 +19,38 @@ from torch import Tensor
 from ptune.engine.slots import Slot
 from ptune.errors import EngineError
 from ptune.files import replacing
+from ptune.spec.trial import Config
 
 _FORMAT = "ptune-state-1"
+
+_Moments = dict[str, Tensor]
+"""What torch's optimiser keeps for one parameter, under torch's names."""
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """What a state file holds.
+
+    Attributes:
+        trial: the trial's number.
+        config: its flat configuration.
+        history: metrics of every finished epoch.
+        metric: the dev metric whose best epoch is kept.
+        dtype: type of the backbone's weights.
+        tensors: `learner.*`, `best.*`, `optimizer.INDEX.*` and `generator`.
+    """
+
+    trial: int
+    config: Config
+    history: list[dict[str, float]]
+    metric: str
+    dtype: str
+    tensors: dict[str, Tensor]
+
+    @property
+    def best(self) -> dict[str, Tensor]:
+        """The collapsed learner of the best epoch."""
+        return _under("best.", self.tensors)
 
 
 def save(slot: Slot) -> None:
@@ -33,11 +64,17 @@ def save(slot: Slot) -> None:
     }
     tensors["generator"] = slot.generator.get_state()
     plan = slot.plan
-    about = {"config": plan.config, "trial": plan.trial, "history": slot.history, "metric": plan.metric}
-    about["dtype"] = plan.dtype
+    description = {
+        "config": plan.config,
+        "trial": plan.trial,
+        "history": slot.history,
+        "metric": plan.metric,
+        "dtype": plan.dtype,
+    }
+    # safetensors refuses tensors that share memory, such as tied weights of a tuned backbone; clones share none.
     detached = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-    with replacing(slot.plan.state_path) as draft:
-        save_file(detached, draft, metadata={"format": _FORMAT, "about": json.dumps(about)})
+    with replacing(plan.state_path) as draft:
+        save_file(detached, draft, metadata={"format": _FORMAT, "about": json.dumps(description)})
 
 
 def restore(slot: Slot) -> None:
@@ -46,26 +83,27 @@ def restore(slot: Slot) -> None:
     Raises:
         EngineError: the file is damaged, or belongs to another trial or configuration.
     """
-    about, tensors = read(slot.plan.state_path)
-    if (about["trial"], about["config"]) != (slot.plan.trial, slot.plan.config):
+    plan = slot.plan
+    saved = read(plan.state_path)
+    if (saved.trial, saved.config) != (plan.trial, plan.config):
         raise EngineError(
-            f"{slot.plan.state_path} holds trial {about['trial']} with {about['config']}, "
-            f"not trial {slot.plan.trial} with {slot.plan.config}"
+            f"{plan.state_path} holds trial {saved.trial} with {saved.config}, "
+            f"not trial {plan.trial} with {plan.config}"
         )
-    slot.learner.load_state_dict(_under("learner.", tensors))
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _under("optimizer.", tensors).items():
+    slot.learner.load_state_dict(_under("learner.", saved.tensors))
+    moments: dict[int, _Moments] = {}
+    for name, tensor in _under("optimizer.", saved.tensors).items():
         index, _, key = name.partition(".")
         moments.setdefault(int(index), {})[key] = tensor
     if slot.optimizer is not None:
         slot.optimizer.load_state_dict({**slot.optimizer.state_dict(), "state": moments})
-    slot.generator.set_state(tensors["generator"])
-    slot.best = _under("best.", tensors)
-    slot.history = about["history"]
+    slot.generator.set_state(saved.tensors["generator"])
+    slot.best = saved.best
+    slot.history = saved.history
 
 
-def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return a state file's description (trial, config, history, metric) and its tensors.
+def read(path: Path) -> SavedState:
+    """Read a state file.
 
     Raises:
         EngineError: the file is missing or not a state of this format.
@@ -78,18 +116,13 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise EngineError(f"{path} is not a readable trial state: {error}") from None
     if metadata.get("format") != _FORMAT:
         raise EngineError(f"{path} has the format {metadata.get('format')!r}; this version reads {_FORMAT!r}")
-    return json.loads(metadata["about"]), tensors
+    return SavedState(**json.loads(metadata["about"]), tensors=tensors)
 
 
-def best_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The collapsed learner of the best epoch, from a state's tensors."""
-    return _under("best.", tensors)
-
-
-def _moments(slot: Slot) -> dict[int, dict[str, Tensor]]:
+def _moments(slot: Slot) -> dict[int, _Moments]:
     if slot.optimizer is None:
         return {}
-    moments: dict[int, dict[str, Tensor]] = slot.optimizer.state_dict()["state"]
+    moments: dict[int, _Moments] = slot.optimizer.state_dict()["state"]
     return moments
 
 

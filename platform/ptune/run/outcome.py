@@ -12,7 +12,7 @@ from ptune.artifacts.predict import Predictor
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
 from ptune.data.sources import Splits
-from ptune.engine.state import best_tensors, read
+from ptune.engine.state import read
 from ptune.errors import ArtifactError
 from ptune.history import History, TrialRecord
 from ptune.run.prepare import versions
@@ -57,11 +57,11 @@ def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits]
     """
     assert trial.state is not None, "a trial with a report has a state"
     dev = trial.reports[trial.best_epoch(job.task.metric) - 1]
-    saved, tensors = read(folder / trial.state)
+    saved = read(folder / trial.state)
     manifest = describe(
         TrialSpec.from_config(trial.config),
         job.task,
-        Origin.of(backbone, job.backbone.revision).model_copy(update={"dtype": saved["dtype"]}),
+        Origin.of(backbone, job.backbone.revision).model_copy(update={"dtype": saved.dtype}),
         labels=[one.labels for one in splits],
         versions=versions(),
         scores={"dev": _scores(dev)},
@@ -69,7 +69,7 @@ def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits]
         trial=trial.number,
         seed=job.seed,
     )
-    return Artifact(manifest, best_tensors(tensors))
+    return Artifact(manifest, saved.best)
 
 
 def test_scores(
