@@ -81,7 +81,7 @@ def test_an_artifact_of_several_sets_answers_for_each(job, runs):
     first, second = (predictor.predict([("red green",)], data_set=name) for name in ("first", "second"))
     assert first[0]["probabilities"].keys() == second[0]["probabilities"].keys() == {"no", "yes"}
     assert first[0]["probabilities"] != second[0]["probabilities"]
-    with pytest.raises(ArtifactError, match=r"name the data set .* of first, second"):
+    with pytest.raises(ArtifactError, match=r"several data sets, first, second: name the one"):
         predictor.predict([("red green",)])
 
 
