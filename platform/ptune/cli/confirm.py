@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer, pick_runner
+from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer
 
 
 @click.command(short_help="Repeat and test the best configurations on fresh seeds.")
@@ -29,18 +29,10 @@ def confirm(name: str, top: int, seeds: int, local: bool, address: str | None, a
     ptune confirm quickstart
     ptune confirm quickstart --top 1 --seeds 10 --local
     """
-    from ptune.report.publish import publish
-    from ptune.run.interrupts import interrupts
-    from ptune.run.search import confirm_search, runs_folder
+    from ptune.api import compose
+    from ptune.run.search import runs_folder
 
-    with interrupts():  # SIGTERM ends a search as Ctrl-C does: saved, recorded as interrupted, and resumable
-        outcome = confirm_search(
-            name,
-            runs_folder(),
-            pick_runner(local=local, address=address),
-            pick_observer(as_json=as_json),
-            publish,
-            top=top,
-            seeds=seeds,
-        )
+    runner = compose.runner_for(local=local, address=address)
+    observer = pick_observer(as_json=as_json)
+    outcome = compose.confirm(name, runs_folder(), runner, observer, top=top, seeds=seeds)
     return conclude(outcome, as_json=as_json, local=local, address=address)

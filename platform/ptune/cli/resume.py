@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer, pick_runner
+from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer
 
 
 @click.command(short_help="Continue an interrupted search.")
@@ -21,12 +21,9 @@ def resume(name: str, local: bool, address: str | None, as_json: bool) -> int:
     ptune list
     ptune resume quickstart
     """
-    from ptune.report.publish import publish
-    from ptune.run.interrupts import interrupts
-    from ptune.run.search import resume_search, runs_folder
+    from ptune.api import compose
+    from ptune.run.search import runs_folder
 
-    with interrupts():  # SIGTERM ends a search as Ctrl-C does: saved, recorded as interrupted, and resumable
-        outcome = resume_search(
-            name, runs_folder(), pick_runner(local=local, address=address), pick_observer(as_json=as_json), publish
-        )
+    runner = compose.runner_for(local=local, address=address)
+    outcome = compose.resume(name, runs_folder(), runner, pick_observer(as_json=as_json))
     return conclude(outcome, as_json=as_json, local=local, address=address)

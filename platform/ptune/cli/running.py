@@ -16,7 +16,7 @@ from ptune.cli.exits import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
     from ptune.run.search import Outcome
-    from ptune.run.session import Observer, Runner
+    from ptune.run.session import Observer
     from ptune.spec.task import Task
 
 local_option = click.option("--local", is_flag=True, help="Train in this process, without Ray.")
@@ -28,17 +28,6 @@ address_option = click.option(
     envvar="RAY_ADDRESS",
     help="Ray cluster to train on, as HOST:PORT. Without it, Ray runs inside this command.",
 )
-
-
-def pick_runner(*, local: bool, address: str | None) -> Runner:
-    """Where a search trains."""
-    if local:
-        from ptune.run.local import LocalRunner
-
-        return LocalRunner()
-    from ptune.raytune.runner import RayRunner
-
-    return RayRunner(address)
 
 
 def pick_observer(*, as_json: bool) -> Observer:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer, pick_runner
+from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer
 
 
 @click.command(short_help="Run a job: search for the best prompt.")
@@ -33,25 +33,11 @@ def search(
     ptune search jobs/quickstart.toml --local --json > result.json
     ptune search jobs/quickstart.toml --address head:6379
     """
-    from ptune.report.publish import publish
-    from ptune.run.interrupts import interrupts
-    from ptune.run.search import runs_folder, start_search
-    from ptune.spec.extends import extends
-    from ptune.spec.load import load_job
-    from ptune.spec.overrides import noted
-    from ptune.spec.write import job_toml
+    from ptune.api import compose
+    from ptune.run.search import runs_folder
 
     if name is not None:
         overrides = (*overrides, f"name={json.dumps(name)}")
-    spec = load_job(job, overrides)
-    text = (job_toml(spec) if extends(job) else job.read_text(encoding="utf-8")) + noted(overrides)
-    with interrupts():  # SIGTERM ends a search as Ctrl-C does: saved, recorded as interrupted, and resumable
-        outcome = start_search(
-            spec,
-            text,
-            runs_folder(),
-            pick_runner(local=local, address=address),
-            pick_observer(as_json=as_json),
-            publish,
-        )
+    runner = compose.runner_for(local=local, address=address)
+    outcome = compose.start(job, overrides, runs_folder(), runner, pick_observer(as_json=as_json))
     return conclude(outcome, as_json=as_json, local=local, address=address)

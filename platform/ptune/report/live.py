@@ -119,7 +119,7 @@ class LiveLines:
 
 
 def live_view(stream: IO[str]) -> LiveTable | LiveLines:
-    """The table where `stream` is a terminal, else lines."""
+    """The table where `stream` is a terminal, else lines. A notebook has a view of its own: `ptune.report.notebook`."""
     console = Console(file=stream)
     if not console.is_terminal or console.is_dumb_terminal:
         return LiveLines(stream)

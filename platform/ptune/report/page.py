@@ -5,12 +5,12 @@ Pure: from the object of `ptune.report.findings` and a picture's bytes to text.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from ptune.report.confirmation import baseline, flags, shown_names
+from ptune.report.html import Cell, image, paragraph, table
 from ptune.report.wording import (
     NONE,
     alike,
@@ -48,9 +48,6 @@ _ROWS = 200
 _FAILED = 20
 """Failed trials that it shows beyond these, for their reasons."""
 
-Cell = tuple[str, str]
-"""A cell's class (`n`: a number, or nothing) and its HTML."""
-
 
 def page(report: Mapping[str, Any], picture: bytes | None) -> str:
     """The page.
@@ -61,14 +58,14 @@ def page(report: Mapping[str, Any], picture: bytes | None) -> str:
     """
     name = escape(report["name"])
     sections = [
-        _head(report),
+        headline(report),
         _section("Beside published numbers", _published(report)),
-        _section("Confirmed on fresh seeds", _confirmation(report["confirmation"])),
+        _section("Confirmed on fresh seeds", confirmation_table(report["confirmation"])),
         _section("In what the protocol differs" if report["published"] else "Notes", _notes(report["notes"])),
-        _section("Learning curves and trials", _image(picture)),
-        _section("Configurations", _groups(report) if report["repeated"] else ""),
-        _section("What mattered", _importances(report["importances"])),
-        _section("Trials", _trials(report)),
+        _section("Learning curves and trials", image(picture)),
+        _section("Configurations", configuration_table(report) if report["repeated"] else ""),
+        _section("What mattered", importance_table(report["importances"])),
+        _section("Trials", trial_table(report)),
         _section("Data", _data(report["data"])),
     ]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{name}</title>'
@@ -80,23 +77,24 @@ def _section(title: str, body: str) -> str:
     return f"<h2>{escape(title)}</h2>{body}" if body else ""
 
 
-def _head(report: Mapping[str, Any]) -> str:
+def headline(report: Mapping[str, Any]) -> str:
+    """How the search stands, its best, and what that has to beat."""
     statuses = ", ".join(f"{number} {status}" for status, number in report["statuses"].items())
     begun = f"{report['trials']} of {plural(report['planned'], 'trial')}: {statuses or NONE}"
     lines = [f"<h1>{escape(report['name'])}</h1>"]
-    lines.append(_paragraph(f"{report['state']} · {begun} · {report['backbone']}", "soft"))
+    lines.append(paragraph(f"{report['state']} · {begun} · {report['backbone']}", "soft"))
     best, metric = report["best"], report["metric"]
     if best is not None:
         test = (report["test"] or {}).get(metric)
         tested = "" if test is None else f", {score(test)} on test"
         config = brief(best["config"], varying(row["config"] for row in report["leaderboard"]))
-        lines.append(_paragraph(score(best["metrics"][metric]), "big"))
-        lines.append(_paragraph(f"best {metric} on dev{tested} · trial {best['trial']}: {config}"))
+        lines.append(paragraph(score(best["metrics"][metric]), "big"))
+        lines.append(paragraph(f"best {metric} on dev{tested} · trial {best['trial']}: {config}"))
     if report["majority_baseline"] is not None:
         majority = f"{report['majority_metric']} {score(report['majority_baseline'])}"
-        lines.append(_paragraph(f"always the commonest answer: {majority} on dev"))
+        lines.append(paragraph(f"always the commonest answer: {majority} on dev"))
     if report["constant"]:
-        lines.append(_paragraph(answering_alike(report["constant"]), "flag"))
+        lines.append(paragraph(answering_alike(report["constant"]), "flag"))
     return "".join(lines)
 
 
@@ -119,10 +117,11 @@ def _published(report: Mapping[str, Any]) -> str:
                 ("n", spread(row["confirmed"])),
             ]
         )
-    return _table(["published", "", "value", "here", "difference", "on fresh seeds"], rows)
+    return table(["published", "", "value", "here", "difference", "on fresh seeds"], rows)
 
 
-def _confirmation(confirmed: Mapping[str, Any] | None) -> str:
+def confirmation_table(confirmed: Mapping[str, Any] | None) -> str:
+    """Each configuration as the search saw it and as it holds up on fresh seeds; nothing without a confirmation."""
     if confirmed is None:
         return ""
     names = shown_names(confirmed)
@@ -138,24 +137,26 @@ def _confirmation(confirmed: Mapping[str, Any] | None) -> str:
         for row in confirmed["configurations"]
     ]
     columns = ["configuration", f"search {confirmed['metric']}", "dev", "test", "trials", "of these"]
-    return _table(columns, rows) + _paragraph(baseline(confirmed), "soft")
+    return table(columns, rows) + paragraph(baseline(confirmed), "soft")
 
 
-def _groups(report: Mapping[str, Any]) -> str:
+def configuration_table(report: Mapping[str, Any], most: int = _ROWS) -> str:
+    """The best configurations by their mean over data splits and seeds."""
     names = varying(group["config"] for group in report["groups"])
     rows: list[list[Cell]] = [
         [("n", str(rank)), ("n", spread(group)), ("n", str(group["n"])), ("", escape(brief(group["config"], names)))]
-        for rank, group in enumerate(report["groups"][:_ROWS], 1)
+        for rank, group in enumerate(report["groups"][:most], 1)
     ]
-    table = _table(["#", f"mean {report['metric']}", "trials", "configuration"], rows, best=True)
-    return table + _rest(len(report["groups"]) - len(rows), "configuration")
+    columns = ["#", f"mean {report['metric']}", "trials", "configuration"]
+    return table(columns, rows, best=True) + _rest(len(report["groups"]) - len(rows), "configuration")
 
 
-def _trials(report: Mapping[str, Any]) -> str:
+def trial_table(report: Mapping[str, Any], most: int = _ROWS) -> str:
+    """The best trials, and of the others some that failed."""
     metric = report["metric"]
     names = varying(row["config"] for row in report["leaderboard"])
     rows: list[list[Cell]] = []
-    shown = _shown(report["leaderboard"])
+    shown = _shown(report["leaderboard"], most)
     for row in shown:
         mark = alike(everywhere=bool(row["constant_prediction"]), on=row["constant_on"])
         constant = f' <span class="flag">{escape(mark)}</span>' if mark else ""
@@ -167,25 +168,26 @@ def _trials(report: Mapping[str, Any]) -> str:
         values = [("", escape(value_text(row["config"].get(name)))) for name in names]
         rows.append([*place, *numbers, *effort, ("", status + reason), *values])
     columns = ["#", "trial", metric, "best epoch", "epochs", "trained", "time", "status", *names]
-    return _table(columns, rows, best=True) + _rest(len(report["leaderboard"]) - len(shown), "trial")
+    return table(columns, rows, best=True) + _rest(len(report["leaderboard"]) - len(shown), "trial")
 
 
-def _shown(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _shown(rows: Sequence[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
     """The first rows, and of the others some that failed."""
-    failed = [row for row in rows[_ROWS:] if row["status"] == "failed"]
-    return [*rows[:_ROWS], *failed[:_FAILED]]
+    failed = [row for row in rows[most:] if row["status"] == "failed"]
+    return [*rows[:most], *failed[: min(_FAILED, most // 3)]]
 
 
 def _rest(hidden: int, noun: str) -> str:
     """Where to find what a table leaves out; nothing if that is nothing."""
     return (
-        _paragraph(f"and {plural(hidden, f'more {noun}')}, in leaderboard.csv and leaderboard.json", "soft")
+        paragraph(f"and {plural(hidden, f'more {noun}')}, in leaderboard.csv and leaderboard.json", "soft")
         if hidden
         else ""
     )
 
 
-def _importances(shares: Mapping[str, float]) -> str:
+def importance_table(shares: Mapping[str, float]) -> str:
+    """Each parameter's share in what made trials good; nothing without shares."""
     rows: list[list[Cell]] = [
         [
             ("", escape(name)),
@@ -194,7 +196,7 @@ def _importances(shares: Mapping[str, float]) -> str:
         ]
         for name, share in shares.items()
     ]
-    return _table(["parameter", "share", ""], rows)
+    return table(["parameter", "share", ""], rows)
 
 
 def _data(data: Mapping[str, Mapping[str, Any]]) -> str:
@@ -202,31 +204,8 @@ def _data(data: Mapping[str, Mapping[str, Any]]) -> str:
         [("", escape(name)), ("n", str(about["rows"])), ("", escape(str(about["source"])))]
         for name, about in data.items()
     ]
-    return _table(["split", "examples", "source"], rows)
+    return table(["split", "examples", "source"], rows)
 
 
 def _notes(notes: Sequence[str]) -> str:
     return f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>" if notes else ""
-
-
-def _image(picture: bytes | None) -> str:
-    if picture is None:
-        return ""
-    return f'<img alt="learning curves of all trials" src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
-
-
-def _paragraph(text: str, kind: str = "") -> str:
-    return f'<p class="{kind}">{escape(text)}</p>'
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, best: bool = False) -> str:
-    """A table whose heads stand as their columns do; nothing without rows. `best`: the first row stands out."""
-    if not rows:
-        return ""
-    kinds = [kind for kind, _ in rows[0]]
-    head = "".join(f'<th class="{kind}">{escape(column)}</th>' for column, kind in zip(columns, kinds, strict=True))
-    lines = []
-    for index, row in enumerate(rows):
-        cells = "".join(f'<td class="{kind}">{content}</td>' for kind, content in row)
-        lines.append(f'<tr class="{"best" if best and index == 0 else ""}">{cells}</tr>')
-    return f'<div class="wide"><table><tr>{head}</tr>{"".join(lines)}</table></div>'

@@ -6,6 +6,7 @@ or by position. Knows histories; the only module that imports matplotlib.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,12 +31,17 @@ _DOTS = 300
 
 
 def draw(history: History, importances: dict[str, float], path: Path) -> None:
-    """Draw the search's figure as PNG.
+    """Write the search's figure into a file; see `as_png`."""
+    with replacing(path) as draft:
+        draft.write_bytes(as_png(history, importances))
+
+
+def as_png(history: History, importances: dict[str, float]) -> bytes:
+    """The search's figure as PNG.
 
     Args:
         history: a search with at least one report.
         importances: each parameter's share; the two largest are drawn. Empty: the first two that vary.
-        path: the file to write.
     """
     figure = Figure(figsize=(11.0, 4.6), dpi=144, layout="constrained", facecolor="white")
     left, right = figure.subplots(1, 2, width_ratios=(1.15, 1.0))
@@ -49,8 +55,9 @@ def draw(history: History, importances: dict[str, float], path: Path) -> None:
     for axes in (left, right):
         _soften(axes)
     figure.suptitle(_title(history, ranked), x=0.01, ha="left", fontsize=12, color=_TEXT)
-    with replacing(path) as draft:
-        FigureCanvasAgg(figure).print_png(draft)
+    stream = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(stream)
+    return stream.getvalue()
 
 
 def _title(history: History, ranked: Sequence[TrialRecord]) -> str:

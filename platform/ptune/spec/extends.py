@@ -34,11 +34,17 @@ def read_chain(path: Path) -> list[TomlFile]:
     Raises:
         SpecError: a file is missing or not TOML, or files extend each other in a circle.
     """
+    return chain_of(path, read_toml(path))
+
+
+def chain_of(path: Path, tables: Toml) -> list[TomlFile]:
+    """Tables as a file at `path` would hold them, and the files they extend, the topmost first.
+
+    Raises:
+        SpecError: a file is missing or not TOML, or files extend each other in a circle.
+    """
     chain: list[TomlFile] = []
     while True:
-        if path.resolve() in [file.path.resolve() for file in chain]:
-            raise SpecError(f"{chain[-1].path}: extends: files extend each other in a circle, back to {path}")
-        tables = read_toml(path)
         extended = tables.pop("extends", None)
         chain.append(TomlFile(path, tables))
         if extended is None:
@@ -46,6 +52,9 @@ def read_chain(path: Path) -> list[TomlFile]:
         if not isinstance(extended, str):
             raise SpecError(f"{path}: extends: write the path of a file, got {extended!r}")
         path = (path.parent / Path(extended).expanduser()).resolve()
+        if path in [file.path.resolve() for file in chain]:
+            raise SpecError(f"{chain[-1].path}: extends: files extend each other in a circle, back to {path}")
+        tables = read_toml(path)
 
 
 def extends(path: Path) -> bool:

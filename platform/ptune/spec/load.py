@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from ptune.errors import SpecError, nearest
 from ptune.spec.data import file_of
-from ptune.spec.extends import TomlFile, file_with, merged, over, read_chain
+from ptune.spec.extends import Toml, TomlFile, chain_of, file_with, merged, over, read_chain
 from ptune.spec.job import Job
 from ptune.spec.space import Space
 from ptune.spec.strict import got
@@ -34,7 +34,28 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
     Raises:
         SpecError: a file is missing or not TOML, or breaks a law; the message has one line for each problem.
     """
-    content, chain = _read_job(path, overrides)
+    return _checked(*_read_job(read_chain(path), overrides))
+
+
+def job_from_tables(tables: Toml, overrides: Sequence[str] = ()) -> Job:
+    """A job from tables in memory; paths in them are relative to the working directory.
+
+    Args:
+        tables: what a job's file would hold; changed by the call.
+        overrides: as for `load_job`.
+
+    Raises:
+        SpecError: a law is broken; the message has one line for each problem, with `job` in place of a file.
+    """
+    return _checked(*_read_job(chain_of(Path("job"), tables), overrides))
+
+
+def _checked(content: Toml, chain: list[TomlFile]) -> Job:
+    """The job that a file's tables make.
+
+    Raises:
+        SpecError: they break a law; the message has one line for each problem.
+    """
     problems = []
     try:
         content["space"] = _space_of(content.get("space"))
@@ -56,7 +77,7 @@ def read_tables(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     Raises:
         SpecError: a file is missing or not TOML, or an override cannot be set; one line for each problem.
     """
-    return _read_job(path, overrides)[0]
+    return _read_job(read_chain(path), overrides)[0]
 
 
 def load_space(path: Path) -> Space:
@@ -76,12 +97,12 @@ def load_space(path: Path) -> Space:
 _JOB_OVER = partial(over, whole=("space",))
 
 
-def _read_job(path: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], list[TomlFile]]:
+def _read_job(chain: list[TomlFile], overrides: Sequence[str]) -> tuple[Toml, list[TomlFile]]:
     """The tables of a job, overrides set and paths absolute; and where they stand: in overrides, then file by file.
 
     A space that is a file becomes a table that extends it, so that overrides can reach into it.
     """
-    chain = read_chain(path)
+    path = chain[0].path
     for file in chain:
         _absolute_paths(file.tables, file.path.parent)
     content = merged(chain, _JOB_OVER)

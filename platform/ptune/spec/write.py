@@ -22,16 +22,17 @@ def _table(content: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
     tables = {key: value for key, value in content.items() if isinstance(value, Mapping)}
     values = {key: value for key, value in content.items() if key not in tables and value is not None}
     lines = ["", f"[{'.'.join(map(_key, path))}]"] if path else []
-    lines += [f"{_key(key)} = {_value(value)}" for key, value in values.items()]
+    lines += [f"{_key(key)} = {toml_value(value)}" for key, value in values.items()]
     return lines + [line for key, table in tables.items() for line in _table(table, (*path, key))]
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A number, a boolean, a string, a list or a mapping on one line."""
     if isinstance(value, Mapping):
-        pairs = (f"{_key(key)} = {_value(inner)}" for key, inner in value.items() if inner is not None)
+        pairs = (f"{_key(key)} = {toml_value(inner)}" for key, inner in value.items() if inner is not None)
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_value, value)) + "]"
+        return "[" + ", ".join(map(toml_value, value)) + "]"
     return _plain(value)
 
 

@@ -1,0 +1,69 @@
+"""How a run is put together: a job, a place to train, who watches, the files at the end. The command line shares it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ptune.api.jobs import JobSource, read_job
+
+if TYPE_CHECKING:
+    from ptune.run.search import Outcome
+    from ptune.run.session import Observer, Runner
+
+
+def runner_for(*, local: bool, address: str | None) -> Runner:
+    """Where a search trains.
+
+    Args:
+        local: in this process, without Ray.
+        address: `host:port` of a Ray cluster's head; None is RAY_ADDRESS, else this machine.
+    """
+    if local:
+        from ptune.run.local import LocalRunner
+
+        return LocalRunner()
+    from ptune.raytune.runner import RayRunner
+
+    return RayRunner(address)
+
+
+def start(
+    source: JobSource, overrides: Sequence[str], runs: Path, runner: Runner, observer: Observer | None
+) -> Outcome:
+    """Run a job as a new search; see `ptune.run.search.start_search`."""
+    from ptune.report.publish import publish
+    from ptune.run.search import start_search
+
+    job, text = read_job(source, overrides)
+    with _interruptible():
+        return start_search(job, text, runs, runner, observer, publish)
+
+
+def resume(name: str, runs: Path, runner: Runner, observer: Observer | None) -> Outcome:
+    """Take up a search where its journal ends; see `ptune.run.search.resume_search`."""
+    from ptune.report.publish import publish
+    from ptune.run.search import resume_search
+
+    with _interruptible():
+        return resume_search(name, runs, runner, observer, publish)
+
+
+def confirm(name: str, runs: Path, runner: Runner, observer: Observer | None, *, top: int, seeds: int) -> Outcome:
+    """Repeat the best configurations of a finished search on fresh seeds; see `ptune.run.search.confirm_search`."""
+    from ptune.report.publish import publish
+    from ptune.run.search import confirm_search
+
+    with _interruptible():
+        return confirm_search(name, runs, runner, observer, publish, top=top, seeds=seeds)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends a search as Ctrl-C does: saved, recorded as interrupted, and resumable."""
+    from ptune.run.interrupts import interrupts
+
+    with interrupts():
+        yield
