@@ -20,7 +20,7 @@ from ptune.spec.data import Data, Head
 from ptune.spec.layout import input_parts
 from ptune.spec.prompt import PromptSpec, PromptV2, chosen_layers, is_shifted
 from ptune.spec.strict import Strict
-from ptune.spec.task import Cloze, Task
+from ptune.spec.task import Task
 from ptune.spec.template import written
 from ptune.spec.trial import TrialSpec
 
@@ -118,7 +118,7 @@ class Manifest(Strict):
     @property
     def prompt_per_dataset(self) -> bool:
         """Whether there is a prompt for each data set instead of one for all."""
-        return isinstance(self.task, Cloze) and len(self.sets) > 1
+        return self.task.prompts_by_set and len(self.sets) > 1
 
     @property
     def resolved_prompt(self) -> PromptSpec:

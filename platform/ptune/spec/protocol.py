@@ -14,7 +14,7 @@ from ptune.spec.problem import Problem
 from ptune.spec.prompt import METHODS
 from ptune.spec.space import ParameterName, Space
 from ptune.spec.strict import Strict
-from ptune.spec.task import GROUPED, METRICS, Classification, Task
+from ptune.spec.task import METRICS, Task
 from ptune.spec.trial import Config, Scalar, broken_law, parameter_names
 
 
@@ -100,9 +100,7 @@ def split_law(split: int, task: Task) -> str | None:
 
 def reported(task: Task) -> list[str]:
     """The metrics that a task's trials report and a published number may be of; `metric.NAME` is one data set's."""
-    own = [
-        name for name in METRICS[task.kind] if name != GROUPED or (isinstance(task, Classification) and task.grouped)
-    ]
+    own = task.reported
     each = [f"{metric}.{name}" for metric in own for name in task.set_names if len(task.sets) > 1]
     return list(dict.fromkeys([*own, task.metric, *each]))
 

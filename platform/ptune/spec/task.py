@@ -95,6 +95,11 @@ class _Sets(_Task):
         """Where each data set's template stands in a job."""
         return [(*place, "template") for place in self.set_places]
 
+    @property
+    def reported(self) -> Sequence[str]:
+        """The metrics that trials report of each data set and that a search may maximise."""
+        return METRICS[self.kind]  # type: ignore[attr-defined]
+
     @model_validator(mode="after")
     def _named_apart(self) -> Self:
         if len(set(self.set_names)) != len(self.sets):
@@ -127,6 +132,11 @@ class Classification(_Sets):
     def grouped(self) -> bool:
         """Whether every data set names the groups that `exact_groups` counts."""
         return all(data.group is not None for data in [self.data, *self.more])
+
+    @property
+    def reported(self) -> Sequence[str]:
+        """The metrics, that of groups only where there are groups."""
+        return [name for name in METRICS[self.kind] if name != GROUPED or self.grouped]
 
     @property
     def language(self) -> bool:
