@@ -15,6 +15,7 @@ os.environ["HF_HOME"] = _HF_HOME.name
 os.environ["PTUNE_CACHE"] = f"{_HF_HOME.name}/states"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models gain nothing from threads, which wait for busy cores
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +69,16 @@ def tiny_language_model(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("language-models")
     return cache(lambda family: make_backbone(family, folder / family, lm=True))
+
+
+@pytest.fixture(scope="session")
+def speaking(tiny_language_model):
+    """A function from a family's name to its tiny language model, loaded with its head; frozen, as `tiny`."""
+    from functools import cache
+
+    from ptune.backbone.load import load_backbone
+
+    return cache(lambda family: load_backbone(str(tiny_language_model(family)), lm=True))
 
 
 # --- a small world for engines: a tiny backbone, sentences, trials of every kind; see support/worlds.py ---

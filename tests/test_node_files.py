@@ -7,6 +7,7 @@ import time
 import pytest
 
 from ptune.node_files import NodeFiles
+from support.waiting import PATIENCE_S
 
 
 def make(files, size=1):
@@ -72,7 +73,7 @@ def test_processes_that_fight_for_room_lose_nothing_they_hold(tmp_path, processe
     fighters = [context.Process(target=_fight, args=(tmp_path, seed, found)) for seed in range(processes)]
     for one in fighters:
         one.start()
-    assert [found.get(timeout=60) for _ in fighters] == [0] * processes
+    assert [found.get(timeout=PATIENCE_S) for _ in fighters] == [0] * processes
     for one in fighters:
         one.join()
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from ptune.artifacts.load import load_artifact
 from ptune.journal import read
 from support.tiny_job import write_job
+from support.waiting import PATIENCE_S, wait_for
 
 BASELINE = """
 [[space.baseline]]
@@ -42,7 +42,7 @@ def searched(tmp_path_factory):
     """A folder where one search has run; its JSON result and what it wrote to standard error."""
     folder = tmp_path_factory.mktemp("searched")
     process = call(folder, "search", write_job(folder, BASELINE).name, "--local", "--json", "--set", "seed=3")
-    out, err = process.communicate(timeout=240)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
     return folder, out, err
 
@@ -114,28 +114,30 @@ def test_sync_can_be_repeated(searched, ptune, monkeypatch):
     assert ptune("sync", "tiny").out.endswith(f", run {parent}\n")
 
 
+def reports(journal):
+    return journal.read_text().count('"reported"')
+
+
+def ended(process):
+    return process.communicate() if process.poll() is not None else None
+
+
 @pytest.mark.slow
 def test_an_interrupted_search_is_resumed(tmp_path):
     job = write_job(tmp_path, BASELINE)
     process = call(tmp_path, "search", job.name, "--local", "--set", "budget.epochs=300", "--set", "name=long")
     journal = tmp_path / "runs" / "long" / "journal.jsonl"
-    deadline = time.monotonic() + 120
-    while not (journal.exists() and '"reported"' in journal.read_text()):
-        assert time.monotonic() < deadline, process.communicate()
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.1)
+    wait_for(lambda: journal.exists() and reports(journal), lambda: ended(process))
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, err
     assert "resume long --local`" in err
     assert "long interrupted" in out
-    reported = journal.read_text().count('"reported"')
+    reported = reports(journal)
     process = call(tmp_path, "resume", "long", "--local")
-    while journal.read_text().count('"reported"') <= reported:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.1)
+    wait_for(lambda: reports(journal) > reported, lambda: ended(process))
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=120)
+    process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     epochs = [(e["trial"], e["epoch"]) for e in read(journal) if e["event"] == "reported"]
     assert len(epochs) == len(set(epochs)) > reported

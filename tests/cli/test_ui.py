@@ -4,13 +4,13 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 
 import pytest
 
 from ptune.cli.ui import server_command, server_environment
 from ptune.tracking.location import create_database
+from support.waiting import PATIENCE_S, wait_for
 
 
 def test_nothing_tracked_yet_is_said(ptune, tmp_path):
@@ -45,19 +45,18 @@ def test_the_pages_are_served(tmp_path):
     server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         assert server.stdout.readline() == f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it)\n"
-        assert _answers(f"http://127.0.0.1:{port}/health", server)
+        wait_for(
+            lambda: answers(f"http://127.0.0.1:{port}/health"), lambda: server.poll() is not None and "the server ended"
+        )
     finally:
         os.killpg(server.pid, 2)
-        server.wait(30)
+        server.wait(PATIENCE_S)
         server.stdout.close()
 
 
-def _answers(url, server):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=2) as response:
-                return response.status == 200
-        except OSError:
-            time.sleep(0.3)
-    return False
+def answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return response.status == 200
+    except OSError:
+        return False

@@ -1,13 +1,12 @@
 """Cloze and multiple choice under every method on every way of reading: packed, they are what they are alone."""
 
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
 
-from ptune.backbone.load import load_backbone
 from ptune.engine.fused import Engine
 from ptune.engine.reference import predict_alone, score
 from ptune.prompts.forward import MiniBatch, forward
@@ -26,12 +25,6 @@ KINDS = {
 }
 each_kind = pytest.mark.parametrize("kind", KINDS)
 each_family = pytest.mark.parametrize("family", FAMILIES)
-
-
-@pytest.fixture(scope="module")
-def speaking(tiny_language_model):
-    """A function from a family's name to its tiny language model, loaded with its head."""
-    return cache(lambda family: load_backbone(str(tiny_language_model(family)), lm=True))
 
 
 def configs(kind: str) -> list[dict]:

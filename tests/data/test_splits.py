@@ -9,6 +9,7 @@ import pytest
 from ptune.data.sources import Split, Splits, load_splits
 from ptune.errors import DataError, SpecError
 from ptune.spec.data import ClassificationData
+from support.refusals import refused
 
 ROWS = [{"text": f"word {number}", "label": ["neg", "pos"][number % 2]} for number in range(10)]
 
@@ -23,9 +24,7 @@ def texts(split: Split) -> list[str]:
 
 
 def refusal(data: ClassificationData) -> str:
-    with pytest.raises(DataError) as caught:
-        load_splits(data, seed=0)
-    return str(caught.value)
+    return refused(DataError, load_splits, data, seed=0)
 
 
 def multirc(folder: Path, **changes) -> ClassificationData:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 
 import pytest
@@ -14,6 +13,7 @@ from ptune.history import FINAL, History
 from ptune.journal import read
 from ptune.spec.write import job_toml
 from support.small_jobs import small_job
+from support.waiting import wait_for
 
 
 def command(*arguments: str) -> list[str]:
@@ -32,12 +32,10 @@ def start_and_kill(job_path, runs, when, ray):
         start_new_session=True,
     )
     journal = runs / "small" / "journal.jsonl"
-    deadline = time.monotonic() + 240
-    while not (journal.exists() and when(read(journal))):
-        if process.poll() is not None:
-            pytest.fail(f"the search ended before it was killed: {process.stderr.read().decode()[-2000:]}")
-        assert time.monotonic() < deadline, "the search did not get far enough to be killed"
-        time.sleep(0.05)
+    wait_for(
+        lambda: journal.exists() and when(read(journal)),
+        lambda: process.poll() is not None and f"ended too early: {process.stderr.read().decode()[-2000:]}",
+    )
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     return journal

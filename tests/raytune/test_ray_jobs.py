@@ -1,7 +1,6 @@
 """Jobs on a real head."""
 
 import json
-import time
 
 import pytest
 
@@ -12,19 +11,13 @@ from ptune.spec.load import load_job
 from ptune.spec.write import job_toml
 from support.ray_head import ray_head
 from support.small_search import small_job
+from support.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
 def address():
     with ray_head() as head:
         yield head.dashboard
-
-
-def eventually(condition, timeout_s=180):
-    until = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.3)
 
 
 @pytest.mark.slow
@@ -47,9 +40,9 @@ def test_a_stopped_job_is_an_interrupted_search(address, tiny_backbone, tmp_path
     job = small_job(tmp_path, tiny_backbone("bert"), trials=50, epochs=50)
     journal = tmp_path / "runs" / "small" / "journal.jsonl"
     submitted = jobs.submit(job, tmp_path / "runs", address)
-    eventually(lambda: journal.exists() and any(event["event"] == "reported" for event in read(journal)))
+    wait_for(lambda: journal.exists() and any(event["event"] == "reported" for event in read(journal)))
     assert jobs.stop(submitted, address)
-    eventually(lambda: {known.id: known.over for known in jobs.jobs(address)}[submitted])
+    wait_for(lambda: {known.id: known.over for known in jobs.jobs(address)}[submitted])
     assert [event["status"] for event in read(journal) if event["event"] == "ended"] == ["interrupted"]
 
 

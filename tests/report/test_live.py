@@ -8,6 +8,7 @@ import pytest
 from ptune.journal import Journal
 from ptune.report.live import LiveLines, LiveTable, live_view
 from support.played import make_job, play
+from support.waiting import wait_for
 
 
 class Terminal(io.StringIO):
@@ -20,13 +21,6 @@ def folder(tmp_path, monkeypatch):
     play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=6), until=9)
     monkeypatch.undo()
     return tmp_path
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_terminals_get_the_table_and_logs_get_lines(monkeypatch):

@@ -17,12 +17,6 @@ from ptune.searching.simulate import simulate
 from ptune.spec.job import Job
 from ptune.spec.trial import TrialSpec
 from support.interrupting import Interrupting
-from support.small_jobs import small_job
-
-
-@pytest.fixture
-def job(tiny_backbone, tmp_path):
-    return small_job(tmp_path / "data", tiny_backbone("bert"))
 
 
 def told(job: Job, values, *, status="complete", repeats=1, **header) -> History:
@@ -100,12 +94,6 @@ def test_what_cannot_be_confirmed_is_refused(job, changes, message):
 
 def test_a_search_that_confirms_nothing_has_no_such_result(job):
     assert result(told(job, [0.5])) is None
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return tmp_path / "runs"
 
 
 def test_a_whole_confirmation(job, runs):

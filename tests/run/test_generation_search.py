@@ -44,12 +44,6 @@ def job_on(backbone, folder, parameters=V2, kind="generation", **data) -> Job:
     )
 
 
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return tmp_path / "runs"
-
-
 @pytest.mark.parametrize("family", ["gpt2", "bart"])
 def test_a_search_exports_a_prompt_that_writes(family, tiny_language_model, runs, tmp_path):
     job = job_on(tiny_language_model(family), tmp_path, max_target=6)

@@ -7,12 +7,6 @@ import pytest
 from ptune.errors import BackboneError, DataError, SpecError
 from ptune.run.prepare import check_space, prepare
 from ptune.spec.job import Job
-from support.small_jobs import small_job
-
-
-@pytest.fixture
-def job(tiny_backbone, tmp_path):
-    return small_job(tmp_path / "data", tiny_backbone("bert"))
 
 
 def changed(job: Job, **parts: object) -> Job:

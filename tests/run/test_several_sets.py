@@ -44,12 +44,6 @@ def job(tiny_backbone, tmp_path):
     return Job.model_validate({**content, "space": FIXED, "name": "joint"})
 
 
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return tmp_path / "runs"
-
-
 def test_a_shared_prompt_has_a_head_for_each_set_and_batches_of_one_set(job, tmp_path):
     prepared = prepare(job)
     factory = TrialFactory(job, prepared.splits, load_job_backbone(job), tmp_path)

@@ -18,18 +18,6 @@ from ptune.run.confirm import confirmation
 from ptune.run.local import LocalRunner
 from ptune.run.search import claim_folder, resume_search, search_folder, start_search
 from support.interrupting import Interrupting
-from support.small_jobs import small_job
-
-
-@pytest.fixture
-def job(tiny_backbone, tmp_path):
-    return small_job(tmp_path / "data", tiny_backbone("bert"))
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return tmp_path / "runs"
 
 
 def test_a_search_ends_with_every_trial_final_and_the_best_exported(job, runs):

@@ -13,11 +13,6 @@ from support.simulated import SPACE, best_value, make_job, resume, start
 FULL = {"type": "none"}
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "journal.jsonl"
-
-
 def metrics(value, **others):
     return {"accuracy": value, "loss": 0.5, "train_loss": 0.5, **others}
 

@@ -23,11 +23,6 @@ def grid_job(space=COPA, trials=None, **others):
     return make_job(trials=trials, epochs=12, sampler="grid", stopping=FULL, space=space, **others)
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "journal.jsonl"
-
-
 def key(config):
     return config["lr"], config["length"], config["epochs"]
 

@@ -6,6 +6,7 @@ from ptune.errors import SpecError
 from ptune.spec.extends import extends
 from ptune.spec.load import load_job, load_space
 from ptune.spec.write import job_toml
+from support.refusals import refused
 
 BASE = """\
 name = "base"
@@ -56,9 +57,7 @@ def write(folder, text, name="jobs/top.toml"):
 
 
 def problems(path, overrides=()):
-    with pytest.raises(SpecError) as caught:
-        load_job(path, overrides)
-    return str(caught.value).splitlines()
+    return refused(SpecError, load_job, path, overrides).splitlines()
 
 
 def test_the_upper_file_wins_key_by_key_and_lists_replace_lists(folder):

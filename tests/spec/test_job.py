@@ -1,5 +1,7 @@
 """The laws of a job that no single key can state, and its journey through JSON."""
 
+from functools import partial
+
 import pytest
 from pydantic import ValidationError
 
@@ -7,6 +9,7 @@ from ptune.spec.budget import Asha, Budget, FullBudget
 from ptune.spec.data import ClassificationData as Data
 from ptune.spec.job import Job
 from ptune.spec.prompt import PromptV1, PromptV2
+from support.refusals import refused
 
 
 def content(**changes) -> dict:
@@ -20,10 +23,7 @@ def content(**changes) -> dict:
     return job | changes
 
 
-def refusal(model, **fields) -> str:
-    with pytest.raises(ValidationError) as caught:
-        model(**fields)
-    return str(caught.value)
+refusal = partial(refused, ValidationError)
 
 
 def test_a_job_survives_json():

@@ -5,12 +5,11 @@ import pytest
 from ptune.errors import SpecError
 from ptune.spec.prompt import PromptTuning, PromptV1, PromptV2, chosen_layers, is_shifted, layers_of
 from ptune.spec.trial import TrialSpec
+from support.refusals import refused
 
 
 def refusal(**config) -> str:
-    with pytest.raises(SpecError) as caught:
-        TrialSpec.from_config(config)
-    return str(caught.value)
+    return refused(SpecError, TrialSpec.from_config, config)
 
 
 @pytest.mark.parametrize(

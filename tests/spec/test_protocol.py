@@ -1,10 +1,10 @@
 """Grids, horizons, splits and published numbers that a job may not ask for."""
 
 import pytest
-from pydantic import ValidationError
 
 from ptune.spec.job import Job
 from ptune.spec.protocol import Published
+from support.refusals import refused_fields
 
 SPACE = {"parameters": {"method": {"value": "v2"}, "lr": {"choices": [0.01, 0.02]}, "length": {"low": 1, "high": 4}}}
 FULL = {"type": "none"}
@@ -23,9 +23,7 @@ def job(budget=None, parameters=None, data=None, **parts):
 
 
 def refusals(**parts):
-    with pytest.raises(ValidationError) as refused:
-        job(**parts)
-    return {".".join(map(str, error["loc"])): error["msg"] for error in refused.value.errors()}
+    return refused_fields(job, **parts)
 
 
 def test_a_grid_needs_no_number_of_trials_and_every_other_sampler_does():

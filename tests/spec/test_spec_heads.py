@@ -1,9 +1,9 @@
 """Heads that a task does not have, and parameters of a trained head under the language head."""
 
 import pytest
-from pydantic import ValidationError
 
 from ptune.spec.job import Job
+from support.refusals import refused_fields
 
 WORDS = {"source": "builtin:films", "verbalizer": {"neg": "bad", "pos": "good"}, "template": "{text} [MASK]"}
 LR = {"low": 1e-4, "high": 1e-1, "log": True}
@@ -25,9 +25,7 @@ def job(kind, **parameters):
 
 
 def refusals(kind, **parameters):
-    with pytest.raises(ValidationError) as refused:
-        job(kind, **parameters)
-    return {".".join(map(str, error["loc"])): error["msg"] for error in refused.value.errors()}
+    return refused_fields(job, kind, **parameters)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from ptune.errors import SpecError
 from ptune.spec.load import load_job, load_space
+from support.refusals import refused
 
 JOB = """\
 name = "films"
@@ -60,11 +61,8 @@ def change(folder: Path, *replacements: tuple[str, str], file: str = "films.toml
 
 
 def problems(path: Path, overrides=()) -> list[str]:
-    with pytest.raises(SpecError) as caught:
-        load_job(path, overrides)
-    lines = str(caught.value).splitlines()
-    prefix = f"{path}: "
-    return [line.removeprefix(prefix) for line in lines]
+    lines = refused(SpecError, load_job, path, overrides).splitlines()
+    return [line.removeprefix(f"{path}: ") for line in lines]
 
 
 def test_a_job_is_read_with_its_space(folder):

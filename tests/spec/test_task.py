@@ -1,11 +1,14 @@
 """What a task may ask for: its metric, its data sets, its labels' words, and where a word goes."""
 
+from functools import partial
+
 import pytest
 from pydantic import ValidationError
 
 from ptune.spec.data import ClassificationData, ClozeData, SpanData, file_of
 from ptune.spec.job import Job
 from ptune.spec.task import Classification, Cloze
+from support.refusals import refused
 
 WORDS = {"neg": "bad", "pos": ["good", "great"]}
 DATA = {"source": "builtin:films", "labels": ["neg", "pos"], "verbalizer": WORDS, "template": "{text} [MASK]"}
@@ -25,10 +28,7 @@ def job(parameters=None, more=None, **changes) -> Job:
     return Job.model_validate(content)
 
 
-def refusal(make, *arguments, **fields) -> str:
-    with pytest.raises(ValidationError) as caught:
-        make(*arguments, **fields)
-    return str(caught.value)
+refusal = partial(refused, ValidationError)
 
 
 def test_words_for_labels_choose_the_language_head():

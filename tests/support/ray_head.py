@@ -6,10 +6,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+from support.waiting import wait_for
 
 _PORTS = (
     "--dashboard-port",
@@ -51,7 +52,9 @@ def ray_head(**variables):
         with (Path(scratch) / "out").open("w") as out:
             head = subprocess.Popen(command, env=environment, stdout=out, stderr=out, start_new_session=True)
         try:
-            _wait_for(ports[0], head, Path(scratch) / "out")
+            wait_for(
+                lambda: _listens(ports[0]), lambda: head.poll() is not None and (Path(scratch) / "out").read_text()
+            )
             yield head_addresses
         finally:
             head.send_signal(signal.SIGTERM)
@@ -69,11 +72,6 @@ def _free_ports(count):
         return [each.getsockname()[1] for each in sockets]
 
 
-def _wait_for(port, head, out):
-    until = time.monotonic() + 120
-    while time.monotonic() < until and head.poll() is None:
-        with closing(socket.socket()) as knock:
-            if knock.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.3)
-    raise RuntimeError(f"no Ray head: {out.read_text()}")
+def _listens(port):
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

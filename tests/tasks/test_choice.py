@@ -1,13 +1,12 @@
 """Multiple choice: scores as transformers gives them, both losses, candidates in their places, and errors."""
 
-from functools import cache, partial
+from functools import partial
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 from ptune.backbone.backbone import Backbone
-from ptune.backbone.load import load_backbone
 from ptune.data.sources import Split, unlabelled
 from ptune.errors import DataError, SpecError
 from ptune.prompts.forward import predict
@@ -21,12 +20,6 @@ from support.word_tasks import STORY, choice_trial
 COLUMNS = ["choice1", "choice2"]
 LOGITS = torch.tensor([[2.0, 0.5], [0.25, 0.5]])
 WORDED = {"head": "verbalizer"}
-
-
-@pytest.fixture(scope="module")
-def speaking(tiny_language_model):
-    """A function from a family's name to its tiny language model, loaded with its head."""
-    return cache(lambda family: load_backbone(str(tiny_language_model(family)), lm=True))
 
 
 def encoded(

@@ -1,7 +1,5 @@
 """Cloze: ranks and losses as transformers gives them, facts left out, errors, and the original code's slip."""
 
-from functools import cache
-
 import numpy as np
 import pytest
 import torch
@@ -23,12 +21,6 @@ from support.families import WORDS
 from support.word_tasks import FACT, cloze_trial, facts
 
 LEARNERS = {"bert": AutoModelForMaskedLM, "gpt2": AutoModelForCausalLM}
-
-
-@pytest.fixture(scope="module")
-def speaking(tiny_language_model):
-    """A function from a family's name to its tiny language model, loaded with its head."""
-    return cache(lambda family: load_backbone(str(tiny_language_model(family)), lm=True))
 
 
 def layout(backbone: Backbone, template: str = FACT) -> Layout:

@@ -12,6 +12,7 @@ from ptune.spec.prompt import ManualPrompt
 from ptune.tasks.build import lay_out
 from ptune.tasks.classification import ClassificationKind
 from ptune.tasks.verbalizer import label_words
+from support.refusals import refused
 
 WORDS = {"neg": ["cold"], "pos": ["warm", "sweet"]}
 LABELS = ["neg", "pos"]
@@ -23,9 +24,7 @@ def layout(backbone: Backbone, template: str = "{text} [MASK]") -> Layout:
 
 
 def refusal(words: dict, backbone: Backbone, template: str = "{text} [MASK]") -> list[str]:
-    with pytest.raises(SpecError) as caught:
-        label_words(words, LABELS, layout(backbone, template))
-    return str(caught.value).splitlines()
+    return refused(SpecError, label_words, words, LABELS, layout(backbone, template)).splitlines()
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2"])

@@ -8,17 +8,17 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ptune.journal import Journal
 from ptune.tracking.location import create_database
+from support.waiting import wait_for
 
 CONFIG = {"method": "v2", "length": 20, "lr": 0.01, "head_lr": None, "layers": [0, 1]}
 
@@ -99,7 +99,7 @@ class Server:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=environment, cwd=self._folder, start_new_session=True
             )
-        _wait_for(self._answers, 60)
+        wait_for(self._answers, lambda: self._process.poll() is not None and "the server ended")
 
     def kill(self) -> None:
         if self._process:
@@ -112,19 +112,6 @@ class Server:
             return urllib.request.urlopen(f"{self.uri}/health", timeout=1).status == 200
         except (urllib.error.URLError, OSError):
             return False
-
-
-def _wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"still false after {seconds} s"
-        time.sleep(0.05)
-
-
-@pytest.fixture(name="wait_for")
-def waiting() -> Callable[..., None]:
-    """Wait until a condition is true; fail when that takes too long."""
-    return _wait_for
 
 
 @pytest.fixture
