@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel
 from transformers.utils import logging as transformers_logging
 
 from ptune.backbone.converted import in_type
 from ptune.backbone.families import Family
 from ptune.backbone.language import CLASSES, LanguageHead, split
+from ptune.backbone.tokenizer import load_tokenizer
 from ptune.errors import BackboneError
 
 _UNREADABLE = (OSError, ValueError, RuntimeError, SafetensorError)
@@ -78,12 +79,12 @@ def _is_of_head(key: str, model: Any, family: Family) -> bool:
 
 def _read(folder: Path, backbone_id: str, dtype: torch.dtype, reader: Any, shared: int) -> tuple[Any, Any, set[str]]:
     """The tokenizer, the model, and the names of weights that the model has and the checkpoint has not."""
-    try:
-        with _quiet():
-            tokenizer = AutoTokenizer.from_pretrained(folder)
+    with _quiet():
+        tokenizer = load_tokenizer(folder, backbone_id)
+        try:
             model, loading = _load_shared(folder, dtype, reader, shared) or _load(folder, folder, dtype, reader)
-    except _UNREADABLE as error:
-        raise BackboneError(f"{backbone_id} cannot be loaded from {folder}: {error}") from error
+        except _UNREADABLE as error:
+            raise BackboneError(f"{backbone_id} cannot be loaded from {folder}: {error}") from error
     return tokenizer, model, set(loading["missing_keys"])
 
 
