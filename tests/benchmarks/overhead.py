@@ -32,16 +32,17 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import optuna  # noqa: E402 - the folders above come first
 import results  # noqa: E402
 
-from ptune.journal import JOURNAL, Journal, read  # noqa: E402
 from ptune.raytune.dispatcher import Dispatcher  # noqa: E402
 from ptune.raytune.placement import Placement  # noqa: E402
 from ptune.raytune.pool import EnginePool  # noqa: E402
+from ptune.record.events import Ended, Tracked  # noqa: E402
+from ptune.record.journal import JOURNAL, Journal, read  # noqa: E402
 from ptune.report.publish import publish  # noqa: E402
 from ptune.searching.conductor import Conductor  # noqa: E402
 from ptune.searching.suggest import quiet, suggest  # noqa: E402
-from ptune.spec.job import Job  # noqa: E402
 from ptune.spec.space import Space  # noqa: E402
 from ptune.tracking.mlflow_writer import MlflowWriter  # noqa: E402
+from support.made_headers import header_of  # noqa: E402
 from support.simulated import LAYERS, SPACE, curve, make_job  # noqa: E402
 
 SLOTS, TENTHS = 32, 10
@@ -88,26 +89,26 @@ class Timed:
 
 def search(folder: Path, trials: int) -> tuple[list[dict[str, float]], dict[str, float]]:
     """A whole search under halving on 32 slots: milliseconds per trial and report by tenth, and seconds afterwards."""
-    job, journal, conductor = _begin(folder, trials)
+    journal, conductor = _begin(folder, trials)
     rows = _train(conductor, trials)
-    conductor.history.apply(journal.append("ended", status="complete", best=None))
+    conductor.history.apply(journal.append(Ended("complete")))
     journal.close()
     shares: dict[str, float] = {}
     after = {
         "importances": _seconds(lambda: shares.update(conductor.importances())),
         "leaderboard, plots, report": _seconds(lambda: publish(folder, conductor.history, shares)),
-        "taken up from its journal": _seconds(lambda: _resumed(job, folder)),
+        "taken up from its journal": _seconds(lambda: _resumed(folder)),
     }
     return rows, after
 
 
 def tracked(folder: Path, trials: int) -> dict[str, float]:
     """The same with MLflow's writer: milliseconds of the driver per trial, and of the writer until it has all."""
-    _, journal, conductor = _begin(folder, trials)
+    journal, conductor = _begin(folder, trials)
     writer = _writer(folder, journal)
     beside = _other_threads()
     rows = _train(conductor, trials)
-    journal.append("ended", status="complete", best=None)
+    journal.append(Ended("complete"))
     rest = _seconds(lambda: writer.close(PATIENCE_S))
     if writer.lagging is not None:
         sys.exit(f"MLflow was not kept up to date: {writer.lagging}")
@@ -116,13 +117,10 @@ def tracked(folder: Path, trials: int) -> dict[str, float]:
     return {**costs, "writer_cpu_ms": 1e3 * (_other_threads() - beside) / trials, "rest_s": rest}
 
 
-def _begin(folder: Path, trials: int) -> tuple[Job, Journal, Conductor]:
-    job = make_job(trials=trials)
+def _begin(folder: Path, trials: int) -> tuple[Journal, Conductor]:
     journal = Journal(folder / JOURNAL)
-    about = {"id": "overhead", "name": "overhead", "labels": [], "versions": {}, "data": {}}
-    backbone = {"id": "none", "layers": LAYERS}
-    header = journal.append("search", **about, backbone=backbone, job=job.model_dump(mode="json"))
-    return job, journal, Conductor(job, LAYERS, journal, [header])
+    header = journal.append(header_of(make_job(trials=trials), LAYERS))
+    return journal, Conductor(journal, [header])
 
 
 def _train(conductor: Conductor, trials: int) -> list[dict[str, float]]:
@@ -181,7 +179,7 @@ def _other_threads() -> float:
 
 def _writer(folder: Path, journal: Journal) -> MlflowWriter:
     """MLflow's writer on a new SQLite database, once it has answered."""
-    journaled = lambda trial, run_id: journal.append("tracked", trial=trial, run_id=run_id)  # noqa: E731
+    journaled = lambda trial, run_id: journal.append(Tracked(trial, run_id))  # noqa: E731
     writer = MlflowWriter(folder, f"sqlite:///{folder}/mlflow.db", "overhead", journaled)
     writer.start()
     until = time.monotonic() + PATIENCE_S
@@ -192,9 +190,9 @@ def _writer(folder: Path, journal: Journal) -> MlflowWriter:
     return writer
 
 
-def _resumed(job: Job, folder: Path) -> None:
+def _resumed(folder: Path) -> None:
     journal = Journal(folder / JOURNAL)
-    Conductor(job, LAYERS, journal, read(journal.path))
+    Conductor(journal, read(journal.path))
     journal.close()
 
 

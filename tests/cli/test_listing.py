@@ -5,21 +5,23 @@ import time
 
 import pytest
 
-from ptune.journal import Journal
+from ptune.record.events import Ended, Reported, Suggested
+from ptune.record.journal import Journal
 from ptune.spec.load import load_job
+from support.made_headers import header_of
 
 
 @pytest.fixture
 def searches(job, tmp_path):
     """Three searches: one complete, one whose process died, one running."""
-    header = {"job": load_job(job).model_dump(mode="json"), "name": "tiny"}
+    header = header_of(load_job(job))
     journals = {name: Journal(tmp_path / "ptune_runs" / name / "journal.jsonl") for name in ("done", "died", "runs")}
     for journal in journals.values():
-        journal.append("search", **header)
+        journal.append(header)
         time.sleep(0.005)  # searches are listed by when they began, to the millisecond
-        journal.append("suggested", trial=0, config={"method": "v2"})
-        journal.append("reported", trial=0, epoch=1, metrics={"accuracy": 0.75}, state="x")
-    journals["done"].append("ended", status="complete", best=None)
+        journal.append(Suggested(0, {"method": "v2"}))
+        journal.append(Reported(0, 1, {"accuracy": 0.75}, "x"))
+    journals["done"].append(Ended("complete"))
     journals["done"].close()
     journals["died"].close()
     yield journals

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ptune.artifacts.load import load_artifact
-from ptune.journal import read
+from ptune.record.events import Reported, Suggested
+from ptune.record.journal import read
 from support.tiny_job import write_job
 from support.waiting import PATIENCE_S, wait_for
 
@@ -91,8 +92,8 @@ def test_only_what_peft_expresses_is_exported_to_peft(searched, ptune, monkeypat
     monkeypatch.setenv("PTUNE_RUNS", str(searched[0] / "runs"))
     assert ptune("export", "tiny", "--to", "zero", "--format", "peft", "--trial", 0).code == 0  # the baseline point
     assert load_artifact(tmp_path / "zero").manifest.trial == 0
-    trials = [event for event in read(searched[0] / "runs/tiny/journal.jsonl") if event["event"] == "suggested"]
-    v1 = next(event["trial"] for event in trials if event["config"]["method"] == "v1")
+    trials = [event for event in read(searched[0] / "runs/tiny/journal.jsonl") if isinstance(event, Suggested)]
+    v1 = next(event.trial for event in trials if event.config["method"] == "v1")
     result = ptune("export", "tiny", "--to", "one", "--format", "peft", "--trial", v1)
     assert (result.code, (tmp_path / "one").exists()) == (2, False)
     assert "cannot be exported to PEFT" in result.err
@@ -139,7 +140,7 @@ def test_an_interrupted_search_is_resumed(tmp_path):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
-    epochs = [(e["trial"], e["epoch"]) for e in read(journal) if e["event"] == "reported"]
+    epochs = [(event.trial, event.epoch) for event in read(journal) if isinstance(event, Reported)]
     assert len(epochs) == len(set(epochs)) > reported
 
 

@@ -9,8 +9,9 @@ from collections import Counter
 
 import pytest
 
-from ptune.history import FINAL, History
-from ptune.journal import read
+from ptune.record.events import Finished, Paused, Reported, Started
+from ptune.record.history import FINAL, History
+from ptune.record.journal import read
 from ptune.spec.write import job_toml
 from support.small_jobs import small_job
 from support.waiting import wait_for
@@ -42,14 +43,14 @@ def start_and_kill(job_path, runs, when, ray):
 
 
 def count(kind):
-    return lambda events: Counter(event["event"] for event in events)[kind]
+    return lambda events: sum(isinstance(event, kind) for event in events)
 
 
 MOMENTS = {
-    "before any epoch": lambda events: count("started")(events) >= 1,
-    "after the first reports": lambda events: count("reported")(events) >= 3,
-    "between rungs": lambda events: count("paused")(events) >= 2,
-    "near the end": lambda events: count("finished")(events) >= 1,
+    "before any epoch": lambda events: count(Started)(events) >= 1,
+    "after the first reports": lambda events: count(Reported)(events) >= 3,
+    "between rungs": lambda events: count(Paused)(events) >= 2,
+    "near the end": lambda events: count(Finished)(events) >= 1,
 }
 
 
@@ -79,7 +80,7 @@ def test_a_killed_search_is_taken_up(tiny_backbone, tmp_path, moment, ray):
 
     assert result["trials"] == 6
     assert {trial.status for trial in after.trials.values()} <= FINAL
-    epochs = [(event["trial"], event["epoch"]) for event in read(journal) if event["event"] == "reported"]
+    epochs = [(event.trial, event.epoch) for event in read(journal) if isinstance(event, Reported)]
     assert len(epochs) == len(set(epochs)), "an epoch was reported twice"
     for number, trial in before.trials.items():
         assert after.trials[number].config == trial.config

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from ptune.journal import JOURNAL, read
+from ptune.record.events import Ended
+from ptune.record.journal import JOURNAL, read
 from support.small_search import small_job
 
 CALLERS = """
@@ -50,4 +51,4 @@ def test_an_event_loop_and_a_thread_of_one_process_search_in_turn_and_the_users_
     assert done.stdout.splitlines() == ["{'complete': 1} False", "{'complete': 1} True"], done.stderr
     for name in ("small", "small-2"):
         events = read(tmp_path / "runs" / name / JOURNAL)
-        assert [event["status"] for event in events if event["event"] == "ended"] == ["complete"]
+        assert [event.status for event in events if isinstance(event, Ended)] == ["complete"]

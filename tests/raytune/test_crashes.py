@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from ptune.history import History
-from ptune.journal import read
+from ptune.record.events import Reported, Suggested
+from ptune.record.history import History
+from ptune.record.journal import read
 from support.small_search import JOURNAL, small_job
 from support.waiting import PATIENCE_S, wait_for
 
@@ -28,7 +29,7 @@ def start(folder):
 
 def reports(folder):
     events = read(folder / JOURNAL) if (folder / JOURNAL).exists() else []
-    return [(event["trial"], event["epoch"]) for event in events if event["event"] == "reported"]
+    return [(event.trial, event.epoch) for event in events if isinstance(event, Reported)]
 
 
 def wait_for_reports(folder, process, count):
@@ -57,6 +58,6 @@ def test_a_search_goes_on_after_a_kill_and_after_an_interrupt(tiny_backbone, tmp
     assert third.wait(PATIENCE_S) == 0, (folder / "out").read_text()
     events = read(folder / JOURNAL)
     assert sorted(reports(folder)) == [(trial, epoch) for trial in range(5) for epoch in range(1, 7)]
-    suggested = [event["trial"] for event in events if event["event"] == "suggested"]
+    suggested = [event.trial for event in events if isinstance(event, Suggested)]
     assert suggested == list(range(5))
     assert {trial.status for trial in History.of(events).trials.values()} == {"complete"}

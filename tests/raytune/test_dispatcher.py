@@ -3,13 +3,14 @@ from contextlib import closing
 import pytest
 
 from ptune.errors import BackboneError
-from ptune.journal import Journal, read
 from ptune.raytune.dispatcher import STRIKES, Dispatcher
 from ptune.raytune.messages import Failed, Lost, Trained
 from ptune.raytune.placement import Placement
 from ptune.raytune.pool import EnginePool
+from ptune.record.journal import Journal, read
 from ptune.searching.conductor import Conductor
 from support.fake_engines import Launcher, LostError
+from support.made_headers import header_of
 from support.small_search import small_job
 
 PLACEMENT = Placement("cpu", 1.0, 0, 1, "a")
@@ -20,7 +21,8 @@ class Desk:
 
     def __init__(self, folder, placements=1, slots=2, scripts=(), **budget):
         self.journal = Journal(folder / "journal.jsonl")
-        self.conductor = Conductor(small_job(folder, "none", **budget), 3, self.journal)
+        header = self.journal.append(header_of(small_job(folder, "none", **budget), layers=3))
+        self.conductor = Conductor(self.journal, [header])
         self.launcher = Launcher(*scripts)
         self.pool = EnginePool(self.launcher, LostError, [PLACEMENT] * placements, slots)
         self.dispatcher = Dispatcher(self.conductor, self.pool)
@@ -140,7 +142,7 @@ def test_an_interrupt_ends_the_engines_and_leaves_the_search_resumable(make_desk
     with pytest.raises(KeyboardInterrupt):
         desk.dispatcher.finish()
     assert desk.trial(0).status == "running"
-    resumed = Conductor(small_job(tmp_path, "none"), 3, desk.journal, read(desk.journal.path))
+    resumed = Conductor(desk.journal, read(desk.journal.path))
     assert resumed.next_turn().trial == 0
 
 

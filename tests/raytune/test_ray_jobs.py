@@ -5,8 +5,9 @@ import json
 import pytest
 
 from ptune.errors import ClusterError
-from ptune.journal import read
 from ptune.raytune import jobs
+from ptune.record.events import Ended, Reported
+from ptune.record.journal import read
 from ptune.spec.load import load_job
 from ptune.spec.write import job_toml
 from support.ray_head import ray_head
@@ -40,10 +41,10 @@ def test_a_stopped_job_is_an_interrupted_search(address, tiny_backbone, tmp_path
     job = small_job(tmp_path, tiny_backbone("bert"), trials=50, epochs=50)
     journal = tmp_path / "runs" / "small" / "journal.jsonl"
     submitted = jobs.submit(job, tmp_path / "runs", address)
-    wait_for(lambda: journal.exists() and any(event["event"] == "reported" for event in read(journal)))
+    wait_for(lambda: journal.exists() and any(isinstance(event, Reported) for event in read(journal)))
     assert jobs.stop(submitted, address)
     wait_for(lambda: {known.id: known.over for known in jobs.jobs(address)}[submitted])
-    assert [event["status"] for event in read(journal) if event["event"] == "ended"] == ["interrupted"]
+    assert [event.status for event in read(journal) if isinstance(event, Ended)] == ["interrupted"]
 
 
 @pytest.mark.slow

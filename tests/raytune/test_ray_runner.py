@@ -8,8 +8,9 @@ import psutil
 import pytest
 
 from ptune.errors import BackboneError
-from ptune.journal import Reader
 from ptune.raytune.runner import RayRunner
+from ptune.record.events import Reported
+from ptune.record.journal import Reader
 from ptune.run.local import LocalRunner
 from support.small_search import JOURNAL, small_job, small_search
 
@@ -27,7 +28,7 @@ def when_reported(folder, count, action):
     def watch():
         seen, events = 0, Reader(folder / JOURNAL)
         while seen < count:
-            seen += sum(event["event"] == "reported" for event in events)
+            seen += sum(isinstance(event, Reported) for event in events)
             time.sleep(0.05)
         action()
 

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.console import Console
 from ptune.report.findings import findings, of_folder
 from ptune.report.page import page
 from ptune.report.printed import printed
+from ptune.spec.job import Job
 from support.played import make_job, play
 
 ROW = {"metric": "accuracy", "value": 0.9, "what": "P-tuning <v2>", "source": "Table 2"}
@@ -25,8 +27,8 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def history(folder):
-    from ptune.history import History
-    from ptune.journal import read
+    from ptune.record.history import History
+    from ptune.record.journal import read
 
     return History.of(read(folder / "journal.jsonl"))
 
@@ -43,7 +45,7 @@ def test_the_object_holds_the_whole_search(folder, history):
     assert (report["trials"], report["planned"], len(report["leaderboard"])) == (14, 14, 14)
     assert report["best"]["trial"] == history.best.number
     assert (report["majority_baseline"], report["constant"]) == (0.52, [])
-    assert report["published"][0]["found"]["mean"] == history.best.best("accuracy")
+    assert report["published"][0]["found"]["mean"] == history.best.best_value
     assert report["notes"][0].startswith("run with --set budget.epochs=9")
     assert sum(report["importances"].values()) == pytest.approx(1.0)
     assert json.loads(json.dumps(report)) == report
@@ -82,8 +84,11 @@ def test_the_terminal_shows_both_numbers_their_difference_and_the_notes(folder, 
 def test_tasks_without_a_majority_and_metrics_that_are_no_shares(tmp_path, monkeypatch):
     """Generation reports BLEU between 0 and 100, and has no commonest answer."""
     history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=2))
-    history.header["job"]["task"]["metric"] = "bleu"
+    task = {"kind": "generation", "data": {"source": "builtin:none"}}
+    job = Job.model_validate(history.job.model_dump() | {"task": task})
+    history.first = replace(history.header, job=job)
     for trial in history.trials.values():
+        trial.objective = history.objective
         trial.reports = [{"bleu": 31.4159, "loss": 1.0, "seconds": 1.0} for _ in trial.reports]
     report = findings(history, {}, [], "complete")
     assert (report["majority_baseline"], report["constant"]) == (None, [])

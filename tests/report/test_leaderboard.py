@@ -7,6 +7,7 @@ import json
 import pytest
 from rich.console import Console
 
+from ptune.record.events import Finished, Suggested
 from ptune.report.leaderboard import as_csv, as_json, rows, table
 from support.played import make_job, play
 
@@ -14,8 +15,8 @@ from support.played import make_job, play
 @pytest.fixture
 def history(tmp_path, monkeypatch):
     history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=14))
-    history.apply({"event": "suggested", "time": 1.0, "trial": 14, "config": {"method": "v1", "lr": 3.0}})
-    history.apply({"event": "finished", "time": 2.0, "trial": 14, "status": "failed", "reason": "diverged"})
+    history.apply(Suggested(14, {"method": "v1", "lr": 3.0}))
+    history.apply(Finished(14, "failed", "diverged"))
     return history
 
 
@@ -28,7 +29,7 @@ def printed(renderable, width):
 def test_rows_are_ranked_and_failures_come_last(history):
     result = rows(history)
     assert [row["rank"] for row in result] == [*range(1, 15), None]
-    assert result[0]["accuracy"] == history.ranked()[0].best("accuracy") == max(r["accuracy"] or 0 for r in result)
+    assert result[0]["accuracy"] == history.ranked()[0].best_value == max(r["accuracy"] or 0 for r in result)
     assert (result[-1]["trial"], result[-1]["reason"], result[-1]["accuracy"]) == (14, "diverged", None)
 
 
@@ -41,7 +42,7 @@ def test_the_best_epoch_is_where_the_best_value_was(history):
 
 def test_rows_say_what_a_trial_has_to_beat_and_whether_it_always_answers_alike(history):
     assert "(constant)" not in printed(table(history, 160), 160)
-    history.best.kept("accuracy")["constant_prediction"] = 1.0
+    history.best.best_report["constant_prediction"] = 1.0
     first, *_, last = rows(history)
     assert (first["majority_baseline"], first["constant_prediction"]) == (0.52, True)
     assert rows(history)[1]["constant_prediction"] is False
@@ -55,7 +56,7 @@ def test_rows_say_what_a_trial_has_to_beat_and_whether_it_always_answers_alike(h
 def test_of_several_data_sets_a_trial_may_be_constant_on_some(history):
     """`constant_prediction` is the mean of the data sets: above 0, yet the trial is constant only where it is 1."""
     alike = {"constant_prediction": 0.5, "constant_prediction.rte": 1.0, "constant_prediction.cb": 0.0}
-    history.best.kept("accuracy").update(alike)
+    history.best.best_report.update(alike)
     first, second, *_ = rows(history)
     assert (first["constant_prediction"], first["constant_on"], second["constant_on"]) == (False, ["rte"], [])
     assert next(csv.DictReader(io.StringIO(as_csv(history))))["constant_on"] == "rte"

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from ptune.journal import Journal
+from ptune.record.events import Ended, Reported
+from ptune.record.journal import Journal
 from ptune.report.live import LiveLines, LiveTable, live_view
 from support.played import make_job, play
 from support.waiting import wait_for
@@ -38,9 +39,9 @@ def test_lines_come_for_a_new_best_and_at_the_end(folder):
     assert stream.getvalue().count("\n") == 1
     journal = Journal(folder / "journal.jsonl")
     better = {"accuracy": 0.999, "loss": 0.1, "seconds": 1.0}
-    journal.append("reported", trial=0, epoch=5, metrics=better, state="x")
+    journal.append(Reported(0, 5, better, "x"))
     wait_for(lambda: stream.getvalue().count("\n") == 2)
-    journal.append("ended", status="interrupted", best=None)
+    journal.append(Ended("interrupted"))
     journal.close()
     view.stop()
     assert "best 0.9990" in stream.getvalue().splitlines()[1]

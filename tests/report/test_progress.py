@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from ptune import journal
+from ptune.record import journal
+from ptune.record.events import Finished, Reported, Resumed, Started
 from ptune.report.progress import Progress
 from support.played import START, make_job, play, watched
 
@@ -61,11 +62,11 @@ def test_time_between_two_processes_is_not_part_of_the_pace(tmp_path, monkeypatc
     play(tmp_path / "journal.jsonl", monkeypatch, until=9)
     progress = watched(tmp_path / "journal.jsonl")
     later = START + 90_000
-    progress.apply({"event": "resumed", "time": later, "versions": {}})
+    progress.apply(Resumed({}, time=later))
     assert progress.seconds_left() is None
-    progress.apply({"event": "started", "time": later + 1, "trial": 1, "epoch": 1})
+    progress.apply(Started(1, 1, time=later + 1))
     metrics = {"accuracy": 0.6, "seconds": 2.0}
-    progress.apply({"event": "reported", "time": later + 3, "trial": 1, "epoch": 2, "metrics": metrics, "state": "x"})
+    progress.apply(Reported(1, 2, metrics, "x", time=later + 3))
     assert progress.since == later
     idle = 0.75 * 6 * 2.0 / 2  # half of what three of four slots lose during the last six epochs
     assert progress.seconds_left() == pytest.approx(progress.epochs_left() * 2.0 + idle)
@@ -84,7 +85,7 @@ def test_failed_trials_are_not_waited_for(tmp_path, monkeypatch):
     for event in journal.read(tmp_path / "journal.jsonl"):
         progress.apply(event)
     before = progress.epochs_left()
-    progress.apply({"event": "finished", "time": START + 4, "trial": 0, "status": "failed", "reason": "diverged"})
+    progress.apply(Finished(0, "failed", "diverged", time=START + 4))
     assert (before, progress.epochs_left()) == (7, 4)
     assert list(progress.latest) == [0]
 

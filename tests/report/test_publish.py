@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from ptune.history import History, TrialRecord
+from ptune.record.history import History, TrialRecord
+from ptune.record.objective import Objective
 from ptune.report.plots import _drawn
 from ptune.report.publish import publish
 from support.played import make_job, play
@@ -58,7 +59,7 @@ def test_only_failures_can_be_published(tmp_path, monkeypatch):
 
 
 def test_of_many_learning_curves_the_best_are_drawn_and_the_others_in_equal_steps():
-    many = [TrialRecord(number, {}) for number in range(10_000)]
+    many = [TrialRecord(number, {}, Objective("accuracy")) for number in range(10_000)]
     numbers = [trial.number for trial in _drawn(many)]
     assert numbers[:100] == list(range(100))
     assert {later - earlier for earlier, later in pairwise(numbers[100:])} == {99}

@@ -1,7 +1,10 @@
 """Published numbers beside a search's own, and what makes the two incomparable."""
 
+from dataclasses import replace
+
 import pytest
 
+from ptune.record.events import ConfirmedPoint, Confirms, Ended
 from ptune.report.published import comparisons, protocol_notes
 from support.played import make_job, play
 
@@ -29,18 +32,18 @@ def compare(tmp_path, monkeypatch):
 
 def test_the_best_matching_configuration_stands_beside_each_number(compare):
     (every, long, slow), history = compare({}, {"where": {"length": 16}}, {"where": {"lr": 0.03, "length": [4, 16]}})
-    assert every["found"]["mean"] == history.groups()[0].spread("accuracy").mean
+    assert every["found"]["mean"] == history.configurations()[0].spread.mean
     assert every["difference"] == pytest.approx(every["found"]["mean"] - 0.8)
     assert (every["found"]["n"], len(every["found"]["trials"])) == (2, 2)
     assert long["found"]["config"]["length"] == 16
     assert slow["found"]["config"]["lr"] == 0.03
-    best = max(trial.best("accuracy") for trial in history.trials.values() if trial.config["length"] == 16)
+    best = max(trial.best_value for trial in history.trials.values() if trial.config["length"] == 16)
     assert long["found"]["best"]["value"] <= best
 
 
 def test_another_metric_is_that_of_the_epoch_that_is_kept(compare):
     (row,), history = compare({"metric": "macro_f1"})
-    kept = [history.trials[number].kept("accuracy")["macro_f1"] for number in row["found"]["trials"]]
+    kept = [history.trials[number].best_report["macro_f1"] for number in row["found"]["trials"]]
     assert row["found"]["mean"] == pytest.approx(sum(kept) / 2)
 
 
@@ -63,7 +66,7 @@ def test_test_scores_are_those_of_tested_trials_or_of_the_exported_prompt(compar
     (_,), history = compare(
         {"on": "test"}, space={**GRID, "parameters": {**GRID["parameters"], "repeat": {"value": 0}}}
     )
-    history.ended["test"] = {"accuracy": 0.7}
+    history.ended = Ended("complete", test={"accuracy": 0.7})
     (row,) = comparisons(history)
     assert (row["found"]["trials"], row["found"]["mean"]) == ([history.best.number], 0.7)
     history.trials[history.best.number].test = {"accuracy": 0.6}
@@ -73,10 +76,11 @@ def test_test_scores_are_those_of_tested_trials_or_of_the_exported_prompt(compar
 def test_choosing_among_several_is_noted_and_a_confirmation_chooses_nothing(compare):
     (row,), history = compare({})
     assert row["notes"] == ["the best of 4 matching configurations by accuracy on dev"]
-    ranked = [{"config": group.config} for group in reversed(history.groups())]
-    history.header["confirms"] = {"name": "before", "configurations": ranked}
+    ranked = [ConfirmedPoint(group.config, [], group.spread) for group in reversed(history.configurations())]
+    confirms = Confirms("1", "before", top=4, seeds=2, splits=1, searched=[], configurations=ranked)
+    history.first = replace(history.header, confirms=confirms)
     (row,) = comparisons(history)
-    assert (row["notes"], row["found"]["config"]) == ([], ranked[0]["config"])
+    assert (row["notes"], row["found"]["config"]) == ([], ranked[0].config)
 
 
 def test_the_protocol_is_held_against_the_job_as_written(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import pytest
 from rich.console import Console
 
+from ptune.record.events import Finished
 from ptune.report.progress import Progress
 from ptune.report.screen import line, picture
 from support.played import make_job, play, watched
@@ -28,7 +29,7 @@ def test_it_says_what_counts(under_way):
     assert "ptune played" in text
     assert f"{len(history.trials)} of 24 begun · {statuses['running']} running" in text
     assert "~" in text
-    assert f"{best.best('accuracy'):.4f} accuracy · trial {best.number} · v2" in text
+    assert f"{best.best_value:.4f} accuracy · trial {best.number} · v2" in text
     assert " → ".join(f"{epoch}: {number}" for epoch, number in under_way.rungs()) in text
     assert f"0 of {len(history.trials)} trials shown" in text
 
@@ -57,8 +58,7 @@ def test_many_running_trials_are_counted_where_they_do_not_fit(tmp_path, monkeyp
 
 
 def test_a_failure_is_shown_with_its_reason(under_way):
-    failed = {"event": "finished", "time": under_way.history.last_at, "trial": 3, "status": "failed"}
-    under_way.apply({**failed, "reason": "diverged: loss is nan in epoch 2"})
+    under_way.apply(Finished(3, "failed", "diverged: loss is nan in epoch 2", time=under_way.history.last_at))
     assert "1 · trial 3: diverged: loss is nan in epoch 2" in drawn(under_way)
 
 

@@ -44,7 +44,7 @@ def test_it_holds_result_importances_and_places(outcome):
     text = printed(outcome)
     best = outcome.best
     assert "played complete: 12 trials in 1:33" in text
-    assert f"best accuracy on dev {best.best('accuracy'):.4f}, on test 0.8125 · trial {best.number}" in text
+    assert f"best accuracy on dev {best.best_value:.4f}, on test 0.8125 · trial {best.number}" in text
     assert "what mattered" in text
     assert "75%" in text
     assert "played/artifact" in text

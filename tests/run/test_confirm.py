@@ -6,8 +6,10 @@ import math
 import pytest
 
 from ptune.errors import JournalError, SpecError
-from ptune.history import History
-from ptune.journal import Journal, read
+from ptune.record import events
+from ptune.record.events import Confirms, Ended, Finished, Reported, Suggested
+from ptune.record.history import History
+from ptune.record.journal import Journal, read
 from ptune.report.confirmation import flags, shown_names
 from ptune.run.confirm import confirmation, listing, result
 from ptune.run.local import LocalRunner
@@ -17,35 +19,37 @@ from ptune.searching.simulate import simulate
 from ptune.spec.job import Job
 from ptune.spec.trial import TrialSpec
 from support.interrupting import Interrupting
+from support.made_headers import header_of
+
+CONFIRMING = Confirms("0", "before", top=1, seeds=1, splits=1, searched=[], configurations=[])
 
 
 def told(job: Job, values, *, status="complete", repeats=1, **header) -> History:
     """The history of a finished search: one trial of length 2, 3, ... for each value, each repeated."""
-    first = {"event": "search", "time": 0.0, "id": "1", "name": job.name, "job": job.model_dump(mode="json"), **header}
-    events = [first]
+    steps = [header_of(job, 3, id="1", **header)]
     for number, value in enumerate(value for value in values for _ in range(repeats)):
         chosen = {"method": ("v1", "v2")[number // repeats % 2], "length": 2 + number // repeats}
         config = TrialSpec.from_config({**chosen, "repeat": number % repeats}).to_config()
         scores = {"accuracy": value + 0.1 * (number % repeats), "loss": 1.0}
-        events += [
-            {"event": "suggested", "time": 1.0, "trial": number, "config": config},
-            {"event": "reported", "time": 1.0, "trial": number, "epoch": 1, "metrics": scores, "state": "s"},
-            {"event": "finished", "time": 1.0, "trial": number, "status": "complete"},
+        steps += [
+            Suggested(number, config),
+            Reported(number, 1, scores, "s"),
+            Finished(number, "complete"),
         ]
-    return History.of([*events, {"event": "ended", "time": 2.0, "status": status, "best": None}])
+    return History.of([*steps, Ended(status)])
 
 
 def test_the_best_configurations_are_repeated_as_they_were(job):
     history = told(job, [0.5, 0.8, 0.7])
-    confirming, about = confirmation(history, top=2, seeds=3)
+    confirming, confirms = confirmation(history, top=2, seeds=3)
     points = confirming.space.baseline
     assert [point["length"] for point in points] == [3, 4] * 3
     assert [point["repeat"] for point in points] == [0, 0, 1, 1, 2, 2]
     assert points[0] == {**history.trials[1].config, "split": 0, "repeat": 0}
     assert (confirming.budget.trials, confirming.budget.epochs, confirming.budget.stopping.type) == (6, 4, "none")
-    assert (about["name"], about["seeds"], about["splits"]) == ("small", 3, 1)
-    assert [one["dev"]["mean"] for one in about["configurations"]] == [0.8, 0.7]
-    assert [one["trials"] for one in about["configurations"]] == [[1], [2]]
+    assert (confirms.name, confirms.seeds, confirms.splits) == ("small", 3, 1)
+    assert [point.dev.mean for point in confirms.configurations] == [0.8, 0.7]
+    assert [point.trials for point in confirms.configurations] == [[1], [2]]
 
 
 def test_a_confirmation_draws_its_own_randomness_and_the_same_data(job):
@@ -57,9 +61,9 @@ def test_a_confirmation_draws_its_own_randomness_and_the_same_data(job):
 
 
 def test_repeated_trials_of_a_search_are_one_configuration(job):
-    confirming, about = confirmation(told(job, [0.5, 0.7], repeats=2), top=1, seeds=4)
-    assert (confirming.budget.trials, about["configurations"][0]["dev"]["n"]) == (4, 2)
-    assert about["configurations"][0]["dev"]["mean"] == pytest.approx(0.75)
+    confirming, confirms = confirmation(told(job, [0.5, 0.7], repeats=2), top=1, seeds=4)
+    assert (confirming.budget.trials, confirms.configurations[0].dev.n) == (4, 2)
+    assert confirms.configurations[0].dev.mean == pytest.approx(0.75)
 
 
 def test_few_shot_jobs_are_repeated_on_every_draw(job):
@@ -82,7 +86,10 @@ def test_a_space_of_points_holds_values_that_no_file_could_state(job):
     ("changes", "message"),
     [
         ({"status": "interrupted"}, "small has not finished.*ptune resume small"),
-        ({"confirms": {"name": "before"}}, "is a confirmation of before"),
+        (
+            {"confirms": CONFIRMING},
+            "is a confirmation of before",
+        ),
         ({"values": []}, "no trial with a result"),
     ],
 )
@@ -105,9 +112,9 @@ def test_a_whole_confirmation(job, runs):
         assert (trial.status, trial.epoch) == ("complete", 4)
         assert {"accuracy", "macro_f1", "loss"} <= trial.test.keys()
     best = outcome.to_json()["confirmation"]["configurations"][0]
-    assert best["search"]["mean"] == searched.best.best("accuracy")
+    assert best["search"]["mean"] == searched.best.best_value
     assert (best["dev"]["n"], best["test"]["n"], best["failed"]) == (2, 2, 0)
-    dev = [trial.best("accuracy") for trial in outcome.history.trials.values() if trial.config["repeat"] in (0, 1)]
+    dev = [trial.best_value for trial in outcome.history.trials.values() if trial.config["repeat"] in (0, 1)]
     assert best["dev"]["mean"] in [
         pytest.approx((one + other) / 2) for one, other in zip(dev[:2], dev[2:], strict=True)
     ]
@@ -118,8 +125,8 @@ def test_a_whole_confirmation(job, runs):
 
 def test_trials_that_answer_alike_are_counted_throughout_and_by_data_set(job):
     """The mean over data sets is 1 only where all are; a mean above 0 is no constant trial."""
-    about = confirmation(told(job, [0.5]), top=1, seeds=4)[1]
-    history = told(job, [0.5], repeats=4, confirms=about)
+    _, confirms = confirmation(told(job, [0.5]), top=1, seeds=4)
+    history = told(job, [0.5], repeats=4, confirms=confirms)
     dev = [{"": 1.0, ".a": 1.0, ".b": 1.0}, {"": 0.5, ".a": 0.0, ".b": 1.0}, {"": 0.5, ".a": 1.0}, {"": 0.0}]
     for trial, values in zip(history.trials.values(), dev, strict=True):
         trial.reports[0].update({f"constant_prediction{name}": value for name, value in values.items()})
@@ -130,8 +137,8 @@ def test_trials_that_answer_alike_are_counted_throughout_and_by_data_set(job):
 
 
 def test_a_confirmation_of_one_configuration_shows_what_was_searched(job):
-    about = confirmation(told(job, [0.5, 0.8]), top=1, seeds=2)[1]
-    confirmed = result(told(job, [0.5], repeats=2, confirms=about))
+    _, confirms = confirmation(told(job, [0.5, 0.8]), top=1, seeds=2)
+    confirmed = result(told(job, [0.5], repeats=2, confirms=confirms))
     assert confirmed["searched"] == ["method", "depth", "length", "lr"]
     assert shown_names(confirmed) == confirmed["searched"]
     two = confirmation(told(job, [0.5, 0.8]), top=2, seeds=2)[1]
@@ -159,8 +166,8 @@ def test_an_interrupted_confirmation_goes_on_as_one(job, runs):
     resumed = resume_search("small-confirm", runs, LocalRunner())
     assert resumed.to_json()["confirmation"]["configurations"][0]["test"]["n"] == 2
     again = resume_search("small-confirm", runs, LocalRunner())
-    events = read(again.folder / "journal.jsonl")
-    assert [event["trial"] for event in events if event["event"] == "tested"] == [0, 1]
+    written = read(again.folder / "journal.jsonl")
+    assert [event.trial for event in written if isinstance(event, events.Tested)] == [0, 1]
 
 
 def test_mlflow_shows_the_test_scores(job, runs):
@@ -178,17 +185,16 @@ def test_mlflow_shows_the_test_scores(job, runs):
 
 def test_a_confirmation_of_many_points_can_be_taken_up_and_weighed(job, tmp_path):
     """Values that are None pass through the sampler's study, its replay and the importances."""
-    confirming, about = confirmation(told(job, [0.5, 0.8, 0.7, 0.6]), top=4, seeds=3)
+    confirming, confirms = confirmation(told(job, [0.5, 0.8, 0.7, 0.6]), top=4, seeds=3)
     path = tmp_path / "journal.jsonl"
     writer = Journal(path)
-    header = {"name": confirming.name, "job": confirming.model_dump(mode="json"), "confirms": about}
-    conductor = Conductor(confirming, 3, writer, [writer.append("search", **header)])
+    conductor = Conductor(writer, [writer.append(header_of(confirming, 3, confirms=confirms))])
     for _ in range(5):
         turn = conductor.next_turn()
         for epoch in range(1, 5):
             conductor.report(turn.trial, epoch, {"accuracy": 0.5, "loss": 1.0}, "state")
     writer.close()
-    resumed = Conductor(confirming, 3, Journal(path), read(path))
+    resumed = Conductor(Journal(path), read(path))
     simulate(resumed, lambda config, _: 0.5 + 0.1 * config["length"], slots=2)
     configs = [trial.config for trial in resumed.history.trials.values()]
     assert configs == confirming.space.baseline

@@ -26,8 +26,8 @@ def job(tiny_backbone, tmp_path):
 def test_draws_and_repeats_are_trials_of_one_configuration(job, tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     outcome = start_search(job, "", tmp_path / "runs", LocalRunner())
-    assert outcome.history.header["job"]["budget"]["trials"] == 8
-    assert [len(group.trials) for group in outcome.history.groups()] == [4, 4]
+    assert outcome.history.job.budget.trials == 8
+    assert [len(group.trials) for group in outcome.history.configurations()] == [4, 4]
     first = {key(trial): trial.reports[0]["loss"] for trial in outcome.history.trials.values()}
     assert len(set(first.values())) == 8, "every draw and every seed is another beginning"
 

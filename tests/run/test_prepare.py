@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ptune.errors import BackboneError, DataError, SpecError
+from ptune.record.events import decode, encode
 from ptune.run.prepare import check_space, prepare
 from ptune.spec.job import Job
 
@@ -16,16 +17,16 @@ def changed(job: Job, **parts: object) -> Job:
 def test_the_header_says_what_is_searched_with_what(job):
     prepared = prepare(job)
     assert prepared.layers == 3
-    assert prepared.header["job"] == job.model_dump(mode="json")
-    assert {name: about["rows"] for name, about in prepared.header["data"].items()} == {
+    assert prepared.header.job == job
+    assert {name: data.rows for name, data in prepared.header.data.items()} == {
         "train": 40,
         "dev": 30,
         "test": 30,
     }
-    assert prepared.header["labels"] == ["no", "yes"]
-    assert len(prepared.header["backbone"]["hash"]) == 64
-    assert {"torch", "transformers", "optuna", "ray", "mlflow", "python"} <= prepared.header["versions"].keys()
-    json.dumps(prepared.header)
+    assert prepared.header.labels == ["no", "yes"]
+    assert len(prepared.header.backbone.hash) == 64
+    assert {"torch", "transformers", "optuna", "ray", "mlflow", "python"} <= prepared.header.versions.keys()
+    assert decode(encode(prepared.header)) == prepared.header
 
 
 def test_a_missing_backbone_is_named(job):

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 import pytest
 
 from ptune.errors import ClusterError
-from ptune.journal import JOURNAL, read
+from ptune.record.events import Ended
+from ptune.record.journal import JOURNAL, read
 from ptune.run.search import resume_search, start_search
 from support.small_jobs import small_job
 
@@ -82,7 +83,7 @@ def search(job, runs, runner):
 
 
 def ends(runs):
-    return [event["status"] for event in read(runs / "small" / JOURNAL) if event["event"] == "ended"]
+    return [event.status for event in read(runs / "small" / JOURNAL) if isinstance(event, Ended)]
 
 
 def test_a_search_loads_trains_concludes_and_lets_go_before_it_publishes(job, tmp_path):

@@ -8,7 +8,7 @@ import torch
 from ptune.artifacts import native
 from ptune.artifacts.predict import Predictor
 from ptune.errors import ArtifactError, SpecError
-from ptune.journal import JOURNAL, read
+from ptune.record.journal import JOURNAL, read
 from ptune.run.load import load_job_backbone
 from ptune.run.local import LocalRunner
 from ptune.run.prepare import prepare
@@ -66,7 +66,7 @@ def test_metrics_are_means_and_each_sets_own(job, runs):
     assert report["accuracy"] == pytest.approx((report["accuracy.first"] + report["accuracy.second"]) / 2)
     assert {"accuracy.first", "accuracy.second"} <= outcome.conclusion["test"].keys()
     header = next(iter(read(outcome.folder / JOURNAL)))
-    assert {"train.first", "dev.second", "test.second"} <= header["data"].keys()
+    assert {"train.first", "dev.second", "test.second"} <= header.data.keys()
 
 
 def test_an_artifact_of_several_sets_answers_for_each(job, runs):

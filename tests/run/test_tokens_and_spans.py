@@ -6,8 +6,8 @@ import pytest
 
 from ptune.artifacts import native
 from ptune.artifacts.predict import Predictor
-from ptune.history import FINAL
-from ptune.journal import JOURNAL, read
+from ptune.record.history import FINAL
+from ptune.record.journal import JOURNAL, read
 from ptune.run.local import LocalRunner
 from ptune.run.prepare import prepare
 from ptune.run.search import start_search
@@ -37,18 +37,18 @@ def test_a_search_ends_with_an_artifact_that_scores_what_it_reported(kind, searc
     job, outcome = searched(kind)
     assert {trial.status for trial in outcome.history.trials.values()} <= FINAL
     assert len(outcome.history.trials) == 4
-    assert outcome.best.best("f1") > 0.0
+    assert outcome.best.best_value > 0.0
     common = {"loss", "majority_baseline", "constant_prediction"}
     assert METRICS[kind] | common <= outcome.best.reports[0].keys()
     assert METRICS[kind] | common == outcome.conclusion["test"].keys()
 
     artifact = native.read(outcome.folder / "artifact")
-    assert artifact.manifest.scores["dev"]["f1"] == outcome.best.best("f1")
+    assert artifact.manifest.scores["dev"]["f1"] == outcome.best.best_value
     predictor = Predictor.load(outcome.folder / "artifact")
     again = predictor.measure([one.dev for one in prepare(job).splits])
-    assert again["f1"] == pytest.approx(outcome.best.best("f1"), abs=1e-6)
+    assert again["f1"] == pytest.approx(outcome.best.best_value, abs=1e-6)
     header = next(iter(read(outcome.folder / JOURNAL)))
-    assert header["data"]["dev"]["rows"] == 18
+    assert header.data["dev"].rows == 18
 
 
 def test_an_artifact_tags_the_words_of_a_sentence(searched):
@@ -62,7 +62,7 @@ def test_an_artifact_tags_the_words_of_a_sentence(searched):
         for answer, row in zip(answers, tagged(18, 2), strict=True)
         for mine, theirs in zip(answer["tags"], row["tags"], strict=True)
     ]
-    accuracy = outcome.best.reports[outcome.best.best_epoch("f1") - 1]["accuracy"]
+    accuracy = outcome.best.reports[outcome.best.best_epoch - 1]["accuracy"]
     assert sum(mine == theirs for mine, theirs in pairs) / len(pairs) == pytest.approx(accuracy)
     assert json.loads(json.dumps(answers)) == answers
 
@@ -73,7 +73,7 @@ def test_an_artifact_answers_from_the_context(searched):
     rows = asked(18, 2)
     answers = predictor.predict([(row["question"], row["context"]) for row in rows])
     right = sum(answer["answer"] in (row["answers"]["text"] or [""]) for answer, row in zip(answers, rows, strict=True))
-    best = outcome.best.reports[outcome.best.best_epoch("f1") - 1]
+    best = outcome.best.reports[outcome.best.best_epoch - 1]
     assert right / len(rows) == pytest.approx(best["exact_match"])
     assert all(answer["answer"] in row["context"] for answer, row in zip(answers, rows, strict=True))
     assert json.loads(json.dumps(answers)) == answers

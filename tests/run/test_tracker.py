@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ptune.errors import TrackingError
-from ptune.journal import JOURNAL, Reader, read
+from ptune.record.events import Reported, Tracked
+from ptune.record.journal import JOURNAL, Reader, read
 from ptune.run.local import LocalRunner
 from ptune.run.search import resume_search, start_search, sync_search
 from ptune.run.tracker import NoTracker, tracker_of
@@ -37,8 +38,8 @@ class LinesTracker:
     def sync(self):
         with self._path.open("a", encoding="utf-8") as lines:
             for event in self._reader:
-                if event["event"] == "reported":
-                    lines.write(json.dumps({"trial": event["trial"], "epoch": event["epoch"]}) + "\n")
+                if isinstance(event, Reported):
+                    lines.write(json.dumps({"trial": event.trial, "epoch": event.epoch}) + "\n")
 
     @property
     def state(self):
@@ -65,10 +66,10 @@ def test_another_tracker_sees_the_whole_search(job, runs):
     outcome = start_search(job, "", runs, LocalRunner(), track=LinesTracker)
     lines = [json.loads(line) for line in Path(outcome.tracking.uri).read_text(encoding="utf-8").splitlines()]
     events = read(outcome.folder / JOURNAL)
-    reported = [(event["trial"], event["epoch"]) for event in events if event["event"] == "reported"]
+    reported = [(event.trial, event.epoch) for event in events if isinstance(event, Reported)]
     assert [(line["trial"], line["epoch"]) for line in lines] == reported
     assert outcome.history.run_id is None
-    assert [event["run_id"] for event in events if event["event"] == "tracked"] == ["small.lines"]
+    assert [event.run_id for event in events if isinstance(event, Tracked)] == ["small.lines"]
     result = outcome.to_json()
     assert result["mlflow"] is None
     assert result["lines"]["parent_run_id"] == "small.lines"

@@ -12,8 +12,9 @@ from ptune.artifacts.load import load_artifact
 from ptune.artifacts.predict import Predictor
 from ptune.engine.state import read as read_state
 from ptune.errors import JournalError
-from ptune.history import FINAL, History
-from ptune.journal import Journal, read
+from ptune.record.events import Loaded, Reported
+from ptune.record.history import FINAL, History
+from ptune.record.journal import Journal, read
 from ptune.run.confirm import confirmation
 from ptune.run.local import LocalRunner
 from ptune.run.search import claim_folder, resume_search, search_folder, start_search
@@ -28,7 +29,7 @@ def test_a_search_ends_with_every_trial_final_and_the_best_exported(job, runs):
     assert len(outcome.history.trials) == 6
     artifact = native.read(outcome.folder / "artifact")
     assert artifact.manifest.trial == outcome.best.number
-    assert artifact.manifest.scores["dev"]["accuracy"] == outcome.best.best("accuracy")
+    assert artifact.manifest.scores["dev"]["accuracy"] == outcome.best.best_value
     assert set(outcome.conclusion["test"]) >= {"accuracy", "macro_f1", "loss"}
     assert (outcome.folder / "job.toml").read_text() == "# as written\n"
     assert json.loads((outcome.folder / "result.json").read_text()) == outcome.to_json()
@@ -40,7 +41,7 @@ def test_the_artifact_scores_what_the_search_reported(job, runs):
     rows = [line.split("\t") for line in Path(job.task.data.dev).read_text(encoding="utf-8").splitlines()[1:]]
     answers = predictor.predict([(text,) for text, _ in rows])
     right = sum(answer["label"] == label for answer, (_, label) in zip(answers, rows, strict=True))
-    assert right / len(rows) == outcome.best.best("accuracy")
+    assert right / len(rows) == outcome.best.best_value
 
 
 def test_the_result_for_programs_names_everything(job, runs):
@@ -96,10 +97,10 @@ def test_an_interrupted_search_goes_on_where_it_stopped(job, runs, after):
     resumed = resume_search(broken.name, runs, LocalRunner())
     assert resumed.status == "complete"
     assert len(resumed.history.trials) == 6
-    epochs = [(e["trial"], e["epoch"]) for e in read(resumed.folder / "journal.jsonl") if e["event"] == "reported"]
+    epochs = [(e.trial, e.epoch) for e in read(resumed.folder / "journal.jsonl") if isinstance(e, Reported)]
     assert len(epochs) == len(set(epochs))
     assert all(len(resumed.history.trials[number].reports) >= count for number, count in kept.items())
-    assert resumed.best.best("accuracy") == pytest.approx(whole.best.best("accuracy"), abs=0.15)
+    assert resumed.best.best_value == pytest.approx(whole.best.best_value, abs=0.15)
     for number, trial in resumed.history.trials.items():
         if trial.config == whole.history.trials[number].config:
             shared = min(len(trial.reports), len(whole.history.trials[number].reports))
@@ -123,7 +124,7 @@ def test_a_resumed_search_keeps_the_type_of_weights_it_began_with(job, runs, mon
     monkeypatch.setattr("ptune.backbone.load._multiplies_bfloat16", lambda _device: False)
     resumed = resume_search(broken.name, runs, LocalRunner())
     events = read(resumed.folder / "journal.jsonl")
-    assert [event["dtype"] for event in events if event["event"] == "loaded"] == ["bfloat16"]
+    assert [event.dtype for event in events if isinstance(event, Loaded)] == ["bfloat16"]
     states = [read_state(resumed.folder / trial.state) for trial in resumed.history.trials.values()]
     assert {state.dtype for state in states} == {"bfloat16"}
     assert load_artifact(resumed.folder / "artifact").manifest.backbone.dtype == "bfloat16"

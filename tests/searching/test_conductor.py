@@ -2,9 +2,10 @@ import math
 
 import pytest
 
-from ptune import journal
 from ptune.errors import SpecError
-from ptune.history import FINAL, History
+from ptune.record import journal
+from ptune.record.events import Finished, Paused, Suggested
+from ptune.record.history import FINAL, History
 from ptune.searching.conductor import Conductor, Turn
 from ptune.searching.simulate import simulate
 from ptune.spec.trial import TrialSpec
@@ -18,7 +19,7 @@ def metrics(value, **others):
 
 
 def kinds(path):
-    return [event["event"] for event in journal.read(path)]
+    return [type(event) for event in journal.read(path)]
 
 
 def train(conductor, value):
@@ -122,7 +123,7 @@ def test_a_report_that_is_known_changes_nothing(path):
     conductor.fail(turn.trial, "lost")
     assert conductor.report(turn.trial, 1, metrics(0.5), "state") == "finish"
     conductor.fail(turn.trial, "lost again")
-    assert kinds(path) == [*before, "finished"]
+    assert kinds(path) == [*before, Finished]
     assert conductor.history.trials[0].reason == "lost"
 
 
@@ -215,7 +216,7 @@ def interrupted(path, *, after):
     conductor._journal.close()
     lines = path.read_bytes().splitlines(keepends=True)[:after]
     path.write_bytes(b"".join(lines))
-    return resume(make_job(trials=3), path)
+    return resume(path)
 
 
 def test_a_trial_under_way_is_handed_out_first_from_its_last_epoch(path):
@@ -230,7 +231,7 @@ def test_a_trial_under_way_is_handed_out_first_from_its_last_epoch(path):
 def test_a_crash_between_a_report_and_its_decision_is_healed(path):
     reported = 4
     conductor = interrupted(path, after=reported)
-    assert kinds(path)[-1] == "paused"
+    assert kinds(path)[-1] is Paused
     assert conductor.next_turn().trial == 1
 
 
@@ -244,8 +245,8 @@ def test_paused_trials_stay_paused_and_keep_their_rung(path):
 
 def test_a_crash_between_suggestion_and_rejection_is_healed(path):
     job = make_job(trials=8, space=REJECTABLE)
-    start(job, path)._append("suggested", trial=0, config={"method": "v1", "template": "[P] {text} [P]", "length": 1})
-    conductor = Conductor(job, 12, journal.Journal(path.with_name("again")), journal.read(path))
+    start(job, path)._append(Suggested(0, {"method": "v1", "template": "[P] {text} [P]", "length": 1}))
+    conductor = Conductor(journal.Journal(path.with_name("again")), journal.read(path))
     assert conductor.history.trials[0].status == "failed"
     assert conductor.next_turn().trial == 1
 
@@ -256,7 +257,7 @@ def test_a_finished_search_stays_finished(path):
         train(conductor, 0.5)
     before = path.read_bytes()
     conductor._journal.close()
-    again = resume(make_job(trials=3), path)
+    again = resume(path)
     assert again.done
     assert again.next_turn() is None
     assert all(trial.status in FINAL for trial in again.history.trials.values())

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ptune import journal
+from ptune.record import events, journal
+from ptune.record.events import Suggested
 from ptune.searching.simulate import simulate
 from support.simulated import make_job, resume, start
 
@@ -54,10 +55,10 @@ def test_a_grid_taken_up_again_goes_on_with_what_is_left(path):
             decision = conductor.report(turn.trial, epoch, {"accuracy": 0.5}, "state")
         assert decision == "finish"
     conductor._journal.close()
-    again = resume(grid_job(trials=20), path)
+    again = resume(path)
     simulate(again, lambda *_: 0.5, slots=3)
     assert len({key(trial.config) for trial in again.history.trials.values()}) == 20
-    assert [event["event"] for event in journal.read(path)].count("suggested") == 20
+    assert sum(isinstance(event, Suggested) for event in journal.read(path)) == 20
 
 
 def test_a_grid_over_splits_and_repeats(path):
@@ -70,10 +71,10 @@ def test_a_grid_over_splits_and_repeats(path):
     }
     conductor = start(grid_job(space, shots=16, splits=2), path)
     simulate(conductor, lambda config, _: 0.5 + 0.1 * config["repeat"] + (config["method"] == "v2"), slots=2)
-    best, other = conductor.history.groups()
+    best, other = conductor.history.configurations()
     assert (best.config["method"], other.config["method"]) == ("v2", "head")
-    assert best.spread("accuracy").n == other.spread("accuracy").n == 6
-    assert best.spread("accuracy").mean == pytest.approx(1.6)
+    assert best.spread.n == other.spread.n == 6
+    assert best.spread.mean == pytest.approx(1.6)
 
 
 def test_test_scores_decide_nothing(path):
@@ -82,4 +83,4 @@ def test_test_scores_decide_nothing(path):
     conductor.tested(1, {"accuracy": 0.9})
     assert conductor.history.trials[1].test == {"accuracy": 0.9}
     assert conductor.history.best.number == 0
-    assert journal.read(path)[-1]["event"] == "tested"
+    assert isinstance(journal.read(path)[-1], events.Tested)

@@ -2,10 +2,11 @@ import warnings
 
 import pytest
 
-from ptune.history import History, TrialRecord
+from ptune.record.history import History, TrialRecord
 from ptune.searching.importance import importances
 from ptune.searching.study import Study
 from ptune.spec.space import Space
+from support.made_headers import header_of
 from support.simulated import LAYERS, SPACE, make_job
 
 RESOLVED = Space(**SPACE).resolved(LAYERS)
@@ -13,10 +14,10 @@ RESOLVED = Space(**SPACE).resolved(LAYERS)
 
 def history_of(count, value, status="complete"):
     study = Study(RESOLVED, "random", seed=1, trials=count)
-    history = History(header={"job": make_job().model_dump()})
+    history = History(header_of(make_job(), LAYERS))
     for number in range(count):
         config = study.ask(number)
-        history.trials[number] = TrialRecord(number, config, status, [{"accuracy": value(config)}])
+        history.trials[number] = TrialRecord(number, config, history.objective, status, [{"accuracy": value(config)}])
     return history
 
 

@@ -4,9 +4,10 @@ from statistics import mean
 
 import pytest
 
-from ptune import journal
 from ptune.errors import EngineError
-from ptune.history import FINAL
+from ptune.record import journal
+from ptune.record.events import Reported
+from ptune.record.history import FINAL
 from ptune.searching.simulate import simulate
 from support.simulated import best_value, curve, make_job, resume, start
 
@@ -139,7 +140,7 @@ def test_on_one_slot_a_resumed_search_equals_the_uninterrupted(search, tmp_path,
     whole, _ = search(**job)
     path = tmp_path / "cut.jsonl"
     for after in cut_everywhere(whole, path):
-        resumed = resume(make_job(**job), path)
+        resumed = resume(path)
         simulate(resumed, curve, 1)
         assert outcome(resumed) == outcome(whole), f"cut after line {after}"
         assert resumed._study.states() == whole._study.states()
@@ -151,7 +152,7 @@ def test_on_many_slots_a_resumed_search_loses_and_repeats_nothing(search, tmp_pa
     whole, _ = search(slots=4, **job)
     path = tmp_path / "cut.jsonl"
     for after in cut_everywhere(whole, path):
-        resumed = resume(make_job(**job), path)
+        resumed = resume(path)
         known = {number: list(trial.reports) for number, trial in resumed.history.trials.items()}
         simulate(resumed, curve, 4)
         trials = resumed.history.trials
@@ -167,6 +168,6 @@ def reported_once(conductor):
     """Whether every trial's epochs are 1, 2, ... in the journal."""
     epochs = {}
     for event in journal.read(conductor._journal.path):
-        if event["event"] == "reported":
-            epochs.setdefault(event["trial"], []).append(event["epoch"])
+        if isinstance(event, Reported):
+            epochs.setdefault(event.trial, []).append(event.epoch)
     return all(seen == list(range(1, len(seen) + 1)) for seen in epochs.values())

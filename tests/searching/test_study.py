@@ -3,10 +3,11 @@ import warnings
 
 import pytest
 
-from ptune.history import History, TrialRecord
+from ptune.record.history import History, TrialRecord
 from ptune.searching.simulate import simulate
 from ptune.searching.study import Study
 from ptune.spec.space import Space
+from support.made_headers import header_of
 from support.simulated import LAYERS, SPACE, ceiling, curve, make_job, start
 
 RESOLVED = Space(**SPACE).resolved(LAYERS)
@@ -47,7 +48,7 @@ def test_a_trial_that_fails_before_its_first_report_is_failed():
 def test_only_final_states_can_be_told():
     study = new_study()
     study.ask(0)
-    with pytest.raises(ValueError, match="closed as one of"):
+    with pytest.raises(AssertionError):
         study.tell(0, "paused")
 
 
@@ -61,7 +62,7 @@ def test_suggestions_depend_on_the_seed_alone(sampler):
 @pytest.mark.parametrize("under_way", ["waiting", "running", "paused"])
 def test_a_replayed_study_proposes_what_the_original_would(under_way):
     study = new_study()
-    history = History(header={"job": {"task": {"metric": "accuracy"}}})
+    history = History(header_of(make_job(), LAYERS))
     statuses = ["complete", "stopped", "failed"] * 3 + [under_way] * 3
     for number, status in enumerate(statuses):
         chosen = study.ask(number)
@@ -70,7 +71,7 @@ def test_a_replayed_study_proposes_what_the_original_would(under_way):
             study.report(number, epoch, metrics["accuracy"])
         if status != under_way:
             study.tell(number, status)
-        history.trials[number] = TrialRecord(number, chosen, status, reports)
+        history.trials[number] = TrialRecord(number, chosen, history.objective, status, reports)
     replayed = new_study()
     replayed.replay(history)
     assert replayed.states() == study.states()
@@ -158,12 +159,12 @@ def test_trials_that_run_do_not_push_what_is_known_out_of_sight():
 
 
 def test_beyond_its_sight_too_a_replayed_study_proposes_what_the_original_would():
-    study, history = new_study(), History(header={"job": {"task": {"metric": "accuracy"}}})
+    study, history = new_study(), History(header_of(make_job(), LAYERS))
     study._sampler = "random"
     for number in range(300):
         chosen = study.ask(number)
         study.report(number, 1, score(chosen))
-        history.trials[number] = TrialRecord(number, chosen, "paused", [{"accuracy": score(chosen)}])
+        history.trials[number] = TrialRecord(number, chosen, history.objective, "paused", [{"accuracy": score(chosen)}])
     replayed = new_study()
     replayed.replay(history)
     study._sampler = "tpe"

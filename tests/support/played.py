@@ -6,11 +6,13 @@ import random
 from pathlib import Path
 from types import SimpleNamespace
 
-from ptune import journal
-from ptune.history import History
+from ptune.record import journal
+from ptune.record.events import Ended, Tracked
+from ptune.record.history import History
 from ptune.report.progress import Progress
 from ptune.searching.conductor import Conductor
 from ptune.spec.job import Job
+from support.made_headers import header_of
 
 START = 1_000_000.0
 LAYERS = 6
@@ -75,11 +77,9 @@ def play(path: Path, monkeypatch, job=None, slots=4, cost=lambda _: 2.0, until=m
     monkeypatch.setattr(journal, "time", clock)
     monkeypatch.setattr("os.fsync", lambda _: None)  # no machine loses power here, and disks are slow
     writer = journal.Journal(path)
-    header = {"id": "5", "name": job.name, "job": job.model_dump(mode="json"), "labels": ["a", "b"], "versions": {}}
-    backbone, data = {"id": "none", "layers": LAYERS}, {"dev": {"source": "builtin:none:dev", "rows": 40}}
-    writer.append("search", **header, **more, backbone=backbone, data=data)
-    writer.append("tracked", trial=None, run_id="parent")
-    conductor = Conductor(job, LAYERS, writer, journal.read(path))
+    writer.append(header_of(job, LAYERS, **more))
+    writer.append(Tracked(None, "parent"))
+    conductor = Conductor(writer, journal.read(path))
     running = []
     while True:
         while len(running) < slots and (turn := conductor.next_turn()):
@@ -90,7 +90,7 @@ def play(path: Path, monkeypatch, job=None, slots=4, cost=lambda _: 2.0, until=m
         if conductor.report(trial, epoch, metrics(config, epoch), f"trials/{trial}") == "continue":
             heapq.heappush(running, (clock.now + cost(config), trial, epoch + 1, config))
     if not running:
-        conductor.history.apply(writer.append("ended", status="complete", best=None))
+        conductor.history.apply(writer.append(Ended("complete")))
     writer.close()
     return conductor.history
 

@@ -4,9 +4,10 @@ import math
 import random
 from pathlib import Path
 
-from ptune import journal
+from ptune.record import journal
 from ptune.searching.conductor import Conductor
 from ptune.spec.job import Job
+from support.made_headers import header_of
 
 LAYERS = 12
 
@@ -50,14 +51,13 @@ def make_job(trials=12, epochs=9, stopping=None, sampler="tpe", seed=0, space=SP
 def start(job: Job, path: Path) -> Conductor:
     """A conductor on a new journal."""
     writer = journal.Journal(path)
-    header = writer.append("search", job=job.model_dump(mode="json"), space={}, versions={})
-    return Conductor(job, LAYERS, writer, [header])
+    return Conductor(writer, [writer.append(header_of(job, LAYERS))])
 
 
-def resume(job: Job, path: Path) -> Conductor:
+def resume(path: Path) -> Conductor:
     """A conductor on the journal another one left behind."""
     writer = journal.Journal(path)
-    return Conductor(job, LAYERS, writer, journal.read(path))
+    return Conductor(writer, journal.read(path))
 
 
 def ceiling(config):
@@ -85,4 +85,4 @@ def curve(config, epoch):
 
 
 def best_value(conductor: Conductor) -> float:
-    return conductor.history.ranked()[0].best("accuracy")
+    return conductor.history.ranked()[0].best_value

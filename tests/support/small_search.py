@@ -3,7 +3,8 @@
 import random
 from contextlib import closing, contextmanager
 
-from ptune.journal import Journal, read
+from ptune.record.events import Resumed
+from ptune.record.journal import Journal, read
 from ptune.run.prepare import prepare
 from ptune.searching.conductor import Conductor
 from ptune.spec.job import Job
@@ -55,5 +56,5 @@ def small_search(folder, job):
     prepared = prepare(job)
     with closing(Journal(folder / JOURNAL)) as journal:
         events = read(journal.path)
-        journal.append("resumed" if events else "search", **({"versions": {}} if events else prepared.header))
-        yield prepared, Conductor(job, prepared.layers, journal, read(journal.path))
+        journal.append(Resumed({}) if events else prepared.header)
+        yield prepared, Conductor(journal, read(journal.path))

@@ -16,11 +16,24 @@ from pathlib import Path
 
 import pytest
 
-from ptune.journal import Journal
+from ptune.record import events
+from ptune.record.events import (
+    DataSource,
+    Ended,
+    FinalStatus,
+    Finished,
+    Reported,
+    SearchStatus,
+    Suggested,
+    Tracked,
+)
+from ptune.record.journal import Journal
+from ptune.spec.job import Job
 from ptune.tracking.location import create_database
+from support.made_headers import header_of
 from support.waiting import wait_for
 
-CONFIG = {"method": "v2", "length": 20, "lr": 0.01, "head_lr": None, "layers": [0, 1]}
+CONFIG = {"method": "v2", "length": 20, "lr": 0.01, "head_lr": None, "layers": "1,2"}
 
 
 class Search:
@@ -33,47 +46,48 @@ class Search:
         self.reports: dict[int, list[float]] = {}
         self.tracked: list[tuple[int | None, str]] = []
 
-    def begin(self) -> None:
+    def begin(self, metric: str = "accuracy") -> None:
         (self.folder / "job.toml").write_text('name = "demo"\n')
         (self.folder / "job.json").write_text('{"name": "demo"}\n')
-        job = {
-            "name": "demo",
-            "seed": 3,
-            "backbone": {"id": "tiny", "revision": None, "dtype": "auto"},
-            "task": {"kind": "classification", "metric": "accuracy", "data": {"source": "builtin:moods"}},
-            "budget": {"trials": 4, "epochs": 9, "stopping": {"type": "asha", "eta": 3}},
-            "space": {"lr": 1},
-        }
-        self.journal.append(
-            "search",
-            id=self.id,
-            name="demo",
-            job=job,
-            data={
-                "train": {"source": "builtin:moods", "digest": "a" * 64, "rows": 200},
-                "dev": {"source": "/somewhere/dev.jsonl", "digest": "b" * 64, "rows": 50},
-            },
-            backbone={"id": "tiny", "hash": "c" * 64, "layers": 2, "parameters": 1000},
-            versions={"ptune": "0.1.0"},
+        job = Job.model_validate(
+            {
+                "name": "demo",
+                "seed": 3,
+                "backbone": {"id": "tiny"},
+                "task": {"metric": metric, "data": {"source": "builtin:moods"}},
+                "budget": {"trials": 4, "epochs": 9, "stopping": {"type": "asha", "eta": 3}},
+                "space": {"parameters": {"lr": {"value": 0.01}}},
+            }
         )
+        data = {
+            "train": DataSource("builtin:moods", "a" * 64, 200),
+            "dev": DataSource("/somewhere/dev.jsonl", "b" * 64, 50),
+        }
+        self.journal.append(header_of(job, 2, id=self.id, data=data, versions={"ptune": "0.1.0"}))
 
     def suggest(self, *trials: int) -> None:
         for trial in trials:
-            self.journal.append("suggested", trial=trial, config=CONFIG)
+            self.journal.append(Suggested(trial, CONFIG))
 
     def report(self, trial: int, *values: float) -> None:
         for value in values:
             reports = self.reports.setdefault(trial, [])
             reports.append(value)
             metrics = {"accuracy": value, "loss": 1 - value} | {f"other_{i}": float(i) for i in range(10)}
-            self.journal.append("reported", trial=trial, epoch=len(reports), metrics=metrics, state="")
+            self.journal.append(Reported(trial, len(reports), metrics, ""))
 
-    def finish(self, trial: int, status: str, reason: str | None = None) -> None:
-        self.journal.append("finished", trial=trial, status=status, reason=reason)
+    def finish(self, trial: int, status: FinalStatus, reason: str | None = None) -> None:
+        self.journal.append(Finished(trial, status, reason))
+
+    def test(self, trial: int, **metrics: float) -> None:
+        self.journal.append(events.Tested(trial, metrics))
+
+    def end(self, status: SearchStatus) -> None:
+        self.journal.append(Ended(status))
 
     def hear(self, trial: int | None, run_id: str) -> None:
         self.tracked.append((trial, run_id))
-        self.journal.append("tracked", trial=trial, run_id=run_id)
+        self.journal.append(Tracked(trial, run_id))
 
 
 class Server:

@@ -12,7 +12,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from ptune.errors import JournalError, TrackingError
-from ptune.journal import read
+from ptune.record.events import Ended, Header, Resumed, Suggested
+from ptune.record.journal import read
 from ptune.tracking import mlflow_writer
 from ptune.tracking.mlflow_writer import MlflowWriter, sync
 from support.waiting import PATIENCE_S, wait_for
@@ -102,7 +103,7 @@ def whole_search(search):
     search.finish(0, "complete")
     search.finish(1, "stopped", reason="below the first rung")
     search.finish(2, "failed", reason="out of memory")
-    search.journal.append("ended", status="complete")
+    search.end("complete")
 
 
 def test_a_search_is_shown_in_a_database_made_on_the_way_and_nothing_is_printed(search, start, capfd):
@@ -128,8 +129,8 @@ def test_a_search_is_shown_in_a_database_made_on_the_way_and_nothing_is_printed(
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert child.data.tags["ptune.reason"] == "below the first rung"
     assert (child.data.params["length"], parent.data.metrics["best_accuracy"]) == ("20", 0.7)
-    times = {event["event"]: round(event["time"] * 1000) for event in read(search.journal.path)}
-    assert (parent.info.start_time, parent.info.end_time) == (times["search"], times["ended"])
+    times = {type(event): round(event.time * 1000) for event in read(search.journal.path)}
+    assert (parent.info.start_time, parent.info.end_time) == (times[Header], times[Ended])
     files = {file.path for file in MlflowClient(uri).list_artifacts(parent.info.run_id)}
     assert files == {"artifact", "curves.png", "job.json", "job.toml", "leaderboard.csv"}
     assert (search.folder.parent / "mlartifacts").is_dir()
@@ -174,7 +175,7 @@ def test_a_patient_writer_that_is_closed_sends_everything_at_once(search, start,
     search.begin()
     search.suggest(0)
     writer = start(database_uri, patience=3600)
-    search.journal.append("ended", status="interrupted")
+    search.end("interrupted")
     assert writer.close(PATIENCE_S)
     assert set(stored(database_uri, search)) == {"demo", "trial-0000"}
 
@@ -191,14 +192,14 @@ def test_resuming_goes_on_in_the_same_runs(search, start, database_uri):
     search.report(0, 0.5)
     search.finish(0, "stopped")
     search.report(1, 0.6)
-    search.journal.append("ended", status="interrupted")
+    search.end("interrupted")
     assert start(database_uri).close(PATIENCE_S)
     before = stored(database_uri, search)
     assert {run.info.status for run in before.values()} == {"KILLED"}
-    search.journal.append("resumed", versions={})
+    search.journal.append(Resumed({}))
     search.report(1, 0.7)
     search.finish(1, "stopped")
-    search.journal.append("ended", status="complete")
+    search.end("complete")
     assert start(database_uri).close(PATIENCE_S)
     after = assert_complete(database_uri, search)
     assert {name: run.info.run_id for name, run in after.items()} == {n: r.info.run_id for n, r in before.items()}
@@ -219,7 +220,7 @@ def test_whole_runs_are_not_sent_again(search, start, database_uri, calls):
 def test_test_scores_reach_a_run_that_was_whole_before_them(search, start, database_uri):
     whole_search(search)
     assert start(database_uri).close(PATIENCE_S)
-    search.journal.append("tested", trial=0, metrics={"accuracy": 0.4})
+    search.test(0, accuracy=0.4)
     for _ in range(2):
         assert start(database_uri).close(PATIENCE_S)
     assert stored(database_uri, search)["trial-0000"].data.metrics["test_accuracy"] == 0.4
@@ -297,7 +298,7 @@ def test_a_run_that_the_user_deleted_stays_deleted(search, start, database_uri):
 
 def test_a_refused_run_does_not_hold_up_the_others(search, start, database_uri):
     search.begin()
-    search.journal.append("suggested", trial=0, config={"bad\nkey?": 1})
+    search.journal.append(Suggested(0, {"bad\nkey?": 1}))
     search.suggest(1)
     search.report(1, 0.5)
     writer = start(database_uri)
@@ -332,7 +333,7 @@ def test_a_server_late_killed_and_restarted_loses_and_doubles_nothing(search, st
     wait_for(lambda: writer.lagging)
     for trial in range(3):
         search.finish(trial, "complete")
-    search.journal.append("ended", status="complete")
+    search.end("complete")
     server.start()
     assert writer.close(PATIENCE_S), writer.lagging
     runs = assert_complete(server.uri, search)
@@ -364,7 +365,7 @@ def test_requests_are_counted_in_runs_not_in_metrics(search, start, server, monk
     for trial in range(8):
         search.report(trial, *[0.1 * trial + 0.01 * epoch for epoch in range(10)])
         search.finish(trial, "complete")
-    search.journal.append("ended", status="complete")
+    search.end("complete")
     assert start(server.uri).close(PATIENCE_S)
     assert len(sent) <= 3 * 9 + 12, len(sent)  # for 9 runs and 80 reports of 13 metrics
 

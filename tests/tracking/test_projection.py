@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from ptune.journal import read
+from ptune.record.events import Reported, Resumed
+from ptune.record.journal import read
 from ptune.tracking.projection import Point, Projection, RunImage
 
 
@@ -50,7 +51,7 @@ def test_a_trial_carries_its_configuration(search, projected):
         "length": "20",
         "lr": "0.01",
         "head_lr": "None",
-        "layers": "[0, 1]",
+        "layers": "1,2",
     }
 
 
@@ -59,8 +60,8 @@ def test_a_report_becomes_points_at_its_own_time_and_epoch(search, projected):
     search.report(0, 0.5)
     event = read(search.journal.path)[-1]
     image = projected().runs[0]
-    assert Point("accuracy", 0.5, round(event["time"] * 1000), 1) in image.pending.points
-    assert len(image.pending.points) == len(event["metrics"]) + 1
+    assert Point("accuracy", 0.5, round(event.time * 1000), 1) in image.pending.points
+    assert len(image.pending.points) == len(event.metrics) + 1
 
 
 def test_the_running_best_never_falls_and_ignores_what_is_not_finite(search, projected):
@@ -82,7 +83,7 @@ def test_the_end_counts_trials_and_names_the_best_that_did_not_fail(search, proj
     for trial, value, status in [(0, 0.9, "failed"), (1, 0.6, "stopped"), (2, 0.7, "complete")]:
         search.report(trial, value)
         search.finish(trial, status, reason="out of memory" if status == "failed" else None)
-    search.journal.append("ended", status="complete")
+    search.end("complete")
     projection = projected()
     parent = projection.runs[None]
     assert (parent.status, parent.pending.tags["ptune.best_trial"]) == ("complete", "2")
@@ -94,24 +95,24 @@ def test_the_end_counts_trials_and_names_the_best_that_did_not_fail(search, proj
 def test_an_interruption_ends_what_runs_and_resuming_opens_it_again(search, projected):
     search.suggest(0, 1)
     search.finish(0, "complete")
-    search.journal.append("ended", status="interrupted")
+    search.end("interrupted")
     projection = projected()
     assert [projection.runs[trial].status for trial in (None, 0, 1)] == ["interrupted", "complete", "interrupted"]
-    projection.apply({"event": "resumed", "time": 1.0})
+    projection.apply(Resumed({}, time=1.0))
     assert [projection.runs[trial].status for trial in (None, 0, 1)] == ["running", "complete", "running"]
     assert projection.runs[1].end is None
 
 
 def test_interrupting_a_dead_search_dates_the_end_to_its_last_event(search, projected):
     search.suggest(0)
-    last = round(read(search.journal.path)[-1]["time"] * 1000)
+    last = round(read(search.journal.path)[-1].time * 1000)
     projection = projected()
     projection.interrupt()
     assert [(image.status, image.end) for image in projection.runs.values()] == [("interrupted", last)] * 2
 
 
 def test_interrupting_leaves_an_ended_search_alone(search, projected):
-    search.journal.append("ended", status="complete")
+    search.end("complete")
     projection = projected()
     projection.interrupt()
     assert projection.runs[None].status == "complete"
@@ -139,7 +140,7 @@ def test_folding_a_journal_twice_gives_the_same_points(search, projected):
     search.suggest(0, 1)
     search.report(0, 0.5, 0.6)
     search.report(1, 0.7)
-    search.journal.append("ended", status="complete")
+    search.end("complete")
     assert projected().runs == projected().runs
 
 
@@ -147,7 +148,7 @@ def test_test_scores_join_a_trial_that_has_ended(search, projected):
     search.suggest(0)
     search.report(0, 0.5)
     search.finish(0, "complete")
-    search.journal.append("tested", trial=0, metrics={"accuracy": 0.4, "f1": 0.3})
+    search.test(0, accuracy=0.4, f1=0.3)
     image = projected().runs[0]
     assert (points(image, "test_accuracy"), points(image, "test_f1")) == ([(0, 0.4)], [(0, 0.3)])
     assert image.tested
@@ -157,19 +158,17 @@ def test_test_scores_join_a_trial_that_has_ended(search, projected):
 def test_a_mean_of_metrics_has_a_name_that_mlflow_takes(search, projected):
     search.suggest(0)
     joint = {"accuracy": 0.5, "f1": 0.7, "accuracy+f1": 0.6}
-    search.journal.append("reported", trial=0, epoch=1, metrics=joint, state="")
+    search.journal.append(Reported(0, 1, joint, ""))
     projection = projected()
     assert points(projection.runs[0], "accuracy and f1") == [(1, 0.6)]
     assert points(projection.runs[0], "accuracy+f1") == []
 
 
 def test_the_best_of_a_mean_of_metrics_is_followed_under_that_name(search):
-    search.begin()
+    search.begin("accuracy+f1")
     search.suggest(0)
-    search.journal.append("reported", trial=0, epoch=1, metrics={"accuracy+f1": 0.6}, state="")
+    search.journal.append(Reported(0, 1, {"accuracy+f1": 0.6}, ""))
     projection = Projection()
     for event in read(search.journal.path):
-        if event["event"] == "search":
-            event["job"]["task"]["metric"] = "accuracy+f1"
         projection.apply(event)
     assert points(projection.runs[None], "best_accuracy and f1") == [(1, 0.6)]

@@ -11,7 +11,7 @@ from ptune.errors import SpecError
 
 if TYPE_CHECKING:
     from ptune.artifacts.artifact import Artifact
-    from ptune.history import History, TrialRecord
+    from ptune.record.history import History, TrialRecord
 
 
 @click.command(short_help="Write the best prompt, or any trial's, as an artifact.")
@@ -53,21 +53,20 @@ def find_artifact(folder: Path, trial: int | None) -> Artifact:
         EngineError: its saved state is missing or damaged.
     """
     from ptune.artifacts import native
-    from ptune.history import History
-    from ptune.journal import JOURNAL, read
+    from ptune.record.history import History
+    from ptune.record.journal import JOURNAL, read
     from ptune.run.outcome import ARTIFACT, artifact_of
 
     history = History.of(read(folder / JOURNAL))
     chosen = pick(history, trial)
-    if history.ended and history.ended["status"] == "complete" and (folder / ARTIFACT).is_dir():
+    if history.status == "complete" and (folder / ARTIFACT).is_dir():
         exported = native.read(folder / ARTIFACT)  # which has the test split's scores, too
         if exported.manifest.trial == chosen.number:
             return exported
     from ptune.run.load import load_job_backbone
     from ptune.run.prepare import prepare
-    from ptune.spec.job import Job
 
-    job = Job.model_validate(history.header["job"])
+    job = history.job
     return artifact_of(chosen, load_job_backbone(job), prepare(job).splits, job, folder)
 
 

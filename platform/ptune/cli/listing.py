@@ -22,7 +22,7 @@ def listing(as_json: bool) -> None:
     ptune list
     PTUNE_RUNS=elsewhere ptune list --json
     """
-    from ptune.journal import JOURNAL
+    from ptune.record.journal import JOURNAL
     from ptune.run.search import runs_folder
 
     runs = runs_folder()
@@ -38,18 +38,18 @@ def listing(as_json: bool) -> None:
 
 def about(path: Path) -> dict[str, Any]:
     """One search, from its journal."""
-    from ptune.history import History
-    from ptune.journal import read
+    from ptune.record.history import History
+    from ptune.record.journal import read
 
     history = History.of(read(path))
     best = history.best
     return {
         "name": path.parent.name,
-        "state": "running" if is_running(path) else str((history.ended or {"status": "interrupted"})["status"]),
+        "state": "running" if is_running(path) else history.status,
         "trials": len(history.trials),
-        "planned": history.header["job"]["budget"]["trials"],
-        "metric": history.metric,
-        "best": None if best is None else best.best(history.metric),
+        "planned": history.job.budget.trials,
+        "metric": history.objective.metric,
+        "best": None if best is None else best.best_value,
         "best_trial": None if best is None else best.number,
         "started_at": history.started_at,
     }

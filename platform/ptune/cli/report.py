@@ -24,8 +24,8 @@ def report(name: str, as_json: bool) -> None:
 
     from ptune.cli.listing import is_running
     from ptune.errors import JournalError
-    from ptune.history import History
-    from ptune.journal import JOURNAL, read
+    from ptune.record.history import History
+    from ptune.record.journal import JOURNAL, read
     from ptune.report.findings import of_folder
     from ptune.report.printed import printed
     from ptune.report.publish import PAGE, write_report
@@ -36,7 +36,7 @@ def report(name: str, as_json: bool) -> None:
     folder = search_folder(runs_folder(), name)
     running = is_running(folder / JOURNAL)
     history = History.of(read(folder / JOURNAL))
-    if not history.header:
+    if history.first is None:
         raise JournalError(f"{name} was stopped before its first step; there is nothing to report")
     about = of_folder(folder, history, running=running)
     write_report(folder, history, about)

@@ -45,7 +45,7 @@ def conclude(outcome: Outcome, *, as_json: bool, local: bool, address: str | Non
     else:
         from ptune.report.summary import next_commands, print_summary
 
-        task = outcome.history.header["job"]["task"]
+        task = outcome.history.job.task
         commands = next_commands(
             outcome,
             example_texts(task),
@@ -93,24 +93,24 @@ def fits_peft(outcome: Outcome) -> bool:
     return why_not_peft(native.read(Path(artifact)).manifest) is None
 
 
-def example_set(task: dict[str, Any]) -> str | None:
-    """The data set that `example_texts` are of; None where a task, as a journal holds it, has only one."""
-    names = _known(task).set_names
+def example_set(task: Task) -> str | None:
+    """The data set that `example_texts` are of; None where a task has only one."""
+    names = task.set_names
     return names[0] if len(names) > 1 else None
 
 
-def example_texts(task: dict[str, Any]) -> list[str]:
+def example_texts(task: Task) -> list[str]:
     """A real input of a task, text by text: the shortest of the first dev examples, if they lie in a file here.
 
     Args:
-        task: the job's task, as a journal holds it; of several data sets, the first counts.
+        task: the job's task; of several data sets, the first counts.
     """
     from ptune.data.builtin import PREFIX, split_file
     from ptune.data.readers import read_file
     from ptune.errors import DataError
     from ptune.spec.data import file_of
 
-    data = _known(task).sets[0]
+    data = task.sets[0]
     names = data.columns
     placeholders = [f"a {name}" for name in names]
     if data.source is not None and not data.source.startswith(PREFIX):
@@ -123,15 +123,6 @@ def example_texts(task: dict[str, Any]) -> list[str]:
     except (DataError, KeyError):  # the file has gone since the search read it, or is not read as it lies there
         return placeholders
     return min(rows, key=lambda texts: sum(map(len, texts)))
-
-
-def _known(task: dict[str, Any]) -> Task:
-    from pydantic import TypeAdapter
-
-    from ptune.spec.task import Task
-
-    known: TypeAdapter[Task] = TypeAdapter(Task)
-    return known.validate_python(task)
 
 
 def _one_line(value: Any) -> str:

@@ -16,9 +16,9 @@ from ptune.raytune.error_summary import error_summary
 
 if TYPE_CHECKING:  # a client imports this module, too, when it calls an engine
     from ptune.engine.fused import Engine
-    from ptune.history import History
     from ptune.raytune.messages import EngineAnswer
     from ptune.raytune.placement import Placement
+    from ptune.record.history import History
     from ptune.run.prepare import Prepared
     from ptune.run.trials import TrialFactory
     from ptune.spec.trial import Config
@@ -81,7 +81,7 @@ class EngineActor:
 
         from ptune.backbone.budget import token_budget
         from ptune.engine.fused import Engine
-        from ptune.journal import JOURNAL
+        from ptune.record.journal import JOURNAL
         from ptune.run.load import load_job_backbone
         from ptune.run.trials import TrialFactory
 
@@ -93,7 +93,7 @@ class EngineActor:
         torch.set_num_threads(self._threads)
         job = self._prepared.job
         backbone = load_job_backbone(job, self._device)
-        expected = self._prepared.header["backbone"]["hash"]
+        expected = self._prepared.header.backbone.hash
         if backbone.hash != expected:
             raise BackboneError(
                 f"{job.backbone.id} on node {ray.util.get_node_ip_address()} has weights sha256 {backbone.hash}, "

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ptune.errors import ClusterError
-from ptune.history import History
 from ptune.raytune.placement import Placement
+from ptune.record.history import History
 
 _STARTS = 3  # times an engine may die while it loads before its placement is given up
 _POLL_S = 0.2

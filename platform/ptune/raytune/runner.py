@@ -11,10 +11,10 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from ptune.history import History
 from ptune.raytune.dispatcher import Dispatcher
 from ptune.raytune.messages import Assignment
 from ptune.raytune.pool import EnginePool
+from ptune.record.history import History
 from ptune.run.interrupts import interrupts
 from ptune.run.prepare import Prepared
 from ptune.searching.conductor import Conductor

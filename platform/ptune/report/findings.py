@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ptune.history import History
-from ptune.journal import JOURNAL, Reader, read
+from ptune.record.events import Event, Header
+from ptune.record.history import History
+from ptune.record.journal import JOURNAL, Reader, read
 from ptune.report import leaderboard
 from ptune.report.published import comparisons, protocol_notes
-from ptune.run.confirm import CONFIRMS, result
-from ptune.run.search import best_summary
+from ptune.run.confirm import result
 from ptune.searching.importance import importances
-from ptune.spec.job import Job
 from ptune.spec.overrides import found
 from ptune.spec.protocol import majority_metric
 
@@ -47,18 +46,18 @@ def findings(
     rows = leaderboard.rows(history)
     majorities = [row["majority_baseline"] for row in rows if row["majority_baseline"] is not None]
     return {
-        "name": header["name"],
+        "name": header.name,
         "state": state,
-        "metric": history.metric,
-        "backbone": header["job"]["backbone"]["id"],
+        "metric": history.objective.metric,
+        "backbone": header.job.backbone.id,
         "data": _data(header),
         "trials": len(history.trials),
-        "planned": header["job"]["budget"]["trials"],
+        "planned": header.job.budget.trials,
         "statuses": history.statuses,
-        "best": best_summary(history),
-        "test": (history.ended or {}).get("test"),
+        "best": None if history.best_result is None else vars(history.best_result),
+        "test": None if history.ended is None else history.ended.test,
         "majority_baseline": majorities[0] if majorities else None,
-        "majority_metric": majority_metric(header["job"]["task"]["kind"]),
+        "majority_metric": majority_metric(header.job.task.kind),
         "constant": [row["trial"] for row in rows if row["constant_prediction"]],
         "published": [{**row, "confirmed": _confirmed(row, confirmed)} for row in comparisons(history)],
         "notes": protocol_notes(history, overrides, state),
@@ -72,7 +71,7 @@ def findings(
 
 def of_folder(folder: Path, history: History, *, running: bool) -> dict[str, Any]:
     """The report of the search in a folder."""
-    state = "running" if running else str((history.ended or {"status": "interrupted"})["status"])
+    state = "running" if running else history.status
     return findings(history, shares_of(history), overrides_of(folder), state, confirmation_of(folder, history))
 
 
@@ -90,7 +89,7 @@ def confirmation_of(folder: Path, history: History) -> dict[str, Any] | None:
     confirming = [
         History.of(read(path))
         for path in folder.parent.glob(f"*/{JOURNAL}")
-        if (first := next(iter(Reader(path)), None)) and first.get(CONFIRMS, {}).get("id") == history.header["id"]
+        if confirmed_id(next(iter(Reader(path)), None)) == history.header.id
     ]
     return result(max(confirming, key=lambda one: one.started_at or 0.0)) if confirming else None
 
@@ -100,10 +99,14 @@ def shares_of(history: History) -> dict[str, float]:
 
     A confirmation's trials were chosen for being good, so they tell nothing.
     """
-    if CONFIRMS in history.header:
+    if history.header.confirms is not None:
         return {}
-    space = Job.model_validate(history.header["job"]).space
-    return importances(history, space.resolved(int(history.header["backbone"]["layers"])))
+    return importances(history, history.job.space.resolved(history.header.backbone.layers))
+
+
+def confirmed_id(event: Event | None) -> str | None:
+    """The search that a journal confirms, by its first event."""
+    return event.confirms.id if isinstance(event, Header) and event.confirms is not None else None
 
 
 def _confirmed(row: dict[str, Any], confirmed: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -115,6 +118,6 @@ def _confirmed(row: dict[str, Any], confirmed: dict[str, Any] | None) -> dict[st
     return about
 
 
-def _data(header: dict[str, Any]) -> dict[str, Any]:
+def _data(header: Header) -> dict[str, Any]:
     """Each split's source and number of examples."""
-    return {name: {key: about[key] for key in ("source", "rows")} for name, about in header.get("data", {}).items()}
+    return {name: {"source": data.source, "rows": data.rows} for name, data in header.data.items()}

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ptune.history import History, TrialRecord, constant_sets, is_constant
+from ptune.record.history import History, TrialRecord, constant_sets, is_constant
 from ptune.report.wording import alike, brief, count, duration, score, spread, value_text, varying
 
 SHOWN = 10
@@ -34,31 +34,31 @@ def rows(history: History) -> list[dict[str, Any]]:
     placed = {trial.number for trial in ranked}
     rest = [trial for trial in history.trials.values() if trial.number not in placed]
     ranks: list[int | None] = [*range(1, len(ranked) + 1), *[None] * len(rest)]
-    return [_row(trial, rank, history.metric) for trial, rank in zip((*ranked, *rest), ranks, strict=True)]
+    return [_row(trial, rank, history.objective.metric) for trial, rank in zip((*ranked, *rest), ranks, strict=True)]
 
 
 def groups(history: History) -> list[dict[str, Any]]:
     """Each configuration that has a result, best mean first: `mean`, `sd` and `n` of the metric, `trials`, `config`."""
     return [
         {
-            **vars(group.spread(history.metric)),
+            **vars(group.spread),
             "trials": [trial.number for trial in group.trials],
             "config": group.config,
         }
-        for group in history.groups()
+        for group in history.configurations()
     ]
 
 
 def is_repeated(history: History) -> bool:
     """Whether some configuration has several trials, which differ only in data split or seed."""
-    return any(len(group.trials) > 1 for group in history.groups())
+    return any(len(group.trials) > 1 for group in history.configurations())
 
 
 def as_json(history: History) -> str:
     """The rows and the groups as indented JSON, with the search's name and metric."""
     content = {
-        "name": history.header["name"],
-        "metric": history.metric,
+        "name": history.header.name,
+        "metric": history.objective.metric,
         "trials": rows(history),
         "groups": groups(history),
     }
@@ -92,19 +92,19 @@ def table(history: History, width: int, importances: dict[str, float] | None = N
     top = history.ranked()[:SHOWN]
     names = varying(trial.config for trial in history.trials.values())
     names.sort(key=lambda name: (name != "method", -(importances or {}).get(name, 0.0)))
-    wide = _columns("#", "trial", history.metric, "epochs", "trained", "time", left=["status", *names])
-    narrow = _columns("#", "trial", history.metric, "epochs", left=["configuration"])
+    wide = _columns("#", "trial", history.objective.metric, "epochs", "trained", "time", left=["status", *names])
+    narrow = _columns("#", "trial", history.objective.metric, "epochs", left=["configuration"])
     for rank, trial in enumerate(top, 1):
         style = "bold" if rank == 1 else None
-        place = (str(rank), str(trial.number), score(trial.best(history.metric)), str(trial.epoch))
+        place = (str(rank), str(trial.number), score(trial.best_value), str(trial.epoch))
         effort = (count(_last(trial, "trainable_parameters")), duration(_seconds(trial)))
-        flag = _flag(trial, history.metric)
+        flag = _flag(trial)
         wide.add_row(
             *place, *effort, trial.status + flag, *[value_text(trial.config.get(name)) for name in names], style=style
         )
         words = f"{flag} {brief(trial.config, names)}".strip()
         narrow.add_row(*place, Text(words, no_wrap=True, overflow="ellipsis"), style=style)
-    if any(_flag(trial, history.metric) for trial in top):
+    if any(_flag(trial) for trial in top):
         wide.caption = narrow.caption = "(constant): answers every dev example alike"
     if not _fits(wide, width):
         wide.collapse_padding, wide.pad_edge = True, False
@@ -113,12 +113,12 @@ def table(history: History, width: int, importances: dict[str, float] | None = N
 
 def _group_table(history: History) -> Table:
     """The best ten configurations by their mean over data splits and seeds."""
-    result = _columns("#", "trials", f"mean {history.metric}", "best", left=["configuration"])
-    found = history.groups()
+    result = _columns("#", "trials", f"mean {history.objective.metric}", "best", left=["configuration"])
+    found = history.configurations()
     names = varying(group.config for group in found)
     for rank, group in enumerate(found[:SHOWN], 1):
-        about = vars(group.spread(history.metric))
-        best = score(max(trial.best(history.metric) or 0.0 for trial in group.trials))
+        about = vars(group.spread)
+        best = score(history.objective.best(trial.best_value or 0.0 for trial in group.trials))
         config = Text(brief(group.config, names), no_wrap=True, overflow="ellipsis")
         result.add_row(str(rank), str(about["n"]), spread(about), best, config, style="bold" if rank == 1 else None)
     return result
@@ -139,14 +139,14 @@ def _columns(*right: str, left: Sequence[str]) -> Table:
 
 
 def _row(trial: TrialRecord, rank: int | None, metric: str) -> dict[str, Any]:
-    best = trial.best(metric)
-    kept = {} if best is None else trial.kept(metric)
+    best = trial.best_value
+    kept = {} if best is None else trial.best_report
     return {
         "rank": rank,
         "trial": trial.number,
         "status": trial.status,
         metric: best,
-        "best_epoch": None if best is None else trial.best_epoch(metric),
+        "best_epoch": None if best is None else trial.best_epoch,
         "epochs": trial.epoch,
         "seconds": round(_seconds(trial), 3),
         "trainable_parameters": _last(trial, "trainable_parameters"),
@@ -158,9 +158,9 @@ def _row(trial: TrialRecord, rank: int | None, metric: str) -> dict[str, Any]:
     }
 
 
-def _flag(trial: TrialRecord, metric: str) -> str:
+def _flag(trial: TrialRecord) -> str:
     """What stands behind a trial's status if it always answers alike; nothing if it does not."""
-    kept = trial.kept(metric)
+    kept = trial.best_report
     mark = alike(everywhere=is_constant(kept), on=constant_sets(kept))
     return f" ({mark})" if mark else ""
 

@@ -17,7 +17,7 @@ from typing import IO
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from ptune.journal import JOURNAL, Reader
+from ptune.record.journal import JOURNAL, Reader
 from ptune.report.progress import Progress
 from ptune.report.screen import WIDEST, line, picture
 
@@ -108,10 +108,10 @@ class LiveLines:
         self._follower.stop()
 
     def _show(self, progress: Progress, now: float) -> None:
-        if not progress.history.header:
+        if progress.history.first is None:
             return
         leader = progress.history.best
-        best = leader.best(progress.history.metric) if leader else None
+        best = leader.best_value if leader else None
         if best == self._best and now - self._shown_at < LINE_EVERY:
             return
         self._best, self._shown_at = best, now

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ptune.files import replacing
-from ptune.history import REPEATING, History, TrialRecord
+from ptune.record.history import REPEATING, History, TrialRecord
 from ptune.report.wording import NONE, brief, score, value_text, varying
 from ptune.spec.protocol import majority_metric
 
@@ -61,17 +61,17 @@ def as_png(history: History, importances: dict[str, float]) -> bytes:
 
 
 def _title(history: History, ranked: Sequence[TrialRecord]) -> str:
-    name = str(history.header["name"])
+    name = history.header.name
     if not ranked:
         return name
     best = ranked[0]
     config = brief(best.config, varying(trial.config for trial in history.trials.values()))
-    return f"{name}: best {score(best.best(history.metric))} {history.metric}, trial {best.number} ({config})"
+    return f"{name}: best {score(best.best_value)} {history.objective.metric}, trial {best.number} ({config})"
 
 
 def _curves(axes: Axes, history: History, ranked: Sequence[TrialRecord]) -> None:
     """Each trial's dev metric over its epochs, the best on top; of many trials some."""
-    metric = history.metric
+    metric = history.objective.metric
     drawn = _drawn(ranked)
     for trial in reversed(drawn):
         values = [report[metric] for report in trial.reports]
@@ -133,11 +133,11 @@ def _baselines(history: History, ranked: Sequence[TrialRecord]) -> list[tuple[st
     As label, value, colour, and whether the label goes above its line.
     """
     lines = []
-    heads = [trial.best(history.metric) for trial in ranked if trial.config.get("method") == "head"]
+    heads = [trial.best_value for trial in ranked if trial.config.get("method") == "head"]
     if heads and heads[0] is not None:
         lines.append((f"head only {score(heads[0])}", heads[0], _HEAD, True))
     reports = [report for trial in ranked for report in trial.reports[:1]]
-    comparable = history.metric == majority_metric(history.header["job"]["task"]["kind"])
+    comparable = history.objective.metric == majority_metric(history.job.task.kind)
     majority = reports[0].get("majority_baseline") if reports and comparable else None
     if majority is not None and math.isfinite(majority):
         lines.append((f"commonest answer {score(majority)}", majority, _MAJORITY, False))
@@ -155,8 +155,8 @@ def _landscape(
     axes: Axes, history: History, ranked: Sequence[TrialRecord], names: Sequence[str], figure: Figure
 ) -> None:
     """Trials by two parameters, coloured by the metric; with one parameter, the metric is the height."""
-    metric = history.metric
-    values = [trial.best(metric) or 0.0 for trial in ranked]
+    metric = history.objective.metric
+    values = [trial.best_value or 0.0 for trial in ranked]
     across = _positions(axes, "x", names[0], ranked)
     if len(names) == 1:
         axes.scatter(across, values, s=36, color=_COMPLETE, alpha=0.8, edgecolor="white", linewidth=0.6)

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ptune.history import History
+from ptune.record.history import History
 from ptune.report import confirmation, leaderboard
 from ptune.report.summary import importance_bars
 from ptune.report.wording import NONE, answering_alike, brief, plural, score, signed, spread, varying

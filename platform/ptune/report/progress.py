@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from functools import cached_property
 from itertools import pairwise
 
-from ptune.history import FINAL, History, TrialRecord
-from ptune.journal import Event
+from ptune.record.events import Event, Finished, Header, Reported, Resumed, Started
+from ptune.record.history import FINAL, History, TrialRecord
 from ptune.searching.asha import Rungs
 from ptune.spec.budget import Budget
 
@@ -40,22 +39,22 @@ class Progress:
     def apply(self, event: Event) -> None:
         """Take in the next event of the journal."""
         self.history.apply(event)
-        match event["event"]:
-            case "search" | "resumed":
-                self.since = event["time"]
+        match event:
+            case Header() | Resumed():
+                self.since = event.time
                 self._times.clear()
-            case "started" if not self._times:
-                self._times.append(event["time"])
-            case "reported":
-                self._times.append(event["time"])
-                self._touch(event["trial"])
-            case "finished":
-                self._touch(event["trial"])
+            case Started() if not self._times:
+                self._times.append(event.time)
+            case Reported(trial):
+                self._times.append(event.time)
+                self._touch(trial)
+            case Finished(trial):
+                self._touch(trial)
 
-    @cached_property
+    @property
     def budget(self) -> Budget:
         """The job's budget; known once the search has begun."""
-        return Budget.model_validate(self.history.header["job"]["budget"])
+        return self.history.job.budget
 
     @property
     def planned(self) -> int:
@@ -121,7 +120,7 @@ class Progress:
         latest = next((self.history.trials[number] for number in reversed(self.latest)), None)
         if len(edges) == 1 or latest is None or not latest.reports:
             return 0.0
-        slots = int(self.history.header["job"]["resources"]["slots"])
+        slots = self.history.job.resources.slots
         climb = min(edges[-1] - edges[-2], self.epochs_left())
         return (1 - 1 / slots) / 2 * climb * float(latest.reports[-1].get("seconds", 0.0))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ptune.files import write_json, write_text
-from ptune.history import History
+from ptune.record.history import History
 from ptune.report import leaderboard
 from ptune.report.findings import confirmation_of, findings, overrides_of
 from ptune.report.page import page
@@ -20,9 +20,8 @@ def publish(folder: Path, history: History, importances: dict[str, float]) -> No
     """Write `leaderboard.json`, `leaderboard.csv` and the report of a search that has ended or been interrupted."""
     write_text(folder / "leaderboard.json", leaderboard.as_json(history))
     write_text(folder / "leaderboard.csv", leaderboard.as_csv(history))
-    state = str((history.ended or {"status": "interrupted"})["status"])
     confirmed = confirmation_of(folder, history)
-    write_report(folder, history, findings(history, importances, overrides_of(folder), state, confirmed))
+    write_report(folder, history, findings(history, importances, overrides_of(folder), history.status, confirmed))
 
 
 def write_report(folder: Path, history: History, report: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from ptune.history import TrialRecord
+from ptune.record.history import TrialRecord
 from ptune.report.progress import Progress
 from ptune.report.wording import brief, duration, plural, score, varying
 
@@ -31,7 +31,7 @@ def picture(progress: Progress, now: float, height: int = 40) -> RenderableType:
         now: seconds since 1970.
         height: lines of the terminal; running trials come first, then the latest finished, as many as fit.
     """
-    if not progress.history.header:
+    if progress.history.first is None:
         return Text("ptune: waiting for the search to begin", style="dim")
     return Group(
         _title(progress, now),
@@ -50,7 +50,7 @@ def line(progress: Progress, now: float) -> str:
     best = history.best
     if best is not None:
         config = brief(best.config, _names(progress))
-        parts.append(f"best {score(best.best(history.metric))} {history.metric} (trial {best.number}: {config})")
+        parts.append(f"best {score(best.best_value)} {history.objective.metric} (trial {best.number}: {config})")
     return f"[{elapsed}] {', '.join(parts)}, {_left(progress)}"
 
 
@@ -59,14 +59,14 @@ def _title(progress: Progress, now: float) -> Table:
     row.add_column()
     row.add_column(justify="right")
     elapsed = duration(now - (progress.since or now))
-    name = Text.assemble(("ptune ", "dim"), (str(progress.history.header["name"]), "bold"))
+    name = Text.assemble(("ptune ", "dim"), (progress.history.header.name, "bold"))
     row.add_row(name, Text(f"{elapsed} elapsed · {_left(progress)}"))
     return row
 
 
 def _left(progress: Progress) -> str:
     if progress.history.ended:
-        return str(progress.history.ended["status"])
+        return progress.history.ended.status
     if not progress.history.trials:
         return "starting"
     if progress.epochs_left() == 0:
@@ -99,8 +99,8 @@ def _facts(progress: Progress) -> Table:
     best = history.best
     if best is not None:
         text = Text.assemble(
-            (score(best.best(history.metric)), "bold green"),
-            f" {history.metric} · trial {best.number} · ",
+            (score(best.best_value), "bold green"),
+            f" {history.objective.metric} · trial {best.number} · ",
             brief(best.config, _names(progress)),
         )
         rows.add_row("best", text)
@@ -108,7 +108,7 @@ def _facts(progress: Progress) -> Table:
     if failed:
         reason = (history.trials[failed[-1]].reason or "no reason given").splitlines()[0]
         rows.add_row("failed", Text(f"{len(failed)} · trial {failed[-1]}: {reason}", style="red"))
-    if history.header["job"]["tracking"].get("type") != "none":
+    if history.job.tracking.type != "none":
         rows.add_row("MLflow", _mlflow(progress))
     return rows
 
@@ -140,7 +140,7 @@ def _trials(progress: Progress, room: int) -> RenderableType:
     shown = running[: room - 1]
     rested = rested[: max(0, min(_FINISHED_SHOWN, room - 1 - len(shown)))]
     table = Table(box=None, expand=True, padding=(0, 1), header_style="dim", show_edge=False)
-    for column in ("trial", "epoch", progress.history.metric):
+    for column in ("trial", "epoch", progress.history.objective.metric):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
     table.add_column("configuration", ratio=1, no_wrap=True, overflow="ellipsis")
@@ -154,11 +154,10 @@ def _trials(progress: Progress, room: int) -> RenderableType:
 
 
 def _row(trial: TrialRecord, progress: Progress, names: list[str]) -> tuple[str | Text, ...]:
-    metric = progress.history.metric
     return (
         str(trial.number),
         f"{trial.epoch}/{progress.history.horizon(trial)}",
-        score(trial.best(metric)),
+        score(trial.best_value),
         Text(trial.status, style=COLOURS.get(trial.status, "")),
         brief(trial.config, names),
     )

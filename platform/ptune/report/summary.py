@@ -120,7 +120,7 @@ def _headline(outcome: Outcome) -> Text:
     confirmed = result(history)
     if confirmed is not None:
         first = confirmed["configurations"][0]
-        told = f"{score(first['search']['mean'])} {history.metric} on dev"
+        told = f"{score(first['search']['mean'])} {history.objective.metric} on dev"
         head.append(f"\nthe best of {confirmed['search']}, {told}, repeats at ")
         head.append(spread(first["dev"]), style="bold green")
         return head.append(f" on dev, {spread(first['test'])} on test")
@@ -128,11 +128,11 @@ def _headline(outcome: Outcome) -> Text:
     if best is None:
         return head.append("; no trial has a result", style="red")
     config = brief(best.config, varying(trial.config for trial in history.trials.values()))
-    head.append(f"\nbest {history.metric} on dev ")
-    head.append(score(best.best(history.metric)), style="bold green")
+    head.append(f"\nbest {history.objective.metric} on dev ")
+    head.append(score(best.best_value), style="bold green")
     test: dict[str, Any] | None = outcome.conclusion.get("test")
-    if test and history.metric in test:
-        head.append(f", on test {score(test[history.metric])}")
+    if test and history.objective.metric in test:
+        head.append(f", on test {score(test[history.objective.metric])}")
     return head.append(f" · trial {best.number}: {config}")
 
 

@@ -9,22 +9,29 @@ the points. Imports no torch.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ptune.errors import JournalError, SpecError
 from ptune.files import value_hash
-from ptune.history import REPEATING, Group, History, Spread, configuration, constant_sets, is_constant
+from ptune.record.events import ConfirmedPoint, Confirms
+from ptune.record.history import (
+    REPEATING,
+    Configuration,
+    History,
+    constant_sets,
+    is_constant,
+    without_repetition,
+)
+from ptune.record.spread import Spread
 from ptune.spec.budget import Budget, FullBudget
 from ptune.spec.job import Job
 from ptune.spec.protocol import majority_metric
 from ptune.spec.space import Space
-
-CONFIRMS = "confirms"
-"""Key of a confirmation's first event: what it confirms."""
+from ptune.spec.trial import Config
 
 
-def confirmation(history: History, top: int, seeds: int) -> tuple[Job, dict[str, Any]]:
+def confirmation(history: History, top: int, seeds: int) -> tuple[Job, Confirms]:
     """The job that repeats a search's best configurations, and what its first event says of the search.
 
     Args:
@@ -36,8 +43,7 @@ def confirmation(history: History, top: int, seeds: int) -> tuple[Job, dict[str,
         JournalError: the search has not finished.
         SpecError: it has no result, or is a confirmation itself.
     """
-    name = history.header["name"]
-    job = Job.model_validate(history.header["job"])
+    name, job = history.header.name, history.job
     best = _chosen(history, top)
     splits = max(data.splits for data in job.task.sets)
     points = [
@@ -55,19 +61,21 @@ def confirmation(history: History, top: int, seeds: int) -> tuple[Job, dict[str,
         "space": listing(points).model_dump(mode="json"),
         "budget": budget.model_dump(mode="json"),
     }
-    about = {
-        "id": history.header["id"],
-        "name": name,
-        "top": len(best),
-        "seeds": seeds,
-        "splits": splits,
-        "searched": _searched(job.space),
-        "configurations": [_about(group, history.metric) for group in best],
-    }
-    return Job.model_validate({**job.model_dump(mode="json"), **changes}), about
+    confirms = Confirms(
+        id=history.header.id,
+        name=name,
+        top=len(best),
+        seeds=seeds,
+        splits=splits,
+        searched=_searched(job.space),
+        configurations=[
+            ConfirmedPoint(group.config, [trial.number for trial in group.trials], group.spread) for group in best
+        ],
+    )
+    return Job.model_validate({**job.model_dump(mode="json"), **changes}), confirms
 
 
-def listing(points: Sequence[Mapping[str, Any]]) -> Space:
+def listing(points: Sequence[Config]) -> Space:
     """A space that holds nothing but some complete configurations, as its baseline points."""
     methods = list(dict.fromkeys(point["method"] for point in points))
     parameters: dict[str, list[dict[str, Any]]] = {"method": [{"choices": methods}]}
@@ -91,31 +99,31 @@ def result(history: History) -> dict[str, Any] | None:
         split), `constant`: trials that always answered alike, `constant_on`: by data set, how many others did so
         there, `failed`: trials without a result; `majority_baseline`: its `metric`, `dev` and `test`.
     """
-    about = history.header.get(CONFIRMS)
-    if about is None:
+    confirms = history.header.confirms
+    if confirms is None:
         return None
-    rows = [_row(history, one) for one in about["configurations"]]
+    rows = [_row(history, point) for point in confirms.configurations]
     return {
-        "name": history.header["name"],
-        "search": about["name"],
-        "metric": history.metric,
-        "seeds": about["seeds"],
-        "splits": about["splits"],
-        "searched": about["searched"],
+        "name": history.header.name,
+        "search": confirms.name,
+        "metric": history.objective.metric,
+        "seeds": confirms.seeds,
+        "splits": confirms.splits,
+        "searched": confirms.searched,
         "configurations": rows,
         "majority_baseline": _majority(history),
     }
 
 
-def _chosen(history: History, top: int) -> list[Group]:
-    name, ended = history.header["name"], history.ended
-    if CONFIRMS in history.header:
-        raise SpecError(f"{name} is a confirmation of {history.header[CONFIRMS]['name']}; confirm that search")
-    if ended is None or ended["status"] != "complete":
+def _chosen(history: History, top: int) -> list[Configuration]:
+    name, confirms, ended = history.header.name, history.header.confirms, history.ended
+    if confirms is not None:
+        raise SpecError(f"{name} is a confirmation of {confirms.name}; confirm that search")
+    if ended is None or ended.status != "complete":
         raise JournalError(f"{name} has not finished, so its best is not known; go on with `ptune resume {name}`")
     if not history.ranked():
         raise SpecError(f"{name} has no trial with a result, so there is nothing to confirm")
-    return history.groups()[:top]
+    return history.configurations()[:top]
 
 
 def _searched(space: Space) -> list[str]:
@@ -127,24 +135,19 @@ def _searched(space: Space) -> list[str]:
     ]
 
 
-def _about(group: Group, metric: str) -> dict[str, Any]:
-    numbers = [trial.number for trial in group.trials]
-    return {"config": group.config, "trials": numbers, "dev": vars(group.spread(metric))}
-
-
-def _row(history: History, about: Mapping[str, Any]) -> dict[str, Any]:
-    metric = history.metric
-    trials = [trial for trial in history.trials.values() if configuration(trial.config) == about["config"]]
+def _row(history: History, point: ConfirmedPoint) -> dict[str, Any]:
+    metric = history.objective.metric
+    trials = [trial for trial in history.trials.values() if without_repetition(trial.config) == point.config]
     ended = [trial for trial in trials if trial.status == "complete"]
-    kept = [trial.kept(metric) for trial in ended]
+    kept = [trial.best_report for trial in ended]
     tests = [trial.test for trial in ended if trial.test is not None]
     reports = [[report, trial.test or {}] for trial, report in zip(ended, kept, strict=True)]
     constant = [each for each in reports if any(map(is_constant, each))]
     partly = [{name for one in each for name in constant_sets(one)} for each in reports if each not in constant]
     names = [name for name in (tests[0] if tests else {}) if name not in (metric, "majority_baseline")]
     return {
-        "config": about["config"],
-        "search": about["dev"],
+        "config": point.config,
+        "search": vars(point.dev),
         "dev": _spread([report[metric] for report in kept]),
         "test": _spread([test[metric] for test in tests if metric in test]),
         "metrics": {name: _spread([test[name] for test in tests]) for name in names},
@@ -159,7 +162,7 @@ def _majority(history: History) -> dict[str, Any]:
     trials = history.ranked()
     dev = next((trial.reports[0].get("majority_baseline") for trial in trials), None)
     test = next((trial.test.get("majority_baseline") for trial in trials if trial.test is not None), None)
-    return {"metric": majority_metric(history.header["job"]["task"]["kind"]), "dev": dev, "test": test}
+    return {"metric": majority_metric(history.job.task.kind), "dev": dev, "test": test}
 
 
 def _spread(values: Sequence[float]) -> dict[str, Any] | None:

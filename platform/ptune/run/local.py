@@ -11,7 +11,7 @@ from typing import Any
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
 from ptune.engine.fused import Engine, Failure, Report
-from ptune.history import History
+from ptune.record.history import History
 from ptune.run.load import load_job_backbone
 from ptune.run.prepare import Prepared
 from ptune.run.testing import conclude_all

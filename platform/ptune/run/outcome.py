@@ -14,7 +14,8 @@ from ptune.backbone.budget import token_budget
 from ptune.data.sources import Splits
 from ptune.engine.state import read
 from ptune.errors import ArtifactError
-from ptune.history import History, TrialRecord
+from ptune.record.events import Metrics
+from ptune.record.history import History, TrialRecord
 from ptune.run.prepare import versions
 from ptune.spec.job import Job
 from ptune.spec.trial import TrialSpec
@@ -56,7 +57,6 @@ def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits]
         EngineError: the trial's state is missing or damaged.
     """
     assert trial.state is not None, "a trial with a report has a state"
-    dev = trial.reports[trial.best_epoch(job.task.metric) - 1]
     saved = read(folder / trial.state)
     manifest = describe(
         TrialSpec.from_config(trial.config),
@@ -64,7 +64,7 @@ def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits]
         Origin.of(backbone, job.backbone.revision).model_copy(update={"dtype": saved.dtype}),
         labels=[one.labels for one in splits],
         versions=versions(),
-        scores={"dev": _scores(dev)},
+        scores={"dev": _scores(trial.best_report)},
         search=job.name,
         trial=trial.number,
         seed=job.seed,
@@ -85,6 +85,6 @@ def test_scores(
 _ABOUT_TRAINING = {"train_loss", "lr", "seconds", "peak_memory_mb", "trainable_parameters", "backbone_share"}
 
 
-def _scores(metrics: dict[str, float]) -> dict[str, float]:
+def _scores(metrics: Metrics) -> dict[str, float]:
     """The metrics that say how good a prompt is, without those of the training."""
     return {name: value for name, value in metrics.items() if name not in _ABOUT_TRAINING}

@@ -11,12 +11,12 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ptune.backbone.families import Family, family_of
 from ptune.backbone.locate import layer_count, locate, read_config, weights_hash
 from ptune.data.sources import Splits, load_splits
 from ptune.errors import SpecError
+from ptune.record.events import Checkpoint, DataSource, Header
 from ptune.run.feasible import check_feasible
 from ptune.run.footprint import engine_bytes
 from ptune.run.language import check_language
@@ -36,20 +36,20 @@ class Prepared:
         job: the job.
         layers: layers of its backbone.
         splits: its data sets, in order.
-        header: what the journal's `search` event says about it.
+        header: what the journal's first event says about it.
         engine_bytes: memory that an engine takes on CPUs, see `ptune.run.footprint`.
     """
 
     job: Job
     layers: int
     splits: Sequence[Splits]
-    header: dict[str, Any]
+    header: Header
     engine_bytes: int
 
     def renamed(self, name: str) -> Prepared:
         """The same under another name of the search."""
         job = self.job.model_copy(update={"name": name})
-        return replace(self, job=job, header={**self.header, "name": name, "job": job.model_dump(mode="json")})
+        return replace(self, job=job, header=replace(self.header, name=name, job=job))
 
     def typed(self, dtype: str | None) -> Prepared:
         """The same with frozen weights of one type, whatever a device would choose; as it is for None."""
@@ -127,30 +127,30 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _labels(job: Job, splits: Sequence[Splits]) -> list[Any]:
+def _labels(job: Job, splits: Sequence[Splits]) -> Sequence[str] | Sequence[Sequence[str]]:
     """The labels of the data set, or of each; a vocabulary to rank is no list of labels and stays out of records."""
     if job.task.data.word_labels:
         return []
     return [one.labels for one in splits] if len(splits) > 1 else splits[0].labels
 
 
-def _header(job: Job, weights: str, layers: int, splits: Sequence[Splits]) -> dict[str, Any]:
+def _header(job: Job, weights: str, layers: int, splits: Sequence[Splits]) -> Header:
     several = len(splits) > 1
     named = {
         f"{role}.{name}" if several else role: split
         for name, one in zip(job.task.set_names, splits, strict=True)
         for role, split in (("train", one.train), ("dev", one.dev), ("test", one.test))
     }
-    return {
-        "id": uuid.uuid4().hex,
-        "name": job.name,
-        "job": job.model_dump(mode="json"),
-        "data": {
-            name: {"source": split.source, "digest": split.digest, "rows": len(split)}
+    return Header(
+        id=uuid.uuid4().hex,
+        name=job.name,
+        job=job,
+        data={
+            name: DataSource(split.source, split.digest, len(split))
             for name, split in named.items()
             if split is not None
         },
-        "labels": _labels(job, splits),
-        "backbone": {"id": job.backbone.id, "hash": weights, "layers": layers},
-        "versions": versions(),
-    }
+        labels=_labels(job, splits),
+        backbone=Checkpoint(job.backbone.id, weights, layers),
+        versions=versions(),
+    )

@@ -7,15 +7,16 @@ import itertools
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from ptune.errors import JournalError, nearest
 from ptune.files import write_json, write_text
-from ptune.history import History, TrialRecord
-from ptune.journal import JOURNAL, Journal, read
-from ptune.run.confirm import CONFIRMS, confirmation, result
+from ptune.record.events import Confirms, Ended, Header, Loaded, Metrics, Resumed, SearchStatus, Tracked
+from ptune.record.history import History, TrialRecord
+from ptune.record.journal import JOURNAL, Journal, read
+from ptune.run.confirm import confirmation, result
 from ptune.run.prepare import Prepared, prepare, versions
 from ptune.run.session import Observer, Publisher, Runner, Session
 from ptune.run.tracker import Announce, TrackerFactory, tracker_of
@@ -60,7 +61,7 @@ class Outcome:
             "status": self.status,
             "trials": len(self.history.trials),
             "statuses": self.history.statuses,
-            "best": best_summary(self.history),
+            "best": None if self.history.best_result is None else vars(self.history.best_result),
             "test": self.conclusion.get("test"),
             "mlflow": None,
             **({} if self.tracking is None else {self.tracking.type: self.tracking.to_json()}),
@@ -97,7 +98,7 @@ class Search:
         self._runner = runner
         self._observer = observer
         self._publish = publish
-        self._conductor = Conductor(prepared.job, prepared.layers, journal, read(journal.path))
+        self._conductor = Conductor(journal, read(journal.path))
         self._history = self._conductor.history
         self._prepared = prepared.typed(self._history.dtype)
         self._tracker = track(prepared.job, self._folder, _noted(journal))
@@ -152,16 +153,15 @@ class Search:
         if not self._conductor.done:
             dtype = session.dtype
             if self._history.dtype is None:
-                self._history.apply(self._journal.append("loaded", dtype=dtype))
+                self._history.apply(self._journal.append(Loaded(dtype)))
 
-    def _end(self, status: Status | Literal["failed"], test: dict[str, float] | None = None) -> None:
+    def _end(self, status: SearchStatus, test: Metrics | None = None) -> None:
         """Record how this process's part ended."""
-        best = best_summary(self._history)
-        self._history.apply(self._journal.append("ended", status=status, best=best, test=test))
+        self._history.apply(self._journal.append(Ended(status, self._history.best_result, test)))
 
     def _publish_files(self) -> dict[str, float]:
         """Write the files for people; return each parameter's importance, which a confirmation does not have."""
-        importances = {} if CONFIRMS in self._history.header else self._conductor.importances()
+        importances = self._conductor.importances() if self._history.header.confirms is None else {}
         if self._publish is not None and self._history.trials:
             self._publish(self._folder, self._history, importances)
         return importances
@@ -206,7 +206,7 @@ def start_search(
     runner: Runner,
     observer: Observer | None = None,
     publish: Publisher | None = None,
-    confirms: dict[str, Any] | None = None,
+    confirms: Confirms | None = None,
     *,
     track: TrackerFactory = tracker_of,
 ) -> Outcome:
@@ -234,7 +234,7 @@ def start_search(
     write_text(folder / "job.toml", job_text)
     write_json(folder / "job.json", prepared.job.model_dump(mode="json"))
     with contextlib.closing(Journal(folder / JOURNAL)) as journal:
-        journal.append("search", **prepared.header, **({} if confirms is None else {CONFIRMS: confirms}))
+        journal.append(replace(prepared.header, confirms=confirms))
         return Search(prepared, journal, runner, observer, publish, track).run()
 
 
@@ -258,9 +258,10 @@ def resume_search(
         events = read(folder / JOURNAL)
         if not events:
             raise JournalError(f"{name} was stopped before its first step; start it again with `ptune search`")
-        prepared = prepare(Job.model_validate(events[0]["job"]))
-        _check_same(events[0], prepared.header, name)
-        journal.append("resumed", versions=versions())
+        header = History.of(events).header
+        prepared = prepare(header.job)
+        _check_same(header, prepared.header, name)
+        journal.append(Resumed(versions()))
         return Search(prepared, journal, runner, observer, publish, track).run()
 
 
@@ -297,32 +298,23 @@ def sync_search(name: str, runs: Path, *, track: TrackerFactory = tracker_of) ->
     """
     folder = search_folder(runs, name)
     with contextlib.closing(Journal(folder / JOURNAL)) as journal:
-        tracker = track(Job.model_validate(read(journal.path)[0]["job"]), folder, _noted(journal))
+        tracker = track(History.of(read(journal.path)).job, folder, _noted(journal))
         tracker.sync()
         assert tracker.state is not None, "a tracker that can be synced has a state"
         return tracker.state
 
 
-def best_summary(history: History) -> dict[str, Any] | None:
-    """The best trial as a program reads it: trial, config, metrics of its best epoch, and that epoch."""
-    best = history.best
-    if best is None:
-        return None
-    epoch, metrics = best.best_epoch(history.metric), best.kept(history.metric)
-    return {"trial": best.number, "config": best.config, "metrics": metrics, "epoch": epoch}
-
-
-def _check_same(header: dict[str, Any], fresh: dict[str, Any], name: str) -> None:
+def _check_same(header: Header, fresh: Header, name: str) -> None:
     """A search goes on only with the data and weights it began with; else its numbers would not be comparable."""
-    then = {split: about["digest"] for split, about in header["data"].items()}
-    now = {split: about["digest"] for split, about in fresh["data"].items()}
+    then = {split: data.digest for split, data in header.data.items()}
+    now = {split: data.digest for split, data in fresh.data.items()}
     if then != now:
         changed = sorted(split for split in {*then, *now} if then.get(split) != now.get(split))
         raise JournalError(f"{name} cannot be resumed: its data has changed since it began ({', '.join(changed)})")
-    if header["backbone"]["hash"] != fresh["backbone"]["hash"]:
+    if header.backbone.hash != fresh.backbone.hash:
         raise JournalError(
-            f"{name} cannot be resumed: the weights of {header['backbone']['id']} have changed since it began "
-            f"(sha256 {header['backbone']['hash'][:12]}, found {fresh['backbone']['hash'][:12]})"
+            f"{name} cannot be resumed: the weights of {header.backbone.id} have changed since it began "
+            f"(sha256 {header.backbone.hash[:12]}, found {fresh.backbone.hash[:12]})"
         )
 
 
@@ -330,7 +322,7 @@ def _noted(journal: Journal) -> Announce:
     """Write each run that a tracker creates into the journal."""
 
     def note(trial: int | None, run_id: str) -> None:
-        journal.append("tracked", trial=trial, run_id=run_id)
+        journal.append(Tracked(trial, run_id))
 
     return note
 

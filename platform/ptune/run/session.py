@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from ptune.history import History
+from ptune.record.history import History
 from ptune.run.prepare import Prepared
 from ptune.searching.conductor import Conductor
 from ptune.tracking.state import TrackingState

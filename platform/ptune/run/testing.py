@@ -7,8 +7,7 @@ from typing import Any
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
-from ptune.history import History
-from ptune.run.confirm import CONFIRMS
+from ptune.record.history import History
 from ptune.run.outcome import artifact_of, conclude, test_scores
 from ptune.run.prepare import Prepared
 
@@ -24,7 +23,7 @@ def conclude_all(backbone: Backbone, prepared: Prepared, history: History, folde
         EngineError: a trial's saved state is missing or damaged.
     """
     concluded = conclude(backbone, prepared.splits, prepared.job, history, folder)
-    tested = _score_trials(backbone, prepared, history, folder) if CONFIRMS in history.header else {}
+    tested = _score_trials(backbone, prepared, history, folder) if history.header.confirms is not None else {}
     return {**concluded, "tested": tested}
 
 

@@ -4,9 +4,9 @@ The promotion-type algorithm of Li et al. 2020, "A System for Massively Parallel
 (arXiv 1810.05934): a trial rests at a rung until it is among the best 1/eta of those that reached it. The stopping
 variant decides once, against whoever came earlier; resting is nearly free here, because a prompt's state is small.
 
-What ranks at a rung is a trial's best value up to it. The search is judged by the best epoch of its best trial, so
-the leader of a search leads every rung it reaches and always arrives at the horizon; one noisy epoch at
-a rung costs nobody their place.
+What ranks at a rung is the utility of a trial's best value up to it, of which more is better whatever the metric. The
+search is judged by the best epoch of its best trial, so the leader of a search leads every rung it reaches and always
+arrives at the horizon; one noisy epoch at a rung costs nobody their place.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Rungs:
             rung *= stopping.eta
         return cls(epochs, stopping.eta)
 
-    def record(self, trial: int, rung: int, value: float) -> None:
-        """Note that a trial reached a rung with `value`, its best so far; a value that is not finite never ranks."""
-        if math.isfinite(value):
-            self._rungs[rung].record(trial, value)
+    def record(self, trial: int, rung: int, utility: float) -> None:
+        """Note that a trial reached a rung; a utility (of its best value so far) that is not finite never ranks."""
+        if math.isfinite(utility):
+            self._rungs[rung].record(trial, utility)
 
     def promote(self, trial: int, rung: int) -> None:
         """Note that a trial goes on from a rung."""
@@ -62,7 +62,7 @@ class Rungs:
         return len(self._rungs[rung].places)
 
     def promotable(self, drain: bool = False) -> tuple[int, int] | None:
-        """The next trial to go on, and the rung it rests at: highest rung first, then best value.
+        """The next trial to go on, and the rung it rests at: highest rung first, then highest utility.
 
         Args:
             drain: round the number that goes on up instead of down. Right when nothing else will arrive, because the
@@ -81,7 +81,7 @@ class Rungs:
 
 
 _Place = tuple[float, int]
-"""Negative value, and trial: the best first, of equals the earlier."""
+"""Negative utility, and trial: the best first, of equals the earlier."""
 
 
 class _Rung:
@@ -95,9 +95,9 @@ class _Rung:
         self.resting: list[_Place] = []
         """Of those that have not left it, in order."""
 
-    def record(self, trial: int, value: float) -> None:
+    def record(self, trial: int, utility: float) -> None:
         self._forget(trial)
-        self.places[trial] = (-value, trial)
+        self.places[trial] = (-utility, trial)
         bisect.insort(self.ranked, self.places[trial])
         if trial not in self.promoted:
             bisect.insort(self.resting, self.places[trial])

@@ -13,17 +13,19 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from ptune.errors import SpecError
-from ptune.history import FINAL, History, Status, TrialRecord
-from ptune.journal import Event, Journal, Kind
+from ptune.record.events import Event, FinalStatus, Finished, Metrics, Paused, Reported, Started, Suggested, Tested
+from ptune.record.history import FINAL, History, TrialRecord
+from ptune.record.journal import Journal
+from ptune.record.objective import Objective
 from ptune.searching.asha import Rungs
 from ptune.searching.importance import importances
 from ptune.searching.study import Study
 from ptune.spec import grid
 from ptune.spec.configuration import complete
-from ptune.spec.job import Job
+from ptune.spec.trial import Config
 
 Decision = Literal["continue", "pause", "finish"]
 
@@ -33,7 +35,7 @@ class Turn:
     """A stretch of one trial's training; it ends when a report is not answered `continue`."""
 
     trial: int
-    config: dict[str, Any]
+    config: Config
     """The complete flat configuration; `TrialSpec.from_config` reads it."""
     epoch: int
     """Epochs finished before this turn."""
@@ -45,25 +47,26 @@ class Conductor:
     Stated configurations come first: the baseline points, or the whole grid; the sampler proposes what is left.
 
     Args:
-        job: what is searched.
-        layers: number of layers of the job's backbone.
-        journal: where every step is appended. The runner writes the events `search`, `resumed`, `tracked` and
-            `ended`; all others are written here.
-        events: what the journal holds already. Trials that were under way are handed out first, paused ones stay
-            paused, and a step that a crash left half done is completed.
+        journal: where every step is appended. What happens to trials is written here; the header and what happens to
+            the search as a whole is written by whoever runs it.
+        events: what the journal holds already, from its header on. Trials that were under way are handed out first,
+            paused ones stay paused, and a step that a crash left half done is completed.
 
     Raises:
+        JournalError: the events begin without a header, or do not follow from each other.
         SpecError: the job's space does not fit the backbone.
     """
 
     history: History
     """The search so far, live."""
 
-    def __init__(self, job: Job, layers: int, journal: Journal, events: Sequence[Event] = ()) -> None:
-        self._job = job
-        self._layers = layers
+    def __init__(self, journal: Journal, events: Sequence[Event]) -> None:
+        header = History.of(events[:1]).header
         self._journal = journal
-        self._space = job.space.resolved(layers)
+        self._job = job = header.job
+        self._layers = header.backbone.layers
+        self._objective = Objective.of(job.task)
+        self._space = job.space.resolved(self._layers)
         self._stated = grid.points(self._space) if job.budget.sampler == "grid" else self._space.baseline
         self._planned = len(self._stated) if job.budget.trials is None else job.budget.trials
         self._rungs = Rungs.of(job.budget.stopping, job.budget.epochs)
@@ -71,7 +74,7 @@ class Conductor:
         self._unfinished: deque[int] = deque()
         self._draining = False
         self._final = 0
-        self.history = History(header={"job": job.model_dump(mode="json")})
+        self.history = History()
         for event in events:
             self._fold(event)
         self._study = Study(self._space, job.budget.sampler, job.seed, self._planned)
@@ -94,10 +97,10 @@ class Conductor:
             return None
         record = self.history.trials[trial]
         self._in_flight.add(trial)
-        self._append("started", trial=trial, epoch=record.epoch)
+        self._append(Started(trial, record.epoch))
         return Turn(trial, record.config, record.epoch)
 
-    def report(self, trial: int, epoch: int, metrics: dict[str, float], state: str) -> Decision:
+    def report(self, trial: int, epoch: int, metrics: Metrics, state: str) -> Decision:
         """Take in one finished epoch of a trial and say how it goes on.
 
         A report of an epoch that is known, or for a trial that is not under way, changes nothing and is answered with
@@ -116,8 +119,8 @@ class Conductor:
         if problem is not None:
             self.fail(trial, problem)
             return "finish"
-        self._append("reported", trial=trial, epoch=epoch, metrics=metrics, state=state)
-        self._study.report(trial, epoch, metrics[self._job.task.metric])
+        self._append(Reported(trial, epoch, metrics, state))
+        self._study.report(trial, epoch, self._objective.utility(metrics[self._objective.metric]))
         decision = self._decide(record)
         if decision != "continue":
             self._release(trial)
@@ -129,9 +132,9 @@ class Conductor:
             self._finish(trial, "failed", reason)
             self._release(trial)
 
-    def tested(self, trial: int, metrics: dict[str, float]) -> None:
+    def tested(self, trial: int, metrics: Metrics) -> None:
         """Take in what a final trial scores on the test split; nothing is decided by it."""
-        self._append("tested", trial=trial, metrics=metrics)
+        self._append(Tested(trial, metrics))
 
     def importances(self) -> dict[str, float]:
         """Each parameter's share in what made the best trials the best; {} when there is too little to tell."""
@@ -162,15 +165,15 @@ class Conductor:
             try:
                 config = complete(chosen, self._job, self._layers)
             except SpecError as error:
-                self._append("suggested", trial=number, config=chosen)
+                self._append(Suggested(number, chosen))
                 self._finish(number, "failed", f"rejected: {error}")
                 continue
-            self._append("suggested", trial=number, config=config)
+            self._append(Suggested(number, config))
             return number
         return None
 
-    def _problem(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> str | None:
-        metric = self._job.task.metric
+    def _problem(self, record: TrialRecord, epoch: int, metrics: Metrics) -> str | None:
+        metric = self._objective.metric
         if metric not in metrics:
             return f"the report of epoch {epoch} holds no {metric}, only {sorted(metrics)}"
         for name in (metric, "loss", "train_loss"):
@@ -191,7 +194,7 @@ class Conductor:
         if self._rungs.goes_on(trial, epoch, self._draining):
             self._rungs.promote(trial, epoch)
             return "continue"
-        self._append("paused", trial=trial, epoch=epoch)
+        self._append(Paused(trial, epoch))
         return "pause"
 
     def _release(self, trial: int) -> None:
@@ -213,30 +216,30 @@ class Conductor:
                 best = f"not among the best 1/{self._rungs.eta} of the {reached} trials there"
                 self._finish(record.number, "stopped", f"stopped at the rung of epoch {record.epoch}: {best}")
 
-    def _finish(self, trial: int, status: Status, reason: str | None = None) -> None:
-        self._append("finished", trial=trial, status=status, reason=reason)
+    def _finish(self, trial: int, status: FinalStatus, reason: str | None = None) -> None:
+        self._append(Finished(trial, status, reason))
         self._study.tell(trial, status)
 
-    def _append(self, kind: Kind, **fields: Any) -> None:
-        self._fold(self._journal.append(kind, **fields))
+    def _append(self, event: Event) -> None:
+        self._fold(self._journal.append(event))
 
     def _fold(self, event: Event) -> None:
         """Take an event into the history and the rungs."""
         self.history.apply(event)
         match event:
-            case {"event": "started", "trial": trial, "epoch": epoch} if epoch in self._rungs.epochs:
+            case Started(trial, epoch) if epoch in self._rungs.epochs:
                 self._rungs.promote(trial, epoch)
-            case {"event": "reported", "trial": trial, "epoch": epoch}:
+            case Reported(trial, epoch):
                 self._fold_rungs(trial, epoch)
-            case {"event": "finished", "trial": trial, "status": status}:
+            case Finished(trial, status):
                 self._final += 1
                 if status == "failed":
                     self._rungs.discard(trial)
 
     def _fold_rungs(self, trial: int, epoch: int) -> None:
         if epoch in self._rungs.epochs:
-            best = self.history.trials[trial].best(self._job.task.metric)
-            self._rungs.record(trial, epoch, -math.inf if best is None else best)
+            best = self.history.trials[trial].best_value
+            self._rungs.record(trial, epoch, -math.inf if best is None else self._objective.utility(best))
         for rung in self._rungs.epochs:
             if rung < epoch:
                 self._rungs.promote(trial, rung)

@@ -12,7 +12,7 @@ import warnings
 
 import optuna
 
-from ptune.history import History, TrialRecord
+from ptune.record.history import History, TrialRecord
 from ptune.searching.suggest import ask, plain_name
 from ptune.spec.space import Space
 
@@ -32,22 +32,22 @@ def importances(history: History, space: Space) -> dict[str, float]:
         {} with fewer than 8 finished trials, or when nothing sets the best apart.
     """
     trials = [trial for trial in history.ranked() if trial.status in ("complete", "stopped")]
-    values = [trial.best(history.metric) for trial in trials]
-    if len(trials) < _LEAST_TRIALS or len(set(values)) == 1:
+    utilities = [history.objective.utility(value) for trial in trials if (value := trial.best_value) is not None]
+    if len(trials) < _LEAST_TRIALS or len(set(utilities)) == 1:
         return {}
-    shares = _evaluate(trials, [value for value in values if value is not None], space)
+    shares = _evaluate(trials, utilities, space)
     total = sum(shares.values())
     return {name: share / total for name, share in shares.items()} if total > 0 else {}
 
 
-def _evaluate(trials: list[TrialRecord], values: list[float], space: Space) -> dict[str, float]:
+def _evaluate(trials: list[TrialRecord], utilities: list[float], space: Space) -> dict[str, float]:
     from optuna.importance import PedAnovaImportanceEvaluator  # imported here because it takes seconds
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
-    for number, (trial, value) in enumerate(zip(trials, values, strict=True)):
+    for number, (trial, utility) in enumerate(zip(trials, utilities, strict=True)):
         ask(study, space, trial.config)
-        study.tell(number, value)
+        study.tell(number, utility)
     quantile = min(0.5, max(_BEST_SHARE, _LEAST_BEST / len(trials)))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Some regimes for parameter", category=UserWarning)

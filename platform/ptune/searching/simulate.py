@@ -7,16 +7,16 @@ the engine is replaced, by a function from configuration and epoch to the metric
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from ptune.errors import PtuneError
 from ptune.searching.conductor import Conductor, Turn
+from ptune.spec.trial import Config
 
-Curve = Callable[[Mapping[str, Any], int], float]
+Curve = Callable[[Config, int], float]
 """The metric a configuration reaches in an epoch (1, 2, ...); may raise a PtuneError, which fails that trial."""
-Cost = Callable[[Mapping[str, Any]], float]
+Cost = Callable[[Config], float]
 """What one epoch of a configuration takes, in any unit of time."""
 
 
@@ -60,6 +60,6 @@ def _report(conductor: Conductor, curve: Curve, turn: Turn, epoch: int) -> bool:
     except PtuneError as error:
         conductor.fail(turn.trial, str(error))
         return False
-    metrics = {conductor.history.metric: value, "loss": 1.0 - value}
+    metrics = {"loss": 1.0 - value} | {conductor.history.objective.metric: value}
     state = f"trials/{turn.trial:04d}/state.safetensors"
     return conductor.report(turn.trial, epoch, metrics, state) == "continue"

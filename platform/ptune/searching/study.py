@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import bisect
 import copy
-from collections.abc import Container, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Container, Sequence
+from typing import Any, Literal, NamedTuple, assert_never
 
 import numpy as np
 import optuna
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from ptune.history import FINAL, History, Status
+from ptune.record.events import FinalStatus
+from ptune.record.history import History
 from ptune.searching.suggest import ask, quiet
 from ptune.spec.space import Space
+from ptune.spec.trial import Config
 
 _BEST = 25
 """The most trials that TPE takes for good ones, whatever their number: Optuna's default gamma."""
@@ -28,7 +30,7 @@ _LATEST = 225
 
 
 class Study:
-    """An Optuna study that maximises, addressed by the search's own trial numbers 0, 1, 2, ...
+    """An Optuna study that maximises utilities, addressed by the search's own trial numbers 0, 1, 2, ...
 
     Args:
         space: a resolved search space.
@@ -48,7 +50,7 @@ class Study:
         noting = optuna.samplers.RandomSampler(seed=seed)  # proposes nothing beside a replayed trial's values
         self._study = optuna.create_study(storage=self._storage, direction="maximize", sampler=noting)
 
-    def ask(self, number: int, point: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def ask(self, number: int, point: Config | None = None) -> Config:
         """Choose the configuration of the next trial: the parameters that exist in it, without defaults.
 
         Args:
@@ -59,16 +61,16 @@ class Study:
             self._study.sampler = self._seeded_sampler(number)
         return self._begin(number, point)
 
-    def report(self, number: int, epoch: int, value: float) -> None:
-        """Take in the metric (finite, higher is better) a running trial reached in an epoch.
+    def report(self, number: int, epoch: int, utility: float) -> None:
+        """Take in what a running trial reached in an epoch: the objective's utility, which is finite.
 
-        The study keeps the best value up to each epoch, the figure by which rungs and leaderboard rank too.
+        The study keeps the best up to each epoch, the figure by which rungs and leaderboard rank too.
         """
-        best = max([value, *self._storage.get_trial(self._id(number)).intermediate_values.values()])
+        best = max([utility, *self._storage.get_trial(self._id(number)).intermediate_values.values()])
         self._storage.set_trial_intermediate_value(self._id(number), epoch, best)
 
-    def tell(self, number: int, status: Status) -> None:
-        """Close a trial: `complete` with its best value, `stopped` as pruned where it stands, `failed` without."""
+    def tell(self, number: int, status: FinalStatus) -> None:
+        """Close a trial: `complete` with its best utility, `stopped` as pruned where it stands, `failed` without."""
         match status:
             case "complete":
                 values = self._storage.get_trial(self._id(number)).intermediate_values.values()
@@ -78,22 +80,23 @@ class Study:
             case "failed":
                 self._study.tell(number, state=TrialState.FAIL)
             case _:
-                raise ValueError(f"a trial is closed as one of {sorted(FINAL)}, got {status!r}")
+                assert_never(status)
 
     def replay(self, history: History) -> None:
         """Take in every trial of a search's history, closed or not; the study must be empty."""
         for number, trial in sorted(history.trials.items()):
             self._begin(number, trial.config)
             for epoch, metrics in enumerate(trial.reports, 1):
-                self.report(number, epoch, metrics[history.metric])
-            if trial.status in FINAL:
-                self.tell(number, trial.status)
+                self.report(number, epoch, trial.objective.utility(metrics[trial.objective.metric]))
+            match trial.status:
+                case "complete" | "stopped" | "failed" as status:
+                    self.tell(number, status)
 
     def states(self) -> list[str]:
         """The state of every trial in Optuna's words: RUNNING, COMPLETE, PRUNED or FAIL."""
         return [self._storage.get_trial(self._id(number)).state.name for number in range(self._held)]
 
-    def _begin(self, number: int, point: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _begin(self, number: int, point: Config | None) -> Config:
         assert number == self._held, f"trial {number} was asked for; the study holds {self._held}"
         self._held += 1
         return ask(self._study, self._space, point)

@@ -8,16 +8,17 @@ ranges; a constant is none. Knows nothing of studies, rungs or journals.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import optuna
 
 from ptune.spec.space import Parameter, Space
+from ptune.spec.trial import Config, Scalar
 
 
-def ask(study: optuna.Study, space: Space, point: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def ask(study: optuna.Study, space: Space, point: Config | None = None) -> dict[str, Scalar | None]:
     """Start a study's next trial and return its configuration: the parameters that exist in it, without defaults.
 
     Args:
@@ -31,9 +32,9 @@ def ask(study: optuna.Study, space: Space, point: Mapping[str, Any] | None = Non
         return suggest(study.ask(), space)
 
 
-def suggest(trial: optuna.Trial, space: Space) -> dict[str, Any]:
+def suggest(trial: optuna.Trial, space: Space) -> dict[str, Scalar | None]:
     """Choose a value for every parameter of a resolved space that exists under the values chosen before it."""
-    chosen: dict[str, Any] = {}
+    chosen: dict[str, Scalar | None] = {}
     for label, name, definition in _labelled(space):
         if definition.applies(chosen):
             chosen[name] = _value(trial, label, definition)
@@ -54,7 +55,7 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def _pins(point: Mapping[str, Any], space: Space) -> dict[str, Any]:
+def _pins(point: Config, space: Space) -> dict[str, Scalar | None]:
     """A point's values under Optuna's names; those whose condition does not hold are never asked for."""
     return {label: point[name] for label, name, _ in _labelled(space) if name in point}
 

@@ -296,6 +296,13 @@ METRICS: dict[str, tuple[str, ...]] = {
     "generation": ("bleu", "chrf", "exact_match"),
 }
 """Metrics that a search may maximise, by kind; the kinds' own files say what each is."""
+MINIMIZED = frozenset({"loss", "perplexity"})
+"""Metrics of which less is better; of all others more is."""
+
+
+def is_minimized(metric: str) -> bool:
+    """Whether less is better of a metric: of one (`loss`), a mean of several (`a+b`) or a data set's own (`a.NAME`)."""
+    return metric.partition("+")[0].partition(".")[0] in MINIMIZED
 
 
 def _kind_of(value: Any) -> str | None:

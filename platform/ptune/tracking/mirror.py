@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from ptune.journal import JOURNAL, Reader
+from ptune.record.journal import JOURNAL, Reader
 from ptune.tracking.batches import cut
 from ptune.tracking.projection import Projection, RunImage
 from ptune.tracking.store import RefusedError, Store, StoredRun
@@ -64,7 +64,7 @@ class Mirror:
         if self._projection.header is None:
             return
         if not self._stored:
-            self._stored = self._store.find(self._projection.header["id"], self._projection.run_ids)
+            self._stored = self._store.find(self._projection.header.id, self._projection.run_ids)
         for image in self._projection.take_changed():
             if not alive():
                 return
@@ -75,7 +75,7 @@ class Mirror:
         header, parent = self._projection.header, self._stored.get(None)
         if header is None or parent is None or parent.deleted:
             return
-        self._store.find(header["id"], {trial: run.run_id for trial, run in self._stored.items()})
+        self._store.find(header.id, {trial: run.run_id for trial, run in self._stored.items()})
         self._store.add_files(parent.run_id, self._files(*_RESULTS))
 
     def _send(self, image: RunImage) -> None:
@@ -102,9 +102,9 @@ class Mirror:
 
     def _introduce(self, parent: str) -> None:
         """Say on the parent run what is searched, and on which data."""
-        header = self._projection.header or {}
-        if header.get("data"):
-            self._store.add_data(parent, header["data"])
+        header = self._projection.header
+        if header is not None and header.data:
+            self._store.add_data(parent, header.data)
         with suppress(Exception):  # an artifact store out of reach must not hold up the metrics; `finish` tries again
             self._store.add_files(parent, self._files(*_JOB_FILES))
         self._introduced = True

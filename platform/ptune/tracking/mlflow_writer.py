@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptune.errors import JournalError, PtuneError, TrackingError
-from ptune.journal import JOURNAL, Reader
+from ptune.record.events import Reported
+from ptune.record.journal import JOURNAL, Reader
 from ptune.tracking.location import artifact_location, create_database, quiet_mlflow, without_password
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class MlflowWriter:
 
     def _wait_for_a_report(self) -> None:
         events = Reader(self._folder / JOURNAL)
-        while time.monotonic() < self._held_until and not any(event["event"] == "reported" for event in events):
+        while time.monotonic() < self._held_until and not any(isinstance(event, Reported) for event in events):
             if self._closing.wait(self._poll):
                 return
 

@@ -11,9 +11,26 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
-from ptune.journal import Event
+from ptune.errors import JournalError
+from ptune.record.events import (
+    Ended,
+    Event,
+    Finished,
+    Header,
+    Loaded,
+    Metrics,
+    Paused,
+    Reported,
+    Resumed,
+    Started,
+    Suggested,
+    Tested,
+    Tracked,
+)
+from ptune.record.objective import Objective
+from ptune.spec.trial import Config
 
 RunStatus = Literal["running", "complete", "stopped", "failed", "interrupted"]
 
@@ -57,7 +74,7 @@ class RunImage:
     end: int | None = None
     """Milliseconds since 1970; None while it runs."""
     best: float | None = None
-    """Highest finite value of the job's metric so far."""
+    """Best finite value of the job's metric so far."""
     tested: bool = False
     """Whether it has scores on the test split, which come after its end."""
     pending: Pending = field(default_factory=Pending)
@@ -72,8 +89,8 @@ class Projection:
     """The images of a search's runs, kept up to date event by event."""
 
     def __init__(self) -> None:
-        self.header: Event | None = None
-        """The `search` event; None until it is read."""
+        self.header: Header | None = None
+        """What is searched; None until it is read."""
         self.runs: dict[int | None, RunImage] = {}
         """Images by trial, the parent first."""
         self.run_ids: dict[int | None, str] = {}
@@ -84,26 +101,29 @@ class Projection:
 
     def apply(self, event: Event) -> None:
         """Take in the next event of the journal."""
-        time = round(event["time"] * 1000)
+        time = round(event.time * 1000)
         self._last_time = time
-        match event["event"]:
-            case "search":
+        match event:
+            case Header():
                 self._open_search(event, time)
-            case "suggested":
-                self._open_trial(event["trial"], event["config"], time)
-            case "reported":
-                self._report(self.runs[event["trial"]], event["epoch"], event["metrics"], time)
-            case "finished":
-                reason = {"reason": str(event["reason"])} if event.get("reason") else {}
-                self._change(event["trial"]).turn(event["status"], time, **reason)
-            case "tested":
-                self._test(event["trial"], event["metrics"], time)
-            case "tracked":
-                self.run_ids[event["trial"]] = event["run_id"]
-            case "resumed":
+            case Suggested(trial, config):
+                self._open_trial(trial, config, time)
+            case Reported(trial, epoch, metrics):
+                self._report(self.runs[trial], epoch, metrics, time)
+            case Finished(trial, status, reason):
+                self._change(trial).turn(status, time, **({"reason": reason} if reason else {}))
+            case Tested(trial, metrics):
+                self._test(trial, metrics, time)
+            case Tracked(trial, run_id):
+                self.run_ids[trial] = run_id
+            case Resumed():
                 self._reopen()
-            case "ended":
-                self._close(event["status"], time)
+            case Ended(status):
+                self._close(status, time)
+            case Started() | Paused() | Loaded():
+                pass
+            case _:
+                assert_never(event)
 
     def interrupt(self) -> None:
         """Close a search whose process died without saying so, at the time of its last event."""
@@ -122,16 +142,16 @@ class Projection:
         self._changed[trial] = None
         return self.runs[trial]
 
-    def _open_search(self, event: Event, time: int) -> None:
-        self.header = event
-        versions = {f"version.{name}": str(version) for name, version in event.get("versions", {}).items()}
-        tags = {SEARCH_TAG: event["id"], "ptune.kind": "search", STATUS_TAG: "running", **versions}
-        self.runs[None] = RunImage(None, event["name"], time, tags)
-        self._change(None).pending.params = search_params(event)
+    def _open_search(self, header: Header, time: int) -> None:
+        self.header = header
+        versions = {f"version.{name}": version for name, version in header.versions.items()}
+        tags = {SEARCH_TAG: header.id, "ptune.kind": "search", STATUS_TAG: "running", **versions}
+        self.runs[None] = RunImage(None, header.name, time, tags)
+        self._change(None).pending.params = search_params(header)
 
-    def _open_trial(self, trial: int, config: Mapping[str, Any], time: int) -> None:
+    def _open_trial(self, trial: int, config: Config, time: int) -> None:
         tags = {
-            SEARCH_TAG: self._search["id"],
+            SEARCH_TAG: self._search.id,
             "ptune.kind": "trial",
             TRIAL_TAG: str(trial),
             STATUS_TAG: "running",
@@ -139,20 +159,22 @@ class Projection:
         self.runs[trial] = RunImage(trial, f"trial-{trial:04d}", time, tags)
         self._change(trial).pending.params = {key: str(value) for key, value in config.items()}
 
-    def _report(self, image: RunImage, epoch: int, metrics: Mapping[str, float], time: int) -> None:
+    def _report(self, image: RunImage, epoch: int, metrics: Metrics, time: int) -> None:
         self._reports += 1
         points = self._change(image.trial).pending.points
         points += [Point(_metric_key(key), float(value), time, epoch) for key, value in metrics.items()]
-        value = metrics.get(self._metric, math.nan)
+        objective = self._objective
+        value = metrics.get(objective.metric, math.nan)
         if math.isfinite(value):
-            image.best = value if image.best is None else max(image.best, value)
+            if image.best is None or objective.is_better(value, image.best):
+                image.best = value
             points.append(Point(self._best_key, image.best, time, epoch))
             parent = self.runs[None]
-            if parent.best is None or value > parent.best:
+            if parent.best is None or objective.is_better(value, parent.best):
                 parent.best = value
                 self._change(None).pending.points.append(Point(self._best_key, value, time, self._reports))
 
-    def _test(self, trial: int, metrics: Mapping[str, float], time: int) -> None:
+    def _test(self, trial: int, metrics: Metrics, time: int) -> None:
         image = self._change(trial)
         image.tested = True
         image.pending.points += [
@@ -175,8 +197,12 @@ class Projection:
             for kind in ("complete", "stopped", "failed")
         }
         parent.pending.points += [Point(key, float(count), time, self._reports) for key, count in counts.items()]
-        ranked = [image for image in trials if image.status != "failed" and image.best is not None]
-        best = max(ranked, key=lambda image: image.best or 0.0, default=None)  # the earlier trial of equals
+        scored = [
+            (self._objective.utility(image.best), image)
+            for image in trials
+            if image.status != "failed" and image.best is not None
+        ]
+        _, best = max(scored, key=lambda entry: entry[0], default=(0.0, None))  # the earlier trial of equals
         if best is None or best.best is None:
             parent.turn(status, time)
         else:
@@ -184,17 +210,18 @@ class Projection:
             parent.turn(status, time, best_trial=str(best.trial))
 
     @property
-    def _search(self) -> Event:
-        assert self.header is not None, "the journal's first event is `search`"
+    def _search(self) -> Header:
+        if self.header is None:
+            raise JournalError("the journal does not begin with its header, the event `search`")
         return self.header
 
     @property
-    def _metric(self) -> str:
-        return str(self._search["job"]["task"]["metric"])
+    def _objective(self) -> Objective:
+        return Objective.of(self._search.job.task)
 
     @property
     def _best_key(self) -> str:
-        return f"best_{_metric_key(self._metric)}"
+        return f"best_{_metric_key(self._objective.metric)}"
 
 
 def _metric_key(name: str) -> str:
@@ -202,12 +229,11 @@ def _metric_key(name: str) -> str:
     return name.replace("+", " and ")
 
 
-def search_params(header: Event) -> dict[str, str]:
+def search_params(header: Header) -> dict[str, str]:
     """What the parent run says of its job: dotted keys, as `--set` takes them; nothing for what is not set."""
-    job = header["job"]
-    tables = {name: job[name] for name in _PARAM_TABLES if name in job}
-    tables["backbone"] = {**tables.get("backbone", {}), **header.get("backbone", {})}
-    return dict(_flat(tables)) | {"seed": str(job.get("seed", 0))}
+    tables = header.job.model_dump(mode="json", include=set(_PARAM_TABLES))
+    tables["backbone"] |= vars(header.backbone)
+    return dict(_flat({name: tables[name] for name in _PARAM_TABLES})) | {"seed": str(header.job.seed)}
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

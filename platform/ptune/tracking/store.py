@@ -19,6 +19,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.exceptions import MlflowException
 
 from ptune.errors import TrackingError
+from ptune.record.events import DataSource
 from ptune.tracking.batches import Batch
 from ptune.tracking.projection import SEARCH_TAG, STATUS_TAG, TRIAL_TAG, RunImage, RunStatus
 
@@ -125,10 +126,10 @@ class Store:
                 self._client.set_terminated(run.run_id, status=status, end_time=image.end)
         return replace(run, mlflow_status=status, end=image.end)
 
-    def add_data(self, run_id: str, data: Mapping[str, Mapping[str, Any]]) -> None:
-        """Name a run's data sets: split -> source, digest and rows."""
+    def add_data(self, run_id: str, data: Mapping[str, DataSource]) -> None:
+        """Name a run's data sets, by split."""
         with _refusals():
-            self._client.log_inputs(run_id, datasets=[_data_input(split, facts) for split, facts in data.items()])
+            self._client.log_inputs(run_id, datasets=[_data_input(split, source) for split, source in data.items()])
 
     def add_files(self, run_id: str, paths: list[Path]) -> None:
         """Upload files, and folders under their own names; what is there already is replaced."""
@@ -169,15 +170,14 @@ def _refusals() -> Iterator[None]:
         raise
 
 
-def _data_input(split: str, facts: Mapping[str, Any]) -> DatasetInput:
-    source = str(facts["source"])
-    kind, reference = _reference(source)
+def _data_input(split: str, data: DataSource) -> DatasetInput:
+    kind, reference = _reference(data.source)
     dataset = Dataset(
-        name=f"{Path(source.removeprefix('builtin:')).name}:{split}",
-        digest=str(facts["digest"])[:_DIGEST_LENGTH],
+        name=f"{Path(data.source.removeprefix('builtin:')).name}:{split}",
+        digest=data.digest[:_DIGEST_LENGTH],
         source_type=kind,
         source=json.dumps(reference),
-        profile=json.dumps({"num_rows": facts.get("rows"), "digest": facts["digest"]}),
+        profile=json.dumps({"num_rows": data.rows, "digest": data.digest}),
     )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", split)])
 

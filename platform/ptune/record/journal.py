@@ -1,57 +1,47 @@
 """The journal: the append-only record of a search, and its one source of truth.
 
-One JSON object per line. The Optuna study, the rungs and the MLflow runs are projections of it and can be rebuilt
-from it. A file cut at any byte is readable: a torn last line is dropped by readers and removed by the next writer.
-One process writes; any number read. Knows the events, not who reacts to them.
-
-    search     job, space, versions               first line: what is being searched
-    suggested  trial, config                      a configuration was chosen
-    started    trial, epoch                       a turn on an engine began, after `epoch` finished epochs
-    reported   trial, epoch, metrics, state       an epoch ended; its state is on disk
-    paused     trial, epoch                       a rung was reached and others go first
-    finished   trial, status, reason              complete | stopped | failed
-    tested     trial, metrics                     what it kept was scored on the test split; by `ptune confirm` alone
-    tracked    trial (null: the search), run_id   the MLflow run that shows it
-    resumed    versions                           another process took the search up
-    loaded     dtype                              the type of the frozen weights in every trial: float32 | bfloat16
-    ended      status, best, test                 complete | interrupted | failed; test: of the exported prompt
+One event per line; `ptune.record.events` lists them. The Optuna study, the rungs and the tracker's runs are
+projections of it and can be rebuilt from it. A file cut at any byte is readable: a torn last line is dropped by readers
+and removed by the next writer. One process writes; any number read.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TypeVar
 
 from ptune.errors import JournalError
 from ptune.files import sync_folder
+from ptune.record.events import (
+    Ended,
+    Event,
+    Finished,
+    Header,
+    Paused,
+    Reported,
+    Resumed,
+    Started,
+    Suggested,
+    Tested,
+    Tracked,
+    decode,
+    encode,
+)
 
-Kind = Literal[
-    "search",
-    "suggested",
-    "started",
-    "reported",
-    "paused",
-    "finished",
-    "tested",
-    "tracked",
-    "resumed",
-    "loaded",
-    "ended",
-]
-Event = dict[str, Any]
 JOURNAL = "journal.jsonl"
 """Name of a journal in its search's folder."""
 
-_LASTING = frozenset({"search", "suggested", "resumed", "ended"})
+_LASTING = (Header, Suggested, Resumed, Ended)
 """Events that a machine's crash must not forget, because files on disk depend on them. Every other one follows again
 from what is left: a trial's saved state answers for the epochs it holds, and a decision is taken anew."""
 _SYNC_EVERY_S = 1.0
+_E = TypeVar("_E", bound=Event)
 
 
 class Journal:
@@ -80,17 +70,17 @@ class Journal:
         self._synced_at = -_SYNC_EVERY_S
         sync_folder(path.parent)
 
-    def append(self, kind: Kind, **fields: Any) -> Event:
-        """Append one event, stamped with the time in seconds since 1970, and return it."""
-        event = {"event": kind, "time": round(time.time(), 3), **fields}
-        line = json.dumps(event, ensure_ascii=False, allow_nan=True).encode() + b"\n"
+    def append(self, event: _E) -> _E:
+        """Append an event, stamped with the present time, and return it with its stamp."""
+        stamped = replace(event, time=round(time.time(), 3))
+        line = encode(stamped)
         with self._lock:
             self._file.write(line)
             self._file.flush()
-            if kind in _LASTING or time.monotonic() - self._synced_at >= _SYNC_EVERY_S:
+            if isinstance(event, _LASTING) or time.monotonic() - self._synced_at >= _SYNC_EVERY_S:
                 os.fsync(self._file.fileno())
                 self._synced_at = time.monotonic()
-        return event
+        return stamped
 
     def close(self) -> None:
         """Release the lock."""
@@ -104,7 +94,7 @@ def read(path: Path) -> list[Event]:
     """Return every whole event of a journal, oldest first.
 
     Raises:
-        JournalError: the file is missing, or a line before the last is not JSON.
+        JournalError: the file is missing, or one of its lines is no event; see `Reader`.
     """
     return list(Reader(path))
 
@@ -115,9 +105,16 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
+        self._lines = 0
+        self._suggested: set[int] = set()
 
     def __iter__(self) -> Iterator[Event]:
-        """Yield the whole events appended since the last call."""
+        """Yield the whole events appended since the last call.
+
+        Raises:
+            JournalError: the file is missing, or a line is no event, or the event of a trial that was never suggested;
+                the message names the file, the line and what is wrong with it.
+        """
         try:
             stream = self._path.open("rb")
         except FileNotFoundError:
@@ -127,19 +124,32 @@ class Reader:
             for line in stream:
                 if not line.endswith(b"\n"):  # still being written
                     return
-                event = _decode(self._path, line)
+                event = self._decode(line)
                 self._offset += len(line)
+                self._lines += 1
                 yield event
 
+    def _decode(self, line: bytes) -> Event:
+        try:
+            event = decode(line)
+            self._check_trial(event)
+        except JournalError as error:
+            raise JournalError(f"{self._path}, line {self._lines + 1}: {error}") from None
+        return event
 
-def _decode(path: Path, line: bytes) -> Event:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        raise JournalError(f"{path}: damaged line: {line[:80]!r}") from None
-    if not isinstance(event, dict) or "event" not in event:
-        raise JournalError(f"{path}: not an event: {line[:80]!r}")
-    return event
+    def _check_trial(self, event: Event) -> None:
+        match event:
+            case Suggested(trial=trial):
+                self._suggested.add(trial)
+            case (
+                Started(trial=int(trial))
+                | Reported(trial=int(trial))
+                | Paused(trial=int(trial))
+                | Finished(trial=int(trial))
+                | Tested(trial=int(trial))
+                | Tracked(trial=int(trial))
+            ) if trial not in self._suggested:
+                raise JournalError(f"trial {trial} was never suggested")
 
 
 def _whole_length(path: Path) -> int:

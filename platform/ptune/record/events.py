@@ -1,0 +1,279 @@
+"""The events of a journal: one dataclass for each kind of line, and its form on disk.
+
+An event is an immutable fact. `encode` and `decode` translate between events and lines of JSON, whose keys are the
+dataclasses' fields in their order, after `event` (the kind) and `time`. Keys that a line has beyond these are ignored.
+The job inside the header is parsed strictly: an unknown setting there would make it another job.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from ptune.errors import JournalError, nearest
+from ptune.record.spread import Spread
+from ptune.spec.job import Job
+from ptune.spec.trial import Config
+
+Metrics = Mapping[str, float]
+"""What was measured, by name."""
+FinalStatus = Literal["complete", "stopped", "failed"]
+"""How a trial ends."""
+SearchStatus = Literal["complete", "interrupted", "failed"]
+"""How a process's part in a search ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stamped:
+    """What every event has."""
+
+    time: float = 0.0
+    """Seconds since 1970; the journal sets it."""
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where one split of the data comes from."""
+
+    source: str
+    digest: str
+    """SHA-256 of its texts and labels."""
+    rows: int
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The frozen weights."""
+
+    id: str
+    hash: str
+    """SHA-256 of the weights' files."""
+    layers: int
+
+
+@dataclass(frozen=True)
+class ConfirmedPoint:
+    """One configuration that a confirmation repeats, and what the search said of it."""
+
+    config: Config
+    """Without `split` and `repeat`."""
+    trials: Sequence[int]
+    """The search's own trials of it."""
+    dev: Spread
+    """Of the best values that these reached on dev."""
+
+
+@dataclass(frozen=True)
+class Confirms:
+    """What a confirmation says of the search that it confirms."""
+
+    id: str
+    name: str
+    top: int
+    """How many configurations it repeats."""
+    seeds: int
+    """How often it repeats each, on every data split."""
+    splits: int
+    searched: Sequence[str]
+    """The parameters that the search varied."""
+    configurations: Sequence[ConfirmedPoint]
+    """Best first."""
+
+
+@dataclass(frozen=True)
+class BestResult:
+    """The best trial of a search and the report of its best epoch."""
+
+    trial: int
+    config: Config
+    metrics: Metrics
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Header(_Stamped):
+    """`search`: what is searched. The first event."""
+
+    id: str
+    """A random name that no other search has."""
+    name: str
+    job: Job
+    data: Mapping[str, DataSource]
+    """By split; of several data sets, by `split.NAME`."""
+    labels: Sequence[str] | Sequence[Sequence[str]]
+    """Of the data set, or of each; empty where a vocabulary is ranked."""
+    backbone: Checkpoint
+    versions: Mapping[str, str]
+    """Of Python and of the libraries that decide a result."""
+    confirms: Confirms | None = None
+    """What this search confirms; not on disk for a search that confirms nothing."""
+
+
+@dataclass(frozen=True)
+class Suggested(_Stamped):
+    """`suggested`: a configuration has been chosen; its trial waits."""
+
+    trial: int
+    config: Config
+
+
+@dataclass(frozen=True)
+class Started(_Stamped):
+    """`started`: a turn on an engine begins after `epoch` finished epochs."""
+
+    trial: int
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Reported(_Stamped):
+    """`reported`: an epoch has ended and the trial's state is on disk."""
+
+    trial: int
+    epoch: int
+    metrics: Metrics
+    state: str
+    """File of the state, relative to the search's folder."""
+
+
+@dataclass(frozen=True)
+class Paused(_Stamped):
+    """`paused`: the trial rests at a rung and others go first."""
+
+    trial: int
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Finished(_Stamped):
+    """`finished`: the trial has ended."""
+
+    trial: int
+    status: FinalStatus
+    reason: str | None = None
+    """Why it failed or was stopped."""
+
+
+@dataclass(frozen=True)
+class Tested(_Stamped):
+    """`tested`: the trial's best epoch has been scored on the test split; confirmations test every trial."""
+
+    trial: int
+    metrics: Metrics
+
+
+@dataclass(frozen=True)
+class Tracked(_Stamped):
+    """`tracked`: a tracker shows the trial, or (None) the search, as a run."""
+
+    trial: int | None
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Resumed(_Stamped):
+    """`resumed`: another process takes the search up."""
+
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Loaded(_Stamped):
+    """`loaded`: the type of the frozen weights in every trial is settled."""
+
+    dtype: str
+    """`float32` or `bfloat16`."""
+
+
+@dataclass(frozen=True)
+class Ended(_Stamped):
+    """`ended`: the process's part in the search is over."""
+
+    status: SearchStatus
+    best: BestResult | None = None
+    test: Metrics | None = None
+    """Scores of the exported prompt on the test split."""
+
+
+Event = Header | Suggested | Started | Reported | Paused | Finished | Tested | Tracked | Resumed | Loaded | Ended
+
+_TYPES: Mapping[str, type[Event]] = {
+    "search": Header,
+    "suggested": Suggested,
+    "started": Started,
+    "reported": Reported,
+    "paused": Paused,
+    "finished": Finished,
+    "tested": Tested,
+    "tracked": Tracked,
+    "resumed": Resumed,
+    "loaded": Loaded,
+    "ended": Ended,
+}
+_KINDS = {event_type: kind for kind, event_type in _TYPES.items()}
+_SCALARS = ("bool", "int", "float", "str")  # how pydantic calls the types that a parameter's value may have
+
+
+def encode(event: Event) -> bytes:
+    """The event as a line of JSON in UTF-8, its line break included."""
+    content = {"event": _KINDS[type(event)], **_plain(event)}
+    if content.get("confirms", event) is None:
+        del content["confirms"]
+    return json.dumps(content, ensure_ascii=False, allow_nan=True, default=_plain).encode() + b"\n"
+
+
+def decode(line: bytes) -> Event:
+    """The event that a line holds.
+
+    Raises:
+        JournalError: the line is no JSON object, its kind is unknown, a key is missing, or a value has a wrong type.
+    """
+    try:
+        content = json.loads(line)
+    except ValueError:
+        raise JournalError(f"damaged line: {line[:80]!r}") from None
+    if not isinstance(content, dict) or "event" not in content:
+        raise JournalError(f"not an event: {line[:80]!r}")
+    kind = str(content["event"])
+    if kind not in _TYPES:
+        raise JournalError(f"unknown event {kind!r}{nearest(kind, _TYPES)} (known: {', '.join(_TYPES)})")
+    try:
+        event = _adapter(kind).validate_json(line, strict=True)
+    except ValidationError as error:
+        raise JournalError(f"event {kind!r}: {_problems(error)}") from None
+    if "time" not in content:
+        raise JournalError(f"event {kind!r}: time is missing")
+    return event
+
+
+@cache
+def _adapter(kind: str) -> TypeAdapter[Event]:
+    return TypeAdapter(_TYPES[kind])
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """What JSON holds of a dataclass or a job."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
+def _problems(error: ValidationError) -> str:
+    """Every place that is missing or has a wrong value, each once although several types may be allowed there."""
+    told: dict[str, str] = {}
+    for issue in error.errors():
+        place = ".".join(str(key) for key in issue["loc"] if key not in _SCALARS)
+        if issue["type"] == "missing":
+            told[place] = f"{place} is missing"
+        elif issue["type"] == "law":
+            told[place] = f"{place}: {issue['msg']}"
+        else:
+            law = "a value of another type belongs here" if place in told else issue["msg"]
+            told[place] = f"{place}: {law}, got {str(issue['input'])[:80]!r}"
+    return "; ".join(told.values())

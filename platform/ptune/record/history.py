@@ -1,0 +1,259 @@
+"""A search as its journal tells it: events folded into trials.
+
+The common reading of a journal for resuming, reporting and tracking. Pure: no clock, no files but the journal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal, assert_never
+
+from ptune.errors import JournalError
+from ptune.record.events import (
+    BestResult,
+    Ended,
+    Event,
+    FinalStatus,
+    Finished,
+    Header,
+    Loaded,
+    Metrics,
+    Paused,
+    Reported,
+    Resumed,
+    SearchStatus,
+    Started,
+    Suggested,
+    Tested,
+    Tracked,
+)
+from ptune.record.objective import Objective
+from ptune.record.spread import Spread
+from ptune.spec.job import Job
+from ptune.spec.trial import Config
+
+Status = Literal["waiting", "running", "paused"] | FinalStatus
+FINAL: frozenset[Status] = frozenset({"complete", "stopped", "failed"})
+REPEATING = ("split", "repeat")
+"""Parameters that do not change a configuration, only on which data and with which seed it is tried."""
+
+
+_CONSTANT = "constant_prediction"
+
+
+def is_constant(metrics: Metrics) -> bool:
+    """Whether a report is of a learner that answers alike throughout: on every data set, of which it is the mean."""
+    return metrics.get(_CONSTANT) == 1.0
+
+
+def constant_sets(metrics: Metrics) -> list[str]:
+    """Of a task with several data sets, the names of those on which a report's learner answers alike throughout."""
+    prefix = f"{_CONSTANT}."
+    return [name.removeprefix(prefix) for name, value in metrics.items() if name.startswith(prefix) and value == 1.0]
+
+
+@dataclass
+class TrialRecord:
+    """One trial: its configuration and everything it has reported."""
+
+    number: int
+    config: Config
+    objective: Objective
+    """Which of its epochs is the best."""
+    status: Status = "waiting"
+    reports: list[Metrics] = field(default_factory=list)
+    """Metrics of epoch 1, 2, ... in order; each holds the objective's metric under its own name."""
+    state: str | None = None
+    """File of the last saved state, relative to the search's folder."""
+    reason: str | None = None
+    """Why it failed or was stopped."""
+    run_id: str | None = None
+    """The tracker's run that shows it."""
+    test: Metrics | None = None
+    """Metrics of its best epoch on the test split; only confirmations score every trial."""
+
+    @property
+    def epoch(self) -> int:
+        """Epochs finished and reported."""
+        return len(self.reports)
+
+    @property
+    def best_value(self) -> float | None:
+        """Best finite value of the objective's metric over the reported epochs; None before the first."""
+        return self.objective.best(report[self.objective.metric] for report in self.reports)
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch (1, 2, ...) whose learner is kept; there must be a report."""
+        return 1 + self.objective.best_index(self.reports)
+
+    @property
+    def best_report(self) -> Metrics:
+        """Everything reported about the epoch whose learner is kept; there must be a report."""
+        return self.reports[self.best_epoch - 1]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Trials of one configuration, on different data splits or seeds."""
+
+    config: Config
+    """What they have in common."""
+    trials: list[TrialRecord]
+    """At least one, each with a result, by number."""
+
+    @property
+    def spread(self) -> Spread:
+        """Of the best value of the objective's metric that each trial reached on dev."""
+        return Spread.of([value for trial in self.trials if (value := trial.best_value) is not None])
+
+
+@dataclass
+class History:
+    """A whole search: its header, its trials by number, and how it ended."""
+
+    first: Header | None = None
+    """The header once it has been read; `header` for those who rely on it."""
+    trials: dict[int, TrialRecord] = field(default_factory=dict)
+    run_id: str | None = None
+    """The tracker's run that shows the search."""
+    dtype: str | None = None
+    """The type of the frozen weights in every trial; None until they are first loaded."""
+    ended: Ended | None = None
+    """How it ended, unless it was resumed after that."""
+    started_at: float | None = None
+    """Seconds since 1970 of the first event."""
+    last_at: float | None = None
+    """Seconds since 1970 of the latest event."""
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> History:
+        """Fold a journal's events, oldest first.
+
+        Raises:
+            JournalError: the events do not follow from each other; see `apply`.
+        """
+        history = cls()
+        for event in events:
+            history.apply(event)
+        return history
+
+    @property
+    def header(self) -> Header:
+        """What is searched.
+
+        Raises:
+            JournalError: the journal does not say so yet.
+        """
+        if self.first is None:
+            raise JournalError("the journal does not say yet what is searched: it has no event `search`")
+        return self.first
+
+    @property
+    def job(self) -> Job:
+        """The job that is searched."""
+        return self.header.job
+
+    @property
+    def objective(self) -> Objective:
+        """What the search is after."""
+        return Objective.of(self.job.task)
+
+    def horizon(self, trial: TrialRecord) -> int:
+        """The most epochs a trial trains: its own, or the budget's."""
+        return int(trial.config.get("epochs") or self.job.budget.epochs)
+
+    def apply(self, event: Event) -> None:
+        """Take in the next event.
+
+        Raises:
+            JournalError: it is of a trial that was never suggested, or a trial is suggested before the header.
+        """
+        self.started_at = self.started_at if self.started_at is not None else event.time
+        self.last_at = event.time
+        match event:
+            case Header():
+                self.first = event
+            case Suggested(trial, config):
+                self.trials[trial] = TrialRecord(trial, config, self.objective)
+            case Started(trial):
+                self._trial(trial).status = "running"
+            case Reported(trial, _, metrics, state):
+                record = self._trial(trial)
+                record.reports.append(metrics)
+                record.state = state
+            case Paused(trial):
+                self._trial(trial).status = "paused"
+            case Finished(trial, status, reason):
+                record = self._trial(trial)
+                record.status, record.reason = status, reason
+            case Tested(trial, metrics):
+                self._trial(trial).test = metrics
+            case Tracked(trial, run_id):
+                self._note_run(trial, run_id)
+            case Resumed():
+                self.ended = None
+            case Loaded(dtype):
+                self.dtype = dtype
+            case Ended():
+                self.ended = event
+            case _:
+                assert_never(event)
+
+    @property
+    def status(self) -> SearchStatus:
+        """How the search stands while no process runs it: interrupted until it has ended."""
+        return "interrupted" if self.ended is None else self.ended.status
+
+    @property
+    def statuses(self) -> dict[str, int]:
+        """How many trials have each status."""
+        return dict(Counter(trial.status for trial in self.trials.values()))
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The best trial, if any trial has a result."""
+        return next(iter(self.ranked()), None)
+
+    @property
+    def best_result(self) -> BestResult | None:
+        """The best trial's report of its best epoch, if any trial has a result."""
+        best = self.best
+        return None if best is None else BestResult(best.number, best.config, best.best_report, best.best_epoch)
+
+    def ranked(self) -> list[TrialRecord]:
+        """Trials with a finite result, best first; ties go to the earlier trial. Failed trials are left out."""
+        scored = [
+            (-trial.objective.utility(value), trial.number, trial)
+            for trial in self.trials.values()
+            if trial.status != "failed" and (value := trial.best_value) is not None
+        ]
+        return [trial for _, _, trial in sorted(scored, key=lambda entry: entry[:2])]
+
+    def configurations(self) -> list[Configuration]:
+        """Ranked trials, those of one configuration together; best mean first, ties go to the earlier configuration."""
+        members: dict[str, list[TrialRecord]] = {}
+        for trial in sorted(self.ranked(), key=lambda trial: trial.number):
+            key = json.dumps(without_repetition(trial.config), sort_keys=True)
+            members.setdefault(key, []).append(trial)
+        repeated = [Configuration(without_repetition(trials[0].config), trials) for trials in members.values()]
+        return sorted(repeated, key=lambda configuration: -self.objective.utility(configuration.spread.mean))
+
+    def _note_run(self, trial: int | None, run_id: str) -> None:
+        if trial is None:
+            self.run_id = run_id
+        else:
+            self._trial(trial).run_id = run_id
+
+    def _trial(self, number: int) -> TrialRecord:
+        if number not in self.trials:
+            raise JournalError(f"trial {number} was never suggested")
+        return self.trials[number]
+
+
+def without_repetition(config: Config) -> Config:
+    """What is tried, without the parameters that only say on which data and with which seed."""
+    return {name: value for name, value in config.items() if name not in REPEATING}

@@ -1,0 +1,147 @@
+import math
+from dataclasses import replace
+
+import pytest
+
+from ptune.errors import JournalError
+from ptune.record import events
+from ptune.record.events import (
+    Ended,
+    Finished,
+    Paused,
+    Reported,
+    Resumed,
+    Started,
+    Suggested,
+    Tracked,
+)
+from ptune.record.history import History
+from ptune.spec.job import Job
+from support.made_headers import header_of
+
+
+def make_job(epochs=9):
+    return Job.model_validate(
+        {
+            "name": "made",
+            "backbone": {"id": "none"},
+            "task": {"data": {"source": "builtin:none"}},
+            "space": {"parameters": {"lr": {"value": 0.01}}},
+            "budget": {"trials": 4, "epochs": epochs},
+        }
+    )
+
+
+HEADER = header_of(make_job())
+
+
+def header(metric="accuracy", selection="first", kind="classification", epochs=9):
+    job = make_job(epochs=epochs).model_dump()
+    task = {"kind": kind, "data": {"source": "builtin:none"}, "metric": metric, "selection": selection}
+    return replace(HEADER, job=Job.model_validate(job | {"task": task}))
+
+
+def reported(trial, epoch, value, metric="accuracy"):
+    return Reported(trial, epoch, {metric: value}, f"{trial}-{epoch}")
+
+
+def suggested(*trials):
+    return [Suggested(trial, {"length": trial}) for trial in trials]
+
+
+def test_a_trial_is_followed_through_its_life():
+    history = History.of([HEADER])
+    seen = []
+    for step in (
+        *suggested(0),
+        Started(0, 0),
+        reported(0, 1, 0.5),
+        Paused(0, 1),
+        Started(0, 1),
+        reported(0, 2, 0.6),
+        Finished(0, "stopped", "others lead", time=9.0),
+    ):
+        history.apply(step)
+        seen.append(history.trials[0].status)
+    assert seen == ["waiting", "running", "running", "paused", "running", "running", "stopped"]
+    trial = history.trials[0]
+    assert (trial.config, trial.epoch, trial.state, trial.reason) == ({"length": 0}, 2, "0-2", "others lead")
+    assert (history.objective.metric, history.started_at, history.last_at) == ("accuracy", 0.0, 9.0)
+
+
+def test_runs_are_those_of_the_search_and_of_its_trials():
+    runs = [Tracked(None, "parent"), Tracked(0, "child")]
+    history = History.of([HEADER, *suggested(0), *runs])
+    assert (history.run_id, history.trials[0].run_id) == ("parent", "child")
+
+
+def test_a_search_that_is_taken_up_again_has_not_ended():
+    history = History.of([HEADER, Ended("failed")])
+    assert history.status == "failed"
+    history.apply(Resumed({}))
+    assert history.ended is None
+    assert history.status == "interrupted"
+
+
+@pytest.mark.parametrize(("values", "best"), [([0.5, 0.7, 0.6], 0.7), ([math.nan, 0.5, math.inf], 0.5), ([], None)])
+def test_the_best_is_the_highest_finite_value(values, best):
+    steps = [reported(0, epoch, value) for epoch, value in enumerate(values, 1)]
+    assert History.of([HEADER, *suggested(0), *steps]).trials[0].best_value == best
+
+
+def test_ranking_leaves_out_failures_and_the_unreported_and_breaks_ties_by_number():
+    steps = [reported(trial, 1, value) for trial, value in ((3, 0.7), (1, 0.7), (0, 0.9), (2, -0.1))]
+    failed = Finished(0, "failed", "lost")
+    history = History.of([HEADER, *suggested(0, 1, 2, 3, 4), *steps, failed])
+    assert [trial.number for trial in history.ranked()] == [1, 3, 2]
+
+
+@pytest.mark.parametrize(("selection", "epoch"), [("first", 2), ("last", 4)])
+def test_the_selection_says_which_of_equal_epochs_is_kept(selection, epoch):
+    steps = [reported(0, number, value) for number, value in enumerate((0.5, 0.8, 0.7, 0.8), 1)]
+    trial = History.of([header(selection=selection), *suggested(0), *steps]).trials[0]
+    assert trial.best_epoch == epoch
+    assert trial.best_report is trial.reports[epoch - 1]
+
+
+def test_a_trial_has_its_own_horizon_or_the_budgets():
+    configs = [{"epochs": 4}, {"epochs": None}, {}]
+    begun = [Suggested(number, config) for number, config in enumerate(configs)]
+    history = History.of([header(epochs=9), *begun])
+    assert [history.horizon(trial) for trial in history.trials.values()] == [4, 9, 9]
+
+
+def test_test_scores_are_kept_beside_the_trial():
+    history = History.of([HEADER, *suggested(0), events.Tested(0, {"accuracy": 0.6})])
+    assert history.trials[0].test == {"accuracy": 0.6}
+
+
+def test_trials_of_one_configuration_are_grouped_and_the_best_mean_leads():
+    configs = [(8, 0, 0), (4, 0, 0), (8, 0, 1), (8, 1, 0), (4, 0, 1)]
+    begun = [
+        Suggested(number, {"length": length, "split": split, "repeat": repeat})
+        for number, (length, split, repeat) in enumerate(configs)
+    ]
+    steps = [reported(trial, 1, value) for trial, value in enumerate((0.9, 0.7, 0.5, 0.4, 0.8))]
+    failed = Finished(3, "failed", "lost")
+    short, long = History.of([HEADER, *begun, *steps, failed]).configurations()
+    assert (short.config, [trial.number for trial in short.trials]) == ({"length": 4}, [1, 4])
+    assert [trial.number for trial in long.trials] == [0, 2]
+    assert long.spread.mean == pytest.approx(0.7)
+    assert long.spread.sd == pytest.approx(math.sqrt(0.08))
+    assert History.of([HEADER, *suggested(0), steps[0]]).configurations()[0].spread.sd is None
+
+
+def test_a_journal_that_does_not_say_what_is_searched_has_no_header():
+    with pytest.raises(JournalError, match="does not say yet what is searched"):
+        _ = History().header
+    with pytest.raises(JournalError, match="does not say yet what is searched"):
+        History.of(suggested(0))
+
+
+@pytest.mark.parametrize(
+    "event", [Started(7, 0), reported(7, 1, 0.5), Paused(7, 1), events.Tested(7, {}), Tracked(7, "a")]
+)
+def test_what_happens_to_a_trial_that_was_never_suggested_is_refused(event):
+    with pytest.raises(JournalError, match="trial 7 was never suggested"):
+        History.of([HEADER, *suggested(0), event])
