@@ -26,7 +26,7 @@ from ptune.backbone.families import Family
 from ptune.backbone.inject import Prefix
 from ptune.backbone.joined import JoinedLayers
 from ptune.backbone.language import LanguageHead
-from ptune.backbone.staged import Layers
+from ptune.backbone.staged import StagedLayers
 from ptune.errors import BackboneError
 from ptune.files import content_hash, value_hash
 from ptune.node_files import NodeFiles, default_folder
@@ -74,7 +74,7 @@ class Backbone:
     language_head: LanguageHead | None
     first_position: int
     device: torch.device
-    layers: Layers | JoinedLayers | None = None
+    layers: StagedLayers | JoinedLayers | None = None
     cache: StateCache | None = None
     checkpointing: Literal["auto", "always", "never"] = "auto"
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -136,7 +136,7 @@ class Backbone:
         read: Tensor | None = None,
         stop: int | None = None,
     ) -> Tensor:
-        """Run the transformer over states that join on the way; only where there are `layers`, and see their `run`."""
+        """Run the transformer over states that join on the way; see `run` of `layers`, which must not be None."""
         assert self.layers is not None, "asked where rows can join only"
         positions, recompute = self._positions(visible, shift), self.checkpointing == "always"
         return self.layers.run(joining, visible, positions, prefix, read, stop, recompute=recompute)
@@ -149,7 +149,7 @@ class Backbone:
 
     @cached_property
     def forward_hash(self) -> str:
-        """What decides hidden states besides tokens: weights, settings, type, device, and the code that runs."""
+        """A hash of all that decides hidden states besides tokens: weights, settings, type, device, code, libraries."""
         return value_hash(
             [
                 self.hash,
@@ -175,7 +175,8 @@ class Backbone:
         """Position ids [B, Q] of inputs [B, Q, ...]."""
         positions = self.first_position + shift[:, None] + torch.arange(inputs.shape[1], device=inputs.device)
         if self.shape.max_positions is not None:
-            positions = positions.clamp(max=self.first_position + self.shape.max_positions - 1)  # only padding is cut
+            # A row that fits may lie in a wider stack; its padding would ask for positions that are not there.
+            positions = positions.clamp(max=self.first_position + self.shape.max_positions - 1)
         return positions
 
     def _decoder_inputs(
@@ -187,11 +188,15 @@ class Backbone:
             return {"decoder_input_ids": targets, "decoder_attention_mask": seen}
         start = self.embed(torch.full_like(visible[:, :1], self.decoder_start, dtype=torch.long))
         shifted = torch.cat([start.to(embeds), embeds[:, :-1]], dim=1)
+        # `embed` has scaled them, and the decoder scales the embeddings it is given once more.
         return {"decoder_inputs_embeds": shifted / self._scale, "decoder_attention_mask": visible}
 
     @property
     def _scale(self) -> float:
-        """What Pegasus and Marian multiply word embeddings by: in the encoder those of ids, in the decoder all."""
+        """The factor that word embeddings are multiplied by (Pegasus, Marian).
+
+        The model applies it to ids in the encoder, and to ids and embeddings in the decoder.
+        """
         scale: float = getattr(getattr(self.model, "decoder", None), "embed_scale", 1.0)
         return scale
 
@@ -228,10 +233,10 @@ class Backbone:
     def trainable(self) -> Backbone:
         """A copy with weights of its own, all open to training; weights that are tied stay tied.
 
-        In float32: a step of a small rate is less than the distance between two neighbours in bfloat16.
+        The copy is in float32: a step of a small rate is less than the distance between two neighbours in bfloat16.
         """
-        parts = copy.deepcopy(self.module_dict()).float().requires_grad_(True)
-        named = dict(parts.named_children())
+        copied = copy.deepcopy(self.module_dict()).float().requires_grad_(True)
+        named = dict(copied.named_children())
         return replace(
             self,
             model=named["model"],
@@ -256,13 +261,16 @@ class Backbone:
 
     @cached_property
     def tokenizer_hash(self) -> str | None:
-        """What decides the tokens of a text: the whole tokenizer, and the libraries' versions; None if it is code."""
+        """A hash of all that decides the tokens of a text: the tokenizer's rules and the libraries' versions.
+
+        None for a tokenizer that is Python code, which no hash describes.
+        """
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         if backend is None:
             return None
-        whole = json.loads(backend.to_str())
-        passing = ("padding", "truncation")  # set anew by every call
-        rules = {name: value for name, value in whole.items() if name not in passing}
+        settings = json.loads(backend.to_str())
+        per_call = ("padding", "truncation")  # every call sets them anew
+        rules = {name: value for name, value in settings.items() if name not in per_call}
         return value_hash([rules, tokenizers.__version__, transformers.__version__])
 
     def with_cache(self, budget: int) -> Backbone:
@@ -272,17 +280,17 @@ class Backbone:
     @contextlib.contextmanager
     def training_mode(self, on: bool = True) -> Iterator[None]:
         """Run with the backbone's own dropout, drawn from torch's global random state; off again at the end."""
-        parts = self.module_dict()
-        parts.train(on)
+        modules = self.module_dict()
+        modules.train(on)
         try:
             yield
         finally:
-            parts.eval()
+            modules.eval()
 
     def module_dict(self) -> nn.ModuleDict:
-        """Transformer, pooler and language-modelling head, those that there are."""
-        parts = {"model": self.model, "pooler": self.pooler, "language_head": self.language_head}
-        return nn.ModuleDict({name: part for name, part in parts.items() if part is not None})
+        """The transformer and, where the backbone has them, its pooler and its language-modelling head."""
+        modules = {"model": self.model, "pooler": self.pooler, "language_head": self.language_head}
+        return nn.ModuleDict({name: module for name, module in modules.items() if module is not None})
 
 
 @cache

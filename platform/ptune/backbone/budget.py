@@ -16,19 +16,19 @@ _SHARE = 0.5  # of the memory that is free, for what a pass saves; the rest is f
 _TOKENS = 128  # of the pass that is looked at
 
 
-def token_budget(backbone: Backbone, stated: int | Literal["auto"]) -> int:
-    """Most tokens, padding included, of a pass: as stated or, for `auto`, as many as are of use and memory holds.
+def token_budget(backbone: Backbone, requested: int | Literal["auto"]) -> int:
+    """Most tokens, padding included, of a pass: `requested` or, for `auto`, as many as are of use and memory holds.
 
-    Memory is that of the states which a forward pass saves for the backward pass, seen on a small one.
+    What a token takes is measured: the states that a small forward pass saves for its backward pass.
     """
-    if stated != "auto":
-        return stated
+    if requested != "auto":
+        return requested
     fit = int(_free(backbone.device) * _SHARE / _saved_per_token(backbone))
     return max(_LEAST, min(_FASTEST[backbone.device.type], fit))
 
 
 def _saved_per_token(backbone: Backbone) -> float:
-    """Bytes that a forward pass saves for the backward pass, for each token; weights are not of it."""
+    """Bytes that a forward pass saves for the backward pass, for each token, without the weights."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in backbone.parameters()}
     saved: dict[int, int] = {}
 

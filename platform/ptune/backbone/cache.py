@@ -44,8 +44,8 @@ class Inputs:
 class StateCache:
     """Hidden states on disk, up to a budget.
 
-    What this object has given stays until it is gone; what others gave up longest ago gives way. What is refused once
-    is not asked for again.
+    States that this object has handed out stay on disk as long as it lives; states that others used longest ago give
+    way to new ones. What is refused once is not asked for again.
 
     Args:
         folder: see `ptune.node_files.NodeFiles`.
@@ -84,21 +84,21 @@ class StateCache:
             offsets = _offsets(inputs)
             shape = (int(offsets[-1]), width)
             try:
-                found = self._found(name, shape, dtype, offsets, fill)
+                states = self._mapped_or_made(name, shape, dtype, offsets, fill)
             except (OSError, RuntimeError) as error:  # a cache that fails must not fail the training
-                where = self.files.folder
-                _LOG.warning("hidden states are computed in every pass, because %s cannot keep them: %s", where, error)
-                found = None
-            if found is None:
+                folder = self.files.folder
+                _LOG.warning("hidden states are computed in every pass, because %s cannot keep them: %s", folder, error)
+                states = None
+            if states is None:
                 self._refuse(name, shape, dtype)
                 return None
-            self._open[name] = (found, offsets)
+            self._open[name] = (states, offsets)
         return self._open[name]
 
     def lookup(
         self, key: Sequence[str], inputs: Inputs, width: int, dtype: torch.dtype
     ) -> tuple[Tensor, np.ndarray] | None:
-        """What `states` gives, if it is there without computing; asking so does not count as use."""
+        """What `states` returns, if that is on disk; None otherwise. A lookup does not count as use."""
         name = _name(key, inputs)
         if name in self._open:
             return self._open[name]
@@ -109,7 +109,7 @@ class StateCache:
         except RuntimeError:  # torch's word for a file that another engine has just removed
             return None
 
-    def _found(
+    def _mapped_or_made(
         self,
         name: str,
         shape: tuple[int, int],
@@ -148,18 +148,19 @@ class StateCache:
                 os.posix_fallocate(stream.fileno(), 0, size)  # a disk that fills under a mapped file kills the process
             states = _mapped(draft, shape, dtype, writable=True)
             for numbers, computed in fill():
-                for number, own in zip(numbers, computed.to(dtype).cpu(), strict=True):
+                for number, row_states in zip(numbers, computed.to(dtype).cpu(), strict=True):
                     start, end = offsets[number], offsets[number + 1]
-                    states[start:end] = own[: end - start]
+                    states[start:end] = row_states[: end - start]  # the rest is padding
 
 
 def gather(states: Tensor, offsets: np.ndarray, numbers: np.ndarray, width: int) -> Tensor:
-    """The states [B, Q, H] of some rows, zeros behind each up to `width` positions."""
-    lengths = offsets[numbers + 1] - offsets[numbers]
-    places = offsets[numbers][:, None] + np.arange(width)
-    inside = np.arange(width) < lengths[:, None]
-    picked = states[torch.as_tensor(np.where(inside, places, 0))]
-    return picked.masked_fill(~torch.as_tensor(inside)[..., None], 0.0)
+    """The states [B, Q, H] of some rows, from all states [P, H], with zeros behind each row up to `width` positions."""
+    lengths_B = offsets[numbers + 1] - offsets[numbers]
+    tokens_BQ = offsets[numbers][:, None] + np.arange(width)
+    inside_BQ = np.arange(width) < lengths_B[:, None]
+    # One fancy index copies all rows at once; padding reads token 0, because its own index may lie past the end.
+    states_BQH = states[torch.as_tensor(np.where(inside_BQ, tokens_BQ, 0))]
+    return states_BQH.masked_fill(~torch.as_tensor(inside_BQ)[..., None], 0.0)
 
 
 def _name(key: Sequence[str], inputs: Inputs) -> str:

@@ -57,8 +57,9 @@ def read_checkpoint(
         )
     transformer, language_head = split(model) if lm else (model, None)
     pooler = _detach_pooler(transformer)
-    used = family.pooler and not poolers and not lm
-    return Checkpoint(tokenizer, transformer, pooler if used else None, language_head)
+    # A pooler that the checkpoint lacks would be random, and a language head reads the states themselves.
+    has_pooler = family.pooler and not poolers and not lm
+    return Checkpoint(tokenizer, transformer, pooler if has_pooler else None, language_head)
 
 
 def _fix_tables(model: nn.Module) -> set[str]:
@@ -110,7 +111,7 @@ def _load(folder: Path, source: Path, dtype: torch.dtype, reader: Any) -> tuple[
 
 
 def _is_all_in(model: nn.Module, dtype: torch.dtype) -> bool:
-    return all(one.dtype == dtype for one in model.state_dict().values() if one.is_floating_point())
+    return all(tensor.dtype == dtype for tensor in model.state_dict().values() if tensor.is_floating_point())
 
 
 def _detach_pooler(model: Any) -> nn.Module | None:

@@ -62,16 +62,16 @@ def _files(folder: Path) -> list[Path]:
 
 def _converted_numbers(files: list[Path], dtype: torch.dtype) -> int:
     """How many numbers the files hold; 0 when they hold them in this type already."""
-    count, other = 0, False
+    count, differs = 0, False
     for path in files:
         with safe_open(path, framework="pt") as opened:
             for name in opened.keys():  # noqa: SIM118 - it is no mapping
-                about = opened.get_slice(name)
-                count += torch.Size(about.get_shape()).numel()
-                other = other or (
-                    about.get_dtype() in ("F64", "F32", "F16", "BF16") and about.get_dtype() != _NAMES[dtype]
+                header = opened.get_slice(name)
+                count += torch.Size(header.get_shape()).numel()
+                differs = differs or (
+                    header.get_dtype() in ("F64", "F32", "F16", "BF16") and header.get_dtype() != _NAMES[dtype]
                 )
-    return count if other else 0
+    return count if differs else 0
 
 
 def _copy(folder: Path, files: list[Path], dtype: torch.dtype, size: int, budget: int) -> Path:
@@ -106,14 +106,14 @@ def _make_room(cache: Path, copy: Path, size: int, budget: int) -> None:
     Raises:
         OSError: the disk has no room.
     """
-    others = sorted(
+    copies = sorted(
         (path for path in cache.iterdir() if path.is_dir() and path != copy), key=lambda p: p.stat().st_mtime
     )
-    used = {path: sum(file.stat().st_size for file in path.iterdir()) for path in others}
-    for path in others:
-        if sum(used.values()) + size <= budget:
+    sizes = {path: sum(file.stat().st_size for file in path.iterdir()) for path in copies}
+    for path in copies:
+        if sum(sizes.values()) + size <= budget:
             break
-        del used[path]
-        shutil.rmtree(path)  # who has it mapped keeps it
+        del sizes[path]
+        shutil.rmtree(path)  # a process that has it mapped keeps its pages
     if size > shutil.disk_usage(cache).free // 2:
         raise OSError(f"{cache} has no room for {size} bytes of weights")

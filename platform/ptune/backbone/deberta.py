@@ -33,11 +33,13 @@ def open_to_prefixes(model: nn.Module) -> None:
 class _Carrying(nn.Module):
     """A model that keeps the prefix of a pass where its layers find it."""
 
-    def forward(self, ptune_prefix: Prefix | None = None, attention_mask: Tensor | None = None, **rest: Any) -> Any:
+    def forward(
+        self, ptune_prefix: Prefix | None = None, attention_mask: Tensor | None = None, **arguments: Any
+    ) -> Any:
         token = _PREFIX.set(ptune_prefix)
         mask = None if attention_mask is None else attention_mask.long()  # the convolution of v2 computes with it
         try:
-            return super().forward(attention_mask=mask, **rest)
+            return super().forward(attention_mask=mask, **arguments)
         finally:
             _PREFIX.reset(token)
 
@@ -60,12 +62,14 @@ class _AttentionV1(v1.DisentangledSelfAttention):  # type: ignore[misc]
         *_: Any,
         relative_pos: Any,
         rel_embeddings: Any,
-        **_rest: Any,
+        **_unused: Any,
     ) -> tuple[Tensor, None]:
-        query, key, value = self.transpose_for_scores(self.in_proj(hidden_states)).chunk(3, dim=-1)
-        added = [self.transpose_for_scores(one[None, None].to(query)) for one in (self.q_bias, self.v_bias)]
+        query, key, value = self.transpose_for_scores(self.in_proj(hidden_states)).chunk(3, dim=-1)  # [B, N, Q, D]
+        query_bias, value_bias = (
+            self.transpose_for_scores(bias[None, None].to(query)) for bias in (self.q_bias, self.v_bias)
+        )
         factor = 1 + len(self.pos_att_type)
-        query, value = (query + added[0]) * (query.shape[-1] * factor) ** -0.5, value + added[1]
+        query, value = (query + query_bias) * (query.shape[-1] * factor) ** -0.5, value + value_bias
         bias = torch.zeros(())
         if self.relative_attention:
             distances = self.pos_dropout(rel_embeddings)
@@ -83,18 +87,18 @@ class _AttentionV2(v2.DisentangledSelfAttention):  # type: ignore[misc]
         *_: Any,
         relative_pos: Any,
         rel_embeddings: Any,
-        **_rest: Any,
+        **_unused: Any,
     ) -> tuple[Tensor, None]:
         heads = self.num_attention_heads
         projections = (self.query_proj, self.key_proj, self.value_proj)
-        query, key, value = (self.transpose_for_scores(one(hidden_states), heads) for one in projections)
+        query, key, value = (self.transpose_for_scores(project(hidden_states), heads) for project in projections)
         factor = 1 + len({"c2p", "p2c"} & set(self.pos_att_type))
         bias = torch.zeros(())
         if self.relative_attention:
             distances = self.pos_dropout(rel_embeddings)
             bias = self.disentangled_attention_bias(query, key, relative_pos, distances, factor)
-            bias = bias.unflatten(0, (-1, heads))
-        query, key, value = (one.unflatten(0, (-1, heads)) for one in (query, key, value))
+            bias = bias.unflatten(0, (-1, heads))  # [B, N, Q, Q]
+        query, key, value = (states.unflatten(0, (-1, heads)) for states in (query, key, value))  # [B, N, Q, D]
         return _attend(self, query, key, value, attention_mask, bias, (query.shape[-1] * factor) ** -0.5)
 
 

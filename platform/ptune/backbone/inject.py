@@ -1,11 +1,14 @@
 """Per-layer keys and values in front of a frozen backbone's own, through transformers' attention interface.
 
 The prefix travels as an explicit argument of the forward pass, so there is no global state and every row of a batch
-may carry another prefix. An attention call's layer is its turn in the forward pass: layers run in order, also where
-one module serves several depths (ALBERT). In encoder-decoders the self-attention modules are numbered instead, the
-encoder's first, and cross attention takes no prefix.
+may carry another prefix.
 
-Shapes: B rows · N key/value heads · T prompt positions · Q text positions · D head width.
+The attention interface does not say which layer calls it, so a prefix is found by the order of the calls: layers run
+one after another, also where one module serves several depths (ALBERT). In encoder-decoders cross attention calls in
+between, so their self-attention modules are numbered instead, the encoder's first. Cross attention takes no prefix.
+
+Shapes: B rows · N key/value heads · M query heads · T prompt positions · Q text positions · K = T + Q positions that
+are seen · D head width.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ IMPLEMENTATION = "ptune_prefix"
 
 @dataclass(frozen=True)
 class LayerPrefix:
-    """What one layer's attention sees before the text; handed to a layer that is run by itself, as often as it runs.
+    """What one layer's attention sees before the text. A layer that runs by itself takes it directly.
 
     Attributes:
         key: [B, N, T, D], as attention uses them: after any rotary embedding or normalisation.
@@ -48,7 +51,7 @@ class Prefix:
     """Attention calls seen so far; after the pass, the number of layers that ran."""
 
     def next_layer(self, module: torch.nn.Module) -> LayerPrefix | None:
-        """The prefix of the attention call that a module makes: that of its number, or of its turn if it has none."""
+        """The prefix of an attention call: by the module's number or, for a module without one, by the calls so far."""
         layer = getattr(module, _NUMBER, self.calls)
         if layer is None:
             return None
@@ -56,17 +59,17 @@ class Prefix:
         return self.layers[layer] if layer < len(self.layers) else None
 
 
-_LONGEST_PLAIN = 512
+_LONGEST_PLAIN = 512  # queries up to which plain products may hold all scores in memory
 _NUMBER = "ptune_layer"
 _SELF = re.compile(r"(encoder|decoder)\.(?:block|layers)\.(\d+)\.(?:layer\.0\.SelfAttention|self_attn)")
 _CROSS = re.compile(r"decoder\.(?:block|layers)\.\d+\.(?:layer\.1\.EncDecAttention|encoder_attn)")
 
 
 def number_layers(model: torch.nn.Module, encoder_layers: int) -> None:
-    """Number the attention modules of an encoder-decoder, on the modules, so that a copied model has them too."""
+    """Number the attention modules of an encoder-decoder; the modules hold them, and so do copies."""
     for name, module in model.named_modules():
-        if found := _SELF.fullmatch(name):
-            setattr(module, _NUMBER, int(found[2]) + (encoder_layers if found[1] == "decoder" else 0))
+        if match := _SELF.fullmatch(name):
+            setattr(module, _NUMBER, int(match[2]) + (encoder_layers if match[1] == "decoder" else 0))
         elif _CROSS.fullmatch(name):
             setattr(module, _NUMBER, None)
 
@@ -87,9 +90,22 @@ def attention(
 ) -> tuple[Tensor, None]:
     """Scaled dot-product attention over the layer's prefix and the text.
 
-    The mask is [B, 1, Q, Q]: True where visible or, from models that make their own, what is added to a score.
+    Args:
+        module: the attention module.
+        query: [B, M, Q, D].
+        key: [B, N, Q, D], and so `value`; N divides M where heads share keys.
+        value: see `key`.
+        attention_mask: [B, 1, Q, Q], True where visible; models that make their own mask give what is added to a score.
+        scaling: factor of the scores; None is D ** -0.5.
+        dropout: probability of dropping an attention weight.
+        softcap: bound that the scores saturate at; None is none.
+        position_bias: [1, M, Q, Q] added to the text's scores (T5).
+        ptune_prefix: the prefixes of the pass, or that of this layer.
+
+    Returns:
+        [B, Q, M, D], and None for the weights, which nothing reads.
     """
-    if position_bias is not None:  # T5's: a prefix has no position, so it gets none
+    if position_bias is not None:  # a prefix has no position, so the bias joins the mask before the prefix does
         attention_mask = torch.where(attention_mask, position_bias, torch.finfo(position_bias.dtype).min)
     layer = ptune_prefix.next_layer(module) if isinstance(ptune_prefix, Prefix) else ptune_prefix
     if layer is not None:
@@ -106,18 +122,20 @@ def attention(
 
 
 def _with_prefix(mask: Tensor, visible: Tensor, queries: int) -> Tensor:
-    """The mask of prefix and text, [B, 1, Q, T + Q], from the text's mask and a prefix's visibility [B, T]."""
-    columns = visible[:, None, None, :]
-    if mask.dtype != torch.bool:
-        columns = torch.zeros_like(columns, dtype=mask.dtype).masked_fill(~columns, torch.finfo(mask.dtype).min)
-    rows = (columns.shape[0], mask.shape[1], queries, -1)
-    return torch.cat([columns.expand(rows), mask.expand(rows)], dim=-1)
+    """The mask of prefix and text, [B, 1, Q, K], from the text's mask [B, 1, Q, Q] and a prefix's visibility [B, T]."""
+    prefix_mask = visible[:, None, None, :]
+    if mask.dtype != torch.bool:  # an additive mask: 0 where visible, the type's minimum where not
+        hidden = torch.finfo(mask.dtype).min
+        prefix_mask = torch.zeros_like(prefix_mask, dtype=mask.dtype).masked_fill(~prefix_mask, hidden)
+    # Each part may be broadcast over rows, heads or queries; concatenation needs them as large as each other.
+    sizes = (prefix_mask.shape[0], mask.shape[1], queries, -1)
+    return torch.cat([prefix_mask.expand(sizes), mask.expand(sizes)], dim=-1)
 
 
 def _plainly(query: Tensor) -> bool:
     """Whether plain matrix products are faster: on CPUs, SDPA's backward pass in bfloat16 is several times slower.
 
-    The scores of all positions then stand in memory, which is little for texts of a few hundred tokens.
+    Plain products hold the scores of all positions in memory, which is little for texts of a few hundred tokens.
     """
     return query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[2] <= _LONGEST_PLAIN
 
@@ -131,19 +149,22 @@ def _plain(
     dropout: float,
     cap: float | None = None,
 ) -> Tensor:
-    """Attention as matrix products [B, Q, heads, D]; its scores saturate at `cap` (Gemma 2), which SDPA cannot do."""
-    groups = query.shape[1] // key.shape[1]
-    if groups > 1:
-        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
-    scores = query * (query.shape[-1] ** -0.5 if scaling is None else scaling) @ key.transpose(2, 3)
+    """Attention as matrix products, [B, Q, M, D]; the scores saturate at `cap` (Gemma 2), which SDPA cannot do."""
+    sharing = query.shape[1] // key.shape[1]  # query heads that share a key/value head
+    if sharing > 1:
+        key, value = key.repeat_interleave(sharing, dim=1), value.repeat_interleave(sharing, dim=1)
+    scores_BMQK = query * (query.shape[-1] ** -0.5 if scaling is None else scaling) @ key.transpose(2, 3)
     if cap is not None:
-        scores = torch.tanh(scores / cap) * cap
-    hidden = torch.finfo(scores.dtype).min
-    scores = scores.masked_fill(~mask, hidden) if mask.dtype == torch.bool else (scores + mask).clamp(min=hidden)
-    weights = scores.softmax(dim=-1)
+        scores_BMQK = torch.tanh(scores_BMQK / cap) * cap
+    hidden = torch.finfo(scores_BMQK.dtype).min
+    if mask.dtype == torch.bool:
+        scores_BMQK = scores_BMQK.masked_fill(~mask, hidden)
+    else:
+        scores_BMQK = (scores_BMQK + mask).clamp(min=hidden)  # a score plus the minimum may overflow to -inf
+    weights_BMQK = scores_BMQK.softmax(dim=-1)
     if dropout > 0.0:
-        weights = functional.dropout(weights, dropout)
-    return (weights @ value).transpose(1, 2)
+        weights_BMQK = functional.dropout(weights_BMQK, dropout)
+    return (weights_BMQK @ value).transpose(1, 2)
 
 
 def _mask(*args: Any, **kwargs: Any) -> Tensor:

@@ -23,7 +23,7 @@ Layer = Callable[..., Tensor]
 
 
 class JoinedLayers:
-    """The layers of one model, as `ptune.backbone.staged.Layers` has BERT's.
+    """The layers of one model, as `ptune.backbone.staged.StagedLayers` has BERT's.
 
     Args:
         model: a transformers model; its layers are changed in place, their weights and names stay.
@@ -48,11 +48,12 @@ class JoinedLayers:
 
     def embed(self, embeds: Tensor, positions: Tensor, types: Tensor) -> Tensor:
         """What the first layer is given, [B, Q, H], for input embeddings, position ids and token types."""
+        # A pass that ends before layer 0 and that no rows join: the model embeds, and its layers hand that on.
         begun = _Pass({}, None, 0, recompute=False)
-        known = {"token_type_ids": types} if self._types else {}
-        self._model(inputs_embeds=embeds, position_ids=positions, ptune_prefix=begun, **known, **self._settings)
-        assert begun.given is not None, "a model has layers"
-        return begun.given
+        token_types = {"token_type_ids": types} if self._types else {}
+        self._model(inputs_embeds=embeds, position_ids=positions, ptune_prefix=begun, **token_types, **self._settings)
+        assert begun.first_input is not None, "a model has layers"
+        return begun.first_input
 
     def run(
         self,
@@ -65,23 +66,25 @@ class JoinedLayers:
         *,
         recompute: bool = False,
     ) -> Tensor:
-        """Run the layers, and what the model does behind the last; see `ptune.backbone.staged.Layers.run`.
+        """Run the layers, and what the model does behind the last; see `ptune.backbone.staged.StagedLayers.run`.
 
         States that join behind the last layer, and those that `stop` asks for there, are not normalised yet.
         """
         joined = _Pass(joining, prefix, self._count if stop is None else stop, recompute)
         width = self._model.get_input_embeddings().embedding_dim
-        blank = next(iter(joining.values())).new_zeros(*visible.shape, width)  # its states are those that join
+        # The model needs embeddings of all rows to make masks and rotary embeddings from; their values reach no layer,
+        # because every row joins with states of its own.
+        blank_BQE = next(iter(joining.values())).new_zeros(*visible.shape, width)
         output = self._model(
-            inputs_embeds=blank,
+            inputs_embeds=blank_BQE,
             attention_mask=visible,
             position_ids=positions,
             ptune_prefix=joined,
             **self._settings,
         )
-        hidden: Tensor | None = output.last_hidden_state if stop is None else joined.hidden
-        assert hidden is not None, "some rows join"
-        return hidden if read is None else read_at(hidden, read)
+        hidden_BQH: Tensor | None = output.last_hidden_state if stop is None else joined.hidden
+        assert hidden_BQH is not None, "some rows join"
+        return hidden_BQH if read is None else read_at(hidden_BQH, read)
 
 
 @dataclass
@@ -89,60 +92,70 @@ class _Pass:
     """One pass on its way through the layers, in their order. Serves a single pass.
 
     Attributes:
-        joining: hidden states of the rows that join before layer l.
+        joining: [B_l, Q, H] hidden states of the rows that join before layer l.
         prefix: keys and values of all rows, by layer.
         end: number of the layer before which to end.
         recompute: whether the backward pass runs each layer again.
-        given: what the model gives its first layer.
-        hidden: the states of the rows that are there; None before the first.
+        first_input: [B, Q, H] what the model gives its first layer.
+        hidden: [B_l, Q, H] states of the rows that have joined so far; None before any has.
     """
 
     joining: Mapping[int, Tensor]
     prefix: Prefix | None
     end: int
     recompute: bool
-    given: Tensor | None = field(default=None, init=False)
+    first_input: Tensor | None = field(default=None, init=False)
     hidden: Tensor | None = field(default=None, init=False)
     _number: int = field(default=0, init=False)
 
-    def through(self, layer: Layer, given: Tensor, arguments: tuple[Any, ...], named: dict[str, Any]) -> Tensor:
-        """What a layer hands to the next: the states of all rows that are there behind it."""
+    def through(self, layer: Layer, states: Tensor, arguments: tuple[Any, ...], named: dict[str, Any]) -> Tensor:
+        """Run one layer; return what it hands to the next, the states [B_l, Q, H] of the rows that have joined.
+
+        Until rows have joined, `states` are handed on as they are.
+        """
         number = self._number
         self._number += 1
         if number == 0:
-            self.given = given
+            self.first_input = states
             self._join(0)
         if self.hidden is not None and number < self.end:
             self.hidden = self._run(layer, number, self.hidden, arguments, named)
         self._join(number + 1)
-        return given if self.hidden is None else self.hidden
+        return states if self.hidden is None else self.hidden
 
     def _run(
         self, layer: Layer, number: int, hidden: Tensor, arguments: tuple[Any, ...], named: dict[str, Any]
     ) -> Tensor:
-        """One layer on the rows that are there; its prefix is the only one that it sees."""
-        assert self.given is not None, "the first layer ran"
-        there, total = hidden.shape[0], self.given.shape[0]
-        arguments, named = _of_rows((arguments, named), there, total)
-        own = self.prefix.layers[number] if self.prefix is not None else None
-        output: Tensor = run_layer(layer, hidden, *arguments, ptune_prefix=own, recompute=self.recompute, **named)
+        """One layer on the rows that have joined; it sees its own prefix only."""
+        assert self.first_input is not None, "the first layer ran"
+        joined, total = hidden.shape[0], self.first_input.shape[0]
+        arguments, named = _of_rows((arguments, named), joined, total)
+        # A layer that is recomputed calls attention twice, so it takes its prefix by number, not by counting calls.
+        layer_prefix = self.prefix.layers[number] if self.prefix is not None else None
+        output: Tensor = run_layer(
+            layer, hidden, *arguments, ptune_prefix=layer_prefix, recompute=self.recompute, **named
+        )
         return output
 
     def _join(self, number: int) -> None:
         """Let the rows in that join before a layer."""
         if number in self.joining:
-            late = self.joining[number]
-            self.hidden = late if self.hidden is None else torch.cat([self.hidden, late])
+            states = self.joining[number]
+            self.hidden = states if self.hidden is None else torch.cat([self.hidden, states])
 
 
-def _of_rows(value: Any, there: int, total: int) -> Any:
-    """The part of a layer's arguments that belongs to the first `there` of all rows."""
+def _of_rows(value: Any, joined: int, total: int) -> Any:
+    """The part of a layer's arguments that belongs to the first `joined` of all rows.
+
+    Families name their arguments differently, so what belongs to rows is told by its size: a tensor whose first
+    dimension is the number of all rows. Others, such as rotary embeddings that rows share, are handed on whole.
+    """
     if isinstance(value, Tensor):
-        return value[:there] if value.dim() > 0 and value.shape[0] == total else value
+        return value[:joined] if value.dim() > 0 and value.shape[0] == total else value
     if isinstance(value, tuple):
-        return tuple(_of_rows(item, there, total) for item in value)
+        return tuple(_of_rows(item, joined, total) for item in value)
     if isinstance(value, dict):
-        return {name: _of_rows(item, there, total) for name, item in value.items()}
+        return {name: _of_rows(item, joined, total) for name, item in value.items()}
     return value
 
 
@@ -152,10 +165,10 @@ class _Joining(nn.Module):
     def forward(self, hidden_states: Tensor, *arguments: Any, ptune_prefix: Any = None, **named: Any) -> Tensor:
         if isinstance(ptune_prefix, _Pass):
             return ptune_prefix.through(super().forward, hidden_states, arguments, named)
-        whole: Tensor = super().forward(hidden_states, *arguments, ptune_prefix=ptune_prefix, **named)
-        return whole
+        states: Tensor = super().forward(hidden_states, *arguments, ptune_prefix=ptune_prefix, **named)
+        return states
 
 
-def _joining(kind: type[nn.Module]) -> type[nn.Module]:
-    """The same kind of layer, that rows can join at."""
-    return type(f"Joining{kind.__name__}", (_Joining, kind), {})
+def _joining(layer_class: type[nn.Module]) -> type[nn.Module]:
+    """A subclass of a layer's class that lets rows join before it."""
+    return type(f"Joining{layer_class.__name__}", (_Joining, layer_class), {})

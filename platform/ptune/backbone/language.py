@@ -54,16 +54,17 @@ class LanguageHead(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """Return scores [R, V] in float32 of hidden states [R, H].
 
-        Computed in float32 whatever the transformer's type: rounded to bfloat16, most of a vocabulary's scores would be
-        equal to others, and ranks among them mean nothing.
+        The head computes in float32 whatever the transformer's type. Rounded to bfloat16, most of a vocabulary's scores
+        would equal others, and ranks among them would mean nothing.
         """
         model = self._in_float32()
-        embeds = states[:, None].float()
-        given: dict[str, Any] = {"inputs_embeds": embeds}
+        # Each state is a text of one position: the echo hands it to the head as the last hidden state.
+        states_R1H = states[:, None].float()
+        inputs: dict[str, Any] = {"inputs_embeds": states_R1H}
         if model.config.is_encoder_decoder:
-            given = {"encoder_outputs": (embeds,), "decoder_inputs_embeds": embeds}
-        scores: Tensor = model(**given).logits[:, 0]
-        return scores
+            inputs = {"encoder_outputs": (states_R1H,), "decoder_inputs_embeds": states_R1H}
+        logits_R1V: Tensor = model(**inputs).logits
+        return logits_R1V[:, 0]
 
     def _in_float32(self) -> Any:
         if next(self.model.parameters()).dtype == torch.float32:
@@ -78,8 +79,8 @@ def split(model: Any) -> tuple[Any, LanguageHead]:
     transformer = model.base_model
     if transformer is model:
         return _gather(model), LanguageHead(model)
-    both = model.config.is_encoder_decoder
-    setattr(model, model.base_model_prefix, _Echo(Seq2SeqModelOutput) if both else _Echo())
+    echo = _Echo(Seq2SeqModelOutput) if model.config.is_encoder_decoder else _Echo()
+    setattr(model, model.base_model_prefix, echo)
     return transformer, LanguageHead(model)
 
 

@@ -14,7 +14,7 @@ from ptune.backbone.families import Family, family_of
 from ptune.backbone.inject import IMPLEMENTATION, Prefix, number_layers
 from ptune.backbone.joined import JoinedLayers
 from ptune.backbone.locate import locate, read_config, settings_hashes, weights_hash
-from ptune.backbone.staged import Layers
+from ptune.backbone.staged import StagedLayers
 from ptune.errors import BackboneError
 
 
@@ -46,19 +46,21 @@ def load_backbone(
     family = family_of(str(config.get("model_type")), backbone_id)
     if unstated := [setting for setting in family.states if config.get(setting) is None]:
         raise BackboneError(f"{backbone_id}: its config.json must state {', '.join(unstated)}")
-    found = read_checkpoint(folder, backbone_id, family, _dtype(dtype, device), lm, shared if device == "cpu" else 0)
-    model = found.model
-    shape = _shape(model, family, [found.pooler, found.language_head])
+    checkpoint = read_checkpoint(
+        folder, backbone_id, family, _dtype(dtype, device), lm, shared if device == "cpu" else 0
+    )
+    model = checkpoint.model
+    shape = _shape(model, family, [checkpoint.pooler, checkpoint.language_head])
     _open_to_prefixes(model, shape, backbone_id)
     backbone = Backbone(
         id=backbone_id,
         hash=weights_hash(folder),
         model=model,
-        tokenizer=found.tokenizer,
+        tokenizer=checkpoint.tokenizer,
         family=family,
         shape=shape,
-        pooler=found.pooler,
-        language_head=found.language_head,
+        pooler=checkpoint.pooler,
+        language_head=checkpoint.language_head,
         first_position=family.first_position(model.config.pad_token_id),
         device=torch.device(device),
         layers=_layers(model, family),
@@ -69,11 +71,11 @@ def load_backbone(
     return backbone
 
 
-def _layers(model: Any, family: Family) -> Layers | JoinedLayers | None:
+def _layers(model: Any, family: Family) -> StagedLayers | JoinedLayers | None:
     if family.layers is None or (family.staged and model.config.is_decoder):
         return None
     if family.staged:
-        return Layers(model)
+        return StagedLayers(model)
     return JoinedLayers(model, family.layers, types=family.types, cached=family.reads == "last")
 
 
@@ -147,10 +149,10 @@ def _shape(model: Any, family: Family, heads_on_top: list[nn.Module | None]) -> 
 
 def _prove_reach(backbone: Backbone) -> None:
     """Run one token and count the attention calls: a layer that asks for no prefix would train nothing, silently."""
-    one = torch.ones((1, 1), dtype=torch.long, device=backbone.device)
+    ids = torch.ones((1, 1), dtype=torch.long, device=backbone.device)
     probe = Prefix(layers=[])
     with torch.inference_mode():
-        backbone.forward(backbone.embed(one), one.bool(), one * 0, one[:, 0] * 0, probe)
+        backbone.forward(backbone.embed(ids), ids.bool(), ids * 0, ids[:, 0] * 0, probe)
     if probe.calls != backbone.shape.layers:
         raise BackboneError(
             f"{backbone.id}: a prompt reaches {probe.calls} attention calls, but it has {backbone.shape.layers} layers"

@@ -4,7 +4,7 @@ Below its first prompt a row's hidden states depend on its tokens alone, so they
 the last layer only the positions that a head reads need queries, projections and feed-forward. Knows no prompt and no
 cache.
 
-Shapes: B rows · Q positions · H hidden width · D head width.
+Shapes: B rows · Q positions · H hidden width · N heads · D head width.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 from ptune.backbone.inject import LayerPrefix, Prefix, attention
 
 
-class Layers:
+class StagedLayers:
     """The layers of one model, run one after another.
 
     Args:
@@ -67,44 +67,60 @@ class Layers:
             Hidden states [B, Q, H]; [B, 1, H] when `read` is given.
         """
         end = len(self) if stop is None else stop
-        hidden: Tensor | None = None
+        hidden_BQH: Tensor | None = None
         for number in range(min(joining), end):
             if number in joining:
-                hidden = joining[number] if hidden is None else torch.cat([hidden, joining[number]])
-            assert hidden is not None, "the loop begins where rows join"
-            mask = visible[: hidden.shape[0], None, None, :].expand(-1, 1, hidden.shape[1], -1)
-            own = prefix.layers[number] if prefix is not None else None
+                # Rows that join stand behind those that are there, in the order of `visible`, `positions` and `prefix`.
+                states = joining[number]
+                hidden_BQH = states if hidden_BQH is None else torch.cat([hidden_BQH, states])
+            assert hidden_BQH is not None, "the loop begins where rows join"
+            rows, width = hidden_BQH.shape[:2]
+            mask_B1QQ = visible[:rows, None, None, :].expand(-1, 1, width, -1)
+            layer, layer_prefix = self._layers[number], prefix.layers[number] if prefix is not None else None
             if read is not None and number == end - 1:
-                at = read[: hidden.shape[0]]
-                hidden = run_layer(self._read, self._layers[number], hidden, mask, own, at, recompute=recompute)
+                hidden_BQH = run_layer(
+                    self._run_at, layer, hidden_BQH, mask_B1QQ, layer_prefix, read[:rows], recompute=recompute
+                )
             else:
-                output = run_layer(self._layers[number], hidden, mask, ptune_prefix=own, recompute=recompute)
-                hidden = output if isinstance(output, Tensor) else output[0]
+                output = run_layer(layer, hidden_BQH, mask_B1QQ, ptune_prefix=layer_prefix, recompute=recompute)
+                hidden_BQH = output if isinstance(output, Tensor) else output[0]
         if end not in joining:
-            assert hidden is not None, "some rows join"
-            return hidden
-        late = joining[end] if read is None else read_at(joining[end], read[-joining[end].shape[0] :])
-        return late if hidden is None else torch.cat([hidden, late])
+            assert hidden_BQH is not None, "some rows join"
+            return hidden_BQH
+        # Rows that join behind the last layer run through none: their states are only read.
+        last = joining[end]
+        read_states = last if read is None else read_at(last, read[-last.shape[0] :])
+        return read_states if hidden_BQH is None else torch.cat([hidden_BQH, read_states])
 
     @staticmethod
-    def _read(layer: Any, hidden: Tensor, mask: Tensor, prefix: LayerPrefix | None, read: Tensor) -> Tensor:
-        """One layer where each row is read at one position: queries, projection and feed-forward there alone."""
-        own = layer.attention.self
-        at = read_at(hidden, read)
-        shape = (hidden.shape[0], -1, own.num_attention_heads, own.attention_head_size)
-        query = own.query(at).view(shape).transpose(1, 2)
-        key, value = (project(hidden).view(shape).transpose(1, 2) for project in (own.key, own.value))
-        seen, _ = attention(own, query, key, value, mask[:, :, :1], scaling=own.scaling, ptune_prefix=prefix)
-        attended = layer.attention.output(seen.reshape(at.shape), at)
-        output: Tensor = layer.output(layer.intermediate(attended), attended)
+    def _run_at(layer: Any, hidden_BQH: Tensor, mask: Tensor, prefix: LayerPrefix | None, read_B: Tensor) -> Tensor:
+        """One layer where each row is read at one position: [B, 1, H].
+
+        Keys and values are those of all positions; queries, projection and feed-forward are computed for the position
+        that is read alone.
+        """
+        module = layer.attention.self
+        read_B1H = read_at(hidden_BQH, read_B)
+        sizes = (hidden_BQH.shape[0], -1, module.num_attention_heads, module.attention_head_size)
+        query_BN1D = module.query(read_B1H).view(sizes).transpose(1, 2)
+        key_BNQD, value_BNQD = (
+            project(hidden_BQH).view(sizes).transpose(1, 2) for project in (module.key, module.value)
+        )
+        mask_B11Q = mask[:, :, :1]  # BERT's mask is the same for every query
+        context_B1ND, _ = attention(
+            module, query_BN1D, key_BNQD, value_BNQD, mask_B11Q, scaling=module.scaling, ptune_prefix=prefix
+        )
+        attended_B1H = layer.attention.output(context_B1ND.reshape(read_B1H.shape), read_B1H)
+        output: Tensor = layer.output(layer.intermediate(attended_B1H), attended_B1H)
         return output
 
 
 def run_layer(layer: Callable[..., Any], *arguments: Any, recompute: bool, **named: Any) -> Any:
-    """What a layer returns; of what it computes, the backward pass is left all, or the arguments to compute it anew."""
+    """Run a layer. With `recompute` the backward pass keeps its arguments only, and runs it again."""
     if not (recompute and torch.is_grad_enabled()):
         return layer(*arguments, **named)
-    return checkpoint(layer, *arguments, use_reentrant=False, preserve_rng_state=False, **named)  # it draws nothing
+    # The random state need not be kept: a pass with the backbone's dropout runs as a whole and does not come here.
+    return checkpoint(layer, *arguments, use_reentrant=False, preserve_rng_state=False, **named)
 
 
 def read_at(hidden: Tensor, read: Tensor) -> Tensor:
