@@ -11,11 +11,17 @@ from ptune.spec.budget import Asha, FullBudget
     [(3, 1, 9, (1, 3)), (3, 1, 10, (1, 3, 9)), (2, 2, 9, (2, 4, 8)), (4, 3, 3, ()), (3, 1, 1, ()), (2, 1, 2, (1,))],
 )
 def test_rungs_lie_at_powers_of_eta_below_the_horizon(eta, grace, horizon, rungs):
-    assert Rungs.of(Asha(eta=eta, grace=grace), horizon).epochs == rungs
+    assert tuple(Asha(eta=eta, grace=grace).rungs(horizon)) == rungs
 
 
 def test_the_full_budget_has_no_rung_but_the_horizon():
-    assert Rungs.of(FullBudget(), 9).epochs == ()
+    assert not FullBudget().rungs(9)
+
+
+@pytest.mark.parametrize(("trials", "survivors"), [(9, 3), (10, 4), (1, 1), (0, 0)])
+def test_one_in_eta_is_expected_to_go_on_rounded_up(trials, survivors):
+    assert Asha(eta=3).survivors(trials) == survivors
+    assert FullBudget().survivors(trials) == trials
 
 
 def filled(values, rung=1, eta=3):
@@ -61,7 +67,7 @@ def test_ties_go_to_the_earlier_trial_whatever_the_order_of_arrival():
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_value_that_is_not_finite_never_ranks(value):
     rungs = filled([0.1, value, 0.2])
-    assert rungs.reached(1) == 2
+    assert rungs.reason(1) == "not among the best 1/3 of the 2 trials there"
     assert promoted(rungs, drain=True) == [2]
 
 

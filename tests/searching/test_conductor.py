@@ -182,7 +182,7 @@ def test_a_rejected_configuration_fails_and_the_next_one_is_drawn(path):
     conductor = start(make_job(trials=8, space=REJECTABLE), path)
     simulate(conductor, lambda *_: 0.5, slots=2)
     trials = conductor.history.trials
-    assert trials[0].reason.startswith("rejected: this template needs a prompt length of at least 3, got 2")
+    assert "this template needs a prompt length of at least 3, got 2" in trials[0].reason
     assert [trial.status == "failed" for trial in trials.values()] == [t.config["length"] < 3 for t in trials.values()]
     assert len(trials) == 8
     assert "RUNNING" not in conductor._study.states()

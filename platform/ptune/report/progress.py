@@ -9,13 +9,11 @@ Pure: the caller has the clock.
 
 from __future__ import annotations
 
-import math
 from collections import Counter, deque
 from itertools import pairwise
 
 from ptune.record.events import Event, Finished, Header, Reported, Resumed, Started
 from ptune.record.history import FINAL, History, TrialRecord
-from ptune.searching.asha import Rungs
 from ptune.spec.budget import Budget
 
 _WINDOW = 40  # epochs the pace is measured over: long enough to even out slow and fast trials
@@ -75,7 +73,7 @@ class Progress:
         """Each rung and the horizon, with the number of trials that have got that far; failed ones are not counted."""
         budget = self.budget
         alive = [trial for trial in self.history.trials.values() if trial.status != "failed"]
-        edges = (*Rungs.of(budget.stopping, budget.epochs).epochs, budget.epochs)
+        edges = (*budget.rungs, budget.epochs)
         return [(edge, sum(trial.epoch >= edge for trial in alive)) for edge in edges]
 
     def epochs_left(self) -> int:
@@ -85,15 +83,14 @@ class Progress:
         alive = [trial for trial in trials if trial.status != "failed"]
         if self.history.ended or (len(trials) >= self.planned and all(trial.status in FINAL for trial in trials)):
             return 0
-        rungs = Rungs.of(budget.stopping, budget.epochs)
-        if not rungs.epochs:
+        if not budget.rungs:
             return self._epochs_to_horizons(alive)
         expected = self.planned - (len(trials) - len(alive))
         left = 0
-        for start, end in pairwise((0, *rungs.epochs, budget.epochs)):
+        for start, end in pairwise((0, *budget.rungs, budget.epochs)):
             if start > 0:
                 entered = sum(_is_past(trial, start) for trial in alive)
-                expected = max(entered, math.ceil(expected / rungs.eta))
+                expected = max(entered, budget.stopping.survivors(expected))
             done = sum(min(max(trial.epoch - start, 0), end - start) for trial in alive)
             left += max(0, expected * (end - start) - done)
         return left

@@ -12,7 +12,6 @@ from ptune.record.history import Configuration, History, TrialRecord
 from ptune.record.objective import Objective
 from ptune.record.spread import Spread
 from ptune.report.wording import plural
-from ptune.spec.budget import Asha
 from ptune.spec.protocol import Published
 from ptune.spec.task import Task
 
@@ -43,7 +42,7 @@ def protocol_notes(history: History, overrides: Sequence[str], state: str) -> li
     law = "; published numbers belong to the job as written" if job.published else ""
     notes = [f"run with --set {text}{law}" for text in settings]
     notes += _limits(job.task)
-    if isinstance(job.budget.stopping, Asha):
+    if job.budget.stops_early:
         trials = history.trials.values()
         ended = sum(trial.status == "complete" for trial in trials)
         notes.append(f"early stopping ({job.budget.stopping.type}): {ended} of {len(trials)} reached the horizon")

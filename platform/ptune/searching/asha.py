@@ -15,8 +15,6 @@ import bisect
 import math
 from collections.abc import Sequence
 
-from ptune.spec.budget import Asha, FullBudget
-
 
 class Rungs:
     """The rungs of a search below its horizon, and who has reached and left each.
@@ -30,18 +28,6 @@ class Rungs:
         self.epochs = tuple(epochs)
         self.eta = eta
         self._rungs = {rung: _Rung() for rung in self.epochs}
-
-    @classmethod
-    def of(cls, stopping: Asha | FullBudget, horizon: int) -> Rungs:
-        """The rungs at grace, grace*eta, grace*eta**2, ... below the horizon; none without early stopping."""
-        if isinstance(stopping, FullBudget):
-            return cls((), eta=1)
-        epochs = []
-        rung = stopping.grace
-        while rung < horizon:
-            epochs.append(rung)
-            rung *= stopping.eta
-        return cls(epochs, stopping.eta)
 
     def record(self, trial: int, rung: int, utility: float) -> None:
         """Note that a trial reached a rung; a utility (of its best value so far) that is not finite never ranks."""
@@ -57,9 +43,9 @@ class Rungs:
         for rung in self._rungs.values():
             rung.discard(trial)
 
-    def reached(self, rung: int) -> int:
-        """How many trials have reached a rung."""
-        return len(self._rungs[rung].places)
+    def reason(self, rung: int) -> str:
+        """Why a trial that rests at a rung is stopped when the search ends."""
+        return f"not among the best 1/{self.eta} of the {len(self._rungs[rung].places)} trials there"
 
     def promotable(self, drain: bool = False) -> tuple[int, int] | None:
         """The next trial to go on, and the rung it rests at: highest rung first, then highest utility.

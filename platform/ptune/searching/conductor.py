@@ -20,8 +20,8 @@ from ptune.record.events import Event, FinalStatus, Finished, Metrics, Paused, R
 from ptune.record.history import FINAL, History, TrialRecord
 from ptune.record.journal import Journal
 from ptune.record.objective import Objective
-from ptune.searching.asha import Rungs
 from ptune.searching.importance import importances
+from ptune.searching.scheduler import scheduler_of
 from ptune.searching.study import Study
 from ptune.spec import grid
 from ptune.spec.configuration import complete
@@ -69,7 +69,8 @@ class Conductor:
         self._space = job.space.resolved(self._layers)
         self._stated = grid.points(self._space) if job.budget.sampler == "grid" else self._space.baseline
         self._planned = len(self._stated) if job.budget.trials is None else job.budget.trials
-        self._rungs = Rungs.of(job.budget.stopping, job.budget.epochs)
+        self._rungs = job.budget.rungs
+        self._scheduler = scheduler_of(job.budget)
         self._in_flight: set[int] = set()
         self._unfinished: deque[int] = deque()
         self._draining = False
@@ -147,14 +148,14 @@ class Conductor:
     def _next_trial(self) -> int | None:
         if self._unfinished:
             return self._unfinished.popleft()
-        promotion = self._rungs.promotable(self._draining)
+        promotion = self._scheduler.promotable(self._draining)
         if promotion is not None:
             return promotion[0]
         suggestion = self._suggest()
         if suggestion is not None:
             return suggestion
         self._settle()
-        promotion = self._rungs.promotable(self._draining)
+        promotion = self._scheduler.promotable(self._draining)
         return promotion[0] if promotion is not None else None
 
     def _suggest(self) -> int | None:
@@ -189,10 +190,10 @@ class Conductor:
         if epoch >= self.history.horizon(record):
             self._finish(trial, "complete")
             return "finish"
-        if epoch not in self._rungs.epochs:
+        if epoch not in self._rungs:
             return "continue"
-        if self._rungs.goes_on(trial, epoch, self._draining):
-            self._rungs.promote(trial, epoch)
+        if self._scheduler.goes_on(trial, epoch, self._draining):
+            self._scheduler.promote(trial, epoch)
             return "continue"
         self._append(Paused(trial, epoch))
         return "pause"
@@ -208,13 +209,12 @@ class Conductor:
         if self._in_flight or self._unfinished or not self._all_suggested:
             return
         self._draining = True
-        if self._rungs.promotable(drain=True) is not None:
+        if self._scheduler.promotable(drain=True) is not None:
             return
         for record in self.history.trials.values():
             if record.status == "paused":
-                reached = self._rungs.reached(record.epoch)
-                best = f"not among the best 1/{self._rungs.eta} of the {reached} trials there"
-                self._finish(record.number, "stopped", f"stopped at the rung of epoch {record.epoch}: {best}")
+                reason = self._scheduler.reason(record.epoch)
+                self._finish(record.number, "stopped", f"stopped at the rung of epoch {record.epoch}: {reason}")
 
     def _finish(self, trial: int, status: FinalStatus, reason: str | None = None) -> None:
         self._append(Finished(trial, status, reason))
@@ -227,22 +227,22 @@ class Conductor:
         """Take an event into the history and the rungs."""
         self.history.apply(event)
         match event:
-            case Started(trial, epoch) if epoch in self._rungs.epochs:
-                self._rungs.promote(trial, epoch)
+            case Started(trial, epoch) if epoch in self._rungs:
+                self._scheduler.promote(trial, epoch)
             case Reported(trial, epoch):
                 self._fold_rungs(trial, epoch)
             case Finished(trial, status):
                 self._final += 1
                 if status == "failed":
-                    self._rungs.discard(trial)
+                    self._scheduler.discard(trial)
 
     def _fold_rungs(self, trial: int, epoch: int) -> None:
-        if epoch in self._rungs.epochs:
+        if epoch in self._rungs:
             best = self.history.trials[trial].best_value
-            self._rungs.record(trial, epoch, -math.inf if best is None else self._objective.utility(best))
-        for rung in self._rungs.epochs:
+            self._scheduler.record(trial, epoch, -math.inf if best is None else self._objective.utility(best))
+        for rung in self._rungs:
             if rung < epoch:
-                self._rungs.promote(trial, rung)
+                self._scheduler.promote(trial, rung)
 
     def _take_up(self) -> None:
         """Queue the trials a previous process left under way, and complete what it left half done."""

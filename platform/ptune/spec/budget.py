@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -9,7 +11,28 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from ptune.spec.strict import Strict, broken
 
 
-class Asha(Strict):
+class _Stopping(Strict):
+    """A rule for ending trials before their horizon. `ptune.searching.scheduler` has the algorithm of each."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """The rule and its settings in a few words."""
+
+    @abstractmethod
+    def rungs(self, horizon: int) -> Sequence[int]:
+        """The epochs below the horizon after which a trial may have to give way, ascending; none if it never has to."""
+
+    @abstractmethod
+    def survivors(self, trials: int) -> int:
+        """How many of some trials at a rung are expected to go on from it."""
+
+    def law(self, horizon: int) -> str | None:  # noqa: ARG002 - the signature of every rule
+        """What the settings break under a horizon; None if they fit it."""
+        return None
+
+
+class Asha(_Stopping):
     """Asynchronous successive halving: a trial goes on only while it is among the best 1/eta at its rung."""
 
     type: Literal["asha"] = "asha"
@@ -18,11 +41,48 @@ class Asha(Strict):
     grace: int = Field(1, ge=1)
     """Epochs of the first rung; rungs lie at grace, grace*eta, grace*eta**2, ... and the horizon."""
 
+    @property
+    def summary(self) -> str:
+        """Name, eta and grace."""
+        return f"asha eta={self.eta} grace={self.grace}"
 
-class FullBudget(Strict):
+    def rungs(self, horizon: int) -> list[int]:
+        """Grace, grace*eta, grace*eta**2, ... below the horizon."""
+        rungs = []
+        rung = self.grace
+        while rung < horizon:
+            rungs.append(rung)
+            rung *= self.eta
+        return rungs
+
+    def survivors(self, trials: int) -> int:
+        """One in eta, rounded up."""
+        return -(-trials // self.eta)
+
+    def law(self, horizon: int) -> str | None:
+        """The first rung lies within the horizon."""
+        if self.grace <= horizon:
+            return None
+        return f"stopping.grace <= epochs must hold, got {self.grace} > {horizon}"
+
+
+class FullBudget(_Stopping):
     """No early stopping: every trial trains for the whole horizon."""
 
     type: Literal["none"] = "none"
+
+    @property
+    def summary(self) -> str:
+        """That there is none."""
+        return "no early stopping"
+
+    def rungs(self, horizon: int) -> list[int]:  # noqa: ARG002 - the signature of every rule
+        """None."""
+        return []
+
+    def survivors(self, trials: int) -> int:
+        """All of them."""
+        return trials
 
 
 class Budget(Strict):
@@ -36,6 +96,16 @@ class Budget(Strict):
     """Horizon: the most epochs a trial trains, and the length of its learning-rate schedule."""
     stopping: Annotated[Asha | FullBudget, Field(discriminator="type")] = Asha()
     """When trials end before the horizon; a table without `type` is asha's."""
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether trials may end before the horizon."""
+        return self.stopping.type != "none"
+
+    @property
+    def rungs(self) -> Sequence[int]:
+        """The epochs below the horizon after which a trial may have to give way."""
+        return self.stopping.rungs(self.epochs)
 
     @field_validator("stopping", mode="before")
     @classmethod
@@ -51,7 +121,7 @@ class Budget(Strict):
         return trials
 
     @model_validator(mode="after")
-    def _grace_within_horizon(self) -> Self:
-        if isinstance(self.stopping, Asha) and self.stopping.grace > self.epochs:
-            raise ValueError(f"stopping.grace <= epochs must hold, got {self.stopping.grace} > {self.epochs}")
+    def _stopping_within_horizon(self) -> Self:
+        if (law := self.stopping.law(self.epochs)) is not None:
+            raise ValueError(law)
         return self

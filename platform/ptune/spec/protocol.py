@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ptune.errors import nearest
 from ptune.spec import grid
-from ptune.spec.budget import Asha, Budget
+from ptune.spec.budget import Budget
 from ptune.spec.problem import Problem
 from ptune.spec.prompt import METHODS
 from ptune.spec.space import ParameterName, Space
@@ -63,7 +63,7 @@ def horizon_problems(space: Space, budget: Budget) -> list[Problem]:
     """What keeps trials from having horizons of their own."""
     problems: list[Problem] = []
     for index, definition in enumerate(space.parameters.get("epochs", [])):
-        if isinstance(budget.stopping, Asha):
+        if budget.stops_early:
             law = (
                 'epochs can be searched only with budget.stopping = { type = "none" }: the learning rate decays over a '
                 "trial's own epochs, so trials of different horizons are not comparable at a rung"

@@ -1,0 +1,45 @@
+"""The scheduler of a search, which says who goes on from a rung: the one place that chooses among them.
+
+A scheduler knows trials as numbers and results as utilities, of which more is better. It decides nothing by itself: the
+conductor tells it what happens, and asks.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, assert_never
+
+from ptune.searching.asha import Rungs
+from ptune.spec.budget import Asha, Budget, FullBudget
+
+
+class Scheduler(Protocol):
+    """What a conductor asks at every rung. Replayed from a journal in the order of its events, it stands as before."""
+
+    def record(self, trial: int, rung: int, utility: float) -> None:
+        """Note that a trial has reached a rung with the utility of its best value so far."""
+
+    def promote(self, trial: int, rung: int) -> None:
+        """Note that a trial goes on from a rung."""
+
+    def discard(self, trial: int) -> None:
+        """Forget a trial that failed."""
+
+    def goes_on(self, trial: int, rung: int, drain: bool = False) -> bool:
+        """Whether a trial at a rung need not wait; `drain` says that nothing else will arrive there."""
+
+    def promotable(self, drain: bool = False) -> tuple[int, int] | None:
+        """The waiting trial that goes on first, and its rung; None where all have to wait."""
+
+    def reason(self, rung: int) -> str:
+        """Why a trial that waits at a rung is stopped when the search ends."""
+
+
+def scheduler_of(budget: Budget) -> Scheduler:
+    """The scheduler that a job asks for."""
+    match budget.stopping:
+        case Asha(eta=eta):
+            return Rungs(budget.rungs, eta)
+        case FullBudget():
+            return Rungs((), eta=1)
+        case _:
+            assert_never(budget.stopping)
