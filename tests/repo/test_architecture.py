@@ -1,5 +1,6 @@
 """The house as data: which floor a part lives on, and which library may be used where."""
 
+import re
 import subprocess
 import sys
 
@@ -54,6 +55,14 @@ def own_imports(path, **options):
     """The modules of the package that a module imports."""
     known = modules()
     return {name for name in imports(path, **options) if name in known and name != "ptune"}
+
+
+def test_the_architecture_page_shows_the_floors():
+    rows = re.findall(
+        r"^\| (\d+) \| ((?:`\w+` ?)+)\|", (PLATFORM / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert [int(level) for level, _ in rows] == list(range(len(FLOORS)))
+    assert [set(re.findall(r"\w+", parts)) for _, parts in rows] == list(FLOORS)
 
 
 def test_every_module_has_a_floor():
