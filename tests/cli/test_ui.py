@@ -17,6 +17,7 @@ def test_nothing_tracked_yet_is_said(ptune, tmp_path):
     result = ptune("ui")
     assert result.code == 1
     assert f"nothing is tracked in {tmp_path}/ptune_runs yet" in result.err
+    assert 'a search whose job says tracking.type = "none"; `ptune report NAME` does' in result.err
 
 
 def test_a_server_elsewhere_is_pointed_to(ptune, monkeypatch):

@@ -10,7 +10,7 @@ import click
 def sync(name: str) -> None:
     """Send MLflow what it lacks of a search, for example after its server was away.
 
-    The command is safe to repeat.
+    The command is safe to repeat. It refuses a search whose job says tracking.type = "none".
 
     \b
     ptune sync quickstart

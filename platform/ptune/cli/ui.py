@@ -32,8 +32,8 @@ def ui(port: int) -> int:
         return 0
     if uri.startswith("sqlite") and uri.endswith(DATABASE) and not (runs / DATABASE).exists():
         raise TrackingError(
-            f"nothing is tracked in {runs} yet; run a search first: ptune search JOB "
-            '(a job with tracking.type = "none" is not tracked; `ptune report NAME` shows its search)'
+            f"nothing is tracked in {runs} yet; run a search first: ptune search JOB. "
+            'MLflow does not show a search whose job says tracking.type = "none"; `ptune report NAME` does'
         )
     click.echo(f"MLflow on http://{HOST}:{port} (Ctrl-C ends it)")
     try:
@@ -44,8 +44,8 @@ def ui(port: int) -> int:
 
 def server_command(uri: str, artifacts: str, port: int) -> list[str]:
     """The command line of an MLflow server for this machine alone."""
-    place = ["--backend-store-uri", uri, "--default-artifact-root", artifacts]
-    return [sys.executable, "-m", "mlflow", "server", *place, "--host", HOST, "--port", str(port), "--workers", "1"]
+    stores = ["--backend-store-uri", uri, "--default-artifact-root", artifacts]
+    return [sys.executable, "-m", "mlflow", "server", *stores, "--host", HOST, "--port", str(port), "--workers", "1"]
 
 
 def server_environment() -> dict[str, str]:
