@@ -16,8 +16,9 @@ from ptune.record.events import Loaded, Reported
 from ptune.record.history import FINAL, History
 from ptune.record.journal import Journal, read
 from ptune.run.confirm import confirmation
+from ptune.run.folders import claim_folder, search_folder
 from ptune.run.local import LocalRunner
-from ptune.run.search import claim_folder, resume_search, search_folder, start_search
+from ptune.run.search import resume_search, start_search
 from support.interrupting import Interrupting
 
 

@@ -30,7 +30,7 @@ def confirm(name: str, top: int, seeds: int, local: bool, address: str | None, a
     ptune confirm quickstart --top 1 --seeds 10 --local
     """
     from ptune.api import compose
-    from ptune.run.search import runs_folder
+    from ptune.run.folders import runs_folder
 
     runner = compose.runner_for(local=local, address=address)
     observer = pick_observer(as_json=as_json)

@@ -43,8 +43,8 @@ def examine() -> dict[str, Any]:
 
     from ptune.backbone.locate import PACKAGED
     from ptune.errors import TrackingError
+    from ptune.run.folders import runs_folder
     from ptune.run.prepare import versions
-    from ptune.run.search import runs_folder
     from ptune.tracking.location import resolve_uri
 
     runs = runs_folder()

@@ -34,7 +34,7 @@ def export(name: str, target: Path, kind: str, trial: int | None) -> None:
     """
     from ptune.artifacts import native, peft
     from ptune.report.wording import score
-    from ptune.run.search import runs_folder, search_folder
+    from ptune.run.folders import runs_folder, search_folder
 
     artifact = find_artifact(search_folder(runs_folder(), name), trial)
     (peft if kind == "peft" else native).write(target, artifact)

@@ -23,7 +23,7 @@ def listing(as_json: bool) -> None:
     PTUNE_RUNS=elsewhere ptune list --json
     """
     from ptune.record.journal import JOURNAL
-    from ptune.run.search import runs_folder
+    from ptune.run.folders import runs_folder
 
     runs = runs_folder()
     journals = [path for path in runs.glob(f"*/{JOURNAL}") if path.stat().st_size]

@@ -31,7 +31,7 @@ def report(name: str, as_json: bool) -> None:
     from ptune.report.publish import PAGE, write_report
     from ptune.report.screen import WIDEST
     from ptune.report.summary import shown
-    from ptune.run.search import runs_folder, search_folder
+    from ptune.run.folders import runs_folder, search_folder
 
     folder = search_folder(runs_folder(), name)
     running = is_running(folder / JOURNAL)

@@ -22,7 +22,7 @@ def resume(name: str, local: bool, address: str | None, as_json: bool) -> int:
     ptune resume quickstart
     """
     from ptune.api import compose
-    from ptune.run.search import runs_folder
+    from ptune.run.folders import runs_folder
 
     runner = compose.runner_for(local=local, address=address)
     outcome = compose.resume(name, runs_folder(), runner, pick_observer(as_json=as_json))

@@ -34,7 +34,7 @@ def search(
     ptune search jobs/quickstart.toml --address head:6379
     """
     from ptune.api import compose
-    from ptune.run.search import runs_folder
+    from ptune.run.folders import runs_folder
 
     if name is not None:
         overrides = (*overrides, f"name={json.dumps(name)}")

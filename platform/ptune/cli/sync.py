@@ -15,7 +15,8 @@ def sync(name: str) -> None:
     \b
     ptune sync quickstart
     """
-    from ptune.run.search import runs_folder, sync_search
+    from ptune.run.folders import runs_folder
+    from ptune.run.search import sync_search
 
     state = sync_search(name, runs_folder())
     click.echo(f"{name} is up to date in {state.title} at {state.uri}, run {state.run_id}")

@@ -21,7 +21,7 @@ def ui(port: int) -> int:
     ptune ui --port 5001
     """
     from ptune.errors import TrackingError
-    from ptune.run.search import runs_folder
+    from ptune.run.folders import runs_folder
     from ptune.tracking.location import DATABASE, artifact_location, resolve_uri
 
     runs = runs_folder()

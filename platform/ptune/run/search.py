@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ptune.errors import JournalError, nearest
+from ptune.errors import JournalError
 from ptune.files import write_json, write_text
 from ptune.record.events import Confirms, Ended, Header, Loaded, Metrics, Resumed, SearchStatus, Tracked
 from ptune.record.history import History, TrialRecord
 from ptune.record.journal import JOURNAL, Journal, read
 from ptune.run.confirm import confirmation, result
+from ptune.run.folders import claim_folder, search_folder
 from ptune.run.prepare import Prepared, prepare, versions
 from ptune.run.session import Observer, Publisher, Runner, Session
 from ptune.run.tracker import Announce, TrackerFactory, tracker_of
@@ -28,7 +27,6 @@ Status = Literal["complete", "interrupted"]
 """How a search ends that has a result."""
 _HEAD_START_S = 20.0
 """How long a tracker, whose libraries take seconds to import, leaves the processor to the first passes."""
-_LISTED = 5  # searches that a message lists
 
 
 @dataclass(frozen=True)
@@ -165,38 +163,6 @@ class Search:
         if self._publish is not None and self._history.trials:
             self._publish(self._folder, self._history, importances)
         return importances
-
-
-def runs_folder() -> Path:
-    """Where searches live: `PTUNE_RUNS`, or `ptune_runs` in the working directory."""
-    return Path(os.environ.get("PTUNE_RUNS", "ptune_runs")).resolve()
-
-
-def claim_folder(runs: Path, name: str) -> Path:
-    """Make the folder of a new search: the name's own, or `name-2`, `name-3`, ... when that exists."""
-    runs.mkdir(parents=True, exist_ok=True)
-    for number in itertools.count(1):
-        folder = runs / (name if number == 1 else f"{name}-{number}")
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir()  # in one step, so that of two searches started together each has its own
-            return folder
-    raise AssertionError("counting does not end")
-
-
-def search_folder(runs: Path, name: str) -> Path:
-    """The folder of an existing search.
-
-    Raises:
-        JournalError: there is none of that name; the message has the nearest, and the latest few.
-    """
-    folder = runs / name
-    if not (folder / JOURNAL).exists():
-        journals = sorted(runs.glob(f"*/{JOURNAL}"), key=lambda path: path.stat().st_mtime, reverse=True)
-        names = [path.parent.name for path in journals]
-        rest = f" and {len(names) - _LISTED} more, see `ptune list`" if len(names) > _LISTED else ""
-        known = f"the latest: {', '.join(names[:_LISTED])}{rest}" if names else "there is none"
-        raise JournalError(f"no search named {name!r} in {runs}{nearest(name, names)} ({known})")
-    return folder
 
 
 def start_search(
