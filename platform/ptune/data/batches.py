@@ -27,13 +27,15 @@ def epoch_batches(
 ) -> list[Batch]:
     """Cut one epoch of training into batches.
 
-    Shuffles all examples, sets the remainder that fills no batch aside as the last batch, cuts the rest into windows
-    of 50 batches, sorts each window by length, cuts it into batches and shuffles all of them. Which examples meet is
-    drawn from (seed, trial, epoch); the order of the lengths from (seed, epoch), so that trials which begin an epoch
-    together want batches of about one length, also of different sizes, and can share passes. Nothing depends on
-    another trial or on what ran before.
-    Of several data sets each is cut by itself, so that a batch holds one data set's examples, and then all batches
-    are shuffled.
+    All examples are shuffled. The remainder that fills no batch becomes the last batch; the others are cut into
+    windows of 50 batches. Each window is sorted by length and cut into batches, and all batches are shuffled.
+
+    (seed, trial, epoch) decide which examples meet. (seed, epoch) decide the order of the batches' lengths, so that
+    trials which begin an epoch together ask for batches of about one length, also of different sizes, and can share
+    passes. Nothing depends on another trial or on what ran before.
+
+    Each of several data sets is cut by itself, so that a batch holds examples of one data set; then all batches are
+    shuffled.
 
     Args:
         lengths: tokens of each example, shape (n,).
@@ -59,14 +61,14 @@ def _cut(
     sizes: NDArray[np.int64], batch_size: int, rng: np.random.Generator, ranks: np.random.Generator
 ) -> list[Batch]:
     order = rng.permutation(len(sizes))
-    whole, rest = np.split(order, [len(order) - len(order) % batch_size])
+    full, remainder = np.split(order, [len(order) - len(order) % batch_size])
     batches: list[Batch] = []
-    for start in range(0, len(whole), _WINDOW * batch_size):
-        window = whole[start : start + _WINDOW * batch_size]
+    for start in range(0, len(full), _WINDOW * batch_size):
+        window = full[start : start + _WINDOW * batch_size]
         window = window[np.argsort(sizes[window], kind="stable")]
         batches += np.split(window, range(batch_size, len(window), batch_size))
     shuffled = _shuffled(batches, sizes, ranks)
-    return [*shuffled, rest] if len(rest) else shuffled
+    return [*shuffled, remainder] if len(remainder) else shuffled
 
 
 def _shuffled(batches: list[Batch], sizes: NDArray[np.int64], ranks: np.random.Generator) -> list[Batch]:
@@ -81,7 +83,7 @@ def eval_batches(lengths: Sequence[int] | NDArray[np.int64], max_tokens: int) ->
 
     Args:
         lengths: tokens of each example, shape (n,).
-        max_tokens: most tokens of a batch, padding included; an example longer than that is a batch of its own.
+        max_tokens: most tokens of a batch, padding included; an example that is longer is a batch by itself.
 
     Returns:
         Arrays of example numbers; every example is in exactly one.
@@ -91,8 +93,8 @@ def eval_batches(lengths: Sequence[int] | NDArray[np.int64], max_tokens: int) ->
     batches: list[Batch] = []
     start = 0
     for end in range(1, len(order) + 1):
-        full = end == len(order) or (end - start + 1) * sizes[order[end]] > max_tokens
-        if full:
+        is_full = end == len(order) or (end - start + 1) * sizes[order[end]] > max_tokens
+        if is_full:
             batches.append(order[start:end])
             start = end
     return batches

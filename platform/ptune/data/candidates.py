@@ -44,9 +44,9 @@ def number(columns: Columns, labels: Sequence[str]) -> list[int]:  # noqa: ARG00
 
 def _problem(value: Any, last: int) -> str | None:
     """What is wrong with the number of the right candidate; None if nothing is."""
-    written = value.strip() if isinstance(value, str) else value
-    numeric = written.isdecimal() if isinstance(written, str) else type(written) is int
-    if numeric and 0 <= int(written) <= last:
+    number = value.strip() if isinstance(value, str) else value
+    numeric = number.isdecimal() if isinstance(number, str) else type(number) is int
+    if numeric and 0 <= int(number) <= last:
         return None
     return (
         f"the label must be the number of the right candidate, 0 to {last}, got {value!r}; `replace` writes other "

@@ -127,9 +127,9 @@ def prepared(table: Dataset, source: str, data: Source, wanted: Sequence[str]) -
         raise DataError(f"{source}: holds no examples")
     for name, values in data.replace.items():
         declared = getattr(table.features[name], "names", None)
-        words = [one if isinstance(one, str | None) else _label_name(one, declared) for one in table[name][:]]
-        written = [None if word is None else values.get(word, word) for word in words]
-        table = table.remove_columns(name).add_column(name, written)
+        words = [cell if isinstance(cell, str | None) else _label_name(cell, declared) for cell in table[name][:]]
+        replaced = [None if word is None else values.get(word, word) for word in words]
+        table = table.remove_columns(name).add_column(name, replaced)
     return table
 
 
@@ -151,24 +151,24 @@ def label_order(train: Columns, data: ClassificationData) -> list[str]:
     Raises:
         DataError: the training split holds fewer than two labels.
     """
-    found = set(train.labels)
-    if len(found) < 2:
+    names = set(train.labels)
+    if len(names) < 2:
         raise DataError(
-            f"{train.source}: a classifier needs at least two labels; every example here has {found.pop()!r}"
+            f"{train.source}: a classifier needs at least two labels; every example here has {names.pop()!r}"
         )
     if data.labels is not None:
         return list(data.labels)
     if train.declared is not None:
         return list(train.declared)
-    return sorted_labels(found)
+    return sorted_labels(names)
 
 
-def sorted_labels(found: Collection[str]) -> list[str]:
+def sorted_labels(names: Collection[str]) -> list[str]:
     """Labels sorted as numbers if all are integers, and as strings otherwise."""
     try:
-        return sorted(found, key=lambda name: (int(name), name))
+        return sorted(names, key=lambda name: (int(name), name))
     except ValueError:
-        return sorted(found)
+        return sorted(names)
 
 
 def number(columns: Columns, labels: Sequence[str]) -> list[int]:
@@ -189,13 +189,19 @@ def number(columns: Columns, labels: Sequence[str]) -> list[int]:
     return [position[name] for name in columns.labels]
 
 
-def bad_rows(place: str, values: Sequence[Any], problem: Callable[[Any], str | None]) -> list[str]:
-    """One line about the first bad row and the number of others; no line if every row is good."""
+def bad_rows(source: str, values: Sequence[Any], problem: Callable[[Any], str | None]) -> list[str]:
+    """One line about the first bad row and the number of others; no line if every row is good.
+
+    Args:
+        source: what begins the line: the file, and the column where there is one.
+        values: one value for each row.
+        problem: says what is wrong with a value, or None.
+    """
     bad = [(row, text) for row, value in enumerate(values, 1) if (text := problem(value))]
     if not bad:
         return []
-    others = f" ({len(bad) - 1} more of {len(values)} rows are bad)" if len(bad) > 1 else ""
-    return [f"{place}: row {bad[0][0]}: {bad[0][1]}{others}"]
+    more = f" ({len(bad) - 1} more of {len(values)} rows are bad)" if len(bad) > 1 else ""
+    return [f"{source}: row {bad[0][0]}: {bad[0][1]}{more}"]
 
 
 def text_problem(value: Any) -> str | None:

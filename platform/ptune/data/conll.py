@@ -64,7 +64,7 @@ def read_tagged(path: Path) -> Dataset:
     sentences = [[_word(path, line) for line in sentence] for sentence in _sentences(text.split("\n"))]
     if not sentences:
         raise DataError(f"{path}: holds no examples")
-    words, tags = ([[row[place] for row in sentence] for sentence in sentences] for place in (0, 1))
+    words, tags = ([[row[column] for row in sentence] for sentence in sentences] for column in (0, 1))
     return datasets.Dataset.from_dict({"words": words, "tags": tags})
 
 

@@ -60,15 +60,15 @@ def _read_vocabulary(path: Path) -> list[str]:
     try:
         content = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(f"{path}: there is no such vocabulary{nearest(path.name, beside)}") from None
+        neighbours = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(f"{path}: there is no such vocabulary{nearest(path.name, neighbours)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: the vocabulary cannot be read: {error}") from None
     words = _listed(path, content) if path.suffix.lower() == ".json" else content.splitlines()
-    kept = list(dict.fromkeys(word.strip() for word in words if word.strip()))
-    if not kept:
+    vocabulary = list(dict.fromkeys(word.strip() for word in words if word.strip()))
+    if not vocabulary:
         raise DataError(f"{path}: the vocabulary holds no words")
-    return kept
+    return vocabulary
 
 
 def _listed(path: Path, content: str) -> list[str]:

@@ -62,9 +62,9 @@ def _rows(path: Path, columns: Collection[str] | None) -> list[dict[str, Any]]:
 
 def _values(text: str, columns: Collection[str] | None) -> Iterator[Any]:
     """The JSON values that stand one after another in a text."""
-    decode, place = json.JSONDecoder(object_pairs_hook=partial(_object, columns=columns)).raw_decode, 0
-    while (place := _next_character(text, place)) < len(text):
-        value, place = decode(text, place)
+    decode, position = json.JSONDecoder(object_pairs_hook=partial(_object, columns=columns)).raw_decode, 0
+    while (position := _next_character(text, position)) < len(text):
+        value, position = decode(text, position)
         yield value
 
 

@@ -73,7 +73,7 @@ def _pairs(value: Any) -> list[list[Any]]:
     """The answers of a good row as `[text, start]`."""
     if isinstance(value, dict):
         return [list(pair) for pair in zip(value["text"], value["answer_start"], strict=True)]
-    return [[one["text"], one["answer_start"]] for one in value]
+    return [[answer["text"], answer["answer_start"]] for answer in value]
 
 
 def _problem(context: str, value: Any) -> str | None:

@@ -38,12 +38,12 @@ class Ragged:
         return cls(values, np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)]))
 
     @classmethod
-    def joined(cls, each: Sequence[Ragged]) -> Ragged:
-        """Some lists behind others."""
-        if len(each) == 1:
-            return each[0]
-        lengths = np.concatenate([one.lengths for one in each])
-        return cls.parted(np.concatenate([one.values for one in each]), lengths)
+    def joined(cls, parts: Sequence[Ragged]) -> Ragged:
+        """The lists of several parts, one part after another."""
+        if len(parts) == 1:
+            return parts[0]
+        lengths = np.concatenate([part.lengths for part in parts])
+        return cls.parted(np.concatenate([part.values for part in parts]), lengths)
 
     def __len__(self) -> int:
         """Number of lists."""

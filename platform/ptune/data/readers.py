@@ -74,9 +74,9 @@ def _read_csv(path: Path, columns: Collection[str] | None) -> Dataset:
         # `datasets` reads file names as patterns and skips hidden folders; a link in a folder of its own is neither.
         link = Path(scratch) / f"data{path.suffix.lower()}"
         link.symlink_to(path.resolve())
-        place = {"data_files": {"train": str(link)}, "split": "train", "cache_dir": scratch, "keep_in_memory": True}
+        options = {"data_files": {"train": str(link)}, "split": "train", "cache_dir": scratch, "keep_in_memory": True}
         with _quiet():
-            table = cast("Dataset", _load(str(path), "csv", **place, **_csv_options(path, names)))
+            table = cast("Dataset", _load(str(path), "csv", **options, **_csv_options(path, names)))
     return table.select_columns([name for name in names if not name.startswith(_UNREAD)])
 
 
@@ -157,9 +157,9 @@ def _check_file(path: Path) -> None:
         hint = nearest(path.suffix.lower(), _KINDS)
         raise DataError(f"{path}: the suffix must be one of {', '.join(_KINDS)}, got {path.suffix!r}{hint}")
     if not path.exists():
-        beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        neighbours = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
         missing = "" if path.parent.is_dir() else f": there is no folder {path.parent}"
-        raise DataError(f"{path}: there is no such file{nearest(path.name, beside)}{missing}")
+        raise DataError(f"{path}: there is no such file{nearest(path.name, neighbours)}{missing}")
     if path.is_dir():
         raise DataError(f"{path}: is a folder, not a file")
     if not path.is_file():
@@ -184,7 +184,7 @@ def _header(path: Path, columns: Collection[str] | None) -> list[str]:
     repeated = sorted(name for name, count in counts.items() if count > 1 and (columns is None or name in columns))
     if repeated:
         raise DataError(f"{path}: the header names a column twice: {', '.join(map(repr, repeated))}")
-    return [name if name and counts[name] == 1 else f"{_UNREAD}{place}" for place, name in enumerate(header)]
+    return [name if name and counts[name] == 1 else f"{_UNREAD}{index}" for index, name in enumerate(header)]
 
 
 def _dialect(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
@@ -146,7 +146,7 @@ def _kind(data: Data) -> Any:
         case ChoiceData():
             return candidates
         case _:
-            raise NotImplementedError(type(data).__name__)
+            assert_never(data)
 
 
 def _deciding(read: dict[str, Columns], data: Data) -> Columns:
@@ -160,21 +160,21 @@ def _read_all(data: Data, kind: Any) -> dict[str, Columns]:
     """The columns of every split that the data set names, by the split's role."""
     wanted = kind.wanted(data)
     read = _reader(data, needed(data, wanted))
-    stated = {"train": data.train, "dev": data.dev, "test": data.test}
-    found: dict[str, Columns] = {}
+    names = {"train": data.train, "dev": data.dev, "test": data.test}
+    columns_of: dict[str, Columns] = {}
     problems: list[str] = []
-    for role, name in stated.items():
+    for role, name in names.items():
         if name is None:
             continue
         try:
             table, source = read(name)
             table = explode(table, source, data.explode) if data.explode is not None else table
-            found[role] = kind.extract(prepared(table, source, data, wanted), source, data)
+            columns_of[role] = kind.extract(prepared(table, source, data, wanted), source, data)
         except DataError as error:
             problems.append(str(error))
     if problems:
         raise DataError("\n".join(problems))
-    return found
+    return columns_of
 
 
 def _reader(data: Data, columns: Collection[str]) -> Callable[[str], tuple[Dataset, str]]:
@@ -194,13 +194,13 @@ def _part(table: Dataset, name: str) -> Dataset:
     Raises:
         DataError: the slice is not one, or takes no row.
     """
-    wanted = name[len(file_of(name)) :]
-    if not wanted:
+    part = name[len(file_of(name)) :]
+    if not part:
         return table
-    found = re.fullmatch(r"\[(?P<start>\d+%?)?:(?P<end>\d+%?)?\]", wanted)
-    if found is None:
-        raise DataError(f"{name}: write a part of a file as [:80%], [80%:] or [100:200], got {wanted}")
-    start, end = (_edge(found[key], len(table)) for key in ("start", "end"))
+    edges = re.fullmatch(r"\[(?P<start>\d+%?)?:(?P<end>\d+%?)?\]", part)
+    if edges is None:
+        raise DataError(f"{name}: write a part of a file as [:80%], [80%:] or [100:200], got {part}")
+    start, end = (_edge(edges[key], len(table)) for key in ("start", "end"))
     rows = range(len(table))[start:end]
     if not rows:
         raise DataError(f"{name}: holds no examples: the file has {len(table)} rows")
@@ -218,8 +218,8 @@ def _kept(data: Data, seed: int, role: str) -> Callable[[int], list[int]]:
     if role == "train" and data.limit_train is not None:
         limit = data.limit_train
         return lambda n: sorted(np.random.default_rng([_DRAW, seed]).permutation(n)[:limit].tolist())
-    first = {"train": None, "dev": data.limit_dev, "test": data.limit_test}[role]
-    return lambda n: list(range(n))[:first]
+    most = {"train": None, "dev": data.limit_dev, "test": data.limit_test}[role]
+    return lambda n: list(range(n))[:most]
 
 
 def _split(read: Columns, answers: list[Any]) -> Split:

@@ -38,12 +38,12 @@ def extract(table: Dataset, source: str, data: TokensData) -> Columns:
         )
     if problems:
         raise DataError("\n".join(problems))
-    kept = [[place for place, word in enumerate(sentence) if word.strip()] for sentence in words]
+    visible = [[index for index, word in enumerate(sentence) if word.strip()] for sentence in words]
     texts = [
-        ([sentence[place] for place in places], *rest)
-        for sentence, places, rest in zip(words, kept, further or [()] * len(words), strict=True)
+        ([sentence[index] for index in indices], *more_texts)
+        for sentence, indices, more_texts in zip(words, visible, further or [()] * len(words), strict=True)
     ]
-    names = [[_tag_name(row[place], declared) for place in places] for row, places in zip(tags, kept, strict=True)]
+    names = [[_tag_name(row[index], declared) for index in indices] for row, indices in zip(tags, visible, strict=True)]
     return Columns(source, texts, names, declared)
 
 
@@ -53,12 +53,12 @@ def label_order(train: Columns, data: TokensData) -> list[str]:
     Raises:
         DataError: the training split holds fewer than two tags.
     """
-    found = {tag for tags in train.labels for tag in tags}
-    if len(found) < 2:
-        raise DataError(f"{train.source}: tags must differ; every word here has {found.pop()!r}")
+    names = {tag for tags in train.labels for tag in tags}
+    if len(names) < 2:
+        raise DataError(f"{train.source}: tags must differ; every word here has {names.pop()!r}")
     if data.labels is not None:
         return list(data.labels)
-    return list(train.declared) if train.declared is not None else sorted_labels(found)
+    return list(train.declared) if train.declared is not None else sorted_labels(names)
 
 
 def number(columns: Columns, labels: Sequence[str]) -> list[list[int]]:

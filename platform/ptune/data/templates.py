@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ptune.data.kept_tokens import TokenCache
 from ptune.data.spelling import LEADER, account, behind_a_word, known, probe_word, spelled
+from ptune.data.token_cache import TokenCache
 from ptune.errors import DataError
 from ptune.spec.template import Anchor, Mask, Part, PromptRun, Separator, TextField, written
 
@@ -272,8 +272,8 @@ class Layout:
         """Tokenise texts that start a segment, or that follow other words in it."""
         start, asked = (len(self._prefix), behind_a_word(texts)) if follows else (0, texts)
         compute = partial(spelled, self._tokenizer)
-        each = compute(asked) if self._cache is None else self._cache.tokens(asked, compute)
-        return [ids[start:] for ids in each]
+        token_ids = compute(asked) if self._cache is None else self._cache.tokens(asked, compute)
+        return [ids[start:] for ids in token_ids]
 
     @property
     def _mask_follows(self) -> bool:
@@ -312,11 +312,11 @@ class Layout:
     def _kept(self, lengths: list[int]) -> list[int]:
         """How many tokens each text keeps."""
         fixed = [piece.fixed for piece in self._pieces if piece.field is not None]
-        room = self._room - sum(length for length, whole in zip(lengths, fixed, strict=True) if whole)
+        room = self._room - sum(length for length, is_fixed in zip(lengths, fixed, strict=True) if is_fixed)
         if room < 0:
             raise DataError(f"a text that must not be shortened takes {self._room - room} tokens of {self._room}")
-        shares = iter(_shares([length for length, whole in zip(lengths, fixed, strict=True) if not whole], room))
-        return [length if whole else next(shares) for length, whole in zip(lengths, fixed, strict=True)]
+        shares = iter(_shares([length for length, is_fixed in zip(lengths, fixed, strict=True) if not is_fixed], room))
+        return [length if is_fixed else next(shares) for length, is_fixed in zip(lengths, fixed, strict=True)]
 
 
 def _up_to_mask(parts: Sequence[Part]) -> Sequence[Part]:
@@ -325,17 +325,17 @@ def _up_to_mask(parts: Sequence[Part]) -> Sequence[Part]:
     Raises:
         DataError: more than closing words stand behind it.
     """
-    places = [index for index, part in enumerate(parts) if isinstance(part, Mask)]
-    if not places:
+    masks = [index for index, part in enumerate(parts) if isinstance(part, Mask)]
+    if not masks:
         return parts
-    behind = parts[places[0] + 1 :]
-    late = next((part for part in behind if not isinstance(part, Anchor)), None)
+    following = parts[masks[0] + 1 :]
+    late = next((part for part in following if not isinstance(part, Anchor)), None)
     if late is not None:
         raise DataError(
             f"a causal model reads left to right, so [MASK] must come last, got {written([late])} behind it in "
             f'{written(parts)!r}; the preset "before" keeps it last, and so does a template with [P] before [MASK]'
         )
-    return parts[: places[0] + 1]
+    return parts[: masks[0] + 1]
 
 
 def _shares(lengths: list[int], room: int) -> list[int]:
@@ -347,9 +347,9 @@ def _shares(lengths: list[int], room: int) -> list[int]:
         tied = sorted((index for index, length in enumerate(kept) if length == longest), key=lambda i: (lengths[i], i))
         below = max((length for length in kept if length < longest), default=0)
         share = min(excess, (longest - below) * len(tied))
-        cut, rest = divmod(share, len(tied))
-        for place, index in enumerate(tied):
-            kept[index] -= cut + (place < rest)
+        cut, remainder = divmod(share, len(tied))
+        for rank, index in enumerate(tied):
+            kept[index] -= cut + (rank < remainder)
         excess -= share
     return kept
 

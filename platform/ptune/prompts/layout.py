@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ptune.backbone.families import Family
-from ptune.data.kept_tokens import TokenCache
 from ptune.data.templates import Example, Layout
+from ptune.data.token_cache import TokenCache
 from ptune.node_files import NodeFiles
 from ptune.spec.template import Part, PromptRun
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ptune.data.kept_tokens import TokenCache
+from ptune.data.token_cache import TokenCache
 from ptune.node_files import NodeFiles
 
 TEXTS = [f"text {number}" for number in range(1_200)]

@@ -1,7 +1,7 @@
-"""Tokens of many texts, computed once per node, whatever the template they are laid out in. Knows no template.
+"""Tokens of many texts, computed once on each node, whatever template lays them out. Knows no template.
 
-Kept as one memory-mapped file for each (tokenizer, texts), so that every engine of a node, every template and every
-later search reads the same pages.
+Each (tokenizer, texts) has one memory-mapped file, so that every engine of a node, every template and every later
+search reads the same pages.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class TokenCache:
         try:
             path = self._files.hold(name, partial(_is_whole, count=len(texts)), make)
             if path is not None and not computed:
-                kept = _mapped(path, len(texts))
-                computed.append([kept[number] for number in range(len(kept))])
+                cached = _mapped(path, len(texts))
+                computed.append([cached[index] for index in range(len(cached))])
             if path is not None:
                 self._files.release(name)
         except OSError as error:  # a cache that fails must not fail the training
@@ -57,11 +57,11 @@ class TokenCache:
         return computed[0] if computed else compute(texts)
 
     def _write(self, path: Path, tokens: Ragged) -> bool:
-        whole = np.concatenate([tokens.lengths.astype(np.int32), tokens.values])
-        if not self._files.make_room(whole.nbytes):
+        numbers = np.concatenate([tokens.lengths.astype(np.int32), tokens.values])
+        if not self._files.make_room(numbers.nbytes):
             return False
         with replacing(path) as draft, draft.open("wb") as stream:
-            np.save(stream, whole)
+            np.save(stream, numbers)
         return True
 
 
@@ -74,5 +74,5 @@ def _is_whole(path: Path, count: int) -> bool:
 
 
 def _mapped(path: Path, count: int) -> Ragged:
-    whole = np.load(path, mmap_mode="r")
-    return Ragged.parted(whole[count:], whole[:count])
+    numbers = np.load(path, mmap_mode="r")
+    return Ragged.parted(numbers[count:], numbers[:count])
