@@ -16,7 +16,7 @@ from ptune.spec.data import ClozeData
 from ptune.spec.prompt import ManualPrompt
 from ptune.spec.task import Cloze
 from ptune.tasks.build import build_task, lay_out
-from ptune.tasks.cloze import ClozeKind, Named, _against
+from ptune.tasks.cloze import ClozeAnswer, ClozeKind, _ranks_and_losses
 from support.families import WORDS
 from support.word_tasks import FACT, cloze_trial, facts
 
@@ -72,7 +72,9 @@ def test_metrics_follow_from_ranks(speaking):
     kind = ClozeKind(["sub_label"], WORDS)
     split = split_of(*[("red", word) for word in ["cold", "cold", "warm", "old"]], ("red", "tepid"))
     examples = encoded(speaking("bert"), split)
-    answers = [Named((word,), (1.0,), rank, 0.5) for word, rank in (("cold", 1), ("cold", 1), ("cold", 4), ("a", 11))]
+    answers = [
+        ClozeAnswer((word,), (1.0,), rank, 0.5) for word, rank in (("cold", 1), ("cold", 1), ("cold", 4), ("a", 11))
+    ]
     assert kind.measure(answers, examples) == {
         "loss": 0.5,
         "p_at_1": 0.5,
@@ -86,7 +88,7 @@ def test_metrics_follow_from_ranks(speaking):
 
 def test_an_object_stands_behind_those_with_the_same_score():
     scores = torch.zeros(1, 50)
-    assert _against(scores, scores[:, :8], [3])[0] == [8], "a model that knows nothing is not right"
+    assert _ranks_and_losses(scores, scores[:, :8], [3])[0] == [8], "a model that knows nothing is not right"
 
 
 def test_facts_without_a_single_token_of_the_vocabulary_are_left_out(speaking):

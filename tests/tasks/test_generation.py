@@ -23,7 +23,7 @@ from ptune.prompts.forward import MiniBatch, forward
 from ptune.prompts.greedy_decode import greedy_decode
 from ptune.prompts.rows import Examples, Row
 from ptune.run.trials import TrialFactory
-from ptune.tasks.generation import GenerationKind, Written
+from ptune.tasks.generation import GenerationAnswer, GenerationKind
 from support.written_texts import MOST, echoes, make_writer, stories, writing_job, writing_trial
 
 CAUSAL = ["gpt2", "llama", "qwen2"]
@@ -251,11 +251,13 @@ def test_metrics_are_those_of_the_texts_and_of_every_token_of_the_targets():
     targets = ["the cat sat on the mat", "a  dog barks at night"]
     split = Split([("x",), ("y",)], targets, "made", "")
     examples = Examples.of(split, [[Row([1], [0], (0,))]] * 2)
-    perfect = kind.measure([Written(6.0, 3, targets[0]), Written(2.0, 1, "a dog barks at night")], examples)
+    perfect = kind.measure(
+        [GenerationAnswer(6.0, 3, targets[0]), GenerationAnswer(2.0, 1, "a dog barks at night")], examples
+    )
     assert perfect == pytest.approx(
         {"loss": 2.0, "bleu": 1.0, "chrf": 1.0, "exact_match": 1.0, "constant_prediction": 0.0}
     )
-    same = kind.measure([Written(6.0, 3, targets[0])] * 2, examples)
+    same = kind.measure([GenerationAnswer(6.0, 3, targets[0])] * 2, examples)
     assert same["exact_match"] == 0.5
     assert same["constant_prediction"] == 1.0
     assert 0.0 < same["bleu"] < 1.0

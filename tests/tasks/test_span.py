@@ -18,7 +18,7 @@ from ptune.prompts.rows import Examples
 from ptune.spec.layout import input_parts
 from ptune.spec.template import parse, plain
 from ptune.spec.trial import TrialSpec
-from ptune.tasks.span import Found, SpanKind
+from ptune.tasks.span import SpanAnswer, SpanKind
 
 FIELDS = ["question", "context"]
 KIND = SpanKind(FIELDS, unanswerable=True, stride=4, max_answer=3, best=20)
@@ -189,7 +189,7 @@ def test_the_best_of_all_pairs_over_all_windows_is_the_answer(seed, unanswerable
     score, text = max(tried)
     (answer,) = kind.answer(scored)
     assert answer.score == pytest.approx(score)
-    assert answer.none == pytest.approx(min(none))
+    assert answer.no_answer_score == pytest.approx(min(none))
     assert answer.text == ("" if unanswerable and min(none) > score else text)
 
 
@@ -215,7 +215,7 @@ def test_no_answer_must_beat_the_best_stretch(score, expected, tiny):
 
 def measured(given: list[str], golds: list[list[str]]) -> dict[str, float]:
     split = split_of(*(("q", "c", [[gold, 0] for gold in each]) for each in golds))
-    return KIND.measure([Found(text, 1.0, 0.0, 2.0, 2) for text in given], Examples.of(split, [[]] * len(golds)))
+    return KIND.measure([SpanAnswer(text, 1.0, 0.0, 2.0, 2) for text in given], Examples.of(split, [[]] * len(golds)))
 
 
 def test_metrics_equal_torchmetrics():

@@ -14,7 +14,7 @@ from ptune.prompts.layout import bind
 from ptune.prompts.rows import Examples
 from ptune.spec.layout import input_parts
 from ptune.spec.trial import TrialSpec
-from ptune.tasks.tokens import Tags, TokensKind
+from ptune.tasks.tokens import TokensAnswer, TokensKind
 
 TAGS = ["B-loc", "B-per", "I-loc", "I-per", "O"]
 KIND = TokensKind(["words"], TAGS)
@@ -77,7 +77,7 @@ def test_words_behind_the_longest_input_are_unread_and_count_as_outside(tiny):
     examples = encoded(tiny("bert"), [words], labels=labels, max_length=13)
     assert len(examples.rows[0].ids) == 13
     assert examples.task_info == [(0, 1, 2)]  # [CLS] red a ##f ... ##n cold [SEP]
-    metrics = KIND.measure([Tags((0, 1, 2), np.array([0, 4, 4]), 3.0)], examples)
+    metrics = KIND.measure([TokensAnswer((0, 1, 2), np.array([0, 4, 4]), 3.0)], examples)
     assert (metrics["precision"], metrics["recall"]) == (1.0, 0.5)
     assert metrics["loss"] == 1.0
     assert metrics["accuracy"] == 3 / 5
@@ -97,7 +97,7 @@ def test_a_word_that_no_token_stands_for_is_outside(tiny):
     words = ["red", "\u200d", "cold"]
     examples = encoded(tiny("bert"), [words])
     assert examples.task_info == [(0, 2)]
-    answer = Tags((0, 2), np.array([0, 0]), 0.0)
+    answer = TokensAnswer((0, 2), np.array([0, 0]), 0.0)
     assert KIND.present(answer, (words,))["tags"] == ["B-loc", "O", "B-loc"]
 
 
@@ -134,8 +134,8 @@ def test_sentences_without_a_read_word_cost_nothing(tiny):
     assert (metrics["loss"], metrics["f1"], metrics["accuracy"]) == (0.0, 0.0, 1.0)
 
 
-def answered(given: list[list[int]]) -> list[Tags]:
-    return [Tags(range(len(tags)), np.array(tags), 0.0) for tags in given]
+def answered(given: list[list[int]]) -> list[TokensAnswer]:
+    return [TokensAnswer(range(len(tags)), np.array(tags), 0.0) for tags in given]
 
 
 def labelled(labels: list[list[int]]) -> Examples:
@@ -170,7 +170,7 @@ def test_the_most_frequent_tag_is_the_baseline_and_one_tag_is_flagged():
 def test_people_write_sentences_and_read_words_tags_and_entities():
     texts = KIND.texts(("in New  York Ann",))
     assert texts == (["in", "New", "York", "Ann"],)
-    shown = KIND.present(Tags((0, 1, 2, 3), np.array([4, 0, 2, 1]), 0.0), texts)
+    shown = KIND.present(TokensAnswer((0, 1, 2, 3), np.array([4, 0, 2, 1]), 0.0), texts)
     assert shown["tags"] == ["O", "B-loc", "I-loc", "B-per"]
     assert shown["entities"] == [
         {"type": "loc", "text": "New York", "first": 1, "last": 2},

@@ -63,7 +63,7 @@ def lay_out(prompt: PromptSpec, data: Data, backbone: Reading, *, language: bool
         )
     parts = input_parts(prompt, data.fields, data.template, masked=language)
     if language and isinstance(data, ChoiceData):
-        parts = [_whole(part) for part in parts]
+        parts = [_uncut(part) for part in parts]
     return bind(parts, backbone, data.fields, data.max_length)
 
 
@@ -103,11 +103,11 @@ def build_kind(task: Task, data: Data, labels: list[str], head: Head, *, faithfu
             raise NotImplementedError(task.kind)
 
 
-def _whole(part: Part) -> Part:
-    """A candidate is never shortened where its own words are scored."""
+def _uncut(part: Part) -> Part:
+    """A candidate is never shortened where its own words are output."""
     return replace(part, fixed=True) if isinstance(part, TextField) and part.name == CHOICE else part
 
 
 def _words(data: ClassificationData) -> dict[str, list[str]]:
-    stated = data.verbalizer or {}
-    return {label: [words] if isinstance(words, str) else list(words) for label, words in stated.items()}
+    verbalizer = data.verbalizer or {}
+    return {label: [words] if isinstance(words, str) else list(words) for label, words in verbalizer.items()}

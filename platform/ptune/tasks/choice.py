@@ -75,43 +75,43 @@ class ChoiceKind:
             DataError: a candidate is too long, or has no token.
         """
         names, count = self.inputs, len(self.choices)
-        own = [dict(zip(names, texts, strict=True)) for texts in split.texts]
-        flat = [(*(text[name] for name in self.shared), text[choice]) for text in own for choice in self.choices]
+        named = [dict(zip(names, texts, strict=True)) for texts in split.texts]
+        flat = [(*(texts[name] for name in self.shared), texts[choice]) for texts in named for choice in self.choices]
         if not self.words:
-            read = [Row.of(item, (read_position(item, backbone),)) for item in layout.encode_all(flat)]
-            return Examples.of(split, [read[start : start + count] for start in range(0, len(read), count)])
+            rows = [Row.of(item, (read_position(item, backbone),)) for item in layout.encode_all(flat)]
+            return Examples.of(split, [rows[start : start + count] for start in range(0, len(rows), count)])
         columns = [layout.tokens(field, texts) for field, texts in enumerate(zip(*flat, strict=True))]
-        each = [self._worded(texts, layout, backbone) for texts in zip(*columns, strict=True)]
-        pairs = [each[start : start + count] for start in range(0, len(each), count)]
-        about = [tuple(tokens for _, tokens in pair) for pair in pairs]
-        return Examples.of(split, [[row for row, _ in pair] for pair in pairs], task_info=about)
+        worded = [self._worded(texts, layout, backbone) for texts in zip(*columns, strict=True)]
+        candidates = [worded[start : start + count] for start in range(0, len(worded), count)]
+        tokens = [tuple(tokens for _, tokens in pairs) for pairs in candidates]
+        return Examples.of(split, [[row for row, _ in pairs] for pairs in candidates], task_info=tokens)
 
-    def loss(self, scored: HeadOutput) -> Tensor:
+    def loss(self, output: HeadOutput) -> Tensor:
         """Softmax over the candidates, or the hinge, whose margin is 1; a scalar."""
-        return self._loss(self._worth(scored), torch.tensor(scored.labels, device=scored.scores.device))
+        return self._loss(self._worth(output), torch.tensor(output.labels, device=output.scores.device))
 
-    def answer(self, scored: HeadOutput) -> Sequence[np.ndarray]:
+    def answer(self, output: HeadOutput) -> Sequence[np.ndarray]:
         """The scores [N] of each example's candidates."""
-        return list(self._worth(scored).float().cpu().numpy())
+        return list(self._worth(output).float().cpu().numpy())
 
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
-        """Accuracy, and two numbers that keep one honest.
+        """Accuracy, and two numbers that put it into proportion.
 
         `majority_baseline` is the accuracy of always choosing the candidate at the most frequent place,
         `constant_prediction` is 1.0 when the candidate at the same place is always chosen.
         """
         scores, labels = np.stack(answers), np.array(examples.labels)
-        given = scores.argmax(axis=1)
+        predicted = scores.argmax(axis=1)
         return {
             "loss": float(self._loss(torch.as_tensor(scores), torch.as_tensor(labels))),
-            "accuracy": float((given == labels).mean()),
+            "accuracy": float((predicted == labels).mean()),
             "majority_baseline": float(np.bincount(labels).max() / len(labels)),
-            "constant_prediction": float(len(np.unique(given)) == 1),
+            "constant_prediction": float(len(np.unique(predicted)) == 1),
         }
 
-    def texts(self, given: Sequence[str]) -> tuple[str, ...]:
+    def texts(self, strings: Sequence[str]) -> tuple[str, ...]:
         """The texts as they are."""
-        return tuple(given)
+        return tuple(strings)
 
     def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:
         """The chosen candidate's name and text, and every candidate's probability; they sum to 1."""
@@ -127,7 +127,7 @@ class ChoiceKind:
             raise DataError("a candidate has no token in this backbone's vocabulary")
         if backbone.family.reads == "last":
             item = layout.assemble(texts)
-            start, end = self._place(item)
+            start, end = self._choice_span(item)
             if start == 0:
                 raise DataError(
                     "a causal model scores a candidate by what stands before it, and the template begins with "
@@ -137,21 +137,23 @@ class ChoiceKind:
         if backbone.mask_token is None:
             raise DataError(f"{backbone.id} scores words at masks, and its tokenizer has no mask token")
         item = layout.assemble([*shared, [backbone.mask_token] * len(choice)])
-        return Row.of(item, range(*self._place(item))), tuple(choice)
+        return Row.of(item, range(*self._choice_span(item))), tuple(choice)
 
-    def _place(self, item: Example) -> tuple[int, int]:
+    def _choice_span(self, item: Example) -> tuple[int, int]:
         return item.spans[len(self.shared)]
 
-    def _worth(self, scored: HeadOutput) -> Tensor:
+    def _worth(self, output: HeadOutput) -> Tensor:
         """The scores [B, N] of the candidates."""
         count = len(self.choices)
         if not self.words:
-            return scored.scores.view(-1, count)
-        candidates: list[Tokens] = [tokens for own in scored.task_info for tokens in own]
-        tokens = torch.tensor([token for one in candidates for token in one], device=scored.scores.device)
-        logs = scored.scores.gather(1, tokens[:, None])[:, 0] - scored.scores.logsumexp(dim=1)
-        means = [part.mean() for part in logs.split_with_sizes([len(one) for one in candidates])]
-        return torch.stack(means).view(-1, count)
+            return output.scores.view(-1, count)
+        scores_RV = output.scores
+        candidates: list[Tokens] = [tokens for example in output.task_info for tokens in example]
+        tokens_R = torch.tensor([token for tokens in candidates for token in tokens], device=scores_RV.device)
+        # The log-softmax at one token a read, without the [R, V] tensor that log_softmax would make.
+        log_probabilities_R = scores_RV.gather(1, tokens_R[:, None])[:, 0] - scores_RV.logsumexp(dim=1)
+        by_candidate = log_probabilities_R.split_with_sizes([len(tokens) for tokens in candidates])
+        return torch.stack([tokens.mean() for tokens in by_candidate]).view(-1, count)
 
     def _loss(self, scores: Tensor, labels: Tensor) -> Tensor:
         """The loss of scores [B, N]; the hinge is the mean over the wrong candidates."""

@@ -52,16 +52,16 @@ class ClassificationKind:
         reads = [item.masks if self.words is not None else (read_position(item, backbone),) for item in items]
         return Examples.of(split, [[Row.of(*pair)] for pair in zip(items, reads, strict=True)])
 
-    def loss(self, scored: HeadOutput) -> Tensor:
+    def loss(self, output: HeadOutput) -> Tensor:
         """Cross-entropy over the labels."""
-        return functional.cross_entropy(scored.scores, torch.tensor(scored.labels, device=scored.scores.device))
+        return functional.cross_entropy(output.scores, torch.tensor(output.labels, device=output.scores.device))
 
-    def answer(self, scored: HeadOutput) -> Sequence[np.ndarray]:
+    def answer(self, output: HeadOutput) -> Sequence[np.ndarray]:
         """The scores [C] of each example."""
-        return list(scored.scores.float().cpu().numpy())
+        return list(output.scores.float().cpu().numpy())
 
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
-        """Metrics of class scores, and two that keep one honest.
+        """Metrics of class scores, and two numbers that put them into proportion.
 
         `f1` is that of the last label, the positive one of a binary task; `exact_groups`, of data that names groups, is
         the share of groups answered right throughout (MultiRC's exact match). `majority_baseline` is the accuracy of
@@ -69,22 +69,24 @@ class ClassificationKind:
         same answer.
         """
         scores, labels = np.stack(answers), np.array(examples.labels)
-        given, groups = scores.argmax(axis=1), examples.splits[0].groups
+        predicted, groups = scores.argmax(axis=1), examples.splits[0].groups
         positive = len(self.labels) - 1
         return {
             "loss": float(functional.cross_entropy(torch.as_tensor(scores), torch.as_tensor(labels))),
-            "accuracy": float((given == labels).mean()),
-            "macro_f1": float(np.mean([_f1(labels == one, given == one) for one in np.union1d(labels, given)])),
-            "f1": _f1(labels == positive, given == positive),
-            "matthews": _matthews(labels, given),
-            **({GROUPED: _exact_groups(given == labels, groups)} if groups is not None else {}),
+            "accuracy": float((predicted == labels).mean()),
+            "macro_f1": float(
+                np.mean([_f1(labels == label, predicted == label) for label in np.union1d(labels, predicted)])
+            ),
+            "f1": _f1(labels == positive, predicted == positive),
+            "matthews": _matthews(labels, predicted),
+            **({GROUPED: _exact_groups(predicted == labels, groups)} if groups is not None else {}),
             "majority_baseline": float(np.bincount(labels).max() / len(labels)),
-            "constant_prediction": float(len(np.unique(given)) == 1),
+            "constant_prediction": float(len(np.unique(predicted)) == 1),
         }
 
-    def texts(self, given: Sequence[str]) -> tuple[str, ...]:
+    def texts(self, strings: Sequence[str]) -> tuple[str, ...]:
         """The texts as they are."""
-        return tuple(given)
+        return tuple(strings)
 
     def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:  # noqa: ARG002
         """The label, and every label's probability, in the order of the labels; they sum to 1."""
@@ -93,22 +95,28 @@ class ClassificationKind:
         return {"label": max(probabilities, key=probabilities.__getitem__), "probabilities": probabilities}
 
 
-def _f1(labels: np.ndarray, given: np.ndarray) -> float:
+def _f1(labels: np.ndarray, predicted: np.ndarray) -> float:
     """F1 of one class, from whether each example is of it and is said to be; 0 where none is either."""
-    return float(2 * (labels & given).sum() / max(1, labels.sum() + given.sum()))
+    return float(2 * (labels & predicted).sum() / max(1, labels.sum() + predicted.sum()))
 
 
-def _matthews(labels: np.ndarray, given: np.ndarray) -> float:
+def _matthews(labels: np.ndarray, predicted: np.ndarray) -> float:
     """The correlation of labels and answers over any number of classes (Gorodkin 2004); 0 where one is constant."""
-    classes = max(labels.max(), given.max()) + 1
-    true, said = (np.bincount(values, minlength=classes).astype(float) for values in (labels, given))
+    classes = max(labels.max(), predicted.max()) + 1
+    true_counts, predicted_counts = (
+        np.bincount(values, minlength=classes).astype(float) for values in (labels, predicted)
+    )
     count = float(len(labels))
-    spread = (count**2 - said @ said) * (count**2 - true @ true)
-    return float(((labels == given).sum() * count - true @ said) / np.sqrt(spread)) if spread else 0.0
+    spread = (count**2 - predicted_counts @ predicted_counts) * (count**2 - true_counts @ true_counts)
+    return (
+        float(((labels == predicted).sum() * count - true_counts @ predicted_counts) / np.sqrt(spread))
+        if spread
+        else 0.0
+    )
 
 
 def _exact_groups(right: np.ndarray, groups: Sequence[Any]) -> float:
-    whole: dict[str, bool] = {}
+    all_right: dict[str, bool] = {}
     for group, good in zip(map(repr, groups), right, strict=True):
-        whole[group] = whole.get(group, True) and bool(good)
-    return float(np.mean(list(whole.values())))
+        all_right[group] = all_right.get(group, True) and bool(good)
+    return float(np.mean(list(all_right.values())))

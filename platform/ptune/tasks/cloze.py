@@ -39,7 +39,7 @@ class Candidates:
 
 
 @dataclass(frozen=True)
-class Named:
+class ClozeAnswer:
     """What the language head names for one fact.
 
     Attributes:
@@ -83,7 +83,7 @@ class ClozeKind:
             )
         if not self._tokens(layout):
             first = self.vocabulary[0]
-            raise SpecError(f"no word of the vocabulary is a single token at [MASK]: {_said(first, layout)}")
+            raise SpecError(f"no word of the vocabulary is a single token at [MASK]: {_not_single(first, layout)}")
         return Vocabulary()
 
     def encode(self, split: Split, layout: Layout, backbone: Backbone, *, training: bool) -> Examples:
@@ -93,28 +93,28 @@ class ClozeKind:
             DataError: no fact is left.
         """
         tokens = self._tokens(layout)
-        asked = [word is None for word in split.labels]
-        kept = [row for row, word in enumerate(split.labels) if asked[row] or word in tokens]
-        if not kept:
+        facts = [number for number, word in enumerate(split.labels) if word is None or word in tokens]
+        if not facts:
             raise DataError(self._nothing_left(split, layout))
-        early = self.faithful and training and backbone.family.reads == "last"
-        items = layout.encode_all([split.texts[row] for row in kept])
-        rows = [[Row.of(item, (max(item.masks[0] - early, 0),))] for item in items]
-        labels = [None if asked[row] else tokens[split.labels[row]] for row in kept]
-        return Examples.of(split, rows, labels, [_candidates(tokens)] * len(kept))
+        one_early = self.faithful and training and backbone.family.reads == "last"
+        items = layout.encode_all([split.texts[number] for number in facts])
+        rows = [[Row.of(item, (max(item.masks[0] - one_early, 0),))] for item in items]
+        words = [split.labels[number] for number in facts]
+        labels = [None if word is None else tokens[word] for word in words]
+        return Examples.of(split, rows, labels, [_candidates(tokens)] * len(facts))
 
-    def loss(self, scored: HeadOutput) -> Tensor:
+    def loss(self, output: HeadOutput) -> Tensor:
         """Cross-entropy of the objects in the whole vocabulary."""
-        return functional.cross_entropy(scored.scores, torch.tensor(scored.labels, device=scored.scores.device))
+        return functional.cross_entropy(output.scores, torch.tensor(output.labels, device=output.scores.device))
 
-    def answer(self, scored: HeadOutput) -> Sequence[Named]:
+    def answer(self, output: HeadOutput) -> Sequence[ClozeAnswer]:
         """The best candidates for each fact, and where its object stands among them."""
-        scores, candidates = scored.scores, scored.task_info[0]
-        among = scores[:, candidates.tokens.to(scores.device)]
-        shares, best = among.softmax(dim=1).topk(min(SHOWN, among.shape[1]))
-        shown = [tuple(candidates.words[index] for index in row) for row in best.tolist()]
-        ranks, losses = _against(scores, among, scored.labels)
-        return [Named(*each) for each in zip(shown, map(tuple, shares.tolist()), ranks, losses, strict=True)]
+        scores_BV, candidates = output.scores, output.task_info[0]
+        scores_BK = scores_BV[:, candidates.tokens.to(scores_BV.device)]
+        shares, best = scores_BK.softmax(dim=1).topk(min(SHOWN, scores_BK.shape[1]))
+        words = [tuple(candidates.words[index] for index in row) for row in best.tolist()]
+        ranks, losses = _ranks_and_losses(scores_BV, scores_BK, output.labels)
+        return [ClozeAnswer(*values) for values in zip(words, map(tuple, shares.tolist()), ranks, losses, strict=True)]
 
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
         """Where objects stand among the candidates, and how good the answers would be without looking.
@@ -136,9 +136,9 @@ class ClozeKind:
             "dropped": float(len(examples.splits[0]) - len(examples)),
         }
 
-    def texts(self, given: Sequence[str]) -> tuple[str, ...]:
+    def texts(self, strings: Sequence[str]) -> tuple[str, ...]:
         """The subject's texts as they are."""
-        return tuple(given)
+        return tuple(strings)
 
     def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:  # noqa: ARG002
         """The object named first, and the probabilities of the best candidates among all candidates."""
@@ -150,19 +150,23 @@ class ClozeKind:
 
     def _nothing_left(self, split: Split, layout: Layout) -> str:
         word = split.labels[0]
-        known = word in self.vocabulary
-        what = _said(word, layout) if known else f"{word!r} is not in the vocabulary of {len(self.vocabulary)} words"
+        in_vocabulary = word in self.vocabulary
+        problem = (
+            _not_single(word, layout)
+            if in_vocabulary
+            else f"{word!r} is not in the vocabulary of {len(self.vocabulary)} words"
+        )
         return (
             f"{split.source}: none of {len(split)} facts is left, because no object is a single token of the "
-            f"vocabulary: the first, {what}"
+            f"vocabulary: the first, {problem}"
         )
 
 
-def _said(word: str, layout: Layout) -> str:
+def _not_single(word: str, layout: Layout) -> str:
     """What a word that is not a single known token is instead."""
     ids = layout.word(word)
-    what = f"is {len(ids)} tokens" if len(ids) != 1 else "is unknown"
-    return f"{word!r} {what} in this backbone's vocabulary"
+    problem = f"is {len(ids)} tokens" if len(ids) != 1 else "is unknown"
+    return f"{word!r} {problem} in this backbone's vocabulary"
 
 
 def _candidates(tokens: dict[str, int]) -> Candidates:
@@ -173,13 +177,16 @@ def _candidates(tokens: dict[str, int]) -> Candidates:
     return Candidates(list(words.values()), torch.tensor(list(words)))
 
 
-def _against(scores: Tensor, among: Tensor, labels: Sequence[int | None]) -> tuple[list[Any], list[Any]]:
-    """Ranks and losses of the objects; of facts without one, None."""
-    known = [label for label in labels if label is not None]
-    if not known:
+def _ranks_and_losses(
+    scores_BV: Tensor, scores_BK: Tensor, labels: Sequence[int | None]
+) -> tuple[list[Any], list[Any]]:
+    """Ranks among the candidates, and losses, of the objects; None for facts without one."""
+    tokens = [label for label in labels if label is not None]
+    if not tokens:
         return [None] * len(labels), [None] * len(labels)
-    objects = torch.tensor(known, device=scores.device)
-    own = scores.gather(1, objects[:, None])
-    ranks: list[int] = (among >= own).sum(dim=1).tolist()
-    losses: list[float] = functional.cross_entropy(scores, objects, reduction="none").tolist()
+    objects_B = torch.tensor(tokens, device=scores_BV.device)
+    object_scores_B1 = scores_BV.gather(1, objects_B[:, None])
+    # The object counts itself, so ranks begin at 1; candidates with the same score stand before it.
+    ranks: list[int] = (scores_BK >= object_scores_B1).sum(dim=1).tolist()
+    losses: list[float] = functional.cross_entropy(scores_BV, objects_B, reduction="none").tolist()
     return ranks, losses

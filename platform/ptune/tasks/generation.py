@@ -1,7 +1,7 @@
 """Generation: a text written for each input, by a causal language model behind it or by an encoder-decoder.
 
-The prompt trains on the likelihood of the target's tokens, given those before them; what counts is what the model
-writes by itself, token by token, always the likeliest (greedy decoding).
+The prompt trains on the likelihood of the target's tokens, given those before them. Metrics judge the text that the
+model writes by itself, token by token, always the likeliest (greedy decoding).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ptune.prompts.rows import Examples, Row
 
 
 @dataclass(frozen=True)
-class Written:
+class GenerationAnswer:
     """What became of one example.
 
     Attributes:
@@ -46,11 +46,11 @@ class GenerationKind:
 
     Attributes:
         inputs: names of the texts of an input, in order.
-        most: longest written text in tokens, its end included.
+        max_tokens: longest written text in tokens, its end included.
     """
 
     inputs: list[str]
-    most: int
+    max_tokens: int
 
     def head_spec(self, layout: Layout) -> HeadSpec:
         """The whole vocabulary.
@@ -71,33 +71,33 @@ class GenerationKind:
         items = layout.encode_all(split.texts)
         texts = [text or "" for text in split.labels]
         if backbone.family.reads == "decoder":
-            given, tokens = _decoder_targets(texts, backbone)
+            lead, tokens = _decoder_targets(texts, backbone)
             targets = self._ended(split, tokens, backbone)
-            rows = [_decoder_row(item, given, target) for item, target in zip(items, targets, strict=True)]
+            rows = [_decoder_row(item, lead, target) for item, target in zip(items, targets, strict=True)]
         else:
             targets = self._ended(split, layout.behind(texts), backbone)
             rows = [_causal_row(item, layout.closing, target) for item, target in zip(items, targets, strict=True)]
         return Examples.of(split, [[row] for row in rows], targets)
 
-    def loss(self, scored: HeadOutput) -> Tensor:
+    def loss(self, output: HeadOutput) -> Tensor:
         """Cross-entropy, the mean of all target tokens."""
-        targets = [token for target in scored.labels for token in target]
-        return functional.cross_entropy(scored.scores, torch.tensor(targets, device=scored.scores.device))
+        targets = [token for target in output.labels for token in target]
+        return functional.cross_entropy(output.scores, torch.tensor(targets, device=output.scores.device))
 
-    def answer(self, scored: HeadOutput) -> Sequence[Written]:
+    def answer(self, output: HeadOutput) -> Sequence[GenerationAnswer]:
         """The loss of each example's target; the text is not written yet."""
         answers = []
-        for scores, target in zip(scored.by_example(), scored.labels, strict=True):
+        for scores, target in zip(output.by_example(), output.labels, strict=True):
             tokens = torch.tensor(target, dtype=torch.long, device=scores.device)
             loss = functional.cross_entropy(scores[: len(target)], tokens, reduction="sum")
-            answers.append(Written(float(loss), len(target)))
+            answers.append(GenerationAnswer(float(loss), len(target)))
         return answers
 
     def decode(
         self, backbone: Backbone, learner: Learner, examples: Examples, answers: Sequence[Any], token_budget: int
-    ) -> list[Written]:
+    ) -> list[GenerationAnswer]:
         """The answers with what the model writes for each example."""
-        written = greedy_decode(backbone, learner, examples, self.most, _end(backbone), token_budget)
+        written = greedy_decode(backbone, learner, examples, self.max_tokens, _end(backbone), token_budget)
         texts = backbone.tokenizer.batch_decode(written, skip_special_tokens=True)
         return [replace(answer, text=text.strip()) for answer, text in zip(answers, texts, strict=True)]
 
@@ -110,20 +110,20 @@ class GenerationKind:
         """
         from torchmetrics.text import CHRFScore, SacreBLEUScore
 
-        wanted = [_tidy(text) for text in examples.splits[0].labels]
-        given = [_tidy(answer.text) for answer in answers]
-        references = [[text] for text in wanted]
+        targets = [_tidy(text) for text in examples.splits[0].labels]
+        texts = [_tidy(answer.text) for answer in answers]
+        references = [[target] for target in targets]
         return {
             "loss": sum(answer.loss for answer in answers) / sum(answer.tokens for answer in answers),
-            "bleu": float(SacreBLEUScore()(given, references)),
-            "chrf": float(CHRFScore(n_word_order=0)(given, references)),
-            "exact_match": sum(map(str.__eq__, given, wanted)) / len(wanted),
-            "constant_prediction": float(len(set(given)) == 1),
+            "bleu": float(SacreBLEUScore()(texts, references)),
+            "chrf": float(CHRFScore(n_word_order=0)(texts, references)),
+            "exact_match": sum(map(str.__eq__, texts, targets)) / len(targets),
+            "constant_prediction": float(len(set(texts)) == 1),
         }
 
-    def texts(self, given: Sequence[str]) -> tuple[str, ...]:
+    def texts(self, strings: Sequence[str]) -> tuple[str, ...]:
         """The texts as they are."""
-        return tuple(given)
+        return tuple(strings)
 
     def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:  # noqa: ARG002
         """The written text."""
@@ -132,41 +132,43 @@ class GenerationKind:
     def _ended(self, split: Split, targets: Sequence[Sequence[int]], backbone: Backbone) -> list[list[int]]:
         """The tokens to be written, with the end token where they are not cut; none for inputs without a target."""
         end = _end(backbone)
-        known = [text is not None for text in split.labels]
-        return [[*target, end][: self.most] if one else [] for one, target in zip(known, targets, strict=True)]
+        return [
+            [*target, end][: self.max_tokens] if text is not None else []
+            for text, target in zip(split.labels, targets, strict=True)
+        ]
 
 
 def _decoder_targets(texts: Sequence[str], backbone: Backbone) -> tuple[list[int], list[list[int]]]:
-    """What a decoder is given before it writes, and the tokens of the texts it is to write.
+    """The tokens that lead a decoder, and the tokens of the texts that it is to write.
 
-    Tokenised as targets, which in some families is not as inputs are. What the tokenizer puts before every target (a
-    start, a language) is given, not written.
+    Texts are tokenised as targets, which differs from inputs in some families. The tokens that a tokenizer puts before
+    every target (a start, a language) lead the decoder; it does not write them.
     """
     encoded = backbone.tokenizer(
         text_target=["a", *texts], return_special_tokens_mask=True, return_attention_mask=False
     )
     ids, special = encoded["input_ids"], encoded["special_tokens_mask"]
-    lead = special[0].index(0)
-    given = [backbone.decoder_start, *ids[0][:lead]]
+    # The first text is a probe: the special tokens before its first own token are what leads every target.
+    lead = [backbone.decoder_start, *ids[0][: special[0].index(0)]]
     targets = [
-        [token for token, added in zip(own, marks, strict=True) if not added]
-        for own, marks in zip(ids[1:], special[1:], strict=True)
+        [token for token, is_special in zip(tokens, marks, strict=True) if not is_special]
+        for tokens, marks in zip(ids[1:], special[1:], strict=True)
     ]
-    return given, targets
+    return lead, targets
 
 
 def _causal_row(item: Example, closing: int, target: Sequence[int]) -> Row:
     """An input, open at its end, with the target behind it."""
     size = len(item.ids) - closing
-    inner = target[:-1]
+    inner = target[:-1]  # the last target token is foretold, and foretells none
     types = [*item.types[:size], *item.types[size - 1 : size] * len(inner)]
     return Row([*item.ids[:size], *inner], types, range(size - 1, size + len(inner)))
 
 
-def _decoder_row(item: Example, given: Sequence[int], target: Sequence[int]) -> Row:
-    """An input for the encoder; for the decoder what is given anyway, and the target behind it."""
+def _decoder_row(item: Example, lead: Sequence[int], target: Sequence[int]) -> Row:
+    """An input for the encoder; for the decoder the lead, and the target behind it."""
     inner = target[:-1]
-    return Row.of(item, range(len(given) - 1, len(given) + len(inner)), [*given, *inner])
+    return Row.of(item, range(len(lead) - 1, len(lead) + len(inner)), [*lead, *inner])
 
 
 def _end(backbone: Backbone) -> int:

@@ -28,13 +28,13 @@ class JointTask:
     kinds: Sequence[TaskKind]
     names: Sequence[str]
 
-    def loss(self, scored: HeadOutput) -> Tensor:
+    def loss(self, output: HeadOutput) -> Tensor:
         """The loss of a mini-batch; its examples are of one data set."""
-        return self._kind(scored).loss(scored)
+        return self._kind(output).loss(output)
 
-    def answer(self, scored: HeadOutput) -> Sequence[Any]:
+    def answer(self, output: HeadOutput) -> Sequence[Any]:
         """What is kept of each example's scores; the examples are of one data set."""
-        return self._kind(scored).answer(scored)
+        return self._kind(output).answer(output)
 
     def predict(self, backbone: Backbone, learner: Learner, examples: Examples, token_budget: int) -> list[Any]:
         """The answer of each example, in order; no pass exceeds `token_budget` padded tokens.
@@ -48,21 +48,21 @@ class JointTask:
         def answers(budget: int) -> list[Any]:
             return predict(backbone, learner, examples, budget, self.answer)
 
-        found = _in_passes_that_fit(answers, examples, token_budget)
-        return self.complete(backbone, learner, examples, found, token_budget)
+        scored = _in_passes_that_fit(answers, examples, token_budget)
+        return self.complete(backbone, learner, examples, scored, token_budget)
 
     def complete(
         self, backbone: Backbone, learner: Learner, examples: Examples, answers: list[Any], token_budget: int
     ) -> list[Any]:
-        """The answers to a split, those of kinds that write completed in passes of their own; see `predict`."""
-        for number in np.unique(examples.dataset_indices).tolist():
-            kind = self.kinds[number]
+        """The answers to a split; those of kinds that decode are completed in passes of their own. See `predict`."""
+        for dataset_index in np.unique(examples.dataset_indices).tolist():
+            kind = self.kinds[dataset_index]
             if isinstance(kind, DecodingKind):
-                members = np.flatnonzero(examples.dataset_indices == number).tolist()
-                first = [answers[index] for index in members]
-                own = examples.of_dataset(number).as_dataset(number)
-                write = partial(kind.decode, backbone, learner, own, first)
-                for index, answer in zip(members, _in_passes_that_fit(write, own, token_budget), strict=True):
+                members = np.flatnonzero(examples.dataset_indices == dataset_index).tolist()
+                scored = [answers[index] for index in members]
+                dataset = examples.of_dataset(dataset_index).as_dataset(dataset_index)
+                decode = partial(kind.decode, backbone, learner, dataset, scored)
+                for index, answer in zip(members, _in_passes_that_fit(decode, dataset, token_budget), strict=True):
                     answers[index] = answer
         return answers
 
@@ -71,16 +71,16 @@ class JointTask:
         if len(self.kinds) == 1:
             return self.kinds[0].measure(answers, examples)
         metrics: dict[str, float] = {}
-        each = []
-        for number, (kind, name) in enumerate(zip(self.kinds, self.names, strict=True)):
-            own = [answers[index] for index in np.flatnonzero(examples.dataset_indices == number).tolist()]
-            each.append(kind.measure(own, examples.of_dataset(number)))
-            metrics |= {f"{metric}.{name}": value for metric, value in each[-1].items()}
-        shared = [metric for metric in each[0] if all(metric in one for one in each)]
-        return {metric: float(np.mean([one[metric] for one in each])) for metric in shared} | metrics
+        measured = []
+        for dataset_index, (kind, name) in enumerate(zip(self.kinds, self.names, strict=True)):
+            members = np.flatnonzero(examples.dataset_indices == dataset_index).tolist()
+            measured.append(kind.measure([answers[index] for index in members], examples.of_dataset(dataset_index)))
+            metrics |= {f"{metric}.{name}": value for metric, value in measured[-1].items()}
+        shared = [metric for metric in measured[0] if all(metric in values for values in measured)]
+        return {metric: float(np.mean([values[metric] for values in measured])) for metric in shared} | metrics
 
-    def _kind(self, scored: HeadOutput) -> TaskKind:
-        return self.kinds[scored.dataset_index]
+    def _kind(self, output: HeadOutput) -> TaskKind:
+        return self.kinds[output.dataset_index]
 
 
 def _in_passes_that_fit(act: Callable[[int], list[Any]], examples: Examples, token_budget: int) -> list[Any]:

@@ -20,7 +20,7 @@ class TaskKind(Protocol):
     """One data set's task: from texts to rows, and from scores to a loss, answers and metrics."""
 
     def head_spec(self, layout: Layout) -> HeadSpec:
-        """What the task asks of a head, given how inputs are laid out.
+        """The head that the task needs, for inputs that are laid out like this.
 
         Raises:
             SpecError: a label's word does not stand for itself in this tokenizer.
@@ -33,10 +33,10 @@ class TaskKind(Protocol):
             DataError: an example cannot be encoded.
         """
 
-    def loss(self, scored: HeadOutput) -> Tensor:
+    def loss(self, output: HeadOutput) -> Tensor:
         """The loss of some examples, a scalar."""
 
-    def answer(self, scored: HeadOutput) -> Sequence[Any]:
+    def answer(self, output: HeadOutput) -> Sequence[Any]:
         """What is kept of each example's scores: small, on the CPU."""
 
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
@@ -46,7 +46,7 @@ class TaskKind(Protocol):
     def inputs(self) -> list[str]:
         """Names of the strings that one input to predict is made of, in order."""
 
-    def texts(self, given: Sequence[str]) -> tuple[Any, ...]:
+    def texts(self, strings: Sequence[str]) -> tuple[Any, ...]:
         """Strings to predict for, as an example of a split has them."""
 
     def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:

@@ -45,20 +45,20 @@ class Passage:
 
 
 @dataclass(frozen=True)
-class Found:
+class SpanAnswer:
     """An answer; empty text is that there is none.
 
     Attributes:
         text: cut from the context.
         score: of the best stretch, start and end together.
-        none: of there being no answer.
+        no_answer_score: of there being no answer.
         loss: losses of the windows, summed.
         windows: how many there are.
     """
 
     text: str
     score: float
-    none: float
+    no_answer_score: float
     loss: float
     windows: int
 
@@ -104,26 +104,29 @@ class SpanKind:
         for texts, answers in zip(split.texts, split.labels, strict=True):
             question, context = questions[texts[0]].ids[: max(layout.room // 2, 1)], contexts[texts[1]]
             answer = _tokens_of(context, answers[0]) if answers else None
-            each = list(self._windows(layout, question, context, answer))
+            pairs = list(self._windows(layout, question, context, answer))
             if training:
-                rows += [[row] for row, _ in each]
-                passages += [Passage([window], "", ()) for _, window in each]
+                # Training reads no answer, so its passages hold neither the text nor the offsets.
+                rows += [[row] for row, _ in pairs]
+                passages += [Passage([window], "", ()) for _, window in pairs]
             else:
-                rows.append([row for row, _ in each])
-                passages.append(Passage([window for _, window in each], texts[1], context.offsets))
+                rows.append([row for row, _ in pairs])
+                passages.append(Passage([window for _, window in pairs], texts[1], context.offsets))
         return Examples.of(split, rows, [()] * len(rows) if training else None, passages)
 
-    def loss(self, scored: HeadOutput) -> Tensor:
+    def loss(self, output: HeadOutput) -> Tensor:
         """Cross-entropies of start and end over each window's reads, mean of both and of all windows."""
-        return _losses(scored).mean()
+        return _losses(output).mean()
 
-    def answer(self, scored: HeadOutput) -> Sequence[Found]:
+    def answer(self, output: HeadOutput) -> Sequence[SpanAnswer]:
         """The best stretch of each context."""
-        losses = _losses(scored).split_with_sizes(scored.row_counts)
-        scores = iter(_by_row(scored))
+        losses = _losses(output).split_with_sizes(output.row_counts)
+        scores = iter(_by_row(output))
         return [
-            self._best(passage, [next(scores).float().cpu().numpy() for _ in passage.windows], float(own.sum()))
-            for passage, own in zip(scored.task_info, losses, strict=True)
+            self._best(
+                passage, [next(scores).float().cpu().numpy() for _ in passage.windows], float(window_losses.sum())
+            )
+            for passage, window_losses in zip(output.task_info, losses, strict=True)
         ]
 
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
@@ -148,13 +151,13 @@ class SpanKind:
             "constant_prediction": float(len({answer.text for answer in answers}) == 1),
         }
 
-    def texts(self, given: Sequence[str]) -> tuple[str, ...]:
+    def texts(self, strings: Sequence[str]) -> tuple[str, ...]:
         """Question and context as they are."""
-        return tuple(given)
+        return tuple(strings)
 
     def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:  # noqa: ARG002
         """The answer, empty if there is none; the best stretch's score, and that of there being none."""
-        return {"answer": answer.text, "score": answer.score, "no_answer_score": answer.none}
+        return {"answer": answer.text, "score": answer.score, "no_answer_score": answer.no_answer_score}
 
     def _windows(
         self, layout: Layout, question: list[int], context: Located, answer: tuple[int, int] | None
@@ -177,20 +180,28 @@ class SpanKind:
                 return
             first += step
 
-    def _best(self, passage: Passage, scores: Sequence[np.ndarray], loss: float) -> Found:
+    def _best(self, passage: Passage, scores: Sequence[np.ndarray], loss: float) -> SpanAnswer:
         """The best of all windows' best stretches, unless there being none is better."""
-        none = min(float(own[0].sum()) for own in scores)
+        # A window without the answer may well say so. The question has none only if every window says so, and the
+        # one that is least sure decides.
+        no_answer_score = min(float(window_scores[0].sum()) for window_scores in scores)
         score, start, end = max(
-            (self._best_of_window(window, own) for window, own in zip(passage.windows, scores, strict=True)),
-            key=lambda found: found[0],
+            (
+                self._best_of_window(window, window_scores)
+                for window, window_scores in zip(passage.windows, scores, strict=True)
+            ),
+            key=lambda stretch: stretch[0],
         )
         text = ""
-        if math.isfinite(score) and not (self.unanswerable and none > score):
+        if math.isfinite(score) and not (self.unanswerable and no_answer_score > score):
             text = passage.context[passage.offsets[start][0] : passage.offsets[end][1]].strip()
-        return Found(text, score, none, loss, len(scores))
+        return SpanAnswer(text, score, no_answer_score, loss, len(scores))
 
     def _best_of_window(self, window: Window, scores: np.ndarray) -> tuple[float, int, int]:
-        """Score, start and end (tokens of the context) of a window's best stretch: n-best starts times n-best ends."""
+        """Score, start and end (tokens of the context) of a window's best stretch: n-best starts times n-best ends.
+
+        `scores` [reads, 2] are those of starts and ends; the first read is the class position.
+        """
         tokens = scores[1:]
         if len(tokens) == 0:
             return -math.inf, 0, 0
@@ -198,8 +209,8 @@ class SpanKind:
         pairs = tokens[starts, 0][:, None] + tokens[ends, 1][None]
         lengths = ends[None] - starts[:, None] + 1
         pairs = np.where((lengths >= 1) & (lengths <= self.max_answer), pairs, -math.inf)
-        place, other = np.unravel_index(pairs.argmax(), pairs.shape)
-        return float(pairs[place, other]), window.first + int(starts[place]), window.first + int(ends[other])
+        start, end = np.unravel_index(pairs.argmax(), pairs.shape)
+        return float(pairs[start, end]), window.first + int(starts[start]), window.first + int(ends[end])
 
 
 def _once(layout: Layout, field: int, texts: Sequence[str]) -> dict[str, Located]:
@@ -217,14 +228,15 @@ def _tokens_of(context: Located, answer: Sequence[Any]) -> tuple[int, int] | Non
     return (first, last) if first <= last else None
 
 
-def _by_row(scored: HeadOutput) -> tuple[Tensor, ...]:
+def _by_row(output: HeadOutput) -> tuple[Tensor, ...]:
     """The scores [reads, 2] of each row."""
-    return scored.scores.split_with_sizes(scored.reads_by_row)
+    return output.scores.split_with_sizes(output.reads_by_row)
 
 
-def _losses(scored: HeadOutput) -> Tensor:
+def _losses(output: HeadOutput) -> Tensor:
     """The loss of each row."""
-    padded = pad_sequence(list(_by_row(scored)), batch_first=True, padding_value=-math.inf)
-    targets = torch.tensor([window.target for passage in scored.task_info for window in passage.windows])
-    both = functional.cross_entropy(padded, targets.to(padded.device), reduction="none")
-    return both.mean(dim=1)
+    # [B, reads, 2]: padding of -inf takes no probability from the reads of a shorter row.
+    padded = pad_sequence(list(_by_row(output)), batch_first=True, padding_value=-math.inf)
+    targets = torch.tensor([window.target for passage in output.task_info for window in passage.windows])
+    losses_B2 = functional.cross_entropy(padded, targets.to(padded.device), reduction="none")  # of start and end
+    return losses_B2.mean(dim=1)

@@ -23,17 +23,17 @@ OUTSIDE = "O"
 
 
 @dataclass(frozen=True)
-class Tags:
+class TokensAnswer:
     """What is kept of one sentence's scores.
 
     Attributes:
-        read: the words that were read, ascending; others were cut off, or no token stands for them.
-        given: the tag of each of them.
+        words: numbers of the words that were read, ascending; others were cut off, or no token stands for them.
+        tags: the tag of each of them.
         loss: their cross-entropies, summed; 0 where the tags are not known.
     """
 
-    read: Sequence[int]
-    given: np.ndarray
+    words: Sequence[int]
+    tags: np.ndarray
     loss: float
 
 
@@ -58,31 +58,34 @@ class TokensKind:
         return Linear(len(self.labels))
 
     def encode(self, split: Split, layout: Layout, backbone: Backbone, *, training: bool) -> Examples:  # noqa: ARG002
-        """One row for each sentence, read at the first token of every word; `about` says which words those are."""
+        """One row for each sentence, read at the first token of every word; `task_info` says which words those are."""
         sentences = _tokenised([row[0] for row in split.texts], layout)
-        others = [layout.tokens(place, [row[place] for row in split.texts]) for place in range(1, len(self.inputs))]
+        further = [layout.tokens(field, [row[field] for row in split.texts]) for field in range(1, len(self.inputs))]
         rows, read = [], []
         for number, words in enumerate(sentences):
             item = layout.assemble(
-                [[token for word in words for token in word], *(column[number] for column in others)]
+                [[token for word in words for token in word], *(column[number] for column in further)]
             )
-            places = _first_tokens(words, item.spans[0], keeps_end=layout.keeps_end)
-            rows.append([Row.of(item, tuple(places.values()))])
-            read.append(tuple(places))
+            positions = _first_tokens(words, item.spans[0], keeps_end=layout.keeps_end)
+            rows.append([Row.of(item, tuple(positions.values()))])
+            read.append(tuple(positions))
         return Examples.of(split, rows, task_info=read)
 
-    def loss(self, scored: HeadOutput) -> Tensor:
+    def loss(self, output: HeadOutput) -> Tensor:
         """Cross-entropy over the tags, mean of all words read."""
-        losses = _losses(scored)
+        losses = _losses(output)
         return losses.sum() / max(len(losses), 1)
 
-    def answer(self, scored: HeadOutput) -> Sequence[Tags]:
+    def answer(self, output: HeadOutput) -> Sequence[TokensAnswer]:
         """The tags of each sentence's words."""
-        given = scored.scores.argmax(dim=1).cpu().split_with_sizes(scored.reads)
-        losses = [0.0] * len(given)
-        if None not in scored.labels:
-            losses = [float(own.sum()) for own in _losses(scored).split_with_sizes(scored.reads)]
-        return [Tags(*each) for each in zip(scored.task_info, [one.numpy() for one in given], losses, strict=True)]
+        tags = output.scores.argmax(dim=1).cpu().split_with_sizes(output.reads)
+        losses = [0.0] * len(tags)
+        if None not in output.labels:
+            losses = [float(word_losses.sum()) for word_losses in _losses(output).split_with_sizes(output.reads)]
+        return [
+            TokensAnswer(words, word_tags.numpy(), loss)
+            for words, word_tags, loss in zip(output.task_info, tags, losses, strict=True)
+        ]
 
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
         """Entity metrics (seqeval: micro average over entities, which are right if type and both ends are).
@@ -92,15 +95,14 @@ class TokensKind:
         tag.
         """
         gold = [[self.labels[tag] for tag in tags] for tags in examples.labels]
-        given = [self._named(answer, len(tags)) for answer, tags in zip(answers, gold, strict=True)]
-        precision, recall, f1 = _entity_scores(gold, given)
-        words = [tag for tags in gold for tag in tags]
-        right = [
-            mine == tag for own, tags in zip(given, gold, strict=True) for mine, tag in zip(own, tags, strict=True)
-        ]
-        names, counts = np.unique(words, return_counts=True)
+        predicted = [self._named(answer, len(tags)) for answer, tags in zip(answers, gold, strict=True)]
+        precision, recall, f1 = _entity_scores(gold, predicted)
+        gold_tags = [tag for tags in gold for tag in tags]
+        predicted_tags = [tag for tags in predicted for tag in tags]
+        right = [tag == expected for tag, expected in zip(predicted_tags, gold_tags, strict=True)]
+        names, counts = np.unique(gold_tags, return_counts=True)
         majority = str(names[counts.argmax()])
-        read = np.concatenate([answer.given for answer in answers])
+        read = np.concatenate([answer.tags for answer in answers])
         return {
             "loss": sum(answer.loss for answer in answers) / max(len(read), 1),
             "f1": f1,
@@ -111,9 +113,9 @@ class TokensKind:
             "constant_prediction": float(len(np.unique(read)) <= 1),
         }
 
-    def texts(self, given: Sequence[str]) -> tuple[Any, ...]:
+    def texts(self, strings: Sequence[str]) -> tuple[Any, ...]:
         """The sentence as its words, which white space separates, then the further texts."""
-        return (given[0].split(), *given[1:])
+        return (strings[0].split(), *strings[1:])
 
     def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:
         """Words, their tags, and entities with their type, words, and first and last word counted from 0."""
@@ -127,10 +129,10 @@ class TokensKind:
         ]
         return {"words": words, "tags": tags, "entities": entities}
 
-    def _named(self, answer: Tags, words: int) -> list[str]:
+    def _named(self, answer: TokensAnswer, words: int) -> list[str]:
         """A tag for every word of a sentence."""
         tags = [OUTSIDE] * words
-        for word, tag in zip(answer.read, answer.given.tolist(), strict=True):
+        for word, tag in zip(answer.words, answer.tags.tolist(), strict=True):
             tags[word] = self.labels[tag]
         return tags
 
@@ -141,7 +143,7 @@ def _tokenised(sentences: Sequence[Sequence[str]], layout: Layout) -> list[list[
     later = sorted({word for words in sentences for word in words[1:]})
     opening = dict(zip(first, layout.tokens(0, first), strict=True))
     behind = dict(zip(later, layout.tokens(0, later, follows=True), strict=True))
-    return [[(behind if place else opening)[word] for place, word in enumerate(words)] for words in sentences]
+    return [[(behind if number else opening)[word] for number, word in enumerate(words)] for words in sentences]
 
 
 def _first_tokens(words: Sequence[Sequence[int]], span: tuple[int, int], *, keeps_end: bool) -> dict[int, int]:
@@ -149,22 +151,22 @@ def _first_tokens(words: Sequence[Sequence[int]], span: tuple[int, int], *, keep
     start, end = span
     *firsts, total = accumulate(map(len, words), initial=0)
     lost = total - (end - start) if keeps_end else 0
-    places = {word: start + first - lost for word, first in enumerate(firsts) if words[word]}
-    return {word: place for word, place in places.items() if start <= place < end}
+    positions = {word: start + first - lost for word, first in enumerate(firsts) if words[word]}
+    return {word: position for word, position in positions.items() if start <= position < end}
 
 
-def _losses(scored: HeadOutput) -> Tensor:
+def _losses(output: HeadOutput) -> Tensor:
     """The cross-entropy of each word read."""
-    tags = [tags[word] for tags, read in zip(scored.labels, scored.task_info, strict=True) for word in read]
+    tags = [tags[word] for tags, read in zip(output.labels, output.task_info, strict=True) for word in read]
     return functional.cross_entropy(
-        scored.scores, torch.tensor(tags, dtype=torch.long, device=scored.scores.device), reduction="none"
+        output.scores, torch.tensor(tags, dtype=torch.long, device=output.scores.device), reduction="none"
     )
 
 
-def _entity_scores(gold: list[list[str]], given: list[list[str]]) -> tuple[float, float, float]:
+def _entity_scores(gold: list[list[str]], predicted: list[list[str]]) -> tuple[float, float, float]:
     """Micro precision, recall and F1 of entities."""
     # scikit-learn comes with it: a second, which searches of other kinds need not spend
     from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
 
-    precision, recall, f1, _ = precision_recall_fscore_support(gold, given, average="micro", zero_division=0)
+    precision, recall, f1, _ = precision_recall_fscore_support(gold, predicted, average="micro", zero_division=0)
     return float(precision), float(recall), float(f1)

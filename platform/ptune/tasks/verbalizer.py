@@ -35,25 +35,25 @@ def label_words(words: Mapping[str, Sequence[str]], labels: Sequence[str], layou
     ]
     if problems:
         raise SpecError("\n".join(problems))
-    found = {label: [_tokens(word, label, layout, problems) for word in words[label]] for label in labels}
+    label_tokens = {label: [_tokens(word, label, layout, problems) for word in words[label]] for label in labels}
     owner: dict[tuple[int, ...], str] = {}
     for label in labels:
-        for word, tokens in zip(words[label], found[label], strict=True):
-            other = owner.setdefault(tokens, label)
-            if other != label:
-                problems.append(f"the verbalizer's word {word!r} stands for both {other!r} and {label!r}")
+        for word, tokens in zip(words[label], label_tokens[label], strict=True):
+            first = owner.setdefault(tokens, label)
+            if first != label:
+                problems.append(f"the verbalizer's word {word!r} stands for both {first!r} and {label!r}")
     if problems:
         raise SpecError("\n".join(problems))
-    return tuple(tuple(found[label]) for label in labels)
+    return tuple(tuple(label_tokens[label]) for label in labels)
 
 
 def _tokens(word: str, label: str, layout: Layout, problems: list[str]) -> tuple[int, ...]:
     tokens = layout.word(word)
     unknown = layout.unknown_token
     if len(tokens) != layout.masks or unknown in tokens:
-        found = "holds an unknown token" if unknown in tokens else f"is {len(tokens)} tokens"
+        problem = "holds an unknown token" if unknown in tokens else f"is {len(tokens)} tokens"
         problems.append(
-            f"the verbalizer's word {word!r} for {label!r} {found} in this backbone's vocabulary, and the template has "
-            f"{layout.masks} [MASK]: choose words of exactly that many tokens"
+            f"the verbalizer's word {word!r} for {label!r} {problem} in this backbone's vocabulary, and the template "
+            f"has {layout.masks} [MASK]: choose words of exactly that many tokens"
         )
     return tuple(tokens)
