@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ptune.api.prompt import Prompt, load
+    from ptune.api.result import SearchResult
+    from ptune.api.search import open, search  # noqa: A004 - ptune.open
+    from ptune.api.trial import Trial
     from ptune.errors import ArtifactError, BackboneError, DataError, JournalError, PtuneError, SpecError
     from ptune.spec.job import Job
 
@@ -34,9 +37,13 @@ __all__ = [
     "JournalError",
     "Prompt",
     "PtuneError",
+    "SearchResult",
     "SpecError",
+    "Trial",
     "__version__",
     "load",
+    "open",
+    "search",
 ]
 
 _HOMES = {
@@ -47,8 +54,12 @@ _HOMES = {
     "JournalError": "ptune.errors",
     "Prompt": "ptune.api.prompt",
     "PtuneError": "ptune.errors",
+    "SearchResult": "ptune.api.result",
     "SpecError": "ptune.errors",
+    "Trial": "ptune.api.trial",
     "load": "ptune.api.prompt",
+    "open": "ptune.api.search",
+    "search": "ptune.api.search",
 }
 """The module of each public name."""
 

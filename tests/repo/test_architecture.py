@@ -32,7 +32,7 @@ WALLS = {
     "matplotlib": ("report/plots.py",),
     "click": ("cli/",),
     "rich": ("report/", "cli/"),
-    "pandas": ("api/frame.py",),
+    "pandas": ("api/",),
     "IPython": ("report/notebook.py",),
 }
 TORCHLESS = ("errors", "files", "spec", "record", "searching", "tracking", "report", "api", "cli")

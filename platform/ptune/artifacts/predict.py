@@ -74,18 +74,23 @@ class Predictor:
                 it was trained on.
             BackboneError: the backbone cannot be found or loaded.
         """
-        artifact = load_artifact(Path(folder))
+        return cls.on_backbone(load_artifact(Path(folder)), backbone_id, device, dtype)
+
+    @classmethod
+    def on_backbone(
+        cls, artifact: Artifact, backbone_id: str | None = None, device: str = "auto", dtype: str | None = None
+    ) -> Self:
+        """Load an artifact's backbone; arguments and errors are those of `load`."""
         origin = artifact.manifest.backbone
+        place, dtype = _device(device), dtype or origin.dtype
+        _check_choice("dtype", dtype, ("auto", "float32", "bfloat16"))
         name, revision = (origin.id, origin.revision) if backbone_id is None else (backbone_id, None)
         try:
-            found = locate(name, revision)
+            weights = locate(name, revision)
         except BackboneError as error:
             raise BackboneError(f"{error} ({_ELSEWHERE} another place to look)") from None
-        _check_backbone(artifact, name, weights_hash(found), settings_hashes(found))
-        device = best_device() if device == "auto" else device
-        return cls(
-            artifact, load_backbone(name, revision, dtype or origin.dtype, device, lm=artifact.manifest.language)
-        )
+        _check_backbone(artifact, name, weights_hash(weights), settings_hashes(weights))
+        return cls(artifact, load_backbone(name, revision, dtype, place, lm=artifact.manifest.language))
 
     def inputs(self, data_set: str | None = None) -> list[str]:
         """Names of the strings that one input is made of, in order.
@@ -181,6 +186,23 @@ class Predictor:
                 f"the artifact has no data set {data_set!r}{nearest(data_set, names)} (it has: {', '.join(names)})"
             )
         return names.index(data_set)
+
+
+def _device(name: str) -> str:
+    """The device of a name.
+
+    Raises:
+        BackboneError: there is no such device here.
+    """
+    _check_choice("device", name, ("auto", "cpu", "cuda"))
+    if name == "cuda" and best_device() != "cuda":
+        raise BackboneError("device 'cuda': PyTorch finds no GPU here")
+    return best_device() if name == "auto" else name
+
+
+def _check_choice(option: str, value: str, valid: Sequence[str]) -> None:
+    if value not in valid:
+        raise BackboneError(f"{option} is one of {', '.join(valid)}, got {value!r}{nearest(str(value), valid)}")
 
 
 def _replaced(texts: Sequence[str], names: Sequence[str], values: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:

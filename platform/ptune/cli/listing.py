@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,7 @@ def listing(as_json: bool) -> None:
 def about(path: Path) -> dict[str, Any]:
     """One search, from its journal."""
     from ptune.record.history import History
-    from ptune.record.journal import read
+    from ptune.record.journal import is_running, read
 
     history = History.of(read(path))
     best = history.best
@@ -53,16 +52,6 @@ def about(path: Path) -> dict[str, Any]:
         "best_trial": None if best is None else best.number,
         "started_at": history.started_at,
     }
-
-
-def is_running(path: Path) -> bool:
-    """Whether a process holds this journal."""
-    with path.open("rb") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def _print(searches: list[dict[str, Any]]) -> None:

@@ -22,10 +22,9 @@ def report(name: str, as_json: bool) -> None:
     """
     from rich.console import Console
 
-    from ptune.cli.listing import is_running
     from ptune.errors import JournalError
     from ptune.record.history import History
-    from ptune.record.journal import JOURNAL, read
+    from ptune.record.journal import JOURNAL, is_running, read
     from ptune.report.findings import of_folder
     from ptune.report.printed import printed
     from ptune.report.publish import PAGE, write_report

@@ -99,6 +99,16 @@ def read(path: Path) -> list[Event]:
     return list(Reader(path))
 
 
+def is_running(path: Path) -> bool:
+    """Whether a process, this one included, writes a journal."""
+    with path.open("rb") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 class Reader:
     """Reads a journal from where it last stopped, while another thread or process appends to it."""
 

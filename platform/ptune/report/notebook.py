@@ -67,7 +67,9 @@ class NotebookView:
 
 def as_html(progress: Progress, now: float) -> str:
     """The live table as HTML whose plain text takes the notebook's own colour, be it light or dark."""
-    console = Console(file=io.StringIO(), record=True, width=WIDEST, height=_LINES, color_system="standard")
+    console = Console(
+        file=io.StringIO(), record=True, width=WIDEST, height=_LINES, color_system="standard", force_jupyter=False
+    )
     console.print(picture(progress, now, _LINES))
     return console.export_html(inline_styles=True, code_format=_FRAME)
 

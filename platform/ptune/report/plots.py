@@ -198,6 +198,7 @@ def _positions(axes: Axes, side: str, name: str, ranked: Sequence[TrialRecord]) 
         return [float(value) for value in numbers]
     kinds = sorted({value_text(value) for value in given}, key=lambda text: (text == NONE, _natural(text)))
     axis.set_ticks(range(len(kinds)), [_shortened(kind) for kind in kinds])
+    (axes.set_xlim if side == "x" else axes.set_ylim)(-0.5, len(kinds) - 0.5)
     place = {kind: index for index, kind in enumerate(kinds)}
     return [place[value_text(value)] + _jitter(trial.number) for value, trial in zip(given, ranked, strict=True)]
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from ptune.record.history import History
 from ptune.report import confirmation, leaderboard
+from ptune.report.screen import WIDEST
 from ptune.report.summary import importance_bars
 from ptune.report.wording import NONE, answering_alike, brief, plural, score, signed, spread, varying
 
@@ -30,6 +32,14 @@ def printed(report: Mapping[str, Any], history: History, width: int) -> Renderab
         parts += [Text("what mattered", style="dim"), importance_bars(report["importances"]), Text()]
     parts += [Text(f"  - {note}", style="yellow") for note in report["notes"]]
     return Group(*parts)
+
+
+def as_text(report: Mapping[str, Any], history: History, width: int = WIDEST) -> str:
+    """The report as plain text on `width` columns."""
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_jupyter=False)
+    with console.capture() as captured:
+        console.print(printed(report, history, width))
+    return "\n".join(line.rstrip() for line in captured.get().strip().splitlines())
 
 
 def headline(report: Mapping[str, Any], history: History) -> Text:

@@ -1,0 +1,79 @@
+"""All trials of a search as a pandas DataFrame. The only module that loads pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from ptune.record.history import History, TrialRecord
+    from ptune.spec.space import Parameter
+    from ptune.spec.trial import Scalar
+
+
+def trials_frame(history: History) -> pd.DataFrame:
+    """One row for each trial, in the order of their numbers; see `ptune.api.result.SearchResult.trials`."""
+    trials = [history.trials[number] for number in sorted(history.trials)]
+    metric = history.objective.metric
+    columns = {
+        "number": pd.Series([trial.number for trial in trials], dtype="Int64"),
+        "status": pd.Series([trial.status for trial in trials], dtype="string"),
+        **{name: _parameter(history, name, trials) for name in searched(history)},
+        metric: _numbers([trial.best_value for trial in trials]),
+        "best_epoch": pd.Series([_best_epoch(trial) for trial in trials], dtype="Int64"),
+        "loss": _numbers([_kept(trial, "loss") for trial in trials]),
+        "trained_epochs": pd.Series([trial.epoch for trial in trials], dtype="Int64"),
+        "seconds": _numbers([sum(report.get("seconds", 0.0) for report in trial.reports) for trial in trials]),
+        "trainable_parameters": _numbers([_kept(trial, "trainable_parameters") for trial in trials]).astype("Int64"),
+        "reason": pd.Series([trial.reason for trial in trials], dtype="string"),
+    }
+    return pd.DataFrame(columns)
+
+
+def searched(history: History) -> list[str]:
+    """The parameters that the search varies, in the order of its space."""
+    parameters = history.job.space.parameters
+    return [name for name, ways in parameters.items() if any(way.value is None for way in ways) or _differ(ways)]
+
+
+def _differ(ways: Sequence[Parameter]) -> bool:
+    """Whether a parameter has different constants under different conditions."""
+    return len({repr(way.value) for way in ways}) > 1
+
+
+def _parameter(history: History, name: str, trials: Sequence[TrialRecord]) -> pd.Series[Any]:
+    """A parameter's values with the type they have in common; missing where a trial does not have it."""
+    values = [trial.config.get(name) for trial in trials]
+    return pd.Series(values, dtype=_dtype([value for value in values if value is not None] or _stated(history, name)))
+
+
+def _stated(history: History, name: str) -> list[Scalar]:
+    """Values that the space states for a parameter that no trial has."""
+    return [value for way in history.job.space.parameters.get(name, ()) for _, value in way.stated()]
+
+
+def _dtype(values: Sequence[Scalar]) -> str:
+    """The pandas type that holds all of some values, and missing ones."""
+    kinds = {type(value) for value in values}
+    if kinds == {bool}:
+        return "boolean"
+    if kinds == {int}:
+        return "Int64"
+    if kinds <= {int, float} and kinds:
+        return "Float64"
+    return "string" if kinds == {str} else "object"
+
+
+def _numbers(values: Sequence[float | None]) -> pd.Series[Any]:
+    return pd.Series(values, dtype="Float64")
+
+
+def _best_epoch(trial: TrialRecord) -> int | None:
+    return None if trial.best_value is None else trial.best_epoch
+
+
+def _kept(trial: TrialRecord, name: str) -> float | None:
+    """A metric of the best epoch."""
+    return None if trial.best_value is None else trial.best_report.get(name)

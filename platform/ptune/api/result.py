@@ -1,0 +1,289 @@
+"""A search in Python, whether it runs, was interrupted or has ended: what `ptune.search` and `ptune.open` return."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ptune.api import compose
+from ptune.api.trial import Trial
+from ptune.api.watching import observer_for
+from ptune.errors import JournalError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ptune.api.prompt import Prompt
+    from ptune.record.events import Metrics
+    from ptune.record.history import History
+    from ptune.spec.job import Job
+    from ptune.tracking.state import TrackingState
+
+
+class SearchResult:
+    """A search: its trials, its best prompt, and how it stands.
+
+    It reads the search's journal when it is asked, so it is up to date while the search runs in another process or
+    thread. In a notebook it shows the leaderboard and the learning curves; `print` shows what `ptune report` prints.
+
+    Args:
+        folder: the search's folder.
+
+    Examples:
+        >>> result = ptune.open("quickstart")
+        >>> result.status, result.metric, result.direction
+        ('complete', 'accuracy', 'maximize')
+        >>> result.best.config["length"], result.best.metrics["accuracy"]
+        (..., ...)
+        >>> result.trials()[["number", "status", "lr", "accuracy"]].shape
+        (2, 4)
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from ptune.record.history import History
+        from ptune.record.journal import JOURNAL, Reader
+
+        self._folder = folder
+        self._reader = Reader(folder / JOURNAL)
+        self._history = History()
+
+    @property
+    def name(self) -> str:
+        """The search's name, which is its folder's."""
+        return self._folder.name
+
+    @property
+    def folder(self) -> Path:
+        """The search's folder: its journal, job, leaderboard, report and artifact."""
+        return self._folder
+
+    @property
+    def history(self) -> History:
+        """Everything that the journal holds up to now, for experts; see `ptune.record.history`."""
+        for event in self._reader:
+            self._history.apply(event)
+        return self._history
+
+    @property
+    def job(self) -> Job:
+        """The job, its space included."""
+        return self.history.job
+
+    @property
+    def status(self) -> Literal["running", "complete", "interrupted", "failed"]:
+        """How the search stands; an interrupted one can be resumed."""
+        from ptune.record.journal import JOURNAL, is_running
+
+        return "running" if is_running(self._folder / JOURNAL) else self.history.status
+
+    @property
+    def metric(self) -> str:
+        """The metric that ranks the trials."""
+        return self.history.objective.metric
+
+    @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        """Whether more or less of the metric is better."""
+        return self.history.objective.direction
+
+    @property
+    def best(self) -> Trial:
+        """The best trial.
+
+        Raises:
+            JournalError: no trial has a result yet.
+        """
+        best = self.history.best
+        if best is None:
+            raise JournalError(f"{self.name}: no trial has a result yet")
+        return Trial.of(best)
+
+    @property
+    def test(self) -> Metrics | None:
+        """Metrics of the best prompt on the test split; None before the search is complete, or without a test split."""
+        ended = self.history.ended
+        return None if ended is None else ended.test
+
+    @property
+    def importances(self) -> Mapping[str, float]:
+        """Each parameter's share in what made the best trials the best; empty when there is too little to tell."""
+        from ptune.report.findings import shares_of
+
+        return shares_of(self.history)
+
+    @property
+    def tracking(self) -> TrackingState | None:
+        """Where the tracker (MLflow) shows the search: `uri` and `run_id`; None for a search that is not tracked."""
+        from dataclasses import replace
+
+        from ptune.run.tracker import tracker_of
+
+        history = self.history
+        state = tracker_of(history.job, self._folder, _unheard).state
+        return None if state is None else replace(state, run_id=history.run_id)
+
+    def trial(self, number: int) -> Trial:
+        """One trial by its number.
+
+        Raises:
+            JournalError: the search has no such trial.
+        """
+        trials = self.history.trials
+        if number not in trials:
+            raise JournalError(f"{self.name} has no trial {number} (it has {len(trials)}, from 0)")
+        return Trial.of(trials[number])
+
+    def trials(self) -> pd.DataFrame:
+        """Every trial as one row, in the order of their numbers.
+
+        Columns: `number`, `status`, each parameter that the search varies, the metric (its best value on dev),
+        `best_epoch`, `loss` (after that epoch), `trained_epochs`, `seconds` (of training), `trainable_parameters` and
+        `reason` (why it failed or was stopped). A parameter has pandas' type `Int64`, `Float64`, `boolean` or `string`,
+        and is missing where a trial does not have it.
+
+        Examples:
+            >>> frame = ptune.open("quickstart").trials()
+            >>> frame.sort_values("accuracy", ascending=False).head(1)["status"].item()
+            'complete'
+        """
+        from ptune.api.frame import trials_frame
+
+        return trials_frame(self.history)
+
+    def export(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        format: Literal["native", "peft"] = "native",  # noqa: A002 - the word that `ptune export` has
+        trial: int | None = None,
+    ) -> Path:
+        """Write the prompt of the best trial, or of another one, as it was after the trial's best epoch.
+
+        Args:
+            folder: the folder to write.
+            format: `native` holds every prompt; `peft` is what PEFT's own loader reads, where PEFT can express it.
+            trial: a trial's number; None is the best.
+
+        Returns:
+            The folder written.
+
+        Raises:
+            SpecError: the trial has no result, or the format is unknown.
+            ArtifactError: PEFT cannot express the prompt; nothing is written.
+
+        Examples:
+            >>> ptune.open("quickstart").export("exported").name
+            'exported'
+        """
+        from ptune.api.export import export
+
+        export(self._folder, self.history, Path(folder), format, trial)
+        return Path(folder)
+
+    def load(self, *, trial: int | None = None, device: str = "auto") -> Prompt:
+        """The prompt of the best trial, or of another one, on its backbone; see `ptune.load`.
+
+        Raises:
+            SpecError: the trial has no result.
+
+        Examples:
+            >>> prompt = ptune.open("quickstart").load()
+            >>> prompt.predict("The gate has been welded.")["label"] in prompt.labels
+            True
+        """
+        from ptune.api.export import find_artifact
+        from ptune.api.prompt import Prompt
+        from ptune.artifacts.predict import Predictor
+
+        return Prompt(Predictor.on_backbone(find_artifact(self._folder, self.history, trial), device=device))
+
+    def resume(self, *, local: bool = False, address: str | None = None, progress: bool = True) -> SearchResult:
+        """Take the search up where it stopped, and wait for its end; a complete one is only concluded again.
+
+        Args:
+            local: train in this process, without Ray.
+            address: Ray cluster to train on, as `host:port`; None is RAY_ADDRESS, else this machine.
+            progress: show how the search gets on.
+
+        Raises:
+            JournalError: another process runs it, or its data or backbone has changed.
+            KeyboardInterrupt: it was interrupted again, and can be resumed.
+        """
+        runner = compose.runner_for(local=local, address=address)
+        outcome = compose.resume(self.name, self._folder.parent, runner, observer_for(progress=progress))
+        return concluded(outcome.folder, outcome.status)
+
+    def confirm(
+        self,
+        *,
+        top: int = 3,
+        seeds: int = 5,
+        local: bool = False,
+        address: str | None = None,
+        progress: bool = True,
+    ) -> SearchResult:
+        """Train the best configurations again on fresh seeds, and test them: a search of its own, `NAME-confirm`.
+
+        Args:
+            top: how many configurations.
+            seeds: how often each is repeated.
+            local: as for `resume`.
+            address: as for `resume`.
+            progress: as for `resume`.
+
+        Raises:
+            JournalError: the search has not finished.
+            KeyboardInterrupt: the confirmation was interrupted, and can be resumed.
+        """
+        runner = compose.runner_for(local=local, address=address)
+        observer = observer_for(progress=progress)
+        outcome = compose.confirm(self.name, self._folder.parent, runner, observer, top=top, seeds=seeds)
+        return concluded(outcome.folder, outcome.status)
+
+    def __repr__(self) -> str:
+        """One line: name, status, trials and the best."""
+        from ptune.report.wording import plural, score
+
+        history = self.history
+        best = history.best
+        leader = "" if best is None else f", best {self.metric} {score(best.best_value)} (trial {best.number})"
+        return f"<ptune search {self.name!r}: {self.status}, {plural(len(history.trials), 'trial')}{leader}>"
+
+    def __str__(self) -> str:
+        """What `ptune report` prints."""
+        from ptune.report.printed import as_text
+
+        return as_text(self._report(), self.history)
+
+    def _repr_html_(self) -> str:
+        """The leaderboard and the learning curves, for notebooks."""
+        from ptune.report.card import card
+        from ptune.report.plots import as_png
+
+        report, history = self._report(), self.history
+        reported = any(trial.reports for trial in history.trials.values())
+        return card(report, as_png(history, report["importances"]) if reported else None)
+
+    def _report(self) -> dict[str, Any]:
+        """Everything that a report says, up to now."""
+        from ptune.report.findings import of_folder
+
+        return of_folder(self._folder, self.history, running=self.status == "running")
+
+
+def concluded(folder: Path, status: str) -> SearchResult:
+    """The result of a run that has come back.
+
+    Raises:
+        KeyboardInterrupt: the run was interrupted. The search is saved; a program that is told to stop should stop.
+    """
+    result = SearchResult(folder)
+    if status == "interrupted":
+        raise KeyboardInterrupt(f"{result.name} is saved up to here; ptune.open({result.name!r}).resume() continues it")
+    return result
+
+
+def _unheard(trial: int | None, run_id: str) -> None:
+    """Nobody is told of runs where none is made."""
