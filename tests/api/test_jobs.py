@@ -21,6 +21,14 @@ TABLES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _data_beside(tmp_path, monkeypatch):
+    """The data that the tables name, in the working directory."""
+    for name in ("train.csv", "dev.csv"):
+        (tmp_path / name).write_text("text,label\na,no\nb,yes\n")
+    monkeypatch.chdir(tmp_path)
+
+
 def test_a_path_a_dictionary_and_a_job_are_the_same_job():
     job, text = read_job(QUICKSTART)
     assert (job, text) == (load_job(QUICKSTART), QUICKSTART.read_text(encoding="utf-8"))
@@ -29,8 +37,7 @@ def test_a_path_a_dictionary_and_a_job_are_the_same_job():
     assert read_job(job.model_dump())[0] == job
 
 
-def test_files_in_a_dictionary_are_relative_to_the_working_directory(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_files_in_a_dictionary_are_relative_to_the_working_directory(tmp_path):
     job, _ = read_job(TABLES)
     assert job.task.data.train == str(tmp_path / "train.csv")
     assert job.space.parameters["lr"][0].high == 0.1
@@ -42,9 +49,10 @@ def test_a_dictionary_is_left_as_it_is():
     assert repr(TABLES) == before
 
 
-def test_a_dictionary_may_name_a_space_file_and_extend_a_job(monkeypatch):
+def test_a_dictionary_may_name_a_space_file_and_extend_a_job(monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
-    tables = {**TABLES, "space": "search_spaces/quickstart.toml"}
+    data = {name: tmp_path / f"{name}.csv" for name in ("train", "dev")}
+    tables = {**TABLES, "task": {"data": data}, "space": "search_spaces/quickstart.toml"}
     assert read_job(tables)[0].space == load_job(QUICKSTART).space
     assert read_job({"extends": "jobs/quickstart.toml", "seed": 8})[0].seed == 8
 

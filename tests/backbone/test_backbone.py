@@ -8,8 +8,8 @@ from dataclasses import replace
 from transformers import ByT5Tokenizer
 
 from ptune.backbone import backbone as module
+from ptune.backbone.hashes import settings_hashes
 from ptune.backbone.load import load_backbone
-from ptune.backbone.locate import settings_hashes
 from ptune.prompts.layout import bind
 from ptune.spec.template import plain
 

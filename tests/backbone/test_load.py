@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers.utils import logging
 
+from ptune.backbone.hashes import weights_hash
 from ptune.backbone.load import load_backbone
-from ptune.backbone.locate import weights_hash
 from support.families import make_backbone
 
 

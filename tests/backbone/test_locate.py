@@ -1,6 +1,5 @@
 """Finding a backbone: packaged, in a folder, or on a Hub; verified, and without importing what it finds."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,18 +8,22 @@ from types import SimpleNamespace
 
 import pytest
 
+from ptune.backbone import hashes
 from ptune.backbone import locate as module
-from ptune.backbone.locate import has_language_head, layer_count, locate, read_config, weights_hash
+from ptune.backbone.hashes import weights_hash
+from ptune.backbone.locate import locate
 from ptune.errors import BackboneError
 from support.fake_hub import fake_hub
 
 LOCATE = """\
 import sys
-from ptune.backbone.locate import layer_count, locate, weights_hash
+from ptune.backbone.locate import locate
+from ptune.backbone.profile import read_profile
 from ptune.errors import BackboneError
 try:
     folder = locate(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)
-    print(weights_hash(folder), layer_count(folder), *sorted(path.name for path in folder.iterdir()))
+    profile = read_profile(folder)
+    print(profile.weights_hash, profile.layers, *sorted(path.name for path in folder.iterdir()))
 except BackboneError as error:
     print("refused:", error)
 """
@@ -41,7 +44,7 @@ def test_the_packaged_minilm_is_found_without_importing_it_or_torch(minilm):
 
 def test_weights_are_read_once_in_a_process_and_again_when_they_change(tmp_path, monkeypatch):
     weights, read = tmp_path / "model.safetensors", []
-    monkeypatch.setattr(module, "content_hash", lambda path: read.append(path) or str(len(read)))
+    monkeypatch.setattr(hashes, "content_hash", lambda path: read.append(path) or str(len(read)))
     weights.write_bytes(b"one")
     first = weights_hash(tmp_path)
     assert (weights_hash(tmp_path), len(read)) == (first, 1)
@@ -97,74 +100,14 @@ def test_what_is_neither_a_folder_nor_an_id_is_refused(name):
 
 
 def test_the_hash_depends_on_contents_and_names_alone(tmp_path):
-    hashes = []
+    found = []
     for folder, name, content in [("a", "m", b"1"), ("b", "m", b"1"), ("c", "m", b"2"), ("d", "n", b"1")]:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / f"{name}.safetensors").write_bytes(content)
         (tmp_path / folder / "README.md").write_text(folder)
-        hashes.append(weights_hash(tmp_path / folder))
-    assert hashes[0] == hashes[1]
-    assert len(set(hashes)) == 3
-
-
-@pytest.mark.parametrize("key", ["num_hidden_layers", "n_layer", "n_layers"])
-def test_layers_are_counted_from_the_config_alone(key, tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "any", key: 5}))
-    assert layer_count(tmp_path) == 5
-
-
-@pytest.mark.parametrize(
-    ("config", "layers"),
-    [
-        ({"model_type": "t5", "num_layers": 4, "num_decoder_layers": None}, 8),
-        ({"model_type": "mt5", "num_layers": 4, "num_decoder_layers": 2}, 6),
-        ({"model_type": "bart", "num_hidden_layers": 6, "encoder_layers": 6, "decoder_layers": 3}, 9),
-    ],
-)
-def test_layers_of_encoder_and_decoder_are_counted_together(config, layers, tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    assert layer_count(tmp_path) == layers
-
-
-@pytest.mark.parametrize(
-    ("config", "names", "expected"),
-    [
-        ({"model_type": "bert"}, ["cls.predictions.bias"], True),
-        ({"model_type": "bert"}, ["bert.pooler.dense.bias"], False),
-        ({"model_type": "electra"}, ["discriminator_predictions.dense.bias"], False),
-        ({"model_type": "gpt2"}, ["wte.weight"], True),
-        ({"model_type": "llama"}, ["model.norm.weight"], None),
-        ({"model_type": "llama", "tie_word_embeddings": False}, ["model.norm.weight"], False),
-        ({"model_type": "llama", "tie_word_embeddings": True}, ["model.norm.weight"], True),
-        ({"model_type": "bloom"}, ["lm_head.weight"], None),
-    ],
-)
-def test_a_language_head_is_seen_in_the_names_of_the_weights(config, names, expected, tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    header = json.dumps({name: {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for name in names}).encode()
-    (tmp_path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
-    assert has_language_head(tmp_path) is expected
-
-
-def test_a_weights_file_without_a_header_is_refused(tmp_path):
-    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    (tmp_path / "model.safetensors").write_bytes(b"no header")
-    with pytest.raises(BackboneError, match=r"model\.safetensors cannot be read"):
-        has_language_head(tmp_path)
-
-
-@pytest.mark.parametrize("content", [None, "{", "[1]"])
-def test_an_unreadable_config_is_refused(content, tmp_path):
-    if content is not None:
-        (tmp_path / "config.json").write_text(content)
-    with pytest.raises(BackboneError, match=r"holds no readable config\.json"):
-        read_config(tmp_path)
-
-
-def test_a_config_without_layers_is_refused(tmp_path):
-    (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(BackboneError, match="does not say how many layers"):
-        layer_count(tmp_path)
+        found.append(weights_hash(tmp_path / folder))
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
 
 
 @pytest.fixture

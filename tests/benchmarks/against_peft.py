@@ -57,7 +57,8 @@ def depths(layers: int) -> list[int]:
 
 def command(run: str, options: argparse.Namespace) -> list[str]:
     """The program of one run."""
-    from ptune.backbone.locate import layer_count, locate
+    from ptune.backbone.locate import locate
+    from ptune.backbone.profile import read_profile
 
     data, each = options.data.resolve(), {"trials": trials(run, options), "epochs": options.epochs}
     if run in JOBS:
@@ -65,7 +66,7 @@ def command(run: str, options: argparse.Namespace) -> list[str]:
         values |= {"task.data.train": data / "train_full.tsv", "task.data.dev": data / "dev.tsv"}
         values |= {"task.data.limit_train": options.limit, "backbone.id": options.backbone}
         if run == "depth":
-            values["space.parameters.depth"] = f"{{choices={depths(layer_count(locate(options.backbone)))}}}"
+            values["space.parameters.depth"] = f"{{choices={depths(read_profile(locate(options.backbone)).layers)}}}"
         shares = {"resources.engines": options.engines, "resources.slots": options.slots}
         values |= {key: value for key, value in shares.items() if value is not None}
         sets = [flag for key, value in values.items() for flag in ("--set", f"{key}={value}")]

@@ -69,9 +69,10 @@ template = "{sub_label} is in [MASK]."
         expected = [
             f"{facts}/{{relation}}/{s}.jsonl: 2 of 3 files missing, the first is {facts}/P19/{s}.jsonl" for s in SPLITS
         ]
-        assert lines == [
+        assert lines[0].startswith(f"{job}: [backbone].id: packaged:minilm has no language-modelling head")
+        assert lines[1:] == [
             f"{job}: [task.data].vocabulary: {tmp_path}/words.txt: there is no such file",
-            *(f"{job}: [task.data].{split}: {one}" for split, one in zip(SPLITS, expected, strict=True)),
+            *(f"{job}: [task.data].{split}: {law}" for split, law in zip(SPLITS, expected, strict=True)),
         ]
 
 
@@ -86,13 +87,13 @@ def test_a_grid_says_how_many_trials_it_has(ptune, job):
     elsewhere = ptune("validate", "tiny.toml", "--set", "backbone.id=some/model").out
     assert "ok tiny.toml: all trials x 2 epochs" in elsewhere
     refused = ptune("validate", "tiny.toml", "--set", "budget.trials=50")
-    assert "[space]: budget.trials <= 49, the grid's combinations, must hold, got 50" in refused.err
+    assert "[budget].trials: trials <= 49, the grid's combinations, must hold, got 50" in refused.err
 
 
 @pytest.mark.parametrize(
     ("override", "problem"),
     [
-        ("space.baseline=[{method='v2', depth=9}]", "[space]: depth = 9 lies outside its range"),
+        ("space.baseline=[{method='v2', depth=9}]", "[space.baseline.1].depth: depth = 9 lies outside its range"),
         ("space.parameters.length.high=40", "length < task.data.max_length = 32 must hold"),
         ("space.parameters.template='everywhere'", "template"),
         (
@@ -181,7 +182,7 @@ verbalizer = { 0 = "cold", 1 = "notaword" }""",
     assert ptune("validate", job).code == 0
     result = ptune("validate", job, "--data")
     assert result.code == 2
-    assert "[task]: " in result.err
+    assert "[task.data]: " in result.err
     assert "notaword" in result.err
 
 

@@ -10,7 +10,7 @@ from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.load import load_backbone
-from ptune.backbone.locate import layer_count
+from ptune.backbone.profile import read_profile
 from ptune.errors import BackboneError
 from support.families import TINY, make_backbone
 from support.passes import every_family
@@ -122,7 +122,7 @@ def decode_behind(model, layers: list[LayerPrefix], target: Tensor, seen: Tensor
 
 @every_family
 def test_layers_are_counted_from_the_config_as_in_the_model(family, tiny, tiny_backbone):
-    assert layer_count(tiny_backbone(family)) == tiny(family).shape.layers
+    assert read_profile(tiny_backbone(family)).layers == tiny(family).shape.layers
 
 
 @every_family

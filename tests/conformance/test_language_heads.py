@@ -10,7 +10,7 @@ from ptune.backbone.families import FAMILIES
 from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.language import CLASSES
 from ptune.backbone.load import load_backbone
-from ptune.backbone.locate import has_language_head
+from ptune.backbone.profile import read_profile
 from ptune.errors import BackboneError
 from ptune.prompts.rows import Stack
 from support.families import make_backbone
@@ -52,9 +52,9 @@ def test_hidden_states_are_those_of_the_backbone_without_its_head(family, tiny_l
 
 @every_family
 def test_a_checkpoint_tells_whether_it_has_a_head_before_it_is_loaded(family, tiny_backbone, tiny_language_model):
-    assert has_language_head(tiny_language_model(family)) is True
+    assert read_profile(tiny_language_model(family)).language_head is True
     bare = tiny_backbone(family)
-    promised = has_language_head(bare)
+    promised = read_profile(bare).language_head
     if promised is None or promised:
         assert FAMILIES[family].reads != "first"
     if not promised:
@@ -65,14 +65,14 @@ def test_a_checkpoint_tells_whether_it_has_a_head_before_it_is_loaded(family, ti
 
 
 def test_an_embedding_model_has_no_language_head(minilm):
-    assert has_language_head(minilm) is False
+    assert read_profile(minilm).language_head is False
     with pytest.raises(BackboneError, match="packaged:minilm has no language-modelling head"):
         load_backbone("packaged:minilm", lm=True)
 
 
 def test_a_head_tied_to_the_word_embeddings_is_not_missing(tmp_path):
     folder = make_backbone("llama", tmp_path / "tied", tie_word_embeddings=True)
-    assert has_language_head(folder) is True
+    assert read_profile(folder).language_head is True
     backbone = load_backbone(str(folder), lm=True)
     assert backbone.language_head.model.lm_head.weight is backbone.model.get_input_embeddings().weight
 

@@ -16,6 +16,7 @@ FLOORS = (
     {"prompts"},
     {"tasks"},
     {"engine", "artifacts"},
+    {"checks"},
     {"run"},
     {"raytune"},
     {"report"},
@@ -35,7 +36,7 @@ WALLS = {
     "pandas": ("api/",),
     "IPython": ("report/notebook.py",),
 }
-TORCHLESS = ("errors", "files", "spec", "record", "searching", "tracking", "report", "api", "cli")
+TORCHLESS = ("errors", "files", "spec", "record", "searching", "tracking", "checks", "report", "api", "cli")
 OUTSIDE = {"__init__", "__main__"}  # the package's own front door
 
 
@@ -114,6 +115,7 @@ def loaded_by(code):
         "import ptune",
         "import ptune.spec.load, ptune.searching.conductor, ptune.run.search",
         "import ptune.cli.main",
+        "import ptune.checks.job, ptune.checks.file, ptune.checks.memory",
         "import ptune.report.live, ptune.report.summary, ptune.report.findings, ptune.report.page, ptune.run.confirm",
     ],
 )

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from ptune.cli.checks import template_problems
+from ptune.checks.configuration import unfit_inputs
 from ptune.run.local import LocalRunner
 from ptune.run.search import start_search
 from ptune.spec import grid
@@ -51,7 +51,7 @@ def test_a_job_is_valid_and_begins_with_a_published_setting(path):
     job = job_of(path)
     space = space_of(job)
     config = first_config(space)
-    assert template_problems(job) == []
+    assert unfit_inputs(space, job.task) == []
     assert not job.published or any(row.speaks_of(config) for row in job.published)
     longest = max([0, *space.values_under("v2", "length")]) if config["method"] == "v2" else 0
     assert longest + max(data.max_length for data in job.task.sets) <= CONTEXT

@@ -24,17 +24,17 @@ def read_job(source: JobSource, overrides: Sequence[str] = ()) -> tuple[Job, str
         overrides: `table.key=value` settings that replace the job's, as `--set` takes them.
 
     Raises:
-        SpecError: the job breaks a law; the message has one line for each problem.
+        PtuneError: the job breaks a law; the message has one line for each problem.
     """
+    from ptune.checks.file import checked_job, checked_tables
     from ptune.spec.extends import extends
     from ptune.spec.job import Job
-    from ptune.spec.load import job_from_tables, load_job
     from ptune.spec.overrides import noted
     from ptune.spec.write import job_toml
 
     if isinstance(source, str | os.PathLike):
         path = Path(source)
-        job = load_job(path, overrides)
+        job = checked_job(path, overrides)
         complete = not extends(path)
         text = path.read_text(encoding="utf-8") if complete else job_toml(job)
         return job, text + noted(overrides)
@@ -42,7 +42,7 @@ def read_job(source: JobSource, overrides: Sequence[str] = ()) -> tuple[Job, str
         source = source.model_dump(mode="json")
     if not isinstance(source, Mapping):
         raise SpecError(f"a job is a path, a dictionary or a Job, got {type(source).__name__}")
-    job = job_from_tables({str(key): plain(value, str(key)) for key, value in source.items()}, overrides)
+    job = checked_tables({str(key): plain(value, str(key)) for key, value in source.items()}, overrides)
     return job, job_toml(job) + noted(overrides)
 
 

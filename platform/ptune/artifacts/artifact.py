@@ -33,7 +33,7 @@ class Origin(Strict):
     revision: str | None
     """Hub branch, tag or commit, if one was asked for."""
     hash: str
-    """SHA-256 over its safetensors files, see `ptune.backbone.locate.weights_hash`."""
+    """SHA-256 over its safetensors files, see `ptune.backbone.hashes.weights_hash`."""
     dtype: Literal["float32", "bfloat16"]
     """Type of its weights while the prompt was trained."""
     model_type: str
@@ -49,7 +49,7 @@ class Origin(Strict):
     window: int | None
     """Tokens that a layer with sliding-window attention sees; None where every layer sees all."""
     settings: dict[str, str] | None = None
-    """Hashes of its settings and its tokenizer, see `ptune.backbone.locate.settings_hashes`; None is unknown."""
+    """Hashes of its settings and its tokenizer, see `ptune.backbone.hashes.settings_hashes`; None is unknown."""
 
     @classmethod
     def of(cls, backbone: Backbone, revision: str | None) -> Self:

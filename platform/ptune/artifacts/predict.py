@@ -11,8 +11,9 @@ from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.inputs import Many, Single, is_single, row, rows
 from ptune.artifacts.load import load_artifact
 from ptune.backbone.backbone import Backbone
+from ptune.backbone.hashes import settings_hashes, weights_hash
 from ptune.backbone.load import best_device, load_backbone
-from ptune.backbone.locate import locate, settings_hashes, weights_hash
+from ptune.backbone.locate import locate
 from ptune.data.sources import Split, unlabelled
 from ptune.errors import ArtifactError, BackboneError, nearest
 from ptune.prompts.build import load_learner

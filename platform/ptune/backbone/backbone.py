@@ -61,7 +61,7 @@ class Backbone:
         checkpointing: whether a backward pass runs each of `layers` again instead of keeping all that it computed;
             `auto` may come to do so (`saving`), where memory is short. It draws no random numbers either way, because
             a backbone with dropout of its own runs as a whole.
-        settings: hashes of its settings and its tokenizer, see `ptune.backbone.locate.settings_hashes`.
+        settings: hashes of its settings and its tokenizer, see `ptune.backbone.hashes.settings_hashes`.
     """
 
     id: str

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ptune.backbone.locate import weights_hash
+from ptune.backbone.hashes import weights_hash
 from ptune.files import replacing, value_hash
 from ptune.node_files import default_folder
 

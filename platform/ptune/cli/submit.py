@@ -29,13 +29,13 @@ def submit(job: Path, address: str | None, overrides: tuple[str, ...], name: str
     ptune submit jobs/quickstart.toml --address http://head:8265
     ptune submit jobs/quickstart.toml --no-follow
     """
+    from ptune.checks.file import checked_job
     from ptune.raytune import jobs
-    from ptune.spec.load import load_job
 
     if name is not None:
         overrides = (*overrides, f"name={json.dumps(name)}")
     runs = os.environ.get("PTUNE_RUNS")
-    job_id = jobs.submit(load_job(job, overrides), Path(runs) if runs else None, address, overrides)
+    job_id = jobs.submit(checked_job(job, overrides), Path(runs) if runs else None, address, overrides)
     if not follow:
         click.echo(job_id)
         return 0

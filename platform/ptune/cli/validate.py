@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ptune.errors import SpecError
+
+if TYPE_CHECKING:
+    from ptune.backbone.profile import Profile
+    from ptune.checks.file import CheckedFile
+    from ptune.spec.job import Job
 
 
 @click.command(short_help="Check job files and list every problem.")
@@ -29,16 +36,17 @@ def validate(jobs: tuple[Path, ...], overrides: tuple[str, ...], read_data: bool
     ptune validate jobs
     ptune validate jobs/quickstart.toml --set budget.trials=8 --data
     """
-    from ptune.cli.checks import check, describe, to_json
+    from ptune.checks.file import check_file
 
-    results = [check(path, overrides, read_data=read_data) for path in job_files(jobs)]
+    results = [check_file(path, overrides, read_data=read_data) for path in job_files(jobs)]
     if as_json:
-        click.echo(to_json(results))
+        ok = all(not result.problems for result in results)
+        click.echo(json.dumps({"ok": ok, "jobs": [_as_json(result) for result in results]}, ensure_ascii=False))
     for result in [] if as_json else results:
         for problem in result.problems:
             click.echo(problem, err=True)
-        if result.job is not None and not result.problems:
-            click.echo(f"ok {result.path}: {describe(result.job, result.layers)}")
+        if result.job is not None:
+            click.echo(f"ok {result.path}: {_summary(result.job, result.profile)}")
             for note in result.later:
                 click.echo(f"   {note}")
     return 2 if any(result.problems for result in results) else 0
@@ -52,8 +60,50 @@ def job_files(paths: Iterable[Path]) -> list[Path]:
     """
     files: list[Path] = []
     for path in paths:
-        found = sorted(path.rglob("*.toml")) if path.is_dir() else [path]
-        if not found:
+        jobs = sorted(path.rglob("*.toml")) if path.is_dir() else [path]
+        if not jobs:
             raise SpecError(f"{path}: there is no *.toml in this folder or below it")
-        files += found
+        files += jobs
     return files
+
+
+def _as_json(result: CheckedFile) -> dict[str, object]:
+    """A result for programs."""
+    return {
+        "file": str(result.path),
+        "ok": not result.problems,
+        "problems": result.problems,
+        "later": result.later,
+        "summary": None if result.job is None else _summary(result.job, result.profile),
+    }
+
+
+def _summary(job: Job, profile: Profile | None) -> str:
+    """A job in one line."""
+    from ptune.report.wording import plural
+    from ptune.spec.budget import Asha
+
+    data, stopping = job.task.sets[0], job.budget.stopping
+    rule = f"asha eta={stopping.eta} grace={stopping.grace}" if isinstance(stopping, Asha) else "no early stopping"
+    depth = f" ({profile.layers} layers)" if profile is not None else ""
+    searched = [
+        name
+        for name, definitions in job.space.parameters.items()
+        if any(definition.value is None for definition in definitions)
+    ]
+    return (
+        f"{_trials(job, profile)} x {plural(job.budget.epochs, 'epoch')} ({rule}), "
+        f"{plural(len(searched), 'parameter')}, "
+        f"{job.backbone.id}{depth}, {data.source or Path(data.train).name}"
+    )
+
+
+def _trials(job: Job, profile: Profile | None) -> str:
+    """The number of trials. A grid over the layers of a backbone that is not here cannot be counted."""
+    from ptune.report.wording import plural
+    from ptune.spec import grid
+
+    trials = job.budget.trials
+    if trials is None and (profile is not None or not grid.needs_layers(job.space)):
+        trials = grid.size(job.space.resolved(profile.layers if profile is not None else 1))
+    return "all trials" if trials is None else plural(trials, "grid trial" if job.budget.sampler == "grid" else "trial")

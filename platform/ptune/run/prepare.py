@@ -10,20 +10,16 @@ import platform
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from ptune.backbone.families import Family, family_of
-from ptune.backbone.locate import layer_count, locate, read_config, weights_hash
-from ptune.data.sources import Splits, load_splits
-from ptune.errors import SpecError
+from ptune.backbone.profile import Profile
+from ptune.checks.job import check
+from ptune.checks.memory import engine_bytes
+from ptune.data.sources import Splits
 from ptune.record.events import Checkpoint, DataSource, Header
-from ptune.run.feasible import check_feasible
-from ptune.run.footprint import engine_bytes
-from ptune.run.language import check_language
-from ptune.run.positions import check_positions
-from ptune.run.start import check_start
 from ptune.spec import grid
-from ptune.spec.job import Job
+from ptune.spec.job import Job, Tables
+from ptune.spec.places import locate, written
+from ptune.spec.problem import error_of
 
 _LIBRARIES = ("ptune", "torch", "transformers", "datasets", "optuna", "ray", "mlflow")
 
@@ -37,7 +33,7 @@ class Prepared:
         layers: layers of its backbone.
         splits: its data sets, in order.
         header: what the journal's first event says about it.
-        engine_bytes: memory that an engine takes on CPUs, see `ptune.run.footprint`.
+        engine_bytes: memory that an engine takes on CPUs, see `ptune.checks.memory`.
     """
 
     job: Job
@@ -65,47 +61,20 @@ def prepare(job: Job) -> Prepared:
     Raises:
         BackboneError: the backbone is not there or cannot take a prompt.
         SpecError: the space does not fit the backbone, the verbalizer's words its vocabulary, or the artifact to
-            start from the space.
+            start from the space; or there are problems of several kinds.
         ArtifactError: the artifact to start from cannot be read.
         DataError: the data is missing or does not fit the task.
     """
-    folder = locate(job.backbone.id, job.backbone.revision)
-    layers = check_space(job, folder)
-    job = _counted(job, layers)
-    splits = [load_splits(data, job.drawing_seed) for data in job.task.sets]
-    check_language(job, splits, folder)
-    weights = weights_hash(folder)
-    check_start(job, weights)
-    header = _header(job, weights, layers, splits)
-    return Prepared(job, layers, splits, header, engine_bytes(job, folder, layers))
-
-
-def check_space(job: Job, folder: Path) -> int:
-    """Check a job's space against the backbone in `folder`; return the backbone's layers.
-
-    Raises:
-        BackboneError: the backbone cannot take a prompt.
-        SpecError: the kind of task, bounds, baseline points, prompt lengths or the size of a grid do not fit it, or
-                a stated value can never be tried.
-    """
-    config = read_config(folder)
-    family = family_of(str(config.get("model_type")), job.backbone.id)
-    layers = layer_count(folder)
-    _check_kind(job, family)
-    space = job.space.resolved(layers)
-    if job.budget.sampler == "grid" and (law := grid.broken_trials(space, job.budget.trials)) is not None:
-        raise SpecError(f"budget.{law}")
-    check_positions(job, space, family, config, layers)
-    check_feasible(job, space, family, folder, layers)
-    return layers
-
-
-def _check_kind(job: Job, family: Family) -> None:
-    """Refuse a kind of task that a family does not answer."""
-    task = job.task
-    if family.reads not in task.read:
-        kind = {"first": "an encoder", "last": "a causal language model", "decoder": "an encoder-decoder"}[family.reads]
-        raise SpecError(f"task.kind = {task.kind!r} {task.needs}, and {job.backbone.id} is {kind}")
+    checked = check(Tables.of(job), fetch=True, read_data=True)
+    if checked.problems:
+        content = written(job.model_dump(mode="json"))
+        lines = [f"{locate(Job, content, problem.place)[0]}: {problem.text}" for problem in checked.problems]
+        raise error_of([problem.error for problem in checked.problems])("\n".join(lines))
+    profile, splits = checked.profile, checked.splits
+    assert profile is not None, "a backbone without a problem has a profile"
+    assert splits is not None, "data without a problem is read"
+    job = _counted(job, profile.layers)
+    return Prepared(job, profile.layers, splits, _header(job, profile, splits), engine_bytes(job, profile))
 
 
 def _counted(job: Job, layers: int) -> Job:
@@ -134,7 +103,7 @@ def _labels(job: Job, splits: Sequence[Splits]) -> Sequence[str] | Sequence[Sequ
     return [one.labels for one in splits] if len(splits) > 1 else splits[0].labels
 
 
-def _header(job: Job, weights: str, layers: int, splits: Sequence[Splits]) -> Header:
+def _header(job: Job, profile: Profile, splits: Sequence[Splits]) -> Header:
     several = len(splits) > 1
     named = {
         f"{role}.{name}" if several else role: split
@@ -151,6 +120,6 @@ def _header(job: Job, weights: str, layers: int, splits: Sequence[Splits]) -> He
             if split is not None
         },
         labels=_labels(job, splits),
-        backbone=Checkpoint(job.backbone.id, weights, layers),
+        backbone=Checkpoint(job.backbone.id, profile.weights_hash, profile.layers),
         versions=versions(),
     )

@@ -106,7 +106,7 @@ class Job(Strict):
 
     @model_validator(mode="after")
     def _tables_fit(self) -> Self:
-        problems = job_problems(Tables(**{name: getattr(self, name) for name in JUDGED}))
+        problems = job_problems(Tables.of(self))
         if problems:
             raise refusal(type(self), problems)
         return self
@@ -122,9 +122,12 @@ class Tables:
     start: str | None = None
     budget: Budget | None = None
     published: list[Published] | None = None
+    drawing_seed: int = 0
 
-
-JUDGED = tuple(field.name for field in fields(Tables))
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Those of a valid job."""
+        return cls(**{field.name: getattr(job, field.name) for field in fields(cls)})
 
 
 def job_problems(tables: Tables) -> list[Problem]:

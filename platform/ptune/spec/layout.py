@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from ptune.errors import SpecError
 from ptune.spec.data import Data
 from ptune.spec.heads import always_language
-from ptune.spec.problem import Place, Problem
+from ptune.spec.problem import Place, Problem, dotted
 from ptune.spec.prompt import PromptSpec, input_length, input_template
 from ptune.spec.space import Space
 from ptune.spec.task import Task
@@ -41,14 +41,18 @@ def input_parts(
 
 
 def input_problems(prompt: PromptSpec, task: Task, *, masked: bool = True) -> list[Problem]:
-    """What keeps a prompt from standing in an input of every data set; the places are names of parameters."""
+    """What keeps a prompt from standing in an input of every data set.
+
+    A place names the parameters that the problem is about, the likeliest first.
+    """
     problems: list[Problem] = []
     for data, place in zip(task.sets, task.set_places, strict=True):
         length = input_length(prompt)
         if length >= data.max_length:
-            table = ".".join(str(key + 1 if isinstance(key, int) else key) for key in place)
-            limit = f"{table}.max_length = {data.max_length}"
+            limit = f"{dotted(place)}.max_length = {data.max_length}"
             problems.append(Problem(("length",), f"length < {limit} must hold to leave room for text, got {length}"))
+        if data.template is not None and _misfit(data.template, data, masked=False) is not None:
+            continue  # that is told of the data, whatever stands in its input
         parts = _parts(prompt, data.fields, data.template, masked=masked)
         problems += [parts] if isinstance(parts, Problem) else []
     return list(dict.fromkeys(problems))
@@ -62,7 +66,11 @@ def template_problems(task: Task, space: Space | None) -> list[Problem]:
         space: the search space; without one only the data's templates are judged, and none lacks a [MASK].
     """
     masked = space is not None and always_language(space, task)
-    templates = [*_data_templates(task), *(_space_templates(space, task) if space is not None else [])]
+    in_space = {} if space is None else space_templates(space)
+    templates = [
+        *_data_templates(task),
+        *((place, template, data) for template, place in in_space.items() for data in task.sets),
+    ]
     problems = [
         Problem(place, f"template {template!r}: {law}")
         for place, template, data in templates
@@ -86,7 +94,7 @@ def _parts(prompt: PromptSpec, fields: Sequence[str], base: str | None, *, maske
     try:
         counts = iter(run_lengths(parts, input_length(prompt)))
     except ValueError as error:
-        return Problem(("length",), f"template {template!r}: {error}")
+        return Problem(("length", "template"), f"template {template!r}: {error}")
     return [PromptRun(next(counts)) if isinstance(part, PromptRun) else part for part in parts]
 
 
@@ -97,8 +105,8 @@ def _data_templates(task: Task) -> Iterator[tuple[Place, str, Data]]:
             yield place, data.template, data
 
 
-def _space_templates(space: Space, task: Task) -> Iterator[tuple[Place, str, Data]]:
-    """The templates of a space, each with its first place, for every data set."""
+def space_templates(space: Space) -> dict[str, Place]:
+    """The templates that a space states, each with its first place in a job."""
     places: dict[str, Place] = {}
     for index, definition in enumerate(space.parameters.get("template", [])):
         for key, value in definition.stated():
@@ -106,9 +114,7 @@ def _space_templates(space: Space, task: Task) -> Iterator[tuple[Place, str, Dat
     for number, point in enumerate(space.baseline):
         if point.get("template") is not None:
             places.setdefault(str(point["template"]), ("space", "baseline", number, "template"))
-    for template, place in places.items():
-        for data in task.sets:
-            yield place, template, data
+    return places
 
 
 def _misfit(template: str, data: Data, *, masked: bool) -> str | None:

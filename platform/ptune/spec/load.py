@@ -7,20 +7,65 @@ Knows TOML and the models of this folder; imports neither torch nor ray, and loo
 from __future__ import annotations
 
 import tomllib
-import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from ptune.errors import SpecError, nearest
+from ptune.spec.budget import Budget
 from ptune.spec.data import file_of
 from ptune.spec.extends import Toml, TomlFile, chain_of, file_with, merged, over, read_chain
-from ptune.spec.job import Job
+from ptune.spec.job import Backbone, Job, Tables, job_problems
+from ptune.spec.places import locate
+from ptune.spec.problem import Problem
+from ptune.spec.protocol import Published
 from ptune.spec.space import Space
 from ptune.spec.strict import got
+from ptune.spec.task import Task
+
+
+@dataclass(frozen=True)
+class JobFile:
+    """A job file as it was read, not yet checked.
+
+    Attributes:
+        path: the file.
+        content: its tables over those of the files that it extends, its space read in, overrides set, paths absolute.
+        chain: where they stand: in overrides, then file by file.
+        tables: those that are valid by themselves.
+        problems: what keeps the others from being so, each `file: [table].key: law`.
+    """
+
+    path: Path
+    content: Toml
+    chain: Sequence[TomlFile]
+    tables: Tables
+    problems: tuple[str, ...]
+
+    def told(self, problems: Iterable[Problem]) -> list[str]:
+        """Problems of the tables, each line of each one `file: [table].key: law`."""
+        return [
+            f"{file_with(self.chain, problem.place)}: {locate(Job, self.content, problem.place)[0]}: {line}"
+            for problem in problems
+            for line in problem.text.splitlines()
+        ]
+
+    def job(self) -> Job:
+        """The job.
+
+        Raises:
+            SpecError: a table is not valid, or tables do not agree; the message has one line for each problem.
+        """
+        lines = [*self.problems, *self.told(job_problems(self.tables))]
+        if lines:
+            raise SpecError("\n".join(lines))
+        return Job.model_validate(self.content)
 
 
 def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
@@ -34,50 +79,67 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
     Raises:
         SpecError: a file is missing or not TOML, or breaks a law; the message has one line for each problem.
     """
-    return _checked(*_read_job(read_chain(path), overrides))
+    return read_job(path, overrides).job()
 
 
-def job_from_tables(tables: Toml, overrides: Sequence[str] = ()) -> Job:
-    """A job from tables in memory; paths in them are relative to the working directory.
+def read_job(path: Path, overrides: Sequence[str] = ()) -> JobFile:
+    """Read a job file as `load_job` does, whatever laws it breaks.
+
+    Raises:
+        SpecError: a file is missing or not TOML, or an override cannot be set; one line for each problem.
+    """
+    return _read(read_chain(path), overrides)
+
+
+def read_tables(tables: Toml, overrides: Sequence[str] = ()) -> JobFile:
+    """Read tables in memory, whatever laws they break; paths in them are relative to the working directory.
 
     Args:
         tables: what a job's file would hold; changed by the call.
         overrides: as for `load_job`.
 
     Raises:
-        SpecError: a law is broken; the message has one line for each problem, with `job` in place of a file.
+        SpecError: a file that they extend is missing or not TOML, or an override cannot be set.
     """
-    return _checked(*_read_job(chain_of(Path("job"), tables), overrides))
+    return _read(chain_of(Path("job"), tables), overrides)
 
 
-def _checked(content: Toml, chain: list[TomlFile]) -> Job:
-    """The job that a file's tables make.
-
-    Raises:
-        SpecError: they break a law; the message has one line for each problem.
-    """
-    problems = []
+def _read(chain: list[TomlFile], overrides: Sequence[str]) -> JobFile:
+    path = chain[0].path
+    content, chain = _merged_tables(chain, overrides)
+    lines: list[str] = []
     try:
         content["space"] = _space_of(content.get("space"))
     except SpecError as error:
-        problems.append(str(error))
-        content["space"] = {"parameters": {}}
+        lines += str(error).splitlines()
+        content["space"] = None
+    tables = _valid_tables(content)
     try:
-        job = Job.model_validate(content)
+        Job.model_validate(content if not lines else {**content, "space": {"parameters": {}}})
     except ValidationError as error:
-        problems += _problems(chain, Job, content, error)
-    if problems:
-        raise SpecError("\n".join(problems))
-    return job
+        of_tables = [issue for issue in error.errors() if getattr(tables, str(issue["loc"][0]), None) is None]
+        lines += _told(chain, Job, content, of_tables)
+    return JobFile(path, content, chain, tables, tuple(lines))
 
 
-def read_tables(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Read a job file's tables, not yet checked: over those of the files it extends, overrides set, paths absolute.
+_TABLES: dict[str, TypeAdapter[Any]] = {
+    "backbone": TypeAdapter(Backbone),
+    "task": TypeAdapter(Task),
+    "space": TypeAdapter(Space),
+    "start": TypeAdapter(str),
+    "budget": TypeAdapter(Budget),
+    "published": TypeAdapter(list[Published]),
+}
 
-    Raises:
-        SpecError: a file is missing or not TOML, or an override cannot be set; one line for each problem.
-    """
-    return _read_job(read_chain(path), overrides)[0]
+
+def _valid_tables(content: Toml) -> Tables:
+    """The tables that are valid by themselves."""
+    valid: dict[str, Any] = {}
+    for name, table in _TABLES.items():
+        with suppress(ValidationError):
+            valid[name] = table.validate_python(content.get(name))
+    seed = content.get("seed") if content.get("data_seed") is None else content["data_seed"]
+    return Tables(**valid, drawing_seed=seed if isinstance(seed, int) else 0)
 
 
 def load_space(path: Path) -> Space:
@@ -86,18 +148,24 @@ def load_space(path: Path) -> Space:
     Raises:
         SpecError: a file is missing or not TOML, or breaks a law; the message has one line for each problem.
     """
+    return Space.model_validate(_read_space(path))
+
+
+def _read_space(path: Path) -> Toml:
+    """The tables of a search-space file over those of the files it extends, once they are known to be valid."""
     chain = read_chain(path)
     content = merged(chain, _space_over)
     try:
-        return Space.model_validate(content)
+        Space.model_validate(content)
     except ValidationError as error:
-        raise SpecError("\n".join(_problems(chain, Space, content, error))) from None
+        raise SpecError("\n".join(_told(chain, Space, content, error.errors()))) from None
+    return content
 
 
 _JOB_OVER = partial(over, whole=("space",))
 
 
-def _read_job(chain: list[TomlFile], overrides: Sequence[str]) -> tuple[Toml, list[TomlFile]]:
+def _merged_tables(chain: list[TomlFile], overrides: Sequence[str]) -> tuple[Toml, list[TomlFile]]:
     """The tables of a job, overrides set and paths absolute; and where they stand: in overrides, then file by file.
 
     A space that is a file becomes a table that extends it, so that overrides can reach into it.
@@ -112,23 +180,21 @@ def _read_job(chain: list[TomlFile], overrides: Sequence[str]) -> tuple[Toml, li
     if problems:
         raise SpecError("\n".join(problems))
     _absolute_paths(content, path.parent)
-    stated: dict[str, Any] = {}
+    settings: Toml = {}
     for text in overrides:
-        _override(stated, text)
-    return content, [TomlFile(path, stated), *chain]
+        _override(settings, text)
+    return content, [TomlFile(path, settings), *chain]
 
 
-def _space_of(stated: Any) -> Any:
+def _space_of(written: Any) -> Any:
     """The tables of a job's space: a file's, its own, or its own over those of the file that it extends."""
-    if isinstance(stated, str):
-        return load_space(Path(stated)).model_dump()
-    if isinstance(stated, dict) and isinstance(stated.get("extends"), str):
-        own = {key: value for key, value in stated.items() if key != "extends"}
-        return _space_over(own, load_space(Path(stated["extends"])).model_dump())
-    return stated
+    if isinstance(written, dict) and isinstance(written.get("extends"), str):
+        upper = {key: value for key, value in written.items() if key != "extends"}
+        return _space_over(upper, _read_space(Path(written["extends"])))
+    return written
 
 
-def _space_over(upper: dict[str, Any], lower: dict[str, Any]) -> dict[str, Any]:
+def _space_over(upper: Toml, lower: Toml) -> Toml:
     """One space over another: each parameter's definitions replace those below, and so do baseline points."""
     result = lower | upper
     above, below = upper.get("parameters"), lower.get("parameters")
@@ -137,7 +203,7 @@ def _space_over(upper: dict[str, Any], lower: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _override(content: dict[str, Any], text: str) -> str | None:
+def _override(content: Toml, text: str) -> str | None:
     key, equals, raw = text.partition("=")
     if not equals or not key.strip():
         return f"--set {text}: write table.key=value"
@@ -154,7 +220,7 @@ def _override(content: dict[str, Any], text: str) -> str | None:
     return None
 
 
-def _absolute_paths(content: dict[str, Any], folder: Path) -> None:
+def _absolute_paths(content: Toml, folder: Path) -> None:
     """Make the file paths of a job absolute, so that the job means the same from every working directory."""
     task = content.get("task")
     if isinstance(task, dict):
@@ -204,107 +270,49 @@ def _absolute_database(uri: str, folder: Path) -> str:
     return f"{scheme}{slashes}{(folder / name).resolve()}"
 
 
-def _make_absolute(table: dict[str, Any], key: str, folder: Path, applies: Callable[[str], bool]) -> None:
+def _make_absolute(table: Toml, key: str, folder: Path, applies: Callable[[str], bool]) -> None:
     if isinstance(table.get(key), str) and applies(table[key]):
         table[key] = str((folder / Path(table[key]).expanduser()).resolve())
 
 
-def _problems(chain: Sequence[TomlFile], model: type[BaseModel], content: Any, error: ValidationError) -> list[str]:
-    """One line for each problem; the members of a union each say what they wanted, and share a line."""
+def _told(chain: Sequence[TomlFile], model: type[BaseModel], content: Any, issues: Sequence[ErrorDetails]) -> list[str]:
+    """One line for each of pydantic's issues; the members of a union each say what they wanted, and share a line."""
     wanted: dict[tuple[Path, str, str], dict[str, str]] = {}
-    for issue in error.errors():
-        place, law, value = _problem(model, content, issue)
-        alone = law if issue["type"] == "law" else ""
-        wanted.setdefault((file_with(chain, issue["loc"]), place, alone), {})[law] = value
+    for issue in issues:
+        key, law, value = _problem(model, content, issue)
+        apart = law if issue["type"] == "law" else ""
+        wanted.setdefault((file_with(chain, issue["loc"]), key, apart), {})[law] = value
     lines = []
-    for (path, place, _), laws in wanted.items():
+    for (path, key, _), laws in wanted.items():
         first, *others = laws
         law = " or ".join([first, *(other.removeprefix(_PYDANTIC) for other in others)])
-        lines.append(f"{path}: {place}: {law}{max(laws.values(), key=len)}")
+        lines.append(f"{path}: {key}: {law}{max(laws.values(), key=len)}")
     return lines
 
 
 _PYDANTIC = "Input should be "
 
 
-def _problem(model: type[BaseModel], content: Any, issue: Mapping[str, Any]) -> tuple[str, str, str]:
+def _problem(model: type[BaseModel], content: Any, issue: ErrorDetails) -> tuple[str, str, str]:
     """Where an issue is, the law it breaks, and the value given with the nearest valid one."""
-    place, valid = _locate(model, content, issue["loc"])
+    key, valid = locate(model, content, issue["loc"])
     context, value = issue.get("ctx", {}), issue["input"]
     match issue["type"]:
         case "extra_forbidden":
-            key = str(issue["loc"][-1])
-            return place, f"unknown key{nearest(key, valid)} (valid: {', '.join(sorted(valid))})", ""
+            unknown = nearest(str(issue["loc"][-1]), valid)
+            return key, f"unknown key{unknown} (valid: {', '.join(sorted(valid))})", ""
         case "missing":
-            return place, "required, and missing", ""
+            return key, "required, and missing", ""
         case "law":
-            return place, issue["msg"], ""
+            return key, issue["msg"], ""
         case "union_tag_invalid":
             law = f"{_PYDANTIC}one of {context['expected_tags']}"
-            key = context["discriminator"].strip("'")
-            return f"{place}.{key}", law, got(context["tag"], context["expected_tags"])
+            tag = context["discriminator"].strip("'")
+            return f"{key}.{tag}", law, got(context["tag"], context["expected_tags"])
         case "model_type" | "model_attributes_type" | "dict_type":
-            return place, f"{_PYDANTIC}a table", got(value)
+            return key, f"{_PYDANTIC}a table", got(value)
         case "value_error":
             law = issue["msg"].removeprefix("Value error, ")
-            return place, law, "" if "got" in law or isinstance(value, dict) else got(value)
+            return key, law, "" if "got" in law or isinstance(value, dict) else got(value)
         case _:
-            return place, issue["msg"], got(value, context.get("expected", ""))
-
-
-def _locate(model: type[BaseModel], content: Any, loc: Sequence[str | int]) -> tuple[str, list[str]]:
-    """Follow an error's location through models and content: the place as TOML has it, and its valid keys."""
-    keys: list[str] = []
-    current: Any = model
-    valid: list[str] = []
-    for step in loc:
-        members = _members(current)
-        models = [member for member in members if isinstance(member, type) and issubclass(member, BaseModel)]
-        tagged = [member for member in models if step in _tags(member)]
-        if tagged:
-            current = tagged[0]
-        elif models:
-            fields = [member.model_fields[step] for member in models if step in member.model_fields]
-            valid = [name for member in models for name in member.model_fields]
-            current = fields[0].annotation if fields else None
-            keys.append(str(step))
-            content = content.get(step) if isinstance(content, dict) else None
-        elif isinstance(step, int) or any(get_origin(member) is dict for member in members):
-            current = _item(members)
-            content = _enter(content, step, keys)
-        # otherwise the step names a member of a union of plain values: the author sees no such level
-    is_table = any(isinstance(member, type) and issubclass(member, BaseModel) for member in _members(current))
-    *tables, last = keys or ["file"]
-    if is_table:
-        return f"[{'.'.join(keys)}]" if keys else last, valid
-    return f"[{'.'.join(tables)}].{last}" if tables else last, valid
-
-
-def _enter(content: Any, step: str | int, keys: list[str]) -> Any:
-    """Go one level into a list or a dictionary; a lone table that stands for a list of one adds no level."""
-    if isinstance(step, int) and not isinstance(content, list):
-        return content
-    keys.append(str(step + 1 if isinstance(step, int) else step))
-    try:
-        return content[step]
-    except (KeyError, IndexError, TypeError):
-        return None
-
-
-def _members(annotation: Any) -> list[Any]:
-    if get_origin(annotation) is Annotated:
-        return _members(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [inner for member in get_args(annotation) for inner in _members(member)]
-    return [annotation]
-
-
-def _tags(model: type[BaseModel]) -> set[str]:
-    """What pydantic calls one model of a union in an error's location."""
-    fields = [field for name, field in model.model_fields.items() if name in ("type", "method", "kind")]
-    return {str(tag) for field in fields for tag in get_args(field.annotation)}
-
-
-def _item(members: list[Any]) -> Any:
-    """What a list or a dictionary among the members of a union holds."""
-    return next((get_args(member)[-1] for member in members if get_origin(member) in (list, dict)), None)
+            return key, issue["msg"], got(value, context.get("expected", ""))

@@ -33,6 +33,11 @@ class Problem:
         return replace(self, place=(*outer, *self.place))
 
 
+def dotted(place: Place) -> str:
+    """A place inside a sentence, positions counted from 1: `task.more.1`."""
+    return ".".join(str(key + 1 if isinstance(key, int) else key) for key in place)
+
+
 def refuse(problems: Iterable[Problem], separator: str = "; ") -> None:
     """Raise what several problems come to; do nothing without one.
 

@@ -54,7 +54,7 @@ def grid_problems(space: Space, budget: Budget, layers: int | None = None) -> li
         return []
     problems = [problem.within("space") for problem in grid.continuous(space)]
     if problems or (layers is None and grid.needs_layers(space)):
-        return problems
+        return problems if layers is None else []
     law = grid.broken_trials(space, budget.trials)
     return [] if law is None else [Problem(("budget", "trials"), law)]
 

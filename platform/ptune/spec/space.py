@@ -318,7 +318,7 @@ class Space(Strict):
             SpecError: the space does not fit the backbone, see `problems_on`; one line for each problem.
         """
         refuse(self.problems_on(layers), separator="\n")
-        return self._with_layers(layers)
+        return self.on_layers(layers)
 
     def problems_on(self, layers: int) -> list[Problem]:
         """Ranges that are empty on a backbone of some layers; without one, baseline points outside the space."""
@@ -330,14 +330,15 @@ class Space(Strict):
         ]
         if empty:
             return empty
-        space = self._with_layers(layers)
+        space = self.on_layers(layers)
         return [
             problem.within("baseline", number)
             for number, point in enumerate(self.baseline)
             for problem in space.misfits(point)
         ]
 
-    def _with_layers(self, layers: int) -> Space:
+    def on_layers(self, layers: int) -> Space:
+        """The space with "layers" replaced by a number that leaves no range empty, baseline points unjudged."""
         parameters = {
             name: [definition.on_layers(layers) for definition in definitions]
             for name, definitions in self.parameters.items()

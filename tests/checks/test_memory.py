@@ -5,7 +5,8 @@ import torch
 
 from ptune.backbone import budget
 from ptune.backbone.load import load_backbone
-from ptune.run.footprint import engine_bytes
+from ptune.backbone.profile import read_profile
+from ptune.checks.memory import engine_bytes
 from support.small_jobs import small_job
 
 
@@ -31,8 +32,8 @@ def test_what_takes_memory_counts(more, tiny_backbone, tmp_path):
     if "space" in more:
         job = changed(job, space={"parameters": {"method": [{"value": "head"}]}, "baseline": []})
         more = {"space": {"baseline": [], **more["space"]}}
-    folder = tiny_backbone("bert")
-    assert engine_bytes(changed(job, **more), folder, 3) > engine_bytes(job, folder, 3)
+    profile = read_profile(tiny_backbone("bert"))
+    assert engine_bytes(changed(job, **more), profile) > engine_bytes(job, profile)
 
 
 def test_a_layers_saved_states_are_estimated_well(minilm, tmp_path):
@@ -40,7 +41,7 @@ def test_a_layers_saved_states_are_estimated_well(minilm, tmp_path):
     pass_bytes = {}
     for tokens in (10**5, 2 * 10**5):
         job = changed(small_job(tmp_path / str(tokens), minilm), resources={"token_budget": tokens})
-        pass_bytes[tokens] = engine_bytes(job, minilm, backbone.shape.layers)
+        pass_bytes[tokens] = engine_bytes(job, read_profile(minilm))
     estimated = (pass_bytes[2 * 10**5] - pass_bytes[10**5]) / 10**5
     assert 0.5 < estimated / budget._saved_per_token(backbone) < 2
     assert backbone.dtype == torch.float32

@@ -1,18 +1,22 @@
 """What can never be tried is refused before anything starts."""
 
+import re
+
 import pytest
 
-from ptune.errors import SpecError
-from ptune.run.prepare import check_space
+from ptune.backbone.profile import read_profile
+from ptune.checks.configuration import space_problems
 from ptune.spec.job import Job
 from support.small_jobs import small_job
 
 
-def check(folder, backbone, max_length=32, **parameters):
+def problems_of(folder, backbone, max_length=32, **parameters):
+    """What keeps a space from being searched on a backbone."""
     job = small_job(folder / "data", backbone).model_dump()
     job["space"] = {"parameters": parameters}
     job["task"]["data"]["max_length"] = max_length
-    return check_space(Job.model_validate(job), backbone)
+    job = Job.model_validate(job)
+    return space_problems(job.space, job.task, job.budget, read_profile(backbone))
 
 
 V1, V2, TUNING = ({"value": method} for method in ("v1", "v2", "prompt_tuning"))
@@ -45,8 +49,8 @@ LONG = "[P] {text} a warm and moving story about a dog that finds its way home"
     ],
 )
 def test_what_no_trial_can_hold_is_refused(tmp_path, tiny_backbone, parameters, law):
-    with pytest.raises(SpecError, match=law):
-        check(tmp_path, tiny_backbone("bert"), **parameters)
+    found = problems_of(tmp_path, tiny_backbone("bert"), **parameters)
+    assert re.search(law, "\n".join(problem.text for problem in found))
 
 
 @pytest.mark.parametrize(
@@ -58,9 +62,29 @@ def test_what_no_trial_can_hold_is_refused(tmp_path, tiny_backbone, parameters, 
     ],
 )
 def test_what_some_trial_can_hold_is_not(tmp_path, tiny_backbone, parameters):
-    assert check(tmp_path, tiny_backbone("bert"), **parameters) == 3
+    assert problems_of(tmp_path, tiny_backbone("bert"), **parameters) == []
 
 
 def test_positions_that_cannot_be_shifted_are_refused(tmp_path, tiny_backbone):
-    with pytest.raises(SpecError, match="whose positions are relative"):
-        check(tmp_path, tiny_backbone("t5"), method=V2, positions={"choices": ["auto", "shifted"]})
+    found = problems_of(tmp_path, tiny_backbone("t5"), method=V2, positions={"choices": ["auto", "shifted"]})
+    assert [problem.place for problem in found] == [("space", "parameters", "positions", 0, "choices")]
+    assert "on a backbone of relative positions" in found[0].text
+
+
+def test_a_problem_stands_at_the_value_that_fits_nowhere(tmp_path, tiny_backbone):
+    lengths = [{"low": 2, "high": 6, "when": {"method": "v2"}}, {"choices": [4, 40], "when": {"method": "v1"}}]
+    found = problems_of(tmp_path, tiny_backbone("bert"), method={"choices": ["v1", "v2"]}, length=lengths)
+    assert [problem.place for problem in found] == [("space", "parameters", "length", 1, "choices")]
+
+
+def test_a_template_that_fits_no_length_leaves_other_templates_alone(tmp_path, tiny_backbone):
+    templates = {"choices": ["before", "[P:7] {text}"]}
+    found = problems_of(tmp_path, tiny_backbone("bert"), method=V1, length={"choices": [3, 7]}, template=templates)
+    assert [problem.place for problem in found] == [("space", "parameters", "length", 0, "choices")]
+    assert "needs a prompt length of exactly 7, got 3" in found[0].text
+
+
+def test_a_value_that_a_default_does_not_fit_is_told_at_the_value(tmp_path, tiny_backbone):
+    found = problems_of(tmp_path, tiny_backbone("bert"), method=V1, template={"value": "[P:3] {text}"})
+    assert [problem.place for problem in found] == [("space", "parameters", "template", 0, "value")]
+    assert found[0].text.endswith("needs a prompt length of exactly 3, got 8")

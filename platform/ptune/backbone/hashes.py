@@ -1,0 +1,77 @@
+"""What identifies a backbone: hashes of its weights, and of the settings and tokenizer files that matter."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ptune.errors import BackboneError
+from ptune.files import content_hash, value_hash
+
+_SILENT = {
+    "config.json": {
+        *("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache"),
+        *("id2label", "label2id", "problem_type", "finetuning_task", "task_specific_params"),
+    },
+    "tokenizer_config.json": {
+        *("name_or_path", "tokenizer_file", "special_tokens_map_file", "transformers_version", "chat_template"),
+        *("model_max_length", "padding_side", "truncation_side", "is_local", "backend"),
+    },
+}
+"""What settings say that changes neither hidden states nor tokens."""
+_NAMED_TOKENS = ("added_tokens.json", "special_tokens_map.json")
+_VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "*.model")
+
+
+def weights_hash(folder: Path) -> str:
+    """Return one SHA-256 over all safetensors files of a backbone, by name and content."""
+    return value_hash({path.name: file_hash(path) for path in sorted(folder.glob("*.safetensors"))})
+
+
+def file_hash(path: Path) -> str:
+    """Return a weight file's SHA-256, read once in a process unless the file changes."""
+    status = path.stat()
+    return _read_hash(path, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _read_hash(path: Path, *_as_it_was: int) -> str:
+    return content_hash(path)
+
+
+def settings_hashes(folder: Path) -> dict[str, str]:
+    """Return what decides, besides the weights, what a backbone makes of a text: hashes by the names of its files.
+
+    These are its settings, as far as they matter, and its tokenizer; beside a `tokenizer.json`, other vocabularies are
+    not read.
+
+    Raises:
+        BackboneError: a file is not JSON.
+    """
+    named = {name: read_object(folder / name) for name in _SILENT if (folder / name).is_file()}
+    named_tokens = [name for name in _NAMED_TOKENS if (folder / name).is_file()]
+    hashes = {
+        name: value_hash({key: value for key, value in content.items() if key not in _SILENT[name]})
+        for name, content in named.items()
+    }
+    whole = folder / "tokenizer.json"
+    files = [whole] if whole.is_file() else sorted(path for pattern in _VOCABULARIES for path in folder.glob(pattern))
+    hashes |= {name: value_hash(read_object(folder / name)) for name in named_tokens}
+    return hashes | {path.name: content_hash(path) for path in files}
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object that a file of a backbone holds.
+
+    Raises:
+        BackboneError: the file is missing or holds no JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BackboneError(f"{path.parent} holds no readable {path.name}: {error}") from None
+    if not isinstance(content, dict):
+        raise BackboneError(f"{path.parent} holds no readable {path.name}: it is not a JSON object")
+    return content

@@ -1,0 +1,137 @@
+"""What a backbone's folder says of it, read once: everything a check asks before weights are loaded.
+
+Imports no torch. Weights, their names and the tokenizer are read when they are first asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ptune.backbone.families import Family, family_of
+from ptune.backbone.hashes import read_object, weights_hash
+from ptune.backbone.tokenizer import Unloaded, load_tokenizer
+from ptune.errors import BackboneError
+
+_WIDTHS = ("hidden_size", "d_model", "n_embd", "dim", "emb_dim")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A backbone as its files describe it.
+
+    Attributes:
+        id: what the user calls it.
+        folder: its files.
+        config: its `config.json`.
+        model_type: its family, as transformers names it.
+        family: its family.
+        layers: its layers; of an encoder-decoder, those of both stacks.
+    """
+
+    id: str
+    folder: Path
+    config: Mapping[str, Any]
+    model_type: str
+    family: Family
+    layers: int
+
+    @property
+    def positions(self) -> int | None:
+        """Positions that a text may take; None if they are not bounded."""
+        positions = self.config.get("max_position_embeddings", self.config.get("n_positions"))
+        bounded = self.family.positions in ("absolute", "roberta", "fixed")
+        if self.family.positions == "relative":  # DeBERTa embeds positions, too, unless its config says otherwise
+            bounded = bool(self.config.get("position_biased_input", self.family.reads == "first"))
+        if not bounded or not isinstance(positions, int):
+            return None
+        padding = self.config.get("pad_token_id", 1)
+        return positions - self.family.first_position(padding if isinstance(padding, int) else None)
+
+    @property
+    def width(self) -> int | None:
+        """Width of a hidden state; None where the config does not say it under a known name."""
+        return next((int(self.config[name]) for name in _WIDTHS if name in self.config), None)
+
+    @cached_property
+    def language_head(self) -> bool | None:
+        """Whether the checkpoint holds a language-modelling head; None where only loading it can tell.
+
+        Raises:
+            BackboneError: the weights cannot be read.
+        """
+        names = [name for path in self.folder.glob("*.safetensors") for name in _weight_names(path)]
+        if any(name.startswith(self.family.language) for name in names):
+            return True
+        if self.family.reads == "first":
+            return False
+        tied = self.config.get("tie_word_embeddings", True if self.family.tied else None)
+        return tied if isinstance(tied, bool) else None
+
+    @cached_property
+    def reading(self) -> Unloaded:
+        """The tokenizer and the family, which is all that laying out an input takes.
+
+        Raises:
+            BackboneError: there is no tokenizer, or it cannot be read.
+        """
+        return Unloaded(load_tokenizer(self.folder, self.id), self.family)
+
+    @cached_property
+    def weights_hash(self) -> str:
+        """One SHA-256 over the weights, see `ptune.backbone.hashes.weights_hash`."""
+        return weights_hash(self.folder)
+
+    @cached_property
+    def float32_bytes(self) -> int:
+        """Bytes of the weights as float32; a config that names no type means float32."""
+        halved = str(self.config.get("dtype") or self.config.get("torch_dtype")) in ("bfloat16", "float16")
+        return sum(path.stat().st_size for path in self.folder.glob("*.safetensors")) * (2 if halved else 1)
+
+
+def read_profile(folder: Path, backbone_id: str | None = None) -> Profile:
+    """Read what a backbone's `config.json` says.
+
+    Args:
+        folder: the backbone's files, see `ptune.backbone.locate.locate`.
+        backbone_id: what the user calls it; None is the folder.
+
+    Raises:
+        BackboneError: the file is missing or not JSON, says too little, or the family cannot take a prompt.
+    """
+    name = backbone_id or str(folder)
+    config = read_object(folder / "config.json")
+    model_type = str(config.get("model_type"))
+    family = family_of(model_type, name)
+    if unstated := [setting for setting in family.states if config.get(setting) is None]:
+        raise BackboneError(f"{name}: its config.json must state {', '.join(unstated)}")
+    layers = _layer_count(config, family)
+    if layers is None:
+        raise BackboneError(f"{folder}/config.json does not say how many layers the backbone has")
+    return Profile(name, folder, config, model_type, family, layers)
+
+
+def _layer_count(config: Mapping[str, object], family: Family) -> int | None:
+    """The number of layers that a config states, by the names that families have for it."""
+    if family.reads != "decoder":
+        return _first_count(config, "num_hidden_layers", "n_layer", "n_layers")
+    encoder = _first_count(config, "encoder_layers", "num_layers")
+    decoder = _first_count(config, "decoder_layers", "num_decoder_layers", "num_layers")
+    return None if encoder is None or decoder is None else encoder + decoder
+
+
+def _first_count(config: Mapping[str, object], *keys: str) -> int | None:
+    return next((count for key in keys if isinstance(count := config.get(key), int)), None)
+
+
+def _weight_names(path: Path) -> list[str]:
+    """The names in a safetensors file's header, which is JSON after its own length in eight bytes."""
+    try:
+        with path.open("rb") as stream:
+            return list(json.loads(stream.read(int.from_bytes(stream.read(8), "little"))))
+    except (OSError, ValueError, MemoryError, OverflowError) as error:
+        raise BackboneError(f"{path} cannot be read: {error}") from None

@@ -1,0 +1,86 @@
+"""A job file, judged by every law: what `ptune validate` reports, and what `ptune search` and `ptune submit` refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ptune.backbone.profile import Profile
+from ptune.checks.job import Checked, check
+from ptune.errors import SpecError
+from ptune.spec.extends import Toml
+from ptune.spec.job import Job
+from ptune.spec.load import JobFile, read_job, read_tables
+from ptune.spec.problem import error_of
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """A job file, judged.
+
+    Attributes:
+        path: the file.
+        job: the job; None where a law of its tables is broken.
+        problems: each `file: [table].key: law, value given`, once.
+        later: what is only judged when the search starts.
+        profile: the job's backbone; None where its files are not here.
+    """
+
+    path: Path
+    job: Job | None = None
+    problems: list[str] = field(default_factory=list)
+    later: list[str] = field(default_factory=list)
+    profile: Profile | None = None
+
+
+def check_file(path: Path, overrides: Sequence[str] = (), *, read_data: bool = False) -> CheckedFile:
+    """Judge a job file by every law that needs nothing but files on this machine.
+
+    Args:
+        path: the job file.
+        overrides: `table.key=value` settings that replace the file's.
+        read_data: also read the data and check columns, labels, texts, label words and an artifact to start from.
+    """
+    try:
+        file = read_job(path, overrides)
+    except SpecError as error:
+        return CheckedFile(path, problems=str(error).splitlines())
+    checked = check(file.tables, read_data=read_data)
+    problems = _told(file, checked)
+    return CheckedFile(path, None if problems else file.job(), problems, checked.later, checked.profile)
+
+
+def checked_job(path: Path, overrides: Sequence[str] = ()) -> Job:
+    """Read a job file for a search.
+
+    Raises:
+        PtuneError: it has a problem; the message lists every one, those of its data's contents included.
+    """
+    return _job_of(read_job(path, overrides))
+
+
+def checked_tables(tables: Toml, overrides: Sequence[str] = ()) -> Job:
+    """Read a job from tables in memory for a search; paths in them are relative to the working directory.
+
+    Args:
+        tables: what a job's file would hold; changed by the call.
+        overrides: as for `check_file`.
+
+    Raises:
+        PtuneError: as for `checked_job`, with `job` in place of a file.
+    """
+    return _job_of(read_tables(tables, overrides))
+
+
+def _job_of(file: JobFile) -> Job:
+    if file.problems or check(file.tables).problems:
+        checked = check(file.tables, read_data=True)
+        error = SpecError if file.problems else error_of([problem.error for problem in checked.problems])
+        raise error("\n".join(_told(file, checked)))
+    return file.job()
+
+
+def _told(file: JobFile, checked: Checked) -> list[str]:
+    """Every problem of a file, once."""
+    return list(dict.fromkeys([*file.problems, *file.told(checked.problems)]))

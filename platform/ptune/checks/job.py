@@ -1,0 +1,129 @@
+"""Everything that can be known of a job before it starts: each law once, and no problem hides another.
+
+A law is judged when the tables it needs are valid by themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ptune.backbone.locate import locate, located
+from ptune.backbone.profile import Profile, read_profile
+from ptune.checks.configuration import space_problems, unfit_inputs
+from ptune.checks.data import file_problems, is_elsewhere
+from ptune.checks.positions import position_problems
+from ptune.checks.start import folder_problems, start_problems
+from ptune.checks.words import language_head_problems, word_problems
+from ptune.data.sources import Splits, load_splits
+from ptune.errors import BackboneError, DataError
+from ptune.spec.job import Backbone, Tables, job_problems
+from ptune.spec.problem import Problem
+from ptune.spec.task import Task
+
+
+@dataclass
+class Checked:
+    """What is known of a job.
+
+    Attributes:
+        tables: its tables.
+        problems: every broken law, once.
+        later: what is only judged when the search starts.
+        profile: its backbone; None where its files are not here.
+        splits: its data sets, in order, where all were read.
+    """
+
+    tables: Tables
+    problems: list[Problem] = field(default_factory=list)
+    later: list[str] = field(default_factory=list)
+    profile: Profile | None = None
+    splits: list[Splits] | None = None
+
+
+def check(tables: Tables, *, fetch: bool = False, read_data: bool = False) -> Checked:
+    """Judge a job by every law.
+
+    Args:
+        tables: its tables.
+        fetch: whether a backbone that is not here is fetched from the Hub.
+        read_data: whether data is read and, with it, label words and an artifact to start from, which takes torch.
+    """
+    checked = Checked(tables)
+    checked.problems += job_problems(tables)
+    if tables.backbone is not None:
+        _check_backbone(checked, tables.backbone, fetch=fetch)
+    if checked.profile is not None:
+        _check_profile(checked, checked.profile)
+    elif tables.space is not None and tables.task is not None:
+        checked.problems += unfit_inputs(tables.space, tables.task)
+    if tables.start is not None:
+        checked.problems += folder_problems(tables.start)
+    if tables.task is not None:
+        _check_data(checked, tables.task, read_data=read_data)
+    if read_data and checked.profile is not None:
+        _check_contents(checked, checked.profile)
+    checked.problems = list(dict.fromkeys(checked.problems))
+    return checked
+
+
+def _check_backbone(checked: Checked, backbone: Backbone, *, fetch: bool) -> None:
+    """Find the backbone and read its profile."""
+    try:
+        folder = (locate if fetch else located)(backbone.id, backbone.revision)
+        if folder is None:
+            checked.later.append(f"{backbone.id} is not in the Hub cache here")
+        else:
+            checked.profile = read_profile(folder, backbone.id)
+    except BackboneError as error:
+        checked.problems.append(Problem(("backbone", "id"), str(error), BackboneError))
+
+
+def _check_profile(checked: Checked, profile: Profile) -> None:
+    """Judge the task and the space on the backbone."""
+    task, space, budget = checked.tables.task, checked.tables.space, checked.tables.budget
+    if task is not None:
+        checked.problems += [*kind_problems(task, profile), *language_head_problems(task, profile)]
+    if space is not None:
+        checked.problems += space_problems(space, task, budget, profile)
+    elif task is not None:
+        checked.problems += position_problems(task, None, profile)
+
+
+def kind_problems(task: Task, profile: Profile) -> list[Problem]:
+    """That a family does not answer a kind of task."""
+    if profile.family.reads in task.read:
+        return []
+    kinds = {"first": "an encoder", "last": "a causal language model", "decoder": "an encoder-decoder"}
+    law = f"task.kind = {task.kind!r} {task.needs}, and {profile.id} is {kinds[profile.family.reads]}"
+    return [Problem(("task", "kind"), law)]
+
+
+def _check_data(checked: Checked, task: Task, *, read_data: bool) -> None:
+    """Look for the files of a task and, if asked for, read those data sets whose files are there."""
+    lost = file_problems(task)
+    checked.problems += lost
+    elsewhere = list(dict.fromkeys(str(data.source) for data in task.sets if is_elsewhere(data)))
+    if not read_data:
+        checked.later += [f"the data set {source} is looked at when the search starts" for source in elsewhere]
+        return
+    places = {problem.place[:-1] for problem in lost}
+    splits: list[Splits] = []
+    for data, place in zip(task.sets, task.set_places, strict=True):
+        if place not in places:
+            try:
+                splits.append(load_splits(data, checked.tables.drawing_seed))
+            except DataError as error:
+                checked.problems.append(Problem(place, str(error), DataError))
+    checked.splits = splits if len(splits) == len(task.sets) else None
+
+
+def _check_contents(checked: Checked, profile: Profile) -> None:
+    """Judge what needs the data or another artifact as well as the backbone."""
+    tables = checked.tables
+    if tables.task is None or tables.space is None:
+        return
+    if checked.splits is not None:
+        checked.problems += word_problems(tables.task, tables.space, checked.splits, profile)
+    if tables.start is not None and Path(tables.start).is_dir():
+        checked.problems += start_problems(tables.start, tables.task, tables.space, profile)

@@ -1,0 +1,90 @@
+"""What a backbone's folder says of it, without its weights being loaded."""
+
+import json
+
+import pytest
+
+from ptune.backbone.profile import read_profile
+from ptune.errors import BackboneError
+
+
+def test_a_profile_is_read_once(minilm, monkeypatch):
+    profile = read_profile(minilm, "packaged:minilm")
+    assert (profile.id, profile.model_type, profile.layers, profile.width) == ("packaged:minilm", "bert", 6, 384)
+    assert (profile.positions, profile.language_head) == (512, False)
+    assert profile.weights_hash == profile.weights_hash
+    monkeypatch.setattr("pathlib.Path.read_text", None)
+    assert (profile.layers, profile.positions, profile.family.reads) == (6, 512, "first")
+
+
+def test_a_checkpoint_in_half_precision_takes_twice_its_bytes_as_float32(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"0" * 10)
+    for dtype, size in (("float32", 10), ("bfloat16", 20), (None, 10)):
+        config = {"model_type": "bert", "num_hidden_layers": 2, "dtype": dtype}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        assert read_profile(tmp_path).float32_bytes == size
+
+
+def test_a_setting_that_a_family_has_to_state_is_named(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "t5", "num_layers": 2}))
+    with pytest.raises(BackboneError, match=r"must state decoder_start_token_id"):
+        read_profile(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["num_hidden_layers", "n_layer", "n_layers"])
+def test_layers_are_counted_from_the_config_alone(key, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", key: 5}))
+    assert read_profile(tmp_path).layers == 5
+
+
+@pytest.mark.parametrize(
+    ("config", "layers"),
+    [
+        ({"model_type": "t5", "num_layers": 4, "num_decoder_layers": None}, 8),
+        ({"model_type": "mt5", "num_layers": 4, "num_decoder_layers": 2}, 6),
+        ({"model_type": "bart", "num_hidden_layers": 6, "encoder_layers": 6, "decoder_layers": 3}, 9),
+    ],
+)
+def test_layers_of_encoder_and_decoder_are_counted_together(config, layers, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({**config, "decoder_start_token_id": 0}))
+    assert read_profile(tmp_path).layers == layers
+
+
+@pytest.mark.parametrize(
+    ("config", "names", "expected"),
+    [
+        ({"model_type": "bert"}, ["cls.predictions.bias"], True),
+        ({"model_type": "bert"}, ["bert.pooler.dense.bias"], False),
+        ({"model_type": "electra"}, ["discriminator_predictions.dense.bias"], False),
+        ({"model_type": "gpt2"}, ["wte.weight"], True),
+        ({"model_type": "llama"}, ["model.norm.weight"], None),
+        ({"model_type": "llama", "tie_word_embeddings": False}, ["model.norm.weight"], False),
+        ({"model_type": "llama", "tie_word_embeddings": True}, ["model.norm.weight"], True),
+    ],
+)
+def test_a_language_head_is_seen_in_the_names_of_the_weights(config, names, expected, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 2}))
+    header = json.dumps({name: {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for name in names}).encode()
+    (tmp_path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    assert read_profile(tmp_path).language_head is expected
+
+
+def test_a_weights_file_without_a_header_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "num_hidden_layers": 2}')
+    (tmp_path / "model.safetensors").write_bytes(b"no header")
+    with pytest.raises(BackboneError, match=r"model\.safetensors cannot be read"):
+        _ = read_profile(tmp_path).language_head
+
+
+@pytest.mark.parametrize("content", [None, "{", "[1]"])
+def test_an_unreadable_config_is_refused(content, tmp_path):
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(BackboneError, match=r"holds no readable config\.json"):
+        read_profile(tmp_path)
+
+
+def test_a_config_without_layers_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(BackboneError, match="does not say how many layers"):
+        read_profile(tmp_path)
