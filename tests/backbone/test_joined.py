@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from torch.testing import assert_close
 from transformers import AutoModel
 
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.joined import JoinedLayers
+from support.closeness import close
 
 WIDTHS = (7, 3, 5, 2)
 ZEROS = torch.zeros(len(WIDTHS), dtype=torch.long)
@@ -43,7 +43,7 @@ def test_states_before_each_layer_are_those_of_transformers(family, tiny, tiny_b
     ids, visible = rows
     theirs = model(input_ids=ids, attention_mask=visible.long(), output_hidden_states=True).hidden_states
     for layer in range(backbone.shape.layers):
-        assert_close(states(backbone, rows, layer)[visible], theirs[layer][visible], atol=1e-5, rtol=0)
+        close(states(backbone, rows, layer)[visible], theirs[layer][visible])
 
 
 @joined_families
@@ -61,7 +61,7 @@ def test_rows_may_join_before_any_layer_and_behind_the_last(family, tiny, rows):
     whole = Prefix([None] * (last - 1) + [late])
     whole.layers[1] = LayerPrefix(late.key, late.value, seen & torch.tensor([[True], [True], [False], [False]]))
     expected = backbone.forward(backbone.embed(ids), visible, ids * 0, ZEROS, whole)
-    assert_close(backbone.run(joining, visible, ZEROS, parted)[visible], expected[visible], atol=1e-5, rtol=0)
+    close(backbone.run(joining, visible, ZEROS, parted)[visible], expected[visible])
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "distilbert"])
@@ -84,7 +84,7 @@ def test_a_tuned_copy_is_an_ordinary_model_with_the_names_of_transformers(family
     copied = backbone.trainable()
     ours = copied.forward(copied.embed(ids), visible, ids * 0, ZEROS)
     theirs = backbone.forward(backbone.embed(ids), visible, ids * 0, ZEROS)
-    assert_close(ours, theirs, atol=1e-6, rtol=0)
+    close(ours, theirs)
     ours.square().sum().backward()
     layers = list(copied.model.get_submodule(backbone.family.layers).parameters())
     assert all(parameter.grad is not None for parameter in layers if parameter.numel() > 1)

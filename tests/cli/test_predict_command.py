@@ -11,6 +11,7 @@ from ptune.backbone.load import load_backbone
 from ptune.cli.predict import chunks, given_rows, read_rows
 from ptune.errors import DataError
 from ptune.spec.task import Classification
+from support.closeness import near
 from support.made_artifacts import PAIR, make_artifact
 
 
@@ -68,7 +69,7 @@ def test_an_artifact_of_several_data_sets_is_told_which(ptune, backbone, tmp_pat
     assert (unnamed.code, "data sets, first, second: name the one" in unnamed.err) == (2, True), unnamed.err
     assert "did you mean 'second'?" in ptune(*texts, "--data-set", "secnd").err
     first, second = (answers(ptune(*texts, "--data-set", name))[0] for name in ("first", "second"))
-    assert first["probabilities"]["no"] == pytest.approx(second["probabilities"]["yes"], abs=1e-5)
+    assert first["probabilities"]["no"] == near(second["probabilities"]["yes"])
 
 
 def several(artifact):

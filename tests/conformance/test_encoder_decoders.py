@@ -3,7 +3,6 @@
 import pytest
 import torch
 from torch import Tensor
-from torch.testing import assert_close
 from transformers import AutoModel, AutoModelForSeq2SeqLM, DynamicCache, EncoderDecoderCache
 
 from ptune.backbone.backbone import Backbone
@@ -12,6 +11,7 @@ from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.load import load_backbone
 from ptune.backbone.profile import read_profile
 from ptune.errors import BackboneError
+from support.closeness import close
 from support.families import TINY, make_backbone
 from support.passes import every_family
 
@@ -56,7 +56,7 @@ def test_states_of_targets_are_those_of_transformers(family, tiny, tiny_backbone
             decoder_input_ids=target_of(backbone),
             decoder_attention_mask=TARGET_VISIBLE.long(),
         ).last_hidden_state
-    assert_close(run(backbone)[TARGET_VISIBLE], theirs[TARGET_VISIBLE], atol=1e-5, rtol=0)
+    close(run(backbone)[TARGET_VISIBLE], theirs[TARGET_VISIBLE])
 
 
 @both_stacks
@@ -68,7 +68,7 @@ def test_words_after_targets_are_scored_as_transformers_does(family, tiny_langua
         target = target_of(backbone)
         theirs = model(input_ids=SOURCE, attention_mask=VISIBLE.long(), decoder_input_ids=target).logits
     scores = backbone.vocabulary(run(backbone).flatten(0, 1)).view(2, 4, -1)
-    assert_close(scores[TARGET_VISIBLE], theirs[TARGET_VISIBLE], atol=1e-4, rtol=1e-5)
+    close(scores[TARGET_VISIBLE], theirs[TARGET_VISIBLE])
 
 
 @both_stacks
@@ -79,7 +79,7 @@ def test_padding_of_source_and_targets_is_ignored(family, tiny):
     own = Prefix([LayerPrefix(one.key[1:], one.value[1:], one.visible[1:]) for one in prefix.layers])
     short = {"source": SOURCE[:, :2], "visible": VISIBLE[:, :2], "seen": TARGET_VISIBLE[:, :2]}
     alone = run(backbone, own, rows=slice(1, 2), target=target_of(backbone)[:, :2], **short)
-    assert_close(together, alone[0], atol=1e-5, rtol=0)
+    close(together, alone[0])
 
 
 @both_stacks
@@ -106,7 +106,7 @@ def test_a_prefix_in_the_decoder_is_that_of_a_cache(family, tiny, tiny_backbone)
     model = AutoModel.from_pretrained(tiny_backbone(family), attn_implementation="eager").eval()
     with torch.no_grad():
         theirs = decode_behind(model, prefix.layers[split:], target_of(backbone), seen)
-    assert_close(run(backbone, prefix)[TARGET_VISIBLE], theirs[TARGET_VISIBLE], atol=1e-5, rtol=0)
+    close(run(backbone, prefix)[TARGET_VISIBLE], theirs[TARGET_VISIBLE])
 
 
 def decode_behind(model, layers: list[LayerPrefix], target: Tensor, seen: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ def test_a_copy_takes_a_prefix_where_its_original_does(family, tiny):
         one.forward(one.embed(SOURCE), VISIBLE, SOURCE * 0, zero, Prefix(prefix.layers))
         for one in (backbone, backbone.trainable())
     ]
-    assert_close(states[0][VISIBLE], states[1][VISIBLE], atol=1e-5, rtol=0)
+    close(states[0][VISIBLE], states[1][VISIBLE])
 
 
 def test_layers_dropped_at_random_in_training_keep_their_prefixes(tmp_path):

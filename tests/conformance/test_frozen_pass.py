@@ -4,10 +4,10 @@ import hashlib
 
 import pytest
 import torch
-from torch.testing import assert_close
 from transformers import AutoModel
 
 from ptune.backbone.families import FAMILIES
+from support.closeness import close
 from support.families import TINY
 from support.passes import every_family, group_for, scores_of, stacked
 from support.transformers_passes import hidden_states
@@ -27,7 +27,7 @@ def test_hidden_states_are_those_of_transformers(family, tiny, tiny_backbone):
     model = AutoModel.from_pretrained(tiny_backbone(family), attn_implementation="eager").eval()
     mask = rows.visible.long()
     theirs = hidden_states(model, input_ids=rows.ids, attention_mask=mask, token_type_ids=rows.types)
-    assert_close(ours[rows.visible], theirs[rows.visible], atol=1e-5, rtol=0)
+    close(ours[rows.visible], theirs[rows.visible])
 
 
 @every_family
@@ -36,7 +36,7 @@ def test_padding_is_ignored(family, config, tiny):
     backbone = tiny(family)
     together = scores_of(backbone, group_for(backbone, **config))[0]
     alone = [scores_of(backbone, group_for(backbone, rows=[row], **config))[0] for row in range(3)]
-    assert_close(together, torch.cat(alone), atol=1e-5, rtol=0)
+    close(together, torch.cat(alone))
 
 
 @every_family
@@ -53,7 +53,7 @@ def test_rows_packed_with_other_prompts_score_as_they_do_alone(family, tiny):
     ]
     groups = [group_for(backbone, seed, **config) for seed, config in enumerate(configs)]
     for packed, group in zip(scores_of(backbone, *groups), groups, strict=True):
-        assert_close(packed, scores_of(backbone, group)[0], atol=1e-5, rtol=0)
+        close(packed, scores_of(backbone, group)[0])
 
 
 @every_family

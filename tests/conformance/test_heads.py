@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from torch.testing import assert_close
 from transformers import AutoModel, AutoModelForSequenceClassification
 
 from ptune.backbone.load import load_backbone
+from support.closeness import close
 from support.families import make_backbone
 from support.passes import every_family, group_for, scores_of, stacked
 
@@ -43,7 +43,7 @@ def test_scores_without_a_prompt_are_those_of_the_familys_own_classifier(family,
     types = {"token_type_ids": rows.types} if backbone.family.types else {}
     with torch.inference_mode():
         expected = theirs(input_ids=rows.ids, attention_mask=rows.visible.long(), **types).logits
-    assert_close(scores_of(backbone, group)[0], expected, atol=1e-5, rtol=0)
+    close(scores_of(backbone, group)[0], expected)
 
 
 def _copy_head(head, model) -> None:

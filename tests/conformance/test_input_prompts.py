@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from torch.testing import assert_close
 from transformers import AutoModel
 
+from support.closeness import close
 from support.passes import every_family, group_for, scores_of
 from support.transformers_passes import hidden_states
 
@@ -47,7 +47,7 @@ def test_scores_are_those_of_transformers_on_embeddings_put_together_by_hand(fam
         features = hidden_states(model, inputs_embeds=embeds[None], token_type_ids=types)[:, row.reads[0]]
         if backbone.pooler is not None:
             features = backbone.pooler(features)
-        assert_close(scores_of(backbone, group)[0], group.learner.head()(features), atol=1e-5, rtol=0)
+        close(scores_of(backbone, group)[0], group.learner.head()(features))
 
 
 @every_family

@@ -3,7 +3,6 @@
 import pytest
 import torch
 from torch import Tensor
-from torch.testing import assert_close
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import FAMILIES
@@ -13,6 +12,7 @@ from ptune.backbone.load import load_backbone
 from ptune.backbone.profile import read_profile
 from ptune.errors import BackboneError
 from ptune.prompts.rows import Stack
+from support.closeness import close
 from support.families import make_backbone
 from support.passes import every_family, stacked
 from support.transformers_passes import vocabulary_scores
@@ -36,7 +36,7 @@ def test_the_vocabulary_is_scored_as_transformers_does(family, tiny_language_mod
     rows = stacked(backbone, method="head")
     expected = scores_by_transformers(folder, backbone, rows)
     assert expected.std() > 0.1, "scores that are all alike would prove nothing"
-    assert_close(backbone.vocabulary(states_of(backbone, rows)), expected, atol=1e-4, rtol=1e-5)
+    close(backbone.vocabulary(states_of(backbone, rows)), expected)
 
 
 @every_family
@@ -44,7 +44,7 @@ def test_hidden_states_are_those_of_the_backbone_without_its_head(family, tiny_l
     folder = str(tiny_language_model(family))
     with_head, without = load_backbone(folder, lm=True), load_backbone(folder)
     rows = stacked(without, method="head")
-    assert torch.equal(states_of(with_head, rows), states_of(without, rows))
+    close(states_of(with_head, rows), states_of(without, rows))
     assert with_head.shape.parameters >= without.shape.parameters - 2 * 32 * 33
     with pytest.raises(BackboneError, match="was loaded without its language-modelling head"):
         without.vocabulary(torch.zeros(1, 32))
@@ -90,7 +90,7 @@ def test_a_copy_trains_and_leaves_the_frozen_backbone_alone(family, tiny_languag
     before = frozen.vocabulary(states_of(frozen, rows))
     copied = frozen.trainable()
     assert len(list(copied.parameters())) == len(list(frozen.parameters()))
-    assert_close(copied.vocabulary(states_of(copied, rows)), before, atol=1e-5, rtol=0)
+    close(copied.vocabulary(states_of(copied, rows)), before)
 
     optimizer = torch.optim.SGD(copied.parameters(), lr=0.01)
     copied.vocabulary(states_of(copied, rows)).square().mean().backward()
@@ -103,7 +103,7 @@ def test_a_copy_trains_and_leaves_the_frozen_backbone_alone(family, tiny_languag
 
     again = frozen.trainable()
     again.module_dict().load_state_dict(copied.module_dict().state_dict())
-    assert torch.equal(again.vocabulary(states_of(again, rows)), tuned)
+    close(again.vocabulary(states_of(again, rows)), tuned)
 
 
 @every_family

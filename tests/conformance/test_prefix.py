@@ -3,7 +3,6 @@
 import pytest
 import torch
 from torch import Tensor
-from torch.testing import assert_close
 from transformers import AutoModel, DynamicCache
 
 from ptune.backbone.backbone import Backbone
@@ -12,6 +11,7 @@ from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.load import load_backbone
 from ptune.errors import SpecError
 from ptune.prompts.rows import Stack
+from support.closeness import close
 from support.families import make_backbone
 from support.passes import every_family, group_for, learner_for, scores_of, stacked
 
@@ -56,11 +56,8 @@ def test_a_prompt_in_some_layers_is_one_in_all_with_the_others_masked(family, si
 
     everywhere = Prefix([own if layer in learner.prompt().layers else masked for layer in range(layers)])
     only = Prefix([own if layer in learner.prompt().layers else None for layer in range(layers)])
-    assert_close(
-        hidden_under(backbone, rows, only, 0)[rows.visible],
-        hidden_under(backbone, rows, everywhere, 0)[rows.visible],
-        atol=1e-5,
-        rtol=0,
+    close(
+        hidden_under(backbone, rows, only, 0)[rows.visible], hidden_under(backbone, rows, everywhere, 0)[rows.visible]
     )
 
 
@@ -91,7 +88,7 @@ def test_positions_are_those_stated(family, positions, tiny, tiny_backbone):
             **types,
         ).last_hidden_state
     assert learner.prompt().shifted == (positions == "shifted")
-    assert_close(ours[rows.visible], theirs[rows.visible], atol=1e-5, rtol=0)
+    close(ours[rows.visible], theirs[rows.visible])
 
 
 @every_family

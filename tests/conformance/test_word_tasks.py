@@ -5,11 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from torch.testing import assert_close
 
 from ptune.engine.fused import Engine
 from ptune.engine.reference import predict_alone, score
 from ptune.prompts.forward import MiniBatch, forward
+from support.closeness import close, close_gradients
 from support.word_tasks import choice_trial, cloze_trial
 
 FAMILIES = ["bert", "roberta", "albert", "gpt2", "llama"]
@@ -56,14 +56,13 @@ def test_one_packed_pass_gives_every_learner_its_own_loss_and_gradients(kind, fa
     for seed, group, loss, (plan, learner) in zip(seeds, groups, losses, alone, strict=True):
         generator = torch.Generator().manual_seed(seed)
         own = plan.task.loss(score(backbone, learner, plan.train, group.indices, 0.0, generator))
-        assert_close(loss, own, rtol=1e-5, atol=1e-5)
+        close(loss, own)
         if own.requires_grad:
             own.backward()
         pairs = zip(group.learner.named_parameters(), learner.parameters(), strict=True)
         for (name, found), expected in pairs:
             if expected.grad is not None:  # each relation has a prompt of its own, and this batch is of one
-                largest = float(expected.grad.abs().max())
-                assert_close(found.grad, expected.grad, rtol=0, atol=1e-4 * max(largest, 1e-3), msg=f"{name} differs")
+                close_gradients(found.grad, expected.grad, name)
 
 
 @each_family

@@ -113,7 +113,7 @@ def test_learners_stepped_together_move_as_torchs_own_optimisers_move_them(optim
             theirs[number].step()
         step_together([Step(ours[number], 1.0, recipes[number].clip) for number in moving])
     for one, other in zip(together, alone, strict=True):
-        torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=1e-6, atol=1e-7)
+        torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=1e-5, atol=1e-6)
 
 
 def _optimizer(module, recipe):
@@ -140,7 +140,7 @@ def test_each_parameter_group_moves_with_its_own_betas_and_eps(kind):
             optimizer.step()
         step_together([Step(optimizer, 1.0, None) for optimizer in together])
     for our, their in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(our.state_dict(), their.state_dict(), rtol=1e-6, atol=1e-7)
+        torch.testing.assert_close(our.state_dict(), their.state_dict(), rtol=1e-5, atol=1e-6)
 
 
 def _optimizer_of(kind, modules, constants):

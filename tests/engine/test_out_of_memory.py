@@ -8,6 +8,7 @@ import torch
 from ptune.engine import fused
 from ptune.engine.fused import Engine, Failure
 from ptune.prompts import forward
+from support.closeness import near
 
 CONFIGS = [
     {"method": "v2", "length": 4, "dropout": 0.2, "batch_size": 8, "head_dropout": 0.1},
@@ -60,7 +61,7 @@ def test_smaller_passes_give_the_same_numbers(world, memory, tmp_path):
     assert engine.token_budget < 2000
     expected = {(one.trial, one.epoch): one.metrics for one in roomy}
     for one in tight:
-        assert one.metrics["train_loss"] == pytest.approx(expected[one.trial, one.epoch]["train_loss"], abs=1e-5)
+        assert one.metrics["train_loss"] == near(expected[one.trial, one.epoch]["train_loss"])
         assert one.metrics["accuracy"] == expected[one.trial, one.epoch]["accuracy"]
 
 
@@ -88,7 +89,7 @@ def test_what_does_not_fit_alone_is_checkpointed_before_it_fails(world, memory, 
     expected = {(one.trial, one.epoch): one.metrics for one in roomy}
     assert len(tight) == len(roomy)
     for one in tight:
-        assert one.metrics["train_loss"] == pytest.approx(expected[one.trial, one.epoch]["train_loss"], abs=1e-5)
+        assert one.metrics["train_loss"] == near(expected[one.trial, one.epoch]["train_loss"])
         assert one.metrics["accuracy"] == expected[one.trial, one.epoch]["accuracy"]
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import torch
@@ -15,6 +14,7 @@ from ptune.engine.reference import predict_alone, score, train_alone
 from ptune.engine.state import read
 from ptune.prompts.forward import MiniBatch, forward, predict
 from ptune.prompts.learner import Learner
+from support.closeness import close, close_gradients, near
 from support.worlds import CONFIGS, TUNED, WORDED, World, sentences
 
 EPOCHS = 3
@@ -79,7 +79,7 @@ def check_each_equals_its_reference(world: World, configs: dict[str, dict]) -> N
     for number, (name, config) in enumerate(configs.items()):
         learner, losses, accuracy = alone(world, number, config)
         last_epoch = losses[-len(losses) // EPOCHS :]
-        assert final[number]["train_loss"] == pytest.approx(sum(last_epoch) / len(last_epoch), abs=1e-5), name
+        assert final[number]["train_loss"] == near(sum(last_epoch) / len(last_epoch)), name
         assert final[number]["accuracy"] == accuracy, name
         found = trained[number].collapsed()
         pairs = [(found[key], tensor) for key, tensor in learner.collapsed().items()]
@@ -105,12 +105,10 @@ def test_one_packed_pass_gives_every_trial_its_own_losses_and_gradients(world):
         dropout = plan.recipe.head_dropout
         loss = plan.task.loss(score(world.backbone, learner, plan.train, packed.indices, dropout, generator))
         loss.backward()
-        torch.testing.assert_close(losses[number], loss, rtol=0, atol=1e-5)
+        close(losses[number], loss)
         pairs = zip(packed.learner.named_parameters(), learner.parameters(), strict=True)
         for (name, fused), reference in pairs:
-            torch.testing.assert_close(
-                fused.grad, reference.grad, rtol=1e-4, atol=1e-6, msg=partial("{}: {}".format, name)
-            )
+            close_gradients(fused.grad, reference.grad, name)
 
 
 def range_of(count: int):
@@ -145,7 +143,7 @@ def test_a_manual_prompt_is_scored_and_trains_nothing(worded):
     plan, learner = worded.trial(4, MANUAL)
     expected = plan.task.measure(predict_alone(worded.backbone, learner, plan, plan.dev), plan.dev)
     assert final[4]["accuracy"] == expected["accuracy"]
-    assert final[4]["loss"] == pytest.approx(expected["loss"], abs=1e-5)
+    assert final[4]["loss"] == near(expected["loss"])
     assert (final[4]["trainable_parameters"], final[4]["lr"], final[4]["backbone_share"]) == (0.0, 0.0, 0.0)
     assert trained[4].collapsed() == {}
     assert fingerprint(worded.backbone) == before
@@ -167,7 +165,7 @@ def test_batched_prediction_keeps_the_order_and_ignores_padding(pair_of_sets, na
     one_by_one = predict_alone(pair_of_sets.backbone, learner, plan, plan.dev)
     assert [len(answer) for answer in batched] == [2] * 30 + [3] * 11
     for together_, alone_ in zip(batched, one_by_one, strict=True):
-        assert together_ == pytest.approx(alone_, abs=1e-5)
+        assert together_ == near(alone_)
 
 
 @pytest.mark.parametrize(
@@ -195,9 +193,7 @@ def test_arrival_order_and_neighbours_change_nothing(world, config):
     packed = [outcome for outcome in run(second, {0: 3, 4: 2, 2: 2, 3: 1}) if outcome.trial == 4]
 
     assert [report.metrics["accuracy"] for report in packed] == [report.metrics["accuracy"] for report in solo]
-    assert [report.metrics["loss"] for report in packed] == pytest.approx(
-        [report.metrics["loss"] for report in solo], abs=1e-5
-    )
+    assert [report.metrics["loss"] for report in packed] == near([report.metrics["loss"] for report in solo])
 
 
 def test_the_backbone_stays_byte_identical(world):

@@ -13,6 +13,7 @@ from ptune.data.sources import Splits
 from ptune.engine.fused import Engine
 from ptune.prompts.cached_states import cached_states
 from ptune.prompts.forward import MiniBatch, forward
+from support.closeness import close, near
 from support.worlds import CONFIGS, World, sentences
 
 DEEP = {
@@ -71,7 +72,7 @@ def test_a_layers_states_are_computed_from_the_highest_that_are_kept(tiny_backbo
         found = cached_states(asked, examples, layer)
         assert ran == expected
         alone = cached_states(fresh[layer], examples, layer)
-        assert torch.equal(found.states, alone.states)
+        close(found.states, alone.states)
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2", "llama"])
@@ -90,4 +91,4 @@ def test_whole_trainings_do_not_depend_on_what_is_kept(tiny_backbone, tmp_path, 
     for other in reports[1:]:
         for key, metrics in reports[0].items():
             assert other[key]["accuracy"] == metrics["accuracy"]
-            assert other[key]["train_loss"] == pytest.approx(metrics["train_loss"], abs=1e-5)
+            assert other[key]["train_loss"] == near(metrics["train_loss"])

@@ -12,6 +12,7 @@ from ptune.backbone.load import load_backbone
 from ptune.data.sources import Splits
 from ptune.engine.fused import Engine
 from ptune.prompts.forward import MiniBatch, forward
+from support.closeness import near
 from support.word_tasks import choice_trial, cloze_trial
 from support.words_and_spans import job_for, trials_of
 from support.worlds import World, sentences
@@ -140,7 +141,7 @@ def test_trainings_do_not_depend_on_what_is_kept_or_on_being_resumed(trials_on, 
     assert files(states) == before, "what the first engine has kept serves the others"
     for key, metrics in computed.items():
         names = [name for name in metrics if name not in ("seconds", "peak_memory_mb")]
-        expected = pytest.approx([metrics[name] for name in names], abs=1e-5)
+        expected = near([metrics[name] for name in names])
         assert [kept[key][name] for name in names] == expected, key
         if key[1] > 1:
             assert [resumed[key][name] for name in names] == expected, key

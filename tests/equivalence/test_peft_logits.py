@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
-from torch.testing import assert_close
 from transformers import AutoModelForSequenceClassification
 
 from ptune.artifacts import native, peft
@@ -14,6 +13,7 @@ from ptune.artifacts.predict import Predictor
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.load import load_backbone
+from support.closeness import close
 from support.families import make_backbone
 from support.made_artifacts import PAIR, make_artifact, scores_of
 
@@ -52,7 +52,7 @@ def test_peft_gives_the_scores_of_ptune(family, tiny_backbone, tiny, tmp_path):
     artifact = make_artifact(backbone, method="v2", length=5, labels=["a", "b", "c"])
     peft.write(tmp_path / "adapter", artifact)
     scores = peft_scores(tmp_path / "adapter", tiny_backbone(family), backbone, artifact, SHORT_AND_LONG)
-    assert_close(scores_of(Predictor(artifact, backbone), SHORT_AND_LONG), scores, atol=1e-5, rtol=0)
+    close(scores_of(Predictor(artifact, backbone), SHORT_AND_LONG), scores)
     assert scores.std(dim=0).min() > 0.01, "scores that ignore the text would prove nothing"
 
 
@@ -63,7 +63,7 @@ def test_peft_gives_the_scores_of_ptune_for_pairs(family, tiny_backbone, tiny, t
     artifact = make_artifact(backbone, PAIR, method="v2", length=3)
     peft.write(tmp_path / "adapter", artifact)
     scores = peft_scores(tmp_path / "adapter", tiny_backbone(family), backbone, artifact, texts)
-    assert_close(scores_of(Predictor(artifact, backbone), texts), scores, atol=1e-5, rtol=0)
+    close(scores_of(Predictor(artifact, backbone), texts), scores)
 
 
 def test_peft_gives_the_scores_of_ptune_on_heads_of_another_width_than_the_model_suggests(tmp_path):
@@ -72,7 +72,7 @@ def test_peft_gives_the_scores_of_ptune_on_heads_of_another_width_than_the_model
     artifact = make_artifact(backbone, method="v2", length=4)
     peft.write(tmp_path / "adapter", artifact)
     scores = peft_scores(tmp_path / "adapter", folder, backbone, artifact, SHORT_AND_LONG)
-    assert_close(scores_of(Predictor(artifact, backbone), SHORT_AND_LONG), scores, atol=1e-5, rtol=0)
+    close(scores_of(Predictor(artifact, backbone), SHORT_AND_LONG), scores)
 
 
 def test_peft_gives_the_scores_of_ptune_on_a_real_backbone_and_text(minilm, shared_data, tmp_path):
@@ -82,7 +82,7 @@ def test_peft_gives_the_scores_of_ptune_on_a_real_backbone_and_text(minilm, shar
     artifact = make_artifact(backbone, method="v2", length=20, encoder="mlp", max_length=64)
     peft.write(tmp_path / "adapter", artifact)
     scores = peft_scores(tmp_path / "adapter", minilm, backbone, artifact, texts)
-    assert_close(scores_of(Predictor(artifact, backbone), texts), scores, atol=1e-5, rtol=0)
+    close(scores_of(Predictor(artifact, backbone), texts), scores)
 
 
 def test_both_formats_give_the_same_answers(tiny, tmp_path):

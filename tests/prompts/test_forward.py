@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from torch.testing import assert_close
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.load import load_backbone
@@ -19,6 +18,7 @@ from ptune.spec.prompt import NoPrompt, PromptSpec, PromptV1, PromptV2
 from ptune.spec.trial import Recipe
 from ptune.tasks.build import lay_out
 from ptune.tasks.classification import ClassificationKind
+from support.closeness import close
 
 TEXTS = [("red " * count,) for count in (5, 1, 9, 3, 3, 7)]
 KIND = ClassificationKind(["text"], ["a", "b", "c"])
@@ -41,7 +41,7 @@ def test_scores_come_in_the_order_of_the_examples_whatever_the_budget(prompt, bu
     learner, examples = made(backbone, prompt)
     alone = [forward(backbone, [MiniBatch(learner, examples, np.array([row]))])[0].scores for row in range(len(TEXTS))]
     found = predict(backbone, learner, examples, budget, scores)
-    assert_close(torch.stack(found), torch.cat(alone).detach(), atol=1e-5, rtol=0)
+    close(torch.stack(found), torch.cat(alone).detach())
 
 
 def test_no_pass_exceeds_the_budget(tiny, monkeypatch):
@@ -104,8 +104,8 @@ def test_a_row_may_be_read_in_several_places_and_an_example_may_have_several_row
         ["two", "one"],
     )
     second, first = scored.each()
-    assert_close(forward(backbone, [MiniBatch(learner, examples, np.array([0]))])[0].scores, first, atol=1e-5, rtol=0)
-    assert_close(forward(backbone, [MiniBatch(learner, examples, np.array([1]))])[0].scores, second, atol=1e-5, rtol=0)
+    close(forward(backbone, [MiniBatch(learner, examples, np.array([0]))])[0].scores, first)
+    close(forward(backbone, [MiniBatch(learner, examples, np.array([1]))])[0].scores, second)
 
 
 def test_joined_data_sets_come_apart_again_and_a_pass_holds_one(tiny):

@@ -19,6 +19,7 @@ from ptune.run.confirm import confirmation
 from ptune.run.folders import claim_folder, search_folder
 from ptune.run.local import LocalRunner
 from ptune.run.search import resume_search, start_search
+from support.closeness import near
 from support.interrupting import Interrupting
 
 
@@ -82,9 +83,7 @@ def test_the_same_job_gives_the_same_search(job, runs):
     for number, trial in first.history.trials.items():
         twin = second.history.trials[number]
         assert twin.config == trial.config
-        assert [report["loss"] for report in twin.reports] == pytest.approx(
-            [report["loss"] for report in trial.reports], abs=1e-5
-        )
+        assert [report["loss"] for report in twin.reports] == near([report["loss"] for report in trial.reports])
     assert second.tracking.experiment_id == first.tracking.experiment_id
 
 

@@ -15,6 +15,7 @@ from ptune.spec.data import ChoiceData
 from ptune.spec.prompt import ManualPrompt
 from ptune.tasks.build import lay_out
 from ptune.tasks.choice import ChoiceKind
+from support.closeness import near
 from support.word_tasks import STORY, choice_trial
 
 COLUMNS = ["choice1", "choice2"]
@@ -135,7 +136,7 @@ def test_a_trained_head_scores_each_candidates_row(tiny, tmp_path):
         embeds, visible = backbone.embed(inputs["input_ids"]), inputs["attention_mask"].bool()
         states = backbone.forward(embeds, visible, inputs["token_type_ids"], torch.zeros(2, dtype=torch.long))
         expected = learner.heads[0](backbone.pooled(states[:, 0]))[:, 0]
-    assert answers[2].tolist() == pytest.approx(expected.tolist(), abs=1e-5)
+    assert answers[2].tolist() == near(expected.tolist())
     assert learner.heads[0].out.weight.shape[0] == 1
 
 

@@ -9,6 +9,7 @@ from ptune.data.sources import Split
 from ptune.prompts.rows import Examples
 from ptune.tasks.classification import ClassificationKind
 from ptune.tasks.joint import JointTask, with_joint_metric
+from support.closeness import near
 
 THREE = ClassificationKind(["text"], ["a", "b", "c"])
 TWO = ClassificationKind(["text"], ["no", "yes"])
@@ -36,7 +37,7 @@ def test_metrics_equal_an_independent_library(kind):
     metrics = measure(kind, scores, labels)
     answers = scores.argmax(1)
     positive = classes - 1
-    assert metrics["accuracy"] == accuracy_score(labels, answers)
+    assert metrics["accuracy"] == near(accuracy_score(labels, answers))
     assert metrics["macro_f1"] == pytest.approx(f1_score(labels, answers, average="macro"))
     assert metrics["f1"] == pytest.approx(f1_score(labels == positive, answers == positive))
     assert metrics["matthews"] == pytest.approx(matthews_corrcoef(labels, answers))
@@ -58,9 +59,9 @@ def test_metrics_equal_those_of_scikit_learn_whatever_classes_are_absent(seed):
     kind = ClassificationKind(["text"], [f"label {number}" for number in range(classes)])
     metrics = measure(kind, one_hot(answers, classes), labels)
     positive = classes - 1
-    assert metrics["accuracy"] == accuracy_score(labels, answers)
-    assert metrics["macro_f1"] == f1_score(labels, answers, average="macro", zero_division=0.0)
-    assert metrics["f1"] == f1_score(labels == positive, answers == positive, zero_division=0.0)
+    assert metrics["accuracy"] == near(accuracy_score(labels, answers))
+    assert metrics["macro_f1"] == near(f1_score(labels, answers, average="macro", zero_division=0.0))
+    assert metrics["f1"] == near(f1_score(labels == positive, answers == positive, zero_division=0.0))
     assert metrics["matthews"] == matthews_corrcoef(labels, answers)
 
 
