@@ -19,7 +19,7 @@ from ptune.spec.budget import Budget
 from ptune.spec.grid import combinations, needs_layers
 from ptune.spec.layout import input_parts, input_problems
 from ptune.spec.problem import Place, Problem
-from ptune.spec.prompt import PromptSpec, PromptV2, input_length, input_template, layer_problems, shift_problems
+from ptune.spec.prompt import PromptSpec, fills_input, input_length, input_template, layer_problems, shift_problems
 from ptune.spec.protocol import grid_problems
 from ptune.spec.space import Parameter, Space
 from ptune.spec.task import Task
@@ -79,8 +79,6 @@ def _unfit_layers(space: Space, profile: Profile) -> list[Problem]:
     """Values of a resolved space whose prompts stand in no layers of the backbone."""
 
     def law(spec: TrialSpec) -> list[Problem]:
-        if not isinstance(spec.prompt, PromptV2):
-            return []
         shift = shift_problems(spec.prompt, shifts=profile.family.shifts)
         return [*layer_problems(spec.prompt, profile.layers), *shift]
 
@@ -114,7 +112,7 @@ def _broken(config: Config, law: Law) -> list[Problem]:
 def _values_of(config: Config, names: Sequence[str]) -> Iterator[Hashable]:
     """The values of a configuration, each of which should fit somewhere, and a template with its length."""
     yield from config.items()
-    if names == _INPUT and config.get("method") in ("v1", "prompt_tuning"):
+    if names == _INPUT and "method" in config and fills_input(str(config["method"])):
         yield config["method"], config.get("template"), config.get("length")
 
 

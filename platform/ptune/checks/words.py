@@ -13,7 +13,7 @@ from ptune.errors import BackboneError, DataError, SpecError
 from ptune.spec.data import Data
 from ptune.spec.layout import space_templates
 from ptune.spec.problem import Problem
-from ptune.spec.prompt import ManualPrompt, NoPrompt, PromptSpec, PromptV1
+from ptune.spec.prompt import PromptSpec, prompt_of
 from ptune.spec.space import Space
 from ptune.spec.task import Task
 from ptune.spec.template import PromptRun, parse
@@ -68,7 +68,7 @@ def _broken(task: Task, data: Data, labels: list[str], space: Space, profile: Pr
 def _prompts(data: Data, space: Space) -> Iterator[PromptSpec]:
     """A prompt for each template of a job that lays out the data: the data's own, and those that the space states."""
     if not data.masked or (data.template is not None and "[MASK]" in data.template):
-        yield NoPrompt()
+        yield prompt_of(None)
     for template in space_templates(space):
         try:
             parts = parse(template, data.fields, data.template)
@@ -76,4 +76,4 @@ def _prompts(data: Data, space: Space) -> Iterator[PromptSpec]:
             continue
         runs = [part for part in parts if isinstance(part, PromptRun)]
         length = sum(run.count or 1 for run in runs)
-        yield PromptV1(template=template, length=length) if runs else ManualPrompt(template=template)
+        yield prompt_of(template, length)

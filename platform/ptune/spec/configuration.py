@@ -5,7 +5,7 @@ from __future__ import annotations
 from ptune.spec.job import Job
 from ptune.spec.layout import input_problems
 from ptune.spec.problem import Problem, refuse
-from ptune.spec.prompt import PromptV2, layer_problems
+from ptune.spec.prompt import layer_problems
 from ptune.spec.protocol import horizon_law, split_law
 from ptune.spec.task import Task
 from ptune.spec.trial import Config, Protocol, Scalar, TrialSpec
@@ -39,7 +39,7 @@ def configuration_problems(spec: TrialSpec, job: Job, layers: int) -> list[Probl
     return [
         *_protocol_problems(spec.protocol, job.task, job.budget.epochs),
         *input_problems(spec.prompt, job.task),
-        *(layer_problems(spec.prompt, layers) if isinstance(spec.prompt, PromptV2) else []),
+        *layer_problems(spec.prompt, layers),
     ]
 
 

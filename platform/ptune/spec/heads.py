@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ptune.errors import nearest
 from ptune.spec.problem import Problem
+from ptune.spec.prompt import PROMPTLESS
 from ptune.spec.space import Space
 from ptune.spec.task import Task
 from ptune.spec.trial import DEFAULT_METHOD, defaults
 
 _OF_A_HEAD = ("head_lr", "head_weight_decay", "head_dropout")
 _OF_A_PROMPT = ("lr", "weight_decay")
-_PROMPTLESS = ("manual", "head")
 
 
 def always_language(space: Space, task: Task) -> bool:
@@ -58,7 +58,7 @@ def _of_no_head(space: Space) -> list[Problem]:
 
 def _of_no_prompt(space: Space) -> list[Problem]:
     """Searched rates and decays of prompts that exist only in trials that train neither a prompt nor a head."""
-    prompted = [method for method in space.methods if method not in _PROMPTLESS]
+    prompted = [method for method in space.methods if method not in PROMPTLESS]
     hint = f"; add `when = {{ method = {prompted} }}`".replace("'", '"') if prompted else "; leave it out"
     return [
         Problem(
@@ -69,5 +69,5 @@ def _of_no_prompt(space: Space) -> list[Problem]:
         if name in _OF_A_PROMPT
         and space.parameters[name][index].value is None
         and methods
-        and all(method in _PROMPTLESS for method in methods)
+        and all(method in PROMPTLESS for method in methods)
     ]

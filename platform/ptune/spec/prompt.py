@@ -149,6 +149,8 @@ METHODS: dict[str, type[PromptV1 | PromptTuning | PromptV2 | ManualPrompt | NoPr
     "manual": ManualPrompt,
     "head": NoPrompt,
 }
+PROMPTLESS = ("manual", "head")
+"""The methods that train no prompt."""
 
 
 def input_template(prompt: PromptSpec) -> str | None:
@@ -175,8 +177,22 @@ def input_length(prompt: PromptSpec) -> int:
             assert_never(prompt)
 
 
-def layer_problems(prompt: PromptV2, layers: int) -> list[Problem]:
-    """What keeps a v2 prompt from standing in a backbone of some layers; the places are names of parameters."""
+def fills_input(method: str) -> bool:
+    """Whether a method's prompt tokens stand among the input's tokens."""
+    return input_length(METHODS[method]()) > 0
+
+
+def prompt_of(template: str | None, length: int = 0) -> PromptSpec:
+    """A prompt that stands in a template with so many prompt tokens; None is the data's own template."""
+    if length:
+        return PromptV1(template=template or "before", length=length)
+    return NoPrompt() if template is None else ManualPrompt(template=template)
+
+
+def layer_problems(prompt: PromptSpec, layers: int) -> list[Problem]:
+    """What keeps a prompt from standing in a backbone of some layers; the places are names of parameters."""
+    if not isinstance(prompt, PromptV2):
+        return []
     where = f"on a backbone of {layers} layers"
     if prompt.depth is not None and prompt.depth > layers:
         return [Problem(("depth",), f"depth <= {layers} must hold {where}, got {prompt.depth}")]
@@ -199,9 +215,9 @@ def chosen_layers(prompt: PromptV2, layers: int) -> tuple[int, ...]:
     return _layers(prompt, layers)
 
 
-def shift_problems(prompt: PromptV2, *, shifts: bool) -> list[Problem]:
-    """What keeps a v2 prompt's text positions from starting where it says; `shifts` is `Family.shifts`."""
-    if prompt.positions == "shifted" and not shifts:
+def shift_problems(prompt: PromptSpec, *, shifts: bool) -> list[Problem]:
+    """What keeps text positions from starting where a prompt says; `shifts` is `Family.shifts`."""
+    if isinstance(prompt, PromptV2) and prompt.positions == "shifted" and not shifts:
         law = 'positions = "unshifted" or "auto" must hold on a backbone of relative positions, got "shifted"'
         return [Problem(("positions",), law)]
     return []
