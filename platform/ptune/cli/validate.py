@@ -81,10 +81,8 @@ def _as_json(result: CheckedFile) -> dict[str, object]:
 def _summary(job: Job, profile: Profile | None) -> str:
     """A job in one line."""
     from ptune.report.wording import plural
-    from ptune.spec.budget import Asha
 
-    data, stopping = job.task.sets[0], job.budget.stopping
-    rule = f"asha eta={stopping.eta} grace={stopping.grace}" if isinstance(stopping, Asha) else "no early stopping"
+    data = job.task.sets[0]
     depth = f" ({profile.layers} layers)" if profile is not None else ""
     searched = [
         name
@@ -92,7 +90,7 @@ def _summary(job: Job, profile: Profile | None) -> str:
         if any(definition.value is None for definition in definitions)
     ]
     return (
-        f"{_trials(job, profile)} x {plural(job.budget.epochs, 'epoch')} ({rule}), "
+        f"{_trials(job, profile)} x {plural(job.budget.epochs, 'epoch')} ({job.budget.stopping.summary}), "
         f"{plural(len(searched), 'parameter')}, "
         f"{job.backbone.id}{depth}, {data.source or Path(data.train).name}"
     )
