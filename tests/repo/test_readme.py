@@ -1,5 +1,7 @@
 """The pages keep their word: commands exist, options parse, links lead somewhere, tables load."""
 
+import ast
+import inspect
 import re
 import shlex
 import tomllib
@@ -8,11 +10,12 @@ import click
 import pytest
 from pydantic import TypeAdapter
 
+import ptune
 from ptune.cli.main import cli
 from ptune.spec.job import Job
 from ptune.spec.space import Space
 from ptune.spec.task import Task
-from support.repository import ROOT
+from support.repository import PACKAGE, ROOT
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("*/*.md")]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -71,6 +74,12 @@ def test_links_lead_somewhere(page):
             assert not anchor or anchor in anchors(target), f"{page.relative_to(ROOT)} links to {link}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_modules_named_on_a_page_exist(page):
+    for name in re.findall(r"`([a-z_0-9/]+\.py)`", page.read_text(encoding="utf-8")):
+        assert any((folder / name).exists() for folder in (ROOT, PACKAGE)), f"{page.relative_to(ROOT)}: {name}"
+
+
 def tables():
     return [
         (page, tomllib.loads(body))
@@ -89,6 +98,34 @@ def test_a_table_on_a_page_is_valid(page, content):
     space = content if "parameters" in content else content.get("space")
     if isinstance(space, dict):
         Space.model_validate({"baseline": [], **space})
+
+
+def programs():
+    return [
+        (page, body)
+        for page in PAGES
+        for language, body in _FENCE.findall(page.read_text(encoding="utf-8"))
+        if language == "python"
+    ]
+
+
+NAMED = {"ptune": ptune, "result": ptune.SearchResult, "prompt": ptune.Prompt}
+"""What the programs on pages call things."""
+
+
+@pytest.mark.parametrize(("page", "program"), programs(), ids=lambda value: getattr(value, "name", None))
+def test_a_program_on_a_page_uses_what_there_is(page, program):
+    """The public names' own examples run; here every name and keyword has to exist."""
+    calls = [node for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Call)]
+    for node in ast.walk(ast.parse(program)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in NAMED:
+            assert hasattr(NAMED[node.value.id], node.attr), f"{page.name}: {ast.unparse(node)}"
+    for call in calls:
+        owner = getattr(call.func, "value", None)
+        if isinstance(owner, ast.Name) and owner.id in NAMED:
+            parameters = inspect.signature(getattr(NAMED[owner.id], call.func.attr)).parameters
+            unknown = {keyword.arg for keyword in call.keywords} - parameters.keys()
+            assert not unknown, f"{page.name}: {ast.unparse(call)}"
 
 
 def test_make_targets_on_pages_exist():
