@@ -33,6 +33,9 @@ EXAMPLES = {
     "A tracker": [
         {"MlflowTracker"},
     ],
+    "An objective": [
+        {"MINIMIZED"},
+    ],
     "A kind of task": [
         {"ClassificationData", "ClassificationKind", "ptune.spec.task.Classification"},
         {"ClozeData", "ClozeKind", "ptune.spec.task.Cloze", "cloze"},
