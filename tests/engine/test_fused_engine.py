@@ -10,6 +10,7 @@ from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.state import read
 from ptune.errors import DivergedError, EngineError
 from ptune.prompts.forward import eval_mini_batches
+from ptune.record.objective import Objective
 from support.worlds import CONFIGS, World
 
 
@@ -219,7 +220,7 @@ def test_of_equal_epochs_the_first_is_kept(world):
 
 
 def test_of_equal_epochs_the_last_is_kept_on_request(world):
-    kept, last = constant_scores(world, keep_last=True)
+    kept, last = constant_scores(world, objective=Objective("accuracy", selection="last"))
     assert torch.equal(kept, last)
 
 

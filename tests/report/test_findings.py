@@ -119,3 +119,12 @@ def test_a_page_of_many_trials_shows_the_best_some_failures_and_where_the_others
     assert "too large &lt;9&gt;" in trials
     assert f"and {len(others)} more trials, in leaderboard.csv" in trials
     assert len(report["leaderboard"]) == 260
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "side"), [("loss", 0.0, "down"), ("loss", 9.0, "up"), ("accuracy", 0.0, "up")]
+)
+def test_a_difference_is_good_or_bad_by_the_direction_of_its_metric(tmp_path, monkeypatch, metric, value, side):
+    row = {**ROW, "metric": metric, "value": value}
+    history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=3, published=[row]))
+    assert f'<span class="{side}">' in page(findings(history, {}, [], "complete"), None)

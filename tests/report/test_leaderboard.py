@@ -110,3 +110,14 @@ def test_a_narrow_table_keeps_one_line_for_each_trial(history):
     assert len(lines) == 11
     assert "configuration" in lines[0]
     assert all(len(line) <= 60 for line in lines)
+
+
+def test_of_a_loss_the_lowest_leads_alone_and_among_repetitions(tmp_path, monkeypatch):
+    job = make_job(None, stopping={"type": "none"}, space=REPEATED, sampler="grid", shots=8, splits=2, metric="loss")
+    history = play(tmp_path / "journal.jsonl", monkeypatch, job)
+    losses = [row["loss"] for row in rows(history)]
+    assert losses == sorted(losses)
+    assert losses[0] == min(min(report["loss"] for report in trial.reports) for trial in history.trials.values())
+    means = [group["mean"] for group in json.loads(as_json(history))["groups"]]
+    assert means == sorted(means)
+    assert f"{losses[0]:.4f}" in printed(table(history, 100), 100).splitlines()[1]

@@ -65,3 +65,11 @@ def test_of_many_learning_curves_the_best_are_drawn_and_the_others_in_equal_step
     assert {later - earlier for earlier, later in pairwise(numbers[100:])} == {99}
     assert len(numbers) == 200
     assert _drawn(many[:200]) == many[:200]
+
+
+def test_a_search_for_the_least_loss_can_be_drawn(tmp_path, monkeypatch):
+    history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=6, metric="loss"))
+    drawn = []
+    monkeypatch.setattr("matplotlib.axes.Axes.set_ylabel", lambda _, text, **__: drawn.append(text))
+    publish(tmp_path, history, {})
+    assert "loss on dev (less is better)" in drawn

@@ -18,6 +18,7 @@ from ptune.record.journal import Journal, read
 from ptune.run.confirm import confirmation
 from ptune.run.folders import claim_folder, search_folder
 from ptune.run.local import LocalRunner
+from ptune.run.prepare import prepare
 from ptune.run.search import resume_search, start_search
 from support.closeness import near
 from support.interrupting import Interrupting
@@ -191,3 +192,17 @@ def test_peft_is_written_when_asked_for_and_its_refusal_is_told(job, runs):
         outcome = start_search(type(job).model_validate({**job.model_dump(), **changes}), "", runs, LocalRunner())
         assert (outcome.folder / "artifact-peft" / "adapter_config.json").is_file() == written
         assert (outcome.conclusion["peft_refused"] is None) == written
+
+
+def test_a_search_for_the_least_loss_keeps_and_exports_what_is_lowest(job, runs):
+    task = job.task.model_copy(update={"metric": "loss"})
+    tracking = job.tracking.model_copy(update={"type": "none"})
+    outcome = start_search(job.model_copy(update={"task": task, "tracking": tracking}), "", runs, LocalRunner())
+    trials = outcome.history.trials.values()
+    lowest = min(report["loss"] for trial in trials for report in trial.reports)
+    assert outcome.best.best_value == outcome.to_json()["best"]["metrics"]["loss"] == lowest
+    assert outcome.best.status == "complete"
+    predictor = Predictor.load(outcome.folder / "artifact")
+    assert predictor.artifact.manifest.scores["dev"]["loss"] == lowest
+    (splits,) = prepare(job).splits
+    assert predictor.measure([splits.dev])["loss"] == pytest.approx(lowest, rel=1e-4)

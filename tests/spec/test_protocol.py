@@ -88,6 +88,7 @@ def test_published_numbers_that_nothing_can_be_compared_with_are_refused(change,
     [
         ("accuracy", 80, "0 <= value <= 1 must hold for accuracy, got 80; write 0.8, not 80"),
         ("accuracy", -0.1, "0 <= value <= 1 must hold for accuracy, got -0.1"),
+        ("loss", -0.1, "value >= 0 must hold for loss, got -0.1"),
         ("matthews", -63.5, "-1 <= value <= 1 must hold for matthews, got -63.5; write -0.635, not -63.5"),
     ],
 )

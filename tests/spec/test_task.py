@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from ptune.spec.data import ClassificationData, ClozeData, SpanData, file_of
 from ptune.spec.job import Job
-from ptune.spec.task import Classification, Cloze
+from ptune.spec.task import Classification, Cloze, is_minimized
 from support.refusals import refused
 
 WORDS = {"neg": "bad", "pos": ["good", "great"]}
@@ -75,8 +75,34 @@ def test_a_mean_of_metrics_can_be_maximised():
     data = ClassificationData(source="a/b")
     assert Classification(data=data, metric="accuracy+macro_f1").metric == "accuracy+macro_f1"
     message = refusal(Classification, data=data, metric="accuracy+macro_f")
-    assert "metric must be one of accuracy, macro_f1, f1, matthews, exact_groups, or several joined by '+'" in message
+    assert (
+        "metric must be one of accuracy, macro_f1, f1, matthews, exact_groups, loss, or several joined by '+'"
+        in message
+    )
     assert "did you mean 'macro_f1'?" in message
+
+
+def test_a_mean_of_metrics_must_not_mix_directions():
+    data = {"source": "builtin:moods"}
+    assert Classification(data=data, metric="loss").metric == "loss"
+    message = refusal(Classification, data=data, metric="accuracy+loss+macro_f1")
+    assert "'accuracy+loss+macro_f1' is a mean of metrics that differ in direction" in message
+    assert "less is better of loss, more of accuracy, macro_f1" in message
+
+
+@pytest.mark.parametrize(
+    ("metric", "minimized"),
+    [
+        ("loss", True),
+        ("perplexity", True),
+        ("loss.rte", True),
+        ("loss+perplexity", True),
+        ("accuracy", False),
+        ("bleu", False),
+    ],
+)
+def test_less_is_better_of_losses_alone(metric, minimized):
+    assert is_minimized(metric) is minimized
 
 
 def test_groups_answered_right_throughout_are_counted_where_the_data_names_groups():

@@ -31,9 +31,11 @@ SPACE = {
 }
 
 
-def make_job(trials=12, epochs=9, stopping=None, space=SPACE, sampler="random", published=(), **data):
+def make_job(
+    trials=12, epochs=9, stopping=None, space=SPACE, sampler="random", published=(), metric="accuracy", **data
+):
     budget = {"trials": trials, "epochs": epochs, "sampler": sampler, "stopping": stopping or {"type": "asha"}}
-    task = {"data": {"source": "builtin:none", **data}}
+    task = {"metric": metric, "data": {"source": "builtin:none", **data}}
     return Job.model_validate(
         {
             "name": "played",

@@ -30,13 +30,15 @@ SPACE = {
 }
 
 
-def make_job(trials=12, epochs=9, stopping=None, sampler="tpe", seed=0, space=SPACE, text=("text",), **data):
+def make_job(
+    trials=12, epochs=9, stopping=None, sampler="tpe", seed=0, space=SPACE, text=("text",), metric="accuracy", **data
+):
     return Job.model_validate(
         {
             "name": "simulated",
             "seed": seed,
             "backbone": {"id": "none"},
-            "task": {"data": {"source": "builtin:none", "text": list(text), **data}},
+            "task": {"metric": metric, "data": {"source": "builtin:none", "text": list(text), **data}},
             "space": space,
             "budget": {
                 "trials": trials,

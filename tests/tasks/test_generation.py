@@ -1,5 +1,6 @@
 """Generation: what is trained is what is written, and what is written is what transformers and PEFT write."""
 
+import math
 from dataclasses import replace
 from functools import cache
 
@@ -254,7 +255,14 @@ def test_metrics_are_those_of_the_texts_and_of_every_token_of_the_targets():
         [GenerationAnswer(6.0, 3, targets[0]), GenerationAnswer(2.0, 1, "a dog barks at night")], examples
     )
     assert perfect == pytest.approx(
-        {"loss": 2.0, "bleu": 1.0, "chrf": 1.0, "exact_match": 1.0, "constant_prediction": 0.0}
+        {
+            "loss": 2.0,
+            "perplexity": math.exp(2.0),
+            "bleu": 1.0,
+            "chrf": 1.0,
+            "exact_match": 1.0,
+            "constant_prediction": 0.0,
+        }
     )
     same = kind.measure([GenerationAnswer(6.0, 3, targets[0])] * 2, examples)
     assert same["exact_match"] == 0.5

@@ -172,3 +172,18 @@ def test_the_best_of_a_mean_of_metrics_is_followed_under_that_name(search):
     for event in read(search.journal.path):
         projection.apply(event)
     assert points(projection.runs[None], "best_accuracy and f1") == [(1, 0.6)]
+
+
+def test_of_a_loss_the_best_is_the_lowest(search):
+    search.begin("loss")
+    search.suggest(0, 1)
+    search.report(0, 0.5, 0.9, 0.6)
+    search.report(1, 0.7)
+    search.end("complete")
+    projection = Projection()
+    for event in read(search.journal.path):
+        projection.apply(event)
+    parent, first, _ = projection.runs.values()
+    assert [value for _, value in points(first, "best_loss")] == pytest.approx([0.5, 0.1, 0.1])
+    assert [value for _, value in points(parent, "best_loss")] == pytest.approx([0.5, 0.1, 0.1])
+    assert parent.pending.tags["ptune.best_trial"] == "0"

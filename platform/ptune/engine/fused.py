@@ -229,7 +229,7 @@ class Engine:
         """Measure a slot's answers to its dev split, close its epoch and save it."""
         trial, plan = slot.plan.trial, slot.plan
         answers = plan.task.complete(self.backbone, slot.learner, plan.dev, slot.answers, self.token_budget)
-        metrics = with_joint_metric(plan.task.measure(answers, plan.dev), plan.metric)
+        metrics = with_joint_metric(plan.task.measure(answers, plan.dev), plan.objective.metric)
         if not math.isfinite(metrics["loss"]):
             self.leave(trial)
             return _diverged(trial, "dev loss", metrics["loss"], slot.epoch + 1)

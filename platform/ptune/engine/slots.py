@@ -21,6 +21,7 @@ from ptune.engine.seeds import stream_seed
 from ptune.prompts.forward import MiniBatch, eval_mini_batches
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
+from ptune.record.objective import Objective
 from ptune.spec.trial import Config, Recipe
 from ptune.tasks.joint import JointTask
 
@@ -35,10 +36,9 @@ class Plan:
         task: what its scores are worth.
         train: the split it learns from.
         dev: the split it is scored on after every epoch.
-        metric: the dev metric whose best epoch is kept.
+        objective: which epoch is the best on dev, whose learner is kept.
         seed: the search's seed.
         horizon: epochs that the learning-rate schedule spans.
-        keep_last: whether, of epochs with equal dev values, the last is kept instead of the first.
         state_path: where its state is saved after every epoch.
         config: the flat configuration, which a saved state must match.
         dtype: type of the backbone's weights.
@@ -49,12 +49,11 @@ class Plan:
     task: JointTask
     train: Examples
     dev: Examples
-    metric: str
+    objective: Objective
     seed: int
     horizon: int
     state_path: Path
     config: Config = field(default_factory=dict)
-    keep_last: bool = False
     dtype: str = "float32"
 
     @cached_property
@@ -170,8 +169,9 @@ class Slot:
 
     def finish_epoch(self, metrics: dict[str, float], backbone_parameters: int, memory_mb: float) -> dict[str, float]:
         """Record the epoch's dev metrics, keep the learner if it is the best so far, and return the whole report."""
-        metric = self.plan.metric
-        if all(self._improves(metrics[metric], past[metric]) for past in self.history):
+        objective = self.plan.objective
+        value = metrics[objective.metric]
+        if all(objective.keeps(value, earlier[objective.metric]) for earlier in self.history):
             self.best = self.learner.collapsed()
         trained = sum(parameter.numel() for parameter in self.learner.parameters() if parameter.requires_grad)
         report = {
@@ -188,9 +188,6 @@ class Slot:
         self.phase = Phase.TRAINING
         self.answers = []
         return report
-
-    def _improves(self, value: float, past: float) -> bool:
-        return not value < past if self.plan.keep_last else not value <= past
 
     @property
     def _split(self) -> Examples:

@@ -68,7 +68,7 @@ def save(slot: Slot) -> None:
         "config": plan.config,
         "trial": plan.trial,
         "history": slot.history,
-        "metric": plan.metric,
+        "metric": plan.objective.metric,
         "dtype": plan.dtype,
     }
     # safetensors refuses tensors that share memory, such as tied weights of a tuned backbone; clones share none.

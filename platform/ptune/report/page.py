@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from ptune.record.objective import Objective
 from ptune.report.confirmation import baseline, flags, shown_names
 from ptune.report.html import Cell, image, paragraph, table
 from ptune.report.wording import (
@@ -106,7 +107,8 @@ def _published(report: Mapping[str, Any]) -> str:
         what = f"{escape(row['what'])} <span class=soft>({escape(row['source'])})</span>"
         matched = f"<br><small>{escape(brief(found['config'], names))}, n = {found['n']}</small>" if found else ""
         notes = "".join(f"<br><small>{escape(note)}</small>" for note in row["notes"])
-        side = "" if difference is None else "up" if difference >= 0 else "down"
+        objective = Objective.in_metric(row["metric"])
+        side = "" if difference is None else "down" if objective.is_better(0.0, difference) else "up"
         rows.append(
             [
                 ("", what + matched + notes),

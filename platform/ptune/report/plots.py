@@ -19,6 +19,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ptune.files import replacing
 from ptune.record.history import REPEATING, History, TrialRecord
+from ptune.record.objective import Objective
 from ptune.report.wording import NONE, brief, score, value_text, varying
 from ptune.spec.protocol import majority_metric
 
@@ -93,7 +94,7 @@ def _curves(axes: Axes, history: History, ranked: Sequence[TrialRecord]) -> None
     axes.margins(y=0.08)  # room for the label below the lowest line
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
-    axes.set_ylabel(f"{metric} on dev")
+    axes.set_ylabel(f"{metric} on dev{_hint(history.objective)}")
     some = "" if len(drawn) == len(ranked) else f"{len(drawn)} of {len(ranked)} "
     axes.set_title(f"{some}learning curves", loc="left", fontsize=10.5, color=_TEXT)
     handles, labels = axes.get_legend_handles_labels()
@@ -161,16 +162,17 @@ def _landscape(
     if len(names) == 1:
         axes.scatter(across, values, s=36, color=_COMPLETE, alpha=0.8, edgecolor="white", linewidth=0.6)
         axes.scatter(across[:1], values[:1], s=150, facecolor="none", edgecolor=_BEST, linewidth=2.0)
-        axes.set_ylabel(f"best {metric}")
+        axes.set_ylabel(f"best {metric}{_hint(history.objective)}")
     else:
         up = _positions(axes, "y", names[1], ranked)
-        order = sorted(range(len(values)), key=values.__getitem__)  # the best on top
+        utility = history.objective.utility
+        order = sorted(range(len(values)), key=lambda index: utility(values[index]))  # the best on top
         size = max(0.2, min(1.0, _DOTS / len(values)))
         points = axes.scatter(
             [across[i] for i in order],
             [up[i] for i in order],
             c=[values[i] for i in order],
-            cmap="viridis",
+            cmap="viridis" if history.objective.is_better(1.0, 0.0) else "viridis_r",  # the best are bright
             s=52 * size,
             edgecolor="white",
             linewidth=0.6 * size,
@@ -178,10 +180,15 @@ def _landscape(
         )
         axes.scatter(across[:1], up[:1], s=170, facecolor="none", edgecolor=_BEST, linewidth=2.2, zorder=4)
         bar = figure.colorbar(points, ax=axes, pad=0.02)
-        bar.set_label(f"best {metric}", color=_TEXT, fontsize=9)
+        bar.set_label(f"best {metric}{_hint(history.objective)}", color=_TEXT, fontsize=9)
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=8.5, colors=_TEXT, length=0)
     axes.set_title("trials by " + " and ".join(names), loc="left", fontsize=10.5, color=_TEXT)
+
+
+def _hint(objective: Objective) -> str:
+    """What an axis says beside its metric where less is better."""
+    return "" if objective.is_better(1.0, 0.0) else " (less is better)"
 
 
 def _positions(axes: Axes, side: str, name: str, ranked: Sequence[TrialRecord]) -> list[float]:

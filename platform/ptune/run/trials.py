@@ -20,6 +20,7 @@ from ptune.engine.slots import Plan
 from ptune.prompts.build import build_learner, start_from
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
+from ptune.record.objective import Objective
 from ptune.spec.job import Job
 from ptune.spec.prompt import input_length, input_template
 from ptune.spec.trial import Config, TrialSpec
@@ -76,12 +77,11 @@ class TrialFactory:
             task=task,
             train=train,
             dev=dev,
-            metric=job.task.metric,
+            objective=Objective.of(job.task),
             seed=job.seed,
             horizon=spec.protocol.epochs or job.budget.epochs,
             state_path=self._folder / state_file(trial),
             config=spec.to_config(),
-            keep_last=job.task.selection == "last",
             dtype=weights_type(backbone),
         )
         return plan, learner

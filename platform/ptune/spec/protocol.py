@@ -14,7 +14,7 @@ from ptune.spec.problem import Problem
 from ptune.spec.prompt import METHODS
 from ptune.spec.space import ParameterName, Space
 from ptune.spec.strict import Strict
-from ptune.spec.task import METRICS, Task
+from ptune.spec.task import METRICS, Task, is_minimized
 from ptune.spec.trial import Config, Scalar, broken_law, parameter_names
 
 
@@ -24,7 +24,7 @@ class Published(Strict):
     metric: str
     """One of the task's metrics."""
     value: float
-    """As trials report it: shares lie between 0 and 1."""
+    """As trials report it: shares lie between 0 and 1, a loss is 0 or more, a perplexity 1 or more."""
     what: str = Field(min_length=1)
     """The configuration that reached it, such as `P-tuning v2, length 200, projection`."""
     source: str = Field(min_length=1)
@@ -118,7 +118,7 @@ def published_problems(published: Sequence[Published], task: Task) -> list[Probl
         if row.metric not in metrics:
             law = f"must be one of {', '.join(metrics)}, got {row.metric!r}{nearest(row.metric, metrics)}"
             problems.append(Problem(("published", index, "metric"), law))
-        elif (law_of_value := _not_a_share(row)) is not None:
+        elif (law_of_value := _out_of_reach(row)) is not None:
             problems.append(Problem(("published", index, "value"), law_of_value))
         problems += [
             Problem(("published", index, "where", name), broken)
@@ -129,8 +129,11 @@ def published_problems(published: Sequence[Published], task: Task) -> list[Probl
     return problems
 
 
-def _not_a_share(row: Published) -> str | None:
-    """What is wrong with a number that no trial can reach: metrics are shares, apart from a correlation."""
+def _out_of_reach(row: Published) -> str | None:
+    """What is wrong with a number that no trial can reach: metrics are shares, apart from a correlation and losses."""
+    if is_minimized(row.metric):
+        least = 1 if "perplexity" in row.metric else 0
+        return None if row.value >= least else f"value >= {least} must hold for {row.metric}, got {row.value:g}"
     least = -1 if "matthews" in row.metric else 0
     if least <= row.value <= 1:
         return None

@@ -1,4 +1,4 @@
-"""The task: what is predicted, from which data, and which metric the search maximises. One model for each kind."""
+"""The task: what is predicted, from which data, and which metric the search improves. One model for each kind."""
 
 from __future__ import annotations
 
@@ -62,13 +62,19 @@ class _Task(Strict):
 
 
 def _check_metric(metric: str, known: Sequence[str]) -> None:
-    """A metric, or several joined by `+`, whose mean is maximised."""
-    for name in metric.split("+"):
+    """A metric, or several joined by `+`, whose mean is the objective."""
+    names = metric.split("+")
+    for name in names:
         if name not in known:
             raise broken(
                 f"metric must be one of {', '.join(known)}, or several joined by '+', got {metric!r}"
                 f"{nearest(name, known)}"
             )
+    if len(set(map(is_minimized, names))) > 1:
+        less, more = (", ".join(name for name in names if is_minimized(name) is kind) for kind in (True, False))
+        raise broken(
+            f"metric {metric!r} is a mean of metrics that differ in direction: less is better of {less}, more of {more}"
+        )
 
 
 class _Sets(_Task):
@@ -97,7 +103,7 @@ class _Sets(_Task):
 
     @property
     def reported(self) -> Sequence[str]:
-        """The metrics that trials report of each data set and that a search may maximise."""
+        """The metrics that trials report of each data set and that a search may improve."""
         return METRICS[self.kind]  # type: ignore[attr-defined]
 
     @model_validator(mode="after")
@@ -119,7 +125,7 @@ class Classification(_Sets):
     more: list[ClassificationData] = Field(default_factory=list)
     """Further data sets, trained together with `data`: a shared prompt, a head for each."""
     metric: str = "accuracy"
-    """What the search maximises, on the dev split: one metric, or the mean of several, such as `accuracy+macro_f1`."""
+    """What the search improves on the dev split: one metric, or the mean of several, such as `accuracy+macro_f1`."""
 
     @model_validator(mode="after")
     def _groups_to_count(self) -> Self:
@@ -162,7 +168,7 @@ class Cloze(_Sets):
     kind: Literal["cloze"]
     data: ClozeData
     metric: str = "p_at_1"
-    """What the search maximises: the share of objects named first among the vocabulary's words, mean of relations."""
+    """What the search improves: the share of objects named first among the vocabulary's words, mean of relations."""
 
     @property
     def more(self) -> list[ClozeData]:
@@ -213,7 +219,7 @@ class Tokens(_Sets):
     more: list[TokensData] = Field(default_factory=list)
     """Further data sets, trained together with `data`: a shared prompt, a head for each."""
     metric: str = "f1"
-    """What the search maximises: micro F1 of entities (seqeval)."""
+    """What the search improves: micro F1 of entities (seqeval)."""
 
 
 class Span(_Sets):
@@ -227,7 +233,7 @@ class Span(_Sets):
     more: list[SpanData] = Field(default_factory=list)
     """Further data sets, trained together with `data`: a shared prompt, a head for each."""
     metric: str = "f1"
-    """What the search maximises."""
+    """What the search improves."""
 
 
 class Choice(_Sets):
@@ -240,7 +246,7 @@ class Choice(_Sets):
     more: list[ChoiceData] = Field(default_factory=list)
     """Further data sets, trained together with `data`: a shared prompt, a head for each."""
     metric: str = "accuracy"
-    """What the search maximises."""
+    """What the search improves."""
     loss: Literal["softmax", "hinge"] = "softmax"
     """`softmax` over the candidates, or `hinge`: the right candidate ahead by a margin of 1."""
     head: Head = "linear"
@@ -274,7 +280,7 @@ class Generation(_Sets):
     more: list[GenerationData] = Field(default_factory=list)
     """Further data sets, trained together with `data`: a shared prompt."""
     metric: str = "bleu"
-    """What the search maximises."""
+    """What the search improves."""
 
     @property
     def language(self) -> bool:
@@ -288,14 +294,14 @@ class Generation(_Sets):
 
 
 METRICS: dict[str, tuple[str, ...]] = {
-    "classification": ("accuracy", "macro_f1", "f1", "matthews", GROUPED),
-    "cloze": ("p_at_1", "p_at_10", "mrr"),
-    "tokens": ("f1", "precision", "recall", "accuracy"),
-    "span": ("f1", "exact_match"),
-    "choice": ("accuracy",),
-    "generation": ("bleu", "chrf", "exact_match"),
+    "classification": ("accuracy", "macro_f1", "f1", "matthews", GROUPED, "loss"),
+    "cloze": ("p_at_1", "p_at_10", "mrr", "loss"),
+    "tokens": ("f1", "precision", "recall", "accuracy", "loss"),
+    "span": ("f1", "exact_match", "loss"),
+    "choice": ("accuracy", "loss"),
+    "generation": ("bleu", "chrf", "exact_match", "loss", "perplexity"),
 }
-"""Metrics that a search may maximise, by kind; the kinds' own files say what each is."""
+"""Metrics that a search may improve, by kind; the kinds' own files say what each is."""
 MINIMIZED = frozenset({"loss", "perplexity"})
 """Metrics of which less is better; of all others more is."""
 

@@ -6,6 +6,7 @@ model writes by itself, token by token, always the likeliest (greedy decoding).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -102,7 +103,7 @@ class GenerationKind:
         return [replace(answer, text=text.strip()) for answer, text in zip(answers, texts, strict=True)]
 
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
-        """Metrics of written texts, all from 0 to 1, and the loss of a target token.
+        """Metrics of written texts, all from 0 to 1, and the loss and perplexity of the targets' tokens.
 
         `bleu` is sacreBLEU's corpus score, `chrf` its character F2 without word n-grams; `exact_match` is the share of
         texts that are the target itself, but for white space; `constant_prediction` is 1.0 when every input gets the
@@ -113,8 +114,10 @@ class GenerationKind:
         targets = [_tidy(text) for text in examples.splits[0].labels]
         texts = [_tidy(answer.text) for answer in answers]
         references = [[target] for target in targets]
+        loss = sum(answer.loss for answer in answers) / sum(answer.tokens for answer in answers)
         return {
-            "loss": sum(answer.loss for answer in answers) / sum(answer.tokens for answer in answers),
+            "loss": loss,
+            "perplexity": _perplexity(loss),
             "bleu": float(SacreBLEUScore()(texts, references)),
             "chrf": float(CHRFScore(n_word_order=0)(texts, references)),
             "exact_match": sum(map(str.__eq__, texts, targets)) / len(targets),
@@ -136,6 +139,14 @@ class GenerationKind:
             [*target, end][: self.max_tokens] if text is not None else []
             for text, target in zip(split.labels, targets, strict=True)
         ]
+
+
+def _perplexity(loss: float) -> float:
+    """The exponential of the mean negative log-likelihood of a token, in nats; infinite where that is no float."""
+    try:
+        return math.exp(loss)
+    except OverflowError:
+        return math.inf
 
 
 def _decoder_targets(texts: Sequence[str], backbone: Backbone) -> tuple[list[int], list[list[int]]]:

@@ -99,6 +99,6 @@ def _in_passes_that_fit(act: Callable[[int], list[Any]], examples: Examples, tok
 
 
 def with_joint_metric(metrics: dict[str, float], metric: str) -> dict[str, float]:
-    """Metrics with the one a search maximises among them: for `accuracy+macro_f1` the mean of both."""
+    """Metrics with the one a search improves among them: for `accuracy+macro_f1` the mean of both."""
     names = metric.split("+")
     return {**metrics, metric: float(np.mean([metrics[name] for name in names]))}

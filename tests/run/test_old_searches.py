@@ -1,0 +1,80 @@
+"""Searches as ptune 0.1.0 wrote them: read, reported, resumed and used."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ptune.artifacts.predict import Predictor
+from ptune.record.events import decode, encode
+from ptune.record.history import FINAL, History
+from ptune.record.journal import JOURNAL, read
+from ptune.report.findings import shares_of
+from ptune.report.publish import publish
+from ptune.run.local import LocalRunner
+from ptune.run.search import resume_search
+from ptune.run.tracker import NoTracker
+from ptune.spec.job import Job
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+SEARCHES = ("finished", "interrupted", "played", "played-confirm")
+TEXTS = ["She writes novels.", "He reads the paper."]
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return Path(shutil.copytree(FIXTURES, tmp_path / "runs"))
+
+
+def resumed(name, runs):
+    return resume_search(name, runs, LocalRunner(), track=lambda _job, folder, _announce: NoTracker(folder.name))
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_every_line_is_an_event_that_is_written_as_it_was(name):
+    """Of the header all but the job, which may have gained settings."""
+    first, *lines = (FIXTURES / name / JOURNAL).read_bytes().splitlines(keepends=True)
+    before, after = json.loads(first), json.loads(encode(decode(first)))
+    assert list(before) == list(after)
+    assert Job.model_validate(before.pop("job")) == Job.model_validate(after.pop("job"))
+    assert before == after
+    assert [encode(decode(line)) for line in lines] == lines
+
+
+@pytest.mark.parametrize("name", ["finished", "played", "played-confirm"])
+def test_reports_and_leaderboards_are_what_they_were(runs, name):
+    """Of a real search; of one with repetitions, failures, published numbers and a confirmation; and of that."""
+    history = History.of(read(runs / name / JOURNAL))
+    publish(runs / name, history, shares_of(history))
+    for path in (FIXTURES / name).glob("leaderboard.*"):
+        assert (runs / name / path.name).read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
+    before, after = (json.loads((folder / name / "report.json").read_text("utf-8")) for folder in (FIXTURES, runs))
+    assert after.pop("importances") == pytest.approx(before.pop("importances"))
+    assert json.dumps(after) == json.dumps(before)
+
+
+def test_an_interrupted_search_is_resumed_to_its_end(runs):
+    before = History.of(read(runs / "interrupted" / JOURNAL))
+    outcome = resumed("interrupted", runs)
+    assert (before.status, outcome.status) == ("interrupted", "complete")
+    assert {trial.status for trial in outcome.history.trials.values()} <= FINAL
+    for number, trial in before.trials.items():
+        assert outcome.history.trials[number].reports[: trial.epoch] == trial.reports
+    assert "complete" in {trial.status for trial in outcome.history.trials.values()}
+    assert len(Predictor.load(outcome.folder / "artifact").predict(TEXTS)) == len(TEXTS)
+
+
+def test_a_finished_search_is_concluded_again(runs):
+    before = json.loads((runs / "finished" / "artifact" / "artifact.json").read_text("utf-8"))
+    outcome = resumed("finished", runs)
+    after = json.loads((runs / "finished" / "artifact" / "artifact.json").read_text("utf-8"))
+    assert outcome.best.number == before["trial"] == after["trial"]
+    assert after["scores"]["dev"] == before["scores"]["dev"]
+    assert after["scores"]["test"]["loss"] == pytest.approx(before["scores"]["test"]["loss"], rel=1e-3)
+
+
+def test_an_artifact_predicts(runs):
+    predictor = Predictor.load(runs / "finished" / "artifact")
+    labels = {answer["label"] for answer in predictor.predict(TEXTS)}
+    assert labels <= set(predictor.artifact.manifest.sets[0].labels)
