@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from ptune.errors import BackboneError, ClusterError
@@ -104,7 +106,7 @@ def test_the_conclusion_moves_to_another_engine_when_one_dies():
     launcher = Launcher()
     pool = make_pool(launcher, placements=1)
     launcher.engines[0].concluded = LostError()
-    assert pool.conclude(None, 1.0) == {"artifact": "e1"}
+    assert pool.conclude(None, 1.0).artifact == Path("e1")
 
 
 def test_closing_ends_every_engine():

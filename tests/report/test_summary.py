@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from ptune.report.summary import next_commands, print_summary, summary
+from ptune.run.conclusion import Conclusion
 from ptune.run.search import Outcome
 from ptune.tracking.state import TrackingState
 from support.played import make_job, play
@@ -23,7 +24,7 @@ def outcome(tmp_path, monkeypatch):
         folder=tmp_path / "played",
         status="complete",
         history=history,
-        conclusion={"artifact": str(tmp_path / "played" / "artifact"), "peft": None, "test": {"accuracy": 0.8125}},
+        conclusion=Conclusion(tmp_path / "played" / "artifact", test={"accuracy": 0.8125}),
         importances={"lr": 0.75, "depth": 0.25},
         tracking=TrackingState("mlflow", "MLflow", "sqlite:///mlflow.db", "1", "a"),
         wall_s=93.0,
@@ -101,7 +102,7 @@ def test_peft_is_offered_only_where_it_works(outcome):
 
 
 def test_an_interrupted_search_is_resumed_next(outcome):
-    stopped = changed(outcome, status="interrupted", conclusion={"artifact": None})
+    stopped = changed(outcome, status="interrupted", conclusion=Conclusion())
     assert next_commands(stopped, ["x"], to_peft=False) == [("ptune resume played", "go on from where it stopped")]
 
 
@@ -124,15 +125,15 @@ def test_what_went_wrong_is_said(outcome):
 
 
 def test_a_refused_peft_export_is_explained(outcome):
-    conclusion = {**outcome.conclusion, "peft_refused": "the prompt cannot be exported to PEFT: v1"}
+    conclusion = replace(outcome.conclusion, peft_refused="the prompt cannot be exported to PEFT: v1")
     assert "cannot be exported to PEFT: v1" in printed(changed(outcome, conclusion=conclusion))
 
 
 def test_without_a_result_there_is_no_leaderboard(outcome):
     for trial in outcome.history.trials.values():
         trial.status = "failed"
-    text = printed(changed(outcome, conclusion={"artifact": None}, importances={}))
+    text = printed(changed(outcome, conclusion=Conclusion(), importances={}))
     assert "no trial has a result" in text
     assert "configuration" not in text
-    failed = changed(outcome, conclusion={"artifact": None})
+    failed = changed(outcome, conclusion=Conclusion())
     assert [command for command, _ in next_commands(failed, ["x"], to_peft=False)] == ["ptune ui"]

@@ -71,7 +71,7 @@ def test_pararel_runs_with_a_prompt_for_each_relation(facts, tmp_path):
     report = outcome.best.reports[0]
     assert report["p_at_1"] == (report["p_at_1.P36"] + report["p_at_1.P1376"]) / 2
     assert report["dropped.P36"] > 0
-    assert set(outcome.conclusion["test"]) >= {"p_at_1", "mrr", "p_at_1.P1376"}
+    assert set(outcome.conclusion.test) >= {"p_at_1", "mrr", "p_at_1.P1376"}
 
     predictor = Predictor.load(outcome.folder / "artifact")
     manifest = predictor.artifact.manifest
@@ -119,7 +119,7 @@ def test_copa_runs_on_a_real_encoder_with_a_trained_head(shared_data, tmp_path):
     report = outcome.best.reports[0]
     assert 0.0 <= report["accuracy"] <= 1.0
     assert report["majority_baseline"] >= 0.5
-    assert outcome.conclusion["test"]["accuracy"] == report["accuracy"]
+    assert outcome.conclusion.test["accuracy"] == report["accuracy"]
     (answer,) = Predictor.load(outcome.folder / "artifact").predict(
         [("It rained.", "so", "It was wet.", "It was dry.")]
     )
@@ -156,6 +156,6 @@ def test_the_few_shot_copa_of_the_first_paper_runs_with_candidates_at_masks(loss
     outcome = search(tmp_path, str(backbone), task, parameters, trials=1)
     report = outcome.best.reports[0]
     assert report["trainable_parameters"] > 0
-    assert outcome.conclusion["test"]["accuracy"] == report["accuracy"]
+    assert outcome.conclusion.test["accuracy"] == report["accuracy"]
     predictor = Predictor.load(outcome.folder / "artifact")
     assert predictor.inputs() == ["choice1", "choice2", "premise", "question"]

@@ -51,7 +51,7 @@ def test_a_search_exports_a_prompt_that_writes(family, tiny_language_model, runs
 
     assert outcome.status == "complete"
     assert "failed" not in {trial.status for trial in outcome.history.trials.values()}
-    assert set(outcome.conclusion["test"]) >= {"bleu", "chrf", "exact_match", "loss", "chrf+exact_match"}
+    assert set(outcome.conclusion.test) >= {"bleu", "chrf", "exact_match", "loss", "chrf+exact_match"}
     told = CliRunner().invoke(predict, [str(outcome.folder / "artifact"), "--text", "red warm"])
     assert told.exit_code == 0, told.output
     text = json.loads(told.output)["text"]

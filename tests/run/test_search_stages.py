@@ -7,6 +7,7 @@ import pytest
 from ptune.errors import ClusterError
 from ptune.record.events import Ended
 from ptune.record.journal import JOURNAL, read
+from ptune.run.conclusion import Conclusion
 from ptune.run.search import resume_search, start_search
 from support.small_jobs import small_job
 
@@ -46,7 +47,7 @@ class Scripted:
 
     def conclude(self, _history):
         self._note("conclude")
-        return {"artifact": None, "peft": None, "test": None}
+        return Conclusion()
 
     def _note(self, request):
         self.asked.append(request)

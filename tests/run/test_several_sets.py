@@ -64,7 +64,7 @@ def test_metrics_are_means_and_each_sets_own(job, runs):
     outcome = start_search(job, "", runs, LocalRunner())
     report = outcome.best.reports[-1]
     assert report["accuracy"] == pytest.approx((report["accuracy.first"] + report["accuracy.second"]) / 2)
-    assert {"accuracy.first", "accuracy.second"} <= outcome.conclusion["test"].keys()
+    assert {"accuracy.first", "accuracy.second"} <= outcome.conclusion.test.keys()
     header = next(iter(read(outcome.folder / JOURNAL)))
     assert {"train.first", "dev.second", "test.second"} <= header.data.keys()
 

@@ -41,7 +41,7 @@ def test_a_search_ends_with_an_artifact_that_scores_what_it_reported(kind, searc
     assert outcome.best.best_value > 0.0
     common = {"loss", "majority_baseline", "constant_prediction"}
     assert METRICS[kind] | common <= outcome.best.reports[0].keys()
-    assert METRICS[kind] | common == outcome.conclusion["test"].keys()
+    assert METRICS[kind] | common == outcome.conclusion.test.keys()
 
     artifact = native.read(outcome.folder / "artifact")
     assert artifact.manifest.scores["dev"]["f1"] == outcome.best.best_value
@@ -85,5 +85,5 @@ def test_several_data_sets_share_a_prompt(kind, searched, tmp_path, tiny_backbon
     content = job_for(kind, str(tiny_backbone("bert")), tmp_path, name="one").model_dump()
     content["task"]["more"] = [data_for(kind, tmp_path / "more", name="two")]
     outcome = start_search(Job.model_validate(content), "", tmp_path / "runs", LocalRunner())
-    scores = outcome.conclusion["test"]
+    scores = outcome.conclusion.test
     assert scores["f1"] == pytest.approx((scores["f1.one"] + scores["f1.two"]) / 2)

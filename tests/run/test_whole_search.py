@@ -33,7 +33,7 @@ def test_a_search_ends_with_every_trial_final_and_the_best_exported(job, runs):
     artifact = native.read(outcome.folder / "artifact")
     assert artifact.manifest.trial == outcome.best.number
     assert artifact.manifest.scores["dev"]["accuracy"] == outcome.best.best_value
-    assert set(outcome.conclusion["test"]) >= {"accuracy", "macro_f1", "loss"}
+    assert set(outcome.conclusion.test) >= {"accuracy", "macro_f1", "loss"}
     assert (outcome.folder / "job.toml").read_text() == "# as written\n"
     assert json.loads((outcome.folder / "result.json").read_text()) == outcome.to_json()
 
@@ -181,7 +181,7 @@ def test_a_trial_that_cannot_be_built_fails_alone(job, runs):
     job = type(job).model_validate({**job.model_dump(), "space": space, "budget": {"trials": 2, "epochs": 1}})
     outcome = start_search(job, "", runs, LocalRunner())
     assert [trial.status for trial in outcome.history.trials.values()] == ["failed", "complete"]
-    assert "one for each of the 3 chosen layers" in outcome.history.trials[0].reason
+    assert "one length for each of the 3 chosen layers" in outcome.history.trials[0].reason
 
 
 def test_peft_is_written_when_asked_for_and_its_refusal_is_told(job, runs):
@@ -191,7 +191,7 @@ def test_peft_is_written_when_asked_for_and_its_refusal_is_told(job, runs):
         changes = {"space": space, "budget": {"trials": 1, "epochs": 1}, "export": {"formats": ["native", "peft"]}}
         outcome = start_search(type(job).model_validate({**job.model_dump(), **changes}), "", runs, LocalRunner())
         assert (outcome.folder / "artifact-peft" / "adapter_config.json").is_file() == written
-        assert (outcome.conclusion["peft_refused"] is None) == written
+        assert (outcome.conclusion.peft_refused is None) == written
 
 
 def test_a_search_for_the_least_loss_keeps_and_exports_what_is_lowest(job, runs):

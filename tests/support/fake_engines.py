@@ -1,5 +1,9 @@
 """Engines without processes: what the pool sees of them, under a test's control."""
 
+from pathlib import Path
+
+from ptune.run.conclusion import Conclusion
+
 
 class LostError(Exception):
     """An engine died."""
@@ -13,7 +17,7 @@ class FakeEngine:
         self.dtype = dtype
         self.alive = True
         self.left = []
-        self.concluded = {"artifact": name}
+        self.concluded = Conclusion(artifact=Path(name))
         self._polls = list(polls)
 
     def poll(self):

@@ -38,7 +38,7 @@ def scores(backbone: Path, folder: Path, epochs: int, **config) -> dict[str, flo
             "resources": {"device": "cpu"},
         }
     )
-    return start_search(job, "", folder / "runs", LocalRunner()).conclusion["test"]
+    return start_search(job, "", folder / "runs", LocalRunner()).conclusion.test
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ def find_artifact(folder: Path, history: History, number: int | None) -> Artifac
         EngineError: its saved state is missing or damaged.
     """
     from ptune.artifacts import native
-    from ptune.run.outcome import ARTIFACT, artifact_of
+    from ptune.run.conclude import ARTIFACT, artifact_of
 
     trial = pick(history, number)
     if history.ended and history.ended.status == "complete" and (folder / ARTIFACT).is_dir():

@@ -84,13 +84,13 @@ def program() -> str:
 
 def fits_peft(outcome: Outcome) -> bool:
     """Whether PEFT can express the best prompt."""
-    best, artifact = outcome.best, outcome.conclusion.get("artifact")
+    best, artifact = outcome.best, outcome.conclusion.artifact
     if artifact is None or best is None or best.config.get("method") != "v2":
         return False
     from ptune.artifacts import native
     from ptune.artifacts.peft import why_not_peft
 
-    return why_not_peft(native.read(Path(artifact)).manifest) is None
+    return why_not_peft(native.read(artifact).manifest) is None
 
 
 def example_set(task: Task) -> str | None:

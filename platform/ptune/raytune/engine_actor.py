@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # a client imports this module, too, when it calls an engine
     from ptune.raytune.messages import EngineAnswer
     from ptune.raytune.placement import Placement
     from ptune.record.history import History
+    from ptune.run.conclusion import Conclusion
     from ptune.run.prepare import Prepared
     from ptune.run.trials import TrialFactory
     from ptune.spec.trial import Config
@@ -71,8 +72,8 @@ class EngineActor:
         """See `TrainingThread.leave`."""
         await asyncio.wrap_future(self._training.leave(lease))
 
-    async def conclude(self, history: History) -> dict[str, Any]:
-        """See `ptune.run.testing.conclude_all`."""
+    async def conclude(self, history: History) -> Conclusion:
+        """See `ptune.run.conclude.conclude`."""
         await self.ready()
         return await asyncio.wrap_future(self._training.call(lambda: self._conclude(history)))
 
@@ -102,11 +103,11 @@ class EngineActor:
         self._engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
         return self._engine, TrialFactory(job, self._prepared.splits, backbone, self._folder)
 
-    def _conclude(self, history: History) -> dict[str, Any]:
-        from ptune.run.testing import conclude_all
+    def _conclude(self, history: History) -> Conclusion:
+        from ptune.run.conclude import conclude
 
         assert self._engine is not None
-        return conclude_all(self._engine.backbone, self._prepared, history, self._folder)
+        return conclude(self._engine.backbone, self._prepared, history, self._folder)
 
 
 class EngineLostError(ClusterError):
@@ -154,15 +155,15 @@ class RemoteEngine:
         """End a lease, without waiting."""
         self._actor.leave.remote(lease)
 
-    def conclude(self, history: History) -> dict[str, Any]:
-        """Export the best prompt; see `ptune.run.testing.conclude_all`.
+    def conclude(self, history: History) -> Conclusion:
+        """Export the best prompt; see `ptune.run.conclude.conclude`.
 
         Raises:
             PtuneError: it cannot be exported.
             EngineLostError: the engine died.
         """
-        outcome: dict[str, Any] = _get(self._actor.conclude.remote(history))
-        return outcome
+        conclusion: Conclusion = _get(self._actor.conclude.remote(history))
+        return conclusion
 
     def kill(self) -> None:
         """End the process; states on disk are whole at any moment."""

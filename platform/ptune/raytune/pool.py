@@ -8,11 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from ptune.errors import ClusterError
 from ptune.raytune.placement import Placement
 from ptune.record.history import History
+from ptune.run.conclusion import Conclusion
 
 _STARTS = 3  # times an engine may die while it loads before its placement is given up
 _POLL_S = 0.2
@@ -31,7 +32,7 @@ class RunningEngine(Protocol):
     def leave(self, lease: str) -> None:
         """End a lease."""
 
-    def conclude(self, history: History) -> dict[str, Any]:
+    def conclude(self, history: History) -> Conclusion:
         """Export the best prompt."""
 
     def kill(self) -> None:
@@ -165,7 +166,7 @@ class EnginePool:
                 return ended, blamed
         return set(), set()
 
-    def conclude(self, history: History, timeout_s: float) -> dict[str, Any]:
+    def conclude(self, history: History, timeout_s: float) -> Conclusion:
         """Export the best prompt on an engine. If that engine dies, another one tries.
 
         Raises:

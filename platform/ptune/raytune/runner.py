@@ -15,6 +15,7 @@ from ptune.raytune.dispatcher import Dispatcher
 from ptune.raytune.messages import Assignment
 from ptune.raytune.pool import EnginePool
 from ptune.record.history import History
+from ptune.run.conclusion import Conclusion
 from ptune.run.interrupts import interrupts
 from ptune.run.prepare import Prepared
 from ptune.searching.conductor import Conductor
@@ -95,8 +96,8 @@ class RaySession:
             _fit(dispatcher, self.pool.capacity, self._folder)
         dispatcher.finish()
 
-    def conclude(self, history: History) -> dict[str, Any]:
-        """Export the best prompt on an engine; see `ptune.run.testing.conclude_all`."""
+    def conclude(self, history: History) -> Conclusion:
+        """Export the best prompt on an engine; see `ptune.run.conclude.conclude`."""
         with interrupts():
             return self.pool.conclude(history, _ENGINES_WITHIN_S)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -69,7 +69,7 @@ def next_commands(
     if outcome.status == "interrupted":
         return [(resume or f"{program} resume {outcome.name}", "go on from where it stopped")]
     commands = []
-    artifact = outcome.conclusion.get("artifact")
+    artifact = outcome.conclusion.artifact
     if artifact is not None:
         choice = "" if data_set is None else f" --data-set {shlex.quote(data_set)}"
         predict = f"{program} predict {shlex.quote(shown(artifact))}{choice}"
@@ -130,7 +130,7 @@ def _headline(outcome: Outcome) -> Text:
     config = brief(best.config, varying(trial.config for trial in history.trials.values()))
     head.append(f"\nbest {history.objective.metric} on dev ")
     head.append(score(best.best_value), style="bold green")
-    test: dict[str, Any] | None = outcome.conclusion.get("test")
+    test = outcome.conclusion.test
     if test and history.objective.metric in test:
         head.append(f", on test {score(test[history.objective.metric])}")
     return head.append(f" · trial {best.number}: {config}")
@@ -140,12 +140,12 @@ def _places(outcome: Outcome) -> Table:
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(overflow="fold")
-    for label, key in (("artifact", "artifact"), ("for PEFT", "peft")):
-        if outcome.conclusion.get(key):
-            rows.add_row(label, shown(outcome.conclusion[key]))
-    refused = outcome.conclusion.get("peft_refused")
-    if refused:
-        rows.add_row("for PEFT", Text(refused, style="yellow"))
+    conclusion = outcome.conclusion
+    for label, folder in (("artifact", conclusion.artifact), ("for PEFT", conclusion.peft)):
+        if folder is not None:
+            rows.add_row(label, shown(folder))
+    if conclusion.peft_refused is not None:
+        rows.add_row("for PEFT", Text(conclusion.peft_refused, style="yellow"))
     rows.add_row("record", f"{shown(outcome.folder)}/ (journal, leaderboard, {CURVES}, {PAGE})")
     rows.add_row(*_tracking(outcome))
     failed = [trial for trial in outcome.history.trials.values() if trial.status == "failed"]

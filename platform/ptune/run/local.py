@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
 from ptune.engine.fused import Engine, Failure, Report
 from ptune.record.history import History
+from ptune.run.conclude import conclude
+from ptune.run.conclusion import Conclusion
 from ptune.run.load import load_job_backbone
 from ptune.run.prepare import Prepared
-from ptune.run.testing import conclude_all
 from ptune.run.trials import TrialFactory, state_file, weights_type
 from ptune.searching.conductor import Conductor
 
@@ -49,9 +49,9 @@ class LocalSession:
         factory = TrialFactory(job, self._prepared.splits, backbone, self._folder)
         _Training(engine, factory, conductor, job.resources.slots).run()
 
-    def conclude(self, history: History) -> dict[str, Any]:
-        """Export the best prompt, and score a confirmation's trials; see `ptune.run.testing.conclude_all`."""
-        return conclude_all(self._backbone, self._prepared, history, self._folder)
+    def conclude(self, history: History) -> Conclusion:
+        """Export the best prompt and score it on the test split; see `ptune.run.conclude.conclude`."""
+        return conclude(self._backbone, self._prepared, history, self._folder)
 
     @cached_property
     def _backbone(self) -> Backbone:

@@ -14,6 +14,7 @@ from ptune.files import write_json, write_text
 from ptune.record.events import Confirms, Ended, Header, Loaded, Metrics, Resumed, SearchStatus, Tracked
 from ptune.record.history import History, TrialRecord
 from ptune.record.journal import JOURNAL, Journal, read
+from ptune.run.conclusion import Conclusion
 from ptune.run.confirm import confirmation, result
 from ptune.run.folders import claim_folder, search_folder
 from ptune.run.prepare import Prepared, prepare, versions
@@ -37,8 +38,8 @@ class Outcome:
     folder: Path
     status: Status
     history: History
-    conclusion: dict[str, Any]
-    """`artifact`, `peft` and `test` of `ptune.run.outcome.conclude`."""
+    conclusion: Conclusion
+    """What it leaves behind."""
     importances: dict[str, float]
     """Each parameter's share in what made trials good; empty when there is too little to tell."""
     tracking: TrackingState | None
@@ -60,11 +61,11 @@ class Outcome:
             "trials": len(self.history.trials),
             "statuses": self.history.statuses,
             "best": None if self.history.best_result is None else vars(self.history.best_result),
-            "test": self.conclusion.get("test"),
+            "test": self.conclusion.test,
             "mlflow": None,
             **({} if self.tracking is None else {self.tracking.type: self.tracking.to_json()}),
-            "artifact": self.conclusion.get("artifact"),
-            "peft": self.conclusion.get("peft"),
+            "artifact": _text(self.conclusion.artifact),
+            "peft": _text(self.conclusion.peft),
             "importances": self.importances,
             "wall_s": round(self.wall_s, 3),
         } | ({} if confirmed is None else {"confirmation": confirmed})
@@ -111,7 +112,7 @@ class Search:
         with _watched(self._observer, self._folder):
             try:
                 status, conclusion = self._train()
-                self._end(status, conclusion.get("test"))
+                self._end(status, conclusion.test)
                 importances = self._publish_files()
             finally:
                 self._tracker.close()
@@ -128,16 +129,16 @@ class Search:
         write_json(self._folder / "result.json", outcome.to_json())
         return outcome
 
-    def _train(self) -> tuple[Status, dict[str, Any]]:
+    def _train(self) -> tuple[Status, Conclusion]:
         """Train every trial and export the best prompt; return how that ended and what it came to."""
-        conclusion: dict[str, Any] = {"artifact": None, "peft": None, "test": None}
+        conclusion = Conclusion()
         try:
             with self._runner.open(self._prepared, self._folder) as session:
                 self._load(session)
                 self._tracker.start(_HEAD_START_S)
                 session.train(self._conductor)
                 conclusion = session.conclude(self._history)
-            for trial, metrics in conclusion.get("tested", {}).items():
+            for trial, metrics in conclusion.tested.items():
                 self._conductor.tested(trial, metrics)
         except KeyboardInterrupt:
             return "interrupted", conclusion
@@ -295,6 +296,10 @@ def _noted(journal: Journal) -> Announce:
 
 def _unheard(_trial: int | None, _run_id: str) -> None:
     """Hear of no run, since a tracker that is only checked creates none."""
+
+
+def _text(folder: Path | None) -> str | None:
+    return None if folder is None else str(folder)
 
 
 @contextlib.contextmanager

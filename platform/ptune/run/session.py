@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from ptune.record.history import History
+from ptune.run.conclusion import Conclusion
 from ptune.run.prepare import Prepared
 from ptune.searching.conductor import Conductor
 from ptune.tracking.state import TrackingState
@@ -30,11 +31,8 @@ class Session(Protocol):
             PtuneError: nothing can train here.
         """
 
-    def conclude(self, history: History) -> dict[str, Any]:
-        """Export the best prompt and score what is to be scored on the test split.
-
-        See `ptune.run.testing.conclude_all`, which answers alike everywhere.
-        """
+    def conclude(self, history: History) -> Conclusion:
+        """Export the best prompt and score it on the test split; see `ptune.run.conclude.conclude`."""
 
 
 class Runner(Protocol):
