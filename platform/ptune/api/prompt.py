@@ -52,7 +52,7 @@ class Prompt:
     Examples:
         >>> prompt = ptune.load("my-prompt")
         >>> prompt
-        <ptune prompt: v2 for classification (text) on packaged:minilm>
+        <ptune prompt: v... for classification (text) on packaged:minilm>
         >>> prompt.inputs
         ['text']
         >>> prompt.labels

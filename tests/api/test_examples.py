@@ -1,0 +1,65 @@
+"""Every example of the Python API runs: those in its docstrings, and those of the pages."""
+
+import doctest
+import inspect
+import re
+
+import pytest
+
+import ptune
+from ptune.api import compose
+from support.repository import ROOT
+
+SMALL = ("budget.epochs=2", "task.data.limit_train=40", "task.data.limit_dev=40")
+"""What makes the searches of pages small, as those of docstrings are."""
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+DOCUMENTED = [name for name in ptune.__all__ if "api" in ptune._HOMES.get(name, "")]
+PAGES = [path for path in sorted(ROOT.rglob("*.md")) if "```python\n" in path.read_text(encoding="utf-8")]
+
+
+def examples(name):
+    """The examples of a public name: of a function, or of a class and its methods."""
+    found = doctest.DocTestFinder(recurse=True).find(getattr(ptune, name), name, extraglobs={"ptune": ptune})
+    return [test for test in found if test.examples]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A folder with the library of jobs, in which the example of `ptune.search` has run."""
+    with pytest.MonkeyPatch.context() as patched:
+        folder = tmp_path_factory.mktemp("examples")
+        for name in ("jobs", "search_spaces"):
+            (folder / name).symlink_to(ROOT / name)
+        patched.chdir(folder)
+        patched.delenv("PTUNE_RUNS", raising=False)
+        run(examples("search"))
+        yield folder
+
+
+def run(tests):
+    """Run examples, and fail with what they print instead."""
+    runner = doctest.DocTestRunner(optionflags=OPTIONS, verbose=False)
+    said = []
+    for test in tests:
+        test.globs["prompt"] = ptune.load("my-prompt") if "search" not in test.name else None
+        runner.run(test, out=said.append)
+    assert not runner.failures, "".join(said)
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_every_public_name_of_the_api_has_an_example(name):
+    assert examples(name), f"ptune.{name}"
+    assert inspect.getdoc(getattr(ptune, name))
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTED if name != "search"])
+def test_the_examples_of_docstrings_run(name, workplace):
+    run(examples(name))
+
+
+def test_the_examples_of_a_page_run_one_after_another(workplace, monkeypatch):
+    start = compose.start
+    monkeypatch.setattr(compose, "start", lambda source, overrides, *rest: start(source, (*overrides, *SMALL), *rest))
+    for page in PAGES:
+        blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        exec(compile("\n".join(blocks), str(page), "exec"), {"__name__": "page"})
