@@ -103,7 +103,7 @@ def test_a_row_may_be_read_in_several_places_and_an_example_may_have_several_row
         [1, 0],
         ["two", "one"],
     )
-    second, first = scored.each()
+    second, first = scored.by_example()
     close(forward(backbone, [MiniBatch(learner, examples, np.array([0]))])[0].scores, first)
     close(forward(backbone, [MiniBatch(learner, examples, np.array([1]))])[0].scores, second)
 
@@ -126,7 +126,7 @@ def test_joined_data_sets_come_apart_again_and_a_pass_holds_one(tiny):
 def test_a_learner_that_must_be_alone_has_no_neighbours(recipe, tiny):
     backbone = tiny("bert")
     groups = [MiniBatch(*made(backbone, PromptV2(length=3), own), np.array([0])) for own in (recipe, None)]
-    with pytest.raises(AssertionError, match="a learner that must be alone is not"):
+    with pytest.raises(AssertionError, match="a learner that needs its own pass shares one"):
         forward(backbone, groups)
 
 

@@ -113,7 +113,7 @@ class Manifest(Strict):
     @property
     def set_names(self) -> list[str]:
         """Names of the data sets, in order."""
-        return [one.name for one in self.sets]
+        return [task_set.name for task_set in self.sets]
 
     @property
     def prompt_per_dataset(self) -> bool:
@@ -189,8 +189,8 @@ def describe(
         head=head,
         task=_portable(task),
         sets=[
-            TaskSet(name=name, template=_template(prompt, data, head), labels=list(own))
-            for name, data, own in zip(task.set_names, task.sets, labels, strict=True)
+            TaskSet(name=name, template=_template(prompt, data, head), labels=list(names))
+            for name, data, names in zip(task.set_names, task.sets, labels, strict=True)
         ],
         tuned=spec.recipe.backbone_lr is not None,
         layers=list(chosen_layers(deep, origin.layers)) if deep else None,

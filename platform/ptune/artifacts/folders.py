@@ -39,24 +39,24 @@ def replacing_folder(folder: Path, files: Collection[str], marker: str) -> Itera
     _check_replaceable(folder, files, marker)
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    replaced = folder.with_name(f".{folder.name}.{os.getpid()}.old")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
     try:
         yield draft
         if folder.exists():
-            folder.replace(old)
+            folder.replace(replaced)
         draft.replace(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write tensors as safetensors, marked as PyTorch's, flushed to disk."""
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    detached = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as draft:
-        save_file(whole, draft, metadata={"format": "pt"})
+        save_file(detached, draft, metadata={"format": "pt"})
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -72,20 +72,21 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def write_manifest(path: Path, format_name: str, manifest: Manifest, more: Mapping[str, Any] | None = None) -> None:
-    """Write an artifact's description as JSON, under the name of its format.
+def write_manifest(path: Path, format_name: str, manifest: Manifest, further: Mapping[str, Any] | None = None) -> None:
+    """Write an artifact's manifest as JSON, under the name of its format; `further` holds keys beside it.
 
     Labels that are those of the data set before, as the vocabulary of many relations is, are written as null.
     """
     content = manifest.model_dump(mode="json")
-    for before, one in reversed([*pairwise(content["sets"])]):
-        if one["labels"] == before["labels"]:
-            one["labels"] = None
-    write_json(path, {"format": format_name, **content, **(more or {})})
+    # From the last to the first, so that each is compared with labels that are still written out.
+    for before, task_set in reversed([*pairwise(content["sets"])]):
+        if task_set["labels"] == before["labels"]:
+            task_set["labels"] = None
+    write_json(path, {"format": format_name, **content, **(further or {})})
 
 
-def read_manifest(path: Path, format_name: str, more: Collection[str] = ()) -> Manifest:
-    """Read what `write_manifest` wrote; `more` names the keys beside the description.
+def read_manifest(path: Path, format_name: str, further: Collection[str] = ()) -> Manifest:
+    """Read what `write_manifest` wrote; `further` names the keys beside the manifest.
 
     Raises:
         ArtifactError: the file is missing, not JSON, of another format, or its contents break a law.
@@ -97,9 +98,9 @@ def read_manifest(path: Path, format_name: str, more: Collection[str] = ()) -> M
     except ValueError as error:
         raise ArtifactError(f"{path} is damaged, it is not JSON: {error}") from None
     if not isinstance(content, dict) or content.get("format") != format_name:
-        found = content.get("format") if isinstance(content, dict) else None
-        raise ArtifactError(f"{path} has the format {found!r}; this version of ptune reads {format_name!r}")
-    described = {key: value for key, value in content.items() if key not in {"format", *more}}
+        format_found = content.get("format") if isinstance(content, dict) else None
+        raise ArtifactError(f"{path} has the format {format_found!r}; this version of ptune reads {format_name!r}")
+    described = {key: value for key, value in content.items() if key not in {"format", *further}}
     try:
         return Manifest.model_validate_json(json.dumps({**described, "sets": _labelled(described.get("sets"))}))
     except ValidationError as error:
@@ -109,17 +110,17 @@ def read_manifest(path: Path, format_name: str, more: Collection[str] = ()) -> M
 
 def _labelled(sets: Any) -> Any:
     """Data sets as they were written, each with its labels; what is not such a list is left to be refused."""
-    if not isinstance(sets, list) or not all(isinstance(one, dict) for one in sets):
+    if not isinstance(sets, list) or not all(isinstance(task_set, dict) for task_set in sets):
         return sets
-    whole: list[dict[str, Any]] = []
-    for one in sets:
-        same = whole and "labels" in one and one["labels"] is None
-        whole.append({**one, "labels": whole[-1].get("labels")} if same else one)
-    return whole
+    labelled: list[dict[str, Any]] = []
+    for task_set in sets:
+        repeats = labelled and "labels" in task_set and task_set["labels"] is None
+        labelled.append({**task_set, "labels": labelled[-1].get("labels")} if repeats else task_set)
+    return labelled
 
 
-def check_holds(folder: Path, wanted: str, *, kind: str) -> None:
-    """Check that `folder` is there and holds the file `wanted`.
+def check_holds(folder: Path, file: str, *, kind: str) -> None:
+    """Check that `folder` is there and holds the file `file`.
 
     Raises:
         ArtifactError: it is not or does not; the message says what is there and where an artifact may be.
@@ -129,10 +130,10 @@ def check_holds(folder: Path, wanted: str, *, kind: str) -> None:
         raise ArtifactError(f"{folder} does not exist{nearest(folder.name, beside)}")
     if not folder.is_dir():
         raise ArtifactError(f"{folder} is a file; an artifact is the folder that holds it: {folder.parent}")
-    if not (folder / wanted).is_file():
-        inside = sorted(path.parent for path in folder.glob(f"*/{wanted}"))
-        hint = f"; did you mean '{inside[0]}'?" if inside else nearest(wanted, names := _names(folder)) or _list(names)
-        raise ArtifactError(f"{folder} is not {kind}: it holds no {wanted}{hint}")
+    if not (folder / file).is_file():
+        inside = sorted(path.parent for path in folder.glob(f"*/{file}"))
+        hint = f"; did you mean '{inside[0]}'?" if inside else nearest(file, names := _names(folder)) or _list(names)
+        raise ArtifactError(f"{folder} is not {kind}: it holds no {file}{hint}")
 
 
 def _check_replaceable(folder: Path, files: Collection[str], marker: str) -> None:

@@ -64,8 +64,8 @@ def why_not_peft(manifest: Manifest) -> str | None:
     if not isinstance(manifest.prompt, PromptV2):
         return 'a head without a prompt is not something PEFT loads; a prompt with method = "v2" can be exported'
     if not family.peft:
-        able = ", ".join(sorted(name for name, other in FAMILIES.items() if other.peft))
-        return f"PEFT's prefix tuning does not work on {origin.model_type} models (it does on {able})"
+        families = ", ".join(sorted(name for name, listed in FAMILIES.items() if listed.peft))
+        return f"PEFT's prefix tuning does not work on {origin.model_type} models (it does on {families})"
     if manifest.layers != list(range(origin.layers)):
         return (
             f"PEFT puts a prompt in all {origin.layers} layers, this one is in {len(manifest.layers or [])}, and empty "
@@ -115,7 +115,7 @@ def read(folder: Path) -> Artifact:
         ArtifactError: the folder is missing, damaged, or not such an artifact.
     """
     check_holds(folder, MANIFEST, kind="an artifact that ptune exported to PEFT's format")
-    manifest = read_manifest(folder / MANIFEST, FORMAT, more=("use",))
+    manifest = read_manifest(folder / MANIFEST, FORMAT, further=("use",))
     tensors = read_tensors(folder / TENSORS)
     names = {theirs: ours for ours, theirs in _head_names(manifest).items()} | {_PROMPT: _OURS}
     unknown = sorted(set(tensors) - set(names))

@@ -48,8 +48,8 @@ class Predictor:
             self._layouts = [
                 lay_out(manifest.prompt, data, backbone, language=manifest.language) for data in manifest.task.sets
             ]
-            outputs = [kind.head_spec(layout) for kind, layout in zip(self._task.kinds, self._layouts, strict=True)]
-            learner = load_learner(manifest.resolved_prompt, backbone, outputs, artifact.tensors)
+            head_specs = [kind.head_spec(layout) for kind, layout in zip(self._task.kinds, self._layouts, strict=True)]
+            learner = load_learner(manifest.resolved_prompt, backbone, head_specs, artifact.tensors)
         except (RuntimeError, ValueError) as error:
             raise ArtifactError(f"the artifact is damaged, its parts do not fit each other: {error}") from None
         self._learner = learner.to(backbone.device)

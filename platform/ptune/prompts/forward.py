@@ -139,9 +139,9 @@ def forward(backbone: Backbone, mini_batches: Sequence[MiniBatch]) -> list[HeadO
     batch_rows = [batch.rows for batch in ordered]
     rows = stack(Rows.joined(batch_rows), backbone.device)
     run = _run_by_layers if by_layers else _run_whole
-    states_RH = run(backbone, ordered, [entries[index] for index in order], rows, [len(own) for own in batch_rows])
+    states_RH = run(backbone, ordered, [entries[index] for index in order], rows, [len(group) for group in batch_rows])
     outputs: list[Any] = [None] * len(mini_batches)
-    batch_states = states_RH.split_with_sizes([len(own.reads.values) for own in batch_rows])
+    batch_states = states_RH.split_with_sizes([len(group.reads.values) for group in batch_rows])
     for index, batch, states in zip(order, ordered, batch_states, strict=True):
         outputs[index] = HeadOutput(_score(backbone, batch, states), batch.examples, batch.indices)
     return outputs
