@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import copy
 from collections.abc import Container, Sequence
-from typing import Any, Literal, NamedTuple, assert_never
+from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 import optuna
@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from ptune.record.events import FinalStatus
 from ptune.record.history import History
 from ptune.searching.suggest import ask, quiet
+from ptune.spec.budget import Sampler
 from ptune.spec.space import Space
 from ptune.spec.trial import Config
 
@@ -39,7 +40,7 @@ class Study:
         trials: how many trials the search will have; TPE starts to model after a third of them, 4 to 10.
     """
 
-    def __init__(self, space: Space, sampler: Literal["tpe", "random", "grid"], seed: int, trials: int) -> None:
+    def __init__(self, space: Space, sampler: Sampler, seed: int, trials: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = space
         self._sampler = sampler
@@ -103,11 +104,15 @@ class Study:
 
     def _seeded_sampler(self, number: int) -> optuna.samplers.BaseSampler:
         seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
-        if self._sampler != "tpe":
-            return optuna.samplers.RandomSampler(seed=seed)
-        return optuna.samplers.TPESampler(
-            seed=seed, n_startup_trials=self._startup, multivariate=True, group=True, constant_liar=True
-        )
+        match self._sampler:
+            case "tpe":
+                return optuna.samplers.TPESampler(
+                    seed=seed, n_startup_trials=self._startup, multivariate=True, group=True, constant_liar=True
+                )
+            case "random" | "grid":  # a grid leaves nothing to propose
+                return optuna.samplers.RandomSampler(seed=seed)
+            case _:
+                assert_never(self._sampler)
 
     def _id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(self._study.study_name)

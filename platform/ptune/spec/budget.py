@@ -10,6 +10,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ptune.spec.strict import Strict, broken
 
+Sampler = Literal["tpe", "random", "grid"]
+
 
 class _Stopping(Strict):
     """A rule for ending trials before their horizon. `ptune.searching.scheduler` has the algorithm of each."""
@@ -88,7 +90,7 @@ class FullBudget(_Stopping):
 class Budget(Strict):
     """How much is tried, and how it is chosen."""
 
-    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    sampler: Sampler = "tpe"
     """How configurations are proposed after the baseline points; `grid` tries every combination of the space."""
     trials: int | None = Field(None, ge=1, validate_default=True)
     """Configurations to try; only a grid may leave it out, and then tries every combination."""
