@@ -208,3 +208,30 @@ def test_neither_torch_nor_ray_is_loaded(job, tmp_path, arguments):
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+THREE = [
+    "task.data.max_length=64",
+    "space.parameters.template={value='[P] {txt}', when={method='v1'}}",
+    "space.parameters.length={value=80}",
+    "space.parameters.depth={value=9, when={method='v2'}}",
+]
+
+
+@pytest.mark.parametrize(
+    "command", [["validate"], ["search", "--local"], ["search"], ["submit", "--address", "http://127.0.0.1:1"]], ids=str
+)
+def test_a_command_reports_a_template_a_length_and_a_depth_once_each_and_leaves_nothing_behind(
+    ptune, job, tmp_path, command
+):
+    before = sorted(tmp_path.rglob("*"))
+    result = ptune(*command, job, *(word for setting in THREE for word in ("--set", setting)))
+    lines = result.err.removeprefix("ptune: ").splitlines()
+    assert (result.code, [line.removeprefix(f"{job}: ").split(": ")[0] for line in lines]) == (
+        2,
+        ["[space.parameters.template].value", "[space.parameters.length].value", "[space.parameters.depth].value"],
+    )
+    assert "the template names the field {txt}" in lines[0]
+    assert lines[1].endswith("length < task.data.max_length = 64 must hold to leave room for text, got 80")
+    assert lines[2].endswith("depth <= 6 must hold on a backbone of 6 layers, got 9")
+    assert sorted(tmp_path.rglob("*")) == before

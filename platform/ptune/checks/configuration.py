@@ -98,8 +98,8 @@ def _impossible(space: Space, names: Sequence[str], law: Law) -> list[Problem]:
         config = {name: value for name, value in chosen.items() if name in names and value is not None}
         problems = _broken(config, law)
         for key in _values_of(config, names):
-            known = fewest.get(key)
-            if known is None or len(problems) < len(known):
+            best = fewest.get(key)
+            if best is None or len(problems) < len(best):
                 fewest[key] = [_at(problem, space, chosen) for problem in problems]
     return list(dict.fromkeys(problem for problems in fewest.values() for problem in problems))
 

@@ -72,14 +72,14 @@ def _may_fill(space: Space, branch: Mapping[str, object], layers: int) -> bool:
 
 def _lengths(space: Space, branch: Mapping[str, object]) -> Iterator[tuple[Place, int]]:
     """The lengths stated for v2 prompts in a branch of a space, or the default."""
-    stated = False
+    is_default = True
     for name in ("length", "lengths"):
         for index, definition in _existing(space, branch, name):
             for key, value in definition.stated():
-                stated = True
+                is_default = False
                 longest = max(map(int, value.split(","))) if isinstance(value, str) else int(value)
                 yield ("space", "parameters", name, index, key), longest
-    if not stated:
+    if is_default:
         yield ("space", "parameters"), PromptV2().length
 
 

@@ -39,10 +39,10 @@ def start_problems(start: str, task: Task, space: Space, profile: Profile) -> li
         have = ", ".join(manifest.set_names)
         laws.append(f"the artifact has prompts for {have}, and none for {', '.join(unknown)}")
     prompt = manifest.prompt
-    wanted = {name: value for name, value in prompt.model_dump().items() if name in _SHAPE}
+    shape = {name: value for name, value in prompt.model_dump().items() if name in _SHAPE}
     if "encoder" in type(prompt).model_fields:
-        wanted["encoder"] = "embedding"  # other encoders cannot be taken up again from what they were collapsed to
-    laws += [law for name, value in wanted.items() if (law := _differs(space, prompt.method, name, value)) is not None]
+        shape["encoder"] = "embedding"  # other encoders cannot be taken up again from what they were collapsed to
+    laws += [law for name, value in shape.items() if (law := _differs(space, prompt.method, name, value)) is not None]
     return [Problem(("start",), law) for law in laws]
 
 

@@ -104,8 +104,8 @@ def hub(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def problems(facts: Mapping[str, Any]) -> Iterator[str]:
     """What keeps a search from running here, each with how to mend it."""
-    found = tuple(int(part) for part in facts["versions"]["python"].split(".")[:2])
-    if found < _OLDEST_PYTHON:
+    running = tuple(int(part) for part in facts["versions"]["python"].split(".")[:2])
+    if running < _OLDEST_PYTHON:
         yield f"Python {facts['versions']['python']} is too old: 3.11 or later is needed"
     for name, version in facts["versions"].items():
         if version == "not installed" and name != "ptune":

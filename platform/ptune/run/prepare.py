@@ -87,28 +87,28 @@ def _counted(job: Job, layers: int) -> Job:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that decide a result."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
-            found[name] = importlib.metadata.version(name)
+            installed[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            installed[name] = "not installed"
+    return installed
 
 
 def _labels(job: Job, splits: Sequence[Splits]) -> Sequence[str] | Sequence[Sequence[str]]:
     """The labels of the data set, or of each; a vocabulary to rank is no list of labels and stays out of records."""
     if job.task.data.word_labels:
         return []
-    return [one.labels for one in splits] if len(splits) > 1 else splits[0].labels
+    return [split.labels for split in splits] if len(splits) > 1 else splits[0].labels
 
 
 def _header(job: Job, profile: Profile, splits: Sequence[Splits]) -> Header:
     several = len(splits) > 1
     named = {
         f"{role}.{name}" if several else role: split
-        for name, one in zip(job.task.set_names, splits, strict=True)
-        for role, split in (("train", one.train), ("dev", one.dev), ("test", one.test))
+        for name, parts in zip(job.task.set_names, splits, strict=True)
+        for role, split in (("train", parts.train), ("dev", parts.dev), ("test", parts.test))
     }
     return Header(
         id=uuid.uuid4().hex,

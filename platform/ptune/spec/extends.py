@@ -95,19 +95,19 @@ def over(upper: Toml, lower: Toml, whole: Sequence[str] = ()) -> Toml:
     return result
 
 
-def file_with(chain: Sequence[TomlFile], place: Sequence[str | int]) -> Path:
+def file_with(chain: Sequence[TomlFile], keys: Sequence[str | int]) -> Path:
     """The file in which the value at a place, or most of the way to it, stands; of several, the upper one."""
-    return max(chain, key=lambda file: _steps(file.tables, place)).path
+    return max(chain, key=lambda file: _steps(file.tables, keys)).path
 
 
 def _another(upper: Toml, lower: Toml) -> bool:
     return any(tag in upper and tag in lower and upper[tag] != lower[tag] for tag in _TAGS)
 
 
-def _steps(content: Any, place: Sequence[str | int]) -> int:
+def _steps(content: Any, keys: Sequence[str | int]) -> int:
     """How many steps to a place there are in some tables; a step that names a kind of table is none in the file."""
     count = 0
-    for step in place:
+    for step in keys:
         entered = content.get(step) if isinstance(content, dict) else None
         if isinstance(content, list) and isinstance(step, int):
             entered = content[step] if step < len(content) else None

@@ -107,10 +107,10 @@ def _agrees(combination: Config, point: Config) -> bool:
     return all(name in combination and _same(combination[name], value) for name, value in point.items())
 
 
-def _same(value: Scalar | None, wanted: Scalar | None) -> bool:
-    if isinstance(value, float) and isinstance(wanted, int | float):
-        return math.isclose(value, wanted, rel_tol=1e-9)
-    return value == wanted
+def _same(value: Scalar | None, pinned: Scalar | None) -> bool:
+    if isinstance(value, float) and isinstance(pinned, int | float):
+        return math.isclose(value, pinned, rel_tol=1e-9)
+    return value == pinned
 
 
 def _told(definition: Parameter) -> str:

@@ -15,8 +15,8 @@ _OF_A_PROMPT = ("lr", "weight_decay")
 
 def always_language(space: Space, task: Task) -> bool:
     """Whether the language head answers in every trial."""
-    stated = {value for definition in space.parameters.get("head", []) for _, value in definition.stated()}
-    return task.default_head == "verbalizer" and "linear" not in stated
+    heads = {value for definition in space.parameters.get("head", []) for _, value in definition.stated()}
+    return task.default_head == "verbalizer" and "linear" not in heads
 
 
 def head_problems(space: Space, task: Task) -> list[Problem]:

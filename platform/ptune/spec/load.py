@@ -276,16 +276,16 @@ def _make_absolute(table: Toml, key: str, folder: Path, applies: Callable[[str],
 
 
 def _told(chain: Sequence[TomlFile], model: type[BaseModel], content: Any, issues: Sequence[ErrorDetails]) -> list[str]:
-    """One line for each of pydantic's issues; the members of a union each say what they wanted, and share a line."""
-    wanted: dict[tuple[Path, str, str], dict[str, str]] = {}
+    """One line for each of pydantic's issues; the members of a union each say what they by_key, and share a line."""
+    by_key: dict[tuple[Path, str, str], dict[str, str]] = {}
     for issue in issues:
         key, law, value = _problem(model, content, issue)
         apart = law if issue["type"] == "law" else ""
-        wanted.setdefault((file_with(chain, issue["loc"]), key, apart), {})[law] = value
+        by_key.setdefault((file_with(chain, issue["loc"]), key, apart), {})[law] = value
     lines = []
-    for (path, key, _), laws in wanted.items():
-        first, *others = laws
-        law = " or ".join([first, *(other.removeprefix(_PYDANTIC) for other in others)])
+    for (path, key, _), laws in by_key.items():
+        first, *further = laws
+        law = " or ".join([first, *(alternative.removeprefix(_PYDANTIC) for alternative in further)])
         lines.append(f"{path}: {key}: {law}{max(laws.values(), key=len)}")
     return lines
 

@@ -49,7 +49,7 @@ def written(content: Mapping[str, Any]) -> dict[str, Any]:
     """A job's tables as a user would write them: a parameter's only definition is a table, not a list of one."""
     space = dict(content["space"])
     definitions = space["parameters"].items()
-    space["parameters"] = {name: each[0] if len(each) == 1 else each for name, each in definitions}
+    space["parameters"] = {name: tables[0] if len(tables) == 1 else tables for name, tables in definitions}
     return {**content, "space": space}
 
 

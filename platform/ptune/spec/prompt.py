@@ -105,10 +105,10 @@ class PromptV2(Strict):
     @model_validator(mode="before")
     @classmethod
     def _as_long_as_its_longest(cls, content: Any) -> Any:
-        stated = content.get("lengths") if isinstance(content, dict) else None
-        if not isinstance(stated, str) or "length" in content or not _LENGTHS.fullmatch(stated):
+        lengths = content.get("lengths") if isinstance(content, dict) else None
+        if not isinstance(lengths, str) or "length" in content or not _LENGTHS.fullmatch(lengths):
             return content
-        return {**content, "length": max(map(int, stated.split(",")))}
+        return {**content, "length": max(map(int, lengths.split(",")))}
 
     @model_validator(mode="after")
     def _one_choice_of_layers(self) -> Self:

@@ -100,9 +100,9 @@ def split_law(split: int, task: Task) -> str | None:
 
 def reported(task: Task) -> list[str]:
     """The metrics that a task's trials report and a published number may be of; `metric.NAME` is one data set's."""
-    own = task.reported
-    each = [f"{metric}.{name}" for metric in own for name in task.set_names if len(task.sets) > 1]
-    return list(dict.fromkeys([*own, task.metric, *each]))
+    metrics = task.reported
+    of_sets = [f"{metric}.{name}" for metric in metrics for name in task.set_names if len(task.sets) > 1]
+    return list(dict.fromkeys([*metrics, task.metric, *of_sets]))
 
 
 def majority_metric(kind: str) -> str:
@@ -122,8 +122,8 @@ def published_problems(published: Sequence[Published], task: Task) -> list[Probl
             problems.append(Problem(("published", index, "value"), law_of_value))
         problems += [
             Problem(("published", index, "where", name), broken)
-            for name, stated in row.where.items()
-            for value in (stated if isinstance(stated, list) else [stated])
+            for name, values in row.where.items()
+            for value in (values if isinstance(values, list) else [values])
             if (broken := _law_of_all(name, value)) is not None
         ]
     return problems

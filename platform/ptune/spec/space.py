@@ -144,7 +144,7 @@ class Space(Strict):
     def _single_or_several(cls, parameters: Any) -> Any:
         if not isinstance(parameters, dict):
             return parameters
-        return {name: stated if isinstance(stated, list) else [stated] for name, stated in parameters.items()}
+        return {name: written if isinstance(written, list) else [written] for name, written in parameters.items()}
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -167,9 +167,9 @@ class Space(Strict):
     def _wrong_condition(self, key: str, allowed: list[Scalar]) -> list[str]:
         if key not in self.parameters:
             return [f"names {key}, which this space does not define{nearest(key, self.parameters)}"]
-        if any(other.low is not None for other in self.parameters[key]):
+        if any(definition.low is not None for definition in self.parameters[key]):
             return [f"needs a parameter with choices, and {key} is a range"]
-        possible = [value for other in self.parameters[key] for value in other.possible()]
+        possible = [value for definition in self.parameters[key] for value in definition.possible()]
         never = f"which is never chosen (choices: {possible})"
         return [f"asks for {key} = {value!r}, {never}" for value in allowed if value not in possible]
 
@@ -264,15 +264,17 @@ class Space(Strict):
         """Every value stated for a parameter where it exists under a method: choices, constants, ends of ranges."""
         return {
             value
-            for (stated, index), methods in self.methods_met().items()
-            if stated == name and method in methods
+            for (defined, index), methods in self.methods_met().items()
+            if defined == name and method in methods
             for _, value in self.parameters[name][index].stated()
         }
 
     @property
     def listed(self) -> bool:
         """Whether it was made from complete configurations, which list None; only they are tried."""
-        return any(None in (one.choices or ()) for definitions in self.parameters.values() for one in definitions)
+        return any(
+            None in (definition.choices or ()) for definitions in self.parameters.values() for definition in definitions
+        )
 
     def branches(self, also: Iterable[str] = ()) -> list[dict[str, Any]]:
         """Every combination of the values that conditions look at, and of the parameters in `also`."""

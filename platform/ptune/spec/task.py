@@ -61,14 +61,14 @@ class _Task(Strict):
         return (self.default_head,)
 
 
-def _check_metric(metric: str, known: Sequence[str]) -> None:
+def _check_metric(metric: str, metrics: Sequence[str]) -> None:
     """A metric, or several joined by `+`, whose mean is the objective."""
     names = metric.split("+")
     for name in names:
-        if name not in known:
+        if name not in metrics:
             raise broken(
-                f"metric must be one of {', '.join(known)}, or several joined by '+', got {metric!r}"
-                f"{nearest(name, known)}"
+                f"metric must be one of {', '.join(metrics)}, or several joined by '+', got {metric!r}"
+                f"{nearest(name, metrics)}"
             )
     if len(set(map(is_minimized, names))) > 1:
         less, more = (", ".join(name for name in names if is_minimized(name) is kind) for kind in (True, False))

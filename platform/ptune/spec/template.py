@@ -127,8 +127,8 @@ def run_lengths(parts: list[Part], length: int) -> list[int]:
 
 def plain(fields: Sequence[str]) -> list[Part]:
     """The input without a template: the text fields, with a separator behind the first of several."""
-    first, *others = [TextField(name) for name in fields]
-    return [first, Separator(), *others] if others else [first]
+    first, *further = [TextField(name) for name in fields]
+    return [first, Separator(), *further] if further else [first]
 
 
 def written(parts: Sequence[Part]) -> str:
