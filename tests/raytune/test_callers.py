@@ -1,4 +1,4 @@
-"""Who may call the runner: a notebook's event loop, a thread that is not the main one, a user of Ray."""
+"""Who may search on Ray: a notebook's event loop, a thread that is not the main one, a user of Ray."""
 
 import os
 import subprocess
@@ -12,20 +12,16 @@ from support.small_search import small_job
 
 CALLERS = """
 import asyncio, sys, threading
-from pathlib import Path
 
 import ray
 
-from ptune.raytune.runner import RayRunner
-from ptune.run.search import start_search
-from ptune.spec.job import Job
+import ptune
 
-job = Job.model_validate_json(sys.argv[1])
-runs = Path(sys.argv[2])
+job = ptune.Job.model_validate_json(sys.argv[1])
 
 
 def search():
-    print(start_search(job, "", runs, RayRunner()).to_json()["statuses"], ray.is_initialized())
+    print(ptune.search(job, runs=sys.argv[2], progress=False).history.statuses, ray.is_initialized())
 
 
 async def notebook():
