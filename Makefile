@@ -12,7 +12,7 @@ search: $(READY)
 	$(VENV)/bin/ptune search $(JOB)
 
 test: $(READY)
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 check: $(READY)
 	test ! -e platform/__init__.py

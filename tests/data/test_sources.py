@@ -11,13 +11,9 @@ from datasets import ClassLabel, Dataset, Features, Value
 from ptune.data.sources import load_splits
 from ptune.errors import DataError
 from ptune.spec.data import ClassificationData as Data
+from support.data_files import write
 
 GOOD = "text\tlabel\nfine film\tpos\ndull film\tneg\n"
-
-
-def write(path: Path, content: str) -> str:
-    path.write_text(content, encoding="utf-8")
-    return str(path)
 
 
 def local(folder: Path, train: str = GOOD, dev: str = GOOD, suffix: str = ".tsv", **options) -> Data:

@@ -10,14 +10,10 @@ import pytest
 from ptune.data.sources import load_splits
 from ptune.errors import DataError
 from ptune.spec.data import ClassificationData
+from support.data_files import write
 
 ROWS = [{"text": "fine film", "label": "pos"}, {"text": "dull film", "label": "neg"}]
 PLAIN = "text,label\nfine film,pos\ndull film,neg\n"
-
-
-def write(path, content: str) -> str:
-    path.write_text(content, encoding="utf-8")
-    return str(path)
 
 
 def loaded(path: str, **options):

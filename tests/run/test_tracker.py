@@ -15,7 +15,6 @@ from ptune.run.search import resume_search, start_search, sync_search
 from ptune.run.tracker import NoTracker, tracker_of
 from ptune.tracking.mlflow_tracker import MlflowTracker
 from ptune.tracking.state import TrackingState
-from support.small_jobs import small_job
 
 
 class LinesTracker:
@@ -44,17 +43,6 @@ class LinesTracker:
     @property
     def state(self):
         return TrackingState("lines", "lines of JSON", str(self._path), run_id=self._announced)
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return tmp_path / "runs"
-
-
-@pytest.fixture
-def job(tiny_backbone, tmp_path):
-    return small_job(tmp_path / "data", tiny_backbone("bert"))
 
 
 @pytest.fixture
