@@ -97,7 +97,7 @@ def test_shifting_the_text_away_from_its_prompt_matters_where_it_is_done(family,
     unshifted = group_for(backbone, method="v2", length=4, positions="unshifted")
     if not backbone.family.shifts:
         assert not group_for(backbone, method="v2", length=4).learner.prompt().shifted
-        with pytest.raises(SpecError, match="whose positions are relative"):
+        with pytest.raises(SpecError, match="must hold on a backbone of relative positions"):
             group_for(backbone, method="v2", length=4, positions="shifted")
         return
     shifted = group_for(backbone, method="v2", length=4, positions="shifted")
