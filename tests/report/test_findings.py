@@ -41,23 +41,23 @@ def text_of(report, history, width=100):
 
 def test_the_object_holds_the_whole_search(folder, history):
     report = of_folder(folder, history, running=False)
-    assert (report["name"], report["state"], report["metric"]) == ("played", "complete", "accuracy")
-    assert (report["trials"], report["planned"], len(report["leaderboard"])) == (14, 14, 14)
-    assert report["best"]["trial"] == history.best.number
-    assert (report["majority_baseline"], report["constant"]) == (0.52, [])
-    assert report["published"][0]["found"]["mean"] == history.best.best_value
-    assert report["notes"][0].startswith("run with --set budget.epochs=9")
-    assert sum(report["importances"].values()) == pytest.approx(1.0)
-    assert json.loads(json.dumps(report)) == report
+    assert (report.name, report.state, report.metric) == ("played", "complete", "accuracy")
+    assert (report.trials, report.planned, len(report.leaderboard)) == (14, 14, 14)
+    assert report.best.trial == history.best.number
+    assert (report.majority_baseline, report.constant) == (0.52, [])
+    assert report.published[0].match.spread.mean == history.best.best_value
+    assert report.notes[0].startswith("run with --set budget.epochs=9")
+    assert sum(report.importances.values()) == pytest.approx(1.0)
+    assert json.loads(json.dumps(report.to_json())) == report.to_json()
 
 
 def test_a_running_search_can_be_reported(tmp_path, monkeypatch):
     history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(published=[ROW]), until=1)
     report = of_folder(tmp_path, history, running=True)
-    assert (report["state"], report["best"], report["published"][0]["found"]) == ("running", None, None)
+    assert (report.state, report.best, report.published[0].match) == ("running", None, None)
     assert "no trial has a result yet" in text_of(report, history)
     assert "no trial with a result" in page(report, None)
-    assert of_folder(tmp_path, history, running=False)["state"] == "interrupted"
+    assert of_folder(tmp_path, history, running=False).state == "interrupted"
 
 
 def test_the_page_needs_nothing_beside_itself(folder, history):
@@ -73,9 +73,9 @@ def test_the_page_needs_nothing_beside_itself(folder, history):
 def test_the_terminal_shows_both_numbers_their_difference_and_the_notes(folder, history):
     report = of_folder(folder, history, running=False)
     text = text_of(report, history)
-    (row,) = report["published"]
+    (row,) = report.published
     line = next(line for line in text.splitlines() if "P-tuning <v2>" in line)
-    assert line.split()[:3] == ["0.9000", f"{row['found']['mean']:.4f}", f"{row['difference']:.4f}"]
+    assert line.split()[:3] == ["0.9000", f"{row.match.spread.mean:.4f}", f"{row.difference:.4f}"]
     assert "always the commonest answer: accuracy 0.5200 on dev" in text
     assert "early stopping (asha)" in text
     assert max(map(len, text.splitlines())) <= 100
@@ -91,7 +91,7 @@ def test_tasks_without_a_majority_and_metrics_that_are_no_shares(tmp_path, monke
         trial.objective = history.objective
         trial.reports = [{"bleu": 31.4159, "loss": 1.0, "seconds": 1.0} for _ in trial.reports]
     report = findings(history, {}, [], "complete")
-    assert (report["majority_baseline"], report["constant"]) == (None, [])
+    assert (report.majority_baseline, report.constant) == (None, [])
     text = text_of(report, history)
     assert "best bleu on dev 31.42" in text
     assert "commonest" not in text + page(report, None)
@@ -102,7 +102,7 @@ def test_repeated_configurations_have_a_section_of_their_own(tmp_path, monkeypat
     job = make_job(None, stopping={"type": "none"}, space=space, sampler="grid")
     history = play(tmp_path / "journal.jsonl", monkeypatch, job)
     report = findings(history, {}, [], "complete")
-    assert report["repeated"]
+    assert report.repeated
     assert "<h2>Configurations</h2>" in page(report, None)
     assert " ± " in text_of(report, history)
 
@@ -114,11 +114,11 @@ def test_a_page_of_many_trials_shows_the_best_some_failures_and_where_the_others
     report = of_folder(tmp_path, history, running=False)
     trials = page(report, None).partition("<h2>Trials</h2>")[2].partition("<h2>")[0]
     best, others = history.ranked()[0].number, history.ranked()[200:]
-    assert trials.count("<tr") == 1 + 200 + sum(row["status"] == "failed" for row in report["leaderboard"])
+    assert trials.count("<tr") == 1 + 200 + sum(row.status == "failed" for row in report.leaderboard)
     assert f'<td class="n">{best}</td>' in trials
     assert "too large &lt;9&gt;" in trials
     assert f"and {len(others)} more trials, in leaderboard.csv" in trials
-    assert len(report["leaderboard"]) == 260
+    assert len(report.leaderboard) == 260
 
 
 @pytest.mark.parametrize(

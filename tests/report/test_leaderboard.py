@@ -28,25 +28,25 @@ def printed(renderable, width):
 
 def test_rows_are_ranked_and_failures_come_last(history):
     result = rows(history)
-    assert [row["rank"] for row in result] == [*range(1, 15), None]
-    assert result[0]["accuracy"] == history.ranked()[0].best_value == max(r["accuracy"] or 0 for r in result)
-    assert (result[-1]["trial"], result[-1]["reason"], result[-1]["accuracy"]) == (14, "diverged", None)
+    assert [row.rank for row in result] == [*range(1, 15), None]
+    assert result[0].best == history.ranked()[0].best_value == max(r.best or 0 for r in result)
+    assert (result[-1].trial, result[-1].reason, result[-1].best) == (14, "diverged", None)
 
 
 def test_the_best_epoch_is_where_the_best_value_was(history):
     row = rows(history)[0]
-    reports = history.trials[row["trial"]].reports
-    assert reports[row["best_epoch"] - 1]["accuracy"] == row["accuracy"]
-    assert (row["epochs"], row["seconds"]) == (len(reports), 2.0 * len(reports))
+    reports = history.trials[row.trial].reports
+    assert reports[row.best_epoch - 1]["accuracy"] == row.best
+    assert (row.epochs, row.seconds) == (len(reports), 2.0 * len(reports))
 
 
 def test_rows_say_what_a_trial_has_to_beat_and_whether_it_always_answers_alike(history):
     assert "(constant)" not in printed(table(history, 160), 160)
     history.best.best_report["constant_prediction"] = 1.0
     first, *_, last = rows(history)
-    assert (first["majority_baseline"], first["constant_prediction"]) == (0.52, True)
-    assert rows(history)[1]["constant_prediction"] is False
-    assert last["constant_prediction"] is None
+    assert (first.majority_baseline, first.constant_prediction) == (0.52, True)
+    assert rows(history)[1].constant_prediction is False
+    assert last.constant_prediction is None
     for width in (60, 160):
         text = printed(table(history, width), width)
         assert text.count("(constant)") == 2
@@ -58,7 +58,7 @@ def test_of_several_data_sets_a_trial_may_be_constant_on_some(history):
     alike = {"constant_prediction": 0.5, "constant_prediction.rte": 1.0, "constant_prediction.cb": 0.0}
     history.best.best_report.update(alike)
     first, second, *_ = rows(history)
-    assert (first["constant_prediction"], first["constant_on"], second["constant_on"]) == (False, ["rte"], [])
+    assert (first.constant_prediction, first.constant_on, second.constant_on) == (False, ["rte"], [])
     assert next(csv.DictReader(io.StringIO(as_csv(history))))["constant_on"] == "rte"
     text = printed(table(history, 160), 160)
     assert (text.count("(constant on rte)"), text.count("(constant):")) == (1, 1)
@@ -90,7 +90,7 @@ def test_repeated_configurations_are_ranked_by_their_mean(tmp_path, monkeypatch)
 def test_json_and_csv_hold_every_trial(history):
     content = json.loads(as_json(history))
     assert (content["name"], content["metric"]) == ("played", "accuracy")
-    assert content["trials"] == rows(history)
+    assert content["trials"] == [row.to_json("accuracy") for row in rows(history)]
     lines = list(csv.DictReader(io.StringIO(as_csv(history))))
     assert len(lines) == 15
     assert float(lines[0]["config.lr"]) == content["trials"][0]["config"]["lr"]
@@ -115,7 +115,7 @@ def test_a_narrow_table_keeps_one_line_for_each_trial(history):
 def test_of_a_loss_the_lowest_leads_alone_and_among_repetitions(tmp_path, monkeypatch):
     job = make_job(None, stopping={"type": "none"}, space=REPEATED, sampler="grid", shots=8, splits=2, metric="loss")
     history = play(tmp_path / "journal.jsonl", monkeypatch, job)
-    losses = [row["loss"] for row in rows(history)]
+    losses = [row.best for row in rows(history)]
     assert losses == sorted(losses)
     assert losses[0] == min(min(report["loss"] for report in trial.reports) for trial in history.trials.values())
     means = [group["mean"] for group in json.loads(as_json(history))["groups"]]

@@ -32,34 +32,34 @@ def compare(tmp_path, monkeypatch):
 
 def test_the_best_matching_configuration_stands_beside_each_number(compare):
     (every, long, slow), history = compare({}, {"where": {"length": 16}}, {"where": {"lr": 0.03, "length": [4, 16]}})
-    assert every["found"]["mean"] == history.configurations()[0].spread.mean
-    assert every["difference"] == pytest.approx(every["found"]["mean"] - 0.8)
-    assert (every["found"]["n"], len(every["found"]["trials"])) == (2, 2)
-    assert long["found"]["config"]["length"] == 16
-    assert slow["found"]["config"]["lr"] == 0.03
+    assert every.match.spread.mean == history.configurations()[0].spread.mean
+    assert every.difference == pytest.approx(every.match.spread.mean - 0.8)
+    assert (every.match.spread.n, len(every.match.trials)) == (2, 2)
+    assert long.match.config["length"] == 16
+    assert slow.match.config["lr"] == 0.03
     best = max(trial.best_value for trial in history.trials.values() if trial.config["length"] == 16)
-    assert long["found"]["best"]["value"] <= best
+    assert long.match.best_value <= best
 
 
 def test_another_metric_is_that_of_the_epoch_that_is_kept(compare):
     (row,), history = compare({"metric": "macro_f1"})
-    kept = [history.trials[number].best_report["macro_f1"] for number in row["found"]["trials"]]
-    assert row["found"]["mean"] == pytest.approx(sum(kept) / 2)
+    kept = [history.trials[number].best_report["macro_f1"] for number in row.match.trials]
+    assert row.match.spread.mean == pytest.approx(sum(kept) / 2)
 
 
 def test_a_repetition_can_be_asked_for_alone(compare):
     (row,), history = compare({"where": {"repeat": 1}})
-    (number,) = row["found"]["trials"]
+    (number,) = row.match.trials
     assert history.trials[number].config["repeat"] == 1
-    assert "one seed, its epoch chosen on the same dev split" in row["notes"]
+    assert "one seed, its epoch chosen on the same dev split" in row.notes
 
 
 def test_what_cannot_be_compared_says_why(compare):
     (method, metric, test), _ = compare({"where": {"method": "v1"}}, {"metric": "matthews"}, {"on": "test"})
-    assert [row["found"] for row in (method, metric, test)] == [None] * 3
-    assert method["notes"] == ["no trial with a result has such a configuration"]
-    assert metric["notes"] == ["the trials report no matthews"]
-    assert test["notes"] == ["the job names no test split"]
+    assert [row.match for row in (method, metric, test)] == [None] * 3
+    assert method.notes == ["no trial with a result has such a configuration"]
+    assert metric.notes == ["the trials report no matthews"]
+    assert test.notes == ["the job names no test split"]
 
 
 def test_test_scores_are_those_of_tested_trials_or_of_the_exported_prompt(compare):
@@ -68,19 +68,19 @@ def test_test_scores_are_those_of_tested_trials_or_of_the_exported_prompt(compar
     )
     history.ended = Ended("complete", test={"accuracy": 0.7})
     (row,) = comparisons(history)
-    assert (row["found"]["trials"], row["found"]["mean"]) == ([history.best.number], 0.7)
+    assert (row.match.trials, row.match.spread.mean) == ([history.best.number], 0.7)
     history.trials[history.best.number].test = {"accuracy": 0.6}
-    assert comparisons(history)[0]["found"]["mean"] == 0.6
+    assert comparisons(history)[0].match.spread.mean == 0.6
 
 
 def test_choosing_among_several_is_noted_and_a_confirmation_chooses_nothing(compare):
     (row,), history = compare({})
-    assert row["notes"] == ["the best of 4 matching configurations by accuracy on dev"]
+    assert row.notes == ["the best of 4 matching configurations by accuracy on dev"]
     ranked = [ConfirmedPoint(group.config, [], group.spread) for group in reversed(history.configurations())]
     confirms = Confirms("1", "before", top=4, seeds=2, splits=1, searched=[], configurations=ranked)
     history.first = replace(history.header, confirms=confirms)
     (row,) = comparisons(history)
-    assert (row["notes"], row["found"]["config"]) == ([], ranked[0].config)
+    assert (row.notes, row.match.config) == ([], ranked[0].config)
 
 
 def test_the_protocol_is_held_against_the_job_as_written(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from ptune.record.spread import Spread
 from ptune.report.wording import (
     alike,
     answering_alike,
@@ -64,6 +65,6 @@ def test_counts(value, text):
 def test_scores_and_plurals():
     assert (score(0.8125), score(31.4159), score(None), score(math.nan)) == ("0.8125", "31.42", "-", "-")
     assert (signed(0.25), signed(-0.012), signed(None)) == ("+0.2500", "-0.0120", "-")
-    assert spread({"mean": 0.694, "sd": 0.0123, "n": 5}) == "0.6940 ± 0.0123"
-    assert (spread({"mean": 0.694, "sd": None, "n": 1}), spread(None)) == ("0.6940", "-")
+    assert spread(Spread(0.694, 0.0123, 5)) == "0.6940 ± 0.0123"
+    assert (spread(Spread(0.694, None, 1)), spread(None)) == ("0.6940", "-")
     assert (plural(1, "trial"), plural(3, "trial")) == ("1 trial", "3 trials")

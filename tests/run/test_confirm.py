@@ -111,13 +111,11 @@ def test_a_whole_confirmation(job, runs):
     for trial in outcome.history.trials.values():
         assert (trial.status, trial.epoch) == ("complete", 4)
         assert {"accuracy", "macro_f1", "loss"} <= trial.test.keys()
-    best = outcome.to_json()["confirmation"]["configurations"][0]
-    assert best["search"]["mean"] == searched.best.best_value
-    assert (best["dev"]["n"], best["test"]["n"], best["failed"]) == (2, 2, 0)
+    best = result(outcome.history).configurations[0]
+    assert best.search.mean == searched.best.best_value
+    assert (best.dev.n, best.test.n, best.failed) == (2, 2, 0)
     dev = [trial.best_value for trial in outcome.history.trials.values() if trial.config["repeat"] in (0, 1)]
-    assert best["dev"]["mean"] in [
-        pytest.approx((one + other) / 2) for one, other in zip(dev[:2], dev[2:], strict=True)
-    ]
+    assert best.dev.mean in [pytest.approx((one + other) / 2) for one, other in zip(dev[:2], dev[2:], strict=True)]
     assert outcome.tracking.experiment_id == searched.tracking.experiment_id
     first, _, second, _ = [trial.reports[0]["loss"] for trial in outcome.history.trials.values()]
     assert not math.isclose(first, second, rel_tol=1e-6), "two repetitions of one configuration"
@@ -131,16 +129,16 @@ def test_trials_that_answer_alike_are_counted_throughout_and_by_data_set(job):
     for trial, values in zip(history.trials.values(), dev, strict=True):
         trial.reports[0].update({f"constant_prediction{name}": value for name, value in values.items()})
     history.trials[2].test = {"accuracy": 0.5, "constant_prediction": 0.5, "constant_prediction.b": 1.0}
-    (row,) = result(history)["configurations"]
-    assert (row["constant"], row["constant_on"]) == (1, {"a": 1, "b": 2})
+    (row,) = result(history).configurations
+    assert (row.constant, row.constant_on) == (1, {"a": 1, "b": 2})
     assert flags(row) == "1 constant, 1 constant on a, 2 constant on b"
 
 
 def test_a_confirmation_of_one_configuration_shows_what_was_searched(job):
     _, confirms = confirmation(told(job, [0.5, 0.8]), top=1, seeds=2)
     confirmed = result(told(job, [0.5], repeats=2, confirms=confirms))
-    assert confirmed["searched"] == ["method", "depth", "length", "lr"]
-    assert shown_names(confirmed) == confirmed["searched"]
+    assert confirmed.searched == ["method", "depth", "length", "lr"]
+    assert shown_names(confirmed) == confirmed.searched
     two = confirmation(told(job, [0.5, 0.8]), top=2, seeds=2)[1]
     assert shown_names(result(told(job, [0.5, 0.8], confirms=two)))[:2] == ["method", "length"]
 
@@ -155,7 +153,7 @@ def test_a_manual_prompt_is_confirmed(job, runs, tiny_language_model):
     start_search(Job.model_validate(content), "", runs, LocalRunner())
     outcome = confirm_search("small", runs, LocalRunner(), top=1, seeds=1)
     assert outcome.history.trials[0].config["template"] is None
-    assert result(outcome.history)["configurations"][0]["test"]["n"] == 1
+    assert result(outcome.history).configurations[0].test.n == 1
 
 
 def test_an_interrupted_confirmation_goes_on_as_one(job, runs):
@@ -199,5 +197,5 @@ def test_a_confirmation_of_many_points_can_be_taken_up_and_weighed(job, tmp_path
     configs = [trial.config for trial in resumed.history.trials.values()]
     assert configs == confirming.space.baseline
     assert "length" in resumed.importances()
-    rows = result(History.of(read(path)))["configurations"]
-    assert [row["dev"]["n"] for row in rows] == [3, 3, 3, 3]
+    rows = result(History.of(read(path))).configurations
+    assert [row.dev.n for row in rows] == [3, 3, 3, 3]

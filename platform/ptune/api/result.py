@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ptune.api import compose
 from ptune.api.trial import Trial
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ptune.api.prompt import Prompt
     from ptune.record.events import Metrics
     from ptune.record.history import History
+    from ptune.report.findings import Findings
     from ptune.spec.job import Job
     from ptune.tracking.state import TrackingState
 
@@ -264,9 +265,9 @@ class SearchResult:
 
         report, history = self._report(), self.history
         reported = any(trial.reports for trial in history.trials.values())
-        return card(report, as_png(history, report["importances"]) if reported else None)
+        return card(report, as_png(history, report.importances) if reported else None)
 
-    def _report(self) -> dict[str, Any]:
+    def _report(self) -> Findings:
         """Everything that a report says, up to now."""
         from ptune.report.findings import of_folder
 

@@ -40,7 +40,7 @@ def report(name: str, as_json: bool) -> None:
     about = of_folder(folder, history, running=running)
     write_report(folder, history, about)
     if as_json:
-        click.echo(json.dumps(about, ensure_ascii=False))
+        click.echo(json.dumps(about.to_json(), ensure_ascii=False))
         return
     console = Console()
     if not console.is_terminal or console.width > WIDEST:

@@ -7,9 +7,7 @@ bytes to text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from ptune.report.findings import Findings
 from ptune.report.html import image
 from ptune.report.page import configuration_table, confirmation_table, headline, importance_table, trial_table
 
@@ -35,16 +33,16 @@ _ROWS = 10
 """Trials or configurations that the card shows; the page and the leaderboard files have more."""
 
 
-def card(report: Mapping[str, Any], picture: bytes | None) -> str:
+def card(report: Findings, picture: bytes | None) -> str:
     """The fragment.
 
     Args:
-        report: what `ptune.report.findings.findings` returns.
+        report: what the search has come to.
         picture: the curves as PNG; None before the first report.
     """
-    leaders = configuration_table(report, _ROWS) if report["repeated"] else trial_table(report, _ROWS)
-    confirmed = confirmation_table(report["confirmation"])
-    mattered = importance_table(report["importances"])
+    leaders = configuration_table(report, _ROWS) if report.repeated else trial_table(report, _ROWS)
+    confirmed = confirmation_table(report.confirmation)
+    mattered = importance_table(report.importances)
     sections = [
         headline(report),
         f"<h2>Confirmed on fresh seeds</h2>{confirmed}" if confirmed else "",

@@ -2,53 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from ptune.report.wording import NONE, brief, plural, score, spread, varying
+from ptune.run.confirm import Confirmation, ConfirmedConfiguration
 
 
-def table(confirmed: Mapping[str, Any]) -> RenderableType:
+def table(confirmed: Confirmation) -> RenderableType:
     """The table of what `ptune.run.confirm.result` returns, and below it what it is to be held against."""
-    rows = confirmed["configurations"]
+    rows = confirmed.configurations
     names = shown_names(confirmed)
-    flagged = any(row["constant"] or row["constant_on"] or row["failed"] for row in rows)
+    flagged = any(row.constant or row.constant_on or row.failed for row in rows)
     grid = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
     for column in ("search", "dev", "test"):
-        grid.add_column(f"{column} {confirmed['metric']}" if column == "search" else column, justify="right")
+        grid.add_column(f"{column} {confirmed.metric}" if column == "search" else column, justify="right")
     grid.add_column("trials", justify="right")
     if flagged:
         grid.add_column("of these", no_wrap=True)
     grid.add_column("configuration", overflow="fold")
     for row in rows:
-        count = str(row["dev"]["n"]) if row["dev"] else "0"
-        cells = [spread(row["search"]), spread(row["dev"]), spread(row["test"]), count]
-        grid.add_row(*cells, *([flags(row)] if flagged else []), brief(row["config"], names))
+        count = str(row.dev.n) if row.dev else "0"
+        cells = [spread(row.search), spread(row.dev), spread(row.test), count]
+        grid.add_row(*cells, *([flags(row)] if flagged else []), brief(row.config, names))
     return Group(grid, Text(f" {baseline(confirmed)}", style="dim"))
 
 
-def shown_names(confirmed: Mapping[str, Any]) -> list[str]:
+def shown_names(confirmed: Confirmation) -> list[str]:
     """The parameters that tell the configurations apart; those that were searched where all agree."""
-    return varying(row["config"] for row in confirmed["configurations"]) or list(confirmed["searched"])
+    return varying(row.config for row in confirmed.configurations) or list(confirmed.searched)
 
 
-def flags(row: Mapping[str, Any]) -> str:
+def flags(row: ConfirmedConfiguration) -> str:
     """How many of a configuration's trials always answered alike, throughout or on a data set, and how many failed."""
-    counts = {"constant": row["constant"], **{f"constant on {name}": n for name, n in row["constant_on"].items()}}
-    words = [f"{number} {what}" for what, number in {**counts, "failed": row["failed"]}.items() if number]
+    counts = {"constant": row.constant, **{f"constant on {name}": n for name, n in row.constant_on.items()}}
+    words = [f"{number} {what}" for what, number in {**counts, "failed": row.failed}.items() if number]
     return ", ".join(words) or NONE
 
 
-def baseline(confirmed: Mapping[str, Any]) -> str:
+def baseline(confirmed: Confirmation) -> str:
     """What the figures are to be held against, and how many repetitions they are of."""
-    draws = f" x {plural(confirmed['splits'], 'data split')}" if confirmed["splits"] > 1 else ""
-    text = f"mean ± sd over {plural(confirmed['seeds'], 'seed')}{draws}"
-    majority = confirmed["majority_baseline"]
-    if majority["dev"] is not None:
-        tested = "" if majority["test"] is None else f", {score(majority['test'])} on test"
-        text += f"; always the commonest answer: {majority['metric']} {score(majority['dev'])} on dev{tested}"
+    draws = f" x {plural(confirmed.splits, 'data split')}" if confirmed.splits > 1 else ""
+    text = f"mean ± sd over {plural(confirmed.seeds, 'seed')}{draws}"
+    majority = confirmed.majority_baseline
+    if majority.dev is not None:
+        tested = "" if majority.test is None else f", {score(majority.test)} on test"
+        text += f"; always the commonest answer: {majority.metric} {score(majority.dev)} on dev{tested}"
     return text

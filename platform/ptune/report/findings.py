@@ -1,77 +1,124 @@
-"""Everything a report says about a search, as one JSON object, whether it runs, was interrupted or has ended.
+"""Everything a report says about a search, as one object, whether it runs, was interrupted or has ended.
 
 The terminal, the page and programs all read this object. Imports no torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ptune.record.events import Event, Header
-from ptune.record.history import History
+from ptune.record.events import BestResult, DataSource, Event, Header, Metrics, SearchStatus
+from ptune.record.history import Configuration, History
 from ptune.record.journal import JOURNAL, Reader, read
+from ptune.record.spread import Spread
 from ptune.report import leaderboard
-from ptune.report.published import comparisons, protocol_notes
-from ptune.run.confirm import result
+from ptune.report.leaderboard import Row, configuration_json
+from ptune.report.published import Comparison, comparisons, protocol_notes
+from ptune.run.confirm import Confirmation, result
 from ptune.searching.importance import importances
 from ptune.spec.overrides import found
 from ptune.spec.protocol import majority_metric
 
+State = SearchStatus | Literal["running"]
+"""How a search stands."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The report."""
+
+    name: str
+    state: State
+    metric: str
+    backbone: str
+    data: Mapping[str, DataSource]
+    """By split."""
+    trials: int
+    planned: int | None
+    statuses: Mapping[str, int]
+    best: BestResult | None
+    """None before the first result."""
+    test: Metrics | None
+    """Scores of the exported prompt on the test split."""
+    majority_baseline: float | None
+    """What always giving the commonest answer scores on dev, in `majority_metric`."""
+    majority_metric: str
+    constant: Sequence[int]
+    """Trials that answer every dev example alike."""
+    published: Sequence[Comparison]
+    notes: Sequence[str]
+    """How the protocol differs."""
+    leaderboard: Sequence[Row]
+    configurations: Sequence[Configuration]
+    repeated: bool
+    """Whether some configuration has several trials."""
+    importances: Mapping[str, float]
+    """Each parameter's share in what made trials good."""
+    confirmation: Confirmation | None
+    """Of this search, or by it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as one JSON object."""
+        content = vars(self) | {
+            "data": {name: {"source": data.source, "rows": data.rows} for name, data in self.data.items()},
+            "best": None if self.best is None else vars(self.best),
+            "published": [comparison.to_json() for comparison in self.published],
+            "leaderboard": [row.to_json(self.metric) for row in self.leaderboard],
+            "configurations": [configuration_json(configuration) for configuration in self.configurations],
+            "confirmation": None if self.confirmation is None else self.confirmation.to_json(),
+        }
+        return {"groups" if key == "configurations" else key: value for key, value in content.items()}
+
 
 def findings(
     history: History,
-    shares: dict[str, float],
+    shares: Mapping[str, float],
     overrides: Sequence[str],
-    state: str,
-    confirmed: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+    state: State,
+    confirmed: Confirmation | None = None,
+) -> Findings:
     """The report.
 
     Args:
         history: the search.
         shares: each parameter's share in what made trials good.
         overrides: what was set over the job file.
-        state: running, interrupted, complete or failed.
-        confirmed: what `ptune.run.confirm.result` says of a confirmation of this search, or of this one.
-
-    Returns:
-        name, state, metric, backbone, data, trials and planned (numbers), statuses, best (None before the first
-        result), test (of the exported prompt), majority_baseline and majority_metric, constant (trials that answer
-        every dev example alike), published, notes (how the protocol differs), leaderboard, groups, repeated,
-        importances, confirmation (of this search, or by it; None without).
+        state: how the search stands.
+        confirmed: what a confirmation of this search, or this one, has come to.
     """
     header = history.header
     rows = leaderboard.rows(history)
-    majorities = [row["majority_baseline"] for row in rows if row["majority_baseline"] is not None]
-    return {
-        "name": header.name,
-        "state": state,
-        "metric": history.objective.metric,
-        "backbone": header.job.backbone.id,
-        "data": _data(header),
-        "trials": len(history.trials),
-        "planned": header.job.budget.trials,
-        "statuses": history.statuses,
-        "best": None if history.best_result is None else vars(history.best_result),
-        "test": None if history.ended is None else history.ended.test,
-        "majority_baseline": majorities[0] if majorities else None,
-        "majority_metric": majority_metric(header.job.task.kind),
-        "constant": [row["trial"] for row in rows if row["constant_prediction"]],
-        "published": [{**row, "confirmed": _confirmed(row, confirmed)} for row in comparisons(history)],
-        "notes": protocol_notes(history, overrides, state),
-        "leaderboard": rows,
-        "groups": leaderboard.groups(history),
-        "repeated": leaderboard.is_repeated(history),
-        "importances": shares,
-        "confirmation": confirmed,
-    }
+    majorities = [row.majority_baseline for row in rows if row.majority_baseline is not None]
+    return Findings(
+        name=header.name,
+        state=state,
+        metric=history.objective.metric,
+        backbone=header.job.backbone.id,
+        data=header.data,
+        trials=len(history.trials),
+        planned=header.job.budget.trials,
+        statuses=history.statuses,
+        best=history.best_result,
+        test=None if history.ended is None else history.ended.test,
+        majority_baseline=majorities[0] if majorities else None,
+        majority_metric=majority_metric(header.job.task.kind),
+        constant=[row.trial for row in rows if row.constant_prediction],
+        published=[replace(row, confirmed=_confirmed(row, confirmed)) for row in comparisons(history)],
+        notes=protocol_notes(history, overrides, state),
+        leaderboard=rows,
+        configurations=history.configurations(),
+        repeated=leaderboard.is_repeated(history),
+        importances=shares,
+        confirmation=confirmed,
+    )
 
 
-def of_folder(folder: Path, history: History, *, running: bool) -> dict[str, Any]:
+def of_folder(folder: Path, history: History, *, running: bool) -> Findings:
     """The report of the search in a folder."""
-    state = "running" if running else history.status
+    state: State = "running" if running else history.status
     return findings(history, shares_of(history), overrides_of(folder), state, confirmation_of(folder, history))
 
 
@@ -81,7 +128,7 @@ def overrides_of(folder: Path) -> list[str]:
     return found(kept.read_text(encoding="utf-8")) if kept.is_file() else []
 
 
-def confirmation_of(folder: Path, history: History) -> dict[str, Any] | None:
+def confirmation_of(folder: Path, history: History) -> Confirmation | None:
     """What a confirmation has come to: this one, or the latest of this search among its neighbours."""
     own = result(history)
     if own is not None:
@@ -109,15 +156,11 @@ def confirmed_id(event: Event | None) -> str | None:
     return event.confirms.id if isinstance(event, Header) and event.confirms is not None else None
 
 
-def _confirmed(row: dict[str, Any], confirmed: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Mean, sd and n of the configuration that stands beside a published number, on fresh seeds."""
-    if confirmed is None or row["found"] is None or row["metric"] != confirmed["metric"]:
+def _confirmed(row: Comparison, confirmed: Confirmation | None) -> Spread | None:
+    """Of the configuration that stands beside a published number, on fresh seeds."""
+    if confirmed is None or row.match is None or row.published.metric != confirmed.metric:
         return None
-    same = (one for one in confirmed["configurations"] if one["config"] == row["found"]["config"])
-    about: dict[str, Any] | None = next((one[row["on"]] for one in same), None)
-    return about
-
-
-def _data(header: Header) -> dict[str, Any]:
-    """Each split's source and number of examples."""
-    return {name: {"source": data.source, "rows": data.rows} for name, data in header.data.items()}
+    for configuration in confirmed.configurations:
+        if configuration.config == row.match.config:
+            return configuration.dev if row.published.on == "dev" else configuration.test
+    return None

@@ -9,44 +9,62 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ptune.record.history import History, TrialRecord, constant_sets, is_constant
+from ptune.record.history import Configuration, History, Status, TrialRecord, constant_sets, is_constant
 from ptune.report.wording import alike, brief, count, duration, score, spread, value_text, varying
+from ptune.spec.trial import Config
 
 SHOWN = 10
 
 
-def rows(history: History) -> list[dict[str, Any]]:
-    """Every trial as one flat record: ranked trials best first, then those without a rank, in order.
+@dataclass(frozen=True)
+class Row:
+    """One trial of a search on its leaderboard."""
 
-    Keys: `rank` (None for failed trials and those without a result), `trial`, `status`, the metric's name (its best
-    value), `best_epoch`, `epochs`, `seconds`, `trainable_parameters`, `majority_baseline` (None where the task has
-    none), `constant_prediction` (whether the epoch that is kept answers every dev example alike), `constant_on` (of
-    several data sets, those on which it does), `reason`, and `config`.
-    """
+    rank: int | None
+    """None for failed trials and those without a result."""
+    trial: int
+    status: Status
+    best: float | None
+    """Best value of the search's metric."""
+    best_epoch: int | None
+    epochs: int
+    seconds: float
+    trainable_parameters: float | None
+    majority_baseline: float | None
+    """None where the task has none."""
+    constant_prediction: bool | None
+    """Whether the epoch that is kept answers every dev example alike."""
+    constant_on: Sequence[str]
+    """Of several data sets, those on which it does."""
+    reason: str | None
+    config: Config
+
+    def to_json(self, metric: str) -> dict[str, Any]:
+        """The row as a flat record, with the best value under the metric's name."""
+        return {metric if key == "best" else key: value for key, value in vars(self).items()}
+
+
+def rows(history: History) -> list[Row]:
+    """Every trial: ranked trials best first, then those without a rank, in order."""
     ranked = history.ranked()
-    placed = {trial.number for trial in ranked}
-    rest = [trial for trial in history.trials.values() if trial.number not in placed]
-    ranks: list[int | None] = [*range(1, len(ranked) + 1), *[None] * len(rest)]
-    return [_row(trial, rank, history.objective.metric) for trial, rank in zip((*ranked, *rest), ranks, strict=True)]
+    numbers = {trial.number for trial in ranked}
+    unranked = [trial for trial in history.trials.values() if trial.number not in numbers]
+    ranks: list[int | None] = [*range(1, len(ranked) + 1), *[None] * len(unranked)]
+    return [_row(trial, rank) for trial, rank in zip((*ranked, *unranked), ranks, strict=True)]
 
 
-def groups(history: History) -> list[dict[str, Any]]:
-    """Each configuration that has a result, best mean first: `mean`, `sd` and `n` of the metric, `trials`, `config`."""
-    return [
-        {
-            **vars(group.spread),
-            "trials": [trial.number for trial in group.trials],
-            "config": group.config,
-        }
-        for group in history.configurations()
-    ]
+def configuration_json(configuration: Configuration) -> dict[str, Any]:
+    """A configuration that has a result: `mean`, `sd` and `n` of the metric, `trials`, `config`."""
+    numbers = [trial.number for trial in configuration.trials]
+    return {**vars(configuration.spread), "trials": numbers, "config": configuration.config}
 
 
 def is_repeated(history: History) -> bool:
@@ -56,11 +74,12 @@ def is_repeated(history: History) -> bool:
 
 def as_json(history: History) -> str:
     """The rows and the groups as indented JSON, with the search's name and metric."""
+    metric = history.objective.metric
     content = {
         "name": history.header.name,
-        "metric": history.objective.metric,
-        "trials": rows(history),
-        "groups": groups(history),
+        "metric": metric,
+        "trials": [row.to_json(metric) for row in rows(history)],
+        "groups": [configuration_json(configuration) for configuration in history.configurations()],
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
@@ -68,9 +87,9 @@ def as_json(history: History) -> str:
 def as_csv(history: History) -> str:
     """The rows as CSV, one column per parameter of any trial (`config.lr`)."""
     flat = [
-        {key: value for key, value in row.items() if key != "config"}
-        | {"constant_on": " ".join(row["constant_on"])}
-        | {f"config.{name}": value for name, value in row["config"].items()}
+        {key: value for key, value in row.to_json(history.objective.metric).items() if key != "config"}
+        | {"constant_on": " ".join(row.constant_on)}
+        | {f"config.{name}": value for name, value in row.config.items()}
         for row in rows(history)
     ]
     columns = list(dict.fromkeys(key for row in flat for key in row))
@@ -81,7 +100,7 @@ def as_csv(history: History) -> str:
     return stream.getvalue()
 
 
-def table(history: History, width: int, importances: dict[str, float] | None = None) -> Table:
+def table(history: History, width: int, importances: Mapping[str, float] | None = None) -> Table:
     """The best ten trials, or the best ten configurations where they are repeated, fitted to `width` columns.
 
     A column for each parameter that varies, the method and then the most important first, closer together if they have
@@ -114,13 +133,13 @@ def table(history: History, width: int, importances: dict[str, float] | None = N
 def _group_table(history: History) -> Table:
     """The best ten configurations by their mean over data splits and seeds."""
     result = _columns("#", "trials", f"mean {history.objective.metric}", "best", left=["configuration"])
-    found = history.configurations()
-    names = varying(group.config for group in found)
-    for rank, group in enumerate(found[:SHOWN], 1):
-        about = vars(group.spread)
-        best = score(history.objective.best(trial.best_value or 0.0 for trial in group.trials))
-        config = Text(brief(group.config, names), no_wrap=True, overflow="ellipsis")
-        result.add_row(str(rank), str(about["n"]), spread(about), best, config, style="bold" if rank == 1 else None)
+    configurations = history.configurations()
+    names = varying(configuration.config for configuration in configurations)
+    for rank, configuration in enumerate(configurations[:SHOWN], 1):
+        values = configuration.spread
+        best = score(history.objective.best(trial.best_value or 0.0 for trial in configuration.trials))
+        text = Text(brief(configuration.config, names), no_wrap=True, overflow="ellipsis")
+        result.add_row(str(rank), str(values.n), spread(values), best, text, style="bold" if rank == 1 else None)
     return result
 
 
@@ -138,24 +157,23 @@ def _columns(*right: str, left: Sequence[str]) -> Table:
     return result
 
 
-def _row(trial: TrialRecord, rank: int | None, metric: str) -> dict[str, Any]:
-    best = trial.best_value
-    kept = {} if best is None else trial.best_report
-    return {
-        "rank": rank,
-        "trial": trial.number,
-        "status": trial.status,
-        metric: best,
-        "best_epoch": None if best is None else trial.best_epoch,
-        "epochs": trial.epoch,
-        "seconds": round(_seconds(trial), 3),
-        "trainable_parameters": _last(trial, "trainable_parameters"),
-        "majority_baseline": kept.get("majority_baseline"),
-        "constant_prediction": is_constant(kept) if "constant_prediction" in kept else None,
-        "constant_on": constant_sets(kept),
-        "reason": trial.reason,
-        "config": trial.config,
-    }
+def _row(trial: TrialRecord, rank: int | None) -> Row:
+    kept = trial.best_report if trial.best_value is not None else {}
+    return Row(
+        rank=rank,
+        trial=trial.number,
+        status=trial.status,
+        best=trial.best_value,
+        best_epoch=trial.best_epoch if kept else None,
+        epochs=trial.epoch,
+        seconds=round(_seconds(trial), 3),
+        trainable_parameters=_last(trial, "trainable_parameters"),
+        majority_baseline=kept.get("majority_baseline"),
+        constant_prediction=is_constant(kept) if "constant_prediction" in kept else None,
+        constant_on=constant_sets(kept),
+        reason=trial.reason,
+        config=trial.config,
+    )
 
 
 def _flag(trial: TrialRecord) -> str:

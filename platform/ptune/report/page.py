@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
 
+from ptune.record.events import DataSource
 from ptune.record.objective import Objective
 from ptune.report.confirmation import baseline, flags, shown_names
+from ptune.report.findings import Findings
 from ptune.report.html import Cell, image, paragraph, table
+from ptune.report.leaderboard import Row
 from ptune.report.wording import (
     NONE,
     alike,
@@ -26,6 +28,7 @@ from ptune.report.wording import (
     value_text,
     varying,
 )
+from ptune.run.confirm import Confirmation
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1f2933; --soft: #616e7c; --line: #e4e7eb; --back: #ffffff; --best: #d55e00;
@@ -50,24 +53,24 @@ _FAILED = 20
 """Failed trials that it shows beyond these, for their reasons."""
 
 
-def page(report: Mapping[str, Any], picture: bytes | None) -> str:
+def page(report: Findings, picture: bytes | None) -> str:
     """The page.
 
     Args:
-        report: what `ptune.report.findings.findings` returns.
+        report: what the search has come to.
         picture: the curves as PNG; None before the first report.
     """
-    name = escape(report["name"])
+    name = escape(report.name)
     sections = [
         headline(report),
         _section("Beside published numbers", _published(report)),
-        _section("Confirmed on fresh seeds", confirmation_table(report["confirmation"])),
-        _section("In what the protocol differs" if report["published"] else "Notes", _notes(report["notes"])),
+        _section("Confirmed on fresh seeds", confirmation_table(report.confirmation)),
+        _section("In what the protocol differs" if report.published else "Notes", _notes(report.notes)),
         _section("Learning curves and trials", image(picture)),
-        _section("Configurations", configuration_table(report) if report["repeated"] else ""),
-        _section("What mattered", importance_table(report["importances"])),
+        _section("Configurations", configuration_table(report) if report.repeated else ""),
+        _section("What mattered", importance_table(report.importances)),
         _section("Trials", trial_table(report)),
-        _section("Data", _data(report["data"])),
+        _section("Data", _data(report.data)),
     ]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{name}</title>'
     head += f"<style>{_STYLE}</style>"
@@ -78,104 +81,109 @@ def _section(title: str, body: str) -> str:
     return f"<h2>{escape(title)}</h2>{body}" if body else ""
 
 
-def headline(report: Mapping[str, Any]) -> str:
+def headline(report: Findings) -> str:
     """How the search stands, its best, and what that has to beat."""
-    statuses = ", ".join(f"{number} {status}" for status, number in report["statuses"].items())
-    begun = f"{report['trials']} of {plural(report['planned'], 'trial')}: {statuses or NONE}"
-    lines = [f"<h1>{escape(report['name'])}</h1>"]
-    lines.append(paragraph(f"{report['state']} · {begun} · {report['backbone']}", "soft"))
-    best, metric = report["best"], report["metric"]
+    statuses = ", ".join(f"{number} {status}" for status, number in report.statuses.items())
+    begun = f"{report.trials} of {plural(report.planned or 0, 'trial')}: {statuses or NONE}"
+    lines = [f"<h1>{escape(report.name)}</h1>"]
+    lines.append(paragraph(f"{report.state} · {begun} · {report.backbone}", "soft"))
+    best, metric = report.best, report.metric
     if best is not None:
-        test = (report["test"] or {}).get(metric)
+        test = (report.test or {}).get(metric)
         tested = "" if test is None else f", {score(test)} on test"
-        config = brief(best["config"], varying(row["config"] for row in report["leaderboard"]))
-        lines.append(paragraph(score(best["metrics"][metric]), "big"))
-        lines.append(paragraph(f"best {metric} on dev{tested} · trial {best['trial']}: {config}"))
-    if report["majority_baseline"] is not None:
-        majority = f"{report['majority_metric']} {score(report['majority_baseline'])}"
+        config = brief(best.config, varying(row.config for row in report.leaderboard))
+        lines.append(paragraph(score(best.metrics[metric]), "big"))
+        lines.append(paragraph(f"best {metric} on dev{tested} · trial {best.trial}: {config}"))
+    if report.majority_baseline is not None:
+        majority = f"{report.majority_metric} {score(report.majority_baseline)}"
         lines.append(paragraph(f"always the commonest answer: {majority} on dev"))
-    if report["constant"]:
-        lines.append(paragraph(answering_alike(report["constant"]), "flag"))
+    if report.constant:
+        lines.append(paragraph(answering_alike(report.constant), "flag"))
     return "".join(lines)
 
 
-def _published(report: Mapping[str, Any]) -> str:
-    names = varying(row["config"] for row in report["leaderboard"])
+def _published(report: Findings) -> str:
+    names = varying(row.config for row in report.leaderboard)
     rows = []
-    for row in report["published"]:
-        found, difference = row["found"], row["difference"]
-        what = f"{escape(row['what'])} <span class=soft>({escape(row['source'])})</span>"
-        matched = f"<br><small>{escape(brief(found['config'], names))}, n = {found['n']}</small>" if found else ""
-        notes = "".join(f"<br><small>{escape(note)}</small>" for note in row["notes"])
-        objective = Objective.in_metric(row["metric"])
+    for row in report.published:
+        match, difference = row.match, row.difference
+        what = f"{escape(row.published.what)} <span class=soft>({escape(row.published.source)})</span>"
+        matched = f"<br><small>{escape(brief(match.config, names))}, n = {match.spread.n}</small>" if match else ""
+        notes = "".join(f"<br><small>{escape(note)}</small>" for note in row.notes)
+        objective = Objective.in_metric(row.published.metric)
         side = "" if difference is None else "down" if objective.is_better(0.0, difference) else "up"
         rows.append(
             [
                 ("", what + matched + notes),
-                ("", escape(f"{row['metric']} on {row['on']}")),
-                ("n", score(row["value"])),
-                ("n", spread(found) if found else NONE),
+                ("", escape(f"{row.published.metric} on {row.published.on}")),
+                ("n", score(row.published.value)),
+                ("n", spread(match.spread) if match else NONE),
                 ("n", f'<span class="{side}">{signed(difference)}</span>'),
-                ("n", spread(row["confirmed"])),
+                ("n", spread(row.confirmed)),
             ]
         )
     return table(["published", "", "value", "here", "difference", "on fresh seeds"], rows)
 
 
-def confirmation_table(confirmed: Mapping[str, Any] | None) -> str:
+def confirmation_table(confirmed: Confirmation | None) -> str:
     """Each configuration as the search saw it and as it holds up on fresh seeds; nothing without a confirmation."""
     if confirmed is None:
         return ""
     names = shown_names(confirmed)
     rows = [
         [
-            ("", escape(brief(row["config"], names))),
-            ("n", spread(row["search"])),
-            ("n", spread(row["dev"])),
-            ("n", spread(row["test"])),
-            ("n", str(row["dev"]["n"] if row["dev"] else 0)),
+            ("", escape(brief(row.config, names))),
+            ("n", spread(row.search)),
+            ("n", spread(row.dev)),
+            ("n", spread(row.test)),
+            ("n", str(row.dev.n if row.dev else 0)),
             ("", escape(flags(row))),
         ]
-        for row in confirmed["configurations"]
+        for row in confirmed.configurations
     ]
-    columns = ["configuration", f"search {confirmed['metric']}", "dev", "test", "trials", "of these"]
+    columns = ["configuration", f"search {confirmed.metric}", "dev", "test", "trials", "of these"]
     return table(columns, rows) + paragraph(baseline(confirmed), "soft")
 
 
-def configuration_table(report: Mapping[str, Any], most: int = _ROWS) -> str:
+def configuration_table(report: Findings, most: int = _ROWS) -> str:
     """The best configurations by their mean over data splits and seeds."""
-    names = varying(group["config"] for group in report["groups"])
+    names = varying(group.config for group in report.configurations)
     rows: list[list[Cell]] = [
-        [("n", str(rank)), ("n", spread(group)), ("n", str(group["n"])), ("", escape(brief(group["config"], names)))]
-        for rank, group in enumerate(report["groups"][:most], 1)
+        [
+            ("n", str(rank)),
+            ("n", spread(group.spread)),
+            ("n", str(group.spread.n)),
+            ("", escape(brief(group.config, names))),
+        ]
+        for rank, group in enumerate(report.configurations[:most], 1)
     ]
-    columns = ["#", f"mean {report['metric']}", "trials", "configuration"]
-    return table(columns, rows, best=True) + _rest(len(report["groups"]) - len(rows), "configuration")
+    columns = ["#", f"mean {report.metric}", "trials", "configuration"]
+    return table(columns, rows, best=True) + _rest(len(report.configurations) - len(rows), "configuration")
 
 
-def trial_table(report: Mapping[str, Any], most: int = _ROWS) -> str:
+def trial_table(report: Findings, most: int = _ROWS) -> str:
     """The best trials, and of the others some that failed."""
-    metric = report["metric"]
-    names = varying(row["config"] for row in report["leaderboard"])
+    metric = report.metric
+    names = varying(row.config for row in report.leaderboard)
     rows: list[list[Cell]] = []
-    shown = _shown(report["leaderboard"], most)
+    shown = _shown(report.leaderboard, most)
     for row in shown:
-        mark = alike(everywhere=bool(row["constant_prediction"]), on=row["constant_on"])
+        mark = alike(everywhere=bool(row.constant_prediction), on=row.constant_on)
         constant = f' <span class="flag">{escape(mark)}</span>' if mark else ""
-        status = escape(str(row["status"])) + constant
-        reason = f"<br><small>{escape(row['reason'])}</small>" if row["status"] == "failed" and row["reason"] else ""
-        place = [("n", NONE if row["rank"] is None else str(row["rank"])), ("n", str(row["trial"]))]
-        numbers = [("n", score(row[metric])), ("n", str(row["best_epoch"] or NONE)), ("n", str(row["epochs"]))]
-        effort = [("n", count(row["trainable_parameters"])), ("n", duration(row["seconds"]))]
-        values = [("", escape(value_text(row["config"].get(name)))) for name in names]
+        status = escape(str(row.status)) + constant
+        reason = f"<br><small>{escape(row.reason)}</small>" if row.status == "failed" and row.reason else ""
+        place = [("n", NONE if row.rank is None else str(row.rank)), ("n", str(row.trial))]
+        numbers = [("n", score(row.best)), ("n", str(row.best_epoch or NONE)), ("n", str(row.epochs))]
+        effort = [("n", count(row.trainable_parameters)), ("n", duration(row.seconds))]
+        values = [("", escape(value_text(row.config.get(name)))) for name in names]
         rows.append([*place, *numbers, *effort, ("", status + reason), *values])
     columns = ["#", "trial", metric, "best epoch", "epochs", "trained", "time", "status", *names]
-    return table(columns, rows, best=True) + _rest(len(report["leaderboard"]) - len(shown), "trial")
+    return table(columns, rows, best=True) + _rest(len(report.leaderboard) - len(shown), "trial")
 
 
-def _shown(rows: Sequence[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
+def _shown(rows: Sequence[Row], most: int) -> list[Row]:
     """The first rows, and of the others some that failed."""
-    failed = [row for row in rows[most:] if row["status"] == "failed"]
+    failed = [row for row in rows[most:] if row.status == "failed"]
     return [*rows[:most], *failed[: min(_FAILED, most // 3)]]
 
 
@@ -201,10 +209,9 @@ def importance_table(shares: Mapping[str, float]) -> str:
     return table(["parameter", "share", ""], rows)
 
 
-def _data(data: Mapping[str, Mapping[str, Any]]) -> str:
+def _data(data: Mapping[str, DataSource]) -> str:
     rows: list[list[Cell]] = [
-        [("", escape(name)), ("n", str(about["rows"])), ("", escape(str(about["source"])))]
-        for name, about in data.items()
+        [("", escape(name)), ("n", str(about.rows)), ("", escape(str(about.source)))] for name, about in data.items()
     ]
     return table(["split", "examples", "source"], rows)
 

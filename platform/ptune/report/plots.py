@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,13 @@ _DOTS = 300
 """Trials whose dots have their full size; those of more are smaller."""
 
 
-def draw(history: History, importances: dict[str, float], path: Path) -> None:
+def draw(history: History, importances: Mapping[str, float], path: Path) -> None:
     """Write the search's figure into a file; see `as_png`."""
     with replacing(path) as draft:
         draft.write_bytes(as_png(history, importances))
 
 
-def as_png(history: History, importances: dict[str, float]) -> bytes:
+def as_png(history: History, importances: Mapping[str, float]) -> bytes:
     """The search's figure as PNG.
 
     Args:
@@ -145,7 +145,7 @@ def _baselines(history: History, ranked: Sequence[TrialRecord]) -> list[tuple[st
     return lines
 
 
-def _axes_names(ranked: Sequence[TrialRecord], importances: dict[str, float]) -> list[str]:
+def _axes_names(ranked: Sequence[TrialRecord], importances: Mapping[str, float]) -> list[str]:
     """The two parameters that mattered most; which data split and which repetition only where nothing else varies."""
     candidates = [*importances, *varying(trial.config for trial in ranked)]
     names = [name for name in dict.fromkeys(candidates) if len({repr(trial.config.get(name)) for trial in ranked}) > 1]

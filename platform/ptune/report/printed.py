@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -12,29 +10,31 @@ from rich.text import Text
 
 from ptune.record.history import History
 from ptune.report import confirmation, leaderboard
+from ptune.report.findings import Findings
+from ptune.report.published import Comparison
 from ptune.report.screen import WIDEST
 from ptune.report.summary import importance_bars
 from ptune.report.wording import NONE, answering_alike, brief, plural, score, signed, spread, varying
 
 
-def printed(report: Mapping[str, Any], history: History, width: int) -> RenderableType:
+def printed(report: Findings, history: History, width: int) -> RenderableType:
     """The report on `width` columns."""
     parts: list[RenderableType] = [headline(report, history), Text()]
-    if report["published"]:
+    if report.published:
         parts += [Text("beside published numbers", style="dim"), published(report, history), Text()]
-    confirmed = report["confirmation"]
+    confirmed = report.confirmation
     if confirmed:
-        title = f"the best of {confirmed['search']}, repeated by {confirmed['name']}"
+        title = f"the best of {confirmed.search}, repeated by {confirmed.name}"
         parts += [Text(title, style="dim"), confirmation.table(confirmed), Text()]
-    if report["best"] and not (confirmed and confirmed["name"] == report["name"]):
-        parts += [leaderboard.table(history, width, report["importances"]), Text()]
-    if report["importances"]:
-        parts += [Text("what mattered", style="dim"), importance_bars(report["importances"]), Text()]
-    parts += [Text(f"  - {note}", style="yellow") for note in report["notes"]]
+    if report.best and not (confirmed and confirmed.name == report.name):
+        parts += [leaderboard.table(history, width, report.importances), Text()]
+    if report.importances:
+        parts += [Text("what mattered", style="dim"), importance_bars(report.importances), Text()]
+    parts += [Text(f"  - {note}", style="yellow") for note in report.notes]
     return Group(*parts)
 
 
-def as_text(report: Mapping[str, Any], history: History, width: int = WIDEST) -> str:
+def as_text(report: Findings, history: History, width: int = WIDEST) -> str:
     """The report as plain text on `width` columns."""
     console = Console(file=io.StringIO(), width=width, color_system=None, force_jupyter=False)
     with console.capture() as captured:
@@ -42,52 +42,52 @@ def as_text(report: Mapping[str, Any], history: History, width: int = WIDEST) ->
     return "\n".join(line.rstrip() for line in captured.get().strip().splitlines())
 
 
-def headline(report: Mapping[str, Any], history: History) -> Text:
+def headline(report: Findings, history: History) -> Text:
     """How the search stands, its best, and what that has to beat."""
-    begun = f"{report['trials']} of {plural(report['planned'], 'trial')}"
-    head = Text.assemble((report["name"], "bold"), f" {report['state']}: {begun} on {report['backbone']}")
-    best = report["best"]
+    begun = f"{report.trials} of {plural(report.planned or 0, 'trial')}"
+    head = Text.assemble((report.name, "bold"), f" {report.state}: {begun} on {report.backbone}")
+    best = report.best
     if best is None:
         return head.append("; no trial has a result yet")
-    metric = report["metric"]
+    metric = report.metric
     head.append(f"\nbest {metric} on dev ")
-    head.append(score(best["metrics"][metric]), style="bold green")
-    if report["test"] and metric in report["test"]:
-        head.append(f", on test {score(report['test'][metric])}")
-    config = brief(best["config"], varying(trial.config for trial in history.trials.values()))
-    head.append(f" · trial {best['trial']}: {config}")
-    if report["majority_baseline"] is not None:
-        head.append(
-            f"\nalways the commonest answer: {report['majority_metric']} {score(report['majority_baseline'])} on dev"
-        )
-    if report["constant"]:
-        head.append(f"\n{answering_alike(report['constant'])}", style="yellow")
+    head.append(score(best.metrics[metric]), style="bold green")
+    if report.test and metric in report.test:
+        head.append(f", on test {score(report.test[metric])}")
+    config = brief(best.config, varying(trial.config for trial in history.trials.values()))
+    head.append(f" · trial {best.trial}: {config}")
+    if report.majority_baseline is not None:
+        head.append(f"\nalways the commonest answer: {report.majority_metric} {score(report.majority_baseline)} on dev")
+    if report.constant:
+        head.append(f"\n{answering_alike(report.constant)}", style="yellow")
     return head
 
 
-def published(report: Mapping[str, Any], history: History) -> Table:
+def published(report: Findings, history: History) -> Table:
     """Each published number, the search's own, the difference, and the same on fresh seeds where it was confirmed."""
     names = varying(trial.config for trial in history.trials.values())
     grid = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
-    confirmed = any(row["confirmed"] for row in report["published"])
+    confirmed = any(row.confirmed for row in report.published)
     for column in ("published", "here", "difference", *(["confirmed"] if confirmed else [])):
         grid.add_column(column, justify="right", no_wrap=True)
     grid.add_column("", overflow="fold")
-    for row in report["published"]:
-        found = row["found"]
-        here = spread(found) if found else NONE
-        again = [spread(row["confirmed"])] if confirmed else []
-        grid.add_row(score(row["value"]), here, signed(row["difference"]), *again, described(row, names))
+    for row in report.published:
+        match = row.match
+        here = spread(match.spread) if match else NONE
+        again = [spread(row.confirmed)] if confirmed else []
+        grid.add_row(score(row.published.value), here, signed(row.difference), *again, described(row, names))
     return grid
 
 
-def described(row: Mapping[str, Any], names: list[str]) -> Text:
+def described(row: Comparison, names: list[str]) -> Text:
     """What a published number is of, where it stands, and what was compared with it."""
-    text = Text.assemble(f"{row['metric']} on {row['on']}: {row['what']}", (f" ({row['source']})", "dim"))
-    found = row["found"]
-    if found:
-        trials = f"trial {found['trials'][0]}" if found["n"] == 1 else plural(found["n"], "trial")
-        text.append(f"\n{trials}: {brief(found['config'], names)}", style="dim")
-    for note in row["notes"]:
+    text = Text.assemble(
+        f"{row.published.metric} on {row.published.on}: {row.published.what}", (f" ({row.published.source})", "dim")
+    )
+    match = row.match
+    if match:
+        trials = f"trial {match.trials[0]}" if match.spread.n == 1 else plural(match.spread.n, "trial")
+        text.append(f"\n{trials}: {brief(match.config, names)}", style="dim")
+    for note in row.notes:
         text.append(f"\n{note}", style="dim italic")
     return text

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ptune.files import write_json, write_text
 from ptune.record.history import History
 from ptune.report import leaderboard
-from ptune.report.findings import confirmation_of, findings, overrides_of
+from ptune.report.findings import Findings, confirmation_of, findings, overrides_of
 from ptune.report.page import page
 
 CURVES = "curves.png"
@@ -24,13 +22,13 @@ def publish(folder: Path, history: History, importances: dict[str, float]) -> No
     write_report(folder, history, findings(history, importances, overrides_of(folder), history.status, confirmed))
 
 
-def write_report(folder: Path, history: History, report: Mapping[str, Any]) -> None:
+def write_report(folder: Path, history: History, report: Findings) -> None:
     """Write `report.json`, `report.html` and, once a trial has reported, `curves.png`, which the page embeds."""
     picture = None
     if any(trial.reports for trial in history.trials.values()):
         from ptune.report.plots import draw  # matplotlib takes a second to import
 
-        draw(history, report["importances"], folder / CURVES)
+        draw(history, report.importances, folder / CURVES)
         picture = (folder / CURVES).read_bytes()
-    write_json(folder / REPORT, report)
+    write_json(folder / REPORT, report.to_json())
     write_text(folder / PAGE, page(report, picture))

@@ -6,6 +6,7 @@ Pure. A comparison is honest only with its conditions, so each comes with notes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ptune.record.history import Configuration, History, TrialRecord
@@ -14,17 +15,60 @@ from ptune.record.spread import Spread
 from ptune.report.wording import plural
 from ptune.spec.protocol import Published
 from ptune.spec.task import Task
+from ptune.spec.trial import Config
 
 _HARMLESS = ("name", "tracking", "resources", "export", "seed", "data_seed")  # settings that are no protocol
 
 
-def comparisons(history: History) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Match:
+    """The configuration of a search that stands beside a published number."""
+
+    spread: Spread
+    """Of its trials on the number's split."""
+    config: Config
+    trials: Sequence[int]
+    best_trial: int
+    best_value: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The match as one JSON object."""
+        best = {"trial": self.best_trial, "value": self.best_value}
+        return {**vars(self.spread), "config": self.config, "trials": self.trials, "best": best}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A published number beside the search's own."""
+
+    published: Published
+    match: Match | None = None
+    """None where nothing matches."""
+    notes: Sequence[str] = ()
+    """In what the two differ."""
+    confirmed: Spread | None = None
+    """The match on fresh seeds, where it was confirmed."""
+
+    @property
+    def difference(self) -> float | None:
+        """The search's mean minus the published value."""
+        return None if self.match is None else self.match.spread.mean - self.published.value
+
+    def to_json(self) -> dict[str, Any]:
+        """The comparison as one JSON object."""
+        return {
+            **self.published.model_dump(),
+            "found": None if self.match is None else self.match.to_json(),
+            "difference": self.difference,
+            "notes": list(self.notes),
+            "confirmed": None if self.confirmed is None else vars(self.confirmed),
+        }
+
+
+def comparisons(history: History) -> list[Comparison]:
     """Each published number beside the best matching configuration, the one with the best mean on dev.
 
     A confirmation chooses nothing: there it is the one that the search ranked highest.
-
-    Keys: those of the published row; `found`: None where nothing matches, else `mean`, `sd`, `n`, `config`, `trials`,
-    and `best`: the highest of them with its trial; `difference` (found minus published, or None); `notes`.
     """
     return [_compare(row, history) for row in history.job.published]
 
@@ -64,29 +108,24 @@ def _limits(task: Task) -> list[str]:
     return list(dict.fromkeys(notes))
 
 
-def _compare(row: Published, history: History) -> dict[str, Any]:
-    compared: dict[str, Any] = {**row.model_dump(), "found": None, "difference": None, "notes": []}
+def _compare(row: Published, history: History) -> Comparison:
     matching = _matching(row, history)
     if not matching:
-        compared["notes"] = ["no trial with a result has such a configuration"]
-        return compared
+        return Comparison(row, notes=["no trial with a result has such a configuration"])
     group = matching[0]
     scored = [(trial, value) for trial in group.trials if (value := _value(trial, row, history)) is not None]
     if not scored:
-        compared["notes"] = [_missing(row, history)]
-        return compared
-    spread = Spread.of([value for _, value in scored])
+        return Comparison(row, notes=[_missing(row, history)])
     measured = Objective.in_metric(row.metric)
-    best, value = max(scored, key=lambda pair: measured.utility(pair[1]))
-    compared["found"] = {
-        **vars(spread),
-        "config": group.config,
-        "trials": [trial.number for trial, _ in scored],
-        "best": {"trial": best.number, "value": value},
-    }
-    compared["difference"] = spread.mean - row.value
-    compared["notes"] = _selection(row, group, len(matching), history)
-    return compared
+    best, best_value = max(scored, key=lambda pair: measured.utility(pair[1]))
+    match = Match(
+        spread=Spread.of([value for _, value in scored]),
+        config=group.config,
+        trials=[trial.number for trial, _ in scored],
+        best_trial=best.number,
+        best_value=best_value,
+    )
+    return Comparison(row, match, _selection(row, group, len(matching), history))
 
 
 def _matching(row: Published, history: History) -> list[Configuration]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -37,7 +37,7 @@ def summary(outcome: Outcome, width: int = WIDEST) -> RenderableType:
     return Group(*parts)
 
 
-def importance_bars(importances: dict[str, float], most: int = 6) -> RenderableType:
+def importance_bars(importances: Mapping[str, float], most: int = 6) -> RenderableType:
     """Each parameter's share as a bar; the largest fills it."""
     grid = Table.grid(padding=(0, 2))
     largest = max(importances.values())
@@ -119,11 +119,11 @@ def _headline(outcome: Outcome) -> Text:
     head = Text.assemble((outcome.name, "bold"), f" {outcome.status}: {trials} in {duration(outcome.wall_s)}")
     confirmed = result(history)
     if confirmed is not None:
-        first = confirmed["configurations"][0]
-        told = f"{score(first['search']['mean'])} {history.objective.metric} on dev"
-        head.append(f"\nthe best of {confirmed['search']}, {told}, repeats at ")
-        head.append(spread(first["dev"]), style="bold green")
-        return head.append(f" on dev, {spread(first['test'])} on test")
+        first = confirmed.configurations[0]
+        told = f"{score(first.search.mean)} {history.objective.metric} on dev"
+        head.append(f"\nthe best of {confirmed.search}, {told}, repeats at ")
+        head.append(spread(first.dev), style="bold green")
+        return head.append(f" on dev, {spread(first.test)} on test")
     best = outcome.best
     if best is None:
         return head.append("; no trial has a result", style="red")

@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ptune.record.spread import Spread
+
 NONE = "-"
 """What stands where there is no value."""
 
@@ -59,11 +61,11 @@ def score(value: float | None) -> str:
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
 
 
-def spread(about: Mapping[str, Any] | None) -> str:
+def spread(values: Spread | None) -> str:
     """A mean and its standard deviation over repetitions, `0.6940 ± 0.0123`; the mean alone of one."""
-    if about is None:
+    if values is None:
         return NONE
-    return score(about["mean"]) if about["sd"] is None else f"{score(about['mean'])} ± {score(about['sd'])}"
+    return score(values.mean) if values.sd is None else f"{score(values.mean)} ± {score(values.sd)}"
 
 
 def signed(value: float | None) -> str:

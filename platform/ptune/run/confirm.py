@@ -9,7 +9,8 @@ the points. Imports no torch.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ptune.errors import JournalError, SpecError
@@ -29,6 +30,56 @@ from ptune.spec.job import Job
 from ptune.spec.protocol import majority_metric
 from ptune.spec.space import Space
 from ptune.spec.trial import Config
+
+
+@dataclass(frozen=True)
+class ConfirmedConfiguration:
+    """How one configuration holds up on fresh seeds."""
+
+    config: Config
+    search: Spread
+    """What the search said of it on dev."""
+    dev: Spread | None
+    """Over the trials of the confirmation; None before the first is complete."""
+    test: Spread | None
+    metrics: Mapping[str, Spread | None]
+    """Every other metric of the test split."""
+    constant: int
+    """Trials that always answered alike."""
+    constant_on: Mapping[str, int]
+    """By data set, how many others did so there."""
+    failed: int
+    """Trials without a result."""
+
+
+@dataclass(frozen=True)
+class Majority:
+    """What always giving the commonest answer scores."""
+
+    metric: str
+    dev: float | None
+    test: float | None
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What a confirmation has come to so far."""
+
+    name: str
+    search: str
+    """Name of the search that it confirms."""
+    metric: str
+    seeds: int
+    splits: int
+    searched: Sequence[str]
+    """The parameters that the search varied."""
+    configurations: Sequence[ConfirmedConfiguration]
+    """In the order in which the search ranked them."""
+    majority_baseline: Majority
+
+    def to_json(self) -> dict[str, Any]:
+        """The confirmation as one JSON object."""
+        return asdict(self)
 
 
 def confirmation(history: History, top: int, seeds: int) -> tuple[Job, Confirms]:
@@ -89,30 +140,21 @@ def listing(points: Sequence[Config]) -> Space:
     return Space.model_validate({"parameters": parameters, "baseline": [dict(point) for point in points]})
 
 
-def result(history: History) -> dict[str, Any] | None:
-    """What a confirmation has come to so far; None for a search that confirms nothing.
-
-    Returns:
-        `name`; `search`: what it confirms; `metric`; `seeds`; `splits`; `searched`: the parameters that the search
-        varied; `configurations`: for each its `config`, the search's own figure (`search`: mean, sd, n), and over the
-        trials here `dev` and `test` (mean, sd, n, or None), `metrics` (the same for every other metric of the test
-        split), `constant`: trials that always answered alike, `constant_on`: by data set, how many others did so
-        there, `failed`: trials without a result; `majority_baseline`: its `metric`, `dev` and `test`.
-    """
+def result(history: History) -> Confirmation | None:
+    """What a confirmation has come to so far; None for a search that confirms nothing."""
     confirms = history.header.confirms
     if confirms is None:
         return None
-    rows = [_row(history, point) for point in confirms.configurations]
-    return {
-        "name": history.header.name,
-        "search": confirms.name,
-        "metric": history.objective.metric,
-        "seeds": confirms.seeds,
-        "splits": confirms.splits,
-        "searched": confirms.searched,
-        "configurations": rows,
-        "majority_baseline": _majority(history),
-    }
+    return Confirmation(
+        name=history.header.name,
+        search=confirms.name,
+        metric=history.objective.metric,
+        seeds=confirms.seeds,
+        splits=confirms.splits,
+        searched=confirms.searched,
+        configurations=[_confirmed(history, point) for point in confirms.configurations],
+        majority_baseline=_majority(history),
+    )
 
 
 def _chosen(history: History, top: int) -> list[Configuration]:
@@ -135,35 +177,33 @@ def _searched(space: Space) -> list[str]:
     ]
 
 
-def _row(history: History, point: ConfirmedPoint) -> dict[str, Any]:
+def _confirmed(history: History, point: ConfirmedPoint) -> ConfirmedConfiguration:
     metric = history.objective.metric
     trials = [trial for trial in history.trials.values() if without_repetition(trial.config) == point.config]
-    ended = [trial for trial in trials if trial.status == "complete"]
-    kept = [trial.best_report for trial in ended]
-    tests = [trial.test for trial in ended if trial.test is not None]
-    reports = [[report, trial.test or {}] for trial, report in zip(ended, kept, strict=True)]
-    constant = [each for each in reports if any(map(is_constant, each))]
-    partly = [{name for one in each for name in constant_sets(one)} for each in reports if each not in constant]
+    complete = [trial for trial in trials if trial.status == "complete"]
+    tests = [trial.test for trial in complete if trial.test is not None]
+    reports = [[trial.best_report, trial.test or {}] for trial in complete]
+    constant = [pair for pair in reports if any(map(is_constant, pair))]
+    partly = [{name for metrics in pair for name in constant_sets(metrics)} for pair in reports if pair not in constant]
     names = [name for name in (tests[0] if tests else {}) if name not in (metric, "majority_baseline")]
-    return {
-        "config": point.config,
-        "search": vars(point.dev),
-        "dev": _spread([report[metric] for report in kept]),
-        "test": _spread([test[metric] for test in tests if metric in test]),
-        "metrics": {name: _spread([test[name] for test in tests]) for name in names},
-        "constant": len(constant),
-        "constant_on": dict(sorted(Counter(name for sets in partly for name in sets).items())),
-        "failed": sum(trial.status == "failed" for trial in trials),
-    }
+    return ConfirmedConfiguration(
+        config=point.config,
+        search=point.dev,
+        dev=_spread([trial.best_report[metric] for trial in complete]),
+        test=_spread([test[metric] for test in tests if metric in test]),
+        metrics={name: _spread([test[name] for test in tests]) for name in names},
+        constant=len(constant),
+        constant_on=dict(sorted(Counter(name for sets in partly for name in sets).items())),
+        failed=sum(trial.status == "failed" for trial in trials),
+    )
 
 
-def _majority(history: History) -> dict[str, Any]:
-    """Of always giving the commonest answer: the `metric`, and its value on `dev` and on `test`."""
+def _majority(history: History) -> Majority:
     trials = history.ranked()
     dev = next((trial.reports[0].get("majority_baseline") for trial in trials), None)
     test = next((trial.test.get("majority_baseline") for trial in trials if trial.test is not None), None)
-    return {"metric": majority_metric(history.job.task.kind), "dev": dev, "test": test}
+    return Majority(majority_metric(history.job.task.kind), dev, test)
 
 
-def _spread(values: Sequence[float]) -> dict[str, Any] | None:
-    return vars(Spread.of(values)) if values else None
+def _spread(values: Sequence[float]) -> Spread | None:
+    return Spread.of(values) if values else None

@@ -68,7 +68,7 @@ class Outcome:
             "peft": _text(self.conclusion.peft),
             "importances": self.importances,
             "wall_s": round(self.wall_s, 3),
-        } | ({} if confirmed is None else {"confirmation": confirmed})
+        } | ({} if confirmed is None else {"confirmation": confirmed.to_json()})
 
 
 class Search:
