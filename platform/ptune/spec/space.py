@@ -216,7 +216,7 @@ class Space(Strict):
         """Definitions that exist in trials in which they do nothing, so that every such trial would be rejected."""
         problems: dict[tuple[str, int], Problem] = {}
         for branch in [] if self.listed else self.branches(["method", *(need.beside for need in NEEDS if need.values)]):
-            at_rest = defaults(branch.get("method", DEFAULT_METHOD))
+            at_rest = defaults(_method_of(branch))
             for need in NEEDS:
                 for index, definition in enumerate(self.parameters.get(need.name, [])):
                     asks = any(value != at_rest.get(need.name) for _, value in definition.stated())
@@ -247,7 +247,7 @@ class Space(Strict):
         """The methods of the trials in which each definition, given by name and position, can exist."""
         met: dict[tuple[str, int], list[str]] = {}
         for branch in self.branches(["method"]):
-            method = branch.get("method", DEFAULT_METHOD)
+            method = _method_of(branch)
             for name, definitions in self.parameters.items():
                 for index, definition in enumerate(definitions):
                     methods = met.setdefault((name, index), [])
@@ -258,7 +258,7 @@ class Space(Strict):
     @property
     def methods(self) -> list[str]:
         """The methods that trials may have."""
-        return list(dict.fromkeys(branch.get("method", DEFAULT_METHOD) for branch in self.branches(["method"])))
+        return list(dict.fromkeys(_method_of(branch) for branch in self.branches(["method"])))
 
     def values_under(self, method: str, name: str) -> set[Scalar]:
         """Every value stated for a parameter where it exists under a method: choices, constants, ends of ranges."""
@@ -276,11 +276,11 @@ class Space(Strict):
             None in (definition.choices or ()) for definitions in self.parameters.values() for definition in definitions
         )
 
-    def branches(self, also: Iterable[str] = ()) -> list[dict[str, Any]]:
+    def branches(self, also: Iterable[str] = ()) -> list[dict[str, Scalar | None]]:
         """Every combination of the values that conditions look at, and of the parameters in `also`."""
         ordered = self.ordered()
         looked_at = {key for _, definition in ordered for key in definition.when}.union(also)
-        branches: list[dict[str, Any]] = [{}]
+        branches: list[dict[str, Scalar | None]] = [{}]
         for name, definition in ordered:
             if name in looked_at:
                 chosen = [{name: value} for value in definition.possible()]
@@ -350,7 +350,7 @@ class Space(Strict):
     def misfits(self, point: Config) -> list[Problem]:
         """What keeps a baseline point from lying in this space, in which no bound is "layers"."""
         problems: list[Problem] = []
-        active: dict[str, Any] = {}
+        active: dict[str, Scalar | None] = {}
         for name, definition in self.ordered():
             if definition.applies(active):
                 active[name] = point.get(name, definition.value)
@@ -364,6 +364,10 @@ class Space(Strict):
         if not problems and method_is_known:
             _, problems = TrialSpec.read({key: value for key, value in active.items() if value is not None})
         return problems
+
+
+def _method_of(branch: Config) -> str:
+    return str(branch.get("method", DEFAULT_METHOD))
 
 
 def _strange_to(name: str, methods: list[str], owners: list[str]) -> str:
