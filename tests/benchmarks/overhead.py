@@ -37,7 +37,7 @@ from ptune.raytune.placement import Placement  # noqa: E402
 from ptune.raytune.pool import EnginePool  # noqa: E402
 from ptune.record.events import Ended, Tracked  # noqa: E402
 from ptune.record.journal import JOURNAL, Journal, read  # noqa: E402
-from ptune.report.publish import publish  # noqa: E402
+from ptune.report.write_files import publish  # noqa: E402
 from ptune.searching.conductor import Conductor  # noqa: E402
 from ptune.searching.suggest import quiet, suggest  # noqa: E402
 from ptune.spec.space import Space  # noqa: E402

@@ -29,7 +29,7 @@ slots = 2
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """A runs folder with one search that was made smaller than its job file, and its confirmation."""
-    from ptune.report.publish import publish
+    from ptune.report.write_files import publish
     from ptune.run.local import LocalRunner
     from ptune.run.search import confirm_search, start_search
     from ptune.spec.load import load_job

@@ -11,7 +11,7 @@ from ptune.record.events import decode, encode
 from ptune.record.history import FINAL, History
 from ptune.record.journal import JOURNAL, read
 from ptune.report.findings import shares_of
-from ptune.report.publish import publish
+from ptune.report.write_files import publish
 from ptune.run.local import LocalRunner
 from ptune.run.search import resume_search
 from ptune.run.tracker import NoTracker

@@ -34,7 +34,7 @@ def start(
     source: JobSource, overrides: Sequence[str], runs: Path, runner: Runner, observer: Observer | None
 ) -> Outcome:
     """Run a job as a new search; see `ptune.run.search.start_search`."""
-    from ptune.report.publish import publish
+    from ptune.report.write_files import publish
     from ptune.run.search import start_search
 
     job, text = read_job(source, overrides)
@@ -44,7 +44,7 @@ def start(
 
 def resume(name: str, runs: Path, runner: Runner, observer: Observer | None) -> Outcome:
     """Take up a search where its journal ends; see `ptune.run.search.resume_search`."""
-    from ptune.report.publish import publish
+    from ptune.report.write_files import publish
     from ptune.run.search import resume_search
 
     with _interruptible():
@@ -53,7 +53,7 @@ def resume(name: str, runs: Path, runner: Runner, observer: Observer | None) -> 
 
 def confirm(name: str, runs: Path, runner: Runner, observer: Observer | None, *, top: int, seeds: int) -> Outcome:
     """Repeat the best configurations of a finished search on fresh seeds; see `ptune.run.search.confirm_search`."""
-    from ptune.report.publish import publish
+    from ptune.report.write_files import publish
     from ptune.run.search import confirm_search
 
     with _interruptible():

@@ -27,9 +27,9 @@ def report(name: str, as_json: bool) -> None:
     from ptune.record.journal import JOURNAL, is_running, read
     from ptune.report.findings import of_folder
     from ptune.report.printed import printed
-    from ptune.report.publish import PAGE, write_report
     from ptune.report.screen import WIDEST
     from ptune.report.summary import shown
+    from ptune.report.write_files import PAGE, write_report
     from ptune.run.folders import runs_folder, search_folder
 
     folder = search_folder(runs_folder(), name)

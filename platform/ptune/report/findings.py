@@ -15,8 +15,8 @@ from ptune.record.history import Configuration, History
 from ptune.record.journal import JOURNAL, Reader, read
 from ptune.record.spread import Spread
 from ptune.report import leaderboard
+from ptune.report.comparison import Comparison, comparisons, protocol_notes
 from ptune.report.leaderboard import Row, configuration_json
-from ptune.report.published import Comparison, comparisons, protocol_notes
 from ptune.run.confirm import Confirmation, result
 from ptune.searching.importance import importances
 from ptune.spec.overrides import found

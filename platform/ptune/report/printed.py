@@ -10,8 +10,8 @@ from rich.text import Text
 
 from ptune.record.history import History
 from ptune.report import confirmation, leaderboard
+from ptune.report.comparison import Comparison
 from ptune.report.findings import Findings
-from ptune.report.published import Comparison
 from ptune.report.screen import WIDEST
 from ptune.report.summary import importance_bars
 from ptune.report.wording import NONE, answering_alike, brief, plural, score, signed, spread, varying

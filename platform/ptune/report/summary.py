@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ptune.report import confirmation, leaderboard
-from ptune.report.publish import CURVES, PAGE
 from ptune.report.screen import WIDEST
 from ptune.report.wording import brief, duration, plural, score, spread, varying
+from ptune.report.write_files import CURVES, PAGE
 from ptune.run.confirm import result
 from ptune.run.search import Outcome
 

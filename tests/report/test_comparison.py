@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ptune.record.events import ConfirmedPoint, Confirms, Ended
-from ptune.report.published import comparisons, protocol_notes
+from ptune.report.comparison import comparisons, protocol_notes
 from support.played import make_job, play
 
 FULL = {"type": "none"}

@@ -9,7 +9,7 @@ import pytest
 from ptune.record.history import History, TrialRecord
 from ptune.record.objective import Objective
 from ptune.report.plots import _drawn
-from ptune.report.publish import publish
+from ptune.report.write_files import publish
 from support.played import make_job, play
 
 
