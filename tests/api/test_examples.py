@@ -10,7 +10,7 @@ import ptune
 from ptune.api import compose
 from support.repository import ROOT
 
-SMALL = ("budget.epochs=2", "task.data.limit_train=40", "task.data.limit_dev=40")
+SMALL = ("budget.epochs=2", "tracking.type=none", *(f"task.data.limit_{role}=16" for role in ("train", "dev", "test")))
 """What makes the searches of pages small, as those of docstrings are."""
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 DOCUMENTED = [name for name in ptune.__all__ if "api" in ptune._HOMES.get(name, "")]
@@ -23,15 +23,20 @@ def examples(name):
     return [test for test in found if test.examples]
 
 
+def as_in_a_clone(folder, patched):
+    """Make a folder the working directory, with the library of jobs in it."""
+    for name in ("jobs", "search_spaces"):
+        (folder / name).symlink_to(ROOT / name)
+    patched.chdir(folder)
+    patched.delenv("PTUNE_RUNS", raising=False)
+
+
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
-    """A folder with the library of jobs, in which the example of `ptune.search` has run."""
+    """A folder in which the example of `ptune.search` has run."""
     with pytest.MonkeyPatch.context() as patched:
         folder = tmp_path_factory.mktemp("examples")
-        for name in ("jobs", "search_spaces"):
-            (folder / name).symlink_to(ROOT / name)
-        patched.chdir(folder)
-        patched.delenv("PTUNE_RUNS", raising=False)
+        as_in_a_clone(folder, patched)
         run(examples("search"))
         yield folder
 
@@ -57,9 +62,10 @@ def test_the_examples_of_docstrings_run(name, workplace):
     run(examples(name))
 
 
-def test_the_examples_of_a_page_run_one_after_another(workplace, monkeypatch):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_examples_of_a_page_run_one_after_another(page, tmp_path, monkeypatch):
     start = compose.start
     monkeypatch.setattr(compose, "start", lambda source, overrides, *rest: start(source, (*overrides, *SMALL), *rest))
-    for page in PAGES:
-        blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-        exec(compile("\n".join(blocks), str(page), "exec"), {"__name__": "page"})
+    as_in_a_clone(tmp_path, monkeypatch)
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    exec(compile("\n".join(blocks), page.name, "exec"), {"__name__": "page"})
