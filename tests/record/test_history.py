@@ -145,3 +145,8 @@ def test_a_journal_that_does_not_say_what_is_searched_has_no_header():
 def test_what_happens_to_a_trial_that_was_never_suggested_is_refused(event):
     with pytest.raises(JournalError, match="trial 7 was never suggested"):
         History.of([HEADER, *suggested(0), event])
+
+
+def test_a_report_without_the_objectives_metric_is_refused():
+    with pytest.raises(JournalError, match="trial 0 reports epoch 2 without accuracy"):
+        History.of([HEADER, *suggested(0), reported(0, 1, 0.5), reported(0, 2, 0.5, metric="f1")])

@@ -185,11 +185,30 @@ def test_no_journal_is_said_to_be_none(path):
         read(path)
 
 
-@pytest.mark.parametrize("line", [b"{not json}", b"[]", b'{"trial": 1}', b"\xff\xfe", b""])
+@pytest.mark.parametrize("line", [b"{not json}", b"[]", b'{"trial": 1}', b"\xff\xfe", b"", b"[" * 100_000])
 def test_a_damaged_line_is_shown_with_its_number(path, line):
     fill(path, 1)
     path.write_bytes(path.read_bytes() + line + b"\n")
     with pytest.raises(JournalError, match=rf"{path}, line 2: (damaged line|not an event)"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "law"),
+    [
+        ('"time": NaN, "epoch": 0', "time: Input should be less than"),
+        ('"time": -1.0, "epoch": 0', "time: Input should be greater than or equal to 0"),
+        ('"epoch": 0', "time is missing"),
+        ('"time": 1.0, "epoch": -1', "epoch: Input should be greater than or equal to 0"),
+        (f'"time": 1.0, "epoch": {"9" * 40}', "epoch: Input should be less than"),
+        ('"time": 1.0, "epoch": true', "epoch: Input should be a valid integer"),
+        ('"time": 1.0', "epoch is missing"),
+    ],
+)
+def test_a_value_that_nothing_can_have_is_refused(path, values, law):
+    fill(path, 1)
+    path.write_bytes(path.read_bytes() + f'{{"event": "started", "trial": 0, {values}}}\n'.encode())
+    with pytest.raises(JournalError, match=rf"{path}, line 2: event 'started': {law}"):
         read(path)
 
 

@@ -12,9 +12,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from ptune.errors import JournalError, nearest
 from ptune.record.spread import Spread
@@ -27,13 +27,15 @@ FinalStatus = Literal["complete", "stopped", "failed"]
 """How a trial ends."""
 SearchStatus = Literal["complete", "interrupted", "failed"]
 """How a process's part in a search ends."""
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+"""A number of trials, epochs, rows or layers; the number of a trial."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Stamped:
     """What every event has."""
 
-    time: float = 0.0
+    time: Annotated[float, Field(ge=0, lt=2**40)] = 0.0
     """Seconds since 1970; the journal sets it."""
 
 
@@ -44,7 +46,7 @@ class DataSource:
     source: str
     digest: str
     """SHA-256 of its texts and labels."""
-    rows: int
+    rows: Count
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Checkpoint:
     id: str
     hash: str
     """SHA-256 of the weights' files."""
-    layers: int
+    layers: Count
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class ConfirmedPoint:
 
     config: Config
     """Without `split` and `repeat`."""
-    trials: Sequence[int]
+    trials: Sequence[Count]
     """The search's own trials of it."""
     dev: Spread
     """Of the best values that these reached on dev."""
@@ -75,11 +77,11 @@ class Confirms:
 
     id: str
     name: str
-    top: int
+    top: Count
     """How many configurations it repeats."""
-    seeds: int
+    seeds: Count
     """How often it repeats each, on every data split."""
-    splits: int
+    splits: Count
     searched: Sequence[str]
     """The parameters that the search varied."""
     configurations: Sequence[ConfirmedPoint]
@@ -90,10 +92,10 @@ class Confirms:
 class BestResult:
     """The best trial of a search and the report of its best epoch."""
 
-    trial: int
+    trial: Count
     config: Config
     metrics: Metrics
-    epoch: int
+    epoch: Count
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class Header(_Stamped):
 class Suggested(_Stamped):
     """`suggested`: a configuration has been chosen; its trial waits."""
 
-    trial: int
+    trial: Count
     config: Config
 
 
@@ -127,16 +129,16 @@ class Suggested(_Stamped):
 class Started(_Stamped):
     """`started`: a turn on an engine begins after `epoch` finished epochs."""
 
-    trial: int
-    epoch: int
+    trial: Count
+    epoch: Count
 
 
 @dataclass(frozen=True)
 class Reported(_Stamped):
     """`reported`: an epoch has ended and the trial's state is on disk."""
 
-    trial: int
-    epoch: int
+    trial: Count
+    epoch: Count
     metrics: Metrics
     state: str
     """File of the state, relative to the search's folder."""
@@ -146,15 +148,15 @@ class Reported(_Stamped):
 class Paused(_Stamped):
     """`paused`: the trial rests at a rung and others go first."""
 
-    trial: int
-    epoch: int
+    trial: Count
+    epoch: Count
 
 
 @dataclass(frozen=True)
 class Finished(_Stamped):
     """`finished`: the trial has ended."""
 
-    trial: int
+    trial: Count
     status: FinalStatus
     reason: str | None = None
     """Why it failed or was stopped."""
@@ -164,7 +166,7 @@ class Finished(_Stamped):
 class Tested(_Stamped):
     """`tested`: the trial's best epoch has been scored on the test split; confirmations test every trial."""
 
-    trial: int
+    trial: Count
     metrics: Metrics
 
 
@@ -172,7 +174,7 @@ class Tested(_Stamped):
 class Tracked(_Stamped):
     """`tracked`: a tracker shows the trial, or (None) the search, as a run."""
 
-    trial: int | None
+    trial: Count | None
     run_id: str
 
 
@@ -236,7 +238,7 @@ def decode(line: bytes) -> Event:
     """
     try:
         content = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets that nest deeper than Python can follow
         raise JournalError(f"damaged line: {line[:80]!r}") from None
     if not isinstance(content, dict) or "event" not in content:
         raise JournalError(f"not an event: {line[:80]!r}")

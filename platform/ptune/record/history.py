@@ -170,7 +170,8 @@ class History:
         """Take in the next event.
 
         Raises:
-            JournalError: it is of a trial that was never suggested, or a trial is suggested before the header.
+            JournalError: it is of a trial that was never suggested, a trial is suggested before the header, or a report
+                lacks the objective's metric.
         """
         self.started_at = self.started_at if self.started_at is not None else event.time
         self.last_at = event.time
@@ -181,10 +182,8 @@ class History:
                 self.trials[trial] = TrialRecord(trial, config, self.objective)
             case Started(trial):
                 self._trial(trial).status = "running"
-            case Reported(trial, _, metrics, state):
-                record = self._trial(trial)
-                record.reports.append(metrics)
-                record.state = state
+            case Reported():
+                self._take_report(event)
             case Paused(trial):
                 self._trial(trial).status = "paused"
             case Finished(trial, status, reason):
@@ -241,6 +240,13 @@ class History:
             members.setdefault(key, []).append(trial)
         repeated = [Configuration(without_repetition(trials[0].config), trials) for trials in members.values()]
         return sorted(repeated, key=lambda configuration: -self.objective.utility(configuration.spread.mean))
+
+    def _take_report(self, report: Reported) -> None:
+        record = self._trial(report.trial)
+        if record.objective.metric not in report.metrics:
+            raise JournalError(f"trial {report.trial} reports epoch {report.epoch} without {record.objective.metric}")
+        record.reports.append(report.metrics)
+        record.state = report.state
 
     def _note_run(self, trial: int | None, run_id: str) -> None:
         if trial is None:
