@@ -92,6 +92,7 @@ def test_all_problems_are_told_each_at_its_key():
         ("length", {"low": 1.0, "high": 8.0}, "high", "should be a valid integer, got 8.0"),
         ("schedule", {"value": "cosine"}, "value", "'constant', 'linear' or 'exponential', got 'cosine'"),
         ("method", {"choices": ["v1", "v3"]}, "choices", f"method must be one of {sorted(METHODS)}, got 'v3'"),
+        ("method", {"choices": ["v1", None]}, "choices", f"method must be one of {sorted(METHODS)}, got None"),
         ("method", {"low": 1, "high": 2}, "low", f"method must be one of {sorted(METHODS)}, got 1"),
     ],
 )

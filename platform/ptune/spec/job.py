@@ -38,7 +38,7 @@ class Resources(Strict):
     """Trials that train together on one engine."""
     engines: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """Engines; auto is one per GPU; without GPUs one per node and more, up to one per core, while memory holds them and
-    half of the trials still wait for a seat."""
+    half of the trials still wait for a slot."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where engines run."""
     token_budget: Annotated[int, Field(ge=64)] | Literal["auto"] = "auto"  # noqa: S105 - tokens of text

@@ -276,7 +276,7 @@ def _make_absolute(table: Toml, key: str, folder: Path, applies: Callable[[str],
 
 
 def _told(chain: Sequence[TomlFile], model: type[BaseModel], content: Any, issues: Sequence[ErrorDetails]) -> list[str]:
-    """One line for each of pydantic's issues; the members of a union each say what they by_key, and share a line."""
+    """One line for each of pydantic's issues; the members of a union each say what they allow, and share a line."""
     by_key: dict[tuple[Path, str, str], dict[str, str]] = {}
     for issue in issues:
         key, law, value = _problem(model, content, issue)

@@ -194,7 +194,7 @@ class Space(Strict):
         strange = [
             Problem(("parameters", "method", index, key), law)
             for index, definition in enumerate(self.parameters.get("method", []))
-            for key, value in definition.stated()
+            for key, value in [*definition.stated(), *[("choices", None)] * (None in definition.possible())]
             if (law := broken_law(DEFAULT_METHOD, "method", value)) is not None
         ]
         if strange:

@@ -146,7 +146,7 @@ class TrialSpec(Strict):
         }
 
 
-def broken_law(method: str, name: str, value: Scalar) -> str | None:
+def broken_law(method: str, name: str, value: Scalar | None) -> str | None:
     """What keeps one parameter of a method from holding a value, whatever the others hold; None if nothing does."""
     _, problems = TrialSpec.read({"method": method, name: value})
     return "; ".join(problem.text.removeprefix(f"{name}: ") for problem in problems) or None
