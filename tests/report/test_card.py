@@ -16,8 +16,8 @@ def report(tmp_path, monkeypatch):
 
 def test_it_shows_the_best_the_curves_the_leaders_and_what_mattered(report):
     html = card(report, b"\x89PNG")
-    leader = report["leaderboard"][0]
-    assert f'<p class="big">{leader["accuracy"]:.4f}</p>' in html
+    leader = report.leaderboard[0]
+    assert f'<p class="big">{leader.best:.4f}</p>' in html
     assert "data:image/png;base64," in html
     assert "<h2>What mattered</h2>" in html
     assert "14 more trials" in html
