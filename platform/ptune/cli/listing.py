@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import click
+
+_REASON = 100  # characters of a reason below the table
 
 
 @click.command("list", short_help="List searches: state, trials, best result.")
@@ -14,19 +17,20 @@ import click
 def listing(as_json: bool) -> None:
     """List the searches in the runs folder, the latest last.
 
-    The state of a search is running, complete, failed or interrupted. `ptune resume NAME` continues an interrupted
-    search.
+    The state of a search is running, complete, failed, interrupted, or damaged if its journal cannot be read.
+    `ptune resume NAME` continues an interrupted search.
 
     \b
     ptune list
     PTUNE_RUNS=elsewhere ptune list --json
     """
     from ptune.record.journal import JOURNAL
-    from ptune.run.folders import runs_folder
+    from ptune.run.folders import JOB, runs_folder
 
     runs = runs_folder()
-    journals = [path for path in runs.glob(f"*/{JOURNAL}") if path.stat().st_size]
-    searches = sorted(map(about, journals), key=lambda entry: float(entry["started_at"]))
+    folders = {path.parent for name in (JOURNAL, JOB) for path in runs.glob(f"*/{name}")}
+    entries = [entry_of(folder / JOURNAL) for folder in sorted(folders)]
+    searches = sorted(entries, key=lambda entry: float(entry["started_at"] or 0))
     if as_json:
         click.echo(json.dumps({"runs": str(runs), "searches": searches}, ensure_ascii=False))
     elif not searches:
@@ -35,16 +39,34 @@ def listing(as_json: bool) -> None:
         _print(searches)
 
 
-def about(path: Path) -> dict[str, Any]:
-    """One search, from its journal."""
+def entry_of(path: Path) -> dict[str, Any]:
+    """One search, from its journal; a journal that cannot be read is told with the reason."""
+    from ptune.errors import JournalError
+
+    try:
+        return _entry(path)
+    except (JournalError, OSError) as error:
+        return _unread(path, "damaged", str(error).removeprefix(f"{path}: ").removeprefix(f"{path}, "))
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    """One search, from its journal.
+
+    Raises:
+        JournalError: the journal is missing, or one of its lines is damaged.
+    """
     from ptune.record.history import History
     from ptune.record.journal import is_running, read
 
     history = History.of(read(path))
+    running = is_running(path)
+    if history.first is None:
+        return _unread(path, *(("running", "it is being set up") if running else ("damaged", "it has no first step")))
     best = history.best
     return {
         "name": path.parent.name,
-        "state": "running" if is_running(path) else history.status,
+        "state": "running" if running else history.status,
+        "reason": None,
         "trials": len(history.trials),
         "planned": history.job.budget.trials,
         "metric": history.objective.metric,
@@ -52,6 +74,12 @@ def about(path: Path) -> dict[str, Any]:
         "best_trial": None if best is None else best.number,
         "started_at": history.started_at,
     }
+
+
+def _unread(path: Path, state: str, reason: str) -> dict[str, Any]:
+    """A search of which its journal says nothing, with the reason."""
+    unknown = dict.fromkeys(("trials", "planned", "metric", "best", "best_trial", "started_at"))
+    return {"name": path.parent.name, "state": state, "reason": reason, **unknown}
 
 
 def _print(searches: list[dict[str, Any]]) -> None:
@@ -64,7 +92,13 @@ def _print(searches: list[dict[str, Any]]) -> None:
     for column in ("name", "state", "trials", "best"):
         table.add_column(column, no_wrap=True)
     for entry in searches:
+        if entry["reason"] is not None:
+            table.add_row(entry["name"], entry["state"], NONE, NONE)
+            continue
         metric, trial = entry["metric"], entry["best_trial"]
         best = NONE if trial is None else f"{score(entry['best'])} {metric} (trial {trial})"
         table.add_row(entry["name"], entry["state"], f"{entry['trials']} of {entry['planned']}", best)
     Console().print(table)
+    for entry in searches:
+        if entry["reason"] is not None:
+            click.echo(f"{entry['name']} is {entry['state']}: {shorten(entry['reason'], _REASON)}")

@@ -5,11 +5,13 @@ The terminal, the page and programs all read this object. Imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ptune.errors import JournalError
 from ptune.record.events import BestResult, DataSource, Event, Header, Metrics, SearchStatus
 from ptune.record.history import Configuration, History
 from ptune.record.journal import JOURNAL, Reader, read
@@ -133,12 +135,16 @@ def confirmation_of(folder: Path, history: History) -> Confirmation | None:
     own = result(history)
     if own is not None:
         return own
-    confirming = [
-        History.of(read(path))
-        for path in folder.parent.glob(f"*/{JOURNAL}")
-        if confirmed_id(next(iter(Reader(path)), None)) == history.header.id
-    ]
-    return result(max(confirming, key=lambda one: one.started_at or 0.0)) if confirming else None
+    confirming = list(_confirming(folder.parent, history.header.id))
+    return result(max(confirming, key=lambda neighbour: neighbour.started_at or 0.0)) if confirming else None
+
+
+def _confirming(runs: Path, search_id: str) -> Iterator[History]:
+    """The confirmations of a search in a runs folder; what cannot be read is somebody else's trouble."""
+    for path in runs.glob(f"*/{JOURNAL}"):
+        with suppress(JournalError, OSError):
+            if confirmed_id(next(iter(Reader(path)), None)) == search_id:
+                yield History.of(read(path))
 
 
 def shares_of(history: History) -> dict[str, float]:

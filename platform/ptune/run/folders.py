@@ -10,6 +10,8 @@ from pathlib import Path
 from ptune.errors import JournalError, nearest
 from ptune.record.journal import JOURNAL
 
+JOB = "job.json"
+"""Name of the job that runs in its search's folder."""
 _LISTED = 5  # searches that a message lists
 
 
@@ -37,7 +39,7 @@ def search_folder(runs: Path, name: str) -> Path:
     """
     folder = runs / name
     if not (folder / JOURNAL).exists():
-        journals = sorted(runs.glob(f"*/{JOURNAL}"), key=lambda path: path.stat().st_mtime, reverse=True)
+        journals = sorted(runs.glob(f"*/{JOURNAL}"), key=lambda path: path.lstat().st_mtime, reverse=True)
         names = [path.parent.name for path in journals]
         more = f" and {len(names) - _LISTED} more, see `ptune list`" if len(names) > _LISTED else ""
         known = f"the latest: {', '.join(names[:_LISTED])}{more}" if names else "there is none"

@@ -16,7 +16,7 @@ from ptune.record.history import History, TrialRecord
 from ptune.record.journal import JOURNAL, Journal, read
 from ptune.run.conclusion import Conclusion
 from ptune.run.confirm import confirmation, result
-from ptune.run.folders import claim_folder, search_folder
+from ptune.run.folders import JOB, claim_folder, search_folder
 from ptune.run.prepare import Prepared, prepare, versions
 from ptune.run.session import Observer, Publisher, Runner, Session
 from ptune.run.tracker import Announce, TrackerFactory, tracker_of
@@ -199,7 +199,7 @@ def start_search(
     folder = claim_folder(runs, job.name)
     prepared = prepared.renamed(folder.name)
     write_text(folder / "job.toml", job_text)
-    write_json(folder / "job.json", prepared.job.model_dump(mode="json"))
+    write_json(folder / JOB, prepared.job.model_dump(mode="json"))
     with contextlib.closing(Journal(folder / JOURNAL)) as journal:
         journal.append(replace(prepared.header, confirms=confirms))
         return Search(prepared, journal, runner, observer, publish, track).run()
