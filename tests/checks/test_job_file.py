@@ -35,6 +35,7 @@ LAWS = [
     Broken("data_seed=-1", ["data_seed"]),
     Broken("resources.engines=many", ["[resources].engines"]),
     Broken("tracking.urri=x", ["[tracking].urri"]),
+    Broken("tracking.uri='http://mlflow:50o0'", ["[tracking].uri"]),
     Broken("budget.trails=3", ["[budget].trails"], spoils="budget"),
     Broken("budget.stopping.grace=7", ["[budget]"], spoils="budget"),
     Broken("backbone.id=packaged:maxilm", ["[backbone].id"], {"backbone"}, spoils="profile"),

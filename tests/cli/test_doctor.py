@@ -47,7 +47,7 @@ def test_a_healthy_machine_has_no_problems(healthy):
         ({"runs_writable": False}, "set PTUNE_RUNS"),
         ({"disk_free_gb": 0.5}, "make room"),
         ({"memory_free_gb": 0.5}, "memory free"),
-        ({"mlflow": "not usable: tracking.uri must be a server"}, "MLFLOW_TRACKING_URI"),
+        ({"mlflow": "not usable: MLFLOW_TRACKING_URI must be a server"}, "MLFLOW_TRACKING_URI"),
     ],
 )
 def test_a_problem_comes_with_its_cure(healthy, change, problem):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ptune.errors import TrackingError
+from ptune.errors import SpecError, TrackingError
 from ptune.record.events import Reported, Tracked
 from ptune.record.journal import JOURNAL, Reader, read
 from ptune.run.local import LocalRunner
@@ -97,6 +97,6 @@ def test_a_job_says_which_tracker(job, untracked, tmp_path):
 
 def test_a_place_where_mlflow_cannot_be_is_refused_before_anything_starts(job, runs):
     misplaced = job.model_copy(update={"tracking": job.tracking.model_copy(update={"uri": "./mlruns"})})
-    with pytest.raises(TrackingError, match=r"tracking\.uri must be a server"):
+    with pytest.raises(SpecError, match=r"tracking\.uri must be a server"):
         start_search(misplaced, "", runs, LocalRunner())
     assert not runs.exists()

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 LOW_DISK_GB, LOW_MEMORY_GB = 5.0, 4.0
+_UNUSABLE = "not usable: "
 _OLDEST_PYTHON = (3, 11)
 
 
@@ -42,7 +43,7 @@ def examine() -> dict[str, Any]:
     import psutil
 
     from ptune.backbone.locate import PACKAGED
-    from ptune.errors import TrackingError
+    from ptune.errors import SpecError
     from ptune.run.folders import runs_folder
     from ptune.run.prepare import versions
     from ptune.tracking.location import resolve_uri
@@ -50,8 +51,8 @@ def examine() -> dict[str, Any]:
     runs = runs_folder()
     try:
         uri = resolve_uri(None, runs)
-    except TrackingError as error:
-        uri = f"not usable: {error}"
+    except SpecError as error:
+        uri = f"{_UNUSABLE}{error}"
     existing = next(folder for folder in (runs, *runs.parents) if folder.is_dir())
     return {
         "versions": versions(),
@@ -117,8 +118,8 @@ def problems(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"{facts['disk_free_gb']} GB free for {facts['runs']}: make room, or set PTUNE_RUNS to a larger disk"
     if facts["memory_free_gb"] < LOW_MEMORY_GB:
         yield f"{facts['memory_free_gb']} GB of memory free: close something, or lower resources.slots and token_budget"
-    if facts["mlflow"].startswith("not usable"):
-        yield f"MLFLOW_TRACKING_URI is {facts['mlflow']}"
+    if facts["mlflow"].startswith(_UNUSABLE):
+        yield facts["mlflow"].removeprefix(_UNUSABLE)
 
 
 def plan(facts: Mapping[str, Any]) -> list[str]:

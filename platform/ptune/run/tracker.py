@@ -16,7 +16,7 @@ Announce = Callable[[int | None, str], None]
 TrackerFactory = Callable[[Job, Path, Announce], Tracker]
 """Makes the tracker of a search from its job and its folder; starts and writes nothing.
 
-Raises a TrackingError where the job's settings cannot be used.
+Raises a SpecError where the job's settings cannot be used.
 """
 
 
@@ -52,7 +52,7 @@ def tracker_of(job: Job, folder: Path, announce: Announce) -> Tracker:
     """The tracker that a job asks for, on the search in `folder`.
 
     Raises:
-        TrackingError: the tracker cannot be where the job says.
+        SpecError: the tracker cannot be where the job says.
     """
     match job.tracking.type:
         case "mlflow":

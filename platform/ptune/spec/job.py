@@ -15,6 +15,7 @@ from ptune.spec.protocol import Published, grid_problems, horizon_problems, publ
 from ptune.spec.space import Space
 from ptune.spec.strict import Strict, refusal
 from ptune.spec.task import Task
+from ptune.spec.tracking import Tracking
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 
@@ -50,20 +51,6 @@ class Resources(Strict):
     """Whether backward passes compute each layer anew instead of keeping it: `auto` from when a mini-batch does not
     fit into memory alone. Encoder-decoders, ALBERT, DeBERTa and trials that tune the backbone or train with its
     dropout never do."""
-
-
-class Tracking(Strict):
-    """Which tracker shows the search, and where MLflow keeps the runs."""
-
-    type: Literal["mlflow", "none"] = "mlflow"
-    """`none` shows the search nowhere else; its folder holds everything."""
-    uri: str | None = None
-    """Tracking server or database URI; None is SQLite in the runs folder. MLFLOW_TRACKING_URI overrides None.
-
-    In a job file, `sqlite:///runs.db` is relative to it.
-    """
-    experiment: str | None = None
-    """Experiment name; None is the job's name."""
 
 
 def _native() -> list[Literal["native", "peft"]]:

@@ -9,15 +9,13 @@ import fcntl
 import logging
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from ptune.errors import TrackingError, nearest
+from ptune.errors import SpecError
 from ptune.files import replacing
+from ptune.spec.tracking import DATABASES, scheme_of, uri_law
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
-_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-_SERVERS = ("http", "https", "databricks")
 
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -32,28 +30,18 @@ def resolve_uri(job_uri: str | None, runs_folder: Path) -> str:
     """The tracking URI: the job's, else MLFLOW_TRACKING_URI, else SQLite in the runs folder.
 
     Raises:
-        TrackingError: MLflow's file store, which MLflow 3 refuses, or a scheme that MLflow does not have.
+        SpecError: MLflow cannot be there, see `ptune.spec.tracking.uri_law`; its file store, which MLflow 3 refuses, is
+            no place either.
     """
     uri = job_uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{runs_folder.resolve() / DATABASE}"
-    scheme = _scheme(uri)
-    allowed = (*_DATABASES, *_SERVERS)
-    if scheme not in allowed:
-        raise TrackingError(
-            f"tracking.uri must be a server (http://host:port) or a database (sqlite:///file.db), got {uri!r}"
-            f"{nearest(scheme, allowed)} (schemes: {', '.join(allowed)})"
-        )
+    if (law := uri_law(uri)) is not None:
+        raise SpecError(f"{'tracking.uri' if job_uri else 'MLFLOW_TRACKING_URI'} {law}")
     return uri
 
 
 def artifact_location(uri: str, runs_folder: Path) -> str | None:
     """Where a new experiment keeps its files: the runs folder's own for a database; None lets a server decide."""
-    return str(runs_folder.resolve() / ARTIFACTS) if _scheme(uri) in _DATABASES else None
-
-
-def without_password(uri: str) -> str:
-    """The URI as it may be shown."""
-    password = urlsplit(uri).password
-    return uri.replace(f":{password}@", ":***@") if password else uri
+    return str(runs_folder.resolve() / ARTIFACTS) if scheme_of(uri) in DATABASES else None
 
 
 def quiet_mlflow() -> None:
@@ -85,13 +73,8 @@ def create_database(uri: str) -> None:
                 SqlAlchemyStore(f"sqlite:///{draft.resolve()}", str(path.parent / ARTIFACTS)).engine.dispose()
 
 
-def _scheme(uri: str) -> str:
-    """`sqlite` of `sqlite+pysqlite:///file.db`; `databricks` is a URI by itself."""
-    return uri if uri == "databricks" else urlsplit(uri).scheme.split("+")[0]
-
-
 def _sqlite_file(uri: str) -> Path | None:
     """The file of a SQLite URI; None for other stores and databases in memory."""
     _, slashes, name = uri.partition(":///")
     name = name.partition("?")[0]
-    return Path(name) if slashes and _scheme(uri) == "sqlite" and name not in {"", ":memory:"} else None
+    return Path(name) if slashes and scheme_of(uri) == "sqlite" and name not in {"", ":memory:"} else None

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ptune.spec.job import Job
-from ptune.tracking.location import resolve_uri, without_password
+from ptune.spec.tracking import without_password
+from ptune.tracking.location import resolve_uri
 from ptune.tracking.mlflow_writer import MlflowWriter, sync
 from ptune.tracking.state import TrackingState
 
@@ -24,7 +25,7 @@ class MlflowTracker:
             the writer's thread.
 
     Raises:
-        TrackingError: MLflow cannot be at the job's `tracking.uri`.
+        SpecError: MLflow cannot be at the job's `tracking.uri`, or at MLFLOW_TRACKING_URI.
     """
 
     def __init__(self, job: Job, folder: Path, announce: Callable[[int | None, str], None]) -> None:

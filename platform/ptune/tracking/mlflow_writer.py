@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from ptune.errors import JournalError, PtuneError, TrackingError
 from ptune.record.events import Reported
 from ptune.record.journal import JOURNAL, Reader
-from ptune.tracking.location import artifact_location, create_database, quiet_mlflow, without_password
+from ptune.spec.tracking import without_password
+from ptune.tracking.location import artifact_location, create_database, quiet_mlflow
 
 if TYPE_CHECKING:
     from ptune.tracking.mirror import Mirror, Tracked

@@ -1,0 +1,58 @@
+"""Where MLflow may keep the runs: the form of a tracking URI."""
+
+import pytest
+from pydantic import ValidationError
+
+from ptune.spec.tracking import Tracking, uri_law, without_password
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://mlflow:5000",
+        "https://me:secret@mlflow.example/prefix?x=1",
+        "http://[::1]:5000",
+        "postgresql+psycopg://me:p%40ss@host:5432/db",
+        "postgresql:///db?host=/var/run/postgresql",
+        "mssql+pyodbc:///?odbc_connect=DRIVER",
+        "databricks",
+        "databricks://profile",
+        "databricks://scope:prefix",
+        "sqlite:///runs.db",
+        "sqlite:////tmp/runs.db",
+        "sqlite:///:memory:",
+        "sqlite://",
+    ],
+)
+def test_places_where_mlflow_can_be(uri):
+    assert uri_law(uri) is None
+    assert Tracking(uri=uri).uri == uri
+
+
+@pytest.mark.parametrize(
+    ("uri", "law"),
+    [
+        ("./mlruns", "must be a server"),
+        ("file:///tmp/mlruns", "must be a server"),
+        ("http", "must be a server"),
+        ("htp://server:5000", "did you mean 'http'?"),
+        ("http://", "must name a host"),
+        ("https://:5000", "must name a host"),
+        ("http:server", "must name a host"),
+        ("http://server:50o0", "must have a port of 0 to 65535"),
+        ("http://server:70000", "must have a port of 0 to 65535"),
+        ("postgresql://me@host:port/db", "must have a port of 0 to 65535"),
+        ("sqlite://runs.db", "must have three slashes"),
+        ("sqlite:runs.db", "must have three slashes"),
+    ],
+)
+def test_places_where_it_cannot(uri, law):
+    assert law in uri_law(uri)
+    with pytest.raises(ValidationError, match="got"):
+        Tracking(uri=uri)
+
+
+def test_passwords_are_not_shown():
+    assert without_password("postgresql://me:secret@host:5432/db") == "postgresql://me:***@host:5432/db"
+    assert without_password("sqlite:////runs/mlflow.db") == "sqlite:////runs/mlflow.db"
+    assert "secret" not in uri_law("http://me:secret@host:port")
