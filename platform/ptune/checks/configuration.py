@@ -87,9 +87,8 @@ def _unfit_layers(space: Space, profile: Profile) -> list[Problem]:
 
 def _impossible(space: Space, names: Sequence[str], law: Law) -> list[Problem]:
     """For each value that fits in no combination of some parameters: the problems of one with the fewest."""
-    ordered = space.ordered()
-    deciding = {*names, *(key for _, definition in ordered for key in definition.when)}
-    ordered = [(name, definition) for name, definition in ordered if name in deciding]
+    deciding = space.reach().deciding(names)
+    ordered = [(name, definition) for name, definition in space.ordered() if name in deciding]
     tried = [] if space.listed else list(islice(combinations(ordered, _ends), _MOST + 1))
     if len(tried) > _MOST:
         return []

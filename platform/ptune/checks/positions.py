@@ -5,14 +5,15 @@ Texts count, and so do v2 prompts that push them on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ptune.backbone.families import Family
 from ptune.backbone.profile import Profile
 from ptune.spec.data import Data
 from ptune.spec.problem import Place, Problem, dotted
 from ptune.spec.prompt import PromptV2, layers_of
-from ptune.spec.space import Parameter, Space
+from ptune.spec.reach import ABSENT, Value, Wants, both, conditions
+from ptune.spec.space import Space
 from ptune.spec.task import Task
 from ptune.spec.trial import DEFAULT_METHOD
 
@@ -52,38 +53,35 @@ def _longest_text(data: Data, family: Family) -> int:
 
 def _shifts(space: Space, layers: int) -> Iterator[tuple[Place, int]]:
     """The positions that v2 prompts of a resolved space can take before the text, each with what states them."""
-    for branch in space.branches(["method", "positions"]):
-        positions = branch.get("positions", "auto")
-        shifts = positions == "shifted" or (positions == "auto" and _may_fill(space, branch, layers))
-        if branch.get("method", DEFAULT_METHOD) == "v2" and shifts:
-            yield from _lengths(space, branch)
+    reach = space.reach()
+    ways = [both(way, _V2) for way in _shifted(space, layers)]
+    for place, longest, stated in _lengths(space):
+        if any(way is not None and reach.is_met(both(way, stated)) for way in ways):
+            yield place, longest
 
 
-def _may_fill(space: Space, branch: Mapping[str, object], layers: int) -> bool:
-    """Whether v2 prompts in a branch of a resolved space may stand in all layers, as they do unless told otherwise."""
-    depths, named = ([d for _, d in _existing(space, branch, name)] for name in ("depth", "layers"))
-    if any(depth.high == layers or layers in depth.possible() for depth in depths):
-        return True
-    texts = [str(value) for definition in named for value in definition.possible() if value is not None]
-    if any(len(layers_of(text)) == layers for text in texts):
-        return True
-    return all(None in definition.possible() for definition in (*depths, *named))
+_V2: Wants = {"method": frozenset(["v2", *([ABSENT] if DEFAULT_METHOD == "v2" else [])])}
+_UNSTATED: frozenset[Value] = frozenset([None, ABSENT])
 
 
-def _lengths(space: Space, branch: Mapping[str, object]) -> Iterator[tuple[Place, int]]:
-    """The lengths stated for v2 prompts in a branch of a space, or the default."""
-    is_default = True
+def _shifted(space: Space, layers: int) -> Iterator[Wants]:
+    """The ways in which text positions start after a v2 prompt: as stated, or because it stands in all layers."""
+    yield {"positions": frozenset(["shifted"])}
+    auto: Wants = {"positions": frozenset(["auto", None, ABSENT])}
+    yield {**auto, "depth": _UNSTATED, "layers": _UNSTATED}
+    for definition in space.parameters.get("depth", []):
+        if layers in (definition.high, *definition.possible()):
+            yield {**auto, "depth": frozenset([layers])}
+    named = [value for definition in space.parameters.get("layers", []) for value in definition.possible()]
+    full = [value for value in named if value is not None and len(layers_of(str(value))) == layers]
+    yield {**auto, "layers": frozenset(full)}
+
+
+def _lengths(space: Space) -> Iterator[tuple[Place, int, Wants]]:
+    """The lengths stated for v2 prompts, or the default, each with what its existence asks of other parameters."""
     for name in ("length", "lengths"):
-        for index, definition in _existing(space, branch, name):
+        for index, definition in enumerate(space.parameters.get(name, [])):
             for key, value in definition.stated():
-                is_default = False
                 longest = max(map(int, value.split(","))) if isinstance(value, str) else int(value)
-                yield ("space", "parameters", name, index, key), longest
-    if is_default:
-        yield ("space", "parameters"), PromptV2().length
-
-
-def _existing(space: Space, branch: Mapping[str, object], name: str) -> list[tuple[int, Parameter]]:
-    """The definitions of a parameter that hold in a branch, with their positions."""
-    definitions = enumerate(space.parameters.get(name, []))
-    return [(index, definition) for index, definition in definitions if definition.applies(branch)]
+                yield ("space", "parameters", name, index, key), longest, conditions(definition)
+    yield ("space", "parameters"), PromptV2().length, {"length": _UNSTATED, "lengths": _UNSTATED}

@@ -9,7 +9,8 @@ Knows the laws of a space, not how values are proposed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from itertools import combinations, product
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -18,6 +19,7 @@ from ptune.errors import nearest
 from ptune.spec.idle import NEEDS, Need
 from ptune.spec.problem import Problem, refuse
 from ptune.spec.prompt import METHODS
+from ptune.spec.reach import ABSENT, Reach, Value, both, conditions
 from ptune.spec.strict import Strict, broken, refusal
 from ptune.spec.trial import DEFAULT_METHOD, Config, Scalar, TrialSpec, broken_law, defaults, parameter_names
 
@@ -107,6 +109,11 @@ class Parameter(Strict):
             return self.choices
         return [self.value] if self.value is not None else []
 
+    @property
+    def ends(self) -> list[Scalar | None]:
+        """The values it can take; of a range, the ends."""
+        return self.possible() or [self.low, self.high]
+
     def stated(self) -> list[tuple[str, Scalar]]:
         """Every value the author wrote, with its key: choices, the constant, or the range's ends without "layers"."""
         if self.choices is not None:
@@ -181,10 +188,13 @@ class Space(Strict):
         return []
 
     def _overlaps(self) -> list[Problem]:
+        reach = self.reach()
         problems: dict[str, str] = {}
-        for branch in self.branches():
-            for name, definitions in self.parameters.items():
-                if sum(definition.applies(branch) for definition in definitions) > 1:
+        for name, definitions in self.parameters.items():
+            for pair in combinations(definitions, 2):
+                wants = both(*map(conditions, pair))
+                branch = None if wants is None else reach.example(wants)
+                if branch is not None:
                     chosen = ", ".join(f"{key} = {value!r}" for key, value in branch.items()) or "every choice"
                     problems.setdefault(name, f"two of its definitions hold at once under {chosen}")
         return [Problem(("parameters", name), law) for name, law in problems.items()]
@@ -214,51 +224,73 @@ class Space(Strict):
 
     def _idle(self) -> list[Problem]:
         """Definitions that exist in trials in which they do nothing, so that every such trial would be rejected."""
+        if self.listed:
+            return []
         problems: dict[tuple[str, int], Problem] = {}
-        for branch in [] if self.listed else self.branches(["method", *(need.beside for need in NEEDS if need.values)]):
-            at_rest = defaults(_method_of(branch))
-            for need in NEEDS:
-                for index, definition in enumerate(self.parameters.get(need.name, [])):
-                    asks = any(value != at_rest.get(need.name) for _, value in definition.stated())
-                    if asks and definition.applies(branch) and not self._acts(need, branch, at_rest):
-                        problem = Problem(("parameters", need.name, index), self._in_vain(need, branch, at_rest))
+        for method, need in product(self.methods, NEEDS):
+            for index, definition in enumerate(self.parameters.get(need.name, [])):
+                at_rest = defaults(method)
+                if need.name in at_rest and any(value != at_rest[need.name] for _, value in definition.stated()):
+                    value = self._idle_beside(need, definition, method, at_rest)
+                    if value is not None:
+                        problem = Problem(("parameters", need.name, index), self._in_vain(need, value))
                         problems.setdefault((need.name, index), problem)
         return list(problems.values())
 
-    def _acts(self, need: Need, branch: Config, at_rest: Config) -> bool:
-        """Whether a parameter has what it needs beside it in the trials of a branch."""
-        if need.values:
-            return need.met(branch.get(need.beside, at_rest[need.beside]))
-        return any(definition.applies(branch) for definition in self.parameters.get(need.beside, []))
+    def _idle_beside(self, need: Need, definition: Parameter, method: str, at_rest: Config) -> Value:
+        """What a parameter stands beside in some trials of a method without doing anything; None if it always acts."""
+        reach = self.reach()
+        if not need.values:
+            beside: list[tuple[Value, Value]] = [(ABSENT, ABSENT)]
+        else:
+            present = [(value, value) for value in reach.values(need.beside) if not need.met(value)]
+            beside = [*present, *([] if need.met(at_rest[need.beside]) else [(ABSENT, at_rest[need.beside])])]
+        for wanted, value in beside:
+            if reach.is_met(
+                both(conditions(definition), {"method": _holding(method)}, {need.beside: frozenset([wanted])})
+            ):
+                return value
+        return None
 
-    def _in_vain(self, need: Need, branch: Config, at_rest: Config) -> str:
-        """That a parameter does nothing in the trials of a branch, and what the author may have meant."""
+    def _in_vain(self, need: Need, value: Value) -> str:
+        """That a parameter does nothing beside a value, and what the author may have meant."""
         beside = self.parameters.get(need.beside, [])
         if not need.values:
             hint = f"give it the `when` of {need.beside}" if beside else f"state {need.beside}, or leave it out"
             return f"{need.name} does nothing without {need.beside}; {hint}"
-        law = f"{need.name} does nothing under {need.beside} = {branch.get(need.beside, at_rest[need.beside])!r}"
+        law = f"{need.name} does nothing under {need.beside} = {value!r}"
         fitting = [value for value in need.values if any(value in definition.possible() for definition in beside)]
         if not fitting:
             return f"{law}, and the space chooses no {need.beside} with which it does ({', '.join(need.values)})"
         return f"{law}; add `when = {{ {need.beside} = {json.dumps(fitting[0] if len(fitting) == 1 else fitting)} }}`"
 
+    def reach(self) -> Reach:
+        """Which values its parameters can hold together.
+
+        Raises:
+            ValueError: conditions form a circle.
+        """
+        return Reach(self.ordered())
+
     def methods_met(self) -> dict[tuple[str, int], list[str]]:
         """The methods of the trials in which each definition, given by name and position, can exist."""
-        met: dict[tuple[str, int], list[str]] = {}
-        for branch in self.branches(["method"]):
-            method = _method_of(branch)
-            for name, definitions in self.parameters.items():
-                for index, definition in enumerate(definitions):
-                    methods = met.setdefault((name, index), [])
-                    if definition.applies(branch) and method not in methods:
-                        methods.append(method)
-        return met
+        reach, methods = self.reach(), self.methods
+        return {
+            (name, index): [
+                method for method in methods if reach.is_met(both(conditions(definition), {"method": _holding(method)}))
+            ]
+            for name, definitions in self.parameters.items()
+            for index, definition in enumerate(definitions)
+        }
 
     @property
     def methods(self) -> list[str]:
         """The methods that trials may have."""
-        return list(dict.fromkeys(_method_of(branch) for branch in self.branches(["method"])))
+        reach = self.reach()
+        stated = [value for value in map(str, reach.values("method")) if value in METHODS]
+        return [
+            method for method in dict.fromkeys([*stated, DEFAULT_METHOD]) if reach.is_met({"method": _holding(method)})
+        ]
 
     def values_under(self, method: str, name: str) -> set[Scalar]:
         """Every value stated for a parameter where it exists under a method: choices, constants, ends of ranges."""
@@ -275,21 +307,6 @@ class Space(Strict):
         return any(
             None in (definition.choices or ()) for definitions in self.parameters.values() for definition in definitions
         )
-
-    def branches(self, also: Iterable[str] = ()) -> list[dict[str, Scalar | None]]:
-        """Every combination of the values that conditions look at, and of the parameters in `also`."""
-        ordered = self.ordered()
-        looked_at = {key for _, definition in ordered for key in definition.when}.union(also)
-        branches: list[dict[str, Scalar | None]] = [{}]
-        for name, definition in ordered:
-            if name in looked_at:
-                chosen = [{name: value} for value in definition.possible()]
-                branches = [
-                    {**branch, **choice}
-                    for branch in branches
-                    for choice in (chosen if definition.applies(branch) else [{}])
-                ]
-        return branches
 
     def ordered(self) -> list[tuple[str, Parameter]]:
         """Every definition, each after those its condition names.
@@ -366,8 +383,9 @@ class Space(Strict):
         return problems
 
 
-def _method_of(branch: Config) -> str:
-    return str(branch.get("method", DEFAULT_METHOD))
+def _holding(method: str) -> frozenset[Value]:
+    """What the parameter `method` holds in trials of a method."""
+    return frozenset([method, ABSENT] if method == DEFAULT_METHOD else [method])
 
 
 def _strange_to(name: str, methods: list[str], owners: list[str]) -> str:
