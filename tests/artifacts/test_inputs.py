@@ -54,6 +54,7 @@ def test_pairs_are_rows_of_two_in_the_order_of_their_names():
         (7, ["text"], "here: must be a string (text), got int 7"),
         (b"red", ["text"], "here: must be a string (text), got bytes b'red'"),
         (("red", "  "), PAIR, "here: hypothesis is empty"),
+        (("red", "\ud800"), PAIR, "here: hypothesis is not valid Unicode, got str '\\ud800'"),
         ((None,), ["text"], "here: text must be a string, got NoneType None"),
     ],
 )  # fmt: skip

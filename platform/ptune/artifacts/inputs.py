@@ -48,7 +48,7 @@ def row(value: object, names: Sequence[str], place: str) -> tuple[str, ...]:
         place: what a message calls the input.
 
     Raises:
-        DataError: it is of another type, has more or fewer texts, or one of its texts is empty.
+        DataError: it is of another type, has more or fewer texts, or one of its texts is empty or not valid Unicode.
     """
     texts = _texts(value, names, place)
     if len(texts) != len(names):
@@ -60,6 +60,10 @@ def row(value: object, names: Sequence[str], place: str) -> tuple[str, ...]:
             raise DataError(f"{place}: {name} must be a string, got {_said(text)}")
         if not text.strip():
             raise DataError(f"{place}: {name} is empty")
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # half of a surrogate pair, which no tokenizer takes
+            raise DataError(f"{place}: {name} is not valid Unicode, got {_said(text)}") from None
     return tuple(texts)
 
 
