@@ -39,6 +39,7 @@ from ptune.record.events import Ended, Tracked  # noqa: E402
 from ptune.record.journal import JOURNAL, Journal, read  # noqa: E402
 from ptune.report.write_files import publish  # noqa: E402
 from ptune.searching.conductor import Conductor  # noqa: E402
+from ptune.searching.importance import importances  # noqa: E402
 from ptune.searching.suggest import quiet, suggest  # noqa: E402
 from ptune.spec.space import Space  # noqa: E402
 from ptune.tracking.mlflow_writer import MlflowWriter  # noqa: E402
@@ -95,7 +96,7 @@ def search(folder: Path, trials: int) -> tuple[list[dict[str, float]], dict[str,
     journal.close()
     shares: dict[str, float] = {}
     after = {
-        "importances": _seconds(lambda: shares.update(conductor.importances())),
+        "importances": _seconds(lambda: shares.update(importances(conductor.history))),
         "leaderboard, plots, report": _seconds(lambda: publish(folder, conductor.history, shares)),
         "taken up from its journal": _seconds(lambda: _resumed(folder)),
     }

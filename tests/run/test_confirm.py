@@ -15,6 +15,7 @@ from ptune.run.confirm import confirmation, listing, result
 from ptune.run.local import LocalRunner
 from ptune.run.search import confirm_search, resume_search, start_search
 from ptune.searching.conductor import Conductor
+from ptune.searching.importance import importances
 from ptune.searching.simulate import simulate
 from ptune.spec.job import Job
 from ptune.spec.trial import TrialSpec
@@ -97,6 +98,12 @@ def test_what_cannot_be_confirmed_is_refused(job, changes, message):
     values = changes.pop("values", [0.5])
     with pytest.raises((JournalError, SpecError), match=message):
         confirmation(told(job, values, **changes), top=1, seeds=1)
+
+
+@pytest.mark.parametrize(("key", "value"), [("top", 0), ("top", "3"), ("seeds", -1), ("seeds", 2.5)])
+def test_nothing_to_repeat_is_refused(job, key, value):
+    with pytest.raises(SpecError, match=f"{key} must be a whole number from 1, got {value!r}"):
+        confirmation(told(job, [0.5]), **{"top": 1, "seeds": 1, key: value})
 
 
 def test_a_search_that_confirms_nothing_has_no_such_result(job):
@@ -196,6 +203,8 @@ def test_a_confirmation_of_many_points_can_be_taken_up_and_weighed(job, tmp_path
     simulate(resumed, lambda config, _: 0.5 + 0.1 * config["length"], slots=2)
     configs = [trial.config for trial in resumed.history.trials.values()]
     assert configs == confirming.space.baseline
-    assert "length" in resumed.importances()
+    assert importances(resumed.history) == {}
+    resumed.history.first = header_of(confirming, 3)  # as of a search that confirms nothing
+    assert "length" in importances(resumed.history)
     rows = result(History.of(read(path))).configurations
     assert [row.dev.n for row in rows] == [3, 3, 3, 3]

@@ -10,11 +10,11 @@ from ptune.artifacts.predict import Predictor
 from ptune.record.events import decode, encode
 from ptune.record.history import FINAL, History
 from ptune.record.journal import JOURNAL, read
-from ptune.report.findings import shares_of
 from ptune.report.write_files import publish
 from ptune.run.local import LocalRunner
 from ptune.run.search import resume_search
 from ptune.run.tracker import NoTracker
+from ptune.searching.importance import importances
 from ptune.spec.job import Job
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -46,7 +46,7 @@ def test_every_line_is_an_event_that_is_written_as_it_was(name):
 def test_reports_and_leaderboards_are_what_they_were(runs, name):
     """Of a real search; of one with repetitions, failures, published numbers and a confirmation; and of that."""
     history = History.of(read(runs / name / JOURNAL))
-    publish(runs / name, history, shares_of(history))
+    publish(runs / name, history, importances(history))
     for path in (FIXTURES / name).glob("leaderboard.*"):
         assert (runs / name / path.name).read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
     before, after = (json.loads((folder / name / "report.json").read_text("utf-8")) for folder in (FIXTURES, runs))

@@ -22,29 +22,29 @@ def history_of(count, value, status="complete"):
 
 
 def test_what_decides_the_value_ranks_first():
-    shares = importances(history_of(40, lambda config: -config["lr"]), RESOLVED)
+    shares = importances(history_of(40, lambda config: -config["lr"]))
     assert next(iter(shares)) == "lr"
     assert sum(shares.values()) == pytest.approx(1.0)
 
 
 def test_definitions_of_one_parameter_are_summed_under_its_name():
-    shares = importances(history_of(60, lambda config: -config["length"]), RESOLVED)
+    shares = importances(history_of(60, lambda config: -config["length"]))
     assert set(shares) == {"method", "length", "encoder", "depth", "dropout", "lr"}
     assert shares["length"] + shares["method"] > 0.5
 
 
 @pytest.mark.parametrize("status", ["failed", "running", "paused"])
 def test_only_finished_trials_count(status):
-    assert importances(history_of(20, lambda config: config["lr"], status), RESOLVED) == {}
+    assert importances(history_of(20, lambda config: config["lr"], status)) == {}
 
 
 def test_too_few_trials_or_no_difference_say_nothing():
-    assert importances(history_of(7, lambda config: config["lr"]), RESOLVED) == {}
-    assert importances(history_of(20, lambda _: 0.5), RESOLVED) == {}
+    assert importances(history_of(7, lambda config: config["lr"])) == {}
+    assert importances(history_of(20, lambda _: 0.5)) == {}
 
 
 @pytest.mark.parametrize("count", [8, 12, 25])
 def test_small_searches_are_told_apart_quietly(count):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert importances(history_of(count, lambda config: config["lr"]), RESOLVED)
+        assert importances(history_of(count, lambda config: config["lr"]))

@@ -7,6 +7,7 @@ import pytest
 
 from ptune.record import journal
 from ptune.record.history import History
+from ptune.searching.importance import importances
 from ptune.searching.simulate import simulate
 from support.simulated import ceiling, make_job, resume, start
 
@@ -46,7 +47,7 @@ def test_the_sampler_proposes_low_losses(tmp_path):
 
 def test_what_decides_the_loss_matters_most(tmp_path):
     conductor = played(tmp_path, trials=40, epochs=3)
-    assert next(iter(conductor.importances())) == "lr"
+    assert next(iter(importances(conductor.history))) == "lr"
 
 
 def test_a_search_taken_up_again_ends_with_the_least_loss_of_all(tmp_path):

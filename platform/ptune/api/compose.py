@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptune.api.jobs import JobSource, read_job
+from ptune.run.interrupts import interrupts
 
 if TYPE_CHECKING:
     from ptune.run.search import Outcome
@@ -38,7 +38,7 @@ def start(
     from ptune.run.search import start_search
 
     job, text = read_job(source, overrides)
-    with _interruptible():
+    with interrupts():
         return start_search(job, text, runs, runner, observer, publish)
 
 
@@ -47,7 +47,7 @@ def resume(name: str, runs: Path, runner: Runner, observer: Observer | None) -> 
     from ptune.report.write_files import publish
     from ptune.run.search import resume_search
 
-    with _interruptible():
+    with interrupts():
         return resume_search(name, runs, runner, observer, publish)
 
 
@@ -56,14 +56,5 @@ def confirm(name: str, runs: Path, runner: Runner, observer: Observer | None, *,
     from ptune.report.write_files import publish
     from ptune.run.search import confirm_search
 
-    with _interruptible():
-        return confirm_search(name, runs, runner, observer, publish, top=top, seeds=seeds)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM ends a search as Ctrl-C does: saved, recorded as interrupted, and resumable."""
-    from ptune.run.interrupts import interrupts
-
     with interrupts():
-        yield
+        return confirm_search(name, runs, runner, observer, publish, top=top, seeds=seeds)

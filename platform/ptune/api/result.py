@@ -110,19 +110,19 @@ class SearchResult:
     @property
     def importances(self) -> Mapping[str, float]:
         """Each parameter's share in what made the best trials the best; empty when there is too little to tell."""
-        from ptune.report.findings import shares_of
+        from ptune.searching.importance import importances
 
-        return shares_of(self.history)
+        return importances(self.history)
 
     @property
     def tracking(self) -> TrackingState | None:
         """Where the tracker (MLflow) shows the search: `uri` and `run_id`; None for a search that is not tracked."""
         from dataclasses import replace
 
-        from ptune.run.tracker import tracker_of
+        from ptune.run.tracker import tracker_of, unheard
 
         history = self.history
-        state = tracker_of(history.job, self._folder, _unheard).state
+        state = tracker_of(history.job, self._folder, unheard).state
         return None if state is None else replace(state, run_id=history.run_id)
 
     def trial(self, number: int) -> Trial:
@@ -284,7 +284,3 @@ def concluded(folder: Path, status: str) -> SearchResult:
     if status == "interrupted":
         raise KeyboardInterrupt(f"{result.name} is saved up to here; ptune.open({result.name!r}).resume() continues it")
     return result
-
-
-def _unheard(trial: int | None, run_id: str) -> None:
-    """Nobody is told of runs where none is made."""

@@ -121,7 +121,7 @@ def findings(
 def of_folder(folder: Path, history: History, *, running: bool) -> Findings:
     """The report of the search in a folder."""
     state: State = "running" if running else history.status
-    return findings(history, shares_of(history), overrides_of(folder), state, confirmation_of(folder, history))
+    return findings(history, importances(history), overrides_of(folder), state, confirmation_of(folder, history))
 
 
 def overrides_of(folder: Path) -> list[str]:
@@ -145,16 +145,6 @@ def _confirming(runs: Path, search_id: str) -> Iterator[History]:
         with suppress(JournalError, OSError):
             if confirmed_id(next(iter(Reader(path)), None)) == search_id:
                 yield History.of(read(path))
-
-
-def shares_of(history: History) -> dict[str, float]:
-    """Each parameter's share in what made the best trials the best; {} when there is too little to tell.
-
-    A confirmation's trials were chosen for being good, so they tell nothing.
-    """
-    if history.header.confirms is not None:
-        return {}
-    return importances(history, history.job.space.resolved(history.header.backbone.layers))
 
 
 def confirmed_id(event: Event | None) -> str | None:

@@ -92,8 +92,11 @@ def confirmation(history: History, top: int, seeds: int) -> tuple[Job, Confirms]
 
     Raises:
         JournalError: the search has not finished.
-        SpecError: it has no result, or is a confirmation itself.
+        SpecError: it has no result, or is a confirmation itself; or there is nothing to repeat.
     """
+    for key, count in (("top", top), ("seeds", seeds)):
+        if not isinstance(count, int) or count < 1:
+            raise SpecError(f"{key} must be a whole number from 1, got {count!r}")
     name, job = history.header.name, history.job
     best = _chosen(history, top)
     splits = max(data.splits for data in job.task.sets)

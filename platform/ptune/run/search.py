@@ -19,10 +19,11 @@ from ptune.run.confirm import confirmation, result
 from ptune.run.folders import JOB, claim_folder, search_folder
 from ptune.run.prepare import Prepared, prepare, versions
 from ptune.run.session import Observer, Publisher, Runner, Session
-from ptune.run.tracker import Announce, TrackerFactory, tracker_of
+from ptune.run.tracker import TrackerFactory, tracker_of, unheard
 from ptune.searching.conductor import Conductor
+from ptune.searching.importance import importances
 from ptune.spec.job import Job
-from ptune.tracking.state import TrackingState
+from ptune.tracking.state import Announce, TrackingState
 
 Status = Literal["complete", "interrupted"]
 """How a search ends that has a result."""
@@ -160,10 +161,10 @@ class Search:
 
     def _publish_files(self) -> dict[str, float]:
         """Write the files for people; return each parameter's importance, which a confirmation does not have."""
-        importances = self._conductor.importances() if self._history.header.confirms is None else {}
+        shares = importances(self._history)
         if self._publish is not None and self._history.trials:
-            self._publish(self._folder, self._history, importances)
-        return importances
+            self._publish(self._folder, self._history, shares)
+        return shares
 
 
 def start_search(
@@ -194,7 +195,7 @@ def start_search(
     """
     tracking = job.tracking.model_copy(update={"experiment": job.tracking.experiment or job.name})
     job = job.model_copy(update={"tracking": tracking})
-    track(job, runs / job.name, _unheard)  # refuses settings that cannot be used, before anything is written
+    track(job, runs / job.name, unheard)  # refuses settings that cannot be used, before anything is written
     prepared = prepare(job)
     folder = claim_folder(runs, job.name)
     prepared = prepared.renamed(folder.name)
@@ -292,10 +293,6 @@ def _noted(journal: Journal) -> Announce:
         journal.append(Tracked(trial, run_id))
 
     return note
-
-
-def _unheard(_trial: int | None, _run_id: str) -> None:
-    """Hear of no run, since a tracker that is only checked creates none."""
 
 
 def _text(folder: Path | None) -> str | None:

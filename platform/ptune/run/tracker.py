@@ -10,14 +10,17 @@ from ptune.errors import TrackingError
 from ptune.run.session import Tracker
 from ptune.spec.job import Job
 from ptune.tracking.mlflow_tracker import MlflowTracker
+from ptune.tracking.state import Announce
 
-Announce = Callable[[int | None, str], None]
-"""Hears of each run that a tracker creates: the trial (None: the search) and the run's id."""
 TrackerFactory = Callable[[Job, Path, Announce], Tracker]
 """Makes the tracker of a search from its job and its folder; starts and writes nothing.
 
 Raises a SpecError where the job's settings cannot be used.
 """
+
+
+def unheard(_trial: int | None, _run_id: str) -> None:
+    """Hear of no run; for a tracker that is only asked, and makes none."""
 
 
 class NoTracker:

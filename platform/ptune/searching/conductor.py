@@ -20,7 +20,6 @@ from ptune.record.events import Event, FinalStatus, Finished, Metrics, Paused, R
 from ptune.record.history import FINAL, History, TrialRecord
 from ptune.record.journal import Journal
 from ptune.record.objective import Objective
-from ptune.searching.importance import importances
 from ptune.searching.scheduler import scheduler_of
 from ptune.searching.study import Study
 from ptune.spec import grid
@@ -136,10 +135,6 @@ class Conductor:
     def tested(self, trial: int, metrics: Metrics) -> None:
         """Take in what a final trial scores on the test split; nothing is decided by it."""
         self._append(Tested(trial, metrics))
-
-    def importances(self) -> dict[str, float]:
-        """Each parameter's share in what made the best trials the best; {} when there is too little to tell."""
-        return importances(self.history, self._space)
 
     @property
     def _all_suggested(self) -> bool:

@@ -21,16 +21,18 @@ _LEAST_BEST = 5  # the evaluator's own advice
 _BEST_SHARE = 0.1
 
 
-def importances(history: History, space: Space) -> dict[str, float]:
+def importances(history: History) -> dict[str, float]:
     """Each searched parameter's share, largest first; the shares sum to 1.
 
-    Args:
-        history: the search.
-        space: its resolved space. Definitions of one parameter under several conditions are summed.
+    Definitions of one parameter under several conditions are summed.
 
     Returns:
-        {} with fewer than 8 finished trials, or when nothing sets the best apart.
+        {} with fewer than 8 finished trials, or when nothing sets the best apart; also for a confirmation, whose
+        trials were chosen for being good and so tell nothing.
     """
+    if history.header.confirms is not None:
+        return {}
+    space = history.job.space.resolved(history.header.backbone.layers)
     trials = [trial for trial in history.ranked() if trial.status in ("complete", "stopped")]
     utilities = [history.objective.utility(value) for trial in trials if (value := trial.best_value) is not None]
     if len(trials) < _LEAST_TRIALS or len(set(utilities)) == 1:

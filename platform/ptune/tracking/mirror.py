@@ -14,26 +14,24 @@ from pathlib import Path
 from ptune.record.journal import JOURNAL, Reader
 from ptune.tracking.batches import cut
 from ptune.tracking.projection import Projection, RunImage
+from ptune.tracking.state import Announce
 from ptune.tracking.store import RefusedError, Store, StoredRun
 
 _JOB_FILES = ("job.toml", "job.json")
 _RESULTS = (*_JOB_FILES, "leaderboard.*", "report.json", "*.png", "*.html", "artifact", "artifact-peft")
 
-Tracked = Callable[[int | None, str], None]
-"""Hears of a run that the journal does not hold: trial (None: the search) and run id."""
-
 
 class Mirror:
     """Sends a journal to a store.
 
-    `tracked` hears of every run that the journal does not know. `refused` collects, by trial, what the store
+    `announce` hears of every run that the journal does not know. `refused` collects, by trial, what the store
     will never accept; those runs are left as they are and the others go on.
     """
 
-    def __init__(self, folder: Path, store: Store, tracked: Tracked, refused: dict[int | None, str]) -> None:
+    def __init__(self, folder: Path, store: Store, announce: Announce, refused: dict[int | None, str]) -> None:
         self._folder = folder
         self._store = store
-        self._tracked = tracked
+        self._announce = announce
         self._refused = refused
         self._reader = Reader(folder / JOURNAL)
         self._projection = Projection()
@@ -85,7 +83,7 @@ class Mirror:
         try:
             run = run or self._store.create(image, self.parent_run_id)
             self._stored[image.trial] = run
-            self._announce(image.trial, run.run_id)
+            self._note_run(image.trial, run.run_id)
             for batch in cut(image.pending):
                 self._store.send(run.run_id, batch)
             if not run.stands_as(image):
@@ -95,10 +93,10 @@ class Mirror:
         except RefusedError as error:
             self._refused[image.trial] = str(error)
 
-    def _announce(self, trial: int | None, run_id: str) -> None:
+    def _note_run(self, trial: int | None, run_id: str) -> None:
         if self._projection.run_ids.get(trial) != run_id:
             self._projection.run_ids[trial] = run_id
-            self._tracked(trial, run_id)
+            self._announce(trial, run_id)
 
     def _introduce(self, parent: str) -> None:
         """Say on the parent run what is searched, and on which data."""

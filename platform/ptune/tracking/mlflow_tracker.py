@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from ptune.spec.job import Job
 from ptune.spec.tracking import without_password
 from ptune.tracking.location import resolve_uri
 from ptune.tracking.mlflow_writer import MlflowWriter, sync
-from ptune.tracking.state import TrackingState
+from ptune.tracking.state import Announce, TrackingState
 
 _DRAIN_S = 60.0
 _LAGGING_S = 5.0  # a server that is behind already is not waited for, since `ptune sync` can catch up
@@ -28,7 +27,7 @@ class MlflowTracker:
         SpecError: MLflow cannot be at the job's `tracking.uri`, or at MLFLOW_TRACKING_URI.
     """
 
-    def __init__(self, job: Job, folder: Path, announce: Callable[[int | None, str], None]) -> None:
+    def __init__(self, job: Job, folder: Path, announce: Announce) -> None:
         self._folder = folder
         self._uri = resolve_uri(job.tracking.uri, folder.parent)
         self._experiment = job.tracking.experiment or job.name

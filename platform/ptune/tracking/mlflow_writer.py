@@ -19,7 +19,8 @@ from ptune.spec.tracking import without_password
 from ptune.tracking.location import artifact_location, create_database, quiet_mlflow
 
 if TYPE_CHECKING:
-    from ptune.tracking.mirror import Mirror, Tracked
+    from ptune.tracking.mirror import Mirror
+    from ptune.tracking.state import Announce
 
 POLL = 0.5
 """Seconds between two looks at the journal."""
@@ -38,14 +39,14 @@ class MlflowWriter:
     """Writes the journal in `folder` to the MLflow `experiment` at `uri`.
 
     Call `start` when the journal exists; `close` once, when the search has ended and its results are in the
-    folder. `tracked` is called from the writer's thread, for the caller to journal what it hears.
+    folder. `announce` is called from the writer's thread, for the caller to journal what it hears.
     """
 
-    def __init__(self, folder: Path, uri: str, experiment: str, tracked: Tracked, *, poll: float = POLL) -> None:
+    def __init__(self, folder: Path, uri: str, experiment: str, announce: Announce, *, poll: float = POLL) -> None:
         self._folder = folder
         self._uri = uri
         self._experiment = experiment
-        self._tracked = tracked
+        self._announce = announce
         self._poll = poll
         self._held_until = 0.0
         self._refused: dict[int | None, str] = {}
@@ -94,7 +95,7 @@ class MlflowWriter:
         while not self._abandoned.is_set():
             try:
                 self._wait_for_a_report()
-                mirror = open_mirror(self._folder, self._uri, self._experiment, self._tracked, self._refused)
+                mirror = open_mirror(self._folder, self._uri, self._experiment, self._announce, self._refused)
                 self.experiment_id = mirror.experiment_id
                 for _ in self._follow(mirror):
                     self.lagging, pause = None, FIRST_PAUSE
@@ -134,7 +135,7 @@ class MlflowWriter:
         return min(2 * pause, LONGEST_PAUSE)
 
 
-def sync(folder: Path, uri: str, experiment: str, tracked: Tracked) -> str:
+def sync(folder: Path, uri: str, experiment: str, announce: Announce) -> str:
     """Bring MLflow up to date with a search that does not run; one that died is shown as interrupted.
 
     Returns:
@@ -146,7 +147,7 @@ def sync(folder: Path, uri: str, experiment: str, tracked: Tracked) -> str:
     """
     refused: dict[int | None, str] = {}
     try:
-        mirror = open_mirror(folder, uri, experiment, tracked, refused)
+        mirror = open_mirror(folder, uri, experiment, announce, refused)
         mirror.advance(dead_search=True)
         mirror.finish()
     except PtuneError:
@@ -160,7 +161,7 @@ def sync(folder: Path, uri: str, experiment: str, tracked: Tracked) -> str:
     return mirror.parent_run_id
 
 
-def open_mirror(folder: Path, uri: str, experiment: str, tracked: Tracked, refused: dict[int | None, str]) -> Mirror:
+def open_mirror(folder: Path, uri: str, experiment: str, announce: Announce, refused: dict[int | None, str]) -> Mirror:
     """Connect to the store at `uri`, creating its database and experiment when they are missing."""
     quiet_mlflow()
     create_database(uri)
@@ -170,7 +171,7 @@ def open_mirror(folder: Path, uri: str, experiment: str, tracked: Tracked, refus
     from ptune.tracking.store import Store
 
     store = Store(MlflowClient(uri), experiment, artifact_location(uri, folder.parent))
-    return Mirror(folder, store, tracked, refused)
+    return Mirror(folder, store, announce, refused)
 
 
 def describe(error: Exception) -> str:

@@ -1,8 +1,12 @@
-"""What a tracker has of a search."""
+"""What a tracker tells a search: what it has of it, and which runs it has made."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+Announce = Callable[[int | None, str], None]
+"""Hears of each run that a tracker makes: the trial (None: the search) and the run's id."""
 
 
 @dataclass(frozen=True)
