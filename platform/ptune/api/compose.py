@@ -22,6 +22,9 @@ def runner_for(*, local: bool, address: str | None) -> Runner:
         address: `host:port` of a Ray cluster's head; None is RAY_ADDRESS, else this machine.
     """
     if local:
+        from ptune.run.cores import share_cores
+
+        share_cores()
         from ptune.run.local import LocalRunner
 
         return LocalRunner()

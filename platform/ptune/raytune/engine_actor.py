@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +24,6 @@ if TYPE_CHECKING:  # a client imports this module, too, when it calls an engine
     from ptune.spec.trial import Config
 
 
-_SPINS = "1000"
-"""How long OpenMP's threads spin before they sleep. At its default, an engine that shares its cores with any busy
-program is ten times slower; at this one it is not, and on quiet cores it loses nothing."""
-
-
 class EngineActor:
     """One engine in a process of its own. Its methods only pass requests to the training thread.
 
@@ -42,7 +36,9 @@ class EngineActor:
     """
 
     def __init__(self, prepared: Prepared, folder: Path, device: str, threads: int, dtype: str | None) -> None:
-        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)  # read when torch is first imported, which is here
+        from ptune.run.cores import share_cores
+
+        share_cores()  # torch is first imported here
         from ptune.raytune.training import TrainingThread
 
         self._prepared = prepared.typed(dtype)
