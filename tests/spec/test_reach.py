@@ -7,8 +7,9 @@ from itertools import combinations
 import pytest
 from pydantic import ValidationError
 
+from ptune.spec.parameter import Parameter
 from ptune.spec.reach import ABSENT, Reach, both, conditions
-from ptune.spec.space import Parameter, Space
+from ptune.spec.space import Space
 
 VALUES = (1, 2, 3)
 

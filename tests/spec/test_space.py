@@ -2,9 +2,10 @@ import pytest
 from pydantic import ValidationError
 
 from ptune.errors import SpecError
+from ptune.spec.parameter import Parameter
 from ptune.spec.problem import Problem
 from ptune.spec.prompt import METHODS
-from ptune.spec.space import Parameter, Space
+from ptune.spec.space import Space
 
 METHOD = {"choices": ["v1", "v2"]}
 LR = {"low": 1e-4, "high": 1e-1, "log": True}

@@ -9,7 +9,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from ptune.record.history import History, TrialRecord
-    from ptune.spec.space import Parameter
+    from ptune.spec.parameter import Parameter
     from ptune.spec.trial import Scalar
 
 

@@ -18,10 +18,11 @@ from ptune.prompts.layout import bind
 from ptune.spec.budget import Budget
 from ptune.spec.grid import combinations, needs_layers
 from ptune.spec.layout import input_parts, input_problems
+from ptune.spec.parameter import Parameter
 from ptune.spec.problem import Place, Problem
 from ptune.spec.prompt import PromptSpec, fills_input, input_length, input_template, layer_problems, shift_problems
 from ptune.spec.protocol import grid_problems
-from ptune.spec.space import Parameter, Space
+from ptune.spec.space import Space
 from ptune.spec.task import Task
 from ptune.spec.template import Anchor, Mask, Part, PromptRun
 from ptune.spec.trial import Config, Scalar, TrialSpec

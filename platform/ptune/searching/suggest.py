@@ -14,7 +14,8 @@ from typing import Any
 
 import optuna
 
-from ptune.spec.space import Parameter, Space
+from ptune.spec.parameter import Parameter
+from ptune.spec.space import Space
 from ptune.spec.trial import Config, Scalar
 
 

@@ -10,8 +10,9 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
+from ptune.spec.parameter import Parameter
 from ptune.spec.problem import Problem
-from ptune.spec.space import Parameter, Space
+from ptune.spec.space import Space
 from ptune.spec.trial import Config, Scalar
 
 MOST = 100_000

@@ -10,9 +10,10 @@ from pydantic import Field
 from ptune.errors import nearest
 from ptune.spec import grid
 from ptune.spec.budget import Budget
+from ptune.spec.parameter import ParameterName
 from ptune.spec.problem import Problem
 from ptune.spec.prompt import METHODS
-from ptune.spec.space import ParameterName, Space
+from ptune.spec.space import Space
 from ptune.spec.strict import Strict
 from ptune.spec.task import METRICS, Task, is_minimized
 from ptune.spec.trial import Config, Scalar, broken_law, parameter_names
