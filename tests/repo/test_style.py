@@ -12,8 +12,9 @@ from support.repository import PACKAGE, ROOT, functions, modules, tree
 
 LONGEST_MODULE = 400
 LONGEST_BODY = 80
-MOST_BROAD_EXCEPTS = {"raytune": 5, "elsewhere": 4}
-"""Ray's callbacks, threads and futures are boundaries that nothing may cross by accident; elsewhere there are few."""
+MOST_BROAD_EXCEPTS = {"raytune": 5, "elsewhere": 5}
+"""Ray's callbacks, threads and futures are boundaries that nothing may cross by accident. Elsewhere, MLflow (three) and
+the clients of the Hub and of tokenizers raise errors without a class of their own."""
 FORBIDDEN = ("/" + "work/", "/" + "root/", "jf" + "rog", "art" + "ifactory", "bgent" + "lab")
 
 
@@ -52,7 +53,7 @@ def test_every_function_is_typed(path):
 
 
 def broad_excepts():
-    """Every handler that catches everything, with the comment on its line."""
+    """Every handler, or `suppress`, that catches everything, with the comment on its line."""
     for path in modules().values():
         with path.open("rb") as stream:
             tokens = list(tokenize.tokenize(stream.readline))
@@ -63,7 +64,10 @@ def broad_excepts():
             reraises = (
                 isinstance(node, ast.ExceptHandler) and isinstance(node.body[-1], ast.Raise) and not node.body[-1].exc
             )
-            if (bare or re.search(r"\b(Base)?Exception\b", caught)) and not reraises:
+            suppresses = isinstance(node, ast.Call) and re.fullmatch(
+                r"(contextlib\.)?suppress\(.*\b(Base)?Exception\b.*\)", ast.unparse(node)
+            )
+            if suppresses or ((bare or re.search(r"\b(Base)?Exception\b", caught)) and not reraises):
                 yield f"{path.relative_to(PACKAGE)}:{node.lineno}", comments.get(node.lineno, "")
 
 
