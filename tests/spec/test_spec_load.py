@@ -166,6 +166,7 @@ def test_every_problem_of_both_files_is_reported_at_once(folder):
     ("old", "new", "expected"),
     [
         ("[budget]", "[budgets]", "[budget]: required, and missing"),
+        ('space = "spaces/both.toml"\n', "", "[space]: required, and missing"),
         (
             "[budget]\n",
             "[budget]\nsampler = 'tpee'\n",

@@ -109,7 +109,8 @@ def _read(chain: list[TomlFile], overrides: Sequence[str]) -> JobFile:
     content, chain = _merged_tables(chain, overrides)
     lines: list[str] = []
     try:
-        content["space"] = _space_of(content.get("space"))
+        if "space" in content:
+            content["space"] = _space_of(content["space"])
     except SpecError as error:
         lines += str(error).splitlines()
         content["space"] = None
