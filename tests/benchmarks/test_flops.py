@@ -10,6 +10,12 @@ from ptune.backbone.load import load_backbone
 TOKENS, LENGTH = 24, 12
 
 
+@pytest.fixture(autouse=True)
+def few_batches(monkeypatch):
+    """Epochs as short as the passes of a test allow: states are kept of all rows."""
+    monkeypatch.setattr("workload._BATCHES", 4)
+
+
 @pytest.fixture(scope="module")
 def sentences(shared_data):
     return read_sentences(shared_data / "sst2", 8_000)

@@ -1,7 +1,9 @@
 """Invariants 1, 3 and 4 with the frozen weights in bfloat16: a search comes to the same ranking, packed or alone.
 
-bfloat16 has eight bits of precision, so numbers are near, not equal. The tolerances below are about three times what is
-measured on this backbone; that of accuracy is in examples.
+bfloat16 has eight bits of precision, so numbers are near, not equal. The tolerances below are about three times the
+most that differs on four random backbones and data sets, with AVX-512 and with AVX2; that of accuracy is in examples.
+A processor that only emulates products in bfloat16 takes many times as long over them: all is as small as a clear
+ranking allows.
 """
 
 from dataclasses import dataclass, field, replace
@@ -20,14 +22,15 @@ from ptune.tasks.joint import JointTask
 from support.families import make_backbone
 from support.worlds import World, sentences
 
-EPOCHS = 5
-DEV_LOSS = 0.005
+EPOCHS = 4
+ROWS = 80
+DEV_LOSS = 0.0025
 """A dev loss in bfloat16 differs by less from the same in float32, where losses are near 0.65."""
-STEP_LOSS = 0.01
+STEP_LOSS = 0.006
 """A mini-batch's loss, packed, differs by less from the same trial's alone, both in bfloat16."""
-DECIDED = 0.004
+DECIDED = 0.0025
 """Trials whose dev losses differ by more in float32 are ordered the same in bfloat16."""
-ACCURACY = 5 / 160
+ACCURACY = 3 / ROWS
 """Share of the dev examples that may be answered otherwise and not make up for each other."""
 
 CONFIGS = {
@@ -78,9 +81,9 @@ def recorded(world, name):
 def searched(tmp_path_factory):
     """A function from a type to a search with frozen weights of that type, hidden states kept."""
     folder = tmp_path_factory.mktemp("bfloat16")
-    sizes = {"hidden_size": 64, "num_hidden_layers": 4, "intermediate_size": 128, "initializer_range": 0.1}
+    sizes = {"hidden_size": 64, "num_hidden_layers": 4, "intermediate_size": 64, "initializer_range": 0.1}
     model = str(make_backbone("bert", folder / "bert", **sizes))
-    splits = Splits(sentences(160, 1), sentences(160, 2), None, ["no", "yes"])
+    splits = Splits(sentences(ROWS, 1), sentences(ROWS, 2), None, ["no", "yes"])
 
     @cache
     def search(dtype):

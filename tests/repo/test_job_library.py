@@ -153,10 +153,8 @@ def tiny_family(tmp_path_factory, shared_data):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A runs folder that all miniatures share, with one MLflow database."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.delenv("MLFLOW_TRACKING_URI", raising=False)
-        yield tmp_path_factory.mktemp("runs")
+    """A runs folder that all miniatures share."""
+    return tmp_path_factory.mktemp("runs")
 
 
 def run(job, runs):

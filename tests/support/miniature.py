@@ -92,7 +92,7 @@ def _files(data, made):
     if data["source"] is not None:
         return dict(HUB[data["config"]])
     if train.endswith(".conll"):
-        return {"train": "wnut17/wnut17train.conll", "dev": "wnut17/emerging.dev.conll"}
+        return dict.fromkeys(("train", "dev"), "wnut17/emerging.dev.conll")
     if "{relation}" in train:
         files = {"train": "pararel/facts/{relation}.jsonl[:24]", "dev": "pararel/facts/{relation}.jsonl[24:40]"}
         if data["templates"] is not None:
@@ -118,7 +118,8 @@ def miniature(job, shared, made, backbone, start=None):
     most = job.budget.trials or grid.size(job.space.resolved(24))
     budget = {"sampler": job.budget.sampler, "trials": min(2, most), "epochs": 1}
     content |= {
-        "backbone": {"id": str(backbone)},
+        "backbone": {"id": str(backbone), "dtype": "float32"},
+        "tracking": {"type": "none"},
         "space": small_space(content["space"]),
         "published": [],
         "start": None if start is None else str(start),

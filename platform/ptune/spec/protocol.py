@@ -102,7 +102,8 @@ def split_law(split: int, task: Task) -> str | None:
 def reported(task: Task) -> list[str]:
     """The metrics that a task's trials report and a published number may be of; `metric.NAME` is one data set's."""
     metrics = task.reported
-    of_sets = [f"{metric}.{name}" for metric in metrics for name in task.set_names if len(task.sets) > 1]
+    names = task.set_names
+    of_sets = [f"{metric}.{name}" for metric in metrics for name in names if len(names) > 1]
     return list(dict.fromkeys([*metrics, task.metric, *of_sets]))
 
 
