@@ -143,4 +143,87 @@ def test_a_space_in_a_file_of_its_own_is_judged_alike(job, tmp_path):
     (tmp_path / "space.toml").write_text(text[start:end].replace("[space.parameters]", "[parameters]"))
     job.write_text('space = "space.toml"\n' + text[:start] + text[end:])
     law = next(law for law in LAWS if "depth.high" in law.setting)
-    assert keys_of(job, lines_of(job, law, LAWS[0])) == ["name", "[space.parameters.depth]"]
+    assert sorted(keys_of(job, lines_of(job, law, LAWS[0]))) == ["[space.parameters.depth]", "name"]
+
+
+@pytest.fixture
+def in_files(tmp_path):
+    """A job that extends another, whose space is a file that extends another."""
+    write_job(tmp_path)
+    lower = tmp_path / "tiny.toml"
+    text = lower.read_text()
+    start, end = text.index("[space.parameters]"), text.index("[budget]")
+    lower.write_text('space = "space.toml"\n' + text[:start] + text[end:])
+    (tmp_path / "base.toml").write_text(text[start:end].replace("[space.parameters]", "[parameters]"))
+    (tmp_path / "space.toml").write_text('extends = "base.toml"\n')
+    (tmp_path / "upper.toml").write_text('extends = "tiny.toml"\n[task.data]\nmax_length = 64\n')
+    return tmp_path
+
+
+def test_laws_of_a_space_are_told_where_its_values_stand(in_files):
+    (in_files / "space.toml").write_text(
+        'extends = "base.toml"\n[parameters]\nlength = { value = 80 }\nlr = { low = 1.0, high = 0.1 }\n'
+    )
+    base = in_files / "base.toml"
+    base.write_text(base.read_text().replace('high = "layers"', "high = 9") + "weight_decay = { valu = 0.1 }\n")
+    lines = check_file(in_files / "upper.toml", ["task.data.dev=devel.tsv"]).problems
+    assert sorted(line.removeprefix(f"{in_files}/").split(": ")[:2] for line in lines) == [
+        ["base.toml", "[parameters.depth].high"],
+        ["base.toml", "[parameters.weight_decay].valu"],
+        ["space.toml", "[parameters.length].value"],
+        ["space.toml", "[parameters.lr]"],
+        ["upper.toml", "[task.data].dev"],
+    ]
+
+
+LAWS_OF_PARAMETERS = {
+    "low above high": ("lr = { low = 1.0, high = 0.1 }", ["[space.parameters.lr]"]),
+    "unknown key": ("weight_decay = { value = 0.1, valu = 0.1 }", ["[space.parameters.weight_decay].valu"]),
+    "unknown name": ("lenght = { value = 3 }", ["[space.parameters].lenght"]),
+    "broken encoder": ("encoder = { choices = [] }", ["[space.parameters.encoder].choices"]),
+    "length": ("length = { value = 80 }", ["[space.parameters.length].value"]),
+    "depth": ("depth = { value = 9, when = { method = 'v2' } }", ["[space.parameters.depth].value"]),
+    "two layers": ("layers = { value = '1-2', when = { method = 'v2' } }", ["[space].parameters"]),
+    "condition": ("passes = { value = 2, when = { methd = 'v2' } }", ["[space.parameters.passes].when"]),
+    "idle": ("gamma = { value = 0.9 }", ["[space.parameters.gamma]"]),
+    "split": ("split = { value = 3 }", ["[space.parameters.split].value"]),
+    "epochs": ("epochs = { value = 9 }", ["[space.parameters.epochs]", "[space.parameters.epochs].value"]),
+    "template": ("template = { value = '[P] {txt}', when = { method = 'v1' } }", ["[space.parameters.template].value"]),
+}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, len(LAWS_OF_PARAMETERS)])
+def test_a_broken_parameter_hides_no_law_of_another(job, count):
+    together = list(itertools.combinations(LAWS_OF_PARAMETERS, count))
+    for names in random.Random(count).sample(together, min(len(together), 12)):
+        settings = [LAWS_OF_PARAMETERS[name][0].split(" = ", 1) for name in names]
+        expected = [key for name in names for key in LAWS_OF_PARAMETERS[name][1]]
+        lines = check_file(job, [f"space.parameters.{key}={value}" for key, value in settings]).problems
+        assert sorted(keys_of(job, lines)) == sorted(expected), names
+
+
+@pytest.mark.parametrize(
+    ("settings", "keys"),
+    [
+        (
+            ["space.parameters.lr={choices=[]}", "space.parameters.passes={value=2, when={lr=0.1}}"],
+            ["[space.parameters.lr].choices"],
+        ),
+        (["space.parameters.depth.low=x", "space.parameters.side={value='first'}"], ["[space.parameters.depth].low"]),
+        (["space.parameters.lr.low=x", "space.baseline=[{lr=0.01, length=3}]"], ["[space.parameters.lr].low"]),
+        (["space.parameters.length.low=x", "task.data.max_length=8"], ["[space.parameters.length].low"]),
+        (
+            ["space.parameters.method={value='v3'}", "space.parameters.split={value=3}"],
+            ["[space.parameters.method].value", "[space.parameters.split].value"],
+        ),
+        (
+            [
+                "space.parameters.lr=[{low=1.0, high=0.1, when={method='v1'}}, {value=-1.0, when={method='v2'}}]",
+                "space.baseline=[{lr=0.5}, {lengt=3}]",
+            ],
+            ["[space.parameters.lr.1]", "[space.parameters.lr.2].value", "[space.baseline.2].lengt"],
+        ),
+    ],
+)
+def test_what_needs_a_broken_parameter_is_not_told(job, settings, keys):
+    assert sorted(keys_of(job, check_file(job, settings).problems)) == sorted(keys)

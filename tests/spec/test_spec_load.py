@@ -257,7 +257,7 @@ def test_every_problem_of_a_space_has_a_line(folder):
 def test_problems_of_a_space_in_the_job_are_placed_there(folder):
     overrides = ["space={parameters={methd={value='v1'}, lenght={low=2, high=8}, lr={value=-1.0}}}"]
     places = [line.split(": ")[0] for line in problems(folder / "films.toml", overrides)]
-    assert places == ["[space.parameters].methd", "[space.parameters].lenght"]
+    assert places == ["[space.parameters].methd", "[space.parameters].lenght", "[space.parameters.lr].value"]
     overrides = ["space={parameters={lr={low=-1.0, high=-0.5}, depth={value=0}}}"]
     places = [line.split(": ")[0] for line in problems(folder / "films.toml", overrides)]
     assert places == ["[space.parameters.lr].low", "[space.parameters.lr].high", "[space.parameters.depth].value"]

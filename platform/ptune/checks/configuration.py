@@ -6,7 +6,7 @@ configuration, ranges by their ends. A value, or a template with a length, that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import islice
 
@@ -29,6 +29,7 @@ from ptune.spec.trial import Config, Scalar, TrialSpec
 
 _INPUT = ("method", "template", "length", "head")
 _LAYERS = ("method", "depth", "layers", "lengths", "length", "positions")
+_TOGETHER: Place = ("space", "parameters")
 _FRAME = 8  # at least as many special tokens as any tokenizer puts around two segments
 _MOST = 5_000  # combinations; a space of more is not looked at, because a part of them proves nothing
 
@@ -36,7 +37,9 @@ Law = Callable[[TrialSpec], list[Problem]]
 """What keeps a trial from being trained; a place names the parameters that it is about, the likeliest first."""
 
 
-def space_problems(space: Space, task: Task | None, budget: Budget | None, profile: Profile) -> list[Problem]:
+def space_problems(
+    space: Space, task: Task | None, budget: Budget | None, profile: Profile, dropped: Collection[str] = ()
+) -> list[Problem]:
     """What keeps a space from being searched on a backbone.
 
     Args:
@@ -44,25 +47,30 @@ def space_problems(space: Space, task: Task | None, budget: Budget | None, profi
         task: the task; without one, inputs are not judged.
         budget: the budget; without one, the size of a grid is not judged.
         profile: the backbone.
+        dropped: parameters that the space would state if they were valid.
     """
     problems = [problem.within("space") for problem in space.problems_on(profile.layers)]
     if any(problem.place[1] == "parameters" for problem in problems):  # a range is empty, so nothing can be tried
-        return problems if task is None else [*problems, *unfit_inputs(space, task, profile)]
+        return problems if task is None else [*problems, *unfit_inputs(space, task, profile, dropped)]
     resolved = space.on_layers(profile.layers)
-    if budget is not None and needs_layers(space):
+    if budget is not None and needs_layers(space) and not dropped:
         problems += grid_problems(resolved, budget, profile.layers)
     if task is not None:
-        problems += [*position_problems(task, resolved, profile), *unfit_inputs(resolved, task, profile)]
-    return list(dict.fromkeys([*problems, *_unfit_layers(resolved, profile)]))
+        known = resolved if set(_LAYERS).isdisjoint(dropped) else None
+        problems += [*position_problems(task, known, profile), *unfit_inputs(resolved, task, profile, dropped)]
+    return list(dict.fromkeys([*problems, *_unfit_layers(resolved, profile, dropped)]))
 
 
-def unfit_inputs(space: Space, task: Task, profile: Profile | None = None) -> list[Problem]:
+def unfit_inputs(
+    space: Space, task: Task, profile: Profile | None = None, dropped: Collection[str] = ()
+) -> list[Problem]:
     """Values of a space whose prompts stand in no input.
 
     Args:
         space: the space.
         task: the task.
         profile: the backbone; without one, what needs its tokenizer is not judged.
+        dropped: parameters that the space would state if they were valid.
     """
 
     @cache
@@ -73,21 +81,24 @@ def unfit_inputs(space: Space, task: Task, profile: Profile | None = None) -> li
     def law(spec: TrialSpec) -> list[Problem]:
         return of_prompt(spec.prompt, (spec.head or task.default_head) == "verbalizer")
 
-    return _impossible(space, _INPUT, law)
+    return _impossible(space, _INPUT, law, dropped)
 
 
-def _unfit_layers(space: Space, profile: Profile) -> list[Problem]:
+def _unfit_layers(space: Space, profile: Profile, dropped: Collection[str]) -> list[Problem]:
     """Values of a resolved space whose prompts stand in no layers of the backbone."""
 
     def law(spec: TrialSpec) -> list[Problem]:
         shift = shift_problems(spec.prompt, shifts=profile.family.shifts)
         return [*layer_problems(spec.prompt, profile.layers), *shift]
 
-    return _impossible(space, _LAYERS, law)
+    return _impossible(space, _LAYERS, law, dropped)
 
 
-def _impossible(space: Space, names: Sequence[str], law: Law) -> list[Problem]:
-    """For each value that fits in no combination of some parameters: the problems of one with the fewest."""
+def _impossible(space: Space, names: Sequence[str], law: Law, dropped: Collection[str]) -> list[Problem]:
+    """For each value that fits in no combination of some parameters: the problems of one with the fewest.
+
+    A problem that is also about a dropped parameter is none: with its value, there might be no problem.
+    """
     deciding = space.reach().deciding(names)
     ordered = [(name, definition) for name, definition in space.ordered() if name in deciding]
     tried = [] if space.listed else list(islice(combinations(ordered, _ends), _MOST + 1))
@@ -96,17 +107,33 @@ def _impossible(space: Space, names: Sequence[str], law: Law) -> list[Problem]:
     fewest: dict[Hashable, list[Problem]] = {}
     for chosen in tried:
         config = {name: value for name, value in chosen.items() if name in names and value is not None}
-        problems = _broken(config, law)
+        problems = [problem for problem in _broken(config, law) if set(problem.place).isdisjoint(dropped)]
         for key in _values_of(config, names):
             best = fewest.get(key)
             if best is None or len(problems) < len(best):
                 fewest[key] = [_at(problem, space, chosen) for problem in problems]
-    return list(dict.fromkeys(problem for problems in fewest.values() for problem in problems))
+    return _told_once(problem for problems in fewest.values() for problem in problems)
+
+
+def _told_once(problems: Iterable[Problem]) -> list[Problem]:
+    """Each problem once; a law of several parameters once, whatever their values."""
+    laws = {
+        (problem.place, problem.text.partition(", got")[0] if problem.place == _TOGETHER else problem.text): problem
+        for problem in reversed(list(problems))
+    }
+    return list(reversed(laws.values()))
 
 
 def _broken(config: Config, law: Law) -> list[Problem]:
+    """What a configuration breaks; if it breaks laws of its own, also what each of its values breaks by itself."""
     spec, problems = TrialSpec.read(config)
-    return problems if spec is None else law(spec)
+    if spec is not None:
+        return law(spec)
+    method = {name: value for name, value in config.items() if name == "method"}
+    for name, value in config.items():
+        alone, _ = TrialSpec.read({**method, name: value})
+        problems += [] if alone is None else [problem for problem in law(alone) if problem.place == (name,)]
+    return problems
 
 
 def _values_of(config: Config, names: Sequence[str]) -> Iterator[Hashable]:
@@ -122,7 +149,7 @@ def _at(problem: Problem, space: Space, chosen: Config) -> Problem:
         place = _place_of(space, chosen, name)
         if place is not None:
             return Problem(place, problem.text, problem.error)
-    return Problem(("space", "parameters"), problem.text, problem.error)
+    return Problem(_TOGETHER, problem.text, problem.error)
 
 
 def _place_of(space: Space, chosen: Config, name: str) -> Place | None:

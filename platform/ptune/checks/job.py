@@ -56,7 +56,7 @@ def check(tables: Tables, *, fetch: bool = False, read_data: bool = False) -> Ch
     if checked.profile is not None:
         _check_profile(checked, checked.profile)
     elif tables.space is not None and tables.task is not None:
-        checked.problems += unfit_inputs(tables.space, tables.task)
+        checked.problems += unfit_inputs(tables.space, tables.task, dropped=tables.dropped)
     if tables.start is not None:
         checked.problems += folder_problems(tables.start)
     if tables.task is not None:
@@ -85,7 +85,7 @@ def _check_profile(checked: Checked, profile: Profile) -> None:
     if task is not None:
         checked.problems += [*kind_problems(task, profile), *language_head_problems(task, profile)]
     if space is not None:
-        checked.problems += space_problems(space, task, budget, profile)
+        checked.problems += space_problems(space, task, budget, profile, checked.tables.dropped)
     elif task is not None:
         checked.problems += position_problems(task, None, profile)
 
@@ -125,5 +125,5 @@ def _check_contents(checked: Checked, profile: Profile) -> None:
         return
     if checked.splits is not None:
         checked.problems += word_problems(tables.task, tables.space, checked.splits, profile)
-    if tables.start is not None and Path(tables.start).is_dir():
+    if tables.start is not None and not tables.dropped and Path(tables.start).is_dir():
         checked.problems += start_problems(tables.start, tables.task, tables.space, profile)

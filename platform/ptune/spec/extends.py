@@ -95,9 +95,9 @@ def over(upper: Toml, lower: Toml, whole: Sequence[str] = ()) -> Toml:
     return result
 
 
-def file_with(chain: Sequence[TomlFile], keys: Sequence[str | int]) -> Path:
+def file_of_value(chain: Sequence[TomlFile], keys: Sequence[str | int]) -> TomlFile:
     """The file in which the value at a place, or most of the way to it, stands; of several, the upper one."""
-    return max(chain, key=lambda file: _steps(file.tables, keys)).path
+    return max(chain, key=lambda file: _steps(file.tables, keys))
 
 
 def _another(upper: Toml, lower: Toml) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ptune.errors import nearest
 from ptune.spec.problem import Problem
 from ptune.spec.prompt import PROMPTLESS
@@ -19,12 +21,18 @@ def always_language(space: Space, task: Task) -> bool:
     return task.default_head == "verbalizer" and "linear" not in heads
 
 
-def head_problems(space: Space, task: Task) -> list[Problem]:
-    """Heads that the task does not have, and parameters that do nothing because the language head is not trained."""
+def head_problems(space: Space, task: Task, dropped: Collection[str] = ()) -> list[Problem]:
+    """Heads that the task does not have, and parameters that do nothing because the language head is not trained.
+
+    Args:
+        space: the search space.
+        task: the task.
+        dropped: parameters that the space would state if they were valid.
+    """
     problems = _other_heads(space, task)
-    if problems or space.listed or not always_language(space, task):
+    if problems or "head" in dropped or space.listed or not always_language(space, task):
         return problems
-    return [*_of_no_head(space), *_of_no_prompt(space)]
+    return [*_of_no_head(space), *([] if "method" in dropped else _of_no_prompt(space))]
 
 
 def _other_heads(space: Space, task: Task) -> list[Problem]:

@@ -110,21 +110,23 @@ class Tables:
     budget: Budget | None = None
     published: list[Published] | None = None
     drawing_seed: int = 0
+    dropped: frozenset[str] = frozenset()
+    """Parameters of which a definition is broken and left out of the space: laws cannot know what they hold."""
 
     @classmethod
     def of(cls, job: Job) -> Self:
         """Those of a valid job."""
-        return cls(**{field.name: getattr(job, field.name) for field in fields(cls)})
+        return cls(**{field.name: getattr(job, field.name) for field in fields(cls) if field.name != "dropped"})
 
 
 def job_problems(tables: Tables) -> list[Problem]:
     """What the tables of a job do not agree on: every law that needs neither the backbone nor the data."""
     task, space, budget = tables.task, tables.space, tables.budget
-    problems = [] if task is None else template_problems(task, space)
+    problems = [] if task is None else template_problems(task, space, tables.dropped)
     if space is not None and budget is not None:
-        problems += [*grid_problems(space, budget), *horizon_problems(space, budget)]
+        problems += [*grid_problems(space, budget, counted=not tables.dropped), *horizon_problems(space, budget)]
     if space is not None and task is not None:
-        problems += [*head_problems(space, task), *split_problems(space, task)]
+        problems += [*head_problems(space, task, tables.dropped), *split_problems(space, task)]
     if task is not None and tables.published:
         problems += published_problems(tables.published, task)
     return problems

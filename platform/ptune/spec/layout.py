@@ -5,7 +5,7 @@ Knows no tokenizer: `ptune.prompts.layout` binds the parts to one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from ptune.errors import SpecError
 from ptune.spec.data import Data
@@ -58,14 +58,15 @@ def input_problems(prompt: PromptSpec, task: Task, *, masked: bool = True) -> li
     return list(dict.fromkeys(problems))
 
 
-def template_problems(task: Task, space: Space | None) -> list[Problem]:
+def template_problems(task: Task, space: Space | None, dropped: Collection[str] = ()) -> list[Problem]:
     """Templates of a job, its data's and its space's, that do not lay out the data.
 
     Args:
         task: the task.
         space: the search space; without one only the data's templates are judged, and none lacks a [MASK].
+        dropped: parameters that the space would state if they were valid.
     """
-    masked = space is not None and always_language(space, task)
+    masked = space is not None and "head" not in dropped and always_language(space, task)
     in_space = {} if space is None else space_templates(space)
     templates = [
         *_data_templates(task),
@@ -76,7 +77,7 @@ def template_problems(task: Task, space: Space | None) -> list[Problem]:
         for place, template, data in templates
         if (law := _misfit(template, data, masked=masked and data.masked)) is not None
     ]
-    if masked and not templates and any(data.masked for data in task.sets):
+    if masked and not templates and "template" not in dropped and any(data.masked for data in task.sets):
         problems.append(Problem(("task", "data", "template"), f"required, and missing: {_MASK}"))
     return list(dict.fromkeys(problems))
 

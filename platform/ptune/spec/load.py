@@ -20,10 +20,11 @@ from pydantic_core import ErrorDetails
 from ptune.errors import SpecError, nearest
 from ptune.spec.budget import Budget
 from ptune.spec.data import file_of
-from ptune.spec.extends import Toml, TomlFile, chain_of, file_with, merged, over, read_chain
+from ptune.spec.extends import Toml, TomlFile, chain_of, file_of_value, merged, over, read_chain
 from ptune.spec.job import Backbone, Job, Tables, job_problems
+from ptune.spec.kept import Kept, kept
 from ptune.spec.places import locate
-from ptune.spec.problem import Problem
+from ptune.spec.problem import Place, Problem
 from ptune.spec.protocol import Published
 from ptune.spec.space import Space
 from ptune.spec.strict import got
@@ -38,6 +39,8 @@ class JobFile:
         path: the file.
         content: its tables over those of the files that it extends, its space read in, overrides set, paths absolute.
         chain: where they stand: in overrides, then file by file.
+        spaces: the space's files, if it stands in files of its own; their tables are those of the job's `space`.
+        kept: what is valid of the space.
         tables: those that are valid by themselves.
         problems: what keeps the others from being so, each `file: [table].key: law`.
     """
@@ -45,16 +48,30 @@ class JobFile:
     path: Path
     content: Toml
     chain: Sequence[TomlFile]
+    spaces: Sequence[TomlFile]
+    kept: Kept
     tables: Tables
     problems: tuple[str, ...]
 
     def told(self, problems: Iterable[Problem]) -> list[str]:
         """Problems of the tables, each line of each one `file: [table].key: law`."""
         return [
-            f"{file_with(self.chain, problem.place)}: {locate(Job, self.content, problem.place)[0]}: {line}"
+            f"{path}: {key}: {line}"
             for problem in problems
+            for path, key in [self._where(self._original(problem.place))]
             for line in problem.text.splitlines()
         ]
+
+    def _original(self, place: Place) -> Place:
+        """The place in the whole job of a place in the tables, of which some may be left out."""
+        return ("space", *self.kept.original(place[1:])) if place[:1] == ("space",) else place
+
+    def _where(self, place: Place) -> tuple[Path, str]:
+        """The file in which a value stands, and its key there."""
+        file = file_of_value([*self.chain, *self.spaces], place)
+        if file in self.spaces:
+            return file.path, locate(Space, self.content["space"], place[1:])[0]
+        return file.path, locate(Job, self.content, place)[0]
 
     def job(self) -> Job:
         """The job.
@@ -108,39 +125,57 @@ def _read(chain: list[TomlFile], overrides: Sequence[str]) -> JobFile:
     path = chain[0].path
     content, chain = _merged_tables(chain, overrides)
     lines: list[str] = []
+    spaces: list[TomlFile] = []
     try:
         if "space" in content:
-            content["space"] = _space_of(content["space"])
+            content["space"], spaces = _space_of(content["space"])
     except SpecError as error:
         lines += str(error).splitlines()
         content["space"] = None
-    tables = _valid_tables(content)
+    space = kept(content["space"]) if isinstance(content.get("space"), dict) else Kept()
+    tables = _valid_tables(content, space)
+    lines += _told_of_space(chain, spaces, content, space.issues)
     try:
-        Job.model_validate(content if not lines else {**content, "space": {"parameters": {}}})
+        Job.model_validate(content if not (lines or space.space) else {**content, "space": {"parameters": {}}})
     except ValidationError as error:
         of_tables = [issue for issue in error.errors() if getattr(tables, str(issue["loc"][0]), None) is None]
         lines += _told(chain, Job, content, of_tables)
-    return JobFile(path, content, chain, tables, tuple(lines))
+    return JobFile(path, content, chain, spaces, space, tables, tuple(lines))
+
+
+def _told_of_space(
+    chain: Sequence[TomlFile], spaces: Sequence[TomlFile], content: Toml, issues: Sequence[ErrorDetails]
+) -> list[str]:
+    """One line for each issue of a job's space, in the file where its value stands."""
+    of_files, of_job = [], []
+    for issue in issues:
+        place = ("space", *issue["loc"])
+        if file_of_value([*chain, *spaces], place) in spaces:
+            of_files.append(issue)
+        else:
+            of_job.append(ErrorDetails(**{**issue, "loc": place}))
+    files = [TomlFile(file.path, file.tables["space"]) for file in spaces]
+    return [*_told(chain, Job, content, of_job), *_told(files, Space, content["space"], of_files)]
 
 
 _TABLES: dict[str, TypeAdapter[Any]] = {
     "backbone": TypeAdapter(Backbone),
     "task": TypeAdapter(Task),
-    "space": TypeAdapter(Space),
     "start": TypeAdapter(str),
     "budget": TypeAdapter(Budget),
     "published": TypeAdapter(list[Published]),
 }
 
 
-def _valid_tables(content: Toml) -> Tables:
+def _valid_tables(content: Toml, space: Kept) -> Tables:
     """The tables that are valid by themselves."""
     valid: dict[str, Any] = {}
     for name, table in _TABLES.items():
         with suppress(ValidationError):
             valid[name] = table.validate_python(content.get(name))
     seed = content.get("seed") if content.get("data_seed") is None else content["data_seed"]
-    return Tables(**valid, drawing_seed=seed if isinstance(seed, int) else 0)
+    drawing_seed = seed if isinstance(seed, int) else 0
+    return Tables(**valid, space=space.space, dropped=frozenset(space.dropped), drawing_seed=drawing_seed)
 
 
 def load_space(path: Path) -> Space:
@@ -149,18 +184,12 @@ def load_space(path: Path) -> Space:
     Raises:
         SpecError: a file is missing or not TOML, or breaks a law; the message has one line for each problem.
     """
-    return Space.model_validate(_read_space(path))
-
-
-def _read_space(path: Path) -> Toml:
-    """The tables of a search-space file over those of the files it extends, once they are known to be valid."""
     chain = read_chain(path)
     content = merged(chain, _space_over)
-    try:
-        Space.model_validate(content)
-    except ValidationError as error:
-        raise SpecError("\n".join(_told(chain, Space, content, error.errors()))) from None
-    return content
+    found = kept(content)
+    if found.issues or found.space is None:
+        raise SpecError("\n".join(_told(chain, Space, content, found.issues)))
+    return found.space
 
 
 _JOB_OVER = partial(over, whole=("space",))
@@ -187,12 +216,14 @@ def _merged_tables(chain: list[TomlFile], overrides: Sequence[str]) -> tuple[Tom
     return content, [TomlFile(path, settings), *chain]
 
 
-def _space_of(written: Any) -> Any:
-    """The tables of a job's space: a file's, its own, or its own over those of the file that it extends."""
-    if isinstance(written, dict) and isinstance(written.get("extends"), str):
-        upper = {key: value for key, value in written.items() if key != "extends"}
-        return _space_over(upper, _read_space(Path(written["extends"])))
-    return written
+def _space_of(written: Any) -> tuple[Any, list[TomlFile]]:
+    """The tables of a job's space, over those of the files that it extends; and these files, as parts of a job."""
+    if not isinstance(written, dict) or not isinstance(written.get("extends"), str):
+        return written, []
+    upper = {key: value for key, value in written.items() if key != "extends"}
+    chain = read_chain(Path(written["extends"]))
+    files = [TomlFile(file.path, {"space": file.tables}) for file in chain]
+    return _space_over(upper, merged(chain, _space_over)), files
 
 
 def _space_over(upper: Toml, lower: Toml) -> Toml:
@@ -282,7 +313,7 @@ def _told(chain: Sequence[TomlFile], model: type[BaseModel], content: Any, issue
     for issue in issues:
         key, law, value = _problem(model, content, issue)
         apart = law if issue["type"] == "law" else ""
-        by_key.setdefault((file_with(chain, issue["loc"]), key, apart), {})[law] = value
+        by_key.setdefault((file_of_value(chain, issue["loc"]).path, key, apart), {})[law] = value
     lines = []
     for (path, key, _), laws in by_key.items():
         first, *further = laws

@@ -201,7 +201,7 @@ def layer_problems(prompt: PromptSpec, layers: int) -> list[Problem]:
     chosen = len(_layers(prompt, layers))
     if prompt.lengths is not None and len(prompt.layer_lengths) != chosen:
         law = f"lengths must hold one length for each of the {chosen} chosen layers, got {prompt.lengths!r}"
-        return [Problem(("lengths",), law)]
+        return [Problem(("lengths", "depth", "layers"), law)]
     return []
 
 

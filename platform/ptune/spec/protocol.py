@@ -43,18 +43,19 @@ class Published(Strict):
         )
 
 
-def grid_problems(space: Space, budget: Budget, layers: int | None = None) -> list[Problem]:
+def grid_problems(space: Space, budget: Budget, layers: int | None = None, *, counted: bool = True) -> list[Problem]:
     """What keeps a space from being searched as a grid, if a budget says so.
 
     Args:
         space: the space; with `layers`, resolved.
         budget: its budget.
         layers: layers of the backbone; without it, a size that depends on them is not judged.
+        counted: whether the space is whole, so that its combinations count.
     """
     if budget.sampler != "grid":
         return []
     problems = [problem.within("space") for problem in grid.continuous(space)]
-    if problems or (layers is None and grid.needs_layers(space)):
+    if problems or not counted or (layers is None and grid.needs_layers(space)):
         return problems if layers is None else []
     law = grid.broken_trials(space, budget.trials)
     return [] if law is None else [Problem(("budget", "trials"), law)]

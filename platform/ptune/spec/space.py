@@ -42,7 +42,11 @@ class Space(Strict):
     @model_validator(mode="after")
     def _coherent(self) -> Self:
         problems = (
-            self._wrong_conditions() or self._circles() or [*self._overlaps(), *self._impossible()] or self._idle()
+            self._strange_methods()
+            or self._wrong_conditions()
+            or self._circles()
+            or [*self._overlaps(), *self._impossible()]
+            or self._idle()
         )
         if problems:
             raise refusal(type(self), problems)
@@ -85,16 +89,17 @@ class Space(Strict):
                     problems.setdefault(name, f"two of its definitions hold at once under {chosen}")
         return [Problem(("parameters", name), law) for name, law in problems.items()]
 
-    def _impossible(self) -> list[Problem]:
-        """Names and values that every trial which meets them would be rejected for."""
-        strange = [
+    def _strange_methods(self) -> list[Problem]:
+        """Methods that there are not."""
+        return [
             Problem(("parameters", "method", index, key), law)
             for index, definition in enumerate(self.parameters.get("method", []))
             for key, value in [*definition.stated(), *[("choices", None)] * (None in definition.possible())]
             if (law := broken_law(DEFAULT_METHOD, "method", value)) is not None
         ]
-        if strange:
-            return strange
+
+    def _impossible(self) -> list[Problem]:
+        """Names and values that every trial which meets them would be rejected for."""
         problems: list[Problem] = []
         for (name, index), methods in self.methods_met().items():
             definition = self.parameters[name][index]
