@@ -137,6 +137,16 @@ def test_a_search_is_refused_with_the_problems_of_its_data_too(job, tmp_path):
     assert keys_of(job, str(caught.value).splitlines()) == ["[budget].trails", "[task.data]"]
 
 
+def test_a_backbone_without_a_tokenizer_is_refused_at_once(job, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "bert", "num_hidden_layers": 4}')
+    (folder / "model.safetensors").write_bytes(b"")
+    lines = check_file(job, ["backbone.id=./mine", "space.parameters.depth.high=9"]).problems
+    assert sorted(keys_of(job, lines)) == ["[backbone].id", "[space.parameters.depth].high"]
+    assert f"{folder} has no tokenizer in {folder}: it holds no tokenizer.json" in "\n".join(lines)
+
+
 def test_a_space_in_a_file_of_its_own_is_judged_alike(job, tmp_path):
     text = job.read_text()
     start, end = text.index("[space.parameters]"), text.index("[budget]")

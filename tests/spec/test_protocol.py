@@ -2,8 +2,9 @@
 
 import pytest
 
+from ptune.spec.data import ClassificationData
 from ptune.spec.job import Job
-from ptune.spec.protocol import Published
+from ptune.spec.protocol import Published, split_law
 from support.refusals import refused_fields
 
 SPACE = {"parameters": {"method": {"value": "v2"}, "lr": {"choices": [0.01, 0.02]}, "length": {"low": 1, "high": 4}}}
@@ -56,6 +57,12 @@ def test_splits_are_those_of_the_data():
     assert job(parameters=split, data={"shots": 8, "splits": 4})
     law = refusals(parameters=split, data={"shots": 8, "splits": 3})
     assert law == {"space.parameters.split.0.high": "split < task.data.splits = 3 must hold, got 3"}
+    further = {"shots": 8, "splits": 2, "name": "further", "source": "builtin:rotten-tomatoes"}
+    more = job(parameters={}, data={"shots": 8, "splits": 4}).task.model_copy(
+        update={"more": [ClassificationData(**further)]}
+    )
+    assert split_law(1, more) is None
+    assert split_law(2, more) == "split < task.more.1.splits = 2 must hold, got 2"
 
 
 ROW = {"metric": "accuracy", "value": 0.694, "what": "length 200", "source": "Table 2"}

@@ -164,5 +164,5 @@ def test_what_cannot_be_scored_is_refused(speaking):
 
 
 def test_a_trial_cannot_read_words_that_the_task_does_not_load(speaking, tmp_path):
-    with pytest.raises(SpecError, match=r'trials with head = "verbalizer" need task.head = "verbalizer"'):
+    with pytest.raises(SpecError, match=r'is .linear., got .verbalizer.; state task.head = "verbalizer"'):
         choice_trial(speaking("bert"), tmp_path, method="v2", length=2, head="verbalizer")

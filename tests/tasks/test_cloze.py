@@ -137,7 +137,7 @@ def test_an_encoder_decoder_names_no_words(tiny):
 
 def test_words_are_read_by_the_language_head_alone():
     task = Cloze(kind="cloze", data=ClozeData(train="a.jsonl", dev="a.jsonl"))
-    with pytest.raises(SpecError, match='read from the language head, got head = "linear"'):
+    with pytest.raises(SpecError, match="the head of this cloze task is 'verbalizer', got 'linear'"):
         build_task(task, [WORDS], "linear")
 
 

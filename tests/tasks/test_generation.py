@@ -230,7 +230,7 @@ def test_writing_goes_on_in_passes_that_memory_holds(family, writer, tmp_path, m
 
 
 def test_a_trained_head_is_refused(writer, tmp_path):
-    with pytest.raises(SpecError, match='a generated text is read from the language head, got head = "linear"'):
+    with pytest.raises(SpecError, match="the head of this generation task is 'verbalizer', got 'linear'"):
         writing_trial(writer("gpt2"), tmp_path, method="v2", head="linear")
 
 

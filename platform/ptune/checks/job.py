@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ptune.backbone.locate import locate, located
 from ptune.backbone.profile import Profile, read_profile
+from ptune.backbone.tokenizer import check_vocabulary
 from ptune.checks.configuration import space_problems, unfit_inputs
 from ptune.checks.data import file_problems, is_elsewhere
 from ptune.checks.positions import position_problems
@@ -68,13 +69,14 @@ def check(tables: Tables, *, fetch: bool = False, read_data: bool = False) -> Ch
 
 
 def _check_backbone(checked: Checked, backbone: Backbone, *, fetch: bool) -> None:
-    """Find the backbone and read its profile."""
+    """Find the backbone, read its profile and look for its tokenizer's files."""
     try:
         folder = (locate if fetch else located)(backbone.id, backbone.revision)
         if folder is None:
             checked.later.append(f"{backbone.id} is not in the Hub cache here")
         else:
             checked.profile = read_profile(folder, backbone.id)
+            check_vocabulary(folder, backbone.id)
     except BackboneError as error:
         checked.problems.append(Problem(("backbone", "id"), str(error), BackboneError))
 

@@ -84,10 +84,11 @@ def gpus() -> list[dict[str, Any]]:
 def backbone_state(name: str) -> str:
     """`ok`, or why a packaged backbone cannot be used."""
     from ptune.backbone.locate import locate
+    from ptune.backbone.tokenizer import check_vocabulary
     from ptune.errors import BackboneError
 
     try:
-        locate(name)
+        check_vocabulary(locate(name), name)
     except BackboneError as error:
         return str(error)
     return "ok"

@@ -89,10 +89,9 @@ class Splits:
         (seed, number) alone decide (FewNLU's multi-split protocol, Zheng et al. 2022).
 
         Raises:
-            SpecError: there is no such draw, or there are too few examples.
+            SpecError: there are too few examples.
         """
-        if number >= data.splits:
-            raise SpecError(f"split < {data.splits} (task.data.splits) must hold, got {number}")
+        assert number < data.splits, "a trial's split is judged by `ptune.spec.protocol.split_law`"
         if data.shots is None:
             return self
         pool = _joined(self.train, self.dev)

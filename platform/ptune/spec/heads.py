@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import get_args
 
 from ptune.errors import nearest
+from ptune.spec.data import Head
 from ptune.spec.problem import Problem
 from ptune.spec.prompt import PROMPTLESS
 from ptune.spec.space import Space
 from ptune.spec.task import Task
-from ptune.spec.trial import DEFAULT_METHOD, defaults
+from ptune.spec.trial import DEFAULT_METHOD, Scalar, defaults
 
 _OF_A_HEAD = ("head_lr", "head_weight_decay", "head_dropout")
 _OF_A_PROMPT = ("lr", "weight_decay")
@@ -35,18 +37,21 @@ def head_problems(space: Space, task: Task, dropped: Collection[str] = ()) -> li
     return [*_of_no_head(space), *([] if "method" in dropped else _of_no_prompt(space))]
 
 
+def head_law(head: Scalar, task: Task) -> str | None:
+    """The law that a head breaks which trials of a task cannot have; None if they can, or there is no such head."""
+    if head not in get_args(Head) or head in task.heads:
+        return None
+    hint = f"; {task.other_head}" if task.other_head else nearest(str(head), task.heads)
+    return f"the head of this {task.kind} task is {' or '.join(map(repr, task.heads))}, got {head!r}{hint}"
+
+
 def _other_heads(space: Space, task: Task) -> list[Problem]:
     """Heads that no trial of the task can have."""
-    hint = f"; {task.other_head}" if task.other_head else ""
     return [
-        Problem(
-            ("space", "parameters", "head", index, key),
-            f"the head of this {task.kind} task is {' or '.join(map(repr, task.heads))}, got {value!r}"
-            + (hint or nearest(str(value), task.heads)),
-        )
+        Problem(("space", "parameters", "head", index, key), law)
         for index, definition in enumerate(space.parameters.get("head", []))
         for key, value in definition.stated()
-        if value in ("linear", "verbalizer") and value not in task.heads
+        if (law := head_law(value, task)) is not None
     ]
 
 

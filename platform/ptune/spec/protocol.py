@@ -11,7 +11,7 @@ from ptune.errors import nearest
 from ptune.spec import grid
 from ptune.spec.budget import Budget
 from ptune.spec.parameter import ParameterName
-from ptune.spec.problem import Problem
+from ptune.spec.problem import Problem, dotted
 from ptune.spec.prompt import METHODS
 from ptune.spec.space import Space
 from ptune.spec.strict import Strict
@@ -95,9 +95,11 @@ def split_problems(space: Space, task: Task) -> list[Problem]:
 
 
 def split_law(split: int, task: Task) -> str | None:
-    """The law that a data split breaks which a task does not have; None if it has it."""
-    splits = max(data.splits for data in task.sets)
-    return None if split < splits else f"split < task.data.splits = {splits} must hold, got {split}"
+    """The law that a data split breaks which some data set of a task does not have; None if all have it."""
+    place, splits = min(
+        zip(task.set_places, (data.splits for data in task.sets), strict=True), key=lambda item: item[1]
+    )
+    return None if split < splits else f"split < {dotted(place)}.splits = {splits} must hold, got {split}"
 
 
 def reported(task: Task) -> list[str]:

@@ -20,6 +20,7 @@ from ptune.spec.data import (
     SpanData,
     TokensData,
 )
+from ptune.spec.heads import head_law
 from ptune.spec.layout import input_parts
 from ptune.spec.prompt import PromptSpec
 from ptune.spec.task import Choice, Classification, Cloze, Generation, Span, Task, Tokens
@@ -71,33 +72,23 @@ def build_kind(task: Task, data: Data, labels: list[str], head: Head, *, faithfu
     """The kind of one data set of a task.
 
     Raises:
-        SpecError: the task needs another head.
+        SpecError: the task has no such head, see `ptune.spec.heads.head_law`.
     """
+    if (law := head_law(head, task)) is not None:
+        raise SpecError(law)
     match task, data:
         case Classification(), ClassificationData():
             words = _words(data) if head == "verbalizer" else None
             return ClassificationKind(data.fields, labels, words)
         case Generation(), GenerationData():
-            if head == "linear":
-                raise SpecError('a generated text is read from the language head, got head = "linear"')
             return GenerationKind(data.fields, data.max_target)
         case Cloze(), ClozeData():
-            if head == "linear":
-                raise SpecError('the object of a fact is read from the language head, got head = "linear"')
             return ClozeKind(data.fields, labels, faithful)
         case Choice(), ChoiceData():
-            if head == "verbalizer" and not task.language:
-                raise SpecError(
-                    'trials with head = "verbalizer" need task.head = "verbalizer", got task.head = "linear"'
-                )
             return ChoiceKind(data.text, data.choices, task.loss, head == "verbalizer")
         case Tokens(), TokensData():
-            if head == "verbalizer":
-                raise SpecError('tags come from a trained head, got head = "verbalizer"')
             return TokensKind(data.fields, labels)
         case Span(), SpanData():
-            if head == "verbalizer":
-                raise SpecError('answers come from a trained head, got head = "verbalizer"')
             return SpanKind(data.fields, UNANSWERABLE in labels, data.overlap, data.max_answer, data.best)
         case _:
             raise NotImplementedError(task.kind)
