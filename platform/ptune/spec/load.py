@@ -155,7 +155,7 @@ def _told_of_space(
         else:
             of_job.append(ErrorDetails(**{**issue, "loc": place}))
     files = [TomlFile(file.path, file.tables["space"]) for file in spaces]
-    return [*_told(chain, Job, content, of_job), *_told(files, Space, content["space"], of_files)]
+    return [*_told(chain, Job, content, of_job), *_told(files, Space, content.get("space"), of_files)]
 
 
 _TABLES: dict[str, TypeAdapter[Any]] = {
