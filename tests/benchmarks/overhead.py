@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -33,6 +34,7 @@ import optuna  # noqa: E402 - the folders above come first
 import results  # noqa: E402
 
 from ptune.raytune.dispatcher import Dispatcher  # noqa: E402
+from ptune.raytune.messages import Assignment, Trained  # noqa: E402
 from ptune.raytune.placement import Placement  # noqa: E402
 from ptune.raytune.pool import EnginePool  # noqa: E402
 from ptune.record.events import Ended, Tracked  # noqa: E402
@@ -130,18 +132,17 @@ def _train(conductor: Conductor, trials: int) -> list[dict[str, float]]:
     dispatcher = Dispatcher(conductor, pool)
     dispatcher.step()
     hand_out, take_in = Timed(dispatcher.hand_out), Timed(dispatcher.take_in)
-    seated: deque[dict[str, Any]] = deque()
-    token, rows, mark = 0, [], _Mark()
+    under_way: deque[Assignment] = deque()
+    lease, rows, mark = 0, [], _Mark()
     while not dispatcher.over:
-        while pool.has_seat and (turn := hand_out(str(token))) is not None:
-            token += 1
-            seated.append(turn)
-        turn = seated.popleft()
-        turn["epoch"] += 1
-        value = curve(turn["config"], turn["epoch"])
-        report = {"metrics/accuracy": value, "metrics/loss": 0.5, "epoch": turn["epoch"], "state": "state"}
-        if take_in(turn["token"], report):
-            seated.append(turn)
+        while pool.has_free_slot and (assignment := hand_out(str(lease))) is not None:
+            lease += 1
+            under_way.append(assignment)
+        assignment = under_way.popleft()
+        epoch = assignment.epoch + 1
+        metrics = {"accuracy": curve(assignment.config, epoch), "loss": 0.5}
+        if take_in(assignment.lease, Trained(epoch, metrics, "state")):
+            under_way.append(replace(assignment, epoch=epoch))
         begun = len(conductor.history.trials)
         if begun >= (len(rows) + 1) * trials / TENTHS and len(rows) < TENTHS - 1:
             rows.append(mark.advance(begun, hand_out, take_in))

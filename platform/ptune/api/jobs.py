@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ptune.api.arguments import as_settings
 from ptune.errors import SpecError
 
 if TYPE_CHECKING:
@@ -54,12 +55,14 @@ def overrides_of(settings: Mapping[str, object] | None, name: str | None = None)
         name: the search's name, instead of the job's.
 
     Raises:
-        SpecError: a value has no form in TOML.
+        SpecError: the settings are no dictionary, or a value has no form in TOML.
     """
     from ptune.spec.write import toml_value
 
-    named = {} if name is None else {"name": name}
-    values = {str(key): plain(value, str(key)) for key, value in {**(settings or {}), **named}.items()}
+    overriding = dict(as_settings(settings, "set"))
+    if name is not None:
+        overriding["name"] = name
+    values = {str(key): plain(value, str(key)) for key, value in overriding.items()}
     nothing = [key for key, value in values.items() if value is None]
     if nothing:
         raise SpecError(f"{nothing[0]}: a setting needs a value, got None; leave the key out to keep the job's own")

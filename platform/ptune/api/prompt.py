@@ -31,15 +31,17 @@ def load(
         ArtifactError: the folder holds no artifact or a damaged one, or the backbone has other weights, settings or
             tokens than the one the prompt was trained on.
         BackboneError: the backbone cannot be found or loaded.
+        SpecError: `folder` is no path.
 
     Examples:
         >>> prompt = ptune.load("my-prompt")
         >>> prompt.predict("You asked, so I will paint the fence.")
         {'label': ..., 'probabilities': {...}}
     """
+    from ptune.api.arguments import as_path
     from ptune.artifacts.predict import Predictor
 
-    return Prompt(Predictor.load(folder, backbone, device, dtype))
+    return Prompt(Predictor.load(as_path(folder, "folder"), backbone, device, dtype))
 
 
 class Prompt:

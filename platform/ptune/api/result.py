@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ptune.api import compose
+from ptune.api.arguments import as_path
 from ptune.api.trial import Trial
 from ptune.api.watching import observer_for
 from ptune.errors import JournalError
@@ -171,7 +172,7 @@ class SearchResult:
             The folder written.
 
         Raises:
-            SpecError: the trial has no result, or the format is unknown.
+            SpecError: the trial has no result, the format is unknown, or `folder` is no path.
             ArtifactError: PEFT cannot express the prompt; nothing is written.
 
         Examples:
@@ -180,8 +181,9 @@ class SearchResult:
         """
         from ptune.api.export import export
 
-        export(self._folder, self.history, Path(folder), format, trial)
-        return Path(folder)
+        target = as_path(folder, "folder")
+        export(self._folder, self.history, target, format, trial)
+        return target
 
     def load(self, *, trial: int | None = None, device: str = "auto") -> Prompt:
         """The prompt of the best trial, or of another one, on its backbone; see `ptune.load`.

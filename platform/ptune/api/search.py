@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ptune.api import compose
+from ptune.api.arguments import as_path
 from ptune.api.jobs import JobSource, overrides_of
 from ptune.api.result import SearchResult, concluded
 from ptune.api.watching import observer_for
@@ -70,6 +71,7 @@ def open(name: str | os.PathLike[str], *, runs: str | os.PathLike[str] | None = 
 
     Raises:
         JournalError: there is no such search; the message has the nearest name, and the latest few.
+        SpecError: an argument is no path.
 
     Examples:
         >>> ptune.open("quickstart").status
@@ -80,7 +82,7 @@ def open(name: str | os.PathLike[str], *, runs: str | os.PathLike[str] | None = 
     """
     from ptune.run.folders import search_folder
 
-    path = Path(name)
+    path = as_path(name, "name")
     if len(path.parts) > 1:
         return SearchResult(search_folder(path.absolute().parent, path.name))
     return SearchResult(search_folder(runs_at(runs), path.name))
@@ -90,4 +92,4 @@ def runs_at(folder: str | os.PathLike[str] | None) -> Path:
     """The folder that holds searches."""
     from ptune.run.folders import runs_folder
 
-    return runs_folder() if folder is None else Path(folder).resolve()
+    return runs_folder() if folder is None else as_path(folder, "runs").resolve()
