@@ -84,16 +84,16 @@ class NodeFiles:
         """
         if size > min(self.budget, shutil.disk_usage(self.folder).free // 2):
             return False
-        found: list[tuple[float, int, Path]] = []
+        files: list[tuple[float, int, Path]] = []
         for path in self.folder.iterdir():
             with contextlib.suppress(FileNotFoundError):  # another process has removed it
-                about = path.stat()
-                if path.suffix == _DRAFT and time.time() - about.st_mtime > _STALE_SECONDS:
+                status = path.stat()
+                if path.suffix == _DRAFT and time.time() - status.st_mtime > _STALE_SECONDS:
                     path.unlink()
                 elif path.is_file() and path.suffix != _LOCK:
-                    found.append((about.st_mtime, about.st_size, path))
-        used = sum(taken for _, taken, _ in found)
-        for _, taken, path in sorted(found):
+                    files.append((status.st_mtime, status.st_size, path))
+        used = sum(taken for _, taken, _ in files)
+        for _, taken, path in sorted(files):
             if used + size <= self.budget:
                 break
             if path.suffix != _DRAFT and self._removed(path):

@@ -1,26 +1,31 @@
 """`ptune doctor`: what is here, and what to mend."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from ptune.cli.doctor import backbone_state, examine, hub, plan, problems
+from ptune.cli.doctor import Facts, Gpu, Hub, backbone_state, examine, hub, plan, problems
 
 
 @pytest.fixture
 def healthy():
     versions = {"python": "3.11.7", "ptune": "0.1.0", "torch": "2.13.0", "ray": "2.60.0"}
-    return {
-        "versions": versions,
-        "packaged": {"packaged:minilm": "ok"},
-        "runs": "runs",
-        "runs_writable": True,
-        "disk_free_gb": 50.0,
-        "memory_free_gb": 8.0,
-        "mlflow": "sqlite:///runs/mlflow.db",
-        "gpus": [],
-        "ray": None,
-    }
+    return Facts(
+        versions=versions,
+        python="python3",
+        cores=2,
+        memory_gb=16.0,
+        memory_free_gb=8.0,
+        gpus=[],
+        runs="runs",
+        runs_writable=True,
+        disk_free_gb=50.0,
+        packaged={"packaged:minilm": "ok"},
+        hub=Hub("cache", offline=False, models=[]),
+        mlflow="sqlite:///runs/mlflow.db",
+        ray=None,
+    )
 
 
 def test_it_says_what_is_here(ptune):
@@ -51,7 +56,7 @@ def test_a_healthy_machine_has_no_problems(healthy):
     ],
 )
 def test_a_problem_comes_with_its_cure(healthy, change, problem):
-    (found,) = problems({**healthy, **change})
+    (found,) = problems(replace(healthy, **change))
     assert problem in found
 
 
@@ -59,8 +64,8 @@ def test_an_unusable_tracking_uri_is_no_crash(monkeypatch, tmp_path):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "ftp://somewhere")
     monkeypatch.setenv("PTUNE_RUNS", str(tmp_path / "not" / "yet"))
     facts = examine()
-    assert facts["mlflow"].startswith("not usable")
-    assert facts["runs_writable"]
+    assert facts.mlflow.startswith("not usable")
+    assert facts.runs_writable
 
 
 def test_an_unknown_backbone_is_described():
@@ -70,11 +75,11 @@ def test_an_unknown_backbone_is_described():
 def test_the_hub_cache_follows_the_environment(tmp_path):
     (tmp_path / "hub" / "models--org--name").mkdir(parents=True)
     facts = hub({"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"})
-    assert facts == {"cache": str(tmp_path / "hub"), "offline": True, "models": ["org/name"]}
+    assert facts == Hub(str(tmp_path / "hub"), offline=True, models=["org/name"])
 
 
 def test_the_plan_names_devices_and_clusters(healthy):
     assert "engines on the CPU, one per core" in plan(healthy)[0]
-    gpu = {"name": "a GPU", "memory_gb": 80.0}
-    assert "2 engines, one per GPU" in plan({**healthy, "gpus": [gpu, gpu]})[0]
-    assert "Ray cluster at head:6379" in plan({**healthy, "ray": "head:6379"})[0]
+    gpu = Gpu("a GPU", 80.0)
+    assert "2 engines, one per GPU" in plan(replace(healthy, gpus=[gpu, gpu]))[0]
+    assert "Ray cluster at head:6379" in plan(replace(healthy, ray="head:6379"))[0]

@@ -12,7 +12,7 @@ PRONOUNS = frozenset(
 )
 MOST_PRONOUNS = 0.01
 """Share of the package's variable names that may be such words."""
-MOST_FREE_FORM = 70
+MOST_FREE_FORM = 40
 """Lines of `platform/` that say `dict[str, Any]`."""
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, overload
 if TYPE_CHECKING:
     from ptune.artifacts.artifact import Manifest
     from ptune.artifacts.inputs import Many, Single
-    from ptune.artifacts.predict import Answer, Predictor
+    from ptune.artifacts.predict import Predictor
+    from ptune.tasks.kind import Prediction
 
 
 def load(
@@ -106,12 +107,12 @@ class Prompt:
         return Prompt(self._predictor, data_set)
 
     @overload
-    def predict(self, inputs: Single) -> Answer: ...  # type: ignore[overload-overlap]  # a string holds strings
+    def predict(self, inputs: Single) -> Prediction: ...  # type: ignore[overload-overlap]  # a string holds strings
 
     @overload
-    def predict(self, inputs: Many) -> list[Answer]: ...
+    def predict(self, inputs: Many) -> list[Prediction]: ...
 
-    def predict(self, inputs: Single | Many) -> Answer | list[Answer]:
+    def predict(self, inputs: Single | Many) -> Prediction | list[Prediction]:
         """Answer one input, or several.
 
         One input is a string where `inputs` has one name; a tuple of strings in the order of `inputs`; or a mapping
@@ -140,8 +141,9 @@ class Prompt:
 
     def __repr__(self) -> str:
         """One line: method, task, inputs and backbone."""
-        about = self.info
+        description = self.info
         where = f" on {self._data_set}" if self._data_set is not None else ""
         single = self._data_set is not None or len(self.data_sets) == 1
         inputs = ", ".join(self.inputs) if single else f"{len(self.data_sets)} data sets"
-        return f"<ptune prompt: {about.prompt.method} for {about.task.kind} ({inputs}{where}) on {about.backbone.id}>"
+        task = f"{description.task.kind} ({inputs}{where})"
+        return f"<ptune prompt: {description.prompt.method} for {task} on {description.backbone.id}>"

@@ -215,10 +215,8 @@ def _template(prompt: PromptSpec, data: Data, head: Head) -> str:
 
 def _portable(task: Task) -> Task:
     """A task whose files are named without their folders, which mean nothing elsewhere."""
-    changes: dict[str, Any] = {"data": _named(task.data)}
-    if "more" in type(task).model_fields:
-        changes["more"] = [_named(data) for data in task.more]
-    return task.model_copy(update=changes)
+    first, *further = [_named(data) for data in task.sets]
+    return task.model_copy(update={"data": first, **({"more": further} if further else {})})
 
 
 def _named(data: Data) -> Data:

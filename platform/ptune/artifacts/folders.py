@@ -112,10 +112,11 @@ def _labelled(sets: Any) -> Any:
     """Data sets as they were written, each with its labels; what is not such a list is left to be refused."""
     if not isinstance(sets, list) or not all(isinstance(task_set, dict) for task_set in sets):
         return sets
-    labelled: list[dict[str, Any]] = []
-    for task_set in sets:
-        repeats = labelled and "labels" in task_set and task_set["labels"] is None
-        labelled.append({**task_set, "labels": labelled[-1].get("labels")} if repeats else task_set)
+    labels, labelled = None, []
+    for position, task_set in enumerate(sets):
+        repeats = position > 0 and "labels" in task_set and task_set["labels"] is None
+        labels = labels if repeats else task_set.get("labels")
+        labelled.append({**task_set, "labels": labels} if repeats else task_set)
     return labelled
 
 

@@ -39,35 +39,35 @@ def rows(inputs: Many, names: Sequence[str]) -> list[tuple[str, ...]]:
     return [row(value, names, f"input {number}") for number, value in enumerate(_records(inputs), 1)]
 
 
-def row(value: object, names: Sequence[str], place: str) -> tuple[str, ...]:
+def row(value: object, names: Sequence[str], label: str) -> tuple[str, ...]:
     """One input as a row with one text for each name.
 
     Args:
         value: a string, a tuple or list of strings, or a mapping by name, whose further keys do not count.
         names: names of an input's texts, in order.
-        place: what a message calls the input.
+        label: what a message calls the input.
 
     Raises:
         DataError: it is of another type, has more or fewer texts, or one of its texts is empty or not valid Unicode.
     """
-    texts = _texts(value, names, place)
+    texts = _texts(value, names, label)
     if len(texts) != len(names):
         needed = f"{len(names)} text{' is' if len(names) == 1 else 's are'} needed ({', '.join(names)})"
         hint = "; give several inputs as a list" if len(names) == 1 and isinstance(value, tuple) else ""
-        raise DataError(f"{place}: {needed}, got {len(texts)}{hint}")
+        raise DataError(f"{label}: {needed}, got {len(texts)}{hint}")
     for name, text in zip(names, texts, strict=True):
         if not isinstance(text, str):
-            raise DataError(f"{place}: {name} must be a string, got {_said(text)}")
+            raise DataError(f"{label}: {name} must be a string, got {_said(text)}")
         if not text.strip():
-            raise DataError(f"{place}: {name} is empty")
+            raise DataError(f"{label}: {name} is empty")
         try:
             text.encode()
         except UnicodeEncodeError:  # half of a surrogate pair, which no tokenizer takes
-            raise DataError(f"{place}: {name} is not valid Unicode, got {_said(text)}") from None
+            raise DataError(f"{label}: {name} is not valid Unicode, got {_said(text)}") from None
     return tuple(texts)
 
 
-def _texts(value: object, names: Sequence[str], place: str) -> Sequence[Any]:
+def _texts(value: object, names: Sequence[str], label: str) -> Sequence[Any]:
     match value:
         case str() if len(names) == 1:
             return [value]
@@ -77,10 +77,10 @@ def _texts(value: object, names: Sequence[str], place: str) -> Sequence[Any]:
             missing = [name for name in names if name not in value]
             if missing:
                 keys = [str(key) for key in value]
-                raise DataError(f"{place}: {missing[0]} is missing{nearest(missing[0], keys)} (has: {', '.join(keys)})")
+                raise DataError(f"{label}: {missing[0]} is missing{nearest(missing[0], keys)} (has: {', '.join(keys)})")
             return [value[name] for name in names]
         case _:
-            raise DataError(f"{place}: must be {_wanted(names)}, got {_said(value)}")
+            raise DataError(f"{label}: must be {_wanted(names)}, got {_said(value)}")
 
 
 def _records(inputs: Iterable[Any]) -> Iterable[Any]:

@@ -9,8 +9,9 @@ of transformers' own sequence-classification model. A prompt that works otherwis
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from ptune.artifacts.artifact import Artifact, Manifest
 from ptune.artifacts.folders import (
@@ -104,7 +105,7 @@ def write(folder: Path, artifact: Artifact) -> None:
     tensors |= {names[name]: tensor for name, tensor in artifact.tensors.items() if name != _OURS}
     with replacing_folder(folder, (MANIFEST, CONFIG, TENSORS), marker=MANIFEST) as draft:
         write_tensors(draft / TENSORS, tensors)
-        write_json(draft / CONFIG, _adapter_config(artifact.manifest))
+        write_json(draft / CONFIG, asdict(_adapter_config(artifact.manifest)))
         write_manifest(draft / MANIFEST, FORMAT, artifact.manifest, {"use": _usage(artifact.manifest)})
 
 
@@ -138,34 +139,64 @@ def _head_names(manifest: Manifest) -> dict[str, str]:
     }
 
 
-def _adapter_config(manifest: Manifest) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _AdapterConfig:
+    """PEFT's `adapter_config.json` for prefix tuning; the keys are PEFT's."""
+
+    peft_type: str
+    task_type: str
+    inference_mode: bool
+    base_model_name_or_path: str
+    revision: str | None
+    num_virtual_tokens: int
+    token_dim: int
+    """Width of a key or value over all heads."""
+    num_layers: int
+    num_attention_heads: int
+    num_transformer_submodules: int
+    encoder_hidden_size: int
+    prefix_projection: bool
+
+
+class _Usage(TypedDict):
+    """How to use the adapter without ptune: what PEFT's files cannot say themselves."""
+
+    id2label: dict[str, str]
+    load: str
+    """Python that loads the adapter."""
+    input: str
+    """Python that turns texts into the model's input."""
+    padding: NotRequired[str]
+    """Only for a backbone whose last token is read."""
+
+
+def _adapter_config(manifest: Manifest) -> _AdapterConfig:
     origin = manifest.backbone
     width = origin.kv_heads * origin.head_width
-    return {
-        "peft_type": "PREFIX_TUNING",
-        "task_type": "SEQ_CLS",
-        "inference_mode": True,
-        "base_model_name_or_path": origin.id,
-        "revision": origin.revision,
-        "num_virtual_tokens": manifest.prompt.length if isinstance(manifest.prompt, PromptV2) else 0,
-        "token_dim": width,
-        "num_layers": origin.layers,
-        "num_attention_heads": origin.kv_heads,
-        "num_transformer_submodules": 1,
-        "encoder_hidden_size": width,
-        "prefix_projection": False,
-    }
+    return _AdapterConfig(
+        peft_type="PREFIX_TUNING",
+        task_type="SEQ_CLS",
+        inference_mode=True,
+        base_model_name_or_path=origin.id,
+        revision=origin.revision,
+        num_virtual_tokens=manifest.prompt.length if isinstance(manifest.prompt, PromptV2) else 0,
+        token_dim=width,
+        num_layers=origin.layers,
+        num_attention_heads=origin.kv_heads,
+        num_transformer_submodules=1,
+        encoder_hidden_size=width,
+        prefix_projection=False,
+    )
 
 
-def _usage(manifest: Manifest) -> dict[str, Any]:
-    """How to use the adapter without ptune: what PEFT's files cannot say themselves."""
+def _usage(manifest: Manifest) -> _Usage:
     data = manifest.task.data
     names = ", ".join(data.fields)
-    usage: dict[str, Any] = {
-        "id2label": {str(index): label for index, label in enumerate(manifest.sets[0].labels)},
-        "load": _LOAD.replace("DTYPE", manifest.backbone.dtype),
-        "input": f"tokenizer({names}, truncation='longest_first', max_length={data.max_length}){_SPACES}",
-    }
+    usage = _Usage(
+        id2label={str(index): label for index, label in enumerate(manifest.sets[0].labels)},
+        load=_LOAD.replace("DTYPE", manifest.backbone.dtype),
+        input=f"tokenizer({names}, truncation='longest_first', max_length={data.max_length}){_SPACES}",
+    )
     if _family(manifest).reads == "last":
         usage["padding"] = _PADDING
     return usage

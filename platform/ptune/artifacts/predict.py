@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeAlias, overload
+from typing import Any, Self, overload
 
 from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.inputs import Many, Single, is_single, row, rows
@@ -20,11 +20,9 @@ from ptune.prompts.build import load_learner
 from ptune.prompts.rows import Examples
 from ptune.tasks.build import build_task, lay_out
 from ptune.tasks.joint import with_joint_metric
+from ptune.tasks.kind import Prediction
 
 TOKEN_BUDGET = 8_192
-
-Answer: TypeAlias = dict[str, Any]
-"""What a task's kind says of one input, ready for JSON: a label, tags, a text; see `ptune.tasks`."""
 
 _ELSEWHERE = "`--backbone`, or `backbone=` in Python, names"
 
@@ -41,7 +39,7 @@ class Predictor:
         _check_backbone(artifact, backbone.id, backbone.hash, backbone.settings)
         self.artifact = artifact
         self._backbone = backbone
-        self._task = build_task(manifest.task, [one.labels for one in manifest.sets], manifest.head)
+        self._task = build_task(manifest.task, [task_set.labels for task_set in manifest.sets], manifest.head)
         if manifest.tuned and not any(name.startswith("backbone.") for name in artifact.tensors):
             raise ArtifactError("the artifact is damaged: its backbone was tuned, and the tuned weights are missing")
         try:
@@ -83,7 +81,7 @@ class Predictor:
     ) -> Self:
         """Load an artifact's backbone; arguments and errors are those of `load`."""
         origin = artifact.manifest.backbone
-        place, dtype = _device(device), dtype or origin.dtype
+        resolved, dtype = _device(device), dtype or origin.dtype
         _check_choice("dtype", dtype, ("auto", "float32", "bfloat16"))
         name, revision = (origin.id, origin.revision) if backbone_id is None else (backbone_id, None)
         try:
@@ -91,7 +89,7 @@ class Predictor:
         except BackboneError as error:
             raise BackboneError(f"{error} ({_ELSEWHERE} another place to look)") from None
         _check_backbone(artifact, name, weights_hash(weights), settings_hashes(weights))
-        return cls(artifact, load_backbone(name, revision, dtype, place, lm=artifact.manifest.language))
+        return cls(artifact, load_backbone(name, revision, dtype, resolved, lm=artifact.manifest.language))
 
     def inputs(self, data_set: str | None = None) -> list[str]:
         """Names of the strings that one input is made of, in order.
@@ -118,14 +116,16 @@ class Predictor:
     @overload
     def predict(  # type: ignore[overload-overlap]  # a string is a list of strings to a type checker
         self, inputs: Single, data_set: str | None = None, token_budget: int = TOKEN_BUDGET
-    ) -> Answer: ...
+    ) -> Prediction: ...
 
     @overload
-    def predict(self, inputs: Many, data_set: str | None = None, token_budget: int = TOKEN_BUDGET) -> list[Answer]: ...
+    def predict(
+        self, inputs: Many, data_set: str | None = None, token_budget: int = TOKEN_BUDGET
+    ) -> list[Prediction]: ...
 
     def predict(
         self, inputs: Single | Many, data_set: str | None = None, token_budget: int = TOKEN_BUDGET
-    ) -> Answer | list[Answer]:
+    ) -> Prediction | list[Prediction]:
         """Answer one input, or several.
 
         Args:
@@ -147,7 +147,7 @@ class Predictor:
             return self._answered([row(inputs, names, "the input")], part, token_budget)[0]
         return self._answered(rows(inputs, names), part, token_budget)
 
-    def _answered(self, texts: Sequence[tuple[str, ...]], part: int, token_budget: int) -> list[Answer]:
+    def _answered(self, texts: Sequence[tuple[str, ...]], part: int, token_budget: int) -> list[Prediction]:
         """The answers to rows of texts."""
         if not texts:
             return []
@@ -163,9 +163,9 @@ class Predictor:
         Raises:
             DataError: an example cannot be encoded.
         """
-        each = [self._answers(part, split, token_budget) for part, split in enumerate(splits)]
-        answers = [answer for _, own in each for answer in own]
-        metrics = self._task.measure(answers, Examples.joined([examples for examples, _ in each]))
+        measured = [self._answers(part, split, token_budget) for part, split in enumerate(splits)]
+        answers = [answer for _, set_answers in measured for answer in set_answers]
+        metrics = self._task.measure(answers, Examples.joined([examples for examples, _ in measured]))
         return with_joint_metric(metrics, self.artifact.manifest.task.metric)
 
     def _answers(self, part: int, split: Split, token_budget: int) -> tuple[Examples, list[Any]]:
@@ -174,7 +174,7 @@ class Predictor:
         return examples, self._task.predict(self._backbone, self._learner, examples.as_dataset(part), token_budget)
 
     def _part(self, data_set: str | None) -> int:
-        names = [one.name for one in self.artifact.manifest.sets]
+        names = [task_set.name for task_set in self.artifact.manifest.sets]
         if data_set is None:
             if len(names) > 1:
                 raise ArtifactError(
@@ -211,17 +211,19 @@ def _replaced(texts: Sequence[str], names: Sequence[str], values: Mapping[str, M
     return tuple(values.get(name, {}).get(text, text) for name, text in zip(names, texts, strict=True))
 
 
-def _check_backbone(artifact: Artifact, name: str, found: str, settings: Mapping[str, str]) -> None:
-    """A prompt on other weights, settings or tokens than its own gives numbers without meaning."""
+def _check_backbone(artifact: Artifact, name: str, weights: str, settings: Mapping[str, str]) -> None:
+    """A prompt with other weights, settings or tokens than those of its training gives numbers without meaning."""
     origin = artifact.manifest.backbone
-    if found != origin.hash:
+    if weights != origin.hash:
         raise ArtifactError(
             f"the prompt was trained on {origin.id} with weights sha256 {origin.hash}, "
-            f"but {name} has {found}; {_ELSEWHERE} a copy with the weights it was trained on"
+            f"but {name} has {weights}; {_ELSEWHERE} a copy with the weights it was trained on"
         )
-    own = origin.settings
-    if own is not None and (other := sorted(file for file in {*own, *settings} if own.get(file) != settings.get(file))):
+    if origin.settings is None:
+        return
+    files = sorted({*origin.settings, *settings})
+    if differing := [file for file in files if origin.settings.get(file) != settings.get(file)]:
         raise ArtifactError(
             f"{name} has the weights of {origin.id}, on which the prompt was trained, but differs in "
-            f"{', '.join(other)}; {_ELSEWHERE} a copy with the same settings and the same tokenizer"
+            f"{', '.join(differing)}; {_ELSEWHERE} a copy with the same settings and the same tokenizer"
         )

@@ -83,31 +83,31 @@ def _read(folder: Path, backbone_id: str, dtype: torch.dtype, reader: Any, share
     with _quiet():
         tokenizer = load_tokenizer(folder, backbone_id)
         try:
-            model, loading = _load_shared(folder, dtype, reader, shared) or _load(folder, folder, dtype, reader)
+            model, missing = _load_shared(folder, dtype, reader, shared) or _load(folder, folder, dtype, reader)
         except _UNREADABLE as error:
             raise BackboneError(f"{backbone_id} cannot be loaded from {folder}: {error}") from error
-    return tokenizer, model, set(loading["missing_keys"])
+    return tokenizer, model, missing
 
 
-def _load_shared(folder: Path, dtype: torch.dtype, reader: Any, budget: int) -> tuple[Any, dict[str, Any]] | None:
+def _load_shared(folder: Path, dtype: torch.dtype, reader: Any, budget: int) -> tuple[Any, set[str]] | None:
     """The model with weights that this node's processes share; None where they are not of use, or gone again."""
     source = in_type(folder, dtype, budget) if budget else folder
     if source == folder:
         return None
     try:
-        model, loading = _load(folder, source, dtype, reader)
+        model, missing = _load(folder, source, dtype, reader)
     except _UNREADABLE:  # another process has made room, or the copy is damaged; the checkpoint itself is there
         return None
-    return (model, loading) if _is_all_in(model, dtype) else None  # else some of its weights are to stay exact
+    return (model, missing) if _is_all_in(model, dtype) else None  # else some of its weights are to stay exact
 
 
-def _load(folder: Path, source: Path, dtype: torch.dtype, reader: Any) -> tuple[Any, dict[str, Any]]:
-    """The model that `folder` describes with the weights in `source`, and transformers' account of the loading."""
+def _load(folder: Path, source: Path, dtype: torch.dtype, reader: Any) -> tuple[Any, set[str]]:
+    """The model that `folder` describes with the weights in `source`, and the names of the weights it lacks there."""
     config = AutoConfig.from_pretrained(folder)
-    loaded: tuple[Any, dict[str, Any]] = reader.from_pretrained(
+    model, loading = reader.from_pretrained(
         source, config=config, dtype=dtype, use_safetensors=True, output_loading_info=True, attn_implementation="eager"
     )
-    return loaded
+    return model, set(loading["missing_keys"])
 
 
 def _is_all_in(model: nn.Module, dtype: torch.dtype) -> bool:

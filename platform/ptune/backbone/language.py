@@ -60,10 +60,11 @@ class LanguageHead(nn.Module):
         model = self._in_float32()
         # Each state is a text of one position: the echo hands it to the head as the last hidden state.
         states_R1H = states[:, None].float()
-        inputs: dict[str, Any] = {"inputs_embeds": states_R1H}
         if model.config.is_encoder_decoder:
-            inputs = {"encoder_outputs": (states_R1H,), "decoder_inputs_embeds": states_R1H}
-        logits_R1V: Tensor = model(**inputs).logits
+            output = model(encoder_outputs=(states_R1H,), decoder_inputs_embeds=states_R1H)
+        else:
+            output = model(inputs_embeds=states_R1H)
+        logits_R1V: Tensor = output.logits
         return logits_R1V[:, 0]
 
     def _in_float32(self) -> Any:

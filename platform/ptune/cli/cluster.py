@@ -25,8 +25,10 @@ def watch(job_id: str, address: str | None) -> int:
     try:
         info = follow(job_id, lambda piece: click.echo(piece, nl=False), address)
     except KeyboardInterrupt:
-        there = f"{job_id} --address {address}" if address else job_id
-        click.echo(f"ptune: the job goes on; `ptune logs {there}` shows it, `ptune stop {there}` ends it", err=True)
+        arguments = f"{job_id} --address {address}" if address else job_id
+        click.echo(
+            f"ptune: the job goes on; `ptune logs {arguments}` shows it, `ptune stop {arguments}` ends it", err=True
+        )
         raise
     return report_end(info)
 

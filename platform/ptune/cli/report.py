@@ -37,13 +37,13 @@ def report(name: str, as_json: bool) -> None:
     history = History.of(read(folder / JOURNAL))
     if history.first is None:
         raise JournalError(f"{name} was stopped before its first step; there is nothing to report")
-    about = of_folder(folder, history, running=running)
-    write_report(folder, history, about)
+    report = of_folder(folder, history, running=running)
+    write_report(folder, history, report)
     if as_json:
-        click.echo(json.dumps(about.to_json(), ensure_ascii=False))
+        click.echo(json.dumps(report.to_json(), ensure_ascii=False))
         return
     console = Console()
     if not console.is_terminal or console.width > WIDEST:
         console = Console(width=WIDEST)
-    console.print(printed(about, history, console.width))
+    console.print(printed(report, history, console.width))
     click.echo(f"  written to {shown(folder / PAGE)}")

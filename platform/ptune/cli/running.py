@@ -78,8 +78,8 @@ def program() -> str:
     script = Path(sys.executable).with_name("ptune")
     if not script.is_file():
         return "python -m ptune"
-    here = Path.cwd()
-    return shlex.quote(str(script.relative_to(here) if script.is_relative_to(here) else script))
+    folder = Path.cwd()
+    return shlex.quote(str(script.relative_to(folder) if script.is_relative_to(folder) else script))
 
 
 def fits_peft(outcome: Outcome) -> bool:

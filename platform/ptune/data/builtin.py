@@ -32,10 +32,12 @@ def split_file(source: str, split: str, folder: Path = _FOLDER) -> Path:
         DataError: there is no such task, or it has no such split.
     """
     name = source.removeprefix(PREFIX)
-    known = names(folder)
-    if name not in known:
-        hint = nearest(name, known)
-        raise DataError(f"{source}: there is no built-in task {name!r}{hint} (there are: {', '.join(known) or 'none'})")
+    data_sets = names(folder)
+    if name not in data_sets:
+        hint = nearest(name, data_sets)
+        raise DataError(
+            f"{source}: there is no built-in task {name!r}{hint} (there are: {', '.join(data_sets) or 'none'})"
+        )
     splits = sorted(path.stem for path in (folder / name).glob("*.tsv"))
     if split not in splits:
         hint = nearest(split, splits)

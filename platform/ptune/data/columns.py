@@ -200,8 +200,8 @@ def bad_rows(source: str, values: Sequence[Any], problem: Callable[[Any], str | 
     bad = [(row, text) for row, value in enumerate(values, 1) if (text := problem(value))]
     if not bad:
         return []
-    more = f" ({len(bad) - 1} more of {len(values)} rows are bad)" if len(bad) > 1 else ""
-    return [f"{source}: row {bad[0][0]}: {bad[0][1]}{more}"]
+    further = f" ({len(bad) - 1} more of {len(values)} rows are bad)" if len(bad) > 1 else ""
+    return [f"{source}: row {bad[0][0]}: {bad[0][1]}{further}"]
 
 
 def text_problem(value: Any) -> str | None:

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from ptune.data.conll import read_tagged
 from ptune.data.json_table import read_json
@@ -107,8 +107,8 @@ def pick_split(tables: DatasetDict, name: str, config: str | None, split: str) -
     return _load(f"{name}: split {split!r}", name, name=config, split=split)
 
 
-def _load(what: str, *arguments: Any, **options: Any) -> Any:
-    """Call `datasets.load_dataset`; whatever it can raise for bad input becomes a DataError about `what`."""
+def _load(source: str, *arguments: Any, **options: Any) -> Any:
+    """Call `datasets.load_dataset`; whatever it can raise for bad input becomes a DataError about `source`."""
     import datasets
     from datasets.exceptions import DatasetsError
 
@@ -118,8 +118,8 @@ def _load(what: str, *arguments: Any, **options: Any) -> Any:
             return datasets.load_dataset(*arguments, **options)
     except (DatasetsError, OSError, ValueError, RuntimeError, Warning) as error:
         if str(error).endswith("corresponds to no data!"):
-            raise DataError(f"{what}: holds no examples") from error
-        raise DataError(f"{what}: cannot be loaded: {_reason(error)}") from error
+            raise DataError(f"{source}: holds no examples") from error
+        raise DataError(f"{source}: cannot be loaded: {_reason(error)}") from error
 
 
 def _reason(error: BaseException) -> str:
@@ -187,9 +187,17 @@ def _header(path: Path, columns: Collection[str] | None) -> list[str]:
     return [name if name and counts[name] == 1 else f"{_UNREAD}{index}" for index, name in enumerate(header)]
 
 
-def _dialect(path: Path) -> dict[str, Any]:
-    tabs = path.suffix.lower() == ".tsv"
-    return {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {"delimiter": ","}
+class _Dialect(TypedDict):
+    """How a csv or tsv file separates its cells: arguments of `csv.reader` and of pandas."""
+
+    delimiter: str
+    quoting: Literal[0, 3]  # csv.QUOTE_MINIMAL, csv.QUOTE_NONE
+
+
+def _dialect(path: Path) -> _Dialect:
+    if path.suffix.lower() == ".tsv":
+        return {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+    return {"delimiter": ",", "quoting": csv.QUOTE_MINIMAL}
 
 
 def _csv_options(path: Path, names: list[str]) -> dict[str, Any]:

@@ -157,8 +157,8 @@ def _deciding(read: dict[str, Columns], data: Data) -> Columns:
 
 def _read_all(data: Data, kind: Any) -> dict[str, Columns]:
     """The columns of every split that the data set names, by the split's role."""
-    wanted = kind.wanted(data)
-    read = _reader(data, needed(data, wanted))
+    columns = kind.wanted(data)
+    read = _reader(data, needed(data, columns))
     names = {"train": data.train, "dev": data.dev, "test": data.test}
     columns_of: dict[str, Columns] = {}
     problems: list[str] = []
@@ -168,7 +168,7 @@ def _read_all(data: Data, kind: Any) -> dict[str, Columns]:
         try:
             table, source = read(name)
             table = explode(table, source, data.explode) if data.explode is not None else table
-            columns_of[role] = kind.extract(prepared(table, source, data, wanted), source, data)
+            columns_of[role] = kind.extract(prepared(table, source, data, columns), source, data)
         except DataError as error:
             problems.append(str(error))
     if problems:
@@ -217,8 +217,8 @@ def _kept(data: Data, seed: int, role: str) -> Callable[[int], list[int]]:
     if role == "train" and data.limit_train is not None:
         limit = data.limit_train
         return lambda n: sorted(np.random.default_rng([_DRAW, seed]).permutation(n)[:limit].tolist())
-    most = {"train": None, "dev": data.limit_dev, "test": data.limit_test}[role]
-    return lambda n: list(range(n))[:most]
+    first = {"train": None, "dev": data.limit_dev, "test": data.limit_test}[role]
+    return lambda n: list(range(n))[:first]
 
 
 def _split(read: Columns, answers: list[Any]) -> Split:

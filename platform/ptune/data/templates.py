@@ -340,18 +340,20 @@ def _up_to_mask(parts: Sequence[Part]) -> Sequence[Part]:
 
 def _shares(lengths: list[int], room: int) -> list[int]:
     """How many tokens texts keep when the longest gives way first; of equals, the shorter ones and then the earlier."""
-    kept = list(lengths)
-    excess = sum(kept) - room
+    shortened = list(lengths)
+    excess = sum(shortened) - room
     while excess > 0:
-        longest = max(kept)
-        tied = sorted((index for index, length in enumerate(kept) if length == longest), key=lambda i: (lengths[i], i))
-        below = max((length for length in kept if length < longest), default=0)
+        longest = max(shortened)
+        tied = sorted(
+            (index for index, length in enumerate(shortened) if length == longest), key=lambda i: (lengths[i], i)
+        )
+        below = max((length for length in shortened if length < longest), default=0)
         share = min(excess, (longest - below) * len(tied))
         cut, remainder = divmod(share, len(tied))
         for rank, index in enumerate(tied):
-            kept[index] -= cut + (rank < remainder)
+            shortened[index] -= cut + (rank < remainder)
         excess -= share
-    return kept
+    return shortened
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
@@ -360,8 +362,8 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     lead = len(text) - len(bare)
     start = max(start, 0)
     piece = bare[start:end]
-    left = len(piece) - len(piece.lstrip())
-    return lead + start + left, lead + start + max(len(piece.rstrip()), left)
+    leading = len(piece) - len(piece.lstrip())
+    return lead + start + leading, lead + start + max(len(piece.rstrip()), leading)
 
 
 def _text_runs(mask: list[int]) -> list[tuple[int, int]]:

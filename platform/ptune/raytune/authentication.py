@@ -26,14 +26,14 @@ def find_token() -> str | None:
     """
     if token := os.environ.get(_TOKEN, "").strip():
         return token
-    stated = os.environ.get(_TOKEN_PATH)
-    path = Path(stated) if stated else Path.home() / ".ray" / "auth_token"
-    if not stated and not path.is_file():
+    named = os.environ.get(_TOKEN_PATH)
+    path = Path(named) if named else Path.home() / ".ray" / "auth_token"
+    if not named and not path.is_file():
         return None
     try:
         return path.read_text(encoding="utf-8").strip() or None
     except (OSError, UnicodeDecodeError) as error:
-        origin = f" ({_TOKEN_PATH})" if stated else ""
+        origin = f" ({_TOKEN_PATH})" if named else ""
         raise ClusterError(f"{path}{origin}: the cluster's token cannot be read: {error}") from None
 
 

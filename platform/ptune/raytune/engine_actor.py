@@ -128,10 +128,10 @@ class RemoteEngine:
             folder: the search's folder.
         """
         self.name = f"engine-{uuid.uuid4().hex[:12]}"
-        options: dict[str, Any] = {"name": self.name, "num_cpus": placement.cpus, "num_gpus": placement.gpus}
-        if placement.node is not None:
-            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(placement.node, soft=True)
-        actor_class = ray.remote(EngineActor).options(**options)
+        strategy = None if placement.node is None else NodeAffinitySchedulingStrategy(placement.node, soft=True)
+        actor_class = ray.remote(EngineActor).options(
+            name=self.name, num_cpus=placement.cpus, num_gpus=placement.gpus, scheduling_strategy=strategy
+        )
         self._actor = actor_class.remote(prepared, folder, placement.device, placement.threads, dtype)
         self._loading = self._actor.ready.remote()
         self.dtype: str | None = None

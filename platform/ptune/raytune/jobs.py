@@ -76,8 +76,8 @@ def submit(job: Job, runs: Path | None, address: str | None = None, overrides: S
         ClusterError: nothing answers there, it refuses the job, or the runs folder must be named.
     """
     address = _resolve(address)
-    here = urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
-    if runs is None and not here:
+    on_this_machine = urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
+    if runs is None and not on_this_machine:
         raise ClusterError(
             f"set PTUNE_RUNS to a folder that every node of the cluster at {address} shares: "
             "the search's journal, states and artifact are kept there"
@@ -87,7 +87,7 @@ def submit(job: Job, runs: Path | None, address: str | None = None, overrides: S
         (Path(upload) / "job.toml").write_text(job_toml(job) + noted(overrides), encoding="utf-8")
         return _submitted(
             client,
-            entrypoint=f'exec "{_python(here)}" -m ptune search job.toml --json',
+            entrypoint=f'exec "{_python(on_this_machine)}" -m ptune search job.toml --json',
             runtime_env={"working_dir": upload, "env_vars": {**_STOP, **_tracking(), "PTUNE_RUNS": str(folder)}},
             metadata={"ptune": job.name},
         )
@@ -131,8 +131,8 @@ def jobs(address: str | None = None) -> list[JobInfo]:
         ClusterError: nothing answers there.
     """
     with _reaching(_resolve(address)) as client:
-        known = [_info(details) for details in client.list_jobs() if details.submission_id]
-    return sorted(known, key=lambda job: job.started_at or 0.0)
+        jobs = [_info(details) for details in client.list_jobs() if details.submission_id]
+    return sorted(jobs, key=lambda job: job.started_at or 0.0)
 
 
 def _submitted(client: JobSubmissionClient, **request: Any) -> str:
@@ -193,7 +193,7 @@ def _tracking() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_TRACKING_")}
 
 
-def _python(here: bool) -> str:
+def _python(on_this_machine: bool) -> str:
     """A job's interpreter, as shell text: this one, if the cluster has the same environment, else the cluster's."""
-    this = [sys.executable] if here or sys.prefix != sys.base_prefix else []
+    this = [sys.executable] if on_this_machine or sys.prefix != sys.base_prefix else []
     return "$(" + " || ".join(f"command -v {shlex.quote(name)}" for name in (*this, "python", "python3")) + ")"

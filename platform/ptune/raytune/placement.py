@@ -84,7 +84,7 @@ def _on_cpus(nodes: Sequence[Node], resources: Resources, trials: int, engine_by
     return [_on_node(node, _share(node, n, hosts.count(node))) for node, n in zip(hosts, ordinals, strict=True)]
 
 
-def _one_per_core(nodes: Sequence[Node], most: int, engine_bytes: int) -> list[Node]:
+def _one_per_core(nodes: Sequence[Node], limit: int, engine_bytes: int) -> list[Node]:
     """The node of each engine: each node's first engine before any node's second."""
     capacities = [max(1, int(min(node.cpus, node.memory / engine_bytes))) for node in nodes]
     dealt = [
@@ -93,7 +93,7 @@ def _one_per_core(nodes: Sequence[Node], most: int, engine_bytes: int) -> list[N
         for node, capacity in zip(nodes, capacities, strict=True)
         if ordinal < capacity
     ]
-    return dealt[:most]
+    return dealt[:limit]
 
 
 def _share(node: Node, ordinal: int, engines: int) -> float:

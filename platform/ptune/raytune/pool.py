@@ -120,10 +120,10 @@ class EnginePool:
         self.poll()
         while not any(member.ready for member in self._members):
             if time.monotonic() > until:
-                wanted = self._members[0].placement
+                placement = self._members[0].placement
                 raise ClusterError(
-                    f"no engine is ready after {timeout_s:.0f} s; each needs {wanted.cpus:g} CPUs and {wanted.gpus} "
-                    "GPUs: is the cluster busy with other work?"
+                    f"no engine is ready after {timeout_s:.0f} s; each needs {placement.cpus:g} CPUs and "
+                    f"{placement.gpus} GPUs: is the cluster busy with other work?"
                 )
             time.sleep(_POLL_S)
             self.poll()

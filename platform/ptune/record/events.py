@@ -267,15 +267,15 @@ def _plain(value: Any) -> dict[str, Any]:
 
 
 def _problems(error: ValidationError) -> str:
-    """Every place that is missing or has a wrong value, each once although several types may be allowed there."""
-    told: dict[str, str] = {}
+    """Every key that is missing or has a wrong value, each once although several types may be allowed there."""
+    problems: dict[str, str] = {}
     for issue in error.errors():
-        place = ".".join(str(key) for key in issue["loc"] if key not in _SCALARS)
+        key = ".".join(str(part) for part in issue["loc"] if part not in _SCALARS)
         if issue["type"] == "missing":
-            told[place] = f"{place} is missing"
+            problems[key] = f"{key} is missing"
         elif issue["type"] == "law":
-            told[place] = f"{place}: {issue['msg']}"
+            problems[key] = f"{key}: {issue['msg']}"
         else:
-            law = "a value of another type belongs here" if place in told else issue["msg"]
-            told[place] = f"{place}: {law}, got {str(issue['input'])[:80]!r}"
-    return "; ".join(told.values())
+            law = "a value of another type belongs here" if key in problems else issue["msg"]
+            problems[key] = f"{key}: {law}, got {str(issue['input'])[:80]!r}"
+    return "; ".join(problems.values())

@@ -134,11 +134,11 @@ def _matching(row: Published, history: History) -> list[Configuration]:
         Configuration(group.config, [trial for trial in group.trials if row.speaks_of(trial.config)])
         for group in history.configurations()
     ]
-    found = [group for group in spoken if group.trials]
+    matching = [group for group in spoken if group.trials]
     if history.header.confirms is not None:
         order = [point.config for point in history.header.confirms.configurations]
-        return sorted(found, key=lambda group: order.index(group.config))
-    return sorted(found, key=lambda group: -history.objective.utility(group.spread.mean))
+        return sorted(matching, key=lambda group: order.index(group.config))
+    return sorted(matching, key=lambda group: -history.objective.utility(group.spread.mean))
 
 
 def _value(trial: TrialRecord, row: Published, history: History) -> float | None:

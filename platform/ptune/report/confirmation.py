@@ -37,7 +37,7 @@ def shown_names(confirmed: Confirmation) -> list[str]:
 def flags(row: ConfirmedConfiguration) -> str:
     """How many of a configuration's trials always answered alike, throughout or on a data set, and how many failed."""
     counts = {"constant": row.constant, **{f"constant on {name}": n for name, n in row.constant_on.items()}}
-    words = [f"{number} {what}" for what, number in {**counts, "failed": row.failed}.items() if number]
+    words = [f"{number} {outcome}" for outcome, number in {**counts, "failed": row.failed}.items() if number]
     return ", ".join(words) or NONE
 
 

@@ -18,7 +18,7 @@ from ptune.record.journal import JOURNAL, Reader, read
 from ptune.record.spread import Spread
 from ptune.report import leaderboard
 from ptune.report.comparison import Comparison, comparisons, protocol_notes
-from ptune.report.leaderboard import Row, configuration_json
+from ptune.report.leaderboard import Row, configuration_row
 from ptune.run.confirm import Confirmation, result
 from ptune.searching.importance import importances
 from ptune.spec.overrides import found
@@ -69,7 +69,7 @@ class Findings:
             "best": None if self.best is None else vars(self.best),
             "published": [comparison.to_json() for comparison in self.published],
             "leaderboard": [row.to_json(self.metric) for row in self.leaderboard],
-            "configurations": [configuration_json(configuration) for configuration in self.configurations],
+            "configurations": [configuration_row(configuration) for configuration in self.configurations],
             "confirmation": None if self.confirmation is None else self.confirmation.to_json(),
         }
         return {"groups" if key == "configurations" else key: value for key, value in content.items()}
@@ -126,15 +126,15 @@ def of_folder(folder: Path, history: History, *, running: bool) -> Findings:
 
 def overrides_of(folder: Path) -> list[str]:
     """What was set over the job file that a search's folder keeps."""
-    kept = folder / "job.toml"
-    return found(kept.read_text(encoding="utf-8")) if kept.is_file() else []
+    job_file = folder / "job.toml"
+    return found(job_file.read_text(encoding="utf-8")) if job_file.is_file() else []
 
 
 def confirmation_of(folder: Path, history: History) -> Confirmation | None:
     """What a confirmation has come to: this one, or the latest of this search among its neighbours."""
-    own = result(history)
-    if own is not None:
-        return own
+    confirmation = result(history)
+    if confirmation is not None:
+        return confirmation
     confirming = list(_confirming(folder.parent, history.header.id))
     return result(max(confirming, key=lambda neighbour: neighbour.started_at or 0.0)) if confirming else None
 

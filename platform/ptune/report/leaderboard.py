@@ -11,7 +11,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from rich.console import Console
 from rich.table import Table
@@ -61,10 +61,27 @@ def rows(history: History) -> list[Row]:
     return [_row(trial, rank) for trial, rank in zip((*ranked, *unranked), ranks, strict=True)]
 
 
-def configuration_json(configuration: Configuration) -> dict[str, Any]:
-    """A configuration that has a result: `mean`, `sd` and `n` of the metric, `trials`, `config`."""
-    numbers = [trial.number for trial in configuration.trials]
-    return {**vars(configuration.spread), "trials": numbers, "config": configuration.config}
+class ConfigurationRow(TypedDict):
+    """A configuration that has a result, as JSON."""
+
+    mean: float
+    """Over its trials, of the search's metric."""
+    sd: float | None
+    n: int
+    trials: list[int]
+    config: Config
+
+
+def configuration_row(configuration: Configuration) -> ConfigurationRow:
+    """A configuration that has a result, over all of its trials."""
+    over_trials = configuration.spread
+    return {
+        "mean": over_trials.mean,
+        "sd": over_trials.sd,
+        "n": over_trials.n,
+        "trials": [trial.number for trial in configuration.trials],
+        "config": configuration.config,
+    }
 
 
 def is_repeated(history: History) -> bool:
@@ -79,7 +96,7 @@ def as_json(history: History) -> str:
         "name": history.header.name,
         "metric": metric,
         "trials": [row.to_json(metric) for row in rows(history)],
-        "groups": [configuration_json(configuration) for configuration in history.configurations()],
+        "groups": [configuration_row(configuration) for configuration in history.configurations()],
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
@@ -115,14 +132,18 @@ def table(history: History, width: int, importances: Mapping[str, float] | None 
     narrow = _columns("#", "trial", history.objective.metric, "epochs", left=["configuration"])
     for rank, trial in enumerate(top, 1):
         style = "bold" if rank == 1 else None
-        place = (str(rank), str(trial.number), score(trial.best_value), str(trial.epoch))
+        standing = (str(rank), str(trial.number), score(trial.best_value), str(trial.epoch))
         effort = (count(_last(trial, "trainable_parameters")), duration(_seconds(trial)))
         flag = _flag(trial)
         wide.add_row(
-            *place, *effort, trial.status + flag, *[value_text(trial.config.get(name)) for name in names], style=style
+            *standing,
+            *effort,
+            trial.status + flag,
+            *[value_text(trial.config.get(name)) for name in names],
+            style=style,
         )
         words = f"{flag} {brief(trial.config, names)}".strip()
-        narrow.add_row(*place, Text(words, no_wrap=True, overflow="ellipsis"), style=style)
+        narrow.add_row(*standing, Text(words, no_wrap=True, overflow="ellipsis"), style=style)
     if any(_flag(trial) for trial in top):
         wide.caption = narrow.caption = "(constant): answers every dev example alike"
     if not _fits(wide, width):
@@ -158,19 +179,19 @@ def _columns(*right: str, left: Sequence[str]) -> Table:
 
 
 def _row(trial: TrialRecord, rank: int | None) -> Row:
-    kept = trial.best_report if trial.best_value is not None else {}
+    best_report = trial.best_report if trial.best_value is not None else {}
     return Row(
         rank=rank,
         trial=trial.number,
         status=trial.status,
         best=trial.best_value,
-        best_epoch=trial.best_epoch if kept else None,
+        best_epoch=trial.best_epoch if best_report else None,
         epochs=trial.epoch,
         seconds=round(_seconds(trial), 3),
         trainable_parameters=_last(trial, "trainable_parameters"),
-        majority_baseline=kept.get("majority_baseline"),
-        constant_prediction=is_constant(kept) if "constant_prediction" in kept else None,
-        constant_on=constant_sets(kept),
+        majority_baseline=best_report.get("majority_baseline"),
+        constant_prediction=is_constant(best_report) if "constant_prediction" in best_report else None,
+        constant_on=constant_sets(best_report),
         reason=trial.reason,
         config=trial.config,
     )
@@ -178,8 +199,8 @@ def _row(trial: TrialRecord, rank: int | None) -> Row:
 
 def _flag(trial: TrialRecord) -> str:
     """What stands behind a trial's status if it always answers alike; nothing if it does not."""
-    kept = trial.best_report
-    mark = alike(everywhere=is_constant(kept), on=constant_sets(kept))
+    best_report = trial.best_report
+    mark = alike(everywhere=is_constant(best_report), on=constant_sets(best_report))
     return f" ({mark})" if mark else ""
 
 

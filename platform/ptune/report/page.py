@@ -107,14 +107,14 @@ def _published(report: Findings) -> str:
     rows = []
     for row in report.published:
         match, difference = row.match, row.difference
-        what = f"{escape(row.published.what)} <span class=soft>({escape(row.published.source)})</span>"
+        title = f"{escape(row.published.what)} <span class=soft>({escape(row.published.source)})</span>"
         matched = f"<br><small>{escape(brief(match.config, names))}, n = {match.spread.n}</small>" if match else ""
         notes = "".join(f"<br><small>{escape(note)}</small>" for note in row.notes)
         objective = Objective.in_metric(row.published.metric)
         side = "" if difference is None else "down" if objective.is_better(0.0, difference) else "up"
         rows.append(
             [
-                ("", what + matched + notes),
+                ("", title + matched + notes),
                 ("", escape(f"{row.published.metric} on {row.published.on}")),
                 ("n", score(row.published.value)),
                 ("n", spread(match.spread) if match else NONE),
@@ -145,7 +145,7 @@ def confirmation_table(confirmed: Confirmation | None) -> str:
     return table(columns, rows) + paragraph(baseline(confirmed), "soft")
 
 
-def configuration_table(report: Findings, most: int = _ROWS) -> str:
+def configuration_table(report: Findings, limit: int = _ROWS) -> str:
     """The best configurations by their mean over data splits and seeds."""
     names = varying(group.config for group in report.configurations)
     rows: list[list[Cell]] = [
@@ -155,36 +155,36 @@ def configuration_table(report: Findings, most: int = _ROWS) -> str:
             ("n", str(group.spread.n)),
             ("", escape(brief(group.config, names))),
         ]
-        for rank, group in enumerate(report.configurations[:most], 1)
+        for rank, group in enumerate(report.configurations[:limit], 1)
     ]
     columns = ["#", f"mean {report.metric}", "trials", "configuration"]
     return table(columns, rows, best=True) + _rest(len(report.configurations) - len(rows), "configuration")
 
 
-def trial_table(report: Findings, most: int = _ROWS) -> str:
+def trial_table(report: Findings, limit: int = _ROWS) -> str:
     """The best trials, and of the others some that failed."""
     metric = report.metric
     names = varying(row.config for row in report.leaderboard)
     rows: list[list[Cell]] = []
-    shown = _shown(report.leaderboard, most)
+    shown = _shown(report.leaderboard, limit)
     for row in shown:
         mark = alike(everywhere=bool(row.constant_prediction), on=row.constant_on)
         constant = f' <span class="flag">{escape(mark)}</span>' if mark else ""
         status = escape(str(row.status)) + constant
         reason = f"<br><small>{escape(row.reason)}</small>" if row.status == "failed" and row.reason else ""
-        place = [("n", NONE if row.rank is None else str(row.rank)), ("n", str(row.trial))]
+        standing = [("n", NONE if row.rank is None else str(row.rank)), ("n", str(row.trial))]
         numbers = [("n", score(row.best)), ("n", str(row.best_epoch or NONE)), ("n", str(row.epochs))]
         effort = [("n", count(row.trainable_parameters)), ("n", duration(row.seconds))]
         values = [("", escape(value_text(row.config.get(name)))) for name in names]
-        rows.append([*place, *numbers, *effort, ("", status + reason), *values])
+        rows.append([*standing, *numbers, *effort, ("", status + reason), *values])
     columns = ["#", "trial", metric, "best epoch", "epochs", "trained", "time", "status", *names]
     return table(columns, rows, best=True) + _rest(len(report.leaderboard) - len(shown), "trial")
 
 
-def _shown(rows: Sequence[Row], most: int) -> list[Row]:
+def _shown(rows: Sequence[Row], limit: int) -> list[Row]:
     """The first rows, and of the others some that failed."""
-    failed = [row for row in rows[most:] if row.status == "failed"]
-    return [*rows[:most], *failed[: min(_FAILED, most // 3)]]
+    failed = [row for row in rows[limit:] if row.status == "failed"]
+    return [*rows[:limit], *failed[: min(_FAILED, limit // 3)]]
 
 
 def _rest(hidden: int, noun: str) -> str:
@@ -211,7 +211,7 @@ def importance_table(shares: Mapping[str, float]) -> str:
 
 def _data(data: Mapping[str, DataSource]) -> str:
     rows: list[list[Cell]] = [
-        [("", escape(name)), ("n", str(about.rows)), ("", escape(str(about.source)))] for name, about in data.items()
+        [("", escape(name)), ("n", str(split.rows)), ("", escape(str(split.source)))] for name, split in data.items()
     ]
     return table(["split", "examples", "source"], rows)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -77,7 +77,7 @@ def _curves(axes: Axes, history: History, ranked: Sequence[TrialRecord]) -> None
     for trial in reversed(drawn):
         values = [report[metric] for report in trial.reports]
         style = _curve_style(trial, best=trial is ranked[0])
-        axes.plot(range(1, len(values) + 1), values, **style)
+        axes.plot(range(1, len(values) + 1), values, **asdict(style))
     for label, level, colour, above in _baselines(history, ranked):
         axes.axhline(level, color=colour, linestyle=(0, (4, 3)), linewidth=1.2, zorder=1.5)
         axes.annotate(
@@ -95,8 +95,8 @@ def _curves(axes: Axes, history: History, ranked: Sequence[TrialRecord]) -> None
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"{metric} on dev{_hint(history.objective)}")
-    some = "" if len(drawn) == len(ranked) else f"{len(drawn)} of {len(ranked)} "
-    axes.set_title(f"{some}learning curves", loc="left", fontsize=10.5, color=_TEXT)
+    share = "" if len(drawn) == len(ranked) else f"{len(drawn)} of {len(ranked)} "
+    axes.set_title(f"{share}learning curves", loc="left", fontsize=10.5, color=_TEXT)
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     axes.legend(
@@ -114,18 +114,30 @@ def _drawn(ranked: Sequence[TrialRecord]) -> Sequence[TrialRecord]:
     """Trials whose curves are drawn, best first: all, or of many the best and as many of the others, evenly."""
     if len(ranked) <= _CURVES:
         return ranked
-    best, others = ranked[: _CURVES // 2], ranked[_CURVES // 2 :]
-    return [*best, *others[:: -(-len(others) // (_CURVES - len(best)))]]
+    best, remaining = ranked[: _CURVES // 2], ranked[_CURVES // 2 :]
+    return [*best, *remaining[:: -(-len(remaining) // (_CURVES - len(best)))]]
 
 
-def _curve_style(trial: TrialRecord, *, best: bool) -> dict[str, Any]:
-    dots = {"marker": "o", "markersize": 3.0} if trial.epoch < 30 else {}
+@dataclass(frozen=True)
+class _CurveStyle:
+    """How a trial's curve is drawn: arguments of matplotlib's `plot`."""
+
+    color: str
+    linewidth: float
+    alpha: float
+    zorder: int
+    label: str
+    marker: str | None
+    markersize: float = 3.0
+
+
+def _curve_style(trial: TrialRecord, *, best: bool) -> _CurveStyle:
+    marker = "o" if trial.epoch < 30 else None
     if best:
-        return {"color": _BEST, "linewidth": 2.6, "zorder": 4, "label": "best", **dots}
+        return _CurveStyle(_BEST, 2.6, 1.0, 4, "best", marker)
     if trial.status == "complete":
-        return {"color": _COMPLETE, "linewidth": 1.3, "alpha": 0.75, "zorder": 3, "label": "complete", **dots}
-    label = "stopped early" if trial.status == "stopped" else "unfinished"
-    return {"color": _FAINT, "linewidth": 1.0, "alpha": 0.6, "zorder": 2, "label": label, **dots}
+        return _CurveStyle(_COMPLETE, 1.3, 0.75, 3, "complete", marker)
+    return _CurveStyle(_FAINT, 1.0, 0.6, 2, "stopped early" if trial.status == "stopped" else "unfinished", marker)
 
 
 def _baselines(history: History, ranked: Sequence[TrialRecord]) -> list[tuple[str, float, str, bool]]:
@@ -195,19 +207,19 @@ def _positions(axes: Axes, side: str, name: str, ranked: Sequence[TrialRecord]) 
     """Where trials lie on one axis, which is set up for the parameter: numbers as they are, words as places."""
     axis = axes.xaxis if side == "x" else axes.yaxis
     axis.set_label_text(name)
-    given = [trial.config.get(name) for trial in ranked]
-    numbers = [value for value in given if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numbers) == len(given):
+    values = [trial.config.get(name) for trial in ranked]
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) == len(values):
         if min(numbers) > 0 and max(numbers) / min(numbers) >= 30:
             (axes.set_xscale if side == "x" else axes.set_yscale)("log")
         elif all(isinstance(value, int) for value in numbers):
             axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         return [float(value) for value in numbers]
-    kinds = sorted({value_text(value) for value in given}, key=lambda text: (text == NONE, _natural(text)))
+    kinds = sorted({value_text(value) for value in values}, key=lambda text: (text == NONE, _natural(text)))
     axis.set_ticks(range(len(kinds)), [_shortened(kind) for kind in kinds])
     (axes.set_xlim if side == "x" else axes.set_ylim)(-0.5, len(kinds) - 0.5)
-    place = {kind: index for index, kind in enumerate(kinds)}
-    return [place[value_text(value)] + _jitter(trial.number) for value, trial in zip(given, ranked, strict=True)]
+    ticks = {kind: index for index, kind in enumerate(kinds)}
+    return [ticks[value_text(value)] + _jitter(trial.number) for value, trial in zip(values, ranked, strict=True)]
 
 
 def _natural(text: str) -> tuple[float, str]:

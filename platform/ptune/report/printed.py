@@ -73,9 +73,9 @@ def published(report: Findings, history: History) -> Table:
     grid.add_column("", overflow="fold")
     for row in report.published:
         match = row.match
-        here = spread(match.spread) if match else NONE
+        measured = spread(match.spread) if match else NONE
         again = [spread(row.confirmed)] if confirmed else []
-        grid.add_row(score(row.published.value), here, signed(row.difference), *again, described(row, names))
+        grid.add_row(score(row.published.value), measured, signed(row.difference), *again, described(row, names))
     return grid
 
 

@@ -86,21 +86,21 @@ class Progress:
         if not budget.rungs:
             return self._epochs_to_horizons(alive)
         expected = self.planned - (len(trials) - len(alive))
-        left = 0
+        to_come = 0
         for start, end in pairwise((0, *budget.rungs, budget.epochs)):
             if start > 0:
                 entered = sum(_is_past(trial, start) for trial in alive)
                 expected = max(entered, budget.stopping.survivors(expected))
             done = sum(min(max(trial.epoch - start, 0), end - start) for trial in alive)
-            left += max(0, expected * (end - start) - done)
-        return left
+            to_come += max(0, expected * (end - start) - done)
+        return to_come
 
     def _epochs_to_horizons(self, alive: list[TrialRecord]) -> int:
-        """What is left without rungs: trials have their own horizons, and those to come are as the begun ones."""
+        """Epochs to come without rungs: trials have their own horizons, and those to come are as the begun ones."""
         begun = [self.history.horizon(trial) for trial in self.history.trials.values()]
         typical = sum(begun) / len(begun) if begun else self.budget.epochs
-        left = sum(self.history.horizon(trial) - trial.epoch for trial in alive)
-        return left + round(max(0, self.planned - len(begun)) * typical)
+        epochs = sum(self.history.horizon(trial) - trial.epoch for trial in alive)
+        return epochs + round(max(0, self.planned - len(begun)) * typical)
 
     def seconds_left(self) -> float | None:
         """Seconds that the epochs still expected take at the present pace; None while there is no pace yet."""

@@ -76,13 +76,13 @@ def _left(progress: Progress) -> str:
 
 
 def _bar(progress: Progress) -> Table:
-    done, left = progress.epochs_done, progress.epochs_left()
+    done, to_come = progress.epochs_done, progress.epochs_left()
     row = Table.grid(expand=True, padding=(0, 1))
     row.add_column(ratio=1)
     row.add_column(justify="right")
-    total = max(done + left, 1)
+    total = max(done + to_come, 1)
     bar = ProgressBar(total, done, style="bright_black", complete_style="cyan", finished_style="green")
-    row.add_row(bar, Text(f"{done} of ~{done + left} epochs", style="dim"))
+    row.add_row(bar, Text(f"{done} of ~{done + to_come} epochs", style="dim"))
     return row
 
 

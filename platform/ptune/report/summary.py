@@ -37,11 +37,11 @@ def summary(outcome: Outcome, width: int = WIDEST) -> RenderableType:
     return Group(*parts)
 
 
-def importance_bars(importances: Mapping[str, float], most: int = 6) -> RenderableType:
+def importance_bars(importances: Mapping[str, float], limit: int = 6) -> RenderableType:
     """Each parameter's share as a bar; the largest fills it."""
     grid = Table.grid(padding=(0, 2))
     largest = max(importances.values())
-    for name, share in list(importances.items())[:most]:
+    for name, share in list(importances.items())[:limit]:
         filled = round(_BAR * share / largest)
         grid.add_row(name, Text("█" * filled + "·" * (_BAR - filled), style="cyan"), f"{share:4.0%}")
     return Padding(grid, (0, 1))
@@ -120,8 +120,8 @@ def _headline(outcome: Outcome) -> Text:
     confirmed = result(history)
     if confirmed is not None:
         first = confirmed.configurations[0]
-        told = f"{score(first.search.mean)} {history.objective.metric} on dev"
-        head.append(f"\nthe best of {confirmed.search}, {told}, repeats at ")
+        searched = f"{score(first.search.mean)} {history.objective.metric} on dev"
+        head.append(f"\nthe best of {confirmed.search}, {searched}, repeats at ")
         head.append(spread(first.dev), style="bold green")
         return head.append(f" on dev, {spread(first.test)} on test")
     best = outcome.best

@@ -87,9 +87,9 @@ def duration(seconds: float | None) -> str:
     """A time as a clock shows it, `1:07` or `2:03:40`; a dash for none."""
     if seconds is None or not math.isfinite(seconds):
         return NONE
-    minutes, rest = divmod(round(max(seconds, 0.0)), 60)
+    minutes, remainder = divmod(round(max(seconds, 0.0)), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    return f"{hours}:{minutes:02d}:{remainder:02d}" if hours else f"{minutes}:{remainder:02d}"
 
 
 def alike(*, everywhere: bool, on: Sequence[str]) -> str:

@@ -28,8 +28,8 @@ from ptune.record.spread import Spread
 from ptune.spec.budget import Budget, FullBudget
 from ptune.spec.job import Job
 from ptune.spec.protocol import majority_metric
-from ptune.spec.space import Space
-from ptune.spec.trial import Config
+from ptune.spec.space import Parameter, Space
+from ptune.spec.trial import Config, Scalar
 
 
 @dataclass(frozen=True)
@@ -131,16 +131,22 @@ def confirmation(history: History, top: int, seeds: int) -> tuple[Job, Confirms]
 
 def listing(points: Sequence[Config]) -> Space:
     """A space that holds nothing but some complete configurations, as its baseline points."""
-    methods = list(dict.fromkeys(point["method"] for point in points))
-    parameters: dict[str, list[dict[str, Any]]] = {"method": [{"choices": methods}]}
+    methods = list(dict.fromkeys(str(point["method"]) for point in points))
+    parameters = {"method": [Parameter(choices=[*methods])]}
     for method in methods:
-        own = [point for point in points if point["method"] == method]
-        for name in own[0]:
+        of_method = [point for point in points if point["method"] == method]
+        for name in of_method[0]:
             if name != "method":
-                values = [*{repr(point[name]): point[name] for point in own}.values()]
-                stated = {"choices": values} if len(values) > 1 or values == [None] else {"value": values[0]}
-                parameters.setdefault(name, []).append({**stated, "when": {"method": method}})
-    return Space.model_validate({"parameters": parameters, "baseline": [dict(point) for point in points]})
+                values = [*{repr(point[name]): point[name] for point in of_method}.values()]
+                parameters.setdefault(name, []).append(_listed(values, method))
+    return Space(parameters=parameters, baseline=[dict(point) for point in points])
+
+
+def _listed(values: list[Scalar | None], method: str) -> Parameter:
+    """A parameter of one method that takes nothing but some values."""
+    if len(values) > 1 or values == [None]:
+        return Parameter(choices=values, when={"method": method})
+    return Parameter(value=values[0], when={"method": method})
 
 
 def result(history: History) -> Confirmation | None:
@@ -176,7 +182,7 @@ def _searched(space: Space) -> list[str]:
     return [
         name
         for name, definitions in space.parameters.items()
-        if name not in REPEATING and any(one.value is None for one in definitions)
+        if name not in REPEATING and any(definition.value is None for definition in definitions)
     ]
 
 

@@ -41,7 +41,7 @@ def search_folder(runs: Path, name: str) -> Path:
     if not (folder / JOURNAL).exists():
         journals = sorted(runs.glob(f"*/{JOURNAL}"), key=lambda path: path.lstat().st_mtime, reverse=True)
         names = [path.parent.name for path in journals]
-        more = f" and {len(names) - _LISTED} more, see `ptune list`" if len(names) > _LISTED else ""
-        known = f"the latest: {', '.join(names[:_LISTED])}{more}" if names else "there is none"
-        raise JournalError(f"no search named {name!r} in {runs}{nearest(name, names)} ({known})")
+        unlisted = f" and {len(names) - _LISTED} more, see `ptune list`" if len(names) > _LISTED else ""
+        searches = f"the latest: {', '.join(names[:_LISTED])}{unlisted}" if names else "there is none"
+        raise JournalError(f"no search named {name!r} in {runs}{nearest(name, names)} ({searches})")
     return folder

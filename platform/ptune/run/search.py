@@ -252,9 +252,9 @@ def confirm_search(
     """
     folder = search_folder(runs, name)
     job, confirms = confirmation(History.of(read(folder / JOURNAL)), top, seeds)
-    said = f"# ptune confirm {name} --top {top} --seeds {seeds}; job.json beside this file is the job that runs\n"
+    comment = f"# ptune confirm {name} --top {top} --seeds {seeds}; job.json beside this file is the job that runs\n"
     text = (folder / "job.toml").read_text(encoding="utf-8")
-    return start_search(job, said + text, runs, runner, observer, publish, confirms, track=track)
+    return start_search(job, comment + text, runs, runner, observer, publish, confirms, track=track)
 
 
 def sync_search(name: str, runs: Path, *, track: TrackerFactory = tracker_of) -> TrackingState:
@@ -274,10 +274,11 @@ def sync_search(name: str, runs: Path, *, track: TrackerFactory = tracker_of) ->
 
 def _check_same(header: Header, fresh: Header, name: str) -> None:
     """A search goes on only with the data and weights it began with; else its numbers would not be comparable."""
-    then = {split: data.digest for split, data in header.data.items()}
-    now = {split: data.digest for split, data in fresh.data.items()}
-    if then != now:
-        changed = sorted(split for split in {*then, *now} if then.get(split) != now.get(split))
+    old_digests = {split: data.digest for split, data in header.data.items()}
+    fresh_digests = {split: data.digest for split, data in fresh.data.items()}
+    if old_digests != fresh_digests:
+        splits = sorted({*old_digests, *fresh_digests})
+        changed = [split for split in splits if old_digests.get(split) != fresh_digests.get(split)]
         raise JournalError(f"{name} cannot be resumed: its data has changed since it began ({', '.join(changed)})")
     if header.backbone.hash != fresh.backbone.hash:
         raise JournalError(

@@ -45,7 +45,7 @@ class Rungs:
 
     def reason(self, rung: int) -> str:
         """Why a trial that rests at a rung is stopped when the search ends."""
-        return f"not among the best 1/{self.eta} of the {len(self._rungs[rung].places)} trials there"
+        return f"not among the best 1/{self.eta} of the {len(self._rungs[rung].results)} trials there"
 
     def promotable(self, drain: bool = False) -> tuple[int, int] | None:
         """The next trial to go on, and the rung it rests at: highest rung first, then highest utility.
@@ -62,11 +62,13 @@ class Rungs:
 
     def goes_on(self, trial: int, rung: int, drain: bool = False) -> bool:
         """Whether a trial at a rung has been promoted from it or is promotable now."""
-        here = self._rungs[rung]
-        return trial in here.promoted or (trial in here.places and here.leads(here.places[trial], self.eta, drain))
+        reached = self._rungs[rung]
+        return trial in reached.promoted or (
+            trial in reached.results and reached.leads(reached.results[trial], self.eta, drain)
+        )
 
 
-_Place = tuple[float, int]
+_Result = tuple[float, int]
 """Negative utility, and trial: the best first, of equals the earlier."""
 
 
@@ -74,41 +76,41 @@ class _Rung:
     """One rung. Everything about one trial takes a binary search, however many have been here."""
 
     def __init__(self) -> None:
-        self.places: dict[int, _Place] = {}
+        self.results: dict[int, _Result] = {}
         self.promoted: set[int] = set()
-        self.ranked: list[_Place] = []
+        self.ranked: list[_Result] = []
         """Of all that have reached it, in order."""
-        self.resting: list[_Place] = []
+        self.resting: list[_Result] = []
         """Of those that have not left it, in order."""
 
     def record(self, trial: int, utility: float) -> None:
         self._forget(trial)
-        self.places[trial] = (-utility, trial)
-        bisect.insort(self.ranked, self.places[trial])
+        self.results[trial] = (-utility, trial)
+        bisect.insort(self.ranked, self.results[trial])
         if trial not in self.promoted:
-            bisect.insort(self.resting, self.places[trial])
+            bisect.insort(self.resting, self.results[trial])
 
     def promote(self, trial: int) -> None:
-        if trial in self.places and trial not in self.promoted:
-            _remove(self.resting, self.places[trial])
+        if trial in self.results and trial not in self.promoted:
+            _remove(self.resting, self.results[trial])
         self.promoted.add(trial)
 
     def discard(self, trial: int) -> None:
         self._forget(trial)
         self.promoted.discard(trial)
 
-    def leads(self, place: _Place, eta: int, drain: bool) -> bool:
-        """Whether a place is among the best 1/eta."""
+    def leads(self, result: _Result, eta: int, drain: bool) -> bool:
+        """Whether a trial's result is among the best 1/eta."""
         count = -(-len(self.ranked) // eta) if drain else len(self.ranked) // eta
-        return bisect.bisect_left(self.ranked, place) < count
+        return bisect.bisect_left(self.ranked, result) < count
 
     def _forget(self, trial: int) -> None:
-        place = self.places.pop(trial, None)
-        if place is not None:
-            _remove(self.ranked, place)
+        result = self.results.pop(trial, None)
+        if result is not None:
+            _remove(self.ranked, result)
             if trial not in self.promoted:
-                _remove(self.resting, place)
+                _remove(self.resting, result)
 
 
-def _remove(places: list[_Place], place: _Place) -> None:
-    del places[bisect.bisect_left(places, place)]
+def _remove(results: list[_Result], result: _Result) -> None:
+    del results[bisect.bisect_left(results, result)]

@@ -39,18 +39,18 @@ def simulate(conductor: Conductor, curve: Curve, slots: int, cost: Cost = lambda
     """
     running: list[tuple[float, int, Turn, int]] = []  # end of the epoch, order of its start, turn, epoch
     begun = 0
-    now = busy = 0.0
+    clock = busy = 0.0
     while True:
         while len(running) < slots and (turn := conductor.next_turn()) is not None:
             begun += 1
-            heapq.heappush(running, (now + cost(turn.config), begun, turn, turn.epoch + 1))
+            heapq.heappush(running, (clock + cost(turn.config), begun, turn, turn.epoch + 1))
         if not running:
-            return Simulation(epochs=begun, busy=busy, makespan=now)
-        now, _, turn, epoch = heapq.heappop(running)
+            return Simulation(epochs=begun, busy=busy, makespan=clock)
+        clock, _, turn, epoch = heapq.heappop(running)
         busy += cost(turn.config)
         if _report(conductor, curve, turn, epoch):
             begun += 1
-            heapq.heappush(running, (now + cost(turn.config), begun, turn, epoch + 1))
+            heapq.heappush(running, (clock + cost(turn.config), begun, turn, epoch + 1))
 
 
 def _report(conductor: Conductor, curve: Curve, turn: Turn, epoch: int) -> bool:

@@ -184,10 +184,10 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
     def _choose(self) -> list[FrozenTrial]:
         """The best trials, and all since the earliest of the latest that are known; the others are not even touched."""
         latest: list[FrozenTrial] = []
-        known = 0
-        while len(latest) < len(self._ids) and known < _LATEST:
+        learned = 0
+        while len(latest) < len(self._ids) and learned < _LATEST:
             latest.append(self.get_trial(self._ids[-1 - len(latest)]))
-            known += latest[-1].state != TrialState.RUNNING or bool(latest[-1].intermediate_values)
+            learned += latest[-1].state != TrialState.RUNNING or bool(latest[-1].intermediate_values)
         first = len(self._ids) - len(latest)
         best = sorted(rank.number for rank in self._ranks[:_BEST] if rank.number < first)
         return [*(self.get_trial(self._ids[number]) for number in best), *reversed(latest)]
@@ -230,8 +230,8 @@ def _as_known(trial: FrozenTrial) -> FrozenTrial:
     reported = trial.state == TrialState.RUNNING and trial.intermediate_values
     if not reported and trial.state != TrialState.FAIL:
         return trial
-    known = copy.copy(trial)
-    known.state = TrialState.PRUNED
+    copied = copy.copy(trial)
+    copied.state = TrialState.PRUNED
     if trial.state == TrialState.FAIL:
-        known.intermediate_values = {}
-    return known
+        copied.intermediate_values = {}
+    return copied

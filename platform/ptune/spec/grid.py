@@ -61,13 +61,13 @@ def points(space: Space) -> list[dict[str, Scalar | None]]:
     A baseline point that leaves parameters out is the first combination that agrees with it and is not taken; one for
     which there is none is a repetition, and is left out.
     """
-    left = list(combinations(space.ordered(), _values))
+    untaken = list(combinations(space.ordered(), _values))
     first = []
     for point in space.baseline:
-        index = next((index for index, combination in enumerate(left) if _agrees(combination, point)), None)
+        index = next((index for index, combination in enumerate(untaken) if _agrees(combination, point)), None)
         if index is not None:
-            first.append(left.pop(index))
-    return first + left
+            first.append(untaken.pop(index))
+    return first + untaken
 
 
 def combinations(

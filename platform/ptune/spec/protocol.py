@@ -137,13 +137,13 @@ def published_problems(published: Sequence[Published], task: Task) -> list[Probl
 def _out_of_reach(row: Published) -> str | None:
     """What is wrong with a number that no trial can reach: metrics are shares, apart from a correlation and losses."""
     if is_minimized(row.metric):
-        least = 1 if "perplexity" in row.metric else 0
-        return None if row.value >= least else f"value >= {least} must hold for {row.metric}, got {row.value:g}"
-    least = -1 if "matthews" in row.metric else 0
-    if least <= row.value <= 1:
+        minimum = 1 if "perplexity" in row.metric else 0
+        return None if row.value >= minimum else f"value >= {minimum} must hold for {row.metric}, got {row.value:g}"
+    minimum = -1 if "matthews" in row.metric else 0
+    if minimum <= row.value <= 1:
         return None
-    hint = f"; write {row.value / 100:.4g}, not {row.value:g}" if least <= row.value / 100 <= 1 else ""
-    return f"{least} <= value <= 1 must hold for {row.metric}, got {row.value:g}{hint}"
+    hint = f"; write {row.value / 100:.4g}, not {row.value:g}" if minimum <= row.value / 100 <= 1 else ""
+    return f"{minimum} <= value <= 1 must hold for {row.metric}, got {row.value:g}{hint}"
 
 
 def _law_of_all(name: str, value: Scalar) -> str | None:

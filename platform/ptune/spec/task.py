@@ -71,9 +71,11 @@ def _check_metric(metric: str, metrics: Sequence[str]) -> None:
                 f"{nearest(name, metrics)}"
             )
     if len(set(map(is_minimized, names))) > 1:
-        less, more = (", ".join(name for name in names if is_minimized(name) is kind) for kind in (True, False))
+        minimized = ", ".join(name for name in names if is_minimized(name))
+        maximized = ", ".join(name for name in names if not is_minimized(name))
         raise broken(
-            f"metric {metric!r} is a mean of metrics that differ in direction: less is better of {less}, more of {more}"
+            f"metric {metric!r} is a mean of metrics that differ in direction: less is better of {minimized}, "
+            f"more of {maximized}"
         )
 
 

@@ -154,7 +154,7 @@ def written(parts: Sequence[Part]) -> str:
 
 def _preset(name: Preset, base: str) -> str:
     """A data set's template with prompt runs: between, and around, its two segments where it has a separator."""
-    left, sep, right = (part.strip() for part in base.partition("[SEP]"))
+    first, sep, second = (part.strip() for part in base.partition("[SEP]"))
     match name:
         case "before":
             return f"[P] {base}"
@@ -163,9 +163,9 @@ def _preset(name: Preset, base: str) -> str:
         case "after":
             return f"{base} [P]"
         case "between":
-            return f"{left} [P] [SEP] {right}" if sep else f"{base} [P]"
+            return f"{first} [P] [SEP] {second}" if sep else f"{base} [P]"
         case "everywhere":
-            return f"[P] {left} [P] [SEP] {right} [P]" if sep else f"[P] {base} [P]"
+            return f"[P] {first} [P] [SEP] {second} [P]" if sep else f"[P] {base} [P]"
         case _:
             assert_never(name)
 

@@ -27,6 +27,7 @@ from ptune.prompts.forward import HeadOutput
 from ptune.prompts.heads import HeadSpec, Linear, Vocabulary
 from ptune.prompts.layout import read_position
 from ptune.prompts.rows import Examples, Row
+from ptune.tasks.kind import Prediction
 
 Tokens = tuple[int, ...]
 
@@ -113,7 +114,7 @@ class ChoiceKind:
         """The texts as they are."""
         return tuple(strings)
 
-    def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:
+    def present(self, answer: Any, texts: tuple[Any, ...]) -> Prediction:
         """The chosen candidate's name and text, and every candidate's probability; they sum to 1."""
         shares = torch.softmax(torch.as_tensor(answer).double(), dim=0).tolist()
         probabilities = dict(zip(self.choices, shares, strict=True))

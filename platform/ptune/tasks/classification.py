@@ -19,6 +19,7 @@ from ptune.prompts.heads import HeadSpec, Linear, Verbalizer
 from ptune.prompts.layout import read_position
 from ptune.prompts.rows import Examples, Row
 from ptune.spec.task import GROUPED
+from ptune.tasks.kind import Prediction
 from ptune.tasks.verbalizer import label_words
 
 
@@ -88,7 +89,7 @@ class ClassificationKind:
         """The texts as they are."""
         return tuple(strings)
 
-    def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:  # noqa: ARG002
+    def present(self, answer: Any, texts: tuple[Any, ...]) -> Prediction:  # noqa: ARG002
         """The label, and every label's probability, in the order of the labels; they sum to 1."""
         shares = torch.softmax(torch.as_tensor(answer).double(), dim=0).tolist()
         probabilities = dict(zip(self.labels, shares, strict=True))

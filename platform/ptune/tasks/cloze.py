@@ -25,6 +25,7 @@ from ptune.errors import DataError, SpecError
 from ptune.prompts.forward import HeadOutput
 from ptune.prompts.heads import HeadSpec, Vocabulary
 from ptune.prompts.rows import Examples, Row
+from ptune.tasks.kind import Prediction
 
 SHOWN = 5
 """Best candidates that an answer keeps."""
@@ -140,7 +141,7 @@ class ClozeKind:
         """The subject's texts as they are."""
         return tuple(strings)
 
-    def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:  # noqa: ARG002
+    def present(self, answer: Any, texts: tuple[Any, ...]) -> Prediction:  # noqa: ARG002
         """The object named first, and the probabilities of the best candidates among all candidates."""
         return {"object": answer.best[0], "probabilities": dict(zip(answer.best, answer.shares, strict=True))}
 

@@ -24,6 +24,7 @@ from ptune.prompts.greedy_decode import greedy_decode
 from ptune.prompts.heads import HeadSpec, Vocabulary
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples, Row
+from ptune.tasks.kind import Prediction
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class GenerationKind:
         """The texts as they are."""
         return tuple(strings)
 
-    def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:  # noqa: ARG002
+    def present(self, answer: Any, texts: tuple[Any, ...]) -> Prediction:  # noqa: ARG002
         """The written text."""
         return {"text": answer.text}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
 
@@ -14,6 +14,9 @@ from ptune.prompts.forward import HeadOutput
 from ptune.prompts.heads import HeadSpec
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
+
+Prediction: TypeAlias = dict[str, Any]
+"""An answer as people read it, ready for JSON. Each kind has keys of its own: a label, tags, a text."""
 
 
 class TaskKind(Protocol):
@@ -49,8 +52,8 @@ class TaskKind(Protocol):
     def texts(self, strings: Sequence[str]) -> tuple[Any, ...]:
         """Strings to predict for, as an example of a split has them."""
 
-    def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:
-        """An answer as people read it, for JSON: a label, tags, a text, and what else there is to say."""
+    def present(self, answer: Any, texts: tuple[Any, ...]) -> Prediction:
+        """An answer as people read it, and the numbers behind it; see `present` of each kind for its keys."""
 
 
 @runtime_checkable

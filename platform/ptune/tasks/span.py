@@ -20,6 +20,7 @@ from ptune.errors import DataError
 from ptune.prompts.forward import HeadOutput
 from ptune.prompts.heads import HeadSpec, Linear
 from ptune.prompts.rows import Examples, Row
+from ptune.tasks.kind import Prediction
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class SpanKind:
         """Question and context as they are."""
         return tuple(strings)
 
-    def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:  # noqa: ARG002
+    def present(self, answer: Any, texts: tuple[Any, ...]) -> Prediction:  # noqa: ARG002
         """The answer, empty if there is none; the best stretch's score, and that of there being none."""
         return {"answer": answer.text, "score": answer.score, "no_answer_score": answer.no_answer_score}
 

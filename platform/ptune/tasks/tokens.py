@@ -18,6 +18,7 @@ from ptune.data.templates import Layout
 from ptune.prompts.forward import HeadOutput
 from ptune.prompts.heads import HeadSpec, Linear
 from ptune.prompts.rows import Examples, Row
+from ptune.tasks.kind import Prediction
 
 OUTSIDE = "O"
 
@@ -117,7 +118,7 @@ class TokensKind:
         """The sentence as its words, which white space separates, then the further texts."""
         return (strings[0].split(), *strings[1:])
 
-    def present(self, answer: Any, texts: tuple[Any, ...]) -> dict[str, Any]:
+    def present(self, answer: Any, texts: tuple[Any, ...]) -> Prediction:
         """Words, their tags, and entities with their type, words, and first and last word counted from 0."""
         from seqeval.metrics.sequence_labeling import get_entities
 

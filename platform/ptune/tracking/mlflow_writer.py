@@ -183,5 +183,5 @@ def describe_refusals(refused: dict[int | None, str]) -> str:
     """One line for runs that the store will never accept as they are."""
     trial, reason = next(iter(refused.items()))
     run = "the search's run" if trial is None else f"trial {trial}"
-    more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-    return f"MLflow refuses {run}{more}: {reason}"
+    further = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+    return f"MLflow refuses {run}{further}: {reason}"

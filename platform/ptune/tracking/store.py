@@ -73,13 +73,13 @@ class Store:
 
     def __init__(self, client: MlflowClient, experiment: str, artifact_location: str | None) -> None:
         self._client = client
-        found = client.get_experiment_by_name(experiment)
-        if found is None:
+        existing = client.get_experiment_by_name(experiment)
+        if existing is None:
             self.experiment_id = str(client.create_experiment(experiment, artifact_location))
-        elif found.lifecycle_stage == "deleted":
+        elif existing.lifecycle_stage == "deleted":
             raise TrackingError(f"MLflow experiment {experiment!r} is deleted: restore it or set tracking.experiment")
         else:
-            self.experiment_id = str(found.experiment_id)
+            self.experiment_id = str(existing.experiment_id)
 
     def find(self, search: str, journaled: Mapping[int | None, str]) -> dict[int | None, StoredRun]:
         """The runs of a search by trial, deleted ones included.
@@ -87,17 +87,17 @@ class Store:
         A `create` whose answer was lost leaves a second run. The one that the journal names stays, else the one
         that holds most; the others are deleted.
         """
-        found: dict[int | None, list[StoredRun]] = {}
+        runs_of: dict[int | None, list[StoredRun]] = {}
         for trial, run in self._search(search):
-            found.setdefault(trial, []).append(run)
-        kept = {}
-        for trial, runs in found.items():
+            runs_of.setdefault(trial, []).append(run)
+        chosen = {}
+        for trial, runs in runs_of.items():
             runs.sort(key=lambda run: (run.run_id == journaled.get(trial), not run.deleted, run.metrics), reverse=True)
-            kept[trial] = runs[0]
+            chosen[trial] = runs[0]
             for stray in runs[1:]:
                 if not stray.deleted:
                     self._client.delete_run(stray.run_id)
-        return kept
+        return chosen
 
     def create(self, image: RunImage, parent: str | None) -> StoredRun:
         """Create a run with the tags by which `find` knows it."""
