@@ -12,9 +12,9 @@ from ptune.report.wording import (
     count,
     duration,
     plural,
-    score,
+    score_text,
     signed,
-    spread,
+    spread_text,
     value_text,
     varying,
 )
@@ -63,8 +63,13 @@ def test_counts(value, text):
 
 
 def test_scores_and_plurals():
-    assert (score(0.8125), score(31.4159), score(None), score(math.nan)) == ("0.8125", "31.42", "-", "-")
+    assert (score_text(0.8125), score_text(31.4159), score_text(None), score_text(math.nan)) == (
+        "0.8125",
+        "31.42",
+        "-",
+        "-",
+    )
     assert (signed(0.25), signed(-0.012), signed(None)) == ("+0.2500", "-0.0120", "-")
-    assert spread(Spread(0.694, 0.0123, 5)) == "0.6940 ± 0.0123"
-    assert (spread(Spread(0.694, None, 1)), spread(None)) == ("0.6940", "-")
+    assert spread_text(Spread(0.694, 0.0123, 5)) == "0.6940 ± 0.0123"
+    assert (spread_text(Spread(0.694, None, 1)), spread_text(None)) == ("0.6940", "-")
     assert (plural(1, "trial"), plural(3, "trial")) == ("1 trial", "3 trials")

@@ -247,11 +247,11 @@ class SearchResult:
 
     def __repr__(self) -> str:
         """One line: name, status, trials and the best."""
-        from ptune.report.wording import plural, score
+        from ptune.report.wording import plural, score_text
 
         history = self.history
         best = history.best
-        leader = "" if best is None else f", best {self.metric} {score(best.best_value)} (trial {best.number})"
+        leader = "" if best is None else f", best {self.metric} {score_text(best.best_value)} (trial {best.number})"
         return f"<ptune search {self.name!r}: {self.status}, {plural(len(history.trials), 'trial')}{leader}>"
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import family_of
-from ptune.spec.data import Data, Head
+from ptune.spec.data import Data, HeadName
 from ptune.spec.layout import input_parts
 from ptune.spec.prompt import PromptSpec, PromptV2, chosen_layers, is_shifted
 from ptune.spec.strict import Strict
@@ -86,7 +86,7 @@ class Manifest(Strict):
 
     prompt: PromptSpec
     """The prompt's parameters. Its encoder has been collapsed into the tensor `prompt`."""
-    head: Head
+    head: HeadName
     """What reads the backbone: a trained head, or its own language head."""
     task: Task
     """The task, with the names of its files but not their places."""
@@ -209,7 +209,7 @@ def _positions(prompt: PromptV2, origin: Origin) -> Literal["shifted", "unshifte
     return "shifted" if is_shifted(prompt, origin.layers, shifts=family.shifts) else "unshifted"
 
 
-def _template(prompt: PromptSpec, data: Data, head: Head) -> str:
+def _template(prompt: PromptSpec, data: Data, head: HeadName) -> str:
     return written(input_parts(prompt, data.fields, data.template, masked=head == "verbalizer"))
 
 

@@ -25,7 +25,7 @@ _UNREADABLE = (OSError, ValueError, RuntimeError, SafetensorError)
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class LoadedCheckpoint:
     """What a folder holds, as modules; nothing in it is random."""
 
     tokenizer: Any
@@ -36,7 +36,7 @@ class Checkpoint:
 
 def read_checkpoint(
     folder: Path, backbone_id: str, family: Family, dtype: torch.dtype, lm: bool, shared: int = 0
-) -> Checkpoint:
+) -> LoadedCheckpoint:
     """Read a backbone's checkpoint; with `lm`, its language-modelling head too.
 
     `shared` is the most bytes of this node's disk for converted weights, see `ptune.backbone.converted.in_type`.
@@ -59,7 +59,7 @@ def read_checkpoint(
     pooler = _detach_pooler(transformer)
     # A pooler that the checkpoint lacks would be random, and a language head reads the states themselves.
     has_pooler = family.pooler and not poolers and not lm
-    return Checkpoint(tokenizer, transformer, pooler if has_pooler else None, language_head)
+    return LoadedCheckpoint(tokenizer, transformer, pooler if has_pooler else None, language_head)
 
 
 def _fix_tables(model: nn.Module) -> set[str]:

@@ -18,7 +18,7 @@ from ptune.checks.start import folder_problems, start_problems
 from ptune.checks.words import language_head_problems, word_problems
 from ptune.data.sources import Splits, load_splits
 from ptune.errors import BackboneError, DataError
-from ptune.spec.job import Backbone, Tables, job_problems
+from ptune.spec.job import BackboneSpec, Tables, job_problems
 from ptune.spec.problem import Problem
 from ptune.spec.task import Task
 
@@ -68,7 +68,7 @@ def check(tables: Tables, *, fetch: bool = False, read_data: bool = False) -> Ch
     return checked
 
 
-def _check_backbone(checked: Checked, backbone: Backbone, *, fetch: bool) -> None:
+def _check_backbone(checked: Checked, backbone: BackboneSpec, *, fetch: bool) -> None:
     """Find the backbone, read its profile and look for its tokenizer's files."""
     try:
         folder = (locate if fetch else located)(backbone.id, backbone.revision)

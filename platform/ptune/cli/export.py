@@ -27,11 +27,10 @@ def export(name: str, target: Path, kind: str, trial: int | None) -> None:
     """
     from ptune.api.export import export as write
     from ptune.api.search import open as open_search
-    from ptune.report.wording import score
+    from ptune.report.wording import score_text
 
     search = open_search(name)
     manifest = write(search.folder, search.history, target, kind, trial).manifest
     metric = manifest.task.metric
-    click.echo(
-        f"trial {manifest.trial} of {name} ({metric} {score(manifest.scores['dev'].get(metric))} on dev) -> {target}"
-    )
+    dev = f"{metric} {score_text(manifest.scores['dev'].get(metric))} on dev"
+    click.echo(f"trial {manifest.trial} of {name} ({dev}) -> {target}")

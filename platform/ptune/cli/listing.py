@@ -98,7 +98,7 @@ def _print(entries: list[Entry]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ptune.report.wording import NONE, score
+    from ptune.report.wording import NONE, score_text
 
     table = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
     for column in ("name", "state", "trials", "best"):
@@ -107,7 +107,8 @@ def _print(entries: list[Entry]) -> None:
         if entry.reason is not None:
             table.add_row(entry.name, entry.state, NONE, NONE)
             continue
-        best = NONE if entry.best_trial is None else f"{score(entry.best)} {entry.metric} (trial {entry.best_trial})"
+        score = f"{score_text(entry.best)} {entry.metric} (trial {entry.best_trial})"
+        best = NONE if entry.best_trial is None else score
         table.add_row(entry.name, entry.state, f"{entry.trials} of {entry.planned}", best)
     Console().print(table)
     for entry in entries:

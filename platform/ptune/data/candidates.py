@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-def wanted(data: ChoiceData) -> list[str]:
+def columns_read(data: ChoiceData) -> list[str]:
     """The columns that multiple choice reads."""
     return [*data.columns, data.label]
 

@@ -32,7 +32,7 @@ class Columns:
     """What the examples of one question share, where the data names such a column."""
 
 
-def wanted(data: ClassificationData) -> list[str]:
+def columns_read(data: ClassificationData) -> list[str]:
     """The columns that classification reads."""
     return [*data.text, data.label, *([data.group] if data.group is not None else [])]
 
@@ -53,14 +53,14 @@ def extract(table: Dataset, source: str, data: ClassificationData) -> Columns:
     return Columns(source, texts, [_label_name(value, declared) for value in values], declared, groups)
 
 
-def needed(data: Source, wanted: Sequence[str]) -> set[str]:
-    """The columns of a file that hold what a kind of data wants, by the names that they have in the file.
+def needed(data: Source, columns: Sequence[str]) -> set[str]:
+    """The columns of a file that hold what a kind of data reads, by the names that they have in the file.
 
     Args:
         data: the data set, with what it renames, replaces and explodes.
-        wanted: the columns that its kind reads.
+        columns: those that its kind reads.
     """
-    names = {*wanted, *data.replace}
+    names = {*columns, *data.replace}
     names |= {old for old, new in data.rename.items() if new in names}
     if data.explode is not None:
         names.add(data.explode)
@@ -107,18 +107,18 @@ def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key != name}
 
 
-def prepared(table: Dataset, source: str, data: Source, wanted: Sequence[str]) -> Dataset:
-    """A table as the job sees it: columns renamed, values replaced, and every wanted column there.
+def prepared(table: Dataset, source: str, data: Source, columns: Sequence[str]) -> Dataset:
+    """A table as the job sees it: columns renamed, values replaced, and every column there that its kind reads.
 
     Raises:
-        DataError: a wanted column is missing, or the table is empty; one line for each problem.
+        DataError: a column is missing, or the table is empty; one line for each problem.
     """
     names = table.column_names
     table = table.rename_columns({old: new for old, new in data.rename.items() if old in names and new not in names})
     names = table.column_names
     problems = [
         f"{source}: there is no column {name!r}{nearest(name, names)} (there are: {', '.join(names)})"
-        for name in (*wanted, *data.replace)
+        for name in (*columns, *data.replace)
         if name not in names
     ]
     if problems:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-def wanted(data: ClozeData) -> list[str]:
+def columns_read(data: ClozeData) -> list[str]:
     """The columns that facts have."""
     return [*data.text, data.label]
 

@@ -16,7 +16,7 @@ ANSWERABLE = "answerable"
 UNANSWERABLE = "unanswerable"
 
 
-def wanted(data: SpanData) -> list[str]:
+def columns_read(data: SpanData) -> list[str]:
     """The columns that question answering reads."""
     return [data.question, data.context, data.answers]
 

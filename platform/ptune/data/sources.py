@@ -157,7 +157,7 @@ def _deciding(read: dict[str, Columns], data: Data) -> Columns:
 
 def _read_all(data: Data, kind: Any) -> dict[str, Columns]:
     """The columns of every split that the data set names, by the split's role."""
-    columns = kind.wanted(data)
+    columns = kind.columns_read(data)
     read = _reader(data, needed(data, columns))
     names = {"train": data.train, "dev": data.dev, "test": data.test}
     columns_of: dict[str, Columns] = {}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-def wanted(data: TokensData) -> list[str]:
+def columns_read(data: TokensData) -> list[str]:
     """The columns that token classification reads."""
     return [data.words, data.tags, *data.text]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-def wanted(data: GenerationData) -> list[str]:
+def columns_read(data: GenerationData) -> list[str]:
     """The columns that generation reads."""
     return [*data.text, data.target]
 
@@ -24,7 +24,7 @@ def extract(table: Dataset, source: str, data: GenerationData) -> Columns:
     Raises:
         DataError: rows hold no text or something else; one line for each column with a problem.
     """
-    rows, problems = texts_of(table, source, wanted(data))
+    rows, problems = texts_of(table, source, columns_read(data))
     if problems:
         raise DataError("\n".join(problems))
     return Columns(source, [row[:-1] for row in rows], [row[-1] for row in rows])

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ptune.data.spelling import LEADER, account, behind_a_word, known, probe_word, spelled
 from ptune.data.token_cache import TokenCache
+from ptune.data.token_ids import LEADER, behind_leader, encode, probe_word, single_tokens, token_ids
 from ptune.errors import DataError
 from ptune.spec.template import Anchor, Mask, Part, PromptRun, Separator, TextField, written
 
@@ -53,7 +53,7 @@ class Located:
 
 
 @dataclass(frozen=True)
-class Span:
+class SpecialTokens:
     """Special tokens and their types."""
 
     ids: tuple[int, ...] = ()
@@ -64,9 +64,9 @@ class Span:
 class Framing:
     """What a tokenizer puts before, between and after the segments of an input."""
 
-    before: Span
-    between: Span
-    after: Span
+    before: SpecialTokens
+    between: SpecialTokens
+    after: SpecialTokens
     segment_types: tuple[int, ...]
     """Token type of the text in each segment."""
     cls_index: int
@@ -89,11 +89,12 @@ class Framing:
             start, end = runs[0]
             runs = [(start, (start + end) // 2), ((start + end) // 2, end)]
         edges = [0, *(edge for run in runs for edge in run), len(ids)]
-        spans = [Span(tuple(ids[a:b]), tuple(types[a:b])) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-        between = spans[1] if segments == 2 else Span()
+        bounds = zip(edges[::2], edges[1::2], strict=True)
+        special = [SpecialTokens(tuple(ids[start:end]), tuple(types[start:end])) for start, end in bounds]
+        between = special[1] if segments == 2 else SpecialTokens()
         class_token = getattr(tokenizer, "cls_token_id", None)
-        cls_index = spans[0].ids.index(class_token) if class_token in spans[0].ids else 0
-        return cls(spans[0], between, spans[-1], tuple(types[start] for start, _ in runs), cls_index)
+        cls_index = special[0].ids.index(class_token) if class_token in special[0].ids else 0
+        return cls(special[0], between, special[-1], tuple(types[start] for start, _ in runs), cls_index)
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ class Layout:
         if causal:
             parts = _up_to_mask(parts)
         self._framing = Framing.of(tokenizer, 2 if any(isinstance(part, Separator) for part in parts) else 1)
-        self._prefix = spelled(tokenizer, [LEADER])[0]
+        self._prefix = token_ids(tokenizer, [LEADER])[0]
         self._pieces = self._lay_out(list(fields), parts, list(run_lengths))
         fixed = sum(len(piece.ids) for piece in self._pieces)
         self._room = max_length - fixed
@@ -187,7 +188,7 @@ class Layout:
         """The tokens of texts as `tokens` gives them, each with the characters of the text it stands for."""
         follows = self._follows(field)
         bare = [text.strip() for text in texts]
-        encoded = account(self._tokenizer, behind_a_word(bare) if follows else bare, offsets=True)
+        encoded = encode(self._tokenizer, behind_leader(bare) if follows else bare, offsets=True)
         first, shift = (len(self._prefix), len(LEADER) + 1) if follows else (0, 0)
         return [
             Located(ids[first:], [_trimmed(text, start - shift, end - shift) for start, end in offsets[first:]])
@@ -206,9 +207,9 @@ class Layout:
         """Token ids of a word that stands at the first [MASK]."""
         return self._tokenise([text], self._mask_follows)[0]
 
-    def known(self, words: tuple[str, ...]) -> dict[str, int]:
+    def single_tokens(self, words: tuple[str, ...]) -> dict[str, int]:
         """The token of each of some words that is a single one at the first [MASK], and known to the vocabulary."""
-        return known(self._tokenizer, self._mask_follows, words)
+        return single_tokens(self._tokenizer, self._mask_follows, words)
 
     def behind(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of texts that go on behind the input."""
@@ -270,10 +271,10 @@ class Layout:
 
     def _tokenise(self, texts: list[str], follows: bool) -> list[list[int]]:
         """Tokenise texts that start a segment, or that follow other words in it."""
-        start, asked = (len(self._prefix), behind_a_word(texts)) if follows else (0, texts)
-        compute = partial(spelled, self._tokenizer)
-        token_ids = compute(asked) if self._cache is None else self._cache.tokens(asked, compute)
-        return [ids[start:] for ids in token_ids]
+        lead, asked = (len(self._prefix), behind_leader(texts)) if follows else (0, texts)
+        compute = partial(token_ids, self._tokenizer)
+        rows = compute(asked) if self._cache is None else self._cache.tokens(asked, compute)
+        return [ids[lead:] for ids in rows]
 
     @property
     def _mask_follows(self) -> bool:

@@ -22,7 +22,7 @@ from ptune.prompts.heads import (
     Vocabulary,
     VocabularyHead,
 )
-from ptune.prompts.learner import Learner, Prompt
+from ptune.prompts.learner import Learner, TrainedPrompt
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt
 from ptune.spec.prompt import (
@@ -142,7 +142,7 @@ def _head(spec: HeadSpec, backbone: Backbone, *, faithful: bool) -> Head:
             assert_never(spec)
 
 
-def _prompt(spec: PromptSpec, backbone: Backbone) -> Prompt | None:
+def _prompt(spec: PromptSpec, backbone: Backbone) -> TrainedPrompt | None:
     match spec:
         case PromptV1():
             return InputPrompt(_v1_encoder(spec, backbone))

@@ -11,7 +11,7 @@ from ptune.prompts.heads import Head
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt
 
-Prompt = InputPrompt | PrefixPrompt
+TrainedPrompt = InputPrompt | PrefixPrompt
 
 
 class Learner(nn.Module):
@@ -29,7 +29,7 @@ class Learner(nn.Module):
 
     def __init__(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[TrainedPrompt],
         heads: Sequence[Head],
         backbone: Backbone | None = None,
         *,
@@ -47,7 +47,7 @@ class Learner(nn.Module):
         """Whether its rows share no pass with other learners: the backbone is its own, or draws random numbers."""
         return self.backbone_dropout
 
-    def prompt(self, dataset_index: int = 0) -> Prompt | None:
+    def prompt(self, dataset_index: int = 0) -> TrainedPrompt | None:
         """The prompt of a data set; None if the learner has none."""
         if not self.prompts:
             return None

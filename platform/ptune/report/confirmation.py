@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ptune.report.wording import NONE, brief, plural, score, spread, varying
+from ptune.report.wording import NONE, brief, plural, score_text, spread_text, varying
 from ptune.run.confirm import Confirmation, ConfirmedConfiguration
 
 
@@ -24,7 +24,7 @@ def table(confirmed: Confirmation) -> RenderableType:
     grid.add_column("configuration", overflow="fold")
     for row in rows:
         count = str(row.dev.n) if row.dev else "0"
-        cells = [spread(row.search), spread(row.dev), spread(row.test), count]
+        cells = [spread_text(row.search), spread_text(row.dev), spread_text(row.test), count]
         grid.add_row(*cells, *([flags(row)] if flagged else []), brief(row.config, names))
     return Group(grid, Text(f" {baseline(confirmed)}", style="dim"))
 
@@ -47,6 +47,6 @@ def baseline(confirmed: Confirmation) -> str:
     text = f"mean ± sd over {plural(confirmed.seeds, 'seed')}{draws}"
     majority = confirmed.majority_baseline
     if majority.dev is not None:
-        tested = "" if majority.test is None else f", {score(majority.test)} on test"
-        text += f"; always the commonest answer: {majority.metric} {score(majority.dev)} on dev{tested}"
+        tested = "" if majority.test is None else f", {score_text(majority.test)} on test"
+        text += f"; always the commonest answer: {majority.metric} {score_text(majority.dev)} on dev{tested}"
     return text

@@ -18,7 +18,7 @@ from ptune.record.journal import JOURNAL, Reader, read
 from ptune.record.spread import Spread
 from ptune.report import leaderboard
 from ptune.report.comparison import Comparison, comparisons, protocol_notes
-from ptune.report.leaderboard import Row, configuration_row
+from ptune.report.leaderboard import TrialRow, configuration_row
 from ptune.run.confirm import Confirmation, result
 from ptune.searching.importance import importances
 from ptune.spec.overrides import found
@@ -53,7 +53,7 @@ class Findings:
     published: Sequence[Comparison]
     notes: Sequence[str]
     """How the protocol differs."""
-    leaderboard: Sequence[Row]
+    leaderboard: Sequence[TrialRow]
     configurations: Sequence[Configuration]
     repeated: bool
     """Whether some configuration has several trials."""

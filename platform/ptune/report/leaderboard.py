@@ -18,14 +18,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ptune.record.history import Configuration, History, Status, TrialRecord, constant_sets, is_constant
-from ptune.report.wording import alike, brief, count, duration, score, spread, value_text, varying
+from ptune.report.wording import alike, brief, count, duration, score_text, spread_text, value_text, varying
 from ptune.spec.trial import Config
 
 SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Row:
+class TrialRow:
     """One trial of a search on its leaderboard."""
 
     rank: int | None
@@ -52,7 +52,7 @@ class Row:
         return {metric if key == "best" else key: value for key, value in vars(self).items()}
 
 
-def rows(history: History) -> list[Row]:
+def rows(history: History) -> list[TrialRow]:
     """Every trial: ranked trials best first, then those without a rank, in order."""
     ranked = history.ranked()
     numbers = {trial.number for trial in ranked}
@@ -132,7 +132,7 @@ def table(history: History, width: int, importances: Mapping[str, float] | None 
     narrow = _columns("#", "trial", history.objective.metric, "epochs", left=["configuration"])
     for rank, trial in enumerate(top, 1):
         style = "bold" if rank == 1 else None
-        standing = (str(rank), str(trial.number), score(trial.best_value), str(trial.epoch))
+        standing = (str(rank), str(trial.number), score_text(trial.best_value), str(trial.epoch))
         effort = (count(_last(trial, "trainable_parameters")), duration(_seconds(trial)))
         flag = _flag(trial)
         wide.add_row(
@@ -158,9 +158,9 @@ def _group_table(history: History) -> Table:
     names = varying(configuration.config for configuration in configurations)
     for rank, configuration in enumerate(configurations[:SHOWN], 1):
         values = configuration.spread
-        best = score(history.objective.best(trial.best_value or 0.0 for trial in configuration.trials))
+        best = score_text(history.objective.best(trial.best_value or 0.0 for trial in configuration.trials))
         text = Text(brief(configuration.config, names), no_wrap=True, overflow="ellipsis")
-        result.add_row(str(rank), str(values.n), spread(values), best, text, style="bold" if rank == 1 else None)
+        result.add_row(str(rank), str(values.n), spread_text(values), best, text, style="bold" if rank == 1 else None)
     return result
 
 
@@ -178,9 +178,9 @@ def _columns(*right: str, left: Sequence[str]) -> Table:
     return result
 
 
-def _row(trial: TrialRecord, rank: int | None) -> Row:
+def _row(trial: TrialRecord, rank: int | None) -> TrialRow:
     best_report = trial.best_report if trial.best_value is not None else {}
-    return Row(
+    return TrialRow(
         rank=rank,
         trial=trial.number,
         status=trial.status,

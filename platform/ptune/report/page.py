@@ -13,7 +13,7 @@ from ptune.record.objective import Objective
 from ptune.report.confirmation import baseline, flags, shown_names
 from ptune.report.findings import Findings
 from ptune.report.html import Cell, image, paragraph, table
-from ptune.report.leaderboard import Row
+from ptune.report.leaderboard import TrialRow
 from ptune.report.wording import (
     NONE,
     alike,
@@ -22,9 +22,9 @@ from ptune.report.wording import (
     count,
     duration,
     plural,
-    score,
+    score_text,
     signed,
-    spread,
+    spread_text,
     value_text,
     varying,
 )
@@ -90,12 +90,12 @@ def headline(report: Findings) -> str:
     best, metric = report.best, report.metric
     if best is not None:
         test = (report.test or {}).get(metric)
-        tested = "" if test is None else f", {score(test)} on test"
+        tested = "" if test is None else f", {score_text(test)} on test"
         config = brief(best.config, varying(row.config for row in report.leaderboard))
-        lines.append(paragraph(score(best.metrics[metric]), "big"))
+        lines.append(paragraph(score_text(best.metrics[metric]), "big"))
         lines.append(paragraph(f"best {metric} on dev{tested} · trial {best.trial}: {config}"))
     if report.majority_baseline is not None:
-        majority = f"{report.majority_metric} {score(report.majority_baseline)}"
+        majority = f"{report.majority_metric} {score_text(report.majority_baseline)}"
         lines.append(paragraph(f"always the commonest answer: {majority} on dev"))
     if report.constant:
         lines.append(paragraph(answering_alike(report.constant), "flag"))
@@ -116,10 +116,10 @@ def _published(report: Findings) -> str:
             [
                 ("", title + matched + notes),
                 ("", escape(f"{row.published.metric} on {row.published.on}")),
-                ("n", score(row.published.value)),
-                ("n", spread(match.spread) if match else NONE),
+                ("n", score_text(row.published.value)),
+                ("n", spread_text(match.spread) if match else NONE),
                 ("n", f'<span class="{side}">{signed(difference)}</span>'),
-                ("n", spread(row.confirmed)),
+                ("n", spread_text(row.confirmed)),
             ]
         )
     return table(["published", "", "value", "here", "difference", "on fresh seeds"], rows)
@@ -133,9 +133,9 @@ def confirmation_table(confirmed: Confirmation | None) -> str:
     rows = [
         [
             ("", escape(brief(row.config, names))),
-            ("n", spread(row.search)),
-            ("n", spread(row.dev)),
-            ("n", spread(row.test)),
+            ("n", spread_text(row.search)),
+            ("n", spread_text(row.dev)),
+            ("n", spread_text(row.test)),
             ("n", str(row.dev.n if row.dev else 0)),
             ("", escape(flags(row))),
         ]
@@ -151,7 +151,7 @@ def configuration_table(report: Findings, limit: int = _ROWS) -> str:
     rows: list[list[Cell]] = [
         [
             ("n", str(rank)),
-            ("n", spread(group.spread)),
+            ("n", spread_text(group.spread)),
             ("n", str(group.spread.n)),
             ("", escape(brief(group.config, names))),
         ]
@@ -173,7 +173,7 @@ def trial_table(report: Findings, limit: int = _ROWS) -> str:
         status = escape(str(row.status)) + constant
         reason = f"<br><small>{escape(row.reason)}</small>" if row.status == "failed" and row.reason else ""
         standing = [("n", NONE if row.rank is None else str(row.rank)), ("n", str(row.trial))]
-        numbers = [("n", score(row.best)), ("n", str(row.best_epoch or NONE)), ("n", str(row.epochs))]
+        numbers = [("n", score_text(row.best)), ("n", str(row.best_epoch or NONE)), ("n", str(row.epochs))]
         effort = [("n", count(row.trainable_parameters)), ("n", duration(row.seconds))]
         values = [("", escape(value_text(row.config.get(name)))) for name in names]
         rows.append([*standing, *numbers, *effort, ("", status + reason), *values])
@@ -181,7 +181,7 @@ def trial_table(report: Findings, limit: int = _ROWS) -> str:
     return table(columns, rows, best=True) + _rest(len(report.leaderboard) - len(shown), "trial")
 
 
-def _shown(rows: Sequence[Row], limit: int) -> list[Row]:
+def _shown(rows: Sequence[TrialRow], limit: int) -> list[TrialRow]:
     """The first rows, and of the others some that failed."""
     failed = [row for row in rows[limit:] if row.status == "failed"]
     return [*rows[:limit], *failed[: min(_FAILED, limit // 3)]]

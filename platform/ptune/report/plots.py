@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 from ptune.files import replacing
 from ptune.record.history import REPEATING, History, TrialRecord
 from ptune.record.objective import Objective
-from ptune.report.wording import NONE, brief, score, value_text, varying
+from ptune.report.wording import NONE, brief, score_text, value_text, varying
 from ptune.spec.protocol import majority_metric
 
 _BEST, _COMPLETE, _FAINT = "#D55E00", "#0072B2", "#9AA5B1"
@@ -67,7 +67,7 @@ def _title(history: History, ranked: Sequence[TrialRecord]) -> str:
         return name
     best = ranked[0]
     config = brief(best.config, varying(trial.config for trial in history.trials.values()))
-    return f"{name}: best {score(best.best_value)} {history.objective.metric}, trial {best.number} ({config})"
+    return f"{name}: best {score_text(best.best_value)} {history.objective.metric}, trial {best.number} ({config})"
 
 
 def _curves(axes: Axes, history: History, ranked: Sequence[TrialRecord]) -> None:
@@ -148,12 +148,12 @@ def _baselines(history: History, ranked: Sequence[TrialRecord]) -> list[tuple[st
     lines = []
     heads = [trial.best_value for trial in ranked if trial.config.get("method") == "head"]
     if heads and heads[0] is not None:
-        lines.append((f"head only {score(heads[0])}", heads[0], _HEAD, True))
+        lines.append((f"head only {score_text(heads[0])}", heads[0], _HEAD, True))
     reports = [report for trial in ranked for report in trial.reports[:1]]
     comparable = history.objective.metric == majority_metric(history.job.task.kind)
     majority = reports[0].get("majority_baseline") if reports and comparable else None
     if majority is not None and math.isfinite(majority):
-        lines.append((f"commonest answer {score(majority)}", majority, _MAJORITY, False))
+        lines.append((f"commonest answer {score_text(majority)}", majority, _MAJORITY, False))
     return lines
 
 

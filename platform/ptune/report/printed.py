@@ -14,7 +14,7 @@ from ptune.report.comparison import Comparison
 from ptune.report.findings import Findings
 from ptune.report.screen import WIDEST
 from ptune.report.summary import importance_bars
-from ptune.report.wording import NONE, answering_alike, brief, plural, score, signed, spread, varying
+from ptune.report.wording import NONE, answering_alike, brief, plural, score_text, signed, spread_text, varying
 
 
 def printed(report: Findings, history: History, width: int) -> RenderableType:
@@ -51,13 +51,15 @@ def headline(report: Findings, history: History) -> Text:
         return head.append("; no trial has a result yet")
     metric = report.metric
     head.append(f"\nbest {metric} on dev ")
-    head.append(score(best.metrics[metric]), style="bold green")
+    head.append(score_text(best.metrics[metric]), style="bold green")
     if report.test and metric in report.test:
-        head.append(f", on test {score(report.test[metric])}")
+        head.append(f", on test {score_text(report.test[metric])}")
     config = brief(best.config, varying(trial.config for trial in history.trials.values()))
     head.append(f" · trial {best.trial}: {config}")
     if report.majority_baseline is not None:
-        head.append(f"\nalways the commonest answer: {report.majority_metric} {score(report.majority_baseline)} on dev")
+        head.append(
+            f"\nalways the commonest answer: {report.majority_metric} {score_text(report.majority_baseline)} on dev"
+        )
     if report.constant:
         head.append(f"\n{answering_alike(report.constant)}", style="yellow")
     return head
@@ -73,9 +75,9 @@ def published(report: Findings, history: History) -> Table:
     grid.add_column("", overflow="fold")
     for row in report.published:
         match = row.match
-        measured = spread(match.spread) if match else NONE
-        again = [spread(row.confirmed)] if confirmed else []
-        grid.add_row(score(row.published.value), measured, signed(row.difference), *again, described(row, names))
+        measured = spread_text(match.spread) if match else NONE
+        again = [spread_text(row.confirmed)] if confirmed else []
+        grid.add_row(score_text(row.published.value), measured, signed(row.difference), *again, described(row, names))
     return grid
 
 

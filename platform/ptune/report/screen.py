@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ptune.record.history import TrialRecord
 from ptune.report.progress import Progress
-from ptune.report.wording import brief, duration, plural, score, varying
+from ptune.report.wording import brief, duration, plural, score_text, varying
 
 WIDEST = 100
 """Columns the picture uses at most."""
@@ -50,7 +50,7 @@ def line(progress: Progress, now: float) -> str:
     best = history.best
     if best is not None:
         config = brief(best.config, _names(progress))
-        parts.append(f"best {score(best.best_value)} {history.objective.metric} (trial {best.number}: {config})")
+        parts.append(f"best {score_text(best.best_value)} {history.objective.metric} (trial {best.number}: {config})")
     return f"[{elapsed}] {', '.join(parts)}, {_left(progress)}"
 
 
@@ -99,7 +99,7 @@ def _facts(progress: Progress) -> Table:
     best = history.best
     if best is not None:
         text = Text.assemble(
-            (score(best.best_value), "bold green"),
+            (score_text(best.best_value), "bold green"),
             f" {history.objective.metric} · trial {best.number} · ",
             brief(best.config, _names(progress)),
         )
@@ -157,7 +157,7 @@ def _row(trial: TrialRecord, progress: Progress, names: list[str]) -> tuple[str 
     return (
         str(trial.number),
         f"{trial.epoch}/{progress.history.horizon(trial)}",
-        score(trial.best_value),
+        score_text(trial.best_value),
         Text(trial.status, style=COLOURS.get(trial.status, "")),
         brief(trial.config, names),
     )

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ptune.report import confirmation, leaderboard
 from ptune.report.screen import WIDEST
-from ptune.report.wording import brief, duration, plural, score, spread, varying
+from ptune.report.wording import brief, duration, plural, score_text, spread_text, varying
 from ptune.report.write_files import CURVES, PAGE
 from ptune.run.confirm import result
 from ptune.run.search import Outcome
@@ -120,19 +120,19 @@ def _headline(outcome: Outcome) -> Text:
     confirmed = result(history)
     if confirmed is not None:
         first = confirmed.configurations[0]
-        searched = f"{score(first.search.mean)} {history.objective.metric} on dev"
+        searched = f"{score_text(first.search.mean)} {history.objective.metric} on dev"
         head.append(f"\nthe best of {confirmed.search}, {searched}, repeats at ")
-        head.append(spread(first.dev), style="bold green")
-        return head.append(f" on dev, {spread(first.test)} on test")
+        head.append(spread_text(first.dev), style="bold green")
+        return head.append(f" on dev, {spread_text(first.test)} on test")
     best = outcome.best
     if best is None:
         return head.append("; no trial has a result", style="red")
     config = brief(best.config, varying(trial.config for trial in history.trials.values()))
     head.append(f"\nbest {history.objective.metric} on dev ")
-    head.append(score(best.best_value), style="bold green")
+    head.append(score_text(best.best_value), style="bold green")
     test = outcome.conclusion.test
     if test and history.objective.metric in test:
-        head.append(f", on test {score(test[history.objective.metric])}")
+        head.append(f", on test {score_text(test[history.objective.metric])}")
     return head.append(f" · trial {best.number}: {config}")
 
 

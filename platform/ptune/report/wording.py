@@ -54,23 +54,23 @@ def value_text(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def score(value: float | None) -> str:
+def score_text(value: float | None) -> str:
     """A metric: four decimals, two for those that are no shares; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return NONE
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
 
 
-def spread(values: Spread | None) -> str:
+def spread_text(values: Spread | None) -> str:
     """A mean and its standard deviation over repetitions, `0.6940 ± 0.0123`; the mean alone of one."""
     if values is None:
         return NONE
-    return score(values.mean) if values.sd is None else f"{score(values.mean)} ± {score(values.sd)}"
+    return score_text(values.mean) if values.sd is None else f"{score_text(values.mean)} ± {score_text(values.sd)}"
 
 
 def signed(value: float | None) -> str:
     """A difference of metrics, with its sign."""
-    return NONE if value is None else f"{'-' if value < 0 else '+'}{score(abs(value))}"
+    return NONE if value is None else f"{'-' if value < 0 else '+'}{score_text(abs(value))}"
 
 
 def count(value: float | None) -> str:

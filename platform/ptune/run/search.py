@@ -25,7 +25,7 @@ from ptune.searching.importance import importances
 from ptune.spec.job import Job
 from ptune.tracking.state import Announce, TrackingState
 
-Status = Literal["complete", "interrupted"]
+EndStatus = Literal["complete", "interrupted"]
 """How a search ends that has a result."""
 _HEAD_START_S = 20.0
 """How long a tracker, whose libraries take seconds to import, leaves the processor to the first passes."""
@@ -37,7 +37,7 @@ class Outcome:
 
     name: str
     folder: Path
-    status: Status
+    status: EndStatus
     history: History
     conclusion: Conclusion
     """What it leaves behind."""
@@ -130,7 +130,7 @@ class Search:
         write_json(self._folder / "result.json", outcome.to_json())
         return outcome
 
-    def _train(self) -> tuple[Status, Conclusion]:
+    def _train(self) -> tuple[EndStatus, Conclusion]:
         """Train every trial and export the best prompt; return how that ended and what it came to."""
         conclusion = Conclusion()
         try:

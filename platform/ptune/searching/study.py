@@ -162,10 +162,10 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
         self._ids.append(int(super().create_new_trial(study_id, template_trial)))
         return self._ids[-1]
 
-    def set_trial_param(self, trial_id: int, *about: Any) -> None:
+    def set_trial_param(self, trial_id: int, *parameter: Any) -> None:
         """Note a parameter; the next listing has it."""
         self._listed = None
-        super().set_trial_param(trial_id, *about)
+        super().set_trial_param(trial_id, *parameter)
 
     def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
         """Note a report, by which the trial ranks."""

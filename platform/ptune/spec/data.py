@@ -297,4 +297,4 @@ class GenerationData(Source):
 
 
 Data = ClassificationData | ClozeData | TokensData | SpanData | ChoiceData | GenerationData
-Head = Literal["linear", "verbalizer"]
+HeadName = Literal["linear", "verbalizer"]

@@ -20,7 +20,7 @@ from ptune.spec.tracking import Tracking
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 
 
-class Backbone(Strict):
+class BackboneSpec(Strict):
     """The pretrained transformer, frozen."""
 
     id: str
@@ -73,7 +73,7 @@ class Job(Strict):
     """Seed of every random choice, with the trial's number."""
     data_seed: int | None = Field(None, ge=0, lt=2**31)
     """Seed of what is drawn from the data (`limit_train`, few-shot draws); None is `seed`."""
-    backbone: Backbone
+    backbone: BackboneSpec
     task: Task
     space: Space
     """The search space; in the file, a path relative to it or a table."""
@@ -103,7 +103,7 @@ class Job(Strict):
 class Tables:
     """The tables of a job that are valid by themselves; None stands for one that is not."""
 
-    backbone: Backbone | None = None
+    backbone: BackboneSpec | None = None
     task: Task | None = None
     space: Space | None = None
     start: str | None = None

@@ -21,7 +21,7 @@ from ptune.errors import SpecError, nearest
 from ptune.spec.budget import Budget
 from ptune.spec.data import file_of
 from ptune.spec.extends import Toml, TomlFile, chain_of, file_of_value, merged, over, read_chain
-from ptune.spec.job import Backbone, Job, Tables, job_problems
+from ptune.spec.job import BackboneSpec, Job, Tables, job_problems
 from ptune.spec.kept import Kept, kept
 from ptune.spec.places import locate
 from ptune.spec.problem import Place, Problem
@@ -159,7 +159,7 @@ def _told_of_space(
 
 
 _TABLES: dict[str, TypeAdapter[Any]] = {
-    "backbone": TypeAdapter(Backbone),
+    "backbone": TypeAdapter(BackboneSpec),
     "task": TypeAdapter(Task),
     "start": TypeAdapter(str),
     "budget": TypeAdapter(Budget),

@@ -15,7 +15,7 @@ from ptune.spec.data import (
     ClozeData,
     Data,
     GenerationData,
-    Head,
+    HeadName,
     SpanData,
     TokensData,
 )
@@ -51,12 +51,12 @@ class _Task(Strict):
         return False
 
     @property
-    def default_head(self) -> Head:
+    def default_head(self) -> HeadName:
         """The head of trials that state none."""
         return "linear"
 
     @property
-    def heads(self) -> Sequence[Head]:
+    def heads(self) -> Sequence[HeadName]:
         """The heads that trials may have."""
         return (self.default_head,)
 
@@ -152,12 +152,12 @@ class Classification(_Sets):
         return any(data.verbalizer is not None for data in self.sets if isinstance(data, ClassificationData))
 
     @property
-    def default_head(self) -> Head:
+    def default_head(self) -> HeadName:
         """The verbalizer, where one is stated."""
         return "verbalizer" if self.language else "linear"
 
     @property
-    def heads(self) -> Sequence[Head]:
+    def heads(self) -> Sequence[HeadName]:
         """A trained head, and the verbalizer where one is stated."""
         return ("linear", "verbalizer") if self.language else ("linear",)
 
@@ -200,7 +200,7 @@ class Cloze(_Sets):
         return True
 
     @property
-    def default_head(self) -> Head:
+    def default_head(self) -> HeadName:
         """The language head."""
         return "verbalizer"
 
@@ -251,7 +251,7 @@ class Choice(_Sets):
     """What the search improves."""
     loss: Literal["softmax", "hinge"] = "softmax"
     """`softmax` over the candidates, or `hinge`: the right candidate ahead by a margin of 1."""
-    head: Head = "linear"
+    head: HeadName = "linear"
     """`linear` scores each candidate from its features; `verbalizer` by the language head's probability of the
     candidate's own tokens at [MASK] (P-tuning v1's COPA)."""
 
@@ -261,12 +261,12 @@ class Choice(_Sets):
         return self.head == "verbalizer"
 
     @property
-    def default_head(self) -> Head:
+    def default_head(self) -> HeadName:
         """As stated."""
         return self.head
 
     @property
-    def heads(self) -> Sequence[Head]:
+    def heads(self) -> Sequence[HeadName]:
         """A trained head, and the language head where the task states it."""
         return ("linear", "verbalizer") if self.language else ("linear",)
 
@@ -290,7 +290,7 @@ class Generation(_Sets):
         return True
 
     @property
-    def default_head(self) -> Head:
+    def default_head(self) -> HeadName:
         """The language head."""
         return "verbalizer"
 

@@ -16,7 +16,7 @@ from ptune.spec.data import (
     ClozeData,
     Data,
     GenerationData,
-    Head,
+    HeadName,
     SpanData,
     TokensData,
 )
@@ -36,7 +36,7 @@ from ptune.tasks.tokens import TokensKind
 
 
 def build_task(
-    task: Task, labels: Sequence[Sequence[str]], head: Head | None = None, *, faithful: bool = False
+    task: Task, labels: Sequence[Sequence[str]], head: HeadName | None = None, *, faithful: bool = False
 ) -> JointTask:
     """The kinds of a task's data sets, each with its labels, under one head; None is the task's own.
 
@@ -68,7 +68,7 @@ def lay_out(prompt: PromptSpec, data: Data, backbone: Reading, *, language: bool
     return bind(parts, backbone, data.fields, data.max_length)
 
 
-def build_kind(task: Task, data: Data, labels: list[str], head: Head, *, faithful: bool = False) -> TaskKind:
+def build_kind(task: Task, data: Data, labels: list[str], head: HeadName, *, faithful: bool = False) -> TaskKind:
     """The kind of one data set of a task.
 
     Raises:

@@ -29,7 +29,7 @@ from ptune.prompts.layout import read_position
 from ptune.prompts.rows import Examples, Row
 from ptune.tasks.kind import Prediction
 
-Tokens = tuple[int, ...]
+CandidateTokens = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class ChoiceKind:
         chosen = max(probabilities, key=probabilities.__getitem__)
         return {"choice": chosen, "text": texts[self.inputs.index(chosen)], "probabilities": probabilities}
 
-    def _worded(self, texts: Sequence[list[int]], layout: Layout, backbone: Backbone) -> tuple[Row, Tokens]:
+    def _worded(self, texts: Sequence[list[int]], layout: Layout, backbone: Backbone) -> tuple[Row, CandidateTokens]:
         """A row at whose reads the language head names the candidate's tokens, and those tokens."""
         *shared, choice = texts
         if not choice:
@@ -149,7 +149,7 @@ class ChoiceKind:
         if not self.words:
             return output.scores.view(-1, count)
         scores_RV = output.scores
-        candidates: list[Tokens] = [tokens for example in output.task_info for tokens in example]
+        candidates: list[CandidateTokens] = [tokens for example in output.task_info for tokens in example]
         tokens_R = torch.tensor([token for tokens in candidates for token in tokens], device=scores_RV.device)
         # The log-softmax at one token a read, without the [R, V] tensor that log_softmax would make.
         log_probabilities_R = scores_RV.gather(1, tokens_R[:, None])[:, 0] - scores_RV.logsumexp(dim=1)

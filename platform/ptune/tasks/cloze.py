@@ -147,7 +147,7 @@ class ClozeKind:
 
     def _tokens(self, layout: Layout) -> dict[str, int]:
         """The token of each word of the vocabulary that is a single known token at [MASK]."""
-        return layout.known(tuple(self.vocabulary))
+        return layout.single_tokens(tuple(self.vocabulary))
 
     def _nothing_left(self, split: Split, layout: Layout) -> str:
         word = split.labels[0]

@@ -22,7 +22,7 @@ _POINT_BYTES = 100  # of a point's JSON beside its key
 
 
 @dataclass
-class Batch:
+class LogBatch:
     """One request."""
 
     params: dict[str, str] = field(default_factory=dict)
@@ -38,17 +38,17 @@ class Batch:
         return few and self.size + size <= MOST_BYTES
 
 
-def cut(pending: Pending) -> Iterator[Batch]:
+def cut(pending: Pending) -> Iterator[LogBatch]:
     """Yield the requests that send everything: params, then points, then tags.
 
     Tags come last because one of them says how the run ended: a run that has it has its points too.
     """
-    batch = Batch()
+    batch = LogBatch()
     for params, points, tags in _entities(pending):
         size = _size(params) + _size(tags) + sum(len(point.key) + _POINT_BYTES for point in points)
         if not batch.has_room(size):
             yield batch
-            batch = Batch()
+            batch = LogBatch()
         batch.params |= params
         batch.points += points
         batch.tags |= tags

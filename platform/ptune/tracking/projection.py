@@ -79,8 +79,8 @@ class RunImage:
     """Whether it has scores on the test split, which come after its end."""
     pending: Pending = field(default_factory=Pending)
 
-    def turn(self, status: RunStatus, end: int | None, **tags: str) -> None:
-        """Change how the run stands."""
+    def set_status(self, status: RunStatus, end: int | None, **tags: str) -> None:
+        """Change the run's status; `end` is when it ended, None while it runs."""
         self.status, self.end = status, end
         self.pending.tags |= {STATUS_TAG: status, **{f"ptune.{key}": value for key, value in tags.items()}}
 
@@ -111,7 +111,7 @@ class Projection:
             case Reported(trial, epoch, metrics):
                 self._report(self.runs[trial], epoch, metrics, time)
             case Finished(trial, status, reason):
-                self._change(trial).turn(status, time, **({"reason": reason} if reason else {}))
+                self._change(trial).set_status(status, time, **({"reason": reason} if reason else {}))
             case Tested(trial, metrics):
                 self._test(trial, metrics, time)
             case Tracked(trial, run_id):
@@ -184,13 +184,13 @@ class Projection:
     def _reopen(self) -> None:
         for image in self.runs.values():
             if image.status == "interrupted" or image.trial is None:
-                self._change(image.trial).turn("running", None)
+                self._change(image.trial).set_status("running", None)
 
     def _close(self, status: RunStatus, time: int) -> None:
         trials = [image for image in self.runs.values() if image.trial is not None]
         for image in trials:
             if image.status == "running":
-                self._change(image.trial).turn("interrupted", time)
+                self._change(image.trial).set_status("interrupted", time)
         parent = self._change(None)
         counts = {"trials": len(trials)} | {
             f"trials_{kind}": sum(image.status == kind for image in trials)
@@ -204,10 +204,10 @@ class Projection:
         ]
         _, best = max(scored, key=lambda entry: entry[0], default=(0.0, None))  # the earlier trial of equals
         if best is None or best.best is None:
-            parent.turn(status, time)
+            parent.set_status(status, time)
         else:
             parent.pending.points.append(Point(self._best_key, best.best, time, self._reports))
-            parent.turn(status, time, best_trial=str(best.trial))
+            parent.set_status(status, time, best_trial=str(best.trial))
 
     @property
     def _search(self) -> Header:

@@ -20,7 +20,7 @@ from mlflow.exceptions import MlflowException
 
 from ptune.errors import TrackingError
 from ptune.record.events import DataSource
-from ptune.tracking.batches import Batch
+from ptune.tracking.batches import LogBatch
 from ptune.tracking.projection import SEARCH_TAG, STATUS_TAG, TRIAL_TAG, RunImage, RunStatus
 
 MLFLOW_STATUS: dict[RunStatus, str] = {
@@ -106,7 +106,7 @@ class Store:
             run = self._client.create_run(self.experiment_id, start_time=image.start, tags=tags, run_name=image.name)
         return StoredRun(run.info.run_id, "RUNNING")
 
-    def send(self, run_id: str, batch: Batch) -> None:
+    def send(self, run_id: str, batch: LogBatch) -> None:
         """Add a batch to a run, in one request; what the run has already stays as it is."""
         with _refusals():
             self._client.log_batch(
