@@ -1,6 +1,6 @@
-"""What an artifact is, whatever format it is written in: a trained prompt with everything needed to use it.
+"""An artifact, whatever its format: a trained prompt with everything that is needed to use it.
 
-Knows no file and no training.
+The module knows no files and no training.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class TaskSet(Strict):
 
 
 class Manifest(Strict):
-    """All of an artifact but its tensors."""
+    """Everything in an artifact except its tensors."""
 
     prompt: PromptSpec
     """The prompt's parameters. Its encoder has been collapsed into the tensor `prompt`."""

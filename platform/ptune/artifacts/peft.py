@@ -1,10 +1,10 @@
 """PEFT's prefix-tuning format, for the prompts it can express, so that PEFT's own loader gives the same scores.
 
-PEFT (0.21) reads `adapter_config.json` and `adapter_model.safetensors`; `ptune.json` beside them holds what ptune
-needs to read the folder back. Does not import PEFT.
+PEFT (0.21) reads `adapter_config.json` and `adapter_model.safetensors`. `ptune.json` beside them holds what ptune needs
+to read the folder back. The module does not import PEFT.
 
-PEFT puts T keys and values before the text in every layer, lets text positions start at T, and scores with the head
-of transformers' own sequence-classification model. A prompt that works otherwise is refused.
+PEFT puts T keys and values before the text in every layer, lets text positions start at T, and scores with the head of
+transformers' own sequence-classification model. A prompt that works in any other way is refused.
 """
 
 from __future__ import annotations

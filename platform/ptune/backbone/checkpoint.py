@@ -26,7 +26,7 @@ _UNREADABLE = (OSError, ValueError, RuntimeError, SafetensorError)
 
 @dataclass(frozen=True)
 class LoadedCheckpoint:
-    """What a folder holds, as modules; nothing in it is random."""
+    """The modules that a checkpoint's folder holds. None of their weights are random."""
 
     tokenizer: Any
     model: Any
@@ -79,7 +79,7 @@ def _is_of_head(key: str, model: Any, family: Family) -> bool:
 
 
 def _read(folder: Path, backbone_id: str, dtype: torch.dtype, reader: Any, shared: int) -> tuple[Any, Any, set[str]]:
-    """The tokenizer, the model, and the names of weights that the model has and the checkpoint has not."""
+    """The tokenizer, the model, and the names of the model's weights that the checkpoint lacks."""
     with _quiet():
         tokenizer = load_tokenizer(folder, backbone_id)
         try:
@@ -90,7 +90,7 @@ def _read(folder: Path, backbone_id: str, dtype: torch.dtype, reader: Any, share
 
 
 def _load_shared(folder: Path, dtype: torch.dtype, reader: Any, budget: int) -> tuple[Any, set[str]] | None:
-    """The model with weights that this node's processes share; None where they are not of use, or gone again."""
+    """The model with weights that this node's processes share; None if sharing is of no use or the weights are gone."""
     source = in_type(folder, dtype, budget) if budget else folder
     if source == folder:
         return None
@@ -98,7 +98,7 @@ def _load_shared(folder: Path, dtype: torch.dtype, reader: Any, budget: int) -> 
         model, missing = _load(folder, source, dtype, reader)
     except _UNREADABLE:  # another process has made room, or the copy is damaged; the checkpoint itself is there
         return None
-    return (model, missing) if _is_all_in(model, dtype) else None  # else some of its weights are to stay exact
+    return (model, missing) if _is_all_in(model, dtype) else None  # otherwise some weights have to stay exact
 
 
 def _load(folder: Path, source: Path, dtype: torch.dtype, reader: Any) -> tuple[Any, set[str]]:

@@ -1,8 +1,8 @@
-"""A checkpoint's weights in another type, written once per node, so that all engines there map the same pages.
+"""A checkpoint's weights in another type, written once per node, so that all of its engines map the same pages.
 
-Weights that a file holds in the type that is asked for are mapped where they lie, and frozen weights are never
-written, so processes share them. Weights that have to be converted would be a copy in every process. Knows files and
-types, not models.
+If a checkpoint's files hold the type that is asked for, every process maps the files themselves. Frozen weights are
+never written, so the processes share the pages. If each process converted the weights, each would hold a copy. The
+module knows files and types, not models.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def in_type(folder: Path, dtype: torch.dtype, budget: int) -> Path:
     Args:
         folder: the checkpoint.
         dtype: float32 or bfloat16.
-        budget: most bytes that converted weights may take; those that nobody has asked for longest give way.
+        budget: most bytes that converted weights may take; the least recently used ones give way.
 
     Returns:
         `folder` itself where nothing has to be converted, the budget is too small, or the cache cannot be written.
@@ -47,7 +47,7 @@ def in_type(folder: Path, dtype: torch.dtype, budget: int) -> Path:
         size = count * dtype.itemsize
         if count and size <= budget:
             return _copy(folder, files, dtype, size, budget)
-    except (OSError, ValueError, SafetensorError) as error:  # what is wrong with the checkpoint, its reader will say
+    except (OSError, ValueError, SafetensorError) as error:  # the reader of the checkpoint reports its faults
         _LOG.warning("converted weights are not shared between processes: %s", error)
     return folder
 
@@ -75,7 +75,7 @@ def _converted_numbers(files: list[Path], dtype: torch.dtype) -> int:
 
 
 def _copy(folder: Path, files: list[Path], dtype: torch.dtype, size: int, budget: int) -> Path:
-    """The converted copy, written by whoever of this node's processes comes first."""
+    """The converted copy. The first process of this node that needs it writes it."""
     cache = default_folder() / "weights"
     copy = cache / value_hash([_FORMAT, weights_hash(folder), str(dtype)])
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)

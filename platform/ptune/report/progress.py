@@ -1,10 +1,10 @@
 """How far a search is and when it may be done, from its journal's events.
 
-Under successive halving nobody knows which trials go on, but about how many: at least those that already have, and
-about one in eta of those that reach a rung. Their epochs take what the latest ones took. The last climb to the
-horizon, which one trial makes alone, leaves the other slots idle: nothing is lost by that where slots share a busy
-device, all of it where each has a device's time to itself, so half is added. A guess, always shown with a `~`.
-Pure: the caller has the clock.
+Under successive halving nobody knows which trials go on, but their number can be estimated: at least those that already
+have, and about one in eta of those that reach a rung. Their epochs are expected to take as long as the latest ones. One
+trial makes the last climb to the horizon alone, and the other slots are idle meanwhile. This costs nothing where slots
+share a busy device, and the whole climb where each has a device's time to itself, so half of the climb is added. The
+result is a guess and always shown with a `~`. The module is pure: the caller has the clock.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Progress:
         return to_come
 
     def _epochs_to_horizons(self, alive: list[TrialRecord]) -> int:
-        """Epochs to come without rungs: trials have their own horizons, and those to come are as the begun ones."""
+        """Epochs still expected without rungs: each trial has its horizon, and new trials resemble those that began."""
         begun = [self.history.horizon(trial) for trial in self.history.trials.values()]
         typical = sum(begun) / len(begun) if begun else self.budget.epochs
         epochs = sum(self.history.horizon(trial) - trial.epoch for trial in alive)

@@ -1,12 +1,13 @@
-"""Asynchronous successive halving: which trial goes on from a rung. Pure logic, without clock, files or Optuna.
+"""Asynchronous successive halving decides which trial goes on from a rung. Pure logic, without clock, files or Optuna.
 
-The promotion-type algorithm of Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", algorithm 2
-(arXiv 1810.05934): a trial rests at a rung until it is among the best 1/eta of those that reached it. The stopping
-variant decides once, against whoever came earlier; resting is nearly free here, because a prompt's state is small.
+This is the promotion-type algorithm of Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning",
+algorithm 2 (arXiv 1810.05934). A trial rests at a rung until it is among the best 1/eta of the trials that reached it.
+The stopping variant decides once, and compares a trial only with those that came earlier. Resting costs almost nothing
+here, because a prompt's state is small.
 
-What ranks at a rung is the utility of a trial's best value up to it, of which more is better whatever the metric. The
-search is judged by the best epoch of its best trial, so the leader of a search leads every rung it reaches and always
-arrives at the horizon; one noisy epoch at a rung costs nobody their place.
+Trials rank at a rung by the utility of their best value up to it. A higher utility is better, whatever the metric. A
+search is judged by the best epoch of its best trial. The leader of a search therefore leads every rung that it reaches
+and always arrives at the horizon, and a single noisy epoch at a rung costs no trial its rank.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 
 
 class Rungs:
-    """The rungs of a search below its horizon, and who has reached and left each.
+    """The rungs of a search below its horizon, and which trials have reached and left each.
 
     Args:
         epochs: the rungs, as numbers of finished epochs, ascending.
@@ -30,7 +31,7 @@ class Rungs:
         self._rungs = {rung: _Rung() for rung in self.epochs}
 
     def record(self, trial: int, rung: int, utility: float) -> None:
-        """Note that a trial reached a rung; a utility (of its best value so far) that is not finite never ranks."""
+        """Note that a trial reached a rung with the utility of its best value so far; only a finite one ranks."""
         if math.isfinite(utility):
             self._rungs[rung].record(trial, utility)
 
@@ -51,8 +52,8 @@ class Rungs:
         """The next trial to go on, and the rung it rests at: highest rung first, then highest utility.
 
         Args:
-            drain: round the number that goes on up instead of down. Right when nothing else will arrive, because the
-                leader of every rung then goes on, however few have reached it.
+            drain: round up, not down, the number of trials that go on. This is right when no other trial will arrive:
+                the leader of every rung then goes on, however few trials have reached it.
         """
         for epoch in reversed(self.epochs):
             rung = self._rungs[epoch]
@@ -61,7 +62,7 @@ class Rungs:
         return None
 
     def goes_on(self, trial: int, rung: int, drain: bool = False) -> bool:
-        """Whether a trial at a rung has been promoted from it or is promotable now."""
+        """Whether a trial at a rung has been promoted from it, or can be."""
         reached = self._rungs[rung]
         return trial in reached.promoted or (
             trial in reached.results and reached.leads(reached.results[trial], self.eta, drain)
@@ -69,19 +70,19 @@ class Rungs:
 
 
 _Result = tuple[float, int]
-"""Negative utility, and trial: the best first, of equals the earlier."""
+"""Negative utility and trial: results sort best first, and equal ones by trial."""
 
 
 class _Rung:
-    """One rung. Everything about one trial takes a binary search, however many have been here."""
+    """One rung. A call about one trial takes binary searches, however many trials have reached the rung."""
 
     def __init__(self) -> None:
         self.results: dict[int, _Result] = {}
         self.promoted: set[int] = set()
         self.ranked: list[_Result] = []
-        """Of all that have reached it, in order."""
+        """The results of all trials that have reached it, best first."""
         self.resting: list[_Result] = []
-        """Of those that have not left it, in order."""
+        """The results of the trials that have not left it, best first."""
 
     def record(self, trial: int, utility: float) -> None:
         self._forget(trial)

@@ -1,8 +1,8 @@
-"""The Optuna study of a search: what has been tried, and what to try next.
+"""The Optuna study of a search holds what has been tried and proposes what to try next.
 
-Kept in memory, because the journal is the record and the study one of its projections. Each suggestion depends on
-the seed, the trial's number and what the study holds, on nothing else; so a study rebuilt from the journal proposes
-what the original would have. Knows no rungs and no files.
+It lives in memory, because the journal is the record and the study can be rebuilt from it. A suggestion depends only on
+the seed, the trial's number and the trials that the study holds, so a rebuilt study proposes what the original would
+have proposed. The module knows no rungs and no files.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from ptune.spec.space import Space
 from ptune.spec.trial import Config
 
 _BEST = 25
-"""The most trials that TPE takes for good ones, whatever their number: Optuna's default gamma."""
+"""Most trials that TPE counts as good, however many there are: Optuna's default gamma."""
 _LATEST = 225
-"""Trials that a sampler sees beside the best: of 225 to 250 in all, TPE takes 23 to 25 for good ones, of more 25."""
+"""Latest trials that a sampler sees beside the best. TPE counts 23 to 25 of 225 to 250 trials as good, 25 of more."""
 
 
 class Study:
@@ -35,7 +35,7 @@ class Study:
 
     Args:
         space: a resolved search space.
-        sampler: how configurations are proposed; a grid's are all stated, and none is.
+        sampler: how configurations are proposed. A grid states every point whole, and leaves nothing to propose.
         seed: seed of the search.
         trials: how many trials the search will have; TPE starts to model after a third of them, 4 to 10.
     """
@@ -63,15 +63,15 @@ class Study:
         return self._begin(number, point)
 
     def report(self, number: int, epoch: int, utility: float) -> None:
-        """Take in what a running trial reached in an epoch: the objective's utility, which is finite.
+        """Take in the utility, a finite number, that a running trial reached in an epoch.
 
-        The study keeps the best up to each epoch, the figure by which rungs and leaderboard rank too.
+        The study keeps the best utility up to each epoch. Rungs and the leaderboard rank by the same figure.
         """
         best = max([utility, *self._storage.get_trial(self._id(number)).intermediate_values.values()])
         self._storage.set_trial_intermediate_value(self._id(number), epoch, best)
 
     def tell(self, number: int, status: FinalStatus) -> None:
-        """Close a trial: `complete` with its best utility, `stopped` as pruned where it stands, `failed` without."""
+        """Close a trial: `complete` with its best utility, `stopped` as pruned at its latest epoch, or `failed`."""
         match status:
             case "complete":
                 values = self._storage.get_trial(self._id(number)).intermediate_values.values()
@@ -120,22 +120,22 @@ class Study:
 
 
 class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-checked here
-    """A storage that lists the trials a sampler should look at, as far as they are known.
+    """A storage that lists the trials that a sampler should look at, as far as they are known.
 
-    A trial that has reported is listed as pruned at its latest epoch, although it is running or waits at a rung:
-    under successive halving few trials ever complete, and a sampler that waits for those learns nothing for most
-    of a search. A failed trial is listed as pruned before its first epoch, the worst rank there is: samplers
-    overlook failures and would go on proposing learning rates that diverge. Only a trial that has not
-    reported is listed as running, for the constant liar. `get_trial` answers with the trial's own state.
+    A trial that has reported is listed as pruned at its latest epoch, even while it runs or waits at a rung. Few trials
+    ever complete under successive halving, and a sampler that waited for those would learn nothing for most of a
+    search. A failed trial is listed as pruned before its first epoch, which is the worst rank. Samplers overlook
+    failures, and would go on proposing learning rates that diverge. Only a trial that has not reported is listed as
+    running, for the constant liar. `get_trial` answers with the trial's own state.
 
-    Listed are the best 25 trials and the latest 225, with all that run since. TPE's time for one suggestion
-    grows with what it reads, several times over; its model of the good ones takes no more than the best 25, and
-    its model of the others weighs a trial the less the older it is.
+    The list holds the best 25 trials and the latest 225 that are known, with the unknown ones since then. The time that
+    TPE takes for a suggestion grows with what it reads, several times over. Its model of the good trials takes no more
+    than the best 25, and its model of the others gives older trials less weight.
 
-    Measured beside TPE that reads all, on two simulated spaces of 6 and 10 parameters, 20 seeds of 450 trials under
-    halving: the true value of the trial that is best in the end differs by -0.0001 ± 0.0002 and +0.0005 ± 0.0006
-    (standard errors; a report's noise is 0.003). On the first space the best proposal is worse by 0.0000 ± 0.0001 with
-    the latest 225, by 0.0002 ± 0.0001 with 175 and by 0.0008 ± 0.0002 (12 seeds) with 75.
+    This was measured beside TPE that reads all trials, on two simulated spaces of 6 and 10 parameters, with 20 seeds of
+    450 trials under halving: the true value of the trial that is best in the end differs by -0.0001 ± 0.0002 and
+    +0.0005 ± 0.0006 (standard errors; a report's noise is 0.003). On the first space the best proposal is worse by
+    0.0000 ± 0.0001 with the latest 225, by 0.0002 ± 0.0001 with 175 and by 0.0008 ± 0.0002 (12 seeds) with 75.
     """
 
     def __init__(self) -> None:
@@ -182,7 +182,7 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
         """Keep no notes: TPE notes values for inactive parameters too, which no journal could bring back."""
 
     def _choose(self) -> list[FrozenTrial]:
-        """The best trials, and all since the earliest of the latest that are known; the others are not even touched."""
+        """The best trials, and all trials since the earliest of the latest known ones; no other trial is read."""
         latest: list[FrozenTrial] = []
         learned = 0
         while len(latest) < len(self._ids) and learned < _LATEST:
@@ -210,9 +210,9 @@ class _Rank(NamedTuple):
     partial: bool
     """Complete trials come first."""
     epochs: int
-    """Negative; of the others, those that got furthest."""
+    """Negative: of the partial trials, those that got furthest come first."""
     value: float
-    """Negative."""
+    """Negative: the highest utility comes first."""
     number: int
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The budget: how many configurations are tried, how they are chosen, and how long each trains."""
+"""The budget says how many configurations are tried, how they are chosen, and how long each trains."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class _Stopping(Strict):
 
     @abstractmethod
     def rungs(self, horizon: int) -> Sequence[int]:
-        """The epochs below the horizon after which a trial may have to give way, ascending; none if it never has to."""
+        """The epochs below the horizon after which a trial may be stopped, ascending; none if it never is."""
 
     @abstractmethod
     def survivors(self, trials: int) -> int:
         """How many of some trials at a rung are expected to go on from it."""
 
     def law(self, horizon: int) -> str | None:  # noqa: ARG002 - the signature of every rule
-        """What the settings break under a horizon; None if they fit it."""
+        """The law that the settings break under a horizon; None if they fit it."""
         return None
 
 
@@ -41,7 +41,7 @@ class Asha(_Stopping):
     eta: int = Field(3, ge=2)
     """One in eta trials is promoted from a rung to the next."""
     grace: int = Field(1, ge=1)
-    """Epochs of the first rung; rungs lie at grace, grace*eta, grace*eta**2, ... and the horizon."""
+    """Epochs before the first rung. Rungs lie at grace, grace*eta, grace*eta**2, ... and the horizon."""
 
     @property
     def summary(self) -> str:
@@ -93,11 +93,11 @@ class Budget(Strict):
     sampler: Sampler = "tpe"
     """How configurations are proposed after the baseline points; `grid` tries every combination of the space."""
     trials: int | None = Field(None, ge=1, validate_default=True)
-    """Configurations to try; only a grid may leave it out, and then tries every combination."""
+    """Configurations to try. Only a grid may leave this out; it then tries every combination."""
     epochs: int = Field(ge=1)
     """Horizon: the most epochs a trial trains, and the length of its learning-rate schedule."""
     stopping: Annotated[Asha | FullBudget, Field(discriminator="type")] = Asha()
-    """When trials end before the horizon; a table without `type` is asha's."""
+    """When trials end before the horizon. A table without `type` means asha."""
 
     @property
     def stops_early(self) -> bool:
@@ -106,7 +106,7 @@ class Budget(Strict):
 
     @property
     def rungs(self) -> Sequence[int]:
-        """The epochs below the horizon after which a trial may have to give way."""
+        """The epochs below the horizon after which a trial may be stopped."""
         return self.stopping.rungs(self.epochs)
 
     @field_validator("stopping", mode="before")

@@ -1,4 +1,4 @@
-"""The laws of one configuration: what a job and its backbone's number of layers let a trial be."""
+"""The laws of one configuration that need only the job and its backbone's number of layers."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def complete(chosen: Config, job: Job, layers: int) -> dict[str, Scalar | None]:
 
 
 def configuration_problems(spec: TrialSpec, job: Job, layers: int) -> list[Problem]:
-    """What keeps a trial of a job from being trained; the places are names of parameters.
+    """The laws that a trial of a job breaks; the places are names of parameters.
 
-    A prompt in the input has to fill its template's runs and leave room for text, a v2 prompt's layers have to be among
-    the backbone's, and the trial's horizon and data split among the job's.
+    A prompt in the input has to fill its template's runs and leave room for text. A v2 prompt's layers have to be among
+    the backbone's. The trial's horizon must not exceed the job's, and its data split must be one of the job's.
     """
     return [
         *_protocol_problems(spec.protocol, job.task, job.budget.epochs),

@@ -1,4 +1,4 @@
-"""Where examples come from and what their columns mean: one model for each kind of task, on a common base."""
+"""Where examples come from and what their columns mean. Each kind of task has a model, on a common base."""
 
 from __future__ import annotations
 
@@ -25,39 +25,39 @@ def file_of(split: str) -> str:
 
 
 class Source(Strict):
-    """Where examples come from, whatever they are."""
+    """The source of any kind of examples."""
 
     tagged: ClassVar[bool] = False
     """Whether local text files hold a tagged word on each line."""
     masked: ClassVar[bool] = False
     """Whether the language head names words where the template has [MASK]."""
     word_labels: ClassVar[bool] = False
-    """Whether the labels are words to rank, those of every split, and not the training split's alone."""
+    """Whether the labels are words to rank. They then come from every split, not from the training split alone."""
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
     """What reports call this data set where a task has several."""
     source: str | None = None
-    """`builtin:NAME`, a Hub data set id, or a folder laid out like one; leave out for local files."""
+    """`builtin:NAME`, a Hub data set id, or a folder with the same layout. Leave it out for local files."""
     config: str | None = None
     """Configuration of a Hub data set, such as `sst2` of `nyu-mll/glue`."""
     train: str = "train"
     """Training split: a split's name, or a file relative to the job file (csv, tsv, jsonl, json, parquet, conll);
-    `[:80%]` behind either takes a part of it."""
+    `[:80%]` after either takes a part of it."""
     dev: str = "dev"
-    """Split that selects: reported every epoch."""
+    """Split by which the search selects; every epoch reports its metrics."""
     test: str | None = None
-    """Held-out split; scored only for the exported prompt, and by `ptune confirm`."""
+    """Held-out split. Only the exported prompt and `ptune confirm` are scored on it."""
     explode: str | None = None
-    """Nested list whose items become rows of their own, such as `passage.questions.answers`; the items' columns and
+    """Nested list whose items become rows of their own, such as `passage.questions.answers`. The items' columns and
     those around them are named by their paths."""
     rename: dict[str, str] = Field(default_factory=dict)
-    """Columns that some file calls otherwise: `{ premise = "sentence1" }` reads its `premise` as `sentence1`."""
+    """Columns that have another name in a file: `{ premise = "sentence1" }` reads its `premise` as `sentence1`."""
     replace: dict[str, dict[str, str]] = Field(default_factory=dict)
-    """Values to write otherwise, by column: `{ question = { cause = "because", effect = "so" } }`."""
+    """Values to replace, by column: `{ question = { cause = "because", effect = "so" } }`."""
     template: str | None = None
-    """Layout of the input, as words and fields: `{premise}? [MASK], {hypothesis}`; None is the fields one after
+    """Layout of the input, as words and fields: `{premise}? [MASK], {hypothesis}`. None lays out the fields one after
     another. Prompt runs come from the method."""
     max_length: int = Field(128, ge=8)
-    """Longest input in tokens, prompt tokens of v1 included; longer texts are shortened."""
+    """Longest input in tokens, prompt tokens of v1 included. Longer texts are shortened."""
     limit_train: int | None = Field(None, ge=1)
     """Use only this many training examples, drawn with the job's seed."""
     limit_dev: int | None = Field(None, ge=1)
@@ -65,10 +65,10 @@ class Source(Strict):
     limit_test: int | None = Field(None, ge=1)
     """Use only this many test examples, the first ones."""
     shots: int | None = Field(None, ge=1)
-    """Few-shot: draw this many examples for training and as many for dev from the training and dev splits together;
-    a trial's `split` says which draw. The test split stays whole."""
+    """Few-shot: draw this many examples for training, and as many for dev, from the training and dev splits together.
+    A trial's `split` says which draw it uses. The test split is not changed."""
     splits: int = Field(1, ge=1)
-    """Few-shot draws."""
+    """Number of few-shot draws."""
 
     @property
     def fields(self) -> list[str]:
@@ -82,13 +82,13 @@ class Source(Strict):
 
     @property
     def files(self) -> dict[str, str]:
-        """The files that are named, by key; split names of a data set that is not local among them."""
+        """The named files by key. For a data set that is not local they are names of its splits."""
         splits = {"train": self.train, "dev": self.dev, "test": self.test}
         return {key: name for key, name in splits.items() if name is not None}
 
     @property
     def longest_target(self) -> int:
-        """The longest text, in tokens, that is written behind an input; 0 where none is."""
+        """The longest text, in tokens, that is written after an input; 0 if none is."""
         return 0
 
     @model_validator(mode="after")
@@ -133,11 +133,11 @@ class ClassificationData(Labelled):
 
     masked: ClassVar[bool] = True
     labels: Labels | None = None
-    """Label values in the order of the head's outputs; None takes the training split's, sorted."""
+    """Label values in the order of the head's outputs; None takes those of the training split, sorted."""
     verbalizer: dict[str, Words] | None = None
     """The word, or words, that stand for each label at the template's [MASK]; each must be a single token."""
     group: str | None = None
-    """Column whose equal values make one question: `exact_groups` counts questions answered right throughout."""
+    """Column whose equal values make one question. `exact_groups` is the share of questions with only right answers."""
 
     @model_validator(mode="after")
     def _distinct_labels(self) -> Self:
@@ -159,18 +159,18 @@ class ClozeData(Labelled):
     text: list[str] = Field(default_factory=lambda: ["sub_label"], min_length=1, max_length=8)
     """Subject column."""
     label: str = "obj_label"
-    """Object column; facts whose object is not a single token of the vocabulary are left out, and counted."""
+    """Object column. Facts whose object is not a single token of the vocabulary are left out and counted."""
     relations: Annotated[list[str], Field(min_length=1)] | None = None
-    """Relations, each with a prompt of its own and files where `{relation}` stands for its name; None is one."""
+    """Relations. Each has a prompt and files of its own; `{relation}` stands for its name. None is one relation."""
     templates: dict[str, str] | None = None
-    """The template of each relation, where they differ: manual prompts such as `{sub_label} is in [MASK].`"""
+    """The template of each relation, if they differ: manual prompts such as `{sub_label} is in [MASK].`"""
     vocabulary: str | None = None
-    """File of the words that may be answers, one per line or a JSON list; None is every object of the relation's
-    splits."""
+    """File of the words that may be answers, one on each line or a JSON list. None takes every object of the
+    relation's splits."""
 
     @property
     def files(self) -> dict[str, str]:
-        """The splits, and the vocabulary where it is a file."""
+        """The splits, and the vocabulary if it is a file."""
         return super().files | ({} if self.vocabulary is None else {"vocabulary": self.vocabulary})
 
     @model_validator(mode="after")
@@ -194,11 +194,11 @@ class TokensData(Source):
     words: str = "words"
     """Column of the sentence's words, as a list."""
     tags: str = "tags"
-    """Column of the words' tags, as a list as long; BIO tags for entities and arguments."""
+    """Column of the words' tags, as a list of the same length; BIO tags for entities and arguments."""
     text: list[str] = Field(default_factory=list, max_length=2)
     """Further text columns behind the sentence, such as the predicate in semantic role labelling."""
     labels: Labels | None = None
-    """Tags in the order of the head's outputs; None takes the training split's, sorted."""
+    """Tags in the order of the head's outputs; None takes those of the training split, sorted."""
 
     @property
     def fields(self) -> list[str]:
@@ -216,17 +216,17 @@ class SpanData(Source):
     answers: str = "answers"
     """Column of `{text = [...], answer_start = [...]}`; empty lists mean that the context has no answer."""
     max_length: int = Field(384, ge=8)
-    """Longest input in tokens, prompt tokens of v1 included; a longer context is cut into overlapping windows."""
+    """Longest input in tokens, prompt tokens of v1 included. A longer context is cut into overlapping windows."""
     stride: int | None = Field(None, ge=0)
-    """Tokens that neighbouring windows of a long context share; None is 128, or half of a window that is shorter."""
+    """Tokens that neighbouring windows of a long context share. None is 128, or half of a window if that is less."""
     max_answer: int = Field(30, ge=1)
     """Longest answer in tokens."""
     best: int = Field(20, ge=1)
-    """Starts and ends of each window that are paired up (n-best)."""
+    """How many starts and ends of each window are paired up (n-best)."""
 
     @property
     def overlap(self) -> int:
-        """Tokens that neighbouring windows share, where each has room for twice as many."""
+        """Tokens that neighbouring windows share, provided that each has room for twice as many."""
         return 128 if self.stride is None else self.stride
 
     @model_validator(mode="after")
@@ -249,12 +249,12 @@ class ChoiceData(Labelled):
     text: list[str] = Field(default_factory=lambda: ["premise", "question"], min_length=1, max_length=8)
     """Text columns that all candidates share."""
     choices: Annotated[list[str], Field(min_length=2)] = Field(default_factory=lambda: ["choice1", "choice2"])
-    """Columns of the candidates; a template calls the one whose row it is `{choice}`. Candidates that every row is to
-    hold by their names are text columns, too."""
+    """Columns of the candidates. A template calls a row's own candidate `{choice}`. Candidates that every row holds
+    under their names are text columns, too."""
 
     @property
     def columns(self) -> list[str]:
-        """The shared columns, then the candidates' that are not among them."""
+        """The shared columns, then the candidates' columns that are not among them."""
         return list(dict.fromkeys([*self.text, *self.choices]))
 
     @model_validator(mode="after")
@@ -283,7 +283,7 @@ class GenerationData(Source):
     target: str = "target"
     """Column of the text to write."""
     max_target: int = Field(64, ge=2)
-    """Longest written text in tokens, its end included; longer ones are cut, and writing stops there."""
+    """Longest written text in tokens, its end included. A longer target is cut, and writing stops there."""
 
     @property
     def longest_target(self) -> int:

@@ -1,7 +1,7 @@
-"""A TOML file on top of the files it extends: `extends = "other.toml"`, a path relative to the file that says so.
+"""A TOML file on top of the files that it extends: `extends = "other.toml"`, a path relative to the file that says so.
 
-Tables are merged key by key and the upper file's values win; a list replaces a list, and a table that states another
-`type` or `kind` than the one below replaces it. Knows no job and no space.
+Tables are merged key by key, and the upper file's values win. A list replaces a list. A table replaces the one below if
+the two state different values of `type` or `kind`. The module knows no job and no space.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read_chain(path: Path) -> list[TomlFile]:
 
 
 def chain_of(path: Path, tables: Toml) -> list[TomlFile]:
-    """Tables as a file at `path` would hold them, and the files they extend, the topmost first.
+    """Tables that a file at `path` would hold, and the files that they extend, the topmost first.
 
     Raises:
         SpecError: a file is missing or not TOML, or files extend each other in a circle.
@@ -86,7 +86,7 @@ def merged(chain: Sequence[TomlFile], over: Callable[[Toml, Toml], Toml]) -> Tom
 
 
 def over(upper: Toml, lower: Toml, whole: Sequence[str] = ()) -> Toml:
-    """One table over another; the tables named in `whole` replace those below."""
+    """One table over another. The tables that `whole` names replace those below."""
     result = lower | upper
     for key, value in upper.items():
         below = lower.get(key)
@@ -96,7 +96,7 @@ def over(upper: Toml, lower: Toml, whole: Sequence[str] = ()) -> Toml:
 
 
 def file_of_value(chain: Sequence[TomlFile], keys: Sequence[str | int]) -> TomlFile:
-    """The file in which the value at a place, or most of the way to it, stands; of several, the upper one."""
+    """The file that holds the value at a place, or most of the path to it; the upper one of several."""
     return max(chain, key=lambda file: _steps(file.tables, keys))
 
 
@@ -105,7 +105,7 @@ def _another(upper: Toml, lower: Toml) -> bool:
 
 
 def _steps(content: Any, keys: Sequence[str | int]) -> int:
-    """How many steps to a place there are in some tables; a step that names a kind of table is none in the file."""
+    """How many steps to a place the tables have. A step that names a kind of table does not count: no file has it."""
     count = 0
     for step in keys:
         entered = content.get(step) if isinstance(content, dict) else None

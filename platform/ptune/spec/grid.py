@@ -1,7 +1,7 @@
 """The grid of a search space: every combination of the values that its parameters may take, in a stable order.
 
-Choices, constants and stepped ranges can be enumerated; a parameter whose condition does not hold adds nothing. Knows
-spaces, not samplers.
+Choices, constants and stepped ranges can be enumerated. A parameter adds nothing where its condition does not hold. The
+module knows spaces, not samplers.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def needs_layers(space: Space) -> bool:
 
 
 def size(space: Space) -> int:
-    """Number of combinations of a resolved space without continuous ranges; more than `MOST` are not counted on."""
+    """Number of combinations of a resolved space without continuous ranges. The count ends beyond `MOST`."""
     return sum(1 for _ in islice(combinations(space.ordered(), _values), MOST + 1))
 
 
@@ -58,8 +58,8 @@ def broken_trials(space: Space, trials: int | None) -> str | None:
 def points(space: Space) -> list[dict[str, Scalar | None]]:
     """Every combination of a resolved space: the baseline points, then the others, the first parameter slowest.
 
-    A baseline point that leaves parameters out is the first combination that agrees with it and is not taken; one for
-    which there is none is a repetition, and is left out.
+    A baseline point that leaves parameters out stands for the first combination that agrees with it and is still free.
+    If there is none, the point is a repetition and is left out.
     """
     untaken = list(combinations(space.ordered(), _values))
     first = []

@@ -1,4 +1,4 @@
-"""What a space may say of heads, given its task: which there are, and what trains only a head of its own."""
+"""The laws about heads in a space: which heads its task has, and which parameters need a trained head."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _of_no_head(space: Space) -> list[Problem]:
     return [
         Problem(
             ("space", "parameters", name),
-            f"{name} is of a trained head, and the language head answers in every trial: leave it out",
+            f"{name} belongs to a trained head, and the language head answers in every trial: leave it out",
         )
         for name in _OF_A_HEAD
         if any(

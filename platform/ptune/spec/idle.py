@@ -1,6 +1,6 @@
-"""Parameters that do nothing unless another one holds a certain value: stated alone, they would only mislead.
+"""Parameters that do nothing unless another one holds a certain value. Without that value they would only mislead.
 
-Judged by a flat, complete configuration, and by values other than the default: a default asks for nothing.
+A parameter is judged in a flat, complete configuration, and only if it differs from its default.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from ptune.spec.problem import Problem
 
 @dataclass(frozen=True)
 class Need:
-    """What a parameter needs beside it to do anything.
+    """What a parameter needs beside it to have an effect.
 
     Attributes:
         name: the parameter.
         beside: the parameter it depends on.
-        values: the values of that parameter under which it acts; none are listed where any will do but None.
+        values: the values of that parameter under which it acts; empty if every value but None will do.
     """
 
     name: str
@@ -39,7 +39,7 @@ NEEDS = (
 
 
 def idle(config: Mapping[str, object], defaults: Mapping[str, object]) -> list[Problem]:
-    """What a complete configuration states in vain.
+    """The parameters that a complete configuration states without effect.
 
     Args:
         config: the configuration.

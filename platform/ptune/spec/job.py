@@ -1,4 +1,4 @@
-"""The job: what a file in `jobs/` may say. Checked completely before anything is loaded or started."""
+"""The job: everything that a file in `jobs/` may say. It is checked completely before anything is loaded or started."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class BackboneSpec(Strict):
     revision: str | None = None
     """Hub branch, tag or commit."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Type of the frozen weights; auto is bfloat16 on GPUs and CPUs that multiply it (AMX, AVX-512), else
-    float32."""
+    """Type of the frozen weights. auto is bfloat16 on GPUs and on CPUs that multiply it (AMX, AVX-512), and float32
+    elsewhere."""
 
 
 class Resources(Strict):
@@ -38,18 +38,18 @@ class Resources(Strict):
     slots: int = Field(4, ge=1, le=256)
     """Trials that train together on one engine."""
     engines: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    """Engines; auto is one per GPU; without GPUs one per node and more, up to one per core, while memory holds them and
-    half of the trials still wait for a slot."""
+    """Number of engines. auto is one for each GPU. Without GPUs it is at least one for each node, and up to one for
+    each core while memory holds them and half of the trials still wait for a slot."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where engines run."""
     token_budget: Annotated[int, Field(ge=64)] | Literal["auto"] = "auto"  # noqa: S105 - tokens of text
-    """Most tokens, padding included, in one pass of an engine; auto is what its device makes use of and holds."""
+    """Most tokens, padding included, in one pass of an engine. auto is as many as its device can use and hold."""
     cache_gb: float = Field(4.0, ge=0.0)
-    """Disk that a node may spend on what can be computed again: hidden states below the first prompted layer, tokens of
-    large data and, with a quarter of it, weights in another type than the checkpoint's. 0 keeps nothing."""
+    """Disk that a node may spend on results that can be computed again: hidden states below the first prompted layer,
+    tokens of large data and, on a quarter of it, weights in another type than the checkpoint's. 0 keeps nothing."""
     checkpointing: Literal["auto", "always", "never"] = "auto"
-    """Whether backward passes compute each layer anew instead of keeping it: `auto` from when a mini-batch does not
-    fit into memory alone. Encoder-decoders, ALBERT, DeBERTa and trials that tune the backbone or train with its
+    """Whether backward passes compute each layer anew instead of keeping it. `auto` does so once a single mini-batch
+    does not fit into memory. Encoder-decoders, ALBERT, DeBERTa and trials that tune the backbone or train with its
     dropout never do."""
 
 
@@ -58,27 +58,27 @@ def _native() -> list[Literal["native", "peft"]]:
 
 
 class Export(Strict):
-    """What becomes of the best prompt."""
+    """How the best prompt is exported."""
 
     formats: list[Literal["native", "peft"]] = Field(default_factory=_native)
-    """Formats written at the end of the search; native is always written."""
+    """Formats that are written at the end of the search. native is always written."""
 
 
 class Job(Strict):
     """A job file, with its search space read in."""
 
     name: Name
-    """Name of the search; its folder and its MLflow experiment carry it."""
+    """Name of the search, of its folder and of its MLflow experiment."""
     seed: int = Field(0, ge=0, lt=2**31)
-    """Seed of every random choice, with the trial's number."""
+    """Seed of every random choice, together with the trial's number."""
     data_seed: int | None = Field(None, ge=0, lt=2**31)
-    """Seed of what is drawn from the data (`limit_train`, few-shot draws); None is `seed`."""
+    """Seed of every draw from the data (`limit_train`, few-shot draws); None is `seed`."""
     backbone: BackboneSpec
     task: Task
     space: Space
     """The search space; in the file, a path relative to it or a table."""
     start: str | None = None
-    """Folder of an exported artifact whose prompt every trial starts from; in the file, relative to it."""
+    """Folder of an exported artifact from whose prompt every trial starts. In a job file it is relative to the file."""
     budget: Budget
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
@@ -88,7 +88,7 @@ class Job(Strict):
 
     @property
     def drawing_seed(self) -> int:
-        """Seed of what is drawn from the data."""
+        """Seed of every draw from the data."""
         return self.seed if self.data_seed is None else self.data_seed
 
     @model_validator(mode="after")
@@ -120,7 +120,7 @@ class Tables:
 
 
 def job_problems(tables: Tables) -> list[Problem]:
-    """What the tables of a job do not agree on: every law that needs neither the backbone nor the data."""
+    """The laws between the tables of a job that are broken. They need neither the backbone nor the data."""
     task, space, budget = tables.task, tables.space, tables.budget
     problems = [] if task is None else template_problems(task, space, tables.dropped)
     if space is not None and budget is not None:

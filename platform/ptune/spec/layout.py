@@ -1,6 +1,6 @@
-"""The input a prompt stands in: its template as parts, and what keeps it from laying out a data set.
+"""The input around a prompt: its template as parts, and the laws that a template breaks for a data set.
 
-Knows no tokenizer: `ptune.prompts.layout` binds the parts to one.
+The module knows no tokenizer: `ptune.prompts.layout` binds the parts to one.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _NO_RUNS = 'prompt runs ([P]) belong to method = "v1"; a discrete template holds
 def input_parts(
     prompt: PromptSpec, fields: Sequence[str], base: str | None = None, *, masked: bool = True
 ) -> list[Part]:
-    """A prompt's template as parts, every run with its number of tokens; without a template, the data's own.
+    """A prompt's template as parts, every run with its number of tokens. Without a template it is the data's own.
 
     Args:
         prompt: the prompt.
         fields: names of the texts, in order.
         base: the data set's own template; None is the fields in order.
-        masked: whether a language head reads the input; without one, the places of words are left out.
+        masked: whether a language head reads the input; otherwise every [MASK] is left out.
 
     Raises:
         SpecError: the template does not fit the fields, or the prompt's length does not fit the template.
@@ -41,9 +41,9 @@ def input_parts(
 
 
 def input_problems(prompt: PromptSpec, task: Task, *, masked: bool = True) -> list[Problem]:
-    """What keeps a prompt from standing in an input of every data set.
+    """The laws that a prompt breaks in the input of some data set.
 
-    A place names the parameters that the problem is about, the likeliest first.
+    A place names the parameters that the problem concerns, the likeliest first.
     """
     problems: list[Problem] = []
     for data, place in zip(task.sets, task.set_places, strict=True):
@@ -52,18 +52,18 @@ def input_problems(prompt: PromptSpec, task: Task, *, masked: bool = True) -> li
             limit = f"{dotted(place)}.max_length = {data.max_length}"
             problems.append(Problem(("length",), f"length < {limit} must hold to leave room for text, got {length}"))
         if data.template is not None and _misfit(data.template, data, masked=False) is not None:
-            continue  # that is told of the data, whatever stands in its input
+            continue  # a problem of the data, reported there once
         parts = _parts(prompt, data.fields, data.template, masked=masked)
         problems += [parts] if isinstance(parts, Problem) else []
     return list(dict.fromkeys(problems))
 
 
 def template_problems(task: Task, space: Space | None, dropped: Collection[str] = ()) -> list[Problem]:
-    """Templates of a job, its data's and its space's, that do not lay out the data.
+    """The templates of a job, of its data and of its space, that do not lay out the data.
 
     Args:
         task: the task.
-        space: the search space; without one only the data's templates are judged, and none lacks a [MASK].
+        space: the search space; without it only the data's templates are judged, and none has to hold a [MASK].
         dropped: parameters that the space would state if they were valid.
     """
     masked = space is not None and "head" not in dropped and always_language(space, task)
@@ -119,7 +119,7 @@ def space_templates(space: Space) -> dict[str, Place]:
 
 
 def _misfit(template: str, data: Data, *, masked: bool) -> str | None:
-    """What keeps a template from laying out a data set; `masked` ones must hold a [MASK]."""
+    """The reason why a template does not lay out a data set; a `masked` one must hold a [MASK]."""
     try:
         parts = parse(template, data.fields, data.template)
     except ValueError as error:

@@ -1,7 +1,8 @@
-"""Read job and space files; report every problem at once as `file: [table].key: law, value given, nearest key`.
+"""Read job and space files, and report every problem at once as `file: [table].key: law, value given, nearest key`.
 
-A job or a space may extend another file, and a job's own `[space]` table a space file; see `ptune.spec.extends`.
-Knows TOML and the models of this folder; imports neither torch nor ray, and looks at no data.
+A job or a space may extend another file, and a job's own `[space]` table may extend a space file; see
+`ptune.spec.extends`. The module knows TOML and the models of this folder. It imports neither torch nor ray, and reads
+no data.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from ptune.spec.task import Task
 
 @dataclass(frozen=True)
 class JobFile:
-    """A job file as it was read, not yet checked.
+    """A job file that was read and is not yet checked.
 
     Attributes:
         path: the file.
@@ -54,7 +55,7 @@ class JobFile:
     problems: tuple[str, ...]
 
     def told(self, problems: Iterable[Problem]) -> list[str]:
-        """Problems of the tables, each line of each one `file: [table].key: law`."""
+        """The lines that report problems of the tables, each as `file: [table].key: law`."""
         return [
             f"{path}: {key}: {line}"
             for problem in problems
@@ -91,7 +92,7 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
     Args:
         path: the job's TOML file.
         overrides: `table.key=value` settings that replace the file's, values in TOML (bare words are strings); paths
-            mean what they would in the file.
+            mean what they would mean in the file.
 
     Raises:
         SpecError: a file is missing or not TOML, or breaks a law; the message has one line for each problem.
@@ -100,7 +101,7 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
 
 
 def read_job(path: Path, overrides: Sequence[str] = ()) -> JobFile:
-    """Read a job file as `load_job` does, whatever laws it breaks.
+    """Read a job file as `load_job` does, even if it breaks laws.
 
     Raises:
         SpecError: a file is missing or not TOML, or an override cannot be set; one line for each problem.
@@ -109,10 +110,10 @@ def read_job(path: Path, overrides: Sequence[str] = ()) -> JobFile:
 
 
 def read_tables(tables: Toml, overrides: Sequence[str] = ()) -> JobFile:
-    """Read tables in memory, whatever laws they break; paths in them are relative to the working directory.
+    """Read tables in memory, even if they break laws. Paths in them are relative to the working directory.
 
     Args:
-        tables: what a job's file would hold; changed by the call.
+        tables: the content of a job's file; the call changes them.
         overrides: as for `load_job`.
 
     Raises:
@@ -196,9 +197,9 @@ _JOB_OVER = partial(over, whole=("space",))
 
 
 def _merged_tables(chain: list[TomlFile], overrides: Sequence[str]) -> tuple[Toml, list[TomlFile]]:
-    """The tables of a job, overrides set and paths absolute; and where they stand: in overrides, then file by file.
+    """A job's tables with overrides set and absolute paths, and their sources: the overrides, then file by file.
 
-    A space that is a file becomes a table that extends it, so that overrides can reach into it.
+    If the space is a file, it becomes a table that extends the file, so that overrides can reach into it.
     """
     path = chain[0].path
     for file in chain:
@@ -227,7 +228,7 @@ def _space_of(written: Any) -> tuple[Any, list[TomlFile]]:
 
 
 def _space_over(upper: Toml, lower: Toml) -> Toml:
-    """One space over another: each parameter's definitions replace those below, and so do baseline points."""
+    """One space over another: a parameter's definitions replace those below, and so do the baseline points."""
     result = lower | upper
     above, below = upper.get("parameters"), lower.get("parameters")
     if isinstance(above, dict) and isinstance(below, dict):
@@ -295,7 +296,7 @@ def _is_folder(folder: Path, text: str) -> bool:
 
 
 def _absolute_database(uri: str, folder: Path) -> str:
-    """An SQLite URI with three slashes names a relative file; other URIs stay."""
+    """The URI with an absolute file, if it is SQLite's with a relative one (three slashes); any other URI unchanged."""
     scheme, slashes, name = uri.partition(":///")
     if not scheme.startswith("sqlite") or not name or name.startswith(("/", ":", "file:")):
         return uri
@@ -308,7 +309,7 @@ def _make_absolute(table: Toml, key: str, folder: Path, applies: Callable[[str],
 
 
 def _told(chain: Sequence[TomlFile], model: type[BaseModel], content: Any, issues: Sequence[ErrorDetails]) -> list[str]:
-    """One line for each of pydantic's issues; the members of a union each say what they allow, and share a line."""
+    """One line for each of pydantic's issues. The issues of a union's members at one place share a line."""
     by_key: dict[tuple[Path, str, str], dict[str, str]] = {}
     for issue in issues:
         key, law, value = _problem(model, content, issue)
@@ -326,7 +327,7 @@ _PYDANTIC = "Input should be "
 
 
 def _problem(model: type[BaseModel], content: Any, issue: ErrorDetails) -> tuple[str, str, str]:
-    """Where an issue is, the law it breaks, and the value given with the nearest valid one."""
+    """The key of an issue, the law that it breaks, and the value given with the nearest valid one."""
     key, valid = locate(model, content, issue["loc"])
     context, value = issue.get("ctx", {}), issue["input"]
     match issue["type"]:

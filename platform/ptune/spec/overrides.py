@@ -1,4 +1,4 @@
-"""What was set over a job file, noted at the end of its text, so that the file kept with a search says how it ran."""
+"""Overrides of a job file are noted at the end of its text, so that a search's copy of the file says how it ran."""
 
 from __future__ import annotations
 

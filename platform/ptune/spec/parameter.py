@@ -30,13 +30,13 @@ class Parameter(Strict):
     low: Bound | None = None
     """Smallest value, included."""
     high: Bound | None = None
-    """Largest value, included; "layers" is the backbone's number of layers."""
+    """Largest value, included. "layers" is the backbone's number of layers."""
     log: bool = False
     """Search the logarithm of the value."""
     step: int | float | None = Field(None, gt=0)
-    """Distance between neighbouring values; not together with log."""
+    """Distance between neighbouring values. It cannot be combined with log."""
     choices: Annotated[list[Scalar | None], Field(min_length=1)] | None = None
-    """The values to choose from, without an order. TOML has no None; spaces that ptune makes may list it."""
+    """The values to choose from, without an order. TOML has no None, but spaces that ptune makes may list it."""
     value: Scalar | None = None
     """A constant."""
     when: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)
@@ -81,7 +81,7 @@ class Parameter(Strict):
         return self.model_copy(update=bounds)
 
     def emptied(self, layers: int) -> str | None:
-        """Why a backbone of some layers leaves no value; None if it leaves one."""
+        """The law that leaves no value on a backbone of some layers; None if there is a value."""
         bounds = self.on_layers(layers)
         if "layers" not in (self.low, self.high) or bounds.low <= bounds.high:  # type: ignore[operator]
             return None
@@ -92,7 +92,7 @@ class Parameter(Strict):
         return all(key in config and config[key] in as_list(allowed) for key, allowed in self.when.items())
 
     def possible(self) -> list[Scalar | None]:
-        """The values it can take, unless it is a range: then none are listed."""
+        """The values that it can take; none are listed for a range."""
         if self.choices is not None:
             return self.choices
         return [self.value] if self.value is not None else []

@@ -1,4 +1,4 @@
-"""How a place in a job or a space is printed: as the key that the user's file has, `[space.parameters.lr].low`."""
+"""Print a place in a job or a space as the key that the user's file has: `[space.parameters.lr].low`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ptune.spec.problem import Place
 
 
 def locate(model: type[BaseModel], content: Any, place: Place) -> tuple[str, list[str]]:
-    """Follow a place through models and content: the key as the file has it, and the keys valid beside it.
+    """Follow a place through models and content to the key as the file has it, and to the keys that are valid there.
 
     Args:
         model: the model that the place leads from.
-        content: what the user wrote, as TOML has it; a lone table may stand for a list of one.
-        place: keys and positions; names of a union's members, which pydantic puts between them, are passed over.
+        content: what the user wrote, as TOML holds it; a lone table may stand for a list of one.
+        place: keys and positions. Pydantic puts names of a union's members between them, and they are passed over.
     """
     keys: list[str] = []
     current: Any = model

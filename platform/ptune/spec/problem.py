@@ -1,4 +1,4 @@
-"""A broken law: where it is broken in what the user wrote, and what must hold there."""
+"""A problem is a broken law: the place in the user's text that breaks it, and what must hold there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Problem:
     Attributes:
         place: the value that breaks it.
         text: what must hold, and the value given.
-        error: what is raised where this is the only problem.
+        error: the class of the error if this is the only problem.
     """
 
     place: Place
@@ -39,7 +39,7 @@ def dotted(place: Place) -> str:
 
 
 def refuse(problems: Iterable[Problem], separator: str = "; ") -> None:
-    """Raise what several problems come to; do nothing without one.
+    """Raise an error that reports all problems; do nothing if there are none.
 
     Raises:
         PtuneError: there is a problem; the message has the text of each.

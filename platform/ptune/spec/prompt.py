@@ -1,4 +1,4 @@
-"""What a prompt is: the parameters that decide which vectors are trained and where they enter the backbone."""
+"""The prompt: the parameters that decide which vectors are trained and where they enter the backbone."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class PromptV1(Strict):
     template: str = "before"
     """Where prompt tokens go: before | between | after | around | everywhere, or a template with [P] and {field}."""
     encoder: Literal["embedding", "mlp", "lstm"] = "lstm"
-    """What shapes the prompt while it trains; collapsed away at export."""
+    """The network that computes the prompt while it trains. The export keeps its output alone."""
     hidden: int | None = Field(None, ge=1)
-    """Width of the LSTM (each direction) or of the MLP; None is half the embedding width for the LSTM, as in the
-    paper's LAMA runs (its few-shot runs use the whole), and the whole for the MLP."""
+    """Width of the LSTM (each direction) or of the MLP. None is half the embedding width for the LSTM, as in the
+    paper's LAMA runs (its few-shot runs use the whole width), and the whole width for the MLP."""
     init: Init = "normal"
-    """Start of what the encoder reads: `normal`, `vocabulary` (embeddings of random words), or `text: some words`."""
+    """Initial encoder input: `normal`, `vocabulary` (embeddings of random words), or `text: some words`."""
 
 
 class PromptTuning(Strict):
@@ -75,7 +75,7 @@ class PromptTuning(Strict):
     length: int = Field(20, ge=1, le=1024)
     """Number of prompt tokens."""
     init: Init = "vocabulary"
-    """Start of the vectors: `vocabulary` (embeddings of random words), `normal`, or `text: some words`."""
+    """Initial vectors: `vocabulary` (embeddings of random words), `normal`, or `text: some words`."""
 
 
 class PromptV2(Strict):
@@ -87,12 +87,12 @@ class PromptV2(Strict):
     depth: int | None = Field(None, ge=1)
     """How many layers hold a prompt; None is all of them, unless `layers` names them."""
     side: Literal["last", "first"] = "last"
-    """Which layers a depth means: the last ones (near the output) or the first ones."""
+    """Which layers `depth` counts: the last ones (near the output) or the first ones."""
     layers: Annotated[str, AfterValidator(_ranges)] | None = None
     """The layers that hold a prompt, counted from 1, such as `21-24` or `1,12,24`; not together with `depth`."""
     lengths: str | None = Field(None, pattern=rf"^{_LENGTHS.pattern}$")
-    """A length for each chosen layer, ascending, such as `20,20,10`, at most `length` each (the longest, if that is not
-    stated); None: all have `length`."""
+    """A length for each chosen layer in ascending order, such as `20,20,10`. None may exceed `length`, which is the
+    longest of them unless it is stated. Without lengths, all layers have `length`."""
     encoder: Literal["embedding", "mlp"] = "embedding"
     """`embedding` trains the prompt itself; `mlp` trains it through a Tanh bottleneck (prefix projection)."""
     hidden: int | None = Field(None, ge=1)
@@ -100,7 +100,8 @@ class PromptV2(Strict):
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
     """Dropout on the prompt's keys and values while training."""
     positions: Positions = "auto"
-    """Text positions start after the prompt (`shifted`) or at zero (`unshifted`); `auto`: shifted for all layers."""
+    """Text positions start after the prompt (`shifted`) or at zero (`unshifted`). `auto` is `shifted` if all layers
+    hold a prompt."""
 
     @model_validator(mode="before")
     @classmethod
@@ -125,7 +126,7 @@ class PromptV2(Strict):
 
 
 class ManualPrompt(Strict):
-    """A discrete prompt: words around the input, nothing trained in them; zero-shot under a verbalizer."""
+    """A discrete prompt: words around the input, of which nothing is trained. With a verbalizer it is zero-shot."""
 
     method: Literal["manual"] = "manual"
     template: str | None = None
@@ -133,7 +134,7 @@ class ManualPrompt(Strict):
 
 
 class NoPrompt(Strict):
-    """No prompt: a trained head on the backbone. Frozen, the baseline of every prompt; tuned, fine-tuning."""
+    """No prompt, only a trained head: the baseline of every prompt. With a tuned backbone it is fine-tuning."""
 
     method: Literal["head"] = "head"
 
@@ -154,7 +155,7 @@ PROMPTLESS = ("manual", "head")
 
 
 def input_template(prompt: PromptSpec) -> str | None:
-    """The template, or preset, that a prompt puts around the texts; None where the data's own stays as it is."""
+    """The template, or preset, that a prompt puts around the texts; None if it keeps the data's own."""
     match prompt:
         case PromptV1(template=template) | ManualPrompt(template=template):
             return template
@@ -167,7 +168,7 @@ def input_template(prompt: PromptSpec) -> str | None:
 
 
 def input_length(prompt: PromptSpec) -> int:
-    """Prompt tokens that stand among the input's tokens."""
+    """Number of prompt tokens among the input's tokens."""
     match prompt:
         case PromptV1(length=length) | PromptTuning(length=length):
             return length
@@ -183,14 +184,14 @@ def fills_input(method: str) -> bool:
 
 
 def prompt_of(template: str | None, length: int = 0) -> PromptSpec:
-    """A prompt that stands in a template with so many prompt tokens; None is the data's own template."""
+    """A prompt in a template with `length` prompt tokens; None is the data's own template."""
     if length:
         return PromptV1(template=template or "before", length=length)
     return NoPrompt() if template is None else ManualPrompt(template=template)
 
 
 def layer_problems(prompt: PromptSpec, layers: int) -> list[Problem]:
-    """What keeps a prompt from standing in a backbone of some layers; the places are names of parameters."""
+    """The laws that a prompt breaks on a backbone of some layers; the places are names of parameters."""
     if not isinstance(prompt, PromptV2):
         return []
     where = f"on a backbone of {layers} layers"
@@ -216,7 +217,7 @@ def chosen_layers(prompt: PromptV2, layers: int) -> tuple[int, ...]:
 
 
 def shift_problems(prompt: PromptSpec, *, shifts: bool) -> list[Problem]:
-    """What keeps text positions from starting where a prompt says; `shifts` is `Family.shifts`."""
+    """The law that a prompt's `positions` break; `shifts` is `Family.shifts`."""
     if isinstance(prompt, PromptV2) and prompt.positions == "shifted" and not shifts:
         law = 'positions = "unshifted" or "auto" must hold on a backbone of relative positions, got "shifted"'
         return [Problem(("positions",), law)]
@@ -224,7 +225,7 @@ def shift_problems(prompt: PromptSpec, *, shifts: bool) -> list[Problem]:
 
 
 def is_shifted(prompt: PromptV2, layers: int, *, shifts: bool) -> bool:
-    """Whether text positions start after the prompt: as stated, or by default exactly for prompts in all layers.
+    """Whether text positions start after the prompt: as stated, or by default if the prompt is in all layers.
 
     Args:
         prompt: the prompt.
@@ -232,7 +233,7 @@ def is_shifted(prompt: PromptV2, layers: int, *, shifts: bool) -> bool:
         shifts: whether the backbone's positions can be shifted, see `ptune.backbone.families.Family.shifts`.
 
     Raises:
-        SpecError: it is stated, and the positions cannot be shifted.
+        SpecError: the prompt states it, and the positions cannot be shifted.
     """
     refuse(shift_problems(prompt, shifts=shifts))
     if prompt.positions != "auto":

@@ -1,4 +1,4 @@
-"""What a space, a budget and published numbers must agree on: the laws that no table can check alone."""
+"""The laws between a space, a budget and published numbers, which no table can check alone."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Published(Strict):
     metric: str
     """One of the task's metrics."""
     value: float
-    """As trials report it: shares lie between 0 and 1, a loss is 0 or more, a perplexity 1 or more."""
+    """Its value as trials report it: a share lies between 0 and 1, a loss is at least 0, a perplexity at least 1."""
     what: str = Field(min_length=1)
     """The configuration that reached it, such as `P-tuning v2, length 200, projection`."""
     source: str = Field(min_length=1)
-    """Where it stands, such as `P-Tuning v2, Table 2`."""
+    """Where it was published, such as `P-Tuning v2, Table 2`."""
     where: dict[ParameterName, Scalar | list[Scalar]] = Field(default_factory=dict)
-    """The configurations it speaks of: each parameter's value, or its possible values. Empty: all."""
+    """The configurations that it is about: each parameter's value, or its possible values. Empty means all."""
     on: Literal["dev", "test"] = "dev"
     """The split it was measured on."""
 
     def speaks_of(self, config: Config) -> bool:
-        """Whether a complete configuration is one that it speaks of."""
+        """Whether the number is about a complete configuration."""
         return all(
             name in config and config[name] in (value if isinstance(value, list) else [value])
             for name, value in self.where.items()
@@ -44,12 +44,12 @@ class Published(Strict):
 
 
 def grid_problems(space: Space, budget: Budget, layers: int | None = None, *, counted: bool = True) -> list[Problem]:
-    """What keeps a space from being searched as a grid, if a budget says so.
+    """The laws that a space and a budget break for a grid search; none for another sampler.
 
     Args:
         space: the space; with `layers`, resolved.
         budget: its budget.
-        layers: layers of the backbone; without it, a size that depends on them is not judged.
+        layers: layers of the backbone; None leaves a size that depends on them unjudged.
         counted: whether the space is whole, so that its combinations count.
     """
     if budget.sampler != "grid":
@@ -62,7 +62,7 @@ def grid_problems(space: Space, budget: Budget, layers: int | None = None, *, co
 
 
 def horizon_problems(space: Space, budget: Budget) -> list[Problem]:
-    """What keeps trials from having horizons of their own."""
+    """The laws that horizons of trials break in a space."""
     problems: list[Problem] = []
     for index, definition in enumerate(space.parameters.get("epochs", [])):
         if budget.stops_early:
@@ -80,7 +80,7 @@ def horizon_problems(space: Space, budget: Budget) -> list[Problem]:
 
 
 def horizon_law(epochs: int, horizon: int) -> str | None:
-    """The law that a trial's own horizon breaks beside the budget's; None if it holds."""
+    """The law that a trial's own horizon breaks under the budget's; None if it holds."""
     return None if epochs <= horizon else f"epochs <= budget.epochs = {horizon} must hold, got {epochs}"
 
 
@@ -103,7 +103,7 @@ def split_law(split: int, task: Task) -> str | None:
 
 
 def reported(task: Task) -> list[str]:
-    """The metrics that a task's trials report and a published number may be of; `metric.NAME` is one data set's."""
+    """The metrics that a task's trials report and published numbers may use; `metric.NAME` belongs to one data set."""
     metrics = task.reported
     names = task.set_names
     of_sets = [f"{metric}.{name}" for metric in metrics for name in names if len(names) > 1]
@@ -111,7 +111,7 @@ def reported(task: Task) -> list[str]:
 
 
 def majority_metric(kind: str) -> str:
-    """The metric that `majority_baseline`, of always giving the commonest answer, is of in tasks of a kind."""
+    """The metric of a kind of task in which `majority_baseline` scores always giving the commonest answer."""
     return METRICS[kind][0]
 
 
@@ -135,7 +135,7 @@ def published_problems(published: Sequence[Published], task: Task) -> list[Probl
 
 
 def _out_of_reach(row: Published) -> str | None:
-    """What is wrong with a number that no trial can reach: metrics are shares, apart from a correlation and losses."""
+    """The law that an unreachable number breaks: metrics are shares, except for a correlation and losses."""
     if is_minimized(row.metric):
         minimum = 1 if "perplexity" in row.metric else 0
         return None if row.value >= minimum else f"value >= {minimum} must hold for {row.metric}, got {row.value:g}"
@@ -147,6 +147,6 @@ def _out_of_reach(row: Published) -> str | None:
 
 
 def _law_of_all(name: str, value: Scalar) -> str | None:
-    """The law that a value breaks under every method that has the parameter; None if one can hold it."""
+    """The law that a value breaks under every method that has the parameter; None if a method can hold it."""
     laws = [broken_law(method, name, value) for method in METHODS if name in parameter_names(method)]
     return next((law for law in laws if law is not None), None) if None not in laws else None

@@ -1,9 +1,9 @@
-"""The search space: what a file in `search_spaces/` may say, and which parameters a choice brings in.
+"""The search space: everything that a file in `search_spaces/` may say, and which parameters a choice brings in.
 
-A parameter is a range (`low`, `high`), a list of `choices` or a constant `value`. `when` makes it exist only if
-other parameters hold certain values; the same name may be stated several times with different conditions, so that
-one method can search another range than its neighbour. `high = "layers"` is the backbone's number of layers.
-Knows the laws of a space, not how values are proposed.
+A parameter is a range (`low`, `high`), a list of `choices` or a constant `value`. With `when` it exists only if other
+parameters hold certain values. The same name may be stated several times with different conditions, so that methods can
+search different ranges. `high = "layers"` is the backbone's number of layers. The module knows the laws of a space, not
+how values are proposed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Space(Strict):
     parameters: dict[ParameterName, list[Parameter]]
     """Each parameter's definitions; `[parameters.lr]` states one, `[[parameters.lr]]` several with conditions."""
     baseline: list[dict[str, Scalar | None]] = Field(default_factory=list)
-    """Configurations that are tried first, in order; what they leave out is proposed."""
+    """Configurations that are tried first, in order. Parameters that they leave out are proposed."""
 
     @field_validator("parameters", mode="before")
     @classmethod
@@ -99,7 +99,7 @@ class Space(Strict):
         ]
 
     def _impossible(self) -> list[Problem]:
-        """Names and values that every trial which meets them would be rejected for."""
+        """Names and values for which every trial that meets them would be rejected."""
         problems: list[Problem] = []
         for (name, index), methods in self.methods_met().items():
             definition = self.parameters[name][index]
@@ -144,7 +144,7 @@ class Space(Strict):
         return None
 
     def _in_vain(self, need: Need, value: Value) -> str:
-        """That a parameter does nothing beside a value, and what the author may have meant."""
+        """The message that a parameter does nothing beside a value, with what the author may have meant."""
         beside = self.parameters.get(need.beside, [])
         if not need.values:
             hint = f"give it the `when` of {need.beside}" if beside else f"state {need.beside}, or leave it out"
@@ -194,7 +194,7 @@ class Space(Strict):
 
     @property
     def listed(self) -> bool:
-        """Whether it was made from complete configurations, which list None; only they are tried."""
+        """Whether it was made from complete configurations, whose choices hold None; no others are tried."""
         return any(
             None in (definition.choices or ()) for definitions in self.parameters.values() for definition in definitions
         )
@@ -248,7 +248,7 @@ class Space(Strict):
         ]
 
     def on_layers(self, layers: int) -> Space:
-        """The space with "layers" replaced by a number that leaves no range empty, baseline points unjudged."""
+        """The space with "layers" replaced by a number that leaves no range empty; baseline points are not checked."""
         parameters = {
             name: [definition.on_layers(layers) for definition in definitions]
             for name, definitions in self.parameters.items()
@@ -256,7 +256,7 @@ class Space(Strict):
         return Space(parameters=parameters, baseline=self.baseline)
 
     def misfits(self, point: Config) -> list[Problem]:
-        """What keeps a baseline point from lying in this space, in which no bound is "layers"."""
+        """The laws that a baseline point breaks in this space, in which no bound is "layers"."""
         problems: list[Problem] = []
         active: dict[str, Scalar | None] = {}
         for name, definition in self.ordered():
@@ -280,7 +280,7 @@ def _holding(method: str) -> frozenset[Value]:
 
 
 def _strange_to(name: str, methods: list[str], owners: list[str]) -> str:
-    """That some method a parameter can meet does not have it, and what the author may have meant."""
+    """The message that a method does not have a parameter, with what the author may have meant."""
     stranger = next(method for method in methods if method not in owners)
     law = f"{name} is not a parameter of method {stranger!r}"
     if owners:
@@ -290,7 +290,7 @@ def _strange_to(name: str, methods: list[str], owners: list[str]) -> str:
 
 
 def _law_of_some(name: str, value: Scalar, methods: list[str]) -> str | None:
-    """The law that a value breaks under some of the methods; which ones, unless it is all of them."""
+    """The law that a value breaks under some of the methods, with their names unless it is all of them."""
     laws = {method: law for method in methods if (law := broken_law(method, name, value)) is not None}
     if not laws:
         return None

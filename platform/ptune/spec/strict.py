@@ -1,6 +1,7 @@
-"""The base of everything a user writes: frozen, typed as written, no unknown keys, documented at the field.
+"""The base of everything that a user writes. Values are frozen, keep their types, and refuse unknown keys.
 
-Also how a broken law is told: with its place, so that several can be told at once, and with the value given.
+The module also says how a broken law is reported: with its place, so that several can be reported at once, and with the
+value given.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ class Strict(BaseModel):
 
 
 def broken(law: str) -> PydanticCustomError:
-    """What a validator of one value raises; the message says all there is to say, the value included."""
+    """The error that a validator of one value raises. Its message is complete and holds the value."""
     return PydanticCustomError("law", "{law}", {"law": law})
 
 
 def refusal(model: type[BaseModel], problems: Iterable[Problem]) -> ValidationError:
-    """What a validator of a whole model raises: every broken law at its place inside the model."""
+    """The error that a validator of a whole model raises: every broken law at its place inside the model."""
     details = [InitErrorDetails(type=broken(problem.text), loc=problem.place, input=None) for problem in problems]
     return ValidationError.from_exception_data(model.__name__, details)
 

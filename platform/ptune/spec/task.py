@@ -1,4 +1,4 @@
-"""The task: what is predicted, from which data, and which metric the search improves. One model for each kind."""
+"""The task: what is predicted, from which data, and which metric the search improves. Each kind has a model."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from ptune.spec.strict import Strict, broken, refusal
 
 DEFAULT_KIND = "classification"
 GROUPED = "exact_groups"
-"""The metric of whole groups, reported where the data names groups."""
+"""The metric of whole groups. It is reported if the data names groups."""
 _Read = Literal["first", "last", "decoder"]
 _TEXT: tuple[_Read, ...] = ("first", "last")
 _NEEDS_TEXT = "reads the tokens of the text, as an encoder or a causal language model does"
 
 
 class _Task(Strict):
-    """What every kind of task has."""
+    """The fields of every kind of task."""
 
     read: ClassVar[tuple[_Read, ...]] = ("first", "last", "decoder")
     """The backbones that can answer, by where a classifier reads them, as `ptune.backbone.families` has it."""
     needs: ClassVar[str] = "needs any backbone"
-    """What `read` asks of a backbone, in words."""
+    """The demand that `read` makes on a backbone, in words."""
     prompts_by_set: ClassVar[bool] = False
     """Whether each data set has a prompt of its own, and not only a head."""
     other_head: ClassVar[str] = ""
-    """How to get the head that a task does not have; empty where there is no way."""
+    """How to get the head that a task does not have; empty if there is no way."""
 
     selection: Literal["first", "last"] = "first"
-    """Of epochs with equal dev values, the `first` is kept (a better one must be greater) or the `last` (>=)."""
+    """Which of several epochs with the best dev value is kept: the `first` or the `last`."""
 
     @property
     def language(self) -> bool:
@@ -143,7 +143,7 @@ class Classification(_Sets):
 
     @property
     def reported(self) -> Sequence[str]:
-        """The metrics, that of groups only where there are groups."""
+        """The metrics; that of groups only if there are groups."""
         return [name for name in METRICS[self.kind] if name != GROUPED or self.grouped]
 
     @property
@@ -153,12 +153,12 @@ class Classification(_Sets):
 
     @property
     def default_head(self) -> HeadName:
-        """The verbalizer, where one is stated."""
+        """The verbalizer, if one is stated."""
         return "verbalizer" if self.language else "linear"
 
     @property
     def heads(self) -> Sequence[HeadName]:
-        """A trained head, and the verbalizer where one is stated."""
+        """A trained head, and the verbalizer if one is stated."""
         return ("linear", "verbalizer") if self.language else ("linear",)
 
 
@@ -170,7 +170,7 @@ class Cloze(_Sets):
     kind: Literal["cloze"]
     data: ClozeData
     metric: str = "p_at_1"
-    """What the search improves: the share of objects named first among the vocabulary's words, mean of relations."""
+    """What the search improves. `p_at_1` is the share of objects that are named first, averaged over relations."""
 
     @property
     def more(self) -> list[ClozeData]:
@@ -250,7 +250,7 @@ class Choice(_Sets):
     metric: str = "accuracy"
     """What the search improves."""
     loss: Literal["softmax", "hinge"] = "softmax"
-    """`softmax` over the candidates, or `hinge`: the right candidate ahead by a margin of 1."""
+    """`softmax` over the candidates, or `hinge`: the right candidate must lead by a margin of 1."""
     head: HeadName = "linear"
     """`linear` scores each candidate from its features; `verbalizer` by the language head's probability of the
     candidate's own tokens at [MASK] (P-tuning v1's COPA)."""
@@ -267,7 +267,7 @@ class Choice(_Sets):
 
     @property
     def heads(self) -> Sequence[HeadName]:
-        """A trained head, and the language head where the task states it."""
+        """A trained head, and the language head if the task states it."""
         return ("linear", "verbalizer") if self.language else ("linear",)
 
 
@@ -303,13 +303,13 @@ METRICS: dict[str, tuple[str, ...]] = {
     "choice": ("accuracy", "loss"),
     "generation": ("bleu", "chrf", "exact_match", "loss", "perplexity"),
 }
-"""Metrics that a search may improve, by kind; the kinds' own files say what each is."""
+"""Metrics that a search may improve, by kind. The files of the kinds define them."""
 MINIMIZED = frozenset({"loss", "perplexity"})
-"""Metrics of which less is better; of all others more is."""
+"""Metrics of which less is better. Of all others more is better."""
 
 
 def is_minimized(metric: str) -> bool:
-    """Whether less is better of a metric: of one (`loss`), a mean of several (`a+b`) or a data set's own (`a.NAME`)."""
+    """Whether less is better of a metric: a single one (`loss`), a mean (`a+b`) or one of a data set (`a.NAME`)."""
     return metric.partition("+")[0].partition(".")[0] in MINIMIZED
 
 

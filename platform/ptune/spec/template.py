@@ -2,12 +2,12 @@
 
     "[P] {premise} [P] {hypothesis} It is [P:2]"
 
-`[P]` is a run of prompt tokens that takes an equal share of the prompt's length, `[P:2]` a run of exactly two,
-`{premise}` a text field, `{premise!}` one that is never shortened, `[MASK]` the place where the language model is to
-name a word, `[SEP]` the backbone's own separator between two segments, and everything else anchor words, kept as real
-tokens (P-tuning, "GPT Understands, Too", section 3.2). White space counts only by being there: `{premise}?` holds a
-question mark right behind the text. A preset (`before`, `around`, ...) puts prompt runs around a data set's own
-template. Knows nothing of tokenizers.
+`[P]` is a run of prompt tokens that takes an equal share of the prompt's length, and `[P:2]` a run of exactly two.
+`{premise}` is a text field, and `{premise!}` one that is never shortened. `[MASK]` is the place where the language
+model names a word. `[SEP]` is the backbone's own separator between two segments. Everything else is anchor words, which
+are kept as real tokens (P-tuning, "GPT Understands, Too", section 3.2). The amount of white space does not matter, only
+whether there is any: `{premise}?` puts a question mark directly after the text. A preset (`before`, `around`, ...) puts
+prompt runs around a data set's own template. The module knows nothing of tokenizers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STRAY = re.compile(r"\[P\b[^\s\]]*\]?|[{}]")
 
 @dataclass(frozen=True)
 class PromptRun:
-    """Consecutive prompt tokens; `count` is None when the run shares the prompt's length with its peers."""
+    """Consecutive prompt tokens; `count` is None if the run shares the prompt's length with others."""
 
     count: int | None
 
@@ -59,7 +59,7 @@ class Separator:
 
 @dataclass(frozen=True)
 class Mask:
-    """The place of a word that the language model is to name; `glued` when no space stands before it."""
+    """The place of a word that the language model names; `glued` when no space stands before it."""
 
     glued: bool = False
 
@@ -101,7 +101,7 @@ def parse(template: str, fields: list[str], base: str | None = None) -> list[Par
 
 
 def run_lengths(parts: list[Part], length: int) -> list[int]:
-    """Share `length` prompt tokens among the template's runs; fixed runs first, earlier runs take the remainder.
+    """Share `length` prompt tokens among the template's runs. Fixed runs come first; earlier runs take the remainder.
 
     Raises:
         ValueError: the template has no run, or `length` leaves a run without a token, or fixed runs differ from it.
@@ -153,7 +153,7 @@ def written(parts: Sequence[Part]) -> str:
 
 
 def _preset(name: Preset, base: str) -> str:
-    """A data set's template with prompt runs: between, and around, its two segments where it has a separator."""
+    """A data set's template with prompt runs around it and, if it has a separator, between its two segments."""
     first, sep, second = (part.strip() for part in base.partition("[SEP]"))
     match name:
         case "before":

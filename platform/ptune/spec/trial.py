@@ -1,4 +1,4 @@
-"""One configuration, resolved: a flat mapping of parameters becomes a prompt, a head and a way to train them."""
+"""A trial's spec: a flat mapping of parameters becomes a prompt, a head and a way to train them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Recipe(Strict):
     """How a prompt, its head and, if asked for, the backbone are trained."""
 
     lr: float = Field(1e-2, gt=0.0)
-    """Learning rate of the prompt at its peak."""
+    """Peak learning rate of the prompt."""
     head_lr: float | None = Field(None, gt=0.0)
-    """Learning rate of the head; None is the prompt's."""
+    """Peak learning rate of the head; None is the prompt's."""
     backbone_lr: float | None = Field(None, gt=0.0)
-    """Learning rate of the backbone, which then trains with everything else; None keeps it frozen."""
+    """Peak learning rate of the backbone, which then trains with everything else. None keeps it frozen."""
     batch_size: int = Field(32, ge=1)
-    """Examples per optimiser step."""
+    """Examples in an optimiser step."""
     passes: int = Field(1, ge=1)
-    """Passes over the training split between two reports: more than one for few-shot data."""
+    """Passes over the training split between two reports. Few-shot data needs more than one."""
     optimizer: Literal["adamw", "adam"] = "adamw"
     """`adamw` decays weights apart from the gradient, `adam` adds the decay to the gradient (L2)."""
     weight_decay: float = Field(0.0, ge=0.0)
@@ -50,22 +50,22 @@ class Recipe(Strict):
     warmup: float = Field(0.0, ge=0.0, lt=1.0)
     """Share of the horizon over which the rate rises from zero."""
     clip: float | None = Field(1.0, gt=0.0)
-    """Largest gradient norm over all that trains; None does not clip."""
+    """Largest gradient norm over everything that trains. None does not clip."""
     head_dropout: float = Field(0.0, ge=0.0, lt=1.0)
-    """Dropout on the features the head reads, while training."""
+    """Dropout on the features that the head reads, while training."""
     faithful: bool = False
     """Reproduce the known quirks of the papers' code that published numbers depend on; the documentation lists them."""
 
 
 class Protocol(Strict):
-    """What identifies one run of a configuration, beyond the configuration itself."""
+    """Settings that tell one run of a configuration from another."""
 
     epochs: int | None = Field(None, ge=1)
-    """The trial's own horizon, at most the budget's; None is the budget's. Only without early stopping."""
+    """The trial's own horizon, at most the budget's; None is the budget's. It rules out early stopping."""
     split: int = Field(0, ge=0)
     """Which few-shot draw of the data it trains on."""
     repeat: int = Field(0, ge=0)
-    """Number of this repetition on a seed of its own."""
+    """Number of this repetition; each has a seed of its own."""
 
 
 class TrialSpec(Strict):
@@ -83,8 +83,8 @@ class TrialSpec(Strict):
         """Build the spec from a flat configuration such as `{"method": "v2", "length": 20, "lr": 0.01}`.
 
         Raises:
-            SpecError: a key is unknown for the method, a value breaks its law, or does nothing beside the others; every
-                problem is in the message.
+            SpecError: a key is unknown for the method, or a value breaks its law or does nothing beside the others. The
+                message has every problem.
         """
         spec = cls.of_some(config)
         refuse(spec.idle_problems())
@@ -92,7 +92,7 @@ class TrialSpec(Strict):
 
     @classmethod
     def of_some(cls, config: Config) -> TrialSpec:
-        """Build the spec from parameters to which others may still be added: none is judged idle.
+        """Build the spec from parameters to which others may still be added, so that none of them is judged idle.
 
         Raises:
             SpecError: a key is unknown for the method, or a value breaks its law.
@@ -104,7 +104,7 @@ class TrialSpec(Strict):
 
     @classmethod
     def read(cls, config: Config) -> tuple[TrialSpec | None, list[Problem]]:
-        """The spec of a flat configuration to which others may still be added, or what keeps it from being one."""
+        """The spec of a flat configuration to which parameters may still be added, or the laws that it breaks."""
         method = config.get("method", DEFAULT_METHOD)
         if method not in METHODS:
             law = f"method must be one of {sorted(METHODS)}, got {method!r}{nearest(str(method), METHODS)}"
@@ -147,7 +147,7 @@ class TrialSpec(Strict):
 
 
 def broken_law(method: str, name: str, value: Scalar | None) -> str | None:
-    """What keeps one parameter of a method from holding a value, whatever the others hold; None if nothing does."""
+    """The law that a value of one parameter breaks under a method, whatever the others hold; None if it breaks none."""
     _, problems = TrialSpec.read({"method": method, name: value})
     return "; ".join(problem.text.removeprefix(f"{name}: ") for problem in problems) or None
 
@@ -169,7 +169,7 @@ def _of(model: type[BaseModel], config: Config) -> dict[str, Scalar | None]:
 
 
 def _told(issue: ErrorDetails, valid: Collection[str]) -> Problem:
-    """An issue of one parameter, with its name, or of several together."""
+    """The problem of one parameter, with its name, or of several together."""
     law = issue["msg"]
     if issue["type"] != "law":
         law += got(issue["input"], issue.get("ctx", {}).get("expected", ""))

@@ -1,4 +1,4 @@
-"""A job as TOML text, complete in itself: what travels to a cluster in place of files that name each other."""
+"""A job as one complete TOML text, which travels to a cluster in place of files that name each other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def job_toml(job: Job) -> str:
 
 
 def _table(content: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
-    """Lines of one table: its values, then its tables. TOML has no null: what is None is left out."""
+    """Lines of one table: its values, then its tables. TOML has no null, so None is left out."""
     tables = {key: value for key, value in content.items() if isinstance(value, Mapping)}
     values = {key: value for key, value in content.items() if key not in tables and value is not None}
     lines = ["", f"[{'.'.join(map(_key, path))}]"] if path else []

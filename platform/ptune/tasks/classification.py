@@ -30,7 +30,7 @@ class ClassificationKind:
     Attributes:
         inputs: names of the texts, in order.
         labels: label names in the order of the head's outputs.
-        words: the words that stand for each label; None is a trained head.
+        words: the words that stand for each label; None for a trained head.
     """
 
     inputs: list[str]
@@ -64,10 +64,10 @@ class ClassificationKind:
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
         """Metrics of class scores, and two numbers that put them into proportion.
 
-        `f1` is that of the last label, the positive one of a binary task; `exact_groups`, of data that names groups, is
-        the share of groups answered right throughout (MultiRC's exact match). `majority_baseline` is the accuracy of
-        always answering the most frequent label of this split, `constant_prediction` is 1.0 when every example gets the
-        same answer.
+        `f1` belongs to the last label, the positive one of a binary task. `exact_groups` is reported for data that
+        names groups: it is the share of groups whose answers are all right (MultiRC's exact match). `majority_baseline`
+        is the accuracy of always answering the split's most frequent label. `constant_prediction` is 1.0 when every
+        example gets the same answer.
         """
         scores, labels = np.stack(answers), np.array(examples.labels)
         predicted, groups = scores.argmax(axis=1), examples.splits[0].groups
@@ -97,7 +97,7 @@ class ClassificationKind:
 
 
 def _f1(labels: np.ndarray, predicted: np.ndarray) -> float:
-    """F1 of one class, from whether each example is of it and is said to be; 0 where none is either."""
+    """F1 of one class; the arguments say which examples have it and are said to have it. It is 0 if there are none."""
     return float(2 * (labels & predicted).sum() / max(1, labels.sum() + predicted.sum()))
 
 

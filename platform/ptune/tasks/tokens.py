@@ -25,7 +25,7 @@ OUTSIDE = "O"
 
 @dataclass(frozen=True)
 class TokensAnswer:
-    """What is kept of one sentence's scores.
+    """The tags of one sentence, computed from its scores.
 
     Attributes:
         words: numbers of the words that were read, ascending; others were cut off, or no token stands for them.
@@ -42,9 +42,9 @@ class TokensAnswer:
 class TokensKind:
     """Tags of one data set.
 
-    A sentence is a list of words, each tokenised as it stands behind the one before. A word is read at its first
-    token. Words behind `max_length` are unread: training leaves them out; when answering they are `O`, so an entity
-    among them counts as missed. The sentence loses words only while it is the longest of the input's texts.
+    A sentence is a list of words. Each is tokenised as it stands behind the one before, and read at its first token.
+    Words beyond `max_length` are not read. Training leaves them out. An answer tags them `O`, so an entity among them
+    counts as missed. The sentence loses words only while it is the longest of the input's texts.
 
     Attributes:
         inputs: names of the texts: the sentence, then further texts.
@@ -73,7 +73,7 @@ class TokensKind:
         return Examples.of(split, rows, task_info=read)
 
     def loss(self, output: HeadOutput) -> Tensor:
-        """Cross-entropy over the tags, mean of all words read."""
+        """Mean cross-entropy over the tags of all words that are read."""
         losses = _losses(output)
         return losses.sum() / max(len(losses), 1)
 
@@ -89,11 +89,11 @@ class TokensKind:
         ]
 
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
-        """Entity metrics (seqeval: micro average over entities, which are right if type and both ends are).
+        """Entity metrics of seqeval, micro-averaged. An entity is right if its type and both of its ends are.
 
         `accuracy` is the share of words with the right tag. `majority_baseline` is the F1 of giving every word the
-        split's most frequent tag: 0 where that is `O`. `constant_prediction` is 1.0 when every word read gets the same
-        tag.
+        split's most frequent tag. It is 0 if that tag is `O`. `constant_prediction` is 1.0 when every word read gets
+        the same tag.
         """
         gold = [[self.labels[tag] for tag in tags] for tags in examples.labels]
         predicted = [self._named(answer, len(tags)) for answer, tags in zip(answers, gold, strict=True)]
@@ -148,7 +148,7 @@ def _tokenised(sentences: Sequence[Sequence[str]], layout: Layout) -> list[list[
 
 
 def _first_tokens(words: Sequence[Sequence[int]], span: tuple[int, int], *, keeps_end: bool) -> dict[int, int]:
-    """Where in the input the first token of each word is, if a word has tokens and the first is left."""
+    """The input position of each word's first token, for words that have tokens and whose first was not cut off."""
     start, end = span
     *firsts, total = accumulate(map(len, words), initial=0)
     lost = total - (end - start) if keeps_end else 0

@@ -1,7 +1,7 @@
-"""Cuts what a run gains into requests that an MLflow server accepts.
+"""Cut what a run gains into requests that an MLflow server accepts.
 
-Pure. The limits are MLflow's own (`mlflow/utils/validation.py`): per request 1000 metrics, 100 params, 100 tags, 1000
-of them together and one megabyte; 6000 characters to a param, 8000 to a tag.
+The module is pure. The limits are MLflow's own (`mlflow/utils/validation.py`). A request may hold 100 params, 100 tags,
+1000 metrics, 1000 of all three together, and one megabyte. A param may have 6000 characters, a tag 8000.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class LogBatch:
     points: list[Point] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     size: int = 0
-    """Bytes of JSON, estimated from above."""
+    """An upper estimate of its bytes of JSON."""
 
     def has_room(self, size: int) -> bool:
         """Whether one more entity of `size` bytes fits, be it a param, a point or a tag."""
@@ -41,7 +41,7 @@ class LogBatch:
 def cut(pending: Pending) -> Iterator[LogBatch]:
     """Yield the requests that send everything: params, then points, then tags.
 
-    Tags come last because one of them says how the run ended: a run that has it has its points too.
+    Tags come last because one of them says how the run ended. A run that has this tag has its points too.
     """
     batch = LogBatch()
     for params, points, tags in _entities(pending):

@@ -1,6 +1,6 @@
 """Where MLflow keeps the runs: the tracking URI, the artifact folder, the database file.
 
-Knows nothing of journals or runs. `mlflow` is imported only to create a database.
+The module knows nothing of journals or runs. It imports `mlflow` only to create a database.
 """
 
 from __future__ import annotations
@@ -57,8 +57,9 @@ def quiet_mlflow() -> None:
 def create_database(uri: str) -> None:
     """Create a missing SQLite file with MLflow's tables, whole or not at all; leave every other URI alone.
 
-    MLflow creates the tables in dozens of steps that neither survive being killed half way nor tolerate a second
-    process doing the same, so they are made in a draft, under a lock, and the finished file takes the name.
+    MLflow creates the tables in dozens of steps. A process that is killed half way leaves a broken file, and two
+    processes at once disturb each other. The tables are therefore made in a draft, under a lock, and the finished file
+    takes the name.
     """
     path = _sqlite_file(uri)
     if path is None or path.exists():

@@ -1,8 +1,8 @@
-"""One connection's worth of tracking: a journal read from its start, made true in an MLflow store.
+"""One connection to MLflow: it reads a journal from its start and brings the store up to date with it.
 
 A new mirror asks the store what it holds of the search, reads the journal from the first line and sends what is
-missing. Starting, resuming, coming back after an outage and catching up are therefore one path. Finished trials that
-the store has whole are not sent again; the rest is, and falls on what is there already.
+missing. Starting, resuming, returning after an outage and catching up therefore take the same path. A finished trial
+is not sent again if the store holds all of it. Everything else is sent, and the store drops what it already has.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _RESULTS = (*_JOB_FILES, "leaderboard.*", "report.json", "*.png", "*.html", "art
 class Mirror:
     """Sends a journal to a store.
 
-    `announce` hears of every run that the journal does not know. `refused` collects, by trial, what the store
-    will never accept; those runs are left as they are and the others go on.
+    `announce` is called with every run that the journal does not hold. `refused` collects, by trial, why the store will
+    never accept a run. Such a run is left as it is, and the others go on.
     """
 
     def __init__(self, folder: Path, store: Store, announce: Announce, refused: dict[int | None, str]) -> None:

@@ -1,7 +1,8 @@
-"""The background writer: keeps MLflow up to date while a search runs, and never slows or fails it.
+"""The background writer keeps MLflow up to date while a search runs. It never slows or fails the search.
 
-A daemon thread reads the journal and sends what is new, in batches. Whatever goes wrong between it and the store is
-kept here, as `lagging`; the thread pauses, opens a new mirror and goes on, because the journal holds all it needs.
+A daemon thread reads the journal and sends what is new, in batches. If anything goes wrong between the thread and the
+store, `lagging` says what. The thread then pauses, opens a new mirror and goes on, because the journal holds all that
+it needs.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 POLL = 0.5
 """Seconds between two looks at the journal."""
 _REST = 3
-"""How many times as long as it sends the writer rests at least. It shares the interpreter with the search, and a
-request is costlier than what it holds: what gathers meanwhile goes in one. Closing cuts a rest short."""
+"""The writer rests at least this many times as long as its last sending took. It shares the interpreter with the
+search, and a request costs more than its content, so everything that gathers during a rest goes into one request.
+Closing cuts a rest short."""
 _LONGEST_REST = 30.0
-"""Seconds that it rests at most."""
+"""Most seconds of one rest."""
 FIRST_PAUSE = 0.5
 """Seconds before the first retry; doubled for each further one."""
 LONGEST_PAUSE = 10.0
@@ -38,8 +40,9 @@ LONGEST_PAUSE = 10.0
 class MlflowWriter:
     """Writes the journal in `folder` to the MLflow `experiment` at `uri`.
 
-    Call `start` when the journal exists; `close` once, when the search has ended and its results are in the
-    folder. `announce` is called from the writer's thread, for the caller to journal what it hears.
+    Call `start` when the journal exists. Call `close` once, when the search has ended and its results are in the
+    folder. `announce` is called from the writer's thread with each new run, so that the caller can write it into the
+    journal.
     """
 
     def __init__(self, folder: Path, uri: str, experiment: str, announce: Announce, *, poll: float = POLL) -> None:
@@ -62,17 +65,17 @@ class MlflowWriter:
         """The search's run; None until it is made."""
 
     def start(self, patience: float = 0.0) -> None:
-        """Start the thread and return at once; importing MLflow and creating its database happen there.
+        """Start the thread and return at once. The thread imports MLflow and creates its database.
 
         Args:
-            patience: most seconds in which the thread leaves the processor to a search that begins, until an epoch is
-                reported or the writer is closed.
+            patience: most seconds for which the thread leaves the processor to a search that begins. It waits until an
+                epoch is reported or the writer is closed.
         """
         self._held_until = time.monotonic() + patience
         self._thread.start()
 
     def close(self, timeout: float) -> bool:
-        """Send what is left, upload the results, and stop; all there is, if the writer was never started.
+        """Send what is left, upload the results, and stop. A writer that was never started sends everything.
 
         Returns:
             False if that took more than `timeout` seconds or the store refused a part; `lagging` says why, and
@@ -142,7 +145,7 @@ def sync(folder: Path, uri: str, experiment: str, announce: Announce) -> str:
         The id of the search's run.
 
     Raises:
-        TrackingError: the store cannot be reached or refuses a part; what it took stays, and sync can be repeated.
+        TrackingError: the store cannot be reached or refuses a part; what it took is kept, and sync can be repeated.
         JournalError: there is no journal in `folder`, or it is damaged.
     """
     refused: dict[int | None, str] = {}
@@ -175,7 +178,7 @@ def open_mirror(folder: Path, uri: str, experiment: str, announce: Announce, ref
 
 
 def describe(error: Exception) -> str:
-    """The first line of an error, with its class where that is all there is."""
+    """The first line of an error's message, or the error's class if there is no message."""
     return (str(error) or type(error).__name__).splitlines()[0]
 
 

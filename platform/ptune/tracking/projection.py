@@ -1,9 +1,10 @@
-"""What MLflow should hold about a search: its journal's events, folded into images of runs.
+"""What MLflow should hold about a search: the journal's events, folded into images of runs.
 
-Pure: no clock, no MLflow, no files. One image per run: the search's own (trial None, the parent) and one per trial.
-An image keeps what it is and how it stands; what has been added to it since it was last sent waits in `pending`.
-Every point carries its event's time and a step counted from the journal, so folding the same journal twice gives the
-same points, and a store that drops points it has already makes sending them twice harmless.
+The module is pure: it knows no clock, no MLflow and no files. Every run has an image: the search's own (trial None, the
+parent) and one for each trial. An image holds the run's tags and its status. What has been added since the image was
+last sent waits in `pending`. Every point carries its event's time and a step that is counted from the journal, so a
+journal gives the same points every time it is folded. A store drops points that it already has, so it does no harm to
+send them twice.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ class Projection:
                 assert_never(event)
 
     def interrupt(self) -> None:
-        """Close a search whose process died without saying so, at the time of its last event."""
+        """Close a search whose process died without an end event, at the time of its last event."""
         if self.runs and self.runs[None].status == "running":
             self._close("interrupted", self._last_time)
 
@@ -230,7 +231,7 @@ def _metric_key(name: str) -> str:
 
 
 def search_params(header: Header) -> dict[str, str]:
-    """What the parent run says of its job: dotted keys, as `--set` takes them; nothing for what is not set."""
+    """The parent run's params: the job's settings that have a value, under dotted keys as `--set` takes them."""
     tables = header.job.model_dump(mode="json", include=set(_PARAM_TABLES))
     tables["backbone"] |= vars(header.backbone)
     return dict(_flat({name: tables[name] for name in _PARAM_TABLES})) | {"seed": str(header.job.seed)}

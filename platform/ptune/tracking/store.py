@@ -1,8 +1,8 @@
-"""One experiment of an MLflow store: the calls ptune makes, in ptune's words.
+"""One experiment of an MLflow store, with the calls that ptune makes.
 
-The one module of tracking that imports MLflow, which takes seconds: import it where that may take time. Knows runs,
-not journals. Every call may raise whatever MLflow, its database driver or the network raises; `RefusedError` is the
-only error that trying again cannot help.
+This is the only module of tracking that imports MLflow. The import takes seconds, so the module is imported only where
+that does no harm. It knows runs, not journals. Every call may raise whatever MLflow, its database driver or the network
+raises. `RefusedError` is the only error against which a second attempt cannot help.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ class StoredRun:
     """How many metrics it has."""
 
     def stands_as(self, image: RunImage) -> bool:
-        """Whether its status and end are the image's; a run that runs again may keep the time of its former end."""
+        """Whether its status and end are the image's. A run that runs again may keep the time of its former end."""
         return self.mlflow_status == MLFLOW_STATUS[image.status] and image.end in {None, self.end}
 
     def is_whole(self, image: RunImage) -> bool:
-        """Whether a trial's run needs nothing more: the tag that says how it ended is sent after its points.
+        """Whether a trial's run needs nothing more. The tag that says how it ended is sent after its points.
 
-        Test scores come later still, so those are sent again.
+        Test scores come even later, so they are sent again.
         """
         final = image.trial is not None and image.status in {"complete", "stopped", "failed"}
         return final and not image.tested and self.ptune_status == image.status and self.stands_as(image)
@@ -84,8 +84,8 @@ class Store:
     def find(self, search: str, journaled: Mapping[int | None, str]) -> dict[int | None, StoredRun]:
         """The runs of a search by trial, deleted ones included.
 
-        A `create` whose answer was lost leaves a second run. The one that the journal names stays, else the one
-        that holds most; the others are deleted.
+        If the answer to a `create` is lost, the next attempt makes a second run. Of several runs the one that the
+        journal names is kept, or else the one with the most metrics. The others are deleted.
         """
         runs_of: dict[int | None, list[StoredRun]] = {}
         for trial, run in self._search(search):
@@ -107,7 +107,7 @@ class Store:
         return StoredRun(run.info.run_id, "RUNNING")
 
     def send(self, run_id: str, batch: LogBatch) -> None:
-        """Add a batch to a run, in one request; what the run has already stays as it is."""
+        """Add a batch to a run, in one request. What the run already has does not change."""
         with _refusals():
             self._client.log_batch(
                 run_id,
