@@ -27,8 +27,9 @@ from ptune.record.history import (
 from ptune.record.spread import Spread
 from ptune.spec.budget import Budget, FullBudget
 from ptune.spec.job import Job
+from ptune.spec.parameter import Parameter
 from ptune.spec.protocol import majority_metric
-from ptune.spec.space import Parameter, Space
+from ptune.spec.space import Space
 from ptune.spec.trial import Config, Scalar
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import get_args
 
 from ptune.errors import nearest
-from ptune.spec.data import Head
+from ptune.spec.data import HeadName
 from ptune.spec.problem import Problem
 from ptune.spec.prompt import PROMPTLESS
 from ptune.spec.space import Space
@@ -39,7 +39,7 @@ def head_problems(space: Space, task: Task, dropped: Collection[str] = ()) -> li
 
 def head_law(head: Scalar, task: Task) -> str | None:
     """The law that a head breaks which trials of a task cannot have; None if they can, or there is no such head."""
-    if head not in get_args(Head) or head in task.heads:
+    if head not in get_args(HeadName) or head in task.heads:
         return None
     hint = f"; {task.other_head}" if task.other_head else nearest(str(head), task.heads)
     return f"the head of this {task.kind} task is {' or '.join(map(repr, task.heads))}, got {head!r}{hint}"
