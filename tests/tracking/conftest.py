@@ -56,7 +56,7 @@ class Search:
                 "backbone": {"id": "tiny"},
                 "task": {"metric": metric, "data": {"source": "builtin:moods"}},
                 "budget": {"trials": 4, "epochs": 9, "stopping": {"type": "asha", "eta": 3}},
-                "space": {"parameters": {"lr": {"value": 0.01}}},
+                "space": {"parameters": {"length": {"low": 2, "high": 40}, "lr": {"low": 0.001, "high": 0.1}}},
             }
         )
         data = {

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from ptune.errors import JournalError, TrackingError
-from ptune.record.events import Ended, Header, Resumed, Suggested
+from ptune.record.events import Ended, Header, Resumed
 from ptune.record.journal import read
 from ptune.tracking import mlflow_writer
 from ptune.tracking.mlflow_writer import MlflowWriter, sync
@@ -77,9 +77,15 @@ def stored(uri, search):
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name(search.id)
     runs = client.search_runs([experiment.experiment_id])
-    names = [run.info.run_name for run in runs]
+    names = [trial_name(run) for run in runs]
     assert len(names) == len(set(names)), f"a run is there twice: {names}"
-    return {run.info.run_name: run for run in runs}
+    return dict(zip(names, runs, strict=True))
+
+
+def trial_name(run):
+    """`trial-0003` of a trial's run, the name of the search's."""
+    trial = run.data.tags.get("ptune.trial")
+    return run.info.run_name if trial is None else f"trial-{int(trial):04d}"
 
 
 def curve(uri, run, key="accuracy"):
@@ -120,7 +126,7 @@ def test_a_search_is_shown_in_a_database_made_on_the_way_and_nothing_is_printed(
     assert {name: run.info.status for name, run in runs.items()} == {
         "demo": "FINISHED",
         "trial-0000": "FINISHED",
-        "trial-0001": "KILLED",
+        "trial-0001": "FINISHED",
         "trial-0002": "FAILED",
     }
     parent, child = runs["demo"], runs["trial-0001"]
@@ -132,7 +138,7 @@ def test_a_search_is_shown_in_a_database_made_on_the_way_and_nothing_is_printed(
     times = {type(event): round(event.time * 1000) for event in read(search.journal.path)}
     assert (parent.info.start_time, parent.info.end_time) == (times[Header], times[Ended])
     files = {file.path for file in MlflowClient(uri).list_artifacts(parent.info.run_id)}
-    assert files == {"artifact", "curves.png", "job.json", "job.toml", "leaderboard.csv"}
+    assert files == {"artifact", "config.json", "curves.png", "job.json", "job.toml", "leaderboard.csv"}
     assert (search.folder.parent / "mlartifacts").is_dir()
 
 
@@ -195,7 +201,8 @@ def test_resuming_goes_on_in_the_same_runs(search, start, database_uri):
     search.end("interrupted")
     assert start(database_uri).close(PATIENCE_S)
     before = stored(database_uri, search)
-    assert {run.info.status for run in before.values()} == {"KILLED"}
+    statuses = {name: run.info.status for name, run in before.items()}
+    assert statuses == {"demo": "KILLED", "trial-0000": "FINISHED", "trial-0001": "KILLED"}
     search.journal.append(Resumed({}))
     search.report(1, 0.7)
     search.finish(1, "stopped")
@@ -204,7 +211,7 @@ def test_resuming_goes_on_in_the_same_runs(search, start, database_uri):
     after = assert_complete(database_uri, search)
     assert {name: run.info.run_id for name, run in after.items()} == {n: r.info.run_id for n, r in before.items()}
     assert after["demo"].info.status == "FINISHED"
-    assert after["trial-0001"].info.status == "KILLED"
+    assert after["trial-0001"].info.status == "FINISHED"
     assert len(search.tracked) == 3
 
 
@@ -237,7 +244,7 @@ def test_values_that_are_not_finite_are_kept_and_sent_twice_without_harm(search,
     assert values[0] == 0.5
     assert math.isnan(values[1])
     assert values[2] > 1e300
-    assert curve(database_uri, run, "best_accuracy") == [(1, 0.5)]
+    assert curve(database_uri, run, "best_accuracy") == [(0, 0.5)]
 
 
 def test_a_crash_between_creating_a_run_and_journaling_it_makes_no_second_run(search, start):
@@ -269,7 +276,7 @@ def test_a_lost_answer_makes_no_second_run(search, start, database_uri, monkeypa
     search.suggest(0)
     search.report(0, 0.5)
     assert start(database_uri).close(PATIENCE_S)
-    assert lost == ["demo", "trial-0000"]
+    assert lost == ["demo", "#0 v2 · 20 tokens · lr 0.01"]
     assert_complete(database_uri, search)
 
 
@@ -296,10 +303,17 @@ def test_a_run_that_the_user_deleted_stays_deleted(search, start, database_uri):
     assert set(stored(database_uri, search)) == {"demo", "trial-0001"}
 
 
-def test_a_refused_run_does_not_hold_up_the_others(search, start, database_uri):
+def test_a_refused_run_does_not_hold_up_the_others(search, start, database_uri, monkeypatch):
+    create = MlflowClient.create_run
+
+    def choosy(client, experiment_id, **options):
+        if options["tags"].get("ptune.trial") == "0":
+            raise MlflowException.invalid_parameter_value("this run is not taken")
+        return create(client, experiment_id, **options)
+
+    monkeypatch.setattr(MlflowClient, "create_run", choosy)
     search.begin()
-    search.journal.append(Suggested(0, {"bad\nkey?": 1}))
-    search.suggest(1)
+    search.suggest(0, 1)
     search.report(1, 0.5)
     writer = start(database_uri)
     assert not writer.close(PATIENCE_S)
@@ -339,7 +353,10 @@ def test_a_server_late_killed_and_restarted_loses_and_doubles_nothing(search, st
     runs = assert_complete(server.uri, search)
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     assert len(search.tracked) == 4
-    assert {file.path for file in MlflowClient(server.uri).list_artifacts(writer.parent_run_id)} == set(JOB_FILES)
+    assert {file.path for file in MlflowClient(server.uri).list_artifacts(writer.parent_run_id)} == {
+        "config.json",
+        *JOB_FILES,
+    }
 
 
 def test_sending_a_journal_to_a_server_twice_changes_nothing(search, start, server):
@@ -367,7 +384,7 @@ def test_requests_are_counted_in_runs_not_in_metrics(search, start, server, monk
         search.finish(trial, "complete")
     search.end("complete")
     assert start(server.uri).close(PATIENCE_S)
-    assert len(sent) <= 3 * 9 + 12, len(sent)  # for 9 runs and 80 reports of 13 metrics
+    assert len(sent) <= 4 * 9 + 24, len(sent)  # for 9 runs and 80 reports of 12 metrics
 
 
 def test_a_report_costs_the_search_nothing_while_the_server_is_down(search, start, server, monkeypatch):

@@ -42,17 +42,11 @@ def test_the_parent_says_what_is_searched(search, projected):
     assert "backbone.revision" not in params
 
 
-def test_a_trial_carries_its_configuration(search, projected):
+def test_a_trial_carries_what_the_search_varies_and_is_named_after_it(search, projected):
     search.suggest(7)
     image = projected().runs[7]
-    assert (image.name, image.tags["ptune.trial"], image.status) == ("trial-0007", "7", "running")
-    assert image.pending.params == {
-        "method": "v2",
-        "length": "20",
-        "lr": "0.01",
-        "head_lr": "None",
-        "layers": "1,2",
-    }
+    assert (image.name, image.tags["ptune.trial"], image.status) == ("#7 v2 · 20 tokens · lr 0.01", "7", "running")
+    assert image.pending.params == {"method": "v2", "length": "20", "lr": "0.01"}
 
 
 def test_a_report_becomes_points_at_its_own_time_and_epoch(search, projected):
@@ -61,13 +55,15 @@ def test_a_report_becomes_points_at_its_own_time_and_epoch(search, projected):
     event = read(search.journal.path)[-1]
     image = projected().runs[0]
     assert Point("accuracy", 0.5, round(event.time * 1000), 1) in image.pending.points
-    assert len(image.pending.points) == len(event.metrics) + 1
+    assert {point.key for point in image.pending.points} == {"accuracy", "loss", "best_accuracy", "best_epoch"}
 
 
 def test_the_running_best_never_falls_and_ignores_what_is_not_finite(search, projected):
     search.suggest(0)
     search.report(0, 0.5, math.nan, 0.4, 0.7)
-    assert points(projected().runs[0], "best_accuracy") == [(1, 0.5), (3, 0.5), (4, 0.7)]
+    image = projected().runs[0]
+    assert points(image, "best_accuracy") == [(0, 0.5), (0, 0.7)]
+    assert points(image, "best_epoch") == [(0, 1.0), (0, 4.0)]
 
 
 def test_the_parent_follows_the_best_over_all_reports(search, projected):
@@ -75,7 +71,7 @@ def test_the_parent_follows_the_best_over_all_reports(search, projected):
     search.report(0, 0.5)
     search.report(1, 0.4, 0.8)
     search.report(0, 0.6)
-    assert points(projected().runs[None], "best_accuracy") == [(1, 0.5), (3, 0.8)]
+    assert points(projected().runs[None], "best_accuracy") == [(0, 0.5), (0, 0.8)]
 
 
 def test_the_end_counts_trials_and_names_the_best_that_did_not_fail(search, projected):
@@ -87,8 +83,8 @@ def test_the_end_counts_trials_and_names_the_best_that_did_not_fail(search, proj
     projection = projected()
     parent = projection.runs[None]
     assert (parent.status, parent.pending.tags["ptune.best_trial"]) == ("complete", "2")
-    assert points(parent, "best_accuracy")[-1] == (3, 0.7)
-    assert [points(parent, key) for key in ("trials", "trials_failed")] == [[(3, 3.0)], [(3, 1.0)]]
+    assert points(parent, "best_accuracy")[-1] == (0, 0.7)
+    assert [points(parent, key) for key in ("trials", "trials_failed")] == [[(0, 3.0)], [(0, 1.0)]]
     assert projection.runs[0].pending.tags == {"ptune.status": "failed", "ptune.reason": "out of memory"}
 
 
@@ -150,28 +146,21 @@ def test_test_scores_join_a_trial_that_has_ended(search, projected):
     search.finish(0, "complete")
     search.test(0, accuracy=0.4, f1=0.3)
     image = projected().runs[0]
-    assert (points(image, "test_accuracy"), points(image, "test_f1")) == ([(0, 0.4)], [(0, 0.3)])
+    assert (points(image, "test_accuracy"), points(image, "test_f1")) == ([(0, 0.4)], [])
     assert image.tested
     assert image.status == "complete"
 
 
-def test_a_mean_of_metrics_has_a_name_that_mlflow_takes(search, projected):
-    search.suggest(0)
-    joint = {"accuracy": 0.5, "f1": 0.7, "accuracy+f1": 0.6}
-    search.journal.append(Reported(0, 1, joint, ""))
-    projection = projected()
-    assert points(projection.runs[0], "accuracy and f1") == [(1, 0.6)]
-    assert points(projection.runs[0], "accuracy+f1") == []
-
-
-def test_the_best_of_a_mean_of_metrics_is_followed_under_that_name(search):
+def test_a_mean_of_metrics_has_a_name_that_mlflow_takes_and_is_shown_with_its_parts(search):
     search.begin("accuracy+f1")
     search.suggest(0)
-    search.journal.append(Reported(0, 1, {"accuracy+f1": 0.6}, ""))
+    search.journal.append(Reported(0, 1, {"accuracy": 0.5, "f1": 0.7, "accuracy+f1": 0.6}, ""))
     projection = Projection()
     for event in read(search.journal.path):
         projection.apply(event)
-    assert points(projection.runs[None], "best_accuracy and f1") == [(1, 0.6)]
+    shown = {point.key: point.value for point in projection.runs[0].pending.points if point.step == 1}
+    assert shown == {"accuracy and f1": 0.6, "accuracy": 0.5, "f1": 0.7}
+    assert points(projection.runs[None], "best_accuracy and f1") == [(0, 0.6)]
 
 
 def test_of_a_loss_the_best_is_the_lowest(search):
@@ -184,6 +173,6 @@ def test_of_a_loss_the_best_is_the_lowest(search):
     for event in read(search.journal.path):
         projection.apply(event)
     parent, first, _ = projection.runs.values()
-    assert [value for _, value in points(first, "best_loss")] == pytest.approx([0.5, 0.1, 0.1])
+    assert [value for _, value in points(first, "best_loss")] == pytest.approx([0.5, 0.1])
     assert [value for _, value in points(parent, "best_loss")] == pytest.approx([0.5, 0.1, 0.1])
     assert parent.pending.tags["ptune.best_trial"] == "0"

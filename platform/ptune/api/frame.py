@@ -9,7 +9,6 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from ptune.record.history import History, TrialRecord
-    from ptune.spec.parameter import Parameter
     from ptune.spec.trial import Scalar
 
 
@@ -20,7 +19,7 @@ def trials_frame(history: History) -> pd.DataFrame:
     columns = {
         "number": pd.Series([trial.number for trial in trials], dtype="Int64"),
         "status": pd.Series([trial.status for trial in trials], dtype="string"),
-        **{name: _parameter(history, name, trials) for name in searched(history)},
+        **{name: _parameter(history, name, trials) for name in history.job.space.searched},
         metric: _numbers([trial.best_value for trial in trials]),
         "best_epoch": pd.Series([_best_epoch(trial) for trial in trials], dtype="Int64"),
         "loss": _numbers([_kept(trial, "loss") for trial in trials]),
@@ -30,17 +29,6 @@ def trials_frame(history: History) -> pd.DataFrame:
         "reason": pd.Series([trial.reason for trial in trials], dtype="string"),
     }
     return pd.DataFrame(columns)
-
-
-def searched(history: History) -> list[str]:
-    """The parameters that the search varies, in the order of its space."""
-    parameters = history.job.space.parameters
-    return [name for name, ways in parameters.items() if any(way.value is None for way in ways) or _differ(ways)]
-
-
-def _differ(ways: Sequence[Parameter]) -> bool:
-    """Whether a parameter has different constants under different conditions."""
-    return len({repr(way.value) for way in ways}) > 1
 
 
 def _parameter(history: History, name: str, trials: Sequence[TrialRecord]) -> pd.Series[Any]:

@@ -99,6 +99,17 @@ class BestResult:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Who began a search, and from where."""
+
+    user: str
+    command: str
+    """As it was typed."""
+    commit: str | None
+    """The Git commit of the working directory; None outside a repository."""
+
+
+@dataclass(frozen=True)
 class Header(_Stamped):
     """`search`: what is searched. The first event."""
 
@@ -115,6 +126,8 @@ class Header(_Stamped):
     """Of Python and of the libraries that decide a result."""
     confirms: Confirms | None = None
     """What this search confirms; not on disk for a search that confirms nothing."""
+    origin: Origin | None = None
+    """Where it was begun; not on disk where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -219,14 +232,17 @@ _TYPES: Mapping[str, type[Event]] = {
     "ended": Ended,
 }
 _KINDS = {event_type: kind for kind, event_type in _TYPES.items()}
+_LEFT_OUT = ("confirms", "origin")
+"""Keys that a line lacks where they have no value."""
 _SCALARS = ("bool", "int", "float", "str")  # how pydantic calls the types that a parameter's value may have
 
 
 def encode(event: Event) -> bytes:
     """The event as a line of JSON in UTF-8, its line break included."""
     content = {"event": _KINDS[type(event)], **_plain(event)}
-    if content.get("confirms", event) is None:
-        del content["confirms"]
+    for key in _LEFT_OUT:
+        if content.get(key, event) is None:
+            del content[key]
     return json.dumps(content, ensure_ascii=False, allow_nan=True, default=_plain).encode() + b"\n"
 
 

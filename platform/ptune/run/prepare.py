@@ -16,6 +16,7 @@ from ptune.checks.job import check
 from ptune.checks.memory import engine_bytes
 from ptune.data.sources import Splits
 from ptune.record.events import Checkpoint, DataSource, Header
+from ptune.run.origin import origin
 from ptune.spec import grid
 from ptune.spec.job import Job, Tables
 from ptune.spec.places import locate, written
@@ -122,4 +123,5 @@ def _header(job: Job, profile: Profile, splits: Sequence[Splits]) -> Header:
         labels=_labels(job, splits),
         backbone=Checkpoint(job.backbone.id, profile.weights_hash, profile.layers),
         versions=versions(),
+        origin=origin(),
     )

@@ -207,14 +207,24 @@ def _merged_tables(chain: list[TomlFile], overrides: Sequence[str]) -> tuple[Tom
     content = merged(chain, _JOB_OVER)
     if isinstance(content.get("space"), str):
         content["space"] = {"extends": content["space"]}
+    name = content.get("name")
     problems = [problem for text in overrides if (problem := _override(content, text))]
     if problems:
         raise SpecError("\n".join(problems))
+    if isinstance(name, str) and content["name"] != name:
+        _keep_experiment(content, name)
     _absolute_paths(content, path.parent)
     settings: Toml = {}
     for text in overrides:
         _override(settings, text)
     return content, [TomlFile(path, settings), *chain]
+
+
+def _keep_experiment(content: Toml, name: str) -> None:
+    """Leave a job that is renamed in the experiment of its file's name, beside the other searches of that file."""
+    tracking = content.setdefault("tracking", {})
+    if isinstance(tracking, dict):
+        tracking.setdefault("experiment", name)
 
 
 def _space_of(written: Any) -> tuple[Any, list[TomlFile]]:

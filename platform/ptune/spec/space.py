@@ -9,6 +9,7 @@ how values are proposed.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import combinations, product
 from typing import Any, Self
 
@@ -247,6 +248,11 @@ class Space(Strict):
             for problem in space.misfits(point)
         ]
 
+    @property
+    def searched(self) -> list[str]:
+        """The parameters that can take several values, in the order in which they are written."""
+        return [name for name, definitions in self.parameters.items() if _several(definitions)]
+
     def on_layers(self, layers: int) -> Space:
         """The space with "layers" replaced by a number that leaves no range empty; baseline points are not checked."""
         parameters = {
@@ -277,6 +283,14 @@ class Space(Strict):
 def _holding(method: str) -> frozenset[Value]:
     """What the parameter `method` holds in trials of a method."""
     return frozenset([method, ABSENT] if method == DEFAULT_METHOD else [method])
+
+
+def _several(definitions: Sequence[Parameter]) -> bool:
+    """Whether there are several values among a parameter's definitions."""
+    values = {repr(value) for definition in definitions for value in definition.possible() if value is not None}
+    ranges = [definition for definition in definitions if definition.low is not None]
+    ends = {repr(end) for definition in ranges for end in (definition.low, definition.high)}
+    return len(values | ends) > 1
 
 
 def _strange_to(name: str, methods: list[str], owners: list[str]) -> str:

@@ -7,16 +7,22 @@ is not sent again if the store holds all of it. Everything else is sent, and the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from ptune.record.journal import JOURNAL, Reader
 from ptune.tracking.batches import cut
-from ptune.tracking.projection import Projection, RunImage
+from ptune.tracking.parameters import constant
+from ptune.tracking.projection import LAYOUT, NAME_TAG, STATUS_TAG, Projection, RunImage
 from ptune.tracking.state import Announce
 from ptune.tracking.store import RefusedError, Store, StoredRun
+from ptune.tracking.views import experiment_tags
 
+CONFIG = "config.json"
+"""The file that says which parameters differ between trials, and the values of those that do not."""
 _JOB_FILES = ("job.toml", "job.json")
 _RESULTS = (*_JOB_FILES, "leaderboard.*", "report.json", "*.png", "*.html", "artifact", "artifact-peft")
 
@@ -74,6 +80,7 @@ class Mirror:
         if header is None or parent is None or parent.deleted:
             return
         self._store.find(header.id, {trial: run.run_id for trial, run in self._stored.items()})
+        self._add_config(parent.run_id)
         self._store.add_files(parent.run_id, self._files(*_RESULTS))
 
     def _send(self, image: RunImage) -> None:
@@ -81,17 +88,32 @@ class Mirror:
         if image.trial in self._refused or (run and (run.deleted or run.is_whole(image))):
             return
         try:
-            run = run or self._store.create(image, self.parent_run_id)
+            begins = run is None or run.layout != LAYOUT
+            if run is None:
+                run = self._store.create(image, self.parent_run_id)
+            else:
+                self._repair(run, image)
             self._stored[image.trial] = run
             self._note_run(image.trial, run.run_id)
+            if begins and self._projection.history.header.data:
+                self._store.add_data(run.run_id, self._projection.history.header.data)
             for batch in cut(image.pending):
                 self._store.send(run.run_id, batch)
-            if not run.stands_as(image):
-                self._stored[image.trial] = self._store.set_status(run, image)
+            run = replace(run, layout=LAYOUT, params=run.params | image.pending.params.keys())
+            self._stored[image.trial] = run if run.stands_as(image) else self._store.set_status(run, image)
             if image.trial is None and not self._introduced:
                 self._introduce(run.run_id)
         except RefusedError as error:
             self._refused[image.trial] = str(error)
+
+    def _repair(self, run: StoredRun, image: RunImage) -> None:
+        """Leave out the parameters that a run has, which cannot change, and lay it out as runs are."""
+        pending = image.pending
+        for key in run.params & pending.params.keys():
+            del pending.params[key]
+        if run.layout != LAYOUT:
+            about = {key: value for key, value in image.tags.items() if key != STATUS_TAG}
+            pending.tags = {NAME_TAG: image.name, **about, **pending.tags}
 
     def _note_run(self, trial: int | None, run_id: str) -> None:
         if self._projection.run_ids.get(trial) != run_id:
@@ -99,13 +121,18 @@ class Mirror:
             self._announce(trial, run_id)
 
     def _introduce(self, parent: str) -> None:
-        """Say on the parent run what is searched, and on which data."""
-        header = self._projection.header
-        if header is not None and header.data:
-            self._store.add_data(parent, header.data)
+        """Say on the parent run and on the experiment what is searched, and how to look at it."""
+        history = self._projection.history
+        self._store.describe(experiment_tags(history, self._projection.varied))
         with suppress(Exception):  # an artifact store out of reach must not hold up the metrics; `finish` tries again
+            self._add_config(parent)
             self._store.add_files(parent, self._files(*_JOB_FILES))
         self._introduced = True
+
+    def _add_config(self, parent: str) -> None:
+        space = self._projection.history.job.space
+        content = {"searched": self._projection.varied, "constant": constant(space)}
+        self._store.add_text(parent, CONFIG, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
     def _files(self, *patterns: str) -> list[Path]:
         return sorted(path for pattern in patterns for path in self._folder.glob(pattern))

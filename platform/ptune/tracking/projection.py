@@ -5,16 +5,18 @@ parent) and one for each trial. An image holds the run's tags and its status. Wh
 last sent waits in `pending`. Every point carries its event's time and a step that is counted from the journal, so a
 journal gives the same points every time it is folded. A store drops points that it already has, so it does no harm to
 send them twice.
+
+What is measured in every epoch has the epoch as its step. Everything else, such as the best value so far, has step 0:
+MLflow then shows its latest value as a bar, and no axis has two meanings.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, assert_never
+from typing import Literal, assert_never
 
-from ptune.errors import JournalError
 from ptune.record.events import (
     Ended,
     Event,
@@ -30,16 +32,27 @@ from ptune.record.events import (
     Tested,
     Tracked,
 )
+from ptune.record.history import History, TrialRecord
 from ptune.record.objective import Objective
+from ptune.record.wording import described
 from ptune.spec.trial import Config
+from ptune.tracking.metrics import best_key, metric_key
+from ptune.tracking.notes import search_note
+from ptune.tracking.parameters import search_params, trial_params, varied
 
 RunStatus = Literal["running", "complete", "stopped", "failed", "interrupted"]
 
 SEARCH_TAG = "ptune.search"
 TRIAL_TAG = "ptune.trial"
 STATUS_TAG = "ptune.status"
+LAYOUT_TAG = "ptune.layout"
+LAYOUT = "2"
+"""Of a run's names, parameters and metrics; a run with another one is repaired."""
+NAME_TAG = "mlflow.runName"
+NOTE_TAG = "mlflow.note.content"
 
-_PARAM_TABLES = ("backbone", "task", "budget", "resources")  # of the job; its space has a file of its own
+_ALWAYS = ("loss", "train_loss")  # shown beside the job's metric in every epoch
+_SIZES = ("trainable_parameters", "backbone_share")  # of a trial, the same in every epoch
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,7 @@ class Point:
     key: str
     value: float
     time: int
-    step: int
+    step: int = 0
 
 
 @dataclass
@@ -75,7 +88,7 @@ class RunImage:
     end: int | None = None
     """Milliseconds since 1970; None while it runs."""
     best: float | None = None
-    """Best finite value of the job's metric so far."""
+    """Finite value of the job's metric in the epoch that is kept so far; of a search, the best of its trials'."""
     tested: bool = False
     """Whether it has scores on the test split, which come after its end."""
     pending: Pending = field(default_factory=Pending)
@@ -90,20 +103,26 @@ class Projection:
     """The images of a search's runs, kept up to date event by event."""
 
     def __init__(self) -> None:
-        self.header: Header | None = None
-        """What is searched; None until it is read."""
+        self.history = History()
+        """The search so far."""
         self.runs: dict[int | None, RunImage] = {}
         """Images by trial, the parent first."""
         self.run_ids: dict[int | None, str] = {}
         """The run ids that the journal holds."""
+        self.varied: list[str] = []
+        """The parameters by which trials differ."""
         self._changed: dict[int | None, None] = {}  # an ordered set
-        self._reports = 0
-        self._last_time = 0
+        self._about: dict[str, str] = {}  # tags of every run
+
+    @property
+    def header(self) -> Header | None:
+        """What is searched; None until it is read."""
+        return self.history.first
 
     def apply(self, event: Event) -> None:
         """Take in the next event of the journal."""
         time = round(event.time * 1000)
-        self._last_time = time
+        self.history.apply(event)
         match event:
             case Header():
                 self._open_search(event, time)
@@ -112,6 +131,7 @@ class Projection:
             case Reported(trial, epoch, metrics):
                 self._report(self.runs[trial], epoch, metrics, time)
             case Finished(trial, status, reason):
+                self._total(trial, time)
                 self._change(trial).set_status(status, time, **({"reason": reason} if reason else {}))
             case Tested(trial, metrics):
                 self._test(trial, metrics, time)
@@ -119,7 +139,10 @@ class Projection:
                 self.run_ids[trial] = run_id
             case Resumed():
                 self._reopen()
-            case Ended(status):
+            case Ended(status, best, test):
+                if best is not None and test is not None:
+                    self._test(best.trial, test, time)
+                    self._test(None, test, time)
                 self._close(status, time)
             case Started() | Paused() | Loaded():
                 pass
@@ -129,7 +152,7 @@ class Projection:
     def interrupt(self) -> None:
         """Close a search whose process died without an end event, at the time of its last event."""
         if self.runs and self.runs[None].status == "running":
-            self._close("interrupted", self._last_time)
+            self._close("interrupted", round((self.history.last_at or 0.0) * 1000))
 
     def take_changed(self) -> Iterator[RunImage]:
         """Yield the images to send, the parent first; an image counts as sent once the next one is asked for."""
@@ -144,43 +167,46 @@ class Projection:
         return self.runs[trial]
 
     def _open_search(self, header: Header, time: int) -> None:
-        self.header = header
         versions = {f"version.{name}": version for name, version in header.versions.items()}
-        tags = {SEARCH_TAG: header.id, "ptune.kind": "search", STATUS_TAG: "running", **versions}
+        self._about = {SEARCH_TAG: header.id, LAYOUT_TAG: LAYOUT, **_source(header), **versions}
+        self.varied = varied(header.job.space)
+        tags = {**self._about, "ptune.kind": "search", STATUS_TAG: "running"}
         self.runs[None] = RunImage(None, header.name, time, tags)
         self._change(None).pending.params = search_params(header)
 
     def _open_trial(self, trial: int, config: Config, time: int) -> None:
-        tags = {
-            SEARCH_TAG: self._search.id,
-            "ptune.kind": "trial",
-            TRIAL_TAG: str(trial),
-            STATUS_TAG: "running",
-        }
-        self.runs[trial] = RunImage(trial, f"trial-{trial:04d}", time, tags)
-        self._change(trial).pending.params = {key: str(value) for key, value in config.items()}
+        tags = {**self._about, "ptune.kind": "trial", TRIAL_TAG: str(trial), STATUS_TAG: "running"}
+        self.runs[trial] = RunImage(trial, f"#{trial} {described(config, self.varied)}", time, tags)
+        self._change(trial).pending.params = trial_params(config, self.varied)
 
     def _report(self, image: RunImage, epoch: int, metrics: Metrics, time: int) -> None:
-        self._reports += 1
+        objective = self.history.objective
         points = self._change(image.trial).pending.points
-        points += [Point(_metric_key(key), float(value), time, epoch) for key, value in metrics.items()]
-        objective = self._objective
+        points += _points(metrics, [*_names(objective), *_ALWAYS], time, epoch)
+        if epoch == 1:
+            points += _points(metrics, _SIZES, time)
         value = metrics.get(objective.metric, math.nan)
-        if math.isfinite(value):
-            if image.best is None or objective.is_better(value, image.best):
-                image.best = value
-            points.append(Point(self._best_key, image.best, time, epoch))
-            parent = self.runs[None]
-            if parent.best is None or objective.is_better(value, parent.best):
-                parent.best = value
-                self._change(None).pending.points.append(Point(self._best_key, value, time, self._reports))
+        if math.isfinite(value) and (image.best is None or objective.keeps(value, image.best)):
+            image.best = value
+            points += [Point(best_key(objective), value, time), Point("best_epoch", float(epoch), time)]
+            self._lead(value, time)
 
-    def _test(self, trial: int, metrics: Metrics, time: int) -> None:
+    def _lead(self, value: float, time: int) -> None:
+        """Let a trial's new best be the search's, if it is better."""
+        objective, parent = self.history.objective, self.runs[None]
+        if parent.best is None or objective.is_better(value, parent.best):
+            parent.best = value
+            self._change(None).pending.points.append(Point(best_key(objective), value, time))
+
+    def _total(self, trial: int, time: int) -> None:
+        """What a trial's epochs come to, once it trains no further."""
+        image, record = self._change(trial), self.history.trials[trial]
+        image.pending.points += [Point(key, value, time) for key, value in _totals(record).items()]
+
+    def _test(self, trial: int | None, metrics: Metrics, time: int) -> None:
         image = self._change(trial)
         image.tested = True
-        image.pending.points += [
-            Point(f"test_{_metric_key(key)}", float(value), time, 0) for key, value in metrics.items()
-        ]
+        image.pending.points += _points(metrics, _names(self.history.objective), time, prefix="test_")
 
     def _reopen(self) -> None:
         for image in self.runs.values():
@@ -188,58 +214,52 @@ class Projection:
                 self._change(image.trial).set_status("running", None)
 
     def _close(self, status: RunStatus, time: int) -> None:
-        trials = [image for image in self.runs.values() if image.trial is not None]
-        for image in trials:
-            if image.status == "running":
-                self._change(image.trial).set_status("interrupted", time)
-        parent = self._change(None)
-        counts = {"trials": len(trials)} | {
-            f"trials_{kind}": sum(image.status == kind for image in trials)
-            for kind in ("complete", "stopped", "failed")
+        for trial, image in self.runs.items():
+            if trial is not None and image.status == "running":
+                self._total(trial, time)
+                self._change(trial).set_status("interrupted", time)
+        parent, best = self._change(None), self.history.best
+        statuses = self.history.statuses
+        counts = {"trials": len(self.history.trials)} | {
+            f"trials_{kind}": statuses.get(kind, 0) for kind in ("complete", "stopped", "failed")
         }
-        parent.pending.points += [Point(key, float(count), time, self._reports) for key, count in counts.items()]
-        scored = [
-            (self._objective.utility(image.best), image)
-            for image in trials
-            if image.status != "failed" and image.best is not None
-        ]
-        _, best = max(scored, key=lambda entry: entry[0], default=(0.0, None))  # the earlier trial of equals
-        if best is None or best.best is None:
+        parent.pending.points += [Point(key, float(count), time) for key, count in counts.items()]
+        if best is None or best.best_value is None:
             parent.set_status(status, time)
         else:
-            parent.pending.points.append(Point(self._best_key, best.best, time, self._reports))
-            parent.set_status(status, time, best_trial=str(best.trial))
-
-    @property
-    def _search(self) -> Header:
-        if self.header is None:
-            raise JournalError("the journal does not begin with its header, the event `search`")
-        return self.header
-
-    @property
-    def _objective(self) -> Objective:
-        return Objective.of(self._search.job.task)
-
-    @property
-    def _best_key(self) -> str:
-        return f"best_{_metric_key(self._objective.metric)}"
+            parent.pending.points.append(Point(best_key(self.history.objective), best.best_value, time))
+            parent.set_status(status, time, best_trial=str(best.number))
+        parent.pending.tags[NOTE_TAG] = search_note(self.history, self.varied)
 
 
-def _metric_key(name: str) -> str:
-    """A metric's name in MLflow, which takes no `+`: `accuracy+f1` is `accuracy and f1`."""
-    return name.replace("+", " and ")
+def _source(header: Header) -> dict[str, str]:
+    """The tags in which MLflow's pages show who made a run, and from what."""
+    origin = header.origin
+    if origin is None:
+        return {"mlflow.source.name": f"ptune search {header.name}", "mlflow.source.type": "LOCAL"}
+    tags = {"mlflow.source.name": origin.command, "mlflow.source.type": "LOCAL", "mlflow.user": origin.user}
+    return tags if origin.commit is None else {**tags, "mlflow.source.git.commit": origin.commit}
 
 
-def search_params(header: Header) -> dict[str, str]:
-    """The parent run's params: the job's settings that have a value, under dotted keys as `--set` takes them."""
-    tables = header.job.model_dump(mode="json", include=set(_PARAM_TABLES))
-    tables["backbone"] |= vars(header.backbone)
-    return dict(_flat({name: tables[name] for name in _PARAM_TABLES})) | {"seed": str(header.job.seed)}
+def _names(objective: Objective) -> list[str]:
+    """The metrics of a search: the job's, and of a mean its parts."""
+    return list(dict.fromkeys([objective.metric, *objective.metric.split("+")]))
 
 
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        elif value is not None:
-            yield f"{prefix}{key}", str(value)
+def _points(metrics: Metrics, names: Iterable[str], time: int, step: int = 0, prefix: str = "") -> list[Point]:
+    """One point for each of the named metrics that was measured."""
+    return [
+        Point(f"{prefix}{metric_key(name)}", float(metrics[name]), time, step)
+        for name in dict.fromkeys(names)
+        if name in metrics
+    ]
+
+
+def _totals(trial: TrialRecord) -> dict[str, float]:
+    """What a trial took. `trained_epochs` is not called `epochs`, since that is a parameter of spaces."""
+    totals = {"trained_epochs": float(trial.epoch)}
+    if trial.reports:
+        seconds = sum(report.get("seconds", 0.0) for report in trial.reports)
+        totals |= {"seconds": seconds, "seconds_per_epoch": seconds / trial.epoch}
+        totals["peak_memory_mb"] = max(report.get("peak_memory_mb", 0.0) for report in trial.reports)
+    return totals

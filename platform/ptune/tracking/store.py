@@ -21,12 +21,20 @@ from mlflow.exceptions import MlflowException
 from ptune.errors import TrackingError
 from ptune.record.events import DataSource
 from ptune.tracking.batches import LogBatch
-from ptune.tracking.projection import SEARCH_TAG, STATUS_TAG, TRIAL_TAG, RunImage, RunStatus
+from ptune.tracking.projection import (
+    LAYOUT,
+    LAYOUT_TAG,
+    SEARCH_TAG,
+    STATUS_TAG,
+    TRIAL_TAG,
+    RunImage,
+    RunStatus,
+)
 
 MLFLOW_STATUS: dict[RunStatus, str] = {
     "running": "RUNNING",
     "complete": "FINISHED",
-    "stopped": "KILLED",
+    "stopped": "FINISHED",  # MLflow marks what is killed like a failure, and early stopping is none
     "interrupted": "KILLED",
     "failed": "FAILED",
 }
@@ -50,6 +58,10 @@ class StoredRun:
     deleted: bool = False
     metrics: int = 0
     """How many metrics it has."""
+    params: frozenset[str] = frozenset()
+    """The parameters it has; MLflow lets none change."""
+    layout: str | None = LAYOUT
+    """How its names, parameters and metrics are laid out."""
 
     def stands_as(self, image: RunImage) -> bool:
         """Whether its status and end are the image's. A run that runs again may keep the time of its former end."""
@@ -61,7 +73,8 @@ class StoredRun:
         Test scores come even later, so they are sent again.
         """
         final = image.trial is not None and image.status in {"complete", "stopped", "failed"}
-        return final and not image.tested and self.ptune_status == image.status and self.stands_as(image)
+        whole = self.layout == LAYOUT and not image.tested
+        return final and whole and self.ptune_status == image.status and self.stands_as(image)
 
 
 class Store:
@@ -76,10 +89,20 @@ class Store:
         existing = client.get_experiment_by_name(experiment)
         if existing is None:
             self.experiment_id = str(client.create_experiment(experiment, artifact_location))
+            self._tags: dict[str, str] = {}
         elif existing.lifecycle_stage == "deleted":
             raise TrackingError(f"MLflow experiment {experiment!r} is deleted: restore it or set tracking.experiment")
         else:
             self.experiment_id = str(existing.experiment_id)
+            self._tags = dict(existing.tags)
+
+    def describe(self, tags: Mapping[str, str]) -> None:
+        """Give the experiment those tags that it does not have yet, or has with another value."""
+        for key, value in tags.items():
+            if self._tags.get(key) != value:
+                with _refusals():
+                    self._client.set_experiment_tag(self.experiment_id, key, value)
+                self._tags[key] = value
 
     def find(self, search: str, journaled: Mapping[int | None, str]) -> dict[int | None, StoredRun]:
         """The runs of a search by trial, deleted ones included.
@@ -139,6 +162,10 @@ class Store:
             else:
                 self._client.log_artifact(run_id, str(path))
 
+    def add_text(self, run_id: str, name: str, text: str) -> None:
+        """Upload a text as a file."""
+        self._client.log_text(run_id, text, name)
+
     def _search(self, search: str) -> Iterator[tuple[int | None, StoredRun]]:
         token: str | None = None
         while True:
@@ -153,8 +180,19 @@ class Store:
                 info, tags = run.info, run.data.tags
                 trial = int(tags[TRIAL_TAG]) if TRIAL_TAG in tags else None
                 deleted = info.lifecycle_stage == "deleted"
-                status, metrics = tags.get(STATUS_TAG), len(run.data.metrics)
-                yield trial, StoredRun(info.run_id, info.status, info.end_time, status, deleted, metrics)
+                yield (
+                    trial,
+                    StoredRun(
+                        info.run_id,
+                        info.status,
+                        info.end_time,
+                        tags.get(STATUS_TAG),
+                        deleted,
+                        len(run.data.metrics),
+                        frozenset(run.data.params),
+                        tags.get(LAYOUT_TAG),
+                    ),
+                )
             token = page.token
             if not token:
                 return

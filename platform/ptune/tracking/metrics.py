@@ -1,0 +1,15 @@
+"""How metrics are called in MLflow. Pure."""
+
+from __future__ import annotations
+
+from ptune.record.objective import Objective
+
+
+def metric_key(name: str) -> str:
+    """A metric's name in MLflow, which takes no `+`: `accuracy+f1` is `accuracy and f1`."""
+    return name.replace("+", " and ")
+
+
+def best_key(objective: Objective) -> str:
+    """The name of the best value of a search's metric."""
+    return f"best_{metric_key(objective.metric)}"
