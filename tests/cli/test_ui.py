@@ -1,16 +1,31 @@
 """`ptune ui`: MLflow's pages, on this machine alone."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 
-from ptune.cli.ui import server_command, server_environment
+from ptune.cli.ui import server_command, server_environment, trials_page
+from ptune.errors import TrackingError
+from ptune.files import write_json
+from ptune.record.history import History
+from ptune.record.journal import JOURNAL, read
+from ptune.run.search import RESULT
 from ptune.tracking.location import create_database
 from support.waiting import PATIENCE_S, wait_for
+
+FINISHED = Path(__file__).parents[1] / "fixtures" / "finished"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The folder of a search that has ended."""
+    return Path(shutil.copytree(FINISHED, tmp_path / "runs" / "finished"))
 
 
 def test_nothing_tracked_yet_is_said(ptune, tmp_path):
@@ -31,6 +46,24 @@ def test_the_server_listens_on_loopback_and_runs_no_jobs():
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert command[command.index("--port") + 1] == "5001"
     assert server_environment()["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+
+
+def test_the_link_opens_the_trials_of_the_search_named_or_of_the_job_that_ran_last(folder):
+    write_json(folder / RESULT, {"mlflow": {"experiment_id": "7"}})
+    start = "http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey=ptune"
+    assert trials_page("http://127.0.0.1:5000", folder.parent, None) == start
+    header = History.of(read(folder / JOURNAL)).header
+    assert trials_page("http://127.0.0.1:5000", folder.parent, folder.name) == f"{start}-{header.id}"
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"mlflow": null}', '{"mlflow": {"experiment_id": null}}'])
+def test_a_search_that_mlflow_does_not_show_has_no_link(folder, content):
+    (folder / RESULT).unlink(missing_ok=True)
+    if content is not None:
+        (folder / RESULT).write_text(content, encoding="utf-8")
+    assert trials_page("http://127.0.0.1:5000", folder.parent, None) is None
+    with pytest.raises(TrackingError, match="has no page in MLflow"):
+        trials_page("http://127.0.0.1:5000", folder.parent, folder.name)
 
 
 @pytest.mark.slow

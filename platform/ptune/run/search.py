@@ -25,6 +25,8 @@ from ptune.searching.importance import importances
 from ptune.spec.job import Job
 from ptune.tracking.state import Announce, TrackingState
 
+RESULT = "result.json"
+"""Name of the file in a search's folder that says what the search came to."""
 EndStatus = Literal["complete", "interrupted"]
 """How a search ends that has a result."""
 _HEAD_START_S = 20.0
@@ -127,7 +129,7 @@ class Search:
             tracking=self._tracker.state,
             wall_s=time.monotonic() - began,
         )
-        write_json(self._folder / "result.json", outcome.to_json())
+        write_json(self._folder / RESULT, outcome.to_json())
         return outcome
 
     def _train(self) -> tuple[EndStatus, Conclusion]:
