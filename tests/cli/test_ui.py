@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ptune.cli.ui import server_command, server_environment, trials_page
+from ptune.cli.ui import free_port, server_command, server_environment, trials_page
 from ptune.errors import TrackingError
 from ptune.files import write_json
 from ptune.record.history import History
@@ -66,8 +67,16 @@ def test_a_search_that_mlflow_does_not_show_has_no_link(folder, content):
         trials_page("http://127.0.0.1:5000", folder.parent, folder.name)
 
 
+def test_a_taken_port_gives_way_to_the_next_free_one():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert free_port(taken.getsockname()[1]) > taken.getsockname()[1]
+
+
 @pytest.mark.slow
-def test_the_pages_are_served(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_pages_are_served_until_a_signal_ends_them(tmp_path, number):
     runs = tmp_path / "runs"
     create_database(f"sqlite:///{runs / 'mlflow.db'}")
     with socket.socket() as probe:
@@ -76,15 +85,16 @@ def test_the_pages_are_served(tmp_path):
     command = [sys.executable, "-m", "ptune", "ui", "--port", str(port)]
     environment = {**os.environ, "PTUNE_RUNS": str(runs)}
     environment.pop("MLFLOW_TRACKING_URI", None)
+    health = f"http://127.0.0.1:{port}/health"
     server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         assert server.stdout.readline() == f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it)\n"
-        wait_for(
-            lambda: answers(f"http://127.0.0.1:{port}/health"), lambda: server.poll() is not None and "the server ended"
-        )
+        wait_for(lambda: answers(health), lambda: server.poll() is not None and "the server ended")
+        server.send_signal(number)
+        assert server.wait(PATIENCE_S) == 0
+        wait_for(lambda: not answers(health))
     finally:
-        os.killpg(server.pid, 2)
-        server.wait(PATIENCE_S)
+        server.kill()
         server.stdout.close()
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +14,18 @@ from pathlib import Path
 import click
 
 HOST = "127.0.0.1"
+_PORTS_TRIED = 20
 
 
 @click.command(short_help="Browse trials in MLflow.")
 @click.argument("name", required=False)
-@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535), help="Port on this machine.")
+@click.option(
+    "--port",
+    default=5000,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="Port on this machine. If it is taken, the next free one serves.",
+)
 def ui(name: str | None, port: int) -> int:
     """Serve MLflow's pages for the runs folder until Ctrl-C, on this machine only.
 
@@ -42,15 +52,49 @@ def ui(name: str | None, port: int) -> int:
             f"nothing is tracked in {runs} yet; run a search first: ptune search JOB. "
             'MLflow does not show a search whose job says tracking.type = "none"; `ptune report NAME` does'
         )
+    port = free_port(port)
     server = f"http://{HOST}:{port}"
     trials = trials_page(server, runs, name)
     click.echo(f"MLflow on {server} (Ctrl-C ends it)")
     if trials is not None:
         click.echo(f"trials, best first: {trials}")
-    try:
-        return subprocess.run(server_command(uri, artifacts, port), env=server_environment(), check=False).returncode
-    except KeyboardInterrupt:
-        return 0
+    return serve(server_command(uri, artifacts, port))
+
+
+def free_port(port: int) -> int:
+    """The first port of this machine, from `port` on, on which nobody listens.
+
+    Raises:
+        TrackingError: there is none among the next few.
+    """
+    from ptune.errors import TrackingError
+
+    last = min(port + _PORTS_TRIED, 65_536)
+    for candidate in range(port, last):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended holds no port
+            try:
+                probe.bind((HOST, candidate))
+            except OSError:
+                continue
+            return candidate
+    raise TrackingError(f"ports {port} to {last - 1} of this machine are taken; name a free one with --port")
+
+
+def serve(command: list[str]) -> int:
+    """Run an MLflow server until it ends, or until Ctrl-C or SIGTERM, which end its workers, too."""
+    from ptune.run.interrupts import interrupts
+
+    with interrupts():
+        server = subprocess.Popen(command, env=server_environment(), start_new_session=True)
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # every process of it has ended
+                os.killpg(server.pid, signal.SIGTERM)
+            server.wait()
 
 
 def trials_page(server: str, runs: Path, name: str | None) -> str | None:
