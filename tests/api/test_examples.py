@@ -8,13 +8,13 @@ import pytest
 
 import ptune
 from ptune.api import compose
-from support.repository import ROOT
+from support.repository import PAGES, ROOT
 
 SMALL = ("budget.epochs=2", "tracking.type=none", *(f"task.data.limit_{role}=16" for role in ("train", "dev", "test")))
 """What makes the searches of pages small, as those of docstrings are."""
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 DOCUMENTED = [name for name in ptune.__all__ if "api" in ptune._HOMES.get(name, "")]
-PAGES = [path for path in sorted(ROOT.rglob("*.md")) if "```python\n" in path.read_text(encoding="utf-8")]
+PYTHON_PAGES = [path for path in PAGES if "```python\n" in path.read_text(encoding="utf-8")]
 
 
 def examples(name):
@@ -62,7 +62,7 @@ def test_the_examples_of_docstrings_run(name, workplace):
     run(examples(name))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PYTHON_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_examples_of_a_page_run_one_after_another(page, tmp_path, monkeypatch):
     start = compose.start
     monkeypatch.setattr(compose, "start", lambda source, overrides, *rest: start(source, (*overrides, *SMALL), *rest))

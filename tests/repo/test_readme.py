@@ -15,9 +15,8 @@ from ptune.cli.main import cli
 from ptune.spec.job import Job
 from ptune.spec.space import Space
 from ptune.spec.task import Task
-from support.repository import PACKAGE, ROOT
+from support.repository import PACKAGE, PAGES, ROOT
 
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("*/*.md")]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -7,6 +7,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PLATFORM = ROOT / "platform"
 PACKAGE = PLATFORM / "ptune"
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(page for name in ("jobs", "platform", "search_spaces") for page in (ROOT / name).glob("*.md")),
+    ]
+)
+"""The pages that the project writes; an environment in the checkout brings others."""
 
 
 def modules() -> dict[str, Path]:
