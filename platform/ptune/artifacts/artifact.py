@@ -215,8 +215,10 @@ def _template(prompt: PromptSpec, data: Data, head: HeadName) -> str:
 
 def _portable(task: Task) -> Task:
     """A task whose files are named without their folders, which mean nothing elsewhere."""
-    first, *further = [_named(data) for data in task.sets]
-    return task.model_copy(update={"data": first, **({"more": further} if further else {})})
+    changes: dict[str, Any] = {"data": _named(task.data)}
+    if "more" in type(task).model_fields:  # relations of cloze facts follow from their one table, so they have none
+        changes["more"] = [_named(data) for data in task.more]
+    return task.model_copy(update=changes)
 
 
 def _named(data: Data) -> Data:
