@@ -5,6 +5,7 @@ import math
 import pytest
 
 from ptune.record.spread import Spread
+from ptune.record.wording import value_text
 from ptune.report.wording import (
     alike,
     answering_alike,
@@ -15,7 +16,6 @@ from ptune.report.wording import (
     score_text,
     signed,
     spread_text,
-    value_text,
     varying,
 )
 

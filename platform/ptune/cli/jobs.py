@@ -21,7 +21,8 @@ def jobs(address: str | None, as_json: bool) -> None:
     ptune jobs --address http://head:8265
     """
     from ptune.raytune.jobs import jobs as jobs_at
-    from ptune.report.wording import NONE, duration
+    from ptune.record.wording import NONE
+    from ptune.report.wording import duration
 
     ray_jobs = jobs_at(address)
     if as_json:

@@ -98,7 +98,8 @@ def _print(entries: list[Entry]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ptune.report.wording import NONE, score_text
+    from ptune.record.wording import NONE
+    from ptune.report.wording import score_text
 
     table = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
     for column in ("name", "state", "trials", "best"):

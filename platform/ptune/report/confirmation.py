@@ -6,7 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ptune.report.wording import NONE, brief, plural, score_text, spread_text, varying
+from ptune.record.wording import NONE
+from ptune.report.wording import brief, plural, score_text, spread_text, varying
 from ptune.run.confirm import Confirmation, ConfirmedConfiguration
 
 

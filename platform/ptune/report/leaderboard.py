@@ -18,7 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ptune.record.history import Configuration, History, Status, TrialRecord, constant_sets, is_constant
-from ptune.report.wording import alike, brief, count, duration, score_text, spread_text, value_text, varying
+from ptune.record.wording import value_text
+from ptune.report.wording import alike, brief, count, duration, score_text, spread_text, varying
 from ptune.spec.trial import Config
 
 SHOWN = 10

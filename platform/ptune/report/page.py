@@ -10,12 +10,12 @@ from html import escape
 
 from ptune.record.events import DataSource
 from ptune.record.objective import Objective
+from ptune.record.wording import NONE, value_text
 from ptune.report.confirmation import baseline, flags, shown_names
 from ptune.report.findings import Findings
 from ptune.report.html import Cell, image, paragraph, table
 from ptune.report.leaderboard import TrialRow
 from ptune.report.wording import (
-    NONE,
     alike,
     answering_alike,
     brief,
@@ -25,7 +25,6 @@ from ptune.report.wording import (
     score_text,
     signed,
     spread_text,
-    value_text,
     varying,
 )
 from ptune.run.confirm import Confirmation

@@ -20,7 +20,8 @@ from matplotlib.ticker import MaxNLocator
 from ptune.files import replacing
 from ptune.record.history import REPEATING, History, TrialRecord
 from ptune.record.objective import Objective
-from ptune.report.wording import NONE, brief, score_text, value_text, varying
+from ptune.record.wording import NONE, value_text
+from ptune.report.wording import brief, score_text, varying
 from ptune.spec.protocol import majority_metric
 
 _BEST, _COMPLETE, _FAINT = "#D55E00", "#0072B2", "#9AA5B1"

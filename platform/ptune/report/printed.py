@@ -9,12 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ptune.record.history import History
+from ptune.record.wording import NONE
 from ptune.report import confirmation, leaderboard
 from ptune.report.comparison import Comparison
 from ptune.report.findings import Findings
 from ptune.report.screen import WIDEST
 from ptune.report.summary import importance_bars
-from ptune.report.wording import NONE, answering_alike, brief, plural, score_text, signed, spread_text, varying
+from ptune.report.wording import answering_alike, brief, plural, score_text, signed, spread_text, varying
 
 
 def printed(report: Findings, history: History, width: int) -> RenderableType:

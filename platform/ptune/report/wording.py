@@ -10,12 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ptune.record.spread import Spread
-
-NONE = "-"
-"""What stands where there is no value."""
-
-SELF_EXPLAINING = frozenset({"method", "encoder", "template", "schedule", "side", "positions", "optimizer"})
-"""Parameters whose values read well without their name; `method` comes first."""
+from ptune.record.wording import NONE, SELF_EXPLAINING, value_text
 
 _NAMED = 2  # data sets that a mark names; of more it says how many
 
@@ -43,15 +38,6 @@ def brief(config: Mapping[str, Any], names: Sequence[str]) -> str:
         if value is not None:
             words.append(value_text(value) if name in SELF_EXPLAINING else f"{name}={value_text(value)}")
     return " ".join(words) or "(defaults)"
-
-
-def value_text(value: Any) -> str:
-    """A parameter's value: numbers with three significant digits, None as a dash."""
-    if value is None:
-        return NONE
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def score_text(value: float | None) -> str:
