@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ptune.errors import SpecError, nearest
+from ptune.spec.texts import unusable
 
 Toml = dict[str, Any]
 """A table as TOML has it, not yet checked."""
@@ -32,7 +33,8 @@ def read_chain(path: Path) -> list[TomlFile]:
     """Read a file and those it extends, the topmost first.
 
     Raises:
-        SpecError: a file is missing or not TOML, or files extend each other in a circle.
+        SpecError: a file is missing or not TOML, holds strings that nothing takes, or files extend each other in a
+            circle.
     """
     return chain_of(path, read_toml(path))
 
@@ -41,10 +43,13 @@ def chain_of(path: Path, tables: Toml) -> list[TomlFile]:
     """Tables that a file at `path` would hold, and the files that they extend, the topmost first.
 
     Raises:
-        SpecError: a file is missing or not TOML, or files extend each other in a circle.
+        SpecError: a file is missing or not TOML, holds strings that nothing takes, or files extend each other in a
+            circle.
     """
     chain: list[TomlFile] = []
     while True:
+        if problems := [*unusable(tables)]:
+            raise SpecError("\n".join(f"{path}: {problem}" for problem in problems))
         extended = tables.pop("extends", None)
         chain.append(TomlFile(path, tables))
         if extended is None:

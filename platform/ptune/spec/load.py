@@ -30,6 +30,7 @@ from ptune.spec.protocol import Published
 from ptune.spec.space import Space
 from ptune.spec.strict import got
 from ptune.spec.task import Task
+from ptune.spec.texts import unusable
 
 
 @dataclass(frozen=True)
@@ -254,6 +255,8 @@ def _override(content: Toml, text: str) -> str | None:
         value = tomllib.loads(f"value = {raw}")["value"]
     except tomllib.TOMLDecodeError:
         value = raw
+    if problem := next(unusable(value, key.strip()), None):
+        return f"--set {problem}"
     *tables, last = key.strip().split(".")
     for name in tables:
         content = content.setdefault(name, {})
