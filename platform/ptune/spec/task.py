@@ -108,6 +108,11 @@ class _Sets(_Task):
         """The metrics that trials report of each data set and that a search may improve."""
         return METRICS[self.kind]  # type: ignore[attr-defined]
 
+    @property
+    def shares(self) -> Sequence[str]:
+        """The metrics that are shares of examples, of which each is right or wrong by itself."""
+        return SHARES[self.kind]  # type: ignore[attr-defined]
+
     @model_validator(mode="after")
     def _named_apart(self) -> Self:
         if len(set(self.set_names)) != len(self.sets):
@@ -145,6 +150,11 @@ class Classification(_Sets):
     def reported(self) -> Sequence[str]:
         """The metrics; that of groups only if there are groups."""
         return [name for name in METRICS[self.kind] if name != GROUPED or self.grouped]
+
+    @property
+    def shares(self) -> Sequence[str]:
+        """None where the examples of a group, such as the answers to one question, are right or wrong together."""
+        return [] if any(data.group is not None for data in [self.data, *self.more]) else super().shares
 
     @property
     def language(self) -> bool:
@@ -304,6 +314,16 @@ METRICS: dict[str, tuple[str, ...]] = {
     "generation": ("bleu", "chrf", "exact_match", "loss", "perplexity"),
 }
 """Metrics that a search may improve, by kind. The files of the kinds define them."""
+SHARES: dict[str, tuple[str, ...]] = {
+    "classification": ("accuracy",),
+    "cloze": ("p_at_1", "p_at_10"),
+    "tokens": (),
+    "span": ("exact_match",),
+    "choice": ("accuracy",),
+    "generation": ("exact_match",),
+}
+"""Of these metrics, the shares of examples that are right, each by itself. A tagger's accuracy is a share of words, and
+the words of a sentence are right or wrong together."""
 MINIMIZED = frozenset({"loss", "perplexity"})
 """Metrics of which less is better. Of all others more is better."""
 
