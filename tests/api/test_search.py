@@ -59,7 +59,7 @@ def test_the_best_trial_has_the_best_value(result):
 def test_a_frame_has_a_row_for_each_trial_with_typed_parameters(result):
     frame = result.trials()
     assert list(frame.columns) == [
-        "number", "status", "method", "depth", "length", "lr",
+        "number", "status", "method", "depth", "length", "lr", "encoder",
         "accuracy", "best_epoch", "loss", "trained_epochs", "seconds", "trainable_parameters", "reason",
     ]  # fmt: skip
     assert frame["number"].tolist() == [0, 1, 2]

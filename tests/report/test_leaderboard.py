@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from ptune.record.events import Finished, Suggested
+from ptune.record.wording import described
 from ptune.report.leaderboard import as_csv, as_json, rows, table
 from support.played import make_job, play
 
@@ -98,18 +99,24 @@ def test_json_and_csv_hold_every_trial(history):
 
 
 def test_the_table_shows_ten_trials_and_what_varies(history):
-    text = printed(table(history, 110, {"lr": 0.7, "length": 0.2}), 110)
-    header, *body = text.splitlines()
+    header, *body = printed(table(history, 110), 110).splitlines()
     assert len(body) == 10
-    assert header.split()[7:10] == ["method", "lr", "length"]
-    assert "schedule" not in header
+    assert header.split()[7:] == history.header.varied == ["method", "length", "encoder", "depth", "lr"]
 
 
-def test_a_narrow_table_keeps_one_line_for_each_trial(history):
+def test_a_narrow_table_says_all_of_each_configuration(history):
     lines = printed(table(history, 60), 60).splitlines()
-    assert len(lines) == 11
     assert "configuration" in lines[0]
     assert all(len(line) <= 60 for line in lines)
+    words = " ".join(" ".join(lines).split())
+    for trial in history.ranked()[:10]:
+        assert all(f" {part}" in words for part in described(trial.config, history.header.varied).split(" · "))
+
+
+def test_csv_columns_stand_in_the_order_of_the_space(history):
+    """Whichever trial leads: of two methods, one lacks a parameter of the other."""
+    columns = [name for name in as_csv(history).splitlines()[0].split(",") if name.startswith("config.")]
+    assert [name.removeprefix("config.") for name in columns][:5] == history.header.varied
 
 
 def test_of_a_loss_the_lowest_leads_alone_and_among_repetitions(tmp_path, monkeypatch):

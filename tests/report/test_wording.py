@@ -1,37 +1,20 @@
-"""Wording: values in few words."""
+"""Wording: numbers, times and marks in few words."""
 
 import math
 
 import pytest
 
 from ptune.record.spread import Spread
-from ptune.record.wording import value_text
 from ptune.report.wording import (
     alike,
     answering_alike,
-    brief,
     count,
     duration,
     plural,
     score_text,
     signed,
     spread_text,
-    varying,
 )
-
-
-def test_only_what_differs_varies_and_the_method_comes_first():
-    configs = [
-        {"lr": 0.1, "method": "v1", "schedule": "linear", "hidden": None, "template": "before"},
-        {"lr": 0.2, "method": "v2", "schedule": "linear", "hidden": None, "depth": 3},
-    ]
-    assert varying(configs) == ["method", "lr"]
-
-
-def test_a_configuration_in_brief_names_numbers_and_shows_words_bare():
-    config = {"method": "v2", "encoder": "mlp", "length": 20, "lr": 0.0123456, "depth": None}
-    assert brief(config, ["method", "encoder", "length", "depth", "lr", "missing"]) == "v2 mlp length=20 lr=0.0123"
-    assert brief(config, []) == "(defaults)"
 
 
 def test_what_always_answers_alike_says_where():
@@ -41,13 +24,6 @@ def test_what_always_answers_alike_says_where():
     assert alike(everywhere=False, on=["a", "b", "c"]) == "constant on 3 data sets"
     assert answering_alike([4]) == "1 trial answers every dev example alike"
     assert answering_alike([4, 5]) == "2 trials answer every dev example alike"
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(None, "-"), (True, "yes"), (0.000123456, "0.000123"), (20, "20"), ("lstm", "lstm")]
-)
-def test_values(value, text):
-    assert value_text(value) == text
 
 
 @pytest.mark.parametrize(

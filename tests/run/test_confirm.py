@@ -10,7 +10,7 @@ from ptune.record import events
 from ptune.record.events import Confirms, Ended, Finished, Reported, Suggested
 from ptune.record.history import History
 from ptune.record.journal import Journal, read
-from ptune.report.confirmation import flags, shown_names
+from ptune.report.confirmation import flags
 from ptune.run.confirm import confirmation, listing, result
 from ptune.run.local import LocalRunner
 from ptune.run.search import confirm_search, resume_search, start_search
@@ -19,6 +19,7 @@ from ptune.searching.importance import importances
 from ptune.searching.simulate import simulate
 from ptune.spec.job import Job
 from ptune.spec.trial import TrialSpec
+from ptune.spec.varied import varied
 from support.interrupting import Interrupting
 from support.made_headers import header_of
 
@@ -144,10 +145,9 @@ def test_trials_that_answer_alike_are_counted_throughout_and_by_data_set(job):
 def test_a_confirmation_of_one_configuration_shows_what_was_searched(job):
     _, confirms = confirmation(told(job, [0.5, 0.8]), top=1, seeds=2)
     confirmed = result(told(job, [0.5], repeats=2, confirms=confirms))
-    assert confirmed.searched == ["method", "depth", "length", "lr"]
-    assert shown_names(confirmed) == confirmed.searched
-    two = confirmation(told(job, [0.5, 0.8]), top=2, seeds=2)[1]
-    assert shown_names(result(told(job, [0.5, 0.8], confirms=two)))[:2] == ["method", "length"]
+    assert confirmed.searched == confirms.searched == varied(job.space)
+    repeated = told(job, [0.5], repeats=2, confirms=confirms).header
+    assert repeated.varied[: len(confirmed.searched)] == confirmed.searched
 
 
 def test_a_manual_prompt_is_confirmed(job, runs, tiny_language_model):

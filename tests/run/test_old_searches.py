@@ -1,5 +1,6 @@
 """Searches as ptune 0.1.0 wrote them: read, reported, resumed and used."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -27,6 +28,14 @@ def runs(tmp_path):
     return Path(shutil.copytree(FIXTURES, tmp_path / "runs"))
 
 
+def json_content(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def csv_rows(path):
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
 def resumed(name, runs):
     return resume_search(name, runs, LocalRunner(), track=lambda _job, folder, _announce: NoTracker(folder.name))
 
@@ -48,10 +57,11 @@ def test_reports_and_leaderboards_are_what_they_were(runs, name):
     history = History.of(read(runs / name / JOURNAL))
     publish(runs / name, history, importances(history))
     for path in (FIXTURES / name).glob("leaderboard.*"):
-        assert (runs / name / path.name).read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
-    before, after = (json.loads((folder / name / "report.json").read_text("utf-8")) for folder in (FIXTURES, runs))
+        content = csv_rows if path.suffix == ".csv" else json_content
+        assert content(runs / name / path.name) == content(path)
+    before, after = (json_content(folder / name / "report.json") for folder in (FIXTURES, runs))
     assert after.pop("importances") == pytest.approx(before.pop("importances"))
-    assert json.dumps(after) == json.dumps(before)
+    assert {key: after[key] for key in before} == before
 
 
 def test_an_interrupted_search_is_resumed_to_its_end(runs):

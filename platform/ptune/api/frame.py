@@ -19,7 +19,7 @@ def trials_frame(history: History) -> pd.DataFrame:
     columns = {
         "number": pd.Series([trial.number for trial in trials], dtype="Int64"),
         "status": pd.Series([trial.status for trial in trials], dtype="string"),
-        **{name: _parameter(history, name, trials) for name in history.job.space.searched},
+        **{name: _parameter(history, name, trials) for name in history.header.varied},
         metric: _numbers([trial.best_value for trial in trials]),
         "best_epoch": pd.Series([_best_epoch(trial) for trial in trials], dtype="Int64"),
         "loss": _numbers([_kept(trial, "loss") for trial in trials]),

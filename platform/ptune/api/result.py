@@ -140,10 +140,10 @@ class SearchResult:
     def trials(self) -> pd.DataFrame:
         """Every trial as one row, in the order of their numbers.
 
-        Columns: `number`, `status`, each parameter that the search varies, the metric (its best value on dev),
-        `best_epoch`, `loss` (after that epoch), `trained_epochs`, `seconds` (of training), `trainable_parameters` and
-        `reason` (why it failed or was stopped). A parameter has pandas' type `Int64`, `Float64`, `boolean` or `string`,
-        and is missing where a trial does not have it.
+        Columns: `number`, `status`, the method and each other parameter by which trials differ, in the space's order,
+        the metric (its best value on dev), `best_epoch`, `loss` (after that epoch), `trained_epochs`, `seconds` (of
+        training), `trainable_parameters` and `reason` (why it failed or was stopped). A parameter has pandas' type
+        `Int64`, `Float64`, `boolean` or `string`, and is missing where a trial does not have it.
 
         Examples:
             >>> frame = ptune.open("quickstart").trials()

@@ -84,14 +84,9 @@ def _summary(job: Job, profile: Profile | None) -> str:
 
     data = job.task.sets[0]
     depth = f" ({profile.layers} layers)" if profile is not None else ""
-    searched = [
-        name
-        for name, definitions in job.space.parameters.items()
-        if any(definition.value is None for definition in definitions)
-    ]
     return (
         f"{_trials(job, profile)} x {plural(job.budget.epochs, 'epoch')} ({job.budget.stopping.summary}), "
-        f"{plural(len(searched), 'parameter')}, "
+        f"{plural(len(job.space.searched), 'parameter')}, "
         f"{job.backbone.id}{depth}, {data.source or Path(data.train).name}"
     )
 

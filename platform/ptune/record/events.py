@@ -11,7 +11,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
@@ -20,6 +20,7 @@ from ptune.errors import JournalError, nearest
 from ptune.record.spread import Spread
 from ptune.spec.job import Job
 from ptune.spec.trial import Config
+from ptune.spec.varied import varied
 
 Metrics = Mapping[str, float]
 """What was measured, by name."""
@@ -83,7 +84,7 @@ class Confirms:
     """How often it repeats each, on every data split."""
     splits: Count
     searched: Sequence[str]
-    """The parameters that the search varied."""
+    """The parameters that the search varied, as `Header.varied` has them."""
     configurations: Sequence[ConfirmedPoint]
     """Best first."""
 
@@ -128,6 +129,15 @@ class Header(_Stamped):
     """What this search confirms; not on disk for a search that confirms nothing."""
     origin: Origin | None = None
     """Where it was begun; not on disk where that is not known."""
+
+    @cached_property
+    def varied(self) -> list[str]:
+        """The parameters that tell trials apart, in the order in which people see them; see `ptune.spec.varied`.
+
+        A confirmation's are those of the search that it confirms, and what tells its repetitions apart.
+        """
+        own = varied(self.job.space)
+        return own if self.confirms is None else list(dict.fromkeys(["method", *self.confirms.searched, *own]))
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from ptune.record.objective import Objective
 from ptune.record.spread import Spread
 from ptune.spec.job import Job
 from ptune.spec.trial import Config
+from ptune.spec.varied import in_order
 
 Status = Literal["waiting", "running", "paused"] | FinalStatus
 FINAL: frozenset[Status] = frozenset({"complete", "stopped", "failed"})
@@ -179,7 +180,7 @@ class History:
             case Header():
                 self.first = event
             case Suggested(trial, config):
-                self.trials[trial] = TrialRecord(trial, config, self.objective)
+                self.trials[trial] = TrialRecord(trial, in_order(config, self.header.varied), self.objective)
             case Started(trial):
                 self._trial(trial).status = "running"
             case Reported():

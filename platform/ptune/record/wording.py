@@ -12,7 +12,7 @@ from ptune.spec.trial import Config, Scalar
 NONE = "-"
 """What stands where there is no value."""
 
-SELF_EXPLAINING = frozenset({"method", "encoder", "template", "schedule", "side", "positions", "optimizer"})
+_SELF_EXPLAINING = frozenset({"method", "encoder", "template", "schedule", "side", "positions", "optimizer"})
 """Parameters whose values read well without their name."""
 _COUNTED = {"length": "token", "depth": "layer", "epochs": "epoch"}
 
@@ -43,7 +43,7 @@ def value_text(value: Scalar | None) -> str:
 
 def _phrase(name: str, value: Scalar) -> str:
     text = value_text(value)
-    if name in SELF_EXPLAINING:
+    if name in _SELF_EXPLAINING:
         return text
     if name in _COUNTED:
         return f"{text} {_COUNTED[name]}{'' if value == 1 else 's'}"

@@ -6,15 +6,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ptune.record.wording import NONE
-from ptune.report.wording import brief, plural, score_text, spread_text, varying
+from ptune.record.wording import NONE, described
+from ptune.report.wording import plural, score_text, spread_text
 from ptune.run.confirm import Confirmation, ConfirmedConfiguration
 
 
 def table(confirmed: Confirmation) -> RenderableType:
     """The table of what `ptune.run.confirm.result` returns, and below it what it is to be held against."""
     rows = confirmed.configurations
-    names = shown_names(confirmed)
     flagged = any(row.constant or row.constant_on or row.failed for row in rows)
     grid = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
     for column in ("search", "dev", "test"):
@@ -26,13 +25,8 @@ def table(confirmed: Confirmation) -> RenderableType:
     for row in rows:
         count = str(row.dev.n) if row.dev else "0"
         cells = [spread_text(row.search), spread_text(row.dev), spread_text(row.test), count]
-        grid.add_row(*cells, *([flags(row)] if flagged else []), brief(row.config, names))
+        grid.add_row(*cells, *([flags(row)] if flagged else []), described(row.config, confirmed.searched))
     return Group(grid, Text(f" {baseline(confirmed)}", style="dim"))
-
-
-def shown_names(confirmed: Confirmation) -> list[str]:
-    """The parameters that tell the configurations apart; those that were searched where all agree."""
-    return varying(row.config for row in confirmed.configurations) or list(confirmed.searched)
 
 
 def flags(row: ConfirmedConfiguration) -> str:

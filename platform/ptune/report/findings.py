@@ -41,6 +41,8 @@ class Findings:
     trials: int
     planned: int | None
     statuses: Mapping[str, int]
+    varied: Sequence[str]
+    """The parameters that tell trials apart, in the order in which people see them."""
     best: BestResult | None
     """None before the first result."""
     test: Metrics | None
@@ -103,6 +105,7 @@ def findings(
         trials=len(history.trials),
         planned=header.job.budget.trials,
         statuses=history.statuses,
+        varied=header.varied,
         best=history.best_result,
         test=None if history.ended is None else history.ended.test,
         majority_baseline=majorities[0] if majorities else None,

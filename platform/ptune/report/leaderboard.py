@@ -9,17 +9,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from ptune.record.history import Configuration, History, Status, TrialRecord, constant_sets, is_constant
-from ptune.record.wording import value_text
-from ptune.report.wording import alike, brief, count, duration, score_text, spread_text, varying
+from ptune.record.wording import described, param_heading, value_text
+from ptune.report.wording import alike, count, duration, score_text, spread_text
 from ptune.spec.trial import Config
 
 SHOWN = 10
@@ -103,14 +102,17 @@ def as_json(history: History) -> str:
 
 
 def as_csv(history: History) -> str:
-    """The rows as CSV, one column per parameter of any trial (`config.lr`)."""
+    """The rows as CSV, one column per parameter of any trial (`config.lr`), those that tell trials apart first."""
     flat = [
         {key: value for key, value in row.to_json(history.objective.metric).items() if key != "config"}
         | {"constant_on": " ".join(row.constant_on)}
         | {f"config.{name}": value for name, value in row.config.items()}
         for row in rows(history)
     ]
-    columns = list(dict.fromkeys(key for row in flat for key in row))
+    found = dict.fromkeys(key for row in flat for key in row)
+    apart = [column for name in history.header.varied if (column := f"config.{name}") in found]
+    fixed = [column for column in found if not column.startswith("config.")]
+    columns = list(dict.fromkeys([*fixed, *apart, *found]))
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, lineterminator="\n")
     writer.writeheader()
@@ -118,18 +120,19 @@ def as_csv(history: History) -> str:
     return stream.getvalue()
 
 
-def table(history: History, width: int, importances: Mapping[str, float] | None = None) -> Table:
+def table(history: History, width: int) -> Table:
     """The best ten trials, or the best ten configurations where they are repeated, fitted to `width` columns.
 
-    A column for each parameter that varies, the method and then the most important first, closer together if they have
-    to be; where they do not fit, one column holds them all and the effort is left out.
+    A column for each parameter that varies, closer together if they have to be; where they do not fit, one column holds
+    them all, on several lines if it has to, and the effort is left out.
     """
     if is_repeated(history):
         return _group_table(history)
     top = history.ranked()[:SHOWN]
-    names = varying(trial.config for trial in history.trials.values())
-    names.sort(key=lambda name: (name != "method", -(importances or {}).get(name, 0.0)))
-    wide = _columns("#", "trial", history.objective.metric, "epochs", "trained", "time", left=["status", *names])
+    names = history.header.varied
+    wide = _columns(
+        "#", "trial", history.objective.metric, "epochs", "trained", "time", left=["status", *map(param_heading, names)]
+    )
     narrow = _columns("#", "trial", history.objective.metric, "epochs", left=["configuration"])
     for rank, trial in enumerate(top, 1):
         style = "bold" if rank == 1 else None
@@ -143,8 +146,7 @@ def table(history: History, width: int, importances: Mapping[str, float] | None 
             *[value_text(trial.config.get(name)) for name in names],
             style=style,
         )
-        words = f"{flag} {brief(trial.config, names)}".strip()
-        narrow.add_row(*standing, Text(words, no_wrap=True, overflow="ellipsis"), style=style)
+        narrow.add_row(*standing, f"{described(trial.config, names)}{flag}", style=style)
     if any(_flag(trial) for trial in top):
         wide.caption = narrow.caption = "(constant): answers every dev example alike"
     if not _fits(wide, width):
@@ -156,12 +158,12 @@ def _group_table(history: History) -> Table:
     """The best ten configurations by their mean over data splits and seeds."""
     result = _columns("#", "trials", f"mean {history.objective.metric}", "best", left=["configuration"])
     configurations = history.configurations()
-    names = varying(configuration.config for configuration in configurations)
+    names = history.header.varied
     for rank, configuration in enumerate(configurations[:SHOWN], 1):
         values = configuration.spread
         best = score_text(history.objective.best(trial.best_value or 0.0 for trial in configuration.trials))
-        text = Text(brief(configuration.config, names), no_wrap=True, overflow="ellipsis")
-        result.add_row(str(rank), str(values.n), spread_text(values), best, text, style="bold" if rank == 1 else None)
+        words = described(configuration.config, names)
+        result.add_row(str(rank), str(values.n), spread_text(values), best, words, style="bold" if rank == 1 else None)
     return result
 
 

@@ -10,22 +10,20 @@ from html import escape
 
 from ptune.record.events import DataSource
 from ptune.record.objective import Objective
-from ptune.record.wording import NONE, value_text
-from ptune.report.confirmation import baseline, flags, shown_names
+from ptune.record.wording import NONE, described, param_heading, value_text
+from ptune.report.confirmation import baseline, flags
 from ptune.report.findings import Findings
 from ptune.report.html import Cell, image, paragraph, table
 from ptune.report.leaderboard import TrialRow
 from ptune.report.wording import (
     alike,
     answering_alike,
-    brief,
     count,
     duration,
     plural,
     score_text,
     signed,
     spread_text,
-    varying,
 )
 from ptune.run.confirm import Confirmation
 
@@ -90,7 +88,7 @@ def headline(report: Findings) -> str:
     if best is not None:
         test = (report.test or {}).get(metric)
         tested = "" if test is None else f", {score_text(test)} on test"
-        config = brief(best.config, varying(row.config for row in report.leaderboard))
+        config = described(best.config, report.varied)
         lines.append(paragraph(score_text(best.metrics[metric]), "big"))
         lines.append(paragraph(f"best {metric} on dev{tested} · trial {best.trial}: {config}"))
     if report.majority_baseline is not None:
@@ -102,12 +100,15 @@ def headline(report: Findings) -> str:
 
 
 def _published(report: Findings) -> str:
-    names = varying(row.config for row in report.leaderboard)
     rows = []
     for row in report.published:
         match, difference = row.match, row.difference
         title = f"{escape(row.published.what)} <span class=soft>({escape(row.published.source)})</span>"
-        matched = f"<br><small>{escape(brief(match.config, names))}, n = {match.spread.n}</small>" if match else ""
+        matched = (
+            f"<br><small>{escape(described(match.config, report.varied))}, n = {match.spread.n}</small>"
+            if match
+            else ""
+        )
         notes = "".join(f"<br><small>{escape(note)}</small>" for note in row.notes)
         objective = Objective.in_metric(row.published.metric)
         side = "" if difference is None else "down" if objective.is_better(0.0, difference) else "up"
@@ -128,10 +129,9 @@ def confirmation_table(confirmed: Confirmation | None) -> str:
     """Each configuration as the search saw it and as it holds up on fresh seeds; nothing without a confirmation."""
     if confirmed is None:
         return ""
-    names = shown_names(confirmed)
     rows = [
         [
-            ("", escape(brief(row.config, names))),
+            ("", escape(described(row.config, confirmed.searched))),
             ("n", spread_text(row.search)),
             ("n", spread_text(row.dev)),
             ("n", spread_text(row.test)),
@@ -146,13 +146,12 @@ def confirmation_table(confirmed: Confirmation | None) -> str:
 
 def configuration_table(report: Findings, limit: int = _ROWS) -> str:
     """The best configurations by their mean over data splits and seeds."""
-    names = varying(group.config for group in report.configurations)
     rows: list[list[Cell]] = [
         [
             ("n", str(rank)),
             ("n", spread_text(group.spread)),
             ("n", str(group.spread.n)),
-            ("", escape(brief(group.config, names))),
+            ("", escape(described(group.config, report.varied))),
         ]
         for rank, group in enumerate(report.configurations[:limit], 1)
     ]
@@ -163,7 +162,6 @@ def configuration_table(report: Findings, limit: int = _ROWS) -> str:
 def trial_table(report: Findings, limit: int = _ROWS) -> str:
     """The best trials, and of the others some that failed."""
     metric = report.metric
-    names = varying(row.config for row in report.leaderboard)
     rows: list[list[Cell]] = []
     shown = _shown(report.leaderboard, limit)
     for row in shown:
@@ -174,9 +172,19 @@ def trial_table(report: Findings, limit: int = _ROWS) -> str:
         standing = [("n", NONE if row.rank is None else str(row.rank)), ("n", str(row.trial))]
         numbers = [("n", score_text(row.best)), ("n", str(row.best_epoch or NONE)), ("n", str(row.epochs))]
         effort = [("n", count(row.trainable_parameters)), ("n", duration(row.seconds))]
-        values = [("", escape(value_text(row.config.get(name)))) for name in names]
+        values = [("", escape(value_text(row.config.get(name)))) for name in report.varied]
         rows.append([*standing, *numbers, *effort, ("", status + reason), *values])
-    columns = ["#", "trial", metric, "best epoch", "epochs", "trained", "time", "status", *names]
+    columns = [
+        "#",
+        "trial",
+        metric,
+        "best epoch",
+        "epochs",
+        "trained",
+        "time",
+        "status",
+        *map(param_heading, report.varied),
+    ]
     return table(columns, rows, best=True) + _rest(len(report.leaderboard) - len(shown), "trial")
 
 

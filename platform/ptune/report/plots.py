@@ -20,8 +20,8 @@ from matplotlib.ticker import MaxNLocator
 from ptune.files import replacing
 from ptune.record.history import REPEATING, History, TrialRecord
 from ptune.record.objective import Objective
-from ptune.record.wording import NONE, value_text
-from ptune.report.wording import brief, score_text, varying
+from ptune.record.wording import NONE, described, value_text
+from ptune.report.wording import score_text
 from ptune.spec.protocol import majority_metric
 
 _BEST, _COMPLETE, _FAINT = "#D55E00", "#0072B2", "#9AA5B1"
@@ -49,7 +49,7 @@ def as_png(history: History, importances: Mapping[str, float]) -> bytes:
     left, right = figure.subplots(1, 2, width_ratios=(1.15, 1.0))
     ranked = history.ranked()
     _curves(left, history, ranked)
-    names = _axes_names(ranked, importances)
+    names = _axes_names(history, ranked, importances)
     if names:
         _landscape(right, history, ranked, names, figure)
     else:
@@ -67,7 +67,7 @@ def _title(history: History, ranked: Sequence[TrialRecord]) -> str:
     if not ranked:
         return name
     best = ranked[0]
-    config = brief(best.config, varying(trial.config for trial in history.trials.values()))
+    config = described(best.config, history.header.varied)
     return f"{name}: best {score_text(best.best_value)} {history.objective.metric}, trial {best.number} ({config})"
 
 
@@ -158,9 +158,9 @@ def _baselines(history: History, ranked: Sequence[TrialRecord]) -> list[tuple[st
     return lines
 
 
-def _axes_names(ranked: Sequence[TrialRecord], importances: Mapping[str, float]) -> list[str]:
+def _axes_names(history: History, ranked: Sequence[TrialRecord], importances: Mapping[str, float]) -> list[str]:
     """The two parameters that mattered most; which data split and which repetition only where nothing else varies."""
-    candidates = [*importances, *varying(trial.config for trial in ranked)]
+    candidates = [*importances, *history.header.varied]
     names = [name for name in dict.fromkeys(candidates) if len({repr(trial.config.get(name)) for trial in ranked}) > 1]
     return sorted(names, key=lambda name: name in REPEATING)[:2]
 

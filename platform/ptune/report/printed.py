@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from ptune.record.history import History
-from ptune.record.wording import NONE
+from ptune.record.wording import NONE, described
 from ptune.report import confirmation, leaderboard
 from ptune.report.comparison import Comparison
 from ptune.report.findings import Findings
 from ptune.report.screen import WIDEST
 from ptune.report.summary import importance_bars
-from ptune.report.wording import answering_alike, brief, plural, score_text, signed, spread_text, varying
+from ptune.report.wording import answering_alike, plural, score_text, signed, spread_text
 
 
 def printed(report: Findings, history: History, width: int) -> RenderableType:
     """The report on `width` columns."""
-    parts: list[RenderableType] = [headline(report, history), Text()]
+    parts: list[RenderableType] = [headline(report), Text()]
     if report.published:
-        parts += [Text("beside published numbers", style="dim"), published(report, history), Text()]
+        parts += [Text("beside published numbers", style="dim"), published(report), Text()]
     confirmed = report.confirmation
     if confirmed:
         title = f"the best of {confirmed.search}, repeated by {confirmed.name}"
         parts += [Text(title, style="dim"), confirmation.table(confirmed), Text()]
     if report.best and not (confirmed and confirmed.name == report.name):
-        parts += [leaderboard.table(history, width, report.importances), Text()]
+        parts += [leaderboard.table(history, width), Text()]
     if report.importances:
         parts += [Text("what mattered", style="dim"), importance_bars(report.importances), Text()]
     parts += [Text(f"  - {note}", style="yellow") for note in report.notes]
@@ -43,7 +44,7 @@ def as_text(report: Findings, history: History, width: int = WIDEST) -> str:
     return "\n".join(line.rstrip() for line in captured.get().strip().splitlines())
 
 
-def headline(report: Findings, history: History) -> Text:
+def headline(report: Findings) -> Text:
     """How the search stands, its best, and what that has to beat."""
     begun = f"{report.trials} of {plural(report.planned or 0, 'trial')}"
     head = Text.assemble((report.name, "bold"), f" {report.state}: {begun} on {report.backbone}")
@@ -55,7 +56,7 @@ def headline(report: Findings, history: History) -> Text:
     head.append(score_text(best.metrics[metric]), style="bold green")
     if report.test and metric in report.test:
         head.append(f", on test {score_text(report.test[metric])}")
-    config = brief(best.config, varying(trial.config for trial in history.trials.values()))
+    config = described(best.config, report.varied)
     head.append(f" · trial {best.trial}: {config}")
     if report.majority_baseline is not None:
         head.append(
@@ -66,9 +67,8 @@ def headline(report: Findings, history: History) -> Text:
     return head
 
 
-def published(report: Findings, history: History) -> Table:
+def published(report: Findings) -> Table:
     """Each published number, the search's own, the difference, and the same on fresh seeds where it was confirmed."""
-    names = varying(trial.config for trial in history.trials.values())
     grid = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
     confirmed = any(row.confirmed for row in report.published)
     for column in ("published", "here", "difference", *(["confirmed"] if confirmed else [])):
@@ -78,11 +78,13 @@ def published(report: Findings, history: History) -> Table:
         match = row.match
         measured = spread_text(match.spread) if match else NONE
         again = [spread_text(row.confirmed)] if confirmed else []
-        grid.add_row(score_text(row.published.value), measured, signed(row.difference), *again, described(row, names))
+        grid.add_row(
+            score_text(row.published.value), measured, signed(row.difference), *again, _compared(row, report.varied)
+        )
     return grid
 
 
-def described(row: Comparison, names: list[str]) -> Text:
+def _compared(row: Comparison, names: Sequence[str]) -> Text:
     """What a published number is of, where it stands, and what was compared with it."""
     text = Text.assemble(
         f"{row.published.metric} on {row.published.on}: {row.published.what}", (f" ({row.published.source})", "dim")
@@ -90,7 +92,7 @@ def described(row: Comparison, names: list[str]) -> Text:
     match = row.match
     if match:
         trials = f"trial {match.trials[0]}" if match.spread.n == 1 else plural(match.spread.n, "trial")
-        text.append(f"\n{trials}: {brief(match.config, names)}", style="dim")
+        text.append(f"\n{trials}: {described(match.config, names)}", style="dim")
     for note in row.notes:
         text.append(f"\n{note}", style="dim italic")
     return text

@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ptune.record.history import TrialRecord
+from ptune.record.wording import described
 from ptune.report.progress import Progress
-from ptune.report.wording import brief, duration, plural, score_text, varying
+from ptune.report.wording import duration, plural, score_text
 
 WIDEST = 100
 """Columns the picture uses at most."""
@@ -49,7 +50,7 @@ def line(progress: Progress, now: float) -> str:
     parts = [_counts(progress), plural(progress.epochs_done, "epoch")]
     best = history.best
     if best is not None:
-        config = brief(best.config, _names(progress))
+        config = described(best.config, progress.history.header.varied)
         parts.append(f"best {score_text(best.best_value)} {history.objective.metric} (trial {best.number}: {config})")
     return f"[{elapsed}] {', '.join(parts)}, {_left(progress)}"
 
@@ -101,7 +102,7 @@ def _facts(progress: Progress) -> Table:
         text = Text.assemble(
             (score_text(best.best_value), "bold green"),
             f" {history.objective.metric} · trial {best.number} · ",
-            brief(best.config, _names(progress)),
+            described(best.config, history.header.varied),
         )
         rows.add_row("best", text)
     failed = [trial for trial in progress.latest if history.trials[trial].status == "failed"]
@@ -128,10 +129,6 @@ def _mlflow(progress: Progress) -> str:
     return f"{shown} of {plural(len(history.trials), 'trial')} shown"
 
 
-def _names(progress: Progress) -> list[str]:
-    return varying(trial.config for trial in progress.history.trials.values())
-
-
 def _trials(progress: Progress, room: int) -> RenderableType:
     """Running trials, then those that came to rest last."""
     trials = progress.history.trials
@@ -144,20 +141,19 @@ def _trials(progress: Progress, room: int) -> RenderableType:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
     table.add_column("configuration", ratio=1, no_wrap=True, overflow="ellipsis")
-    names = _names(progress)
     for trial in (*shown, *rested):
-        table.add_row(*_row(trial, progress, names), style=None if trial.status == "running" else "dim")
+        table.add_row(*_row(trial, progress), style=None if trial.status == "running" else "dim")
     hidden = len(running) - len(shown)
     if hidden:
         return Group(table, Text(f"   and {hidden} more running", style="dim"))
     return table
 
 
-def _row(trial: TrialRecord, progress: Progress, names: list[str]) -> tuple[str | Text, ...]:
+def _row(trial: TrialRecord, progress: Progress) -> tuple[str | Text, ...]:
     return (
         str(trial.number),
         f"{trial.epoch}/{progress.history.horizon(trial)}",
         score_text(trial.best_value),
         Text(trial.status, style=COLOURS.get(trial.status, "")),
-        brief(trial.config, names),
+        described(trial.config, progress.history.header.varied),
     )

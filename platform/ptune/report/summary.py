@@ -12,9 +12,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ptune.record.wording import described
 from ptune.report import confirmation, leaderboard
 from ptune.report.screen import WIDEST
-from ptune.report.wording import brief, duration, plural, score_text, spread_text, varying
+from ptune.report.wording import duration, plural, score_text, spread_text
 from ptune.report.write_files import CURVES, PAGE
 from ptune.run.confirm import result
 from ptune.run.search import Outcome
@@ -30,7 +31,7 @@ def summary(outcome: Outcome, width: int = WIDEST) -> RenderableType:
     if confirmed is not None:
         parts += [confirmation.table(confirmed), Text()]
     elif outcome.best is not None:
-        parts += [leaderboard.table(outcome.history, width, outcome.importances), Text()]
+        parts += [leaderboard.table(outcome.history, width), Text()]
     if outcome.importances:
         parts += [Text("what mattered", style="dim"), importance_bars(outcome.importances), Text()]
     parts += [_places(outcome), Text()]
@@ -127,7 +128,7 @@ def _headline(outcome: Outcome) -> Text:
     best = outcome.best
     if best is None:
         return head.append("; no trial has a result", style="red")
-    config = brief(best.config, varying(trial.config for trial in history.trials.values()))
+    config = described(best.config, history.header.varied)
     head.append(f"\nbest {history.objective.metric} on dev ")
     head.append(score_text(best.best_value), style="bold green")
     test = outcome.conclusion.test

@@ -1,43 +1,14 @@
-"""How values are written for people: configurations, numbers and times in few words.
-
-Pure. Knows configurations as flat mappings, not which parameters exist.
-"""
+"""How numbers, times and marks are written for people, in few words. Configurations: `ptune.record.wording`. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ptune.record.spread import Spread
-from ptune.record.wording import NONE, SELF_EXPLAINING, value_text
+from ptune.record.wording import NONE
 
 _NAMED = 2  # data sets that a mark names; of more it says how many
-
-
-def varying(configs: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The parameters that take at least two values among the configurations that have them, in order of appearance."""
-    seen: dict[str, set[str]] = {}
-    for config in configs:
-        for name, value in config.items():
-            seen.setdefault(name, set()).add(repr(value))
-    names = [name for name, values in seen.items() if len(values) > 1]
-    return sorted(names, key=lambda name: name != "method")
-
-
-def brief(config: Mapping[str, Any], names: Sequence[str]) -> str:
-    """A configuration in one short line: `v2 length=20 depth=3 lr=0.012`.
-
-    Args:
-        config: the configuration.
-        names: the parameters to show; those it lacks, or holds as None, are left out.
-    """
-    words = []
-    for name in names:
-        value = config.get(name)
-        if value is not None:
-            words.append(value_text(value) if name in SELF_EXPLAINING else f"{name}={value_text(value)}")
-    return " ".join(words) or "(defaults)"
 
 
 def score_text(value: float | None) -> str:

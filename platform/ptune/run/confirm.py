@@ -122,7 +122,7 @@ def confirmation(history: History, top: int, seeds: int) -> tuple[Job, Confirms]
         top=len(best),
         seeds=seeds,
         splits=splits,
-        searched=_searched(job.space),
+        searched=_searched(history),
         configurations=[
             ConfirmedPoint(group.config, [trial.number for trial in group.trials], group.spread) for group in best
         ],
@@ -161,7 +161,7 @@ def result(history: History) -> Confirmation | None:
         metric=history.objective.metric,
         seeds=confirms.seeds,
         splits=confirms.splits,
-        searched=confirms.searched,
+        searched=_searched(history),
         configurations=[_confirmed(history, point) for point in confirms.configurations],
         majority_baseline=_majority(history),
     )
@@ -178,13 +178,9 @@ def _chosen(history: History, top: int) -> list[Configuration]:
     return history.configurations()[:top]
 
 
-def _searched(space: Space) -> list[str]:
-    """The parameters that take several values; which data and which seed are none of a configuration's."""
-    return [
-        name
-        for name, definitions in space.parameters.items()
-        if name not in REPEATING and any(definition.value is None for definition in definitions)
-    ]
+def _searched(history: History) -> list[str]:
+    """What tells configurations apart; which data and which seed are none of a configuration's."""
+    return [name for name in history.header.varied if name not in REPEATING]
 
 
 def _confirmed(history: History, point: ConfirmedPoint) -> ConfirmedConfiguration:

@@ -9,7 +9,7 @@ how values are proposed.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations, product
 from typing import Any, Self
 
@@ -250,8 +250,8 @@ class Space(Strict):
 
     @property
     def searched(self) -> list[str]:
-        """The parameters that can take several values, in the order in which they are written."""
-        return [name for name, definitions in self.parameters.items() if _several(definitions)]
+        """The parameters that can take several values, as they are written, each after those it depends on."""
+        return [name for name in _after_needed(self.parameters) if _several(self.parameters[name])]
 
     def on_layers(self, layers: int) -> Space:
         """The space with "layers" replaced by a number that leaves no range empty; baseline points are not checked."""
@@ -278,6 +278,20 @@ class Space(Strict):
         if not problems and method_is_known:
             _, problems = TrialSpec.read({key: value for key, value in active.items() if value is not None})
         return problems
+
+
+def _after_needed(parameters: Mapping[str, Sequence[Parameter]]) -> list[str]:
+    """The names as they stand, but those that conditions need before those that need them; there are no circles."""
+    placed: dict[str, None] = {}
+
+    def place(name: str) -> None:
+        for needed in (key for definition in parameters[name] for key in definition.when):
+            place(needed)
+        placed.setdefault(name)
+
+    for name in parameters:
+        place(name)
+    return list(placed)
 
 
 def _holding(method: str) -> frozenset[Value]:

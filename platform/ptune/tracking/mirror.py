@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ptune.record.journal import JOURNAL, Reader
 from ptune.tracking.batches import cut
-from ptune.tracking.parameters import constant
+from ptune.tracking.parameters import constant_params
 from ptune.tracking.projection import LAYOUT, NAME_TAG, STATUS_TAG, Projection, RunImage
 from ptune.tracking.state import Announce
 from ptune.tracking.store import RefusedError, Store, StoredRun
@@ -130,8 +130,8 @@ class Mirror:
         self._introduced = True
 
     def _add_config(self, parent: str) -> None:
-        space = self._projection.history.job.space
-        content = {"searched": self._projection.varied, "constant": constant(space)}
+        header = self._projection.history.header
+        content = {"searched": header.varied, "constant": constant_params(header)}
         self._store.add_text(parent, CONFIG, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
     def _files(self, *patterns: str) -> list[Path]:

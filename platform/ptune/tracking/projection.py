@@ -38,7 +38,7 @@ from ptune.record.wording import described
 from ptune.spec.trial import Config
 from ptune.tracking.metrics import best_key, metric_key
 from ptune.tracking.notes import search_note
-from ptune.tracking.parameters import search_params, trial_params, varied
+from ptune.tracking.parameters import search_params, trial_params
 
 RunStatus = Literal["running", "complete", "stopped", "failed", "interrupted"]
 
@@ -169,7 +169,7 @@ class Projection:
     def _open_search(self, header: Header, time: int) -> None:
         versions = {f"version.{name}": version for name, version in header.versions.items()}
         self._about = {SEARCH_TAG: header.id, LAYOUT_TAG: LAYOUT, **_source(header), **versions}
-        self.varied = varied(header.job.space)
+        self.varied = header.varied
         tags = {**self._about, "ptune.kind": "search", STATUS_TAG: "running"}
         self.runs[None] = RunImage(None, header.name, time, tags)
         self._change(None).pending.params = search_params(header)
