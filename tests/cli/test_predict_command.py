@@ -1,17 +1,24 @@
 """`ptune predict`: texts in, JSON lines out."""
 
+import csv
 import io
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
+from ptune.api.prompt import load
 from ptune.artifacts import native
 from ptune.artifacts.artifact import Artifact
 from ptune.backbone.load import load_backbone
+from ptune.cli.answers import cells
 from ptune.cli.predict import chunks, given_rows, read_rows
 from ptune.errors import DataError
 from ptune.spec.task import Classification
 from support.closeness import near
+from support.every_kind import SAMPLES, sample_artifact
 from support.made_artifacts import PAIR, make_artifact
 
 
@@ -55,10 +62,13 @@ def test_every_text_option_is_an_input_of_its_own(ptune, artifact):
     assert together[1]["probabilities"] == pytest.approx(alone[1]["probabilities"], abs=1e-4)
 
 
-def test_several_options_are_not_taken_for_the_texts_of_one_input():
-    with pytest.raises(DataError, match=r"one input is 2 texts \(a, b\), got --text 2 times; .* lines of --file"):
-        given_rows(["x", "y"], None, ["a", "b"])
-    with pytest.raises(DataError, match="got --text 2 times and --text2"):
+def test_options_are_the_texts_of_one_input_or_inputs_of_one_text():
+    assert given_rows(["x", "y"], None, ["a"]) == [("x",), ("y",)]
+    assert given_rows(["x", "y"], None, ["a", "b"]) == given_rows(["x"], "y", ["a", "b"]) == [("x", "y")]
+    assert given_rows(["x", "y", "z"], None, ["a", "b", "c"]) == [("x", "y", "z")]
+    with pytest.raises(DataError, match=r"one input is 2 texts \(a, b\), got 3; give several inputs with --file"):
+        given_rows(["x", "y"], "z", ["a", "b"])
+    with pytest.raises(DataError, match=r"1 text is needed \(a\), got 3"):
         given_rows(["x", "y"], "z", ["a"])
 
 
@@ -121,5 +131,106 @@ def test_tabs_belong_to_a_single_text():
     assert list(read_rows(["a\tb\r\n", " \n"], ["x"])) == [("a\tb",)]
 
 
-def test_rows_are_answered_in_chunks_of_at_most_64():
-    assert [len(chunk) for chunk in chunks(("x",) for _ in range(130))] == [64, 64, 2]
+def test_the_first_chunks_are_small_so_that_answers_come_soon():
+    assert [len(chunk) for chunk in chunks(("x",) for _ in range(130))] == [32, 64, 34]
+    assert max(len(chunk) for chunk in chunks(("x",) for _ in range(5_000))) == 1024
+    assert [len(chunk) for chunk in chunks((("x",) for _ in range(3)), largest=1)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_a_table_is_answered_by_every_kind_of_task_as_lines_and_as_a_table(
+    ptune, kind, tiny_backbone, tiny_language_model, tmp_path
+):
+    sample = SAMPLES[kind]
+    folder = (tiny_language_model if sample.words else tiny_backbone)(sample.family)
+    native.write(tmp_path / kind, sample_artifact(kind, load_backbone(str(folder), lm=sample.words)))
+    prompt = load(tmp_path / kind)
+    expected = prompt.predict(sample.rows)
+    columns = [f"column {number}" for number in range(len(prompt.inputs))]
+    (tmp_path / "rows.jsonl").write_text(
+        "".join(json.dumps(dict(zip(columns, row, strict=True))) + "\n" for row in sample.rows)
+    )
+    given = ["predict", tmp_path / kind, "--file", tmp_path / "rows.jsonl", "--columns", ",".join(columns)]
+    assert answers(ptune(*given)) == expected
+    assert [list(answer) for answer in expected] == [sample.keys] * len(expected)
+
+    assert ptune(*given, "--to", tmp_path / "answers.csv").out == ""
+    with (tmp_path / "answers.csv").open(newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert table == [{name: str(value) for name, value in cells(answer, prompt.labels).items()} for answer in expected]
+    assert ptune(*given, "--format", "csv").out == (tmp_path / "answers.csv").read_text()
+    options = [word for text in sample.rows[0] for word in ("--text", text)]
+    assert [answer.keys() for answer in answers(ptune("predict", tmp_path / kind, *options))] == [set(sample.keys)]
+
+
+def test_a_row_of_a_table_has_a_cell_for_each_labels_value():
+    assert cells({"label": "b", "probabilities": {"b": 0.75, "a": 0.25}}, ["a", "b"]) == {
+        "label": "b",
+        "probabilities.a": 0.25,
+        "probabilities.b": 0.75,
+    }
+    assert cells({"object": "x", "probabilities": {"x": 1.0}}, ["x", "y"]) == {
+        "object": "x",
+        "probabilities": '{"x": 1.0}',
+    }
+    tagged = {"words": ["a", "b"], "tags": ["O", "B-é"], "entities": [{"type": "é"}]}
+    assert cells(tagged, ["O", "B-é"]) == {"words": "a b", "tags": "O B-é", "entities": '[{"type": "é"}]'}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--columns", "text"], "--columns needs --file with a table"),
+        (["--file", "-", "--columns", "text"], "--columns needs --file with a table"),
+        (["--text", "a", "--to", "answers.xlsx"], "the suffix must be one of .jsonl, .csv, or --format"),
+        (["--file", "gone.txt"], "gone.txt: cannot be read: No such file"),
+        (["--file", "gone.csv"], "gone.csv: there is no such file"),
+    ],
+)
+def test_wrong_options_are_refused(ptune, artifact, options, message):
+    result = ptune("predict", artifact, *options)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+
+
+def test_nothing_is_written_where_an_input_is_wrong(ptune, artifact, tmp_path):
+    (tmp_path / "texts.txt").write_bytes(b"good\n\xff\xfe\n")
+    result = ptune("predict", artifact, "--file", tmp_path / "texts.txt", "--to", tmp_path / "answers.csv")
+    assert result.code == 2
+    assert "line 2: text is not valid Unicode" in result.err
+    assert not (tmp_path / "answers.csv").exists()
+
+
+def test_whoever_types_is_told_how_and_answered_line_by_line(artifact):
+    """On a terminal of its own: the hint comes before anything is loaded, and an answer before the next line."""
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "ptune", "predict", str(artifact)]
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        os.close(theirs)
+        assert "one input on each line; Ctrl-D ends" in process.stderr.readline()
+        for text in ("a lovely film", "rain"):
+            os.write(ours, f"{text}\n".encode())
+            assert json.loads(process.stdout.readline())["label"] in ("no", "yes")
+        os.write(ours, b"\x04")
+        assert process.wait() == 0
+    os.close(ours)
+
+
+def test_a_command_of_its_own_answers_without_what_only_training_needs(artifact):
+    """The same answer, though the compiler, distributed tensors and other libraries were never imported."""
+    unused = {"accelerate", "datasets", "mlflow", "optuna", "pandas", "ray", "scipy", "sklearn", "torchmetrics"}
+    unused |= {"torch._dynamo.config", "torch._inductor", "torch.distributed.tensor"}
+    code = f"""
+import sys
+from ptune.cli.main import run
+assert run(["predict", {str(artifact)!r}, "--text", "rain"], owns_process=True) == 0
+print(*sorted({unused} & sys.modules.keys()))
+import torch
+print(torch._dynamo.config.__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answer, imported, compiler = done.stdout.splitlines()
+    assert json.loads(answer)["probabilities"] == near(load(artifact).predict("rain")["probabilities"])
+    assert imported == ""
+    assert compiler == "torch._dynamo.config", "the compiler is there for whoever asks for it"

@@ -6,7 +6,8 @@ import torch
 from torch.testing import assert_close
 
 from ptune.engine.reference import predict_alone, score, train_alone
-from ptune.prompts.forward import MiniBatch, forward, predict
+from ptune.prompts.forward import MiniBatch, forward
+from ptune.prompts.predict import predict
 from support.closeness import close
 from support.words_and_spans import KINDS, job_for, trials_of
 

@@ -12,8 +12,9 @@ from ptune.data.sources import Splits
 from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.reference import predict_alone, score, train_alone
 from ptune.engine.state import read
-from ptune.prompts.forward import MiniBatch, forward, predict
+from ptune.prompts.forward import MiniBatch, forward
 from ptune.prompts.learner import Learner
+from ptune.prompts.predict import predict
 from support.closeness import close, close_gradients, near
 from support.worlds import CONFIGS, TUNED, WORDED, World, sentences
 

@@ -9,9 +9,10 @@ from ptune.backbone.load import load_backbone
 from ptune.data.sources import Split
 from ptune.prompts import forward as module
 from ptune.prompts.build import build_learner
-from ptune.prompts.forward import HeadOutput, MiniBatch, forward, predict
+from ptune.prompts.forward import HeadOutput, MiniBatch, forward
 from ptune.prompts.heads import Linear
 from ptune.prompts.learner import Learner
+from ptune.prompts.predict import predict
 from ptune.prompts.rows import Examples, Row, Rows, stack
 from ptune.spec.data import ClassificationData
 from ptune.spec.prompt import NoPrompt, PromptSpec, PromptV1, PromptV2

@@ -8,7 +8,6 @@ import torch
 from ptune.artifacts.artifact import Artifact, Origin, describe
 from ptune.artifacts.predict import TOKEN_BUDGET, Predictor
 from ptune.backbone.backbone import Backbone
-from ptune.data.sources import unlabelled
 from ptune.prompts.build import build_learner
 from ptune.prompts.heads import Linear
 from ptune.spec.data import ClassificationData
@@ -44,4 +43,7 @@ def make_artifact(backbone: Backbone, fields=("text",), labels=("no", "yes"), ma
 
 def scores_of(predictor: Predictor, texts: Sequence[tuple[str, ...]], token_budget: int = TOKEN_BUDGET) -> torch.Tensor:
     """Class scores [texts, labels], from which `predict` makes probabilities."""
-    return torch.as_tensor(np.stack(predictor._answers(0, unlabelled(texts), token_budget)[1]))
+    examples = predictor.asked(texts).examples
+    return torch.as_tensor(
+        np.stack(predictor.task.predict(predictor.backbone, predictor.learner, examples, token_budget))
+    )

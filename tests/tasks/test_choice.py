@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split, unlabelled
 from ptune.errors import DataError, SpecError
-from ptune.prompts.forward import predict
+from ptune.prompts.predict import predict
 from ptune.prompts.rows import Examples
 from ptune.spec.data import ChoiceData
 from ptune.spec.prompt import ManualPrompt

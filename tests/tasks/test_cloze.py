@@ -10,7 +10,7 @@ from ptune.backbone.load import load_backbone
 from ptune.data.sources import Split, unlabelled
 from ptune.data.templates import Layout
 from ptune.errors import DataError, SpecError
-from ptune.prompts.forward import predict
+from ptune.prompts.predict import predict
 from ptune.prompts.rows import Examples
 from ptune.spec.data import ClozeData
 from ptune.spec.prompt import ManualPrompt

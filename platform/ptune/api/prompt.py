@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
@@ -105,6 +106,31 @@ class Prompt:
         """
         self._predictor.inputs(data_set)  # which refuses a data set that it does not have
         return Prompt(self._predictor, data_set)
+
+    def read(self, path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> list[tuple[str, ...]]:
+        """Inputs from a csv, tsv, jsonl, json, parquet or conll file, read as training reads its data.
+
+        Args:
+            path: the file.
+            columns: the columns that hold the texts of an input, in the order of `inputs`; None is those of the names
+                that they have in training.
+
+        Raises:
+            DataError: the file cannot be read, a column is missing, or a text is missing or empty.
+            ArtifactError: the prompt answers for several data sets, and none is chosen.
+
+        Examples:
+            >>> import pandas
+            >>> notes = pandas.DataFrame({"note": ["I will do it.", "You do it."]})
+            >>> notes.to_csv("notes.csv", index=False)
+            >>> inputs = prompt.read("notes.csv", columns=["note"])
+            >>> [answer["label"] in prompt.labels for answer in prompt.predict(inputs)]
+            [True, True]
+        """
+        from ptune.api.arguments import as_path
+        from ptune.artifacts.table import read_table
+
+        return read_table(as_path(path, "path"), self._predictor.data(self._data_set), self.inputs, columns)
 
     @overload
     def predict(self, inputs: Single) -> Prediction: ...  # type: ignore[overload-overlap]  # a string holds strings

@@ -1,9 +1,10 @@
-"""Use an artifact: texts in, answers out. Knows one prompt on one backbone; trains nothing."""
+"""Use artifacts: texts in, answers out. Knows prompts on one backbone; trains nothing."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, overload
 
@@ -18,8 +19,9 @@ from ptune.data.sources import Split, unlabelled
 from ptune.errors import ArtifactError, BackboneError, nearest
 from ptune.prompts.build import load_learner
 from ptune.prompts.rows import Examples
+from ptune.spec.data import Data
 from ptune.tasks.build import build_task, lay_out
-from ptune.tasks.joint import with_joint_metric
+from ptune.tasks.joint import Asked, answer_together, with_joint_metric
 from ptune.tasks.kind import Prediction
 
 TOKEN_BUDGET = 8_192
@@ -30,6 +32,13 @@ _ELSEWHERE = "`--backbone`, or `backbone=` in Python, names"
 class Predictor:
     """An artifact on its backbone, ready to answer.
 
+    Attributes:
+        artifact: the artifact.
+        backbone: its backbone.
+        task: the kinds of its data sets, in order.
+        layouts: how an input of each data set is laid out.
+        learner: its prompts and heads.
+
     Raises:
         ArtifactError: the artifact's tensors do not fit its description, or it belongs to another backbone.
     """
@@ -38,19 +47,19 @@ class Predictor:
         manifest = artifact.manifest
         _check_backbone(artifact, backbone.id, backbone.hash, backbone.settings)
         self.artifact = artifact
-        self._backbone = backbone
-        self._task = build_task(manifest.task, [task_set.labels for task_set in manifest.sets], manifest.head)
+        self.backbone = backbone
+        self.task = build_task(manifest.task, [task_set.labels for task_set in manifest.sets], manifest.head)
         if manifest.tuned and not any(name.startswith("backbone.") for name in artifact.tensors):
             raise ArtifactError("the artifact is damaged: its backbone was tuned, and the tuned weights are missing")
         try:
-            self._layouts = [
+            self.layouts = [
                 lay_out(manifest.prompt, data, backbone, language=manifest.language) for data in manifest.task.sets
             ]
-            head_specs = [kind.head_spec(layout) for kind, layout in zip(self._task.kinds, self._layouts, strict=True)]
+            head_specs = [kind.head_spec(layout) for kind, layout in zip(self.task.kinds, self.layouts, strict=True)]
             learner = load_learner(manifest.resolved_prompt, backbone, head_specs, artifact.tensors)
         except (RuntimeError, ValueError) as error:
             raise ArtifactError(f"the artifact is damaged, its parts do not fit each other: {error}") from None
-        self._learner = learner.to(backbone.device)
+        self.learner = learner.to(backbone.device)
 
     @classmethod
     def load(
@@ -100,7 +109,18 @@ class Predictor:
         Raises:
             ArtifactError: the task has no such data set, or several and none is named.
         """
-        return self._task.kinds[self._part(data_set)].inputs
+        return self.task.kinds[self._part(data_set)].inputs
+
+    def data(self, data_set: str | None = None) -> Data:
+        """The data set that inputs are like.
+
+        Args:
+            data_set: its name; None is the only one.
+
+        Raises:
+            ArtifactError: the task has no such data set, or several and none is named.
+        """
+        return self.artifact.manifest.task.sets[self._part(data_set)]
 
     def labels(self, data_set: str | None = None) -> list[str]:
         """Names of the labels, in the order of the head's outputs; none for a task without labels.
@@ -141,21 +161,27 @@ class Predictor:
             ArtifactError: the task has no such data set, or several and none is named.
             DataError: an input is of another type, has another number of texts, or an empty one.
         """
-        part = self._part(data_set)
-        names = self._task.kinds[part].inputs
+        names = self.inputs(data_set)
         if is_single(inputs):
-            return self._answered([row(inputs, names, "the input")], part, token_budget)[0]
-        return self._answered(rows(inputs, names), part, token_budget)
+            return answer([self.asked([row(inputs, names, "the input")], data_set)], token_budget)[0][0]
+        given = rows(inputs, names)
+        return answer([self.asked(given, data_set)], token_budget)[0] if given else []
 
-    def _answered(self, texts: Sequence[tuple[str, ...]], part: int, token_budget: int) -> list[Prediction]:
-        """The answers to rows of texts."""
-        if not texts:
-            return []
-        kind = self._task.kinds[part]
-        replaced = self.artifact.manifest.task.sets[part].replace
-        examples = [kind.texts(_replaced(values, kind.inputs, replaced)) for values in texts]
-        answers = self._answers(part, unlabelled(examples), token_budget)[1]
-        return [kind.present(answer, example) for answer, example in zip(answers, examples, strict=True)]
+    def asked(self, texts: Sequence[tuple[str, ...]], data_set: str | None = None) -> Inquiry:
+        """Rows of texts, at least one, as the backbone reads them; see `answer`.
+
+        Args:
+            texts: rows with one text for each of `inputs`.
+            data_set: which of the task's data sets they are like; None is the only one.
+
+        Raises:
+            ArtifactError: the task has no such data set, or several and none is named.
+            DataError: a row cannot be encoded.
+        """
+        part = self._part(data_set)
+        kind, replaced = self.task.kinds[part], self.artifact.manifest.task.sets[part].replace
+        inputs = [kind.texts(_replaced(values, kind.inputs, replaced)) for values in texts]
+        return Inquiry(self, part, inputs, self._encoded(part, unlabelled(inputs)))
 
     def measure(self, splits: Sequence[Split], token_budget: int = TOKEN_BUDGET) -> dict[str, float]:
         """Metrics on labelled splits, one for each of the task's data sets.
@@ -163,15 +189,18 @@ class Predictor:
         Raises:
             DataError: an example cannot be encoded.
         """
-        measured = [self._answers(part, split, token_budget) for part, split in enumerate(splits)]
-        answers = [answer for _, set_answers in measured for answer in set_answers]
-        metrics = self._task.measure(answers, Examples.joined([examples for examples, _ in measured]))
+        encoded = [self._encoded(part, split) for part, split in enumerate(splits)]
+        answers = [
+            found
+            for examples in encoded
+            for found in self.task.predict(self.backbone, self.learner, examples, token_budget)
+        ]
+        metrics = self.task.measure(answers, Examples.joined(encoded))
         return with_joint_metric(metrics, self.artifact.manifest.task.metric)
 
-    def _answers(self, part: int, split: Split, token_budget: int) -> tuple[Examples, list[Any]]:
-        kind = self._task.kinds[part]
-        examples = kind.encode(split, self._layouts[part], self._backbone, training=False)
-        return examples, self._task.predict(self._backbone, self._learner, examples.as_dataset(part), token_budget)
+    def _encoded(self, part: int, split: Split) -> Examples:
+        examples = self.task.kinds[part].encode(split, self.layouts[part], self.backbone, training=False)
+        return examples.as_dataset(part)
 
     def _part(self, data_set: str | None) -> int:
         names = [task_set.name for task_set in self.artifact.manifest.sets]
@@ -187,6 +216,42 @@ class Predictor:
                 f"the artifact has no data set {data_set!r}{nearest(data_set, names)} (it has: {', '.join(names)})"
             )
         return names.index(data_set)
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """Inputs for one prompt.
+
+    Attributes:
+        predictor: the prompt.
+        part: which of its data sets the inputs are like.
+        texts: the texts of each input, as the data set's kind has them.
+        examples: the same, encoded.
+    """
+
+    predictor: Predictor
+    part: int
+    texts: Sequence[tuple[Any, ...]]
+    examples: Examples
+
+
+def answer(inquiries: Sequence[Inquiry], token_budget: int = TOKEN_BUDGET) -> list[list[Prediction]]:
+    """The answers to the inputs of each inquiry; prompts on one backbone share passes.
+
+    Args:
+        inquiries: at least one; their prompts are on the same backbone.
+        token_budget: most tokens, padding included, in one pass.
+
+    Raises:
+        torch.OutOfMemoryError: memory does not hold the largest input alone.
+    """
+    backbone = inquiries[0].predictor.backbone
+    asked = [Asked(inquiry.predictor.task, inquiry.predictor.learner, inquiry.examples) for inquiry in inquiries]
+    answers = answer_together(backbone, asked, token_budget)
+    return [
+        [inquiry.predictor.task.kinds[inquiry.part].present(*pair) for pair in zip(found, inquiry.texts, strict=True)]
+        for inquiry, found in zip(inquiries, answers, strict=True)
+    ]
 
 
 def _device(name: str) -> str:

@@ -81,13 +81,18 @@ for command in COMMANDS:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave the process; see the exit codes above."""
     sys.excepthook = _without_traceback
-    sys.exit(run(arguments))
+    sys.exit(run(arguments, owns_process=True))
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code. Errors that nobody raised on purpose pass through."""
+def run(arguments: Sequence[str] | None = None, *, owns_process: bool = False) -> int:
+    """Run the command line; return the exit code. Errors that nobody raised on purpose pass through.
+
+    Args:
+        arguments: the words behind `ptune`; None takes those of the process.
+        owns_process: whether the process does nothing else. The commands find this in their context's `obj`.
+    """
     try:
-        code = cli.main(args=arguments, prog_name="ptune", standalone_mode=False)
+        code = cli.main(args=arguments, prog_name="ptune", standalone_mode=False, obj=owns_process)
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -1,69 +1,106 @@
-"""`ptune predict`: labels for texts, from an exported prompt."""
+"""`ptune predict`: answers for texts, from an exported prompt."""
 
 from __future__ import annotations
 
+import io
 import itertools
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
 
 import click
 
 from ptune.artifacts.inputs import row
+from ptune.cli.answers import Format, destination, format_of, write
 from ptune.errors import DataError, SpecError
 from ptune.report.wording import plural
 
-_CHUNK = 64  # lines answered together: enough for full batches, few enough to stream
+if TYPE_CHECKING:
+    from ptune.api.prompt import Prompt
+
+_FIRST_CHUNK, _LARGEST_CHUNK = 32, 1024  # inputs answered together: few at first, so that answers come soon
+_TABLES = (".csv", ".jsonl", ".json", ".parquet", ".conll", ".annotated")
 
 
 @click.command(short_help="Answer for texts with an exported prompt.")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--text", "texts", multiple=True, help="The text. May be repeated if an input has one text.")
-@click.option("--text2", help="The second text, if an input has two.")
+@click.option("--text", "texts", multiple=True, help="An input; or, repeated, each text of one that has several.")
+@click.option("--text2", help="The second text of an input that has two.")
 @click.option(
-    "--file", "lines", type=click.File(encoding="utf-8"), help="File with one input on each line; - is standard input."
+    "--file",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Table (csv, jsonl, json, parquet, conll), or one input on each line; - is standard input.",
 )
+@click.option("--columns", metavar="A,B", help="Columns of the table that hold an input's texts, in order.")
+@click.option("--to", "target", type=click.Path(path_type=Path), metavar="FILE", help="File to write: .jsonl or .csv.")
+@click.option("--format", "kind", type=click.Choice(["json", "csv"]), help="JSON lines (the default), or a table.")
 @click.option("--data-set", help="Data set that the texts belong to, if the artifact has several.")
 @click.option("--backbone", help="Folder or Hub id of the backbone, if it has moved since training.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.pass_obj
 def predict(
+    owns_process: bool | None,
     folder: Path,
     texts: tuple[str, ...],
     text2: str | None,
-    lines: IO[str] | None,
+    file: Path | None,
+    columns: str | None,
+    target: Path | None,
+    kind: Format | None,
     data_set: str | None,
     backbone: str | None,
     device: str,
 ) -> None:
-    """Load the artifact in DIR, native or PEFT, with its backbone, and answer for texts.
+    """Load the artifact in DIR with its backbone, and answer for texts.
 
     The command prints one JSON object for each input. For classification, it holds the label and the probability of
-    each label. Without --text, inputs are read line by line, and a tab separates the texts of a pair. A backbone with
-    other weights than at training is refused.
+    each label. Without --text and --file, inputs are read from standard input, one on each line, and a tab separates
+    the texts of a pair. The columns of a table are named as in training, or by --columns. A backbone with other weights
+    than at training is refused.
 
     \b
     ptune predict ptune_runs/quickstart/artifact --text "what a lovely film"
-    ptune predict artifact --text "It rained." --text2 "The ground is wet."
+    ptune predict artifact --text "It rained." --text "The ground is wet."
     ptune predict artifact --data-set P36 --text "France" --text "Japan"
-    ptune predict artifact --file texts.tsv > labels.jsonl
+    ptune predict artifact --file data.csv --columns premise,hypothesis
+    ptune predict artifact --file data.parquet --to answers.csv
     cat texts.txt | ptune predict artifact
     """
-    if texts and lines is not None:
+    if texts and file is not None:
         raise SpecError("give --text or --file, not both")
     if not texts and text2 is not None:
         raise SpecError("--text2 needs --text")
+    is_table = columns is not None or (file is not None and file.suffix.lower() in _TABLES)
+    if columns is not None and (file is None or str(file) == "-"):
+        raise SpecError("--columns needs --file with a table")
+    kind = format_of(kind, target)
+    by_hand = not texts and not is_table and _lines_are_typed(file)
+    if by_hand:
+        click.echo("type one input on each line; Ctrl-D ends (--text and --file give inputs, too)", err=True)
+    if owns_process:
+        from ptune.backbone.lean_imports import import_leanly
+
+        import_leanly()
     from ptune.api.prompt import load
 
     prompt = load(folder, backbone=backbone, device=device)
     if data_set is not None:
         prompt = prompt.on(data_set)
-    names = prompt.inputs
-    rows = given_rows(texts, text2, names) if texts else read_rows(lines or sys.stdin, names)
-    for chunk in chunks(rows):
-        for answer in prompt.predict(chunk):
-            click.echo(json.dumps(answer, ensure_ascii=False))
+    if texts:
+        rows: Iterable[tuple[str, ...]] = given_rows(texts, text2, prompt.inputs)
+    elif is_table and file is not None:
+        rows = prompt.read(file, columns=None if columns is None else columns.split(","))
+    else:
+        rows = read_rows(_lines(file), prompt.inputs)
+    with destination(target) as stream:
+        write(_answers(prompt, rows, by_hand=by_hand), stream, kind, prompt.labels)
+
+
+def _answers(prompt: Prompt, rows: Iterable[tuple[str, ...]], *, by_hand: bool) -> Iterator[dict[str, object]]:
+    """The answers in order; inputs that somebody types are answered one by one."""
+    for chunk in chunks(rows, largest=1 if by_hand else _LARGEST_CHUNK):
+        yield from prompt.predict(chunk)
 
 
 def given_rows(texts: Sequence[str], text2: str | None, names: Sequence[str]) -> list[tuple[str, ...]]:
@@ -79,12 +116,13 @@ def given_rows(texts: Sequence[str], text2: str | None, names: Sequence[str]) ->
     """
     if text2 is None and len(names) == 1:
         return [row([text], names, "--text") for text in texts]
-    if len(texts) > 1:
+    given = [*texts, *([] if text2 is None else [text2])]
+    if len(given) > len(names) and len(names) > 1:
         raise DataError(
-            f"--text: one input is {plural(len(names), 'text')} ({', '.join(names)}), got --text {len(texts)} times"
-            f"{' and --text2' if text2 is not None else ''}; give several inputs as lines of --file"
+            f"--text: one input is {plural(len(names), 'text')} ({', '.join(names)}), got {len(given)}; give several "
+            "inputs with --file"
         )
-    return [row([*texts, *([] if text2 is None else [text2])], names, "--text")]
+    return [row(given, names, "--text")]
 
 
 def read_rows(lines: Iterable[str], names: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -99,8 +137,32 @@ def read_rows(lines: Iterable[str], names: Sequence[str]) -> Iterator[tuple[str,
             yield row(stripped.split("\t") if len(names) > 1 else [stripped], names, f"line {number}")
 
 
-def chunks(rows: Iterable[tuple[str, ...]]) -> Iterator[list[tuple[str, ...]]]:
-    """Rows in groups that are answered together."""
-    waiting = iter(rows)
-    while chunk := list(itertools.islice(waiting, _CHUNK)):
+def chunks(rows: Iterable[tuple[str, ...]], largest: int = _LARGEST_CHUNK) -> Iterator[list[tuple[str, ...]]]:
+    """Rows in groups that are answered together, each twice as large as the one before until the largest."""
+    waiting, size = iter(rows), min(_FIRST_CHUNK, largest)
+    while chunk := list(itertools.islice(waiting, size)):
         yield chunk
+        size = min(2 * size, largest)
+
+
+def _lines_are_typed(file: Path | None) -> bool:
+    """Whether lines come from somebody at a terminal."""
+    return (file is None or str(file) == "-") and sys.stdin.isatty()
+
+
+def _lines(file: Path | None) -> Iterator[str]:
+    """The lines of a file or of standard input; bytes that are no UTF-8 are refused where their line is read.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    if file is None or str(file) == "-":
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+        yield from sys.stdin
+        return
+    try:
+        with file.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
+            yield from stream
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror}") from None

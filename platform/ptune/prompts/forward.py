@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,31 +145,6 @@ def forward(backbone: Backbone, mini_batches: Sequence[MiniBatch]) -> list[HeadO
     for index, batch, states in zip(order, ordered, batch_states, strict=True):
         outputs[index] = HeadOutput(_score(backbone, batch, states), batch.examples, batch.indices)
     return outputs
-
-
-def predict(
-    backbone: Backbone,
-    learner: Learner,
-    split: Examples,
-    token_budget: int,
-    answer: Callable[[HeadOutput], Sequence[Any]],
-) -> list[Any]:
-    """The answer of each example, in the split's order; no pass exceeds `token_budget` padded tokens.
-
-    Args:
-        backbone: the frozen backbone.
-        learner: prompt and head.
-        split: the examples.
-        token_budget: most tokens, padding included, in one pass.
-        answer: turns the scores of some examples into one value for each, on the CPU.
-    """
-    answers: list[Any] = [None] * len(split)
-    with torch.inference_mode():
-        for indices in eval_mini_batches(split, token_budget):
-            output = forward(backbone, [MiniBatch(learner, split, indices)])[0]
-            for index, value in zip(indices, answer(output), strict=True):
-                answers[index] = value
-    return answers
 
 
 def eval_mini_batches(split: Examples, token_budget: int) -> list[np.ndarray]:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from ptune.backbone.backbone import Backbone
-from ptune.prompts.forward import HeadOutput, predict
+from ptune.prompts.forward import HeadOutput
 from ptune.prompts.learner import Learner
+from ptune.prompts.predict import Question, predict_together
 from ptune.prompts.rows import Examples
 from ptune.tasks.kind import DecodingKind, TaskKind
 
@@ -39,17 +40,9 @@ class JointTask:
     def predict(self, backbone: Backbone, learner: Learner, examples: Examples, token_budget: int) -> list[Any]:
         """The answer of each example, in order; no pass exceeds `token_budget` padded tokens.
 
-        Where memory does not hold such passes, smaller ones are taken.
-
-        Raises:
-            torch.OutOfMemoryError: memory does not hold the largest example alone.
+        See `answer_together`.
         """
-
-        def answers(budget: int) -> list[Any]:
-            return predict(backbone, learner, examples, budget, self.answer)
-
-        scored = _in_passes_that_fit(answers, examples, token_budget)
-        return self.complete(backbone, learner, examples, scored, token_budget)
+        return answer_together(backbone, [Asked(self, learner, examples)], token_budget)[0]
 
     def complete(
         self, backbone: Backbone, learner: Learner, examples: Examples, answers: list[Any], token_budget: int
@@ -62,7 +55,7 @@ class JointTask:
                 scored = [answers[index] for index in members]
                 dataset = examples.of_dataset(dataset_index).as_dataset(dataset_index)
                 decode = partial(kind.decode, backbone, learner, dataset, scored)
-                for index, answer in zip(members, _in_passes_that_fit(decode, dataset, token_budget), strict=True):
+                for index, answer in zip(members, _in_passes_that_fit(decode, [dataset], token_budget), strict=True):
                     answers[index] = answer
         return answers
 
@@ -83,13 +76,40 @@ class JointTask:
         return self.kinds[output.dataset_index]
 
 
-def _in_passes_that_fit(act: Callable[[int], list[Any]], examples: Examples, token_budget: int) -> list[Any]:
+@dataclass(frozen=True)
+class Asked:
+    """Examples that a learner is to answer for its task."""
+
+    task: JointTask
+    learner: Learner
+    examples: Examples
+
+
+def answer_together(backbone: Backbone, asked: Sequence[Asked], token_budget: int) -> list[list[Any]]:
+    """The answer of each example, in order, for learners of one backbone, which share passes.
+
+    No pass exceeds `token_budget` padded tokens. Where memory does not hold such passes, smaller ones are taken.
+    Kinds that decode take passes of their own.
+
+    Raises:
+        torch.OutOfMemoryError: memory does not hold the largest example alone.
+    """
+    questions = [Question(share.learner, share.examples, share.task.answer) for share in asked]
+    examples = [share.examples for share in asked]
+    scored = _in_passes_that_fit(partial(predict_together, backbone, questions), examples, token_budget)
+    return [
+        share.task.complete(backbone, share.learner, share.examples, answers, token_budget)
+        for share, answers in zip(asked, scored, strict=True)
+    ]
+
+
+def _in_passes_that_fit(act: Callable[[int], list[Any]], splits: Sequence[Examples], token_budget: int) -> list[Any]:
     """What comes of passes of at most some tokens: half as many whenever memory does not hold one.
 
     Raises:
         torch.OutOfMemoryError: memory does not hold the largest example alone.
     """
-    largest = int((examples.lengths * examples.row_counts).max())
+    largest = max(int((split.lengths * split.row_counts).max()) for split in splits)
     while token_budget > largest:
         try:
             return act(token_budget)
