@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ptune.data.batches import epoch_batches
+from ptune.engine.movement import Movement
 from ptune.engine.optim import Step, build_optimizer, rate_share
 from ptune.engine.seeds import stream_seed
 from ptune.prompts.forward import MiniBatch, eval_mini_batches
@@ -73,7 +74,12 @@ class Phase(Enum):
 
 
 class Slot:
-    """A trial under way: its learner, optimiser, random stream, position in the data, and its reports so far."""
+    """A trial under way: its learner, optimiser, random stream, position in the data, and its reports so far.
+
+    Args:
+        plan: what it is to do.
+        learner: as it starts, before any training; a saved state is restored afterwards.
+    """
 
     def __init__(self, plan: Plan, learner: Learner) -> None:
         self.plan = plan
@@ -92,6 +98,7 @@ class Slot:
         self._train_queue: deque[np.ndarray] = deque()
         self._dev_queue: deque[np.ndarray] = deque()
         self._taken: tuple[np.ndarray, Tensor] | None = None
+        self._movement = Movement(learner)
         self._losses: list[float] = []
         self._began = 0.0
 
@@ -173,6 +180,7 @@ class Slot:
         value = metrics[objective.metric]
         if all(objective.keeps(value, earlier[objective.metric]) for earlier in self.history):
             self.best = self.learner.collapsed()
+        moved = self._movement.of(self.learner)
         trained = sum(parameter.numel() for parameter in self.learner.parameters() if parameter.requires_grad)
         report = {
             **metrics,
@@ -182,6 +190,7 @@ class Slot:
             "peak_memory_mb": memory_mb,
             "trainable_parameters": float(trained),
             "backbone_share": trained / backbone_parameters,
+            **({} if moved is None else {"prompt_moved": moved}),
         }
         self.history.append(report)
         self._losses = []

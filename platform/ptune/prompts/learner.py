@@ -75,6 +75,10 @@ class Learner(nn.Module):
         """The tuned backbone's share of what trains, by name."""
         return list(self.body.named_parameters()) if self.body is not None else []
 
+    def prompt_tables(self) -> list[Tensor]:
+        """What the encoder of each prompt produces, [T, W]: all that the backbone sees of it."""
+        return [prompt.encoder() for prompt in self.prompts]  # type: ignore[operator]
+
     def collapsed(self) -> dict[str, Tensor]:
         """What is left of the learner after training.
 
@@ -82,8 +86,7 @@ class Learner(nn.Module):
         on the CPU, copied, so that later steps do not change them.
         """
         tensors = {f"head.{name}": tensor for name, tensor in self.heads.state_dict().items()}
-        for index, prompt in enumerate(self.prompts):
-            tensors[f"prompt.{index}"] = prompt.encoder()  # type: ignore[operator]
+        tensors |= {f"prompt.{index}": table for index, table in enumerate(self.prompt_tables())}
         if self.body is not None:
             tensors |= {f"backbone.{name}": tensor for name, tensor in self.body.state_dict().items()}
         return {name: tensor.detach().float().cpu().clone().contiguous() for name, tensor in tensors.items()}

@@ -108,7 +108,15 @@ def _score_trials(
     return scored
 
 
-_TRAINING_METRICS = {"train_loss", "lr", "seconds", "peak_memory_mb", "trainable_parameters", "backbone_share"}
+_TRAINING_METRICS = {
+    "train_loss",
+    "lr",
+    "seconds",
+    "peak_memory_mb",
+    "trainable_parameters",
+    "backbone_share",
+    "prompt_moved",
+}
 
 
 def _scores(metrics: Metrics) -> dict[str, float]:
