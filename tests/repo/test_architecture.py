@@ -12,6 +12,7 @@ FLOORS = (
     {"errors", "files", "node_files"},
     {"spec"},
     {"record"},
+    {"diagnosis"},
     {"data", "backbone", "searching", "tracking"},
     {"prompts"},
     {"tasks"},
@@ -36,7 +37,19 @@ WALLS = {
     "pandas": ("api/",),
     "IPython": ("report/notebook.py",),
 }
-TORCHLESS = ("errors", "files", "spec", "record", "searching", "tracking", "checks", "report", "api", "cli")
+TORCHLESS = (
+    "errors",
+    "files",
+    "spec",
+    "record",
+    "diagnosis",
+    "searching",
+    "tracking",
+    "checks",
+    "report",
+    "api",
+    "cli",
+)
 OUTSIDE = {"__init__", "__main__"}  # the package's own front door
 
 

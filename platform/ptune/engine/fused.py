@@ -26,6 +26,7 @@ from ptune.engine.state import restore, save
 from ptune.errors import DivergedError, EngineError
 from ptune.prompts.forward import forward
 from ptune.prompts.learner import Learner
+from ptune.record.divergence import diverged
 from ptune.tasks.joint import with_joint_metric
 
 _LOG = logging.getLogger(__name__)
@@ -249,7 +250,7 @@ def _too_large(trial: int, problem: str) -> Failure:
 
 
 def _diverged(trial: int, quantity: str, value: float, epoch: int) -> Failure:
-    return Failure(trial, DivergedError(f"trial {trial}: the {quantity} is {value} in epoch {epoch}"))
+    return Failure(trial, DivergedError(f"trial {trial}: {diverged(quantity, value, epoch)}"))
 
 
 def _peak_memory(device: torch.device) -> float:

@@ -12,8 +12,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ptune.diagnosis.diagnose import diagnose
 from ptune.record.wording import described
 from ptune.report import confirmation, leaderboard
+from ptune.report.diagnosed import print_diagnosed
 from ptune.report.screen import WIDEST
 from ptune.report.wording import duration, plural, score_text, spread_text
 from ptune.report.write_files import CURVES, PAGE
@@ -106,11 +108,12 @@ def shown(path: str | Path) -> str:
 
 
 def print_summary(stream: IO[str], outcome: Outcome, commands: Sequence[tuple[str, str]]) -> None:
-    """Print the summary, at most `WIDEST` columns wide, then the commands, never wrapped so that they can be copied."""
+    """Print the summary and the diagnoses, at most `WIDEST` columns wide, then commands, which are never wrapped."""
     console = Console(file=stream)
     if not console.is_terminal or console.width > WIDEST:
         console = Console(file=stream, width=WIDEST)
     console.print(summary(outcome, console.width))
+    print_diagnosed(console, diagnose(outcome.history))
     for command, purpose in commands:
         console.print(Text.assemble(f"  {command}", (f"   # {purpose}", "dim")), soft_wrap=True)
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ptune.errors import SpecError
+from ptune.record.divergence import diverged
 from ptune.record.events import Event, FinalStatus, Finished, Metrics, Paused, Reported, Started, Suggested, Tested
 from ptune.record.history import FINAL, History, TrialRecord
 from ptune.record.journal import Journal
@@ -77,7 +78,6 @@ class Conductor:
         self.history = History()
         for event in events:
             self._fold(event)
-        self.history.interrupt()
         self._study = Study(self._space, job.budget.sampler, job.seed, self._planned)
         self._study.replay(self.history)
         self._take_up()
@@ -175,7 +175,7 @@ class Conductor:
             return f"the report of epoch {epoch} holds no {metric}, only {sorted(metrics)}"
         for name in (metric, "loss", "train_loss"):
             if not math.isfinite(metrics.get(name, 0.0)):
-                return f"diverged: {name} is {metrics[name]} in epoch {epoch}"
+                return diverged(name, metrics[name], epoch)
         if epoch != record.epoch + 1:
             return f"epoch {epoch} was reported after epoch {record.epoch}"
         return None
@@ -243,7 +243,7 @@ class Conductor:
     def _take_up(self) -> None:
         """Queue the trials a previous process left under way, and complete what it left half done."""
         for record in list(self.history.trials.values()):
-            if record.status not in ("waiting", "interrupted"):
+            if record.status not in ("waiting", "running"):
                 continue
             try:
                 complete(record.config, self._job, self._layers)

@@ -1,0 +1,37 @@
+"""A search of fewer trials than it has parameters to search."""
+
+from __future__ import annotations
+
+from ptune.diagnosis.diagnosis import Diagnosis
+from ptune.diagnosis.edits import setting
+from ptune.diagnosis.wording import counted
+from ptune.record.history import REPEATING, History
+
+ENOUGH = 10
+"""Trials for each searched parameter, a common rule for experiments (Loeppky, Sacks and Welch 2009)."""
+
+
+def few_trials(history: History) -> list[Diagnosis]:
+    """The diagnosis of a search that cannot tell its parameters apart.
+
+    With no more trials than parameters, not even effects that only add up can be told from each other.
+    """
+    budget = history.job.budget
+    if history.header.confirms is not None or budget.sampler == "grid" or budget.trials is None:
+        return []
+    searched = [name for name in history.job.space.searched if name not in REPEATING]
+    if budget.trials > len(searched):
+        return []
+    text = f"{counted(budget.trials, 'trial')} {'is' if budget.trials == 1 else 'are'} too few to tell "
+    text += f"{counted(len(searched), 'searched parameter')} apart."
+    return [
+        Diagnosis(
+            kind="few_trials",
+            severity="advice",
+            text=text,
+            advice="try more configurations",
+            typed=setting("budget.trials", ENOUGH * len(searched)),
+            parameters=searched,
+            evidence={"trials": float(budget.trials), "parameters": float(len(searched))},
+        )
+    ]
