@@ -80,8 +80,8 @@ def test_a_search_shows_itself(result):
     assert str(result).startswith("small complete: 3 of 3 trials on ")
     html = result._repr_html_()
     assert html.startswith('<div class="ptune-search">')
-    assert html.count('<tr class="best">') == 1
-    assert all(f'<td class="n">{number}</td>' in html for number in range(3))
+    assert html.count('<tr class="best"') == 1
+    assert all(f'data-trial="{number}"' in html for number in range(3))
     assert "data:image/png;base64," in html
 
 

@@ -31,7 +31,8 @@ WALLS = {
     "ray": ("raytune/",),
     "optuna": ("searching/",),
     "mlflow": ("tracking/",),
-    "matplotlib": ("report/plots.py",),
+    "altair": ("report/charts/",),
+    "vl_convert": ("report/charts/draw.py",),
     "click": ("cli/",),
     "rich": ("report/", "cli/"),
     "pandas": ("api/",),
@@ -143,7 +144,7 @@ def test_the_light_parts_load_neither_torch_nor_ray(code):
 def test_an_engine_starts_without_what_only_reports_and_some_tasks_need():
     engine = loaded_by("import ptune.raytune.training, ptune.run.local")
     assert "torch" in engine
-    assert not engine & {"ray", "mlflow", "sklearn", "pandas", "pyarrow", "datasets", "matplotlib", "torchmetrics"}
+    assert not engine & {"ray", "mlflow", "sklearn", "pandas", "pyarrow", "datasets", "altair", "torchmetrics"}
 
 
 def test_importing_ptune_loads_nothing_else():

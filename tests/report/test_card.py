@@ -21,7 +21,7 @@ def test_it_shows_the_best_the_curves_the_leaders_and_what_mattered(report):
     assert "data:image/png;base64," in html
     assert "<h2>What mattered</h2>" in html
     assert "14 more trials" in html
-    ranks = re.findall(r'<tr class="[^"]*"><td class="n">(\d+)</td>', html)
+    ranks = re.findall(r'<tr class="[^"]*"[^>]*><td class="n">(\d+)</td>', html)
     assert ranks == [str(rank) for rank in range(1, 11)]
 
 

@@ -263,11 +263,10 @@ class SearchResult:
     def _repr_html_(self) -> str:
         """The leaderboard and the learning curves, for notebooks."""
         from ptune.report.card import card
-        from ptune.report.plots import as_png
+        from ptune.report.charts.picture import picture
 
         report, history = self._report(), self.history
-        reported = any(trial.reports for trial in history.trials.values())
-        return card(report, as_png(history, report.importances) if reported else None)
+        return card(report, picture(history, report.importances) if report.best is not None else None)
 
     def _report(self) -> Findings:
         """Everything that a report says, up to now."""

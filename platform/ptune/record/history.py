@@ -129,6 +129,8 @@ class History:
     """Seconds since 1970 of the first event."""
     last_at: float | None = None
     """Seconds since 1970 of the latest event."""
+    rested_s: float = 0.0
+    """Seconds between interruptions and going on."""
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> History:
@@ -175,6 +177,8 @@ class History:
                 lacks the objective's metric.
         """
         self.started_at = self.started_at if self.started_at is not None else event.time
+        if isinstance(event, Resumed) and self.last_at is not None:
+            self.rested_s += event.time - self.last_at
         self.last_at = event.time
         match event:
             case Header():
@@ -202,6 +206,11 @@ class History:
                 self.ended = event
             case _:
                 assert_never(event)
+
+    @property
+    def worked_s(self) -> float:
+        """Seconds that processes have spent on the search, from the first event to the latest."""
+        return (self.last_at or 0.0) - (self.started_at or 0.0) - self.rested_s
 
     @property
     def status(self) -> SearchStatus:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ptune.report.findings import Findings
 from ptune.report.html import image
-from ptune.report.page import configuration_table, confirmation_table, headline, importance_table, trial_table
+from ptune.report.tables import configuration_table, confirmation_table, headline, importance_table, trial_table
 
 _STYLE = """
 .ptune-search { font: 14px/1.45 system-ui, sans-serif; color: inherit; max-width: 66rem; padding: .25rem 0; }

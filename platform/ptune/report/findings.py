@@ -5,6 +5,7 @@ The terminal, the page and programs all read this object. Imports no torch.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,10 +20,12 @@ from ptune.record.spread import Spread
 from ptune.report import leaderboard
 from ptune.report.comparison import Comparison, comparisons, protocol_notes
 from ptune.report.leaderboard import TrialRow, configuration_row
+from ptune.report.provenance import Provenance, provenance
 from ptune.run.confirm import Confirmation, result
 from ptune.searching.importance import importances
 from ptune.spec.overrides import found
 from ptune.spec.protocol import majority_metric
+from ptune.spec.tracking import Tracking, scheme_of, without_password
 
 State = SearchStatus | Literal["running"]
 """How a search stands."""
@@ -63,6 +66,8 @@ class Findings:
     """Each parameter's share in what made trials good."""
     confirmation: Confirmation | None
     """Of this search, or by it."""
+    provenance: Provenance
+    """Where it comes from."""
 
     def to_json(self) -> dict[str, Any]:
         """The report as one JSON object."""
@@ -73,6 +78,7 @@ class Findings:
             "leaderboard": [row.to_json(self.metric) for row in self.leaderboard],
             "configurations": [configuration_row(configuration) for configuration in self.configurations],
             "confirmation": None if self.confirmation is None else self.confirmation.to_json(),
+            "provenance": self.provenance.to_json(),
         }
         return {"groups" if key == "configurations" else key: value for key, value in content.items()}
 
@@ -118,7 +124,14 @@ def findings(
         repeated=leaderboard.is_repeated(history),
         importances=shares,
         confirmation=confirmed,
+        provenance=provenance(history, _server(header.job.tracking)),
     )
+
+
+def _server(tracking: Tracking) -> str | None:
+    """The address of the MLflow server that shows a search; None for a database."""
+    uri = tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or ""
+    return without_password(uri) if scheme_of(uri) in ("http", "https") else None
 
 
 def of_folder(folder: Path, history: History, *, running: bool) -> Findings:

@@ -1,225 +1,238 @@
-"""A report as one HTML page that needs nothing beside itself: style inside, plots embedded.
+"""A report as one HTML page that needs nothing beside itself: text first, then charts, then every trial.
 
-Pure: from the object of `ptune.report.findings` and a picture's bytes to text.
+Pure, but for the page's own style and script, which lie beside this module: from findings and a history to text.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 
 from ptune.record.events import DataSource
-from ptune.record.objective import Objective
-from ptune.record.wording import NONE, described, param_heading, value_text
-from ptune.report.confirmation import baseline, flags
+from ptune.record.history import History
+from ptune.record.wording import NONE, param_heading, value_text
+from ptune.report.charts.cost import cost_of
+from ptune.report.charts.draw import library, specification
+from ptune.report.charts.figure import Figure
 from ptune.report.findings import Findings
-from ptune.report.html import Cell, image, paragraph, table
-from ptune.report.leaderboard import TrialRow
-from ptune.report.wording import (
-    alike,
-    answering_alike,
-    count,
-    duration,
-    plural,
-    score_text,
-    signed,
-    spread_text,
-)
-from ptune.run.confirm import Confirmation
+from ptune.report.gallery import Gallery, gallery
+from ptune.report.html import number, paragraph, table, terms, words
+from ptune.report.provenance import Provenance
+from ptune.report.tables import configuration_table, confirmation_table, headline, published_table, trial_table
+from ptune.report.wording import count, duration, plural, score_text
+from ptune.spec.trial import Scalar
+from ptune.tracking.parameters import constant_params
 
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1f2933; --soft: #616e7c; --line: #e4e7eb; --back: #ffffff; --best: #d55e00;
-  --bar: #0072b2; --up: #00795c; --down: #b3410e; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e7eb; --soft: #9aa5b1; --line: #323f4b; --back: #14191f;
-  --bar: #56b4e9; --up: #3fc7a0; --down: #f0945d; } img { filter: invert(.93) hue-rotate(180deg); } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 66rem;
-  margin: 2.5rem auto; padding: 0 1.25rem; }
-h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.02rem; margin: 2.4rem 0 .6rem; }
-p { margin: .25rem 0; } .soft, small { color: var(--soft); } .big { font-size: 2.1rem; font-weight: 650; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
-th { text-align: left; font-weight: 500; color: var(--soft); } th, td { padding: .32rem .8rem .32rem 0;
-  border-bottom: 1px solid var(--line); vertical-align: top; } td.n, th.n { text-align: right; white-space: nowrap; }
-tr.best td { font-weight: 650; } .up { color: var(--up); } .down { color: var(--down); }
-.bar { display: inline-block; height: .6rem; background: var(--bar); border-radius: 2px; } img { max-width: 100%; }
-.flag { color: var(--down); } ul { padding-left: 1.1rem; }
-"""
-
-_ROWS = 200
-"""Lines of a table that the page shows at most; the leaderboard files have them all."""
-_FAILED = 20
-"""Failed trials that it shows beyond these, for their reasons."""
+_FEW = 25
+"""Lines of the table of trials that are shown until a reader asks for all."""
 
 
-def page(report: Findings, picture: bytes | None) -> str:
+def page(report: Findings, history: History) -> str:
     """The page.
 
     Args:
         report: what the search has come to.
-        picture: the curves as PNG; None before the first report.
+        history: the search, for the charts.
     """
-    name = escape(report.name)
+    charts = gallery(history, report.importances, report.confirmation)
+    few = len(report.leaderboard) > _FEW
     sections = [
         headline(report),
-        _section("Beside published numbers", _published(report)),
-        _section("Confirmed on fresh seeds", confirmation_table(report.confirmation)),
+        _links(report.provenance),
+        _section("Beside published numbers", published_table(report)),
+        _section("Confirmed on fresh seeds", _confirmed(report, charts)),
         _section("In what the protocol differs" if report.published else "Notes", _notes(report.notes)),
-        _section("Learning curves and trials", image(picture)),
+        "" if charts is None else _charts(report, charts),
         _section("Configurations", configuration_table(report) if report.repeated else ""),
-        _section("What mattered", importance_table(report.importances)),
-        _section("Trials", trial_table(report)),
+        _section("Trials", trial_table(report, few=_FEW) + (_all_button() if few else ""), "trials"),
+        _section("What it took", _cost(history, charts)),
         _section("Data", _data(report.data)),
+        _section("Where it comes from", _provenance(report, history)),
     ]
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{name}</title>'
-    head += f"<style>{_STYLE}</style>"
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(sections)}</body></html>\n'
+    return _document(report.name, "".join(sections), charts)
 
 
-def _section(title: str, body: str) -> str:
-    return f"<h2>{escape(title)}</h2>{body}" if body else ""
+def _document(name: str, body: str, charts: Gallery | None) -> str:
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    head += f"<title>{escape(name)}</title><style>{_resource('page.css')}</style>"
+    floating = '<div class="tip" aria-hidden="true"></div><div class="told" role="status"></div>'
+    content = f"<main>{body}</main>{floating}{_scripts(charts)}"
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{content}</body></html>\n'
 
 
-def headline(report: Findings) -> str:
-    """How the search stands, its best, and what that has to beat."""
-    statuses = ", ".join(f"{number} {status}" for status, number in report.statuses.items())
-    begun = f"{report.trials} of {plural(report.planned or 0, 'trial')}: {statuses or NONE}"
-    lines = [f"<h1>{escape(report.name)}</h1>"]
-    lines.append(paragraph(f"{report.state} · {begun} · {report.backbone}", "soft"))
-    best, metric = report.best, report.metric
-    if best is not None:
-        test = (report.test or {}).get(metric)
-        tested = "" if test is None else f", {score_text(test)} on test"
-        config = described(best.config, report.varied)
-        lines.append(paragraph(score_text(best.metrics[metric]), "big"))
-        lines.append(paragraph(f"best {metric} on dev{tested} · trial {best.trial}: {config}"))
-    if report.majority_baseline is not None:
-        majority = f"{report.majority_metric} {score_text(report.majority_baseline)}"
-        lines.append(paragraph(f"always the commonest answer: {majority} on dev"))
-    if report.constant:
-        lines.append(paragraph(answering_alike(report.constant), "flag"))
-    return "".join(lines)
+def _scripts(charts: Gallery | None) -> str:
+    """Vega, the tables and the page's own script; a page without charts has the last alone."""
+    tables = {} if charts is None else charts.tables.to_json()
+    vega = "" if charts is None else f"<script>{_inert(library())}</script>"
+    return f"{vega}{_json('tables', tables)}<script>{_resource('page.js')}</script>"
 
 
-def _published(report: Findings) -> str:
-    rows = []
-    for row in report.published:
-        match, difference = row.match, row.difference
-        title = f"{escape(row.published.what)} <span class=soft>({escape(row.published.source)})</span>"
-        matched = (
-            f"<br><small>{escape(described(match.config, report.varied))}, n = {match.spread.n}</small>"
-            if match
-            else ""
-        )
-        notes = "".join(f"<br><small>{escape(note)}</small>" for note in row.notes)
-        objective = Objective.in_metric(row.published.metric)
-        side = "" if difference is None else "down" if objective.is_better(0.0, difference) else "up"
-        rows.append(
-            [
-                ("", title + matched + notes),
-                ("", escape(f"{row.published.metric} on {row.published.on}")),
-                ("n", score_text(row.published.value)),
-                ("n", spread_text(match.spread) if match else NONE),
-                ("n", f'<span class="{side}">{signed(difference)}</span>'),
-                ("n", spread_text(row.confirmed)),
-            ]
-        )
-    return table(["published", "", "value", "here", "difference", "on fresh seeds"], rows)
+def _json(name: str, value: object) -> str:
+    """Data for the page's script."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return f'<script type="application/json" id="{escape(name)}">{_inert(text)}</script>'
 
 
-def confirmation_table(confirmed: Confirmation | None) -> str:
-    """Each configuration as the search saw it and as it holds up on fresh seeds; nothing without a confirmation."""
-    if confirmed is None:
-        return ""
-    rows = [
-        [
-            ("", escape(described(row.config, confirmed.searched))),
-            ("n", spread_text(row.search)),
-            ("n", spread_text(row.dev)),
-            ("n", spread_text(row.test)),
-            ("n", str(row.dev.n if row.dev else 0)),
-            ("", escape(flags(row))),
-        ]
-        for row in confirmed.configurations
-    ]
-    columns = ["configuration", f"search {confirmed.metric}", "dev", "test", "trials", "of these"]
-    return table(columns, rows) + paragraph(baseline(confirmed), "soft")
-
-
-def configuration_table(report: Findings, limit: int = _ROWS) -> str:
-    """The best configurations by their mean over data splits and seeds."""
-    rows: list[list[Cell]] = [
-        [
-            ("n", str(rank)),
-            ("n", spread_text(group.spread)),
-            ("n", str(group.spread.n)),
-            ("", escape(described(group.config, report.varied))),
-        ]
-        for rank, group in enumerate(report.configurations[:limit], 1)
-    ]
-    columns = ["#", f"mean {report.metric}", "trials", "configuration"]
-    return table(columns, rows, best=True) + _rest(len(report.configurations) - len(rows), "configuration")
-
-
-def trial_table(report: Findings, limit: int = _ROWS) -> str:
-    """The best trials, and of the others some that failed."""
-    metric = report.metric
-    rows: list[list[Cell]] = []
-    shown = _shown(report.leaderboard, limit)
-    for row in shown:
-        mark = alike(everywhere=bool(row.constant_prediction), on=row.constant_on)
-        constant = f' <span class="flag">{escape(mark)}</span>' if mark else ""
-        status = escape(str(row.status)) + constant
-        reason = f"<br><small>{escape(row.reason)}</small>" if row.status == "failed" and row.reason else ""
-        standing = [("n", NONE if row.rank is None else str(row.rank)), ("n", str(row.trial))]
-        numbers = [("n", score_text(row.best)), ("n", str(row.best_epoch or NONE)), ("n", str(row.epochs))]
-        effort = [("n", count(row.trainable_parameters)), ("n", duration(row.seconds))]
-        values = [("", escape(value_text(row.config.get(name)))) for name in report.varied]
-        rows.append([*standing, *numbers, *effort, ("", status + reason), *values])
-    columns = [
-        "#",
-        "trial",
-        metric,
-        "best epoch",
-        "epochs",
-        "trained",
-        "time",
-        "status",
-        *map(param_heading, report.varied),
-    ]
-    return table(columns, rows, best=True) + _rest(len(report.leaderboard) - len(shown), "trial")
-
-
-def _shown(rows: Sequence[TrialRow], limit: int) -> list[TrialRow]:
-    """The first rows, and of the others some that failed."""
-    failed = [row for row in rows[limit:] if row.status == "failed"]
-    return [*rows[:limit], *failed[: min(_FAILED, limit // 3)]]
-
-
-def _rest(hidden: int, noun: str) -> str:
-    """Where to find what a table leaves out; nothing if that is nothing."""
-    return (
-        paragraph(f"and {plural(hidden, f'more {noun}')}, in leaderboard.csv and leaderboard.json", "soft")
-        if hidden
-        else ""
+def _inert(text: str) -> str:
+    """JSON or JavaScript that does not end the element in which it stands."""
+    return re.sub(
+        r"</(?=script)|<(?=!--)", lambda found: found.group().replace("<", "\\x3c"), text, flags=re.IGNORECASE
     )
 
 
-def importance_table(shares: Mapping[str, float]) -> str:
-    """Each parameter's share in what made trials good; nothing without shares."""
-    rows: list[list[Cell]] = [
+def _resource(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def _section(title: str, body: str, name: str = "") -> str:
+    anchor = f' id="{name}"' if name else ""
+    return f"<section{anchor}><h2>{escape(title)}</h2>{body}</section>" if body else ""
+
+
+def _figure(figure: Figure, level: str = "h3", *, titled: bool = True) -> str:
+    """A chart with its words, which a keyboard reaches; the script draws it."""
+    name = escape(figure.name)
+    title = f'<{level} id="title-{name}">{escape(figure.title)}</{level}>' if titled else ""
+    least = f' style="min-width:{figure.least_width}px"' if figure.least_width else ""
+    spoken = f'role="group" aria-label="{escape(figure.title)}" aria-describedby="words-{name}"'
+    chart = f'<div class="chart" data-name="{name}" tabindex="0" {spoken}>'
+    words = f'<p class="told" id="words-{name}">{escape(figure.alternative)}</p>'
+    caption = f"<figcaption>{escape(figure.caption)}</figcaption>" if figure.caption else ""
+    drawing = f'<div class="drawing"{least}></div></div>'
+    return (
+        f"<figure>{title}{chart}{drawing}{words}{caption}{_json(f'spec-{name}', specification(figure.chart))}</figure>"
+    )
+
+
+def _charts(report: Findings, charts: Gallery) -> str:
+    """The charts of all trials, from their curves to what their results cost."""
+    told = "All trials are shown. What a brush keeps here stays lit in every chart, and in the table of trials."
+    kept = f'<p class="kept soft screen" role="status">{told}</p>'
+    slices = "".join(_figure(figure) for figure in charts.slices)
+    front = "".join(_figure(figure) for figure in charts.pareto)
+    diamonds = "Diamonds are trials that no other one beats in result, size and time together."
+    return "".join(
+        (
+            _section("Learning curves", _figure(charts.curves, titled=False), "curves"),
+            _section("Best so far", "" if charts.history is None else _figure(charts.history, titled=False), "history"),
+            _section(
+                "All parameters at once",
+                "" if charts.parallel is None else kept + _figure(charts.parallel, titled=False),
+                "parallel",
+            ),
+            _section("One parameter at a time", f'<div class="grid">{slices}</div>' if slices else "", "slices"),
+            _section("What mattered", _mattered(charts), "importance"),
+            _section(
+                "Result, size and time",
+                f'<div class="grid two">{front}</div>{paragraph(diamonds, "soft")}{_front(report, charts)}'
+                if front
+                else "",
+                "pareto",
+            ),
+        )
+    )
+
+
+def _mattered(charts: Gallery) -> str:
+    figures = [_figure(figure) for figure in (charts.importance, charts.landscape) if figure is not None]
+    return f'<div class="grid two">{"".join(figures)}</div>' if figures else ""
+
+
+def _front(report: Findings, charts: Gallery) -> str:
+    """The trials that no other one beats."""
+    rows = [
         [
-            ("", escape(name)),
-            ("n", f"{share:.0%}"),
-            ("", f'<span class="bar" style="width:{20 * share:.2f}rem"></span>'),
+            number(str(row["trial"])),
+            number(score_text(_number(row["value"]))),
+            number(count(_number(row["parameters"]))),
+            number(duration(_number(row["seconds"]))),
+            words(str(row["label"])),
         ]
-        for name, share in shares.items()
+        for row in charts.tables.trials
+        if row["front"]
     ]
-    return table(["parameter", "share", ""], rows)
+    columns = ["trial", report.metric, "trained", "time", "configuration"]
+    return table(columns, rows, caption="Trials that no other one beats")
+
+
+def _number(value: Scalar | None) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _confirmed(report: Findings, charts: Gallery | None) -> str:
+    drawn = "" if charts is None or charts.confirmed is None else _figure(charts.confirmed, titled=False)
+    return drawn + confirmation_table(report.confirmation)
+
+
+def _cost(history: History, charts: Gallery | None) -> str:
+    """Epochs, time, and what early stopping saved."""
+    spent = cost_of(history)
+    if not spent.epochs:
+        return ""
+    device = "" if spent.engines is None else f" on {plural(spent.engines, 'engine')}"
+    hours = spent.wall_seconds / 3600 * (spent.engines or 1)
+    each = "device-hours" if spent.engines is not None else "device-hours for each engine"
+    rows = [
+        ("epochs trained", f"{spent.epochs:,}"),
+        ("time", f"{duration(spent.wall_seconds)}{device}, {hours:.3g} {each}"),
+        ("time in slots", f"{duration(spent.slot_seconds)}, summed over trials, of which several train at once"),
+    ]
+    if history.job.budget.stops_early:
+        full = (
+            f"{spent.saved:,} epochs, {spent.saved_share:.0%} of the {spent.full:,} that all trials take to the horizon"
+        )
+        rows.insert(1, ("saved by early stopping", full))
+    drawn = "" if charts is None or charts.cost is None else _figure(charts.cost, titled=False)
+    return f'<div class="facts">{terms([(name, escape(words)) for name, words in rows])}</div>{drawn}'
+
+
+def _links(source: Provenance) -> str:
+    """Where MLflow shows the search, and where the page goes on."""
+    tracked = source.tracked
+    if tracked is None:
+        return ""
+    if tracked.search is None:
+        return f'<p class="soft">In MLflow: <code>{escape(tracked.command)}</code></p>'
+    return f'<p><a href="{escape(tracked.search)}" target="_blank" rel="noopener">This search in MLflow</a></p>'
+
+
+def _provenance(report: Findings, history: History) -> str:
+    source = report.provenance
+    versions = ", ".join(f"{name} {version}" for name, version in source.versions.items())
+    backbone = f"{source.backbone.id}, {plural(source.backbone.layers, 'layer')}, {source.dtype or 'not loaded'}"
+    rows = [
+        ("command", f"<code>{escape(source.command)}</code>" if source.command else NONE),
+        ("seed", f"{source.seed}; every trial's random numbers follow from it and the trial's number"),
+        ("data seed", str(source.data_seed)),
+        ("begun", f"{source.started}" + (f" by {escape(source.user)}" if source.user else "")),
+        ("last at work", source.last),
+        ("backbone", escape(backbone)),
+        ("weights", f"<code>{escape(source.backbone.hash)}</code>"),
+        ("versions", escape(versions)),
+        ("commit", f"<code>{escape(source.commit)}</code>" if source.commit else NONE),
+        ("the same in all trials", escape(_constants(history))),
+    ]
+    return f'<div class="facts">{terms(rows)}</div>'
+
+
+def _constants(history: History) -> str:
+    """The parameters that no trial has otherwise than another."""
+    same = constant_params(history.header)
+    return (
+        ", ".join(f"{param_heading(name)} {value_text(value)}" for name, value in same.items() if value is not None)
+        or NONE
+    )
+
+
+def _all_button() -> str:
+    return '<p class="screen"><button class="plain" data-all="trials">Show all trials</button></p>'
 
 
 def _data(data: Mapping[str, DataSource]) -> str:
-    rows: list[list[Cell]] = [
-        [("", escape(name)), ("n", str(split.rows)), ("", escape(str(split.source)))] for name, split in data.items()
-    ]
+    rows = [[words(name), number(f"{split.rows:,}"), words(str(split.source))] for name, split in data.items()]
     return table(["split", "examples", "source"], rows)
 
 

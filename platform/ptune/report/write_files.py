@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ptune.files import write_json, write_text
+from ptune.files import replacing, write_json, write_text
 from ptune.record.history import History
 from ptune.report import leaderboard
 from ptune.report.findings import Findings, confirmation_of, findings, overrides_of
-from ptune.report.page import page
 
 CURVES = "curves.png"
 REPORT, PAGE = "report.json", "report.html"
@@ -23,12 +22,12 @@ def publish(folder: Path, history: History, importances: dict[str, float]) -> No
 
 
 def write_report(folder: Path, history: History, report: Findings) -> None:
-    """Write `report.json`, `report.html` and, once a trial has reported, `curves.png`, which the page embeds."""
-    picture = None
-    if any(trial.reports for trial in history.trials.values()):
-        from ptune.report.plots import draw  # matplotlib takes a second to import
+    """Write `report.json`, `report.html` and, once a trial has a result, `curves.png`."""
+    from ptune.report.charts.picture import picture  # charts take half a second to import
+    from ptune.report.page import page
 
-        draw(history, report.importances, folder / CURVES)
-        picture = (folder / CURVES).read_bytes()
+    if report.best is not None:
+        with replacing(folder / CURVES) as draft:
+            draft.write_bytes(picture(history, report.importances))
     write_json(folder / REPORT, report.to_json())
-    write_text(folder / PAGE, page(report, picture))
+    write_text(folder / PAGE, page(report, history))

@@ -1,0 +1,91 @@
+"""The optimisation history: every trial in the order of its proposal, and the best result so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import altair as alt
+
+from ptune.record.history import History
+from ptune.report.charts import theme
+from ptune.report.charts.encode import (
+    ONLY_TEST,
+    TRIALS_DATA,
+    brushed,
+    group_colour,
+    inline,
+    layered,
+    lit,
+    metric_y,
+    only_groups,
+    tooltip,
+)
+from ptune.report.charts.figure import Figure
+from ptune.report.wording import score_text
+
+
+@dataclass(frozen=True)
+class Step:
+    """A trial that was better than all before it."""
+
+    trial: int
+    value: float
+
+
+def steps(history: History) -> list[Step]:
+    """The trials that were better than all before them, in the order of their proposal."""
+    found: list[Step] = []
+    for trial in sorted(history.ranked(), key=lambda trial: trial.number):
+        value = trial.best_value
+        if value is not None and (not found or history.objective.is_better(value, found[-1].value)):
+            found.append(Step(trial.number, value))
+    return found
+
+
+def best_so_far(history: History) -> Figure:
+    """The figure of a search that has a result."""
+    found = steps(history)
+    last = max(history.trials)
+    first, best = found[0], found[-1]
+    gained = f"from {score_text(first.value)} in trial {first.trial} to {score_text(best.value)} in trial {best.trial}"
+    behind = last - best.trial
+    since = f" None of the {behind} trials after it was better." if behind > 1 else ""
+    return Figure(
+        name="history",
+        title="Best so far",
+        alternative=f"The best {history.objective.metric} on dev rose {gained}.{since}"
+        if history.objective.direction == "maximize"
+        else f"The best {history.objective.metric} on dev fell {gained}.{since}",
+        chart=_chart(history, found, last),
+        caption="Each point is a trial, in the order of its proposal." + since,
+    )
+
+
+def _chart(history: History, found: Sequence[Step], last: int) -> alt.LayerChart:
+    number = alt.X(
+        "trial",
+        type="quantitative",
+        title="trial",
+        axis=alt.Axis(tickMinStep=1, format="d"),
+        scale=alt.Scale(padding=8, nice=False),
+    )
+    points = (
+        alt.Chart(TRIALS_DATA)
+        .mark_point(filled=True, size=46 if len(history.trials) < 200 else 22, style="around", strokeWidth=0.6)
+        .encode(
+            x=number,
+            y=metric_y(history),
+            color=group_colour(history),
+            opacity=lit(0.9, ONLY_TEST),
+            tooltip=tooltip(history),
+        )
+        .add_params(only_groups())
+    )
+    ends: Sequence[Step] = [*found, Step(last, found[-1].value)]
+    line = (
+        alt.Chart(inline([{"trial": step.trial, "best": step.value} for step in ends]))
+        .mark_line(interpolate="step-after", color=theme.BEST, strokeWidth=1.8, clip=True)
+        .encode(x="trial:Q", y=alt.Y("best:Q"))
+    )
+    return layered(line, points).add_params(brushed())

@@ -1,0 +1,155 @@
+"""Learning curves: each trial's metric over its epochs, the rungs of early stopping, and what there is to beat."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import altair as alt
+
+from ptune.record.history import History
+from ptune.report.charts import theme
+from ptune.report.charts.encode import (
+    BRUSHED_TEST,
+    ONLY_TEST,
+    TRIALS_DATA,
+    brushed,
+    group_colour,
+    inline,
+    layered,
+    lit,
+    metric_y,
+    number_format,
+    only_groups,
+    tooltip,
+)
+from ptune.report.charts.figure import Figure, sentence
+from ptune.report.charts.table import CURVES, with_curves
+from ptune.report.wording import plural, score_text
+from ptune.spec.protocol import majority_metric
+
+_POINTED = "length(data('near_store')) && vlSelectionTest('near_store', datum)"
+_DOTTED = 30
+"""Epochs up to which each has a dot of its own."""
+_FIELDS = ["group", "label", "value", "best_epoch"]
+
+
+@dataclass(frozen=True)
+class Level:
+    """A score that prompts have to beat."""
+
+    words: str
+    value: float
+    colour: str
+
+
+def levels(history: History) -> list[Level]:
+    """What a prompt has to beat: the best trial without one, and always giving the commonest answer."""
+    found = []
+    ranked = history.ranked()
+    heads = [trial.best_value for trial in ranked if trial.config.get("method") == "head"]
+    if heads and heads[0] is not None and len(heads) < len(ranked):
+        found.append(Level(f"head only {score_text(heads[0])}", heads[0], theme.HEAD))
+    reports = [report for trial in ranked for report in trial.reports[:1]]
+    comparable = history.objective.metric == majority_metric(history.job.task.kind)
+    majority = reports[0].get("majority_baseline") if reports and comparable else None
+    if majority is not None and math.isfinite(majority):
+        found.append(Level(f"commonest answer {score_text(majority)}", majority, theme.MAJORITY))
+    return found
+
+
+def learning_curves(history: History) -> Figure:
+    """The figure of a search that has a result."""
+    ranked = history.ranked()
+    drawn = len(with_curves(ranked))
+    best = ranked[0]
+    rungs = list(history.job.budget.rungs)
+    left_out = (
+        "" if drawn == len(ranked) else f"{drawn} of {len(ranked)} curves are drawn: the best, and others evenly."
+    )
+    stopping = f"Early stopping compares trials at the dotted rungs, {_listed(rungs)}." if rungs else ""
+    reached = f"The best, trial {best.number}, reaches {score_text(best.best_value)} in epoch {best.best_epoch}."
+    return Figure(
+        name="curves",
+        title="Learning curves",
+        alternative=f"{history.objective.metric} on dev of {plural(drawn, 'trial')} over their epochs. {reached}",
+        chart=curves_chart(history),
+        caption=sentence([stopping, left_out, "Click the legend to filter; point at a curve to read it."]),
+    )
+
+
+def curves_chart(history: History, *, still: bool = False) -> alt.LayerChart:
+    """The chart alone; `still` for a picture, in which nothing answers a pointer."""
+    trials = alt.LookupData(data=TRIALS_DATA, key="trial", fields=_FIELDS)
+    last = max(trial.epoch for trial in history.ranked())
+    scale = alt.Scale(domain=[1, max(2, last)], nice=False, padding=6)
+    epochs = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d", grid=False), scale=scale)
+    base = (
+        alt.Chart(alt.NamedData(CURVES))
+        .transform_lookup(lookup="trial", from_=trials)
+        .encode(x=epochs, y=metric_y(history, "score", prefix=""), detail="trial:N", color=group_colour(history))
+    )
+    marks = [_lines(base, history, still=still), _points(base, history, still=still)]
+    return layered(*_rungs(history.job.budget.rungs), *_levels(levels(history)), *marks).add_params(brushed())
+
+
+def _lines(base: alt.Chart, history: History, *, still: bool = False) -> alt.Chart:
+    pointed = "datum.group == 'best'" if still else f"datum.group == 'best' || {_POINTED}"
+    thin = 1.4 if len(history.ranked()) < 60 else 0.9
+    lines: alt.Chart = base.mark_line(clip=True).encode(
+        opacity=lit(0.9) if still else lit(0.9, ONLY_TEST),
+        strokeWidth=alt.condition(pointed, alt.value(3), alt.value(thin)),
+        order=alt.Order("epoch:Q"),
+    )
+    return lines if still else lines.add_params(only_groups())
+
+
+def _points(base: alt.Chart, history: History, *, still: bool) -> alt.Chart:
+    """The epochs: those of short curves, and those of the curve that a pointer is next to."""
+    short = "true" if max(trial.epoch for trial in history.ranked()) <= _DOTTED else "false"
+    if still:
+        dots: alt.Chart = base.mark_point(filled=True, size=14).encode(
+            opacity=alt.condition(short, alt.value(0.9), alt.value(0))
+        )
+        return dots
+    near = alt.selection_point(
+        name="near", on="pointerover", clear="pointerout", nearest=True, fields=["trial"], empty=False
+    )
+    score = alt.Tooltip("score:Q", title=history.objective.metric, format=number_format(history))
+    dimmed = f"{short} && ({ONLY_TEST}) && ({BRUSHED_TEST})"
+    points: alt.Chart = base.mark_point(filled=True, aria=False).encode(
+        size=alt.condition(_POINTED, alt.value(34), alt.value(14)),
+        opacity=alt.condition(f"({_POINTED}) || ({dimmed})", alt.value(0.9), alt.value(0)),
+        tooltip=[alt.Tooltip("epoch:Q"), score, *tooltip(history)],
+    )
+    return points.add_params(near)
+
+
+def _rungs(rungs: Sequence[int]) -> list[alt.Chart]:
+    """A dotted line at each rung."""
+    if not rungs:
+        return []
+    data = alt.Chart(inline([{"epoch": rung, "words": f"rung {rung}"} for rung in rungs]))
+    rules = data.mark_rule(strokeDash=[1, 4], strokeWidth=1.4, color=theme.FAINT, aria=False).encode(x="epoch:Q")
+    words = data.mark_text(align="left", baseline="top", dx=4, style="remark", aria=False).encode(
+        x="epoch:Q", y=alt.value(0), text="words:N"
+    )
+    return [rules, words]
+
+
+def _levels(found: Sequence[Level]) -> list[alt.Chart]:
+    """A dashed line at each score that is to be beaten, with its words."""
+    charts = []
+    for level in found:
+        data = alt.Chart(inline([{"score": level.value, "words": level.words}]))
+        charts.append(data.mark_rule(strokeDash=[5, 4], color=level.colour, strokeWidth=1.4).encode(y="score:Q"))
+        text = data.mark_text(align="right", baseline="bottom", dy=-3, color=level.colour, aria=False)
+        charts.append(text.encode(y="score:Q", x=alt.value("width"), text="words:N"))
+    return charts
+
+
+def _listed(rungs: Sequence[int]) -> str:
+    """`epochs 1, 3 and 9`."""
+    *early, last = map(str, rungs)
+    return f"epochs {', '.join(early)} and {last}" if early else f"epoch {last}"

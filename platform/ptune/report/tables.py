@@ -1,0 +1,193 @@
+"""The tables of a report in HTML, and its first lines: what both the page and a notebook's card show. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from ptune.record.objective import Objective
+from ptune.record.wording import NONE, described, param_heading, value_text
+from ptune.report.confirmation import baseline, flags
+from ptune.report.findings import Findings
+from ptune.report.html import Cell, link, number, paragraph, table, words
+from ptune.report.leaderboard import TrialRow
+from ptune.report.wording import (
+    alike,
+    answering_alike,
+    count,
+    duration,
+    plural,
+    score_text,
+    signed,
+    spread_text,
+)
+from ptune.run.confirm import Confirmation
+from ptune.spec.trial import Scalar
+
+_ROWS = 1000
+"""Lines of a table that the page holds at most; the leaderboard files have them all."""
+_FAILED = 20
+"""Failed trials that it shows beyond these, for their reasons."""
+
+
+def headline(report: Findings) -> str:
+    """How the search stands, its best, and what that has to beat."""
+    statuses = ", ".join(f"{number} {status}" for status, number in report.statuses.items())
+    begun = f"{report.trials} of {plural(report.planned or 0, 'trial')}: {statuses or NONE}"
+    lines = [f"<h1>{escape(report.name)}</h1>"]
+    lines.append(paragraph(f"{report.state} · {begun} · {report.backbone}", "soft"))
+    best, metric = report.best, report.metric
+    if best is not None:
+        test = (report.test or {}).get(metric)
+        tested = "" if test is None else f", {score_text(test)} on test"
+        config = described(best.config, report.varied)
+        lines.append(paragraph(score_text(best.metrics[metric]), "big"))
+        lines.append(paragraph(f"best {metric} on dev{tested} · trial {best.trial}: {config}"))
+    if report.majority_baseline is not None:
+        majority = f"{report.majority_metric} {score_text(report.majority_baseline)}"
+        lines.append(paragraph(f"always the commonest answer: {majority} on dev"))
+    if report.constant:
+        lines.append(paragraph(answering_alike(report.constant), "flag"))
+    return "".join(lines)
+
+
+def published_table(report: Findings) -> str:
+    """Each published number beside the search's own; nothing without published numbers."""
+    rows = []
+    for row in report.published:
+        match, difference = row.match, row.difference
+        title = f"{escape(row.published.what)} <span class=soft>({escape(row.published.source)})</span>"
+        matched = (
+            f"<br><small>{escape(described(match.config, report.varied))}, n = {match.spread.n}</small>"
+            if match
+            else ""
+        )
+        notes = "".join(f"<br><small>{escape(note)}</small>" for note in row.notes)
+        objective = Objective.in_metric(row.published.metric)
+        side = "" if difference is None else "down" if objective.is_better(0.0, difference) else "up"
+        rows.append(
+            [
+                Cell("", title + matched + notes),
+                words(f"{row.published.metric} on {row.published.on}"),
+                number(score_text(row.published.value)),
+                number(spread_text(match.spread) if match else NONE),
+                Cell("n", f'<span class="{side}">{signed(difference)}</span>'),
+                number(spread_text(row.confirmed)),
+            ]
+        )
+    return table(["published", "", "value", "here", "difference", "on fresh seeds"], rows)
+
+
+def confirmation_table(confirmed: Confirmation | None) -> str:
+    """Each configuration as the search saw it and as it holds up on fresh seeds; nothing without a confirmation."""
+    if confirmed is None:
+        return ""
+    rows = [
+        [
+            words(described(row.config, confirmed.searched)),
+            number(spread_text(row.search)),
+            number(spread_text(row.dev)),
+            number(spread_text(row.test)),
+            number(str(row.dev.n if row.dev else 0)),
+            words(flags(row)),
+        ]
+        for row in confirmed.configurations
+    ]
+    columns = ["configuration", f"search {confirmed.metric}", "dev", "test", "trials", "of these"]
+    return table(columns, rows) + paragraph(baseline(confirmed), "soft")
+
+
+def configuration_table(report: Findings, limit: int = _ROWS) -> str:
+    """The best configurations by their mean over data splits and seeds."""
+    rows = [
+        [
+            number(str(rank)),
+            number(spread_text(group.spread)),
+            number(str(group.spread.n)),
+            words(described(group.config, report.varied)),
+        ]
+        for rank, group in enumerate(report.configurations[:limit], 1)
+    ]
+    columns = ["#", f"mean {report.metric}", "trials", "configuration"]
+    return table(columns, rows, best=True) + _rest(len(report.configurations) - len(rows), "configuration")
+
+
+def trial_table(report: Findings, limit: int = _ROWS, few: int = 0) -> str:
+    """The best trials, and of the others some that failed.
+
+    Args:
+        report: what the search has come to.
+        limit: most lines.
+        few: lines that are shown until a reader asks for all; 0 shows all, and the reader cannot sort them.
+    """
+    shown = _shown(report.leaderboard, limit)
+    tracked = report.provenance.tracked
+    pages = (tracked.trials if tracked is not None else None) or {}
+    rows = [_trial_cells(row, report.varied, pages.get(row.trial)) for row in shown]
+    columns = [
+        "#",
+        "trial",
+        report.metric,
+        "best epoch",
+        "epochs",
+        "trained",
+        "time",
+        "status",
+        *map(param_heading, report.varied),
+    ]
+    caption = "Every trial, best first" if len(shown) == len(report.leaderboard) else "The best trials"
+    numbers = [row.trial for row in shown]
+    body = table(columns, rows, best=True, caption=caption, few=few, trials=numbers)
+    return body + _rest(len(report.leaderboard) - len(shown), "trial")
+
+
+def _trial_cells(row: TrialRow, names: Sequence[str], page: str | None) -> list[Cell]:
+    mark = alike(everywhere=bool(row.constant_prediction), on=row.constant_on)
+    constant = f' <span class="flag">{escape(mark)}</span>' if mark else ""
+    reason = f"<br><small>{escape(row.reason)}</small>" if row.status == "failed" and row.reason else ""
+    return [
+        number(NONE if row.rank is None else str(row.rank)),
+        Cell("n", link(str(row.trial), page), row.trial),
+        number(score_text(row.best), row.best),
+        number(str(row.best_epoch or NONE)),
+        number(str(row.epochs)),
+        number(count(row.trainable_parameters), row.trainable_parameters),
+        number(duration(row.seconds), row.seconds),
+        Cell("", escape(str(row.status)) + constant + reason),
+        *(_value(row.config.get(name)) for name in names),
+    ]
+
+
+def _value(value: Scalar | None) -> Cell:
+    """A parameter's value; numbers sort by what they are, not by what is written of them."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return words(value_text(value))
+    return Cell("", escape(value_text(value)), value)
+
+
+def _shown(rows: Sequence[TrialRow], limit: int) -> list[TrialRow]:
+    """The first rows, and of the others some that failed."""
+    failed = [row for row in rows[limit:] if row.status == "failed"]
+    return [*rows[:limit], *failed[: min(_FAILED, limit // 3)]]
+
+
+def _rest(hidden: int, noun: str) -> str:
+    """Where to find what a table leaves out; nothing if that is nothing."""
+    return (
+        paragraph(f"and {plural(hidden, f'more {noun}')}, in leaderboard.csv and leaderboard.json", "soft")
+        if hidden
+        else ""
+    )
+
+
+def importance_table(shares: Mapping[str, float]) -> str:
+    """Each parameter's share in what made trials good; nothing without shares."""
+    rows = [
+        [
+            words(name),
+            number(f"{share:.0%}"),
+            Cell("", f'<span class="bar" style="width:{20 * share:.2f}rem"></span>'),
+        ]
+        for name, share in shares.items()
+    ]
+    return table(["parameter", "share", ""], rows)
