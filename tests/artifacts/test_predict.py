@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -195,6 +196,14 @@ def test_a_tuned_backbone_is_part_of_the_artifact(tiny_backbone, tmp_path):
     assert loaded.artifact.manifest.tuned
     torch.testing.assert_close(scores_of(loaded, TEXTS), scores_of(Predictor(artifact, backbone), TEXTS))
     assert not torch.allclose(scores_of(loaded, TEXTS), scores_of(Predictor(frozen(artifact), backbone), TEXTS))
+
+
+def test_a_head_that_was_trained_without_a_pooler_is_read_without_one(minilm, tmp_path):
+    """A search whose trials may use the language head leaves the pooler out, whatever head the best trial has."""
+    backbone = replace(load_backbone(str(minilm)), pooler=None)
+    artifact = make_artifact(backbone, method="v2", length=3)
+    native.write(tmp_path / "artifact", artifact)
+    same_answers(Predictor.load(tmp_path / "artifact").predict(TEXTS), Predictor(artifact, backbone).predict(TEXTS))
 
 
 def frozen(artifact: Artifact) -> Artifact:

@@ -17,7 +17,7 @@ FLOORS = (
     {"prompts"},
     {"tasks"},
     {"engine", "artifacts"},
-    {"checks"},
+    {"checks", "serving"},
     {"run"},
     {"raytune"},
     {"report"},
@@ -36,6 +36,8 @@ WALLS = {
     "click": ("cli/",),
     "rich": ("report/", "cli/"),
     "pandas": ("api/",),
+    "starlette": ("serving/",),
+    "uvicorn": ("serving/",),
     "IPython": ("report/notebook.py",),
 }
 TORCHLESS = (

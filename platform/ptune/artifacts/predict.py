@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, overload
 
@@ -89,16 +89,10 @@ class Predictor:
         cls, artifact: Artifact, backbone_id: str | None = None, device: str = "auto", dtype: str | None = None
     ) -> Self:
         """Load an artifact's backbone; arguments and errors are those of `load`."""
-        origin = artifact.manifest.backbone
-        resolved, dtype = _device(device), dtype or origin.dtype
-        _check_choice("dtype", dtype, ("auto", "float32", "bfloat16"))
-        name, revision = (origin.id, origin.revision) if backbone_id is None else (backbone_id, None)
-        try:
-            weights = locate(name, revision)
-        except BackboneError as error:
-            raise BackboneError(f"{error} ({_ELSEWHERE} another place to look)") from None
-        _check_backbone(artifact, name, weights_hash(weights), settings_hashes(weights))
-        return cls(artifact, load_backbone(name, revision, dtype, resolved, lm=artifact.manifest.language))
+        backbone = find_backbone(artifact, backbone_id, device, dtype, lm=artifact.manifest.language)
+        if not artifact.manifest.backbone.pooled:  # as in a search whose trials may use the language head
+            backbone = replace(backbone, pooler=None)
+        return cls(artifact, backbone)
 
     def inputs(self, data_set: str | None = None) -> list[str]:
         """Names of the strings that one input is made of, in order.
@@ -234,24 +228,49 @@ class Inquiry:
     texts: Sequence[tuple[Any, ...]]
     examples: Examples
 
+    def presented(self, answers: Sequence[Any]) -> list[Prediction]:
+        """Answers as people read them."""
+        kind = self.predictor.task.kinds[self.part]
+        return [kind.present(*pair) for pair in zip(answers, self.texts, strict=True)]
+
 
 def answer(inquiries: Sequence[Inquiry], token_budget: int = TOKEN_BUDGET) -> list[list[Prediction]]:
-    """The answers to the inputs of each inquiry; prompts on one backbone share passes.
+    """The answers to the inputs of each inquiry; prompts whose predictors hold one backbone share passes.
 
     Args:
-        inquiries: at least one; their prompts are on the same backbone.
+        inquiries: what is asked.
         token_budget: most tokens, padding included, in one pass.
 
     Raises:
         torch.OutOfMemoryError: memory does not hold the largest input alone.
     """
-    backbone = inquiries[0].predictor.backbone
-    asked = [Asked(inquiry.predictor.task, inquiry.predictor.learner, inquiry.examples) for inquiry in inquiries]
-    answers = answer_together(backbone, asked, token_budget)
-    return [
-        [inquiry.predictor.task.kinds[inquiry.part].present(*pair) for pair in zip(found, inquiry.texts, strict=True)]
-        for inquiry, found in zip(inquiries, answers, strict=True)
-    ]
+    answers: list[list[Prediction]] = [[] for _ in inquiries]
+    places: dict[int, list[int]] = {}
+    for place, inquiry in enumerate(inquiries):
+        places.setdefault(id(inquiry.predictor.backbone), []).append(place)
+    for members in places.values():
+        backbone = inquiries[members[0]].predictor.backbone
+        asked = [
+            Asked(inquiry.predictor.task, inquiry.predictor.learner, inquiry.examples)
+            for inquiry in (inquiries[place] for place in members)
+        ]
+        for place, found in zip(members, answer_together(backbone, asked, token_budget), strict=True):
+            answers[place] = inquiries[place].presented(found)
+    return answers
+
+
+def find_backbone(artifact: Artifact, backbone_id: str | None, device: str, dtype: str | None, *, lm: bool) -> Backbone:
+    """Load an artifact's backbone; `lm` loads its language head, too. Other arguments, and errors: `Predictor.load`."""
+    origin = artifact.manifest.backbone
+    resolved, dtype = _device(device), dtype or origin.dtype
+    _check_choice("dtype", dtype, ("auto", "float32", "bfloat16"))
+    name, revision = (origin.id, origin.revision) if backbone_id is None else (backbone_id, None)
+    try:
+        weights = locate(name, revision)
+    except BackboneError as error:
+        raise BackboneError(f"{error} ({_ELSEWHERE} another place to look)") from None
+    _check_backbone(artifact, name, weights_hash(weights), settings_hashes(weights))
+    return load_backbone(name, revision, dtype, resolved, lm=lm)
 
 
 def _device(name: str) -> str:

@@ -25,6 +25,7 @@ from ptune.cli.predict import predict
 from ptune.cli.report import report
 from ptune.cli.resume import resume
 from ptune.cli.search import search
+from ptune.cli.serve import serve
 from ptune.cli.stop import stop
 from ptune.cli.submit import submit
 from ptune.cli.sync import sync
@@ -41,6 +42,7 @@ COMMANDS = (
     confirm,
     export,
     predict,
+    serve,
     ui,
     sync,
     doctor,
