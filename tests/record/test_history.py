@@ -139,6 +139,15 @@ def test_a_journal_that_does_not_say_what_is_searched_has_no_header():
         History.of(suggested(0))
 
 
+def test_what_runs_when_a_search_ends_is_interrupted_until_it_starts_again():
+    under_way = [HEADER, *suggested(0, 1), Started(0, 0), Started(1, 0), Paused(1, 1)]
+    for end in (Ended("interrupted"), events.Resumed({})):
+        history = History.of([*under_way, end])
+        assert [trial.status for trial in history.trials.values()] == ["interrupted", "paused"]
+        history.apply(Started(0, 0))
+        assert history.trials[0].status == "running"
+
+
 @pytest.mark.parametrize(
     "event", [Started(7, 0), reported(7, 1, 0.5), Paused(7, 1), events.Tested(7, {}), Tracked(7, "a")]
 )

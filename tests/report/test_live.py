@@ -61,3 +61,23 @@ def test_the_table_is_drawn_and_taken_away(folder, monkeypatch):
 
 def test_stopping_before_starting_is_allowed():
     LiveLines(io.StringIO()).stop()
+
+
+def broken(folder):
+    """A journal whose next line is no event."""
+    with (folder / "journal.jsonl").open("a") as stream:
+        stream.write("no event\n")
+
+
+def test_a_journal_that_breaks_ends_the_view_with_a_word(folder, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    terminal, log = Terminal(), io.StringIO()
+    views = [live_view(terminal), LiveLines(log, poll=0.01)]
+    for view in views:
+        view.start(folder)
+    wait_for(lambda: "played" in terminal.getvalue() and "begun" in log.getvalue())
+    broken(folder)
+    for view, stream in zip(views, (terminal, log), strict=True):
+        wait_for(lambda stream=stream: "the search goes on, but cannot be shown any further" in stream.getvalue())
+        view.stop()
+        assert "line 36: damaged" in stream.getvalue()

@@ -44,18 +44,46 @@ def test_under_early_stopping_the_epochs_left_are_near_the_truth(tmp_path, monke
 def test_the_time_left_is_of_the_right_size(tmp_path, monkeypatch, share):
     job = make_job(trials=40, epochs=9)
     progress, seconds, _ = left_and_truth(tmp_path, monkeypatch, job, until=55 * share)
-    assert 0.4 < progress.seconds_left() / seconds < 1.5  # here no slot speeds up while others are idle
+    assert (
+        0.4 < progress.seconds_left(progress.history.last_at) / seconds < 1.5
+    )  # here no slot speeds up while others are idle
 
 
 def test_a_search_that_has_ended_has_nothing_left(tmp_path, monkeypatch):
     play(tmp_path / "journal.jsonl", monkeypatch)
     progress = watched(tmp_path / "journal.jsonl")
-    assert (progress.epochs_left(), progress.seconds_left()) == (0, 0.0)
+    assert (progress.epochs_left(), progress.seconds_left(START + 9e4), progress.waited(START)) == (0, 0.0, 0.0)
 
 
 def test_no_pace_no_guess(tmp_path, monkeypatch):
     play(tmp_path / "journal.jsonl", monkeypatch, until=1)
-    assert watched(tmp_path / "journal.jsonl").seconds_left() is None
+    progress = watched(tmp_path / "journal.jsonl")
+    assert (progress.seconds_left(START + 1), progress.waited(START + 1)) == (None, None)
+
+
+def test_between_reports_the_time_left_counts_down(tmp_path, monkeypatch):
+    play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=40, epochs=9), until=21)
+    progress = watched(tmp_path / "journal.jsonl")
+    at_report = progress.history.last_at
+    assert progress.seconds_left(at_report + 3) == pytest.approx(progress.seconds_left(at_report) - 3)
+
+
+def test_reports_that_stay_away_leave_no_time_to_guess(tmp_path, monkeypatch):
+    """Epochs take 2 s here; each slot reports as often, so no wait was ever longer."""
+    play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=40, epochs=9), until=21)
+    progress = watched(tmp_path / "journal.jsonl")
+    at_report = progress.history.last_at
+    assert progress.seconds_left(at_report) > 20
+    assert [progress.seconds_left(at_report + wait) is None for wait in (5.9, 6.1)] == [False, True]
+    assert progress.waited(at_report + 360) == pytest.approx(360)
+
+
+def test_an_estimate_that_has_run_out_is_no_estimate(tmp_path, monkeypatch):
+    play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=2, epochs=4, stopping={"type": "none"}), 1, until=15)
+    progress = watched(tmp_path / "journal.jsonl")
+    at_report = progress.history.last_at
+    assert progress.seconds_left(at_report + 1.5) == pytest.approx(0.5)
+    assert progress.seconds_left(at_report + 2) is None
 
 
 def test_time_between_two_processes_is_not_part_of_the_pace(tmp_path, monkeypatch):
@@ -63,13 +91,13 @@ def test_time_between_two_processes_is_not_part_of_the_pace(tmp_path, monkeypatc
     progress = watched(tmp_path / "journal.jsonl")
     later = START + 90_000
     progress.apply(Resumed({}, time=later))
-    assert progress.seconds_left() is None
+    assert progress.seconds_left(later) is None
     progress.apply(Started(1, 1, time=later + 1))
     metrics = {"accuracy": 0.6, "seconds": 2.0}
     progress.apply(Reported(1, 2, metrics, "x", time=later + 3))
     assert progress.since == later
     idle = 0.75 * 6 * 2.0 / 2  # half of what three of four slots lose during the last six epochs
-    assert progress.seconds_left() == pytest.approx(progress.epochs_left() * 2.0 + idle)
+    assert progress.seconds_left(later + 3) == pytest.approx(progress.epochs_left() * 2.0 + idle)
 
 
 def test_rungs_count_the_trials_that_got_there(tmp_path, monkeypatch):

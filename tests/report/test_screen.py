@@ -3,15 +3,16 @@
 import pytest
 from rich.console import Console
 
-from ptune.record.events import Finished
+from ptune.record.events import Ended, Finished
+from ptune.record.wording import described
 from ptune.report.progress import Progress
 from ptune.report.screen import line, picture
 from support.played import make_job, play, watched
 
 
-def drawn(progress, width=100, height=30):
+def drawn(progress, width=100, height=30, now=None):
     console = Console(width=width, record=True, file=open("/dev/null", "w"), color_system=None)  # noqa: SIM115, PTH123
-    console.print(picture(progress, progress.history.last_at or 0.0, height))
+    console.print(picture(progress, now or progress.history.last_at or 0.0, width, height))
     return console.export_text()
 
 
@@ -53,7 +54,7 @@ def test_running_trials_come_first_then_the_latest_at_rest(under_way):
 def test_many_running_trials_are_counted_where_they_do_not_fit(tmp_path, monkeypatch):
     play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=24), slots=20, until=1)
     text = drawn(watched(tmp_path / "journal.jsonl"), height=20)
-    assert "and 13 more running" in text
+    assert "and 8 more running" in text
     assert len(text.splitlines()) <= 20
 
 
@@ -77,3 +78,54 @@ def test_a_log_line_is_one_plain_line(under_way):
     assert "best 0." in text
     assert "left" in text
     assert text.isprintable()
+
+
+TWELVE = {
+    "method": {"value": "v2"},
+    **{name: {"low": 1e-3, "high": 1e-1} for name in ("lr", "head_lr", "weight_decay", "dropout", "head_dropout")},
+    "length": {"low": 4, "high": 64},
+    "depth": {"low": 1, "high": "layers"},
+    "side": {"choices": ["last", "first"]},
+    "encoder": {"choices": ["embedding", "mlp"]},
+    "batch_size": {"choices": [8, 16]},
+    "schedule": {"choices": ["linear", "constant"]},
+    "clip": {"low": 0.5, "high": 1.0},
+}
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (80, 50), (140, 24)])
+def test_every_configuration_shown_is_whole(tmp_path, monkeypatch, width, height):
+    """Of 12 searched parameters, on as many lines as it needs."""
+    job = make_job(trials=200, space={"parameters": TWELVE})
+    play(tmp_path / "journal.jsonl", monkeypatch, job, slots=8, until=40)
+    progress = watched(tmp_path / "journal.jsonl")
+    text = drawn(progress, width, height)
+    lines, words = text.splitlines(), " ".join(text.split())
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= width
+    running = [trial for trial in progress.history.trials.values() if trial.status == "running"]
+    best = progress.history.best
+    for trial in (best, running[0]):
+        for part in described(trial.config, progress.history.header.varied).split(" · "):
+            assert part in words
+    assert "…" not in text
+
+
+def test_what_is_waited_for_stands_in_place_of_the_time_left(under_way):
+    at_report = under_way.history.last_at
+    running = [trial.number for trial in under_way.history.trials.values() if trial.status == "running"]
+    later = drawn(under_way, width=80, now=at_report + 376)
+    assert f"waiting 6:16 for {len(running)} trials" in later
+    assert "left" not in later
+    assert line(under_way, at_report + 376).endswith(f"waiting 6:16 for {len(running)} trials")
+    for number in running[1:]:
+        under_way.apply(Finished(number, "failed", "broken", time=at_report))
+    assert f"waiting 6:16 for trial {running[0]}" in drawn(under_way, width=80, now=at_report + 376)
+
+
+def test_nothing_runs_once_the_search_is_interrupted(under_way):
+    under_way.apply(Ended("interrupted", time=under_way.history.last_at))
+    text = drawn(under_way)
+    assert "elapsed · interrupted" in text
+    assert "running" not in text
+    assert f"{under_way.statuses()['interrupted']} interrupted" in text

@@ -64,8 +64,11 @@ class SearchResult:
     @property
     def history(self) -> History:
         """Everything that the journal holds up to now, for experts; see `ptune.record.history`."""
+        running = self._is_running  # asked before reading, so that what is left running then has been left
         for event in self._reader:
             self._history.apply(event)
+        if not running:
+            self._history.interrupt()
         return self._history
 
     @property
@@ -76,9 +79,14 @@ class SearchResult:
     @property
     def status(self) -> Literal["running", "complete", "interrupted", "failed"]:
         """How the search stands; an interrupted one can be resumed."""
+        return "running" if self._is_running else self.history.status
+
+    @property
+    def _is_running(self) -> bool:
+        """Whether a process writes the journal."""
         from ptune.record.journal import JOURNAL, is_running
 
-        return "running" if is_running(self._folder / JOURNAL) else self.history.status
+        return is_running(self._folder / JOURNAL)
 
     @property
     def metric(self) -> str:

@@ -27,7 +27,7 @@ class Trial:
     number: int
     """Its number in the search, from 0."""
     status: Status
-    """waiting, running, paused, complete, stopped (early) or failed."""
+    """waiting, running, paused, interrupted, complete, stopped (early) or failed."""
     config: Config
     """Its parameters by name; the constants of the space are among them."""
     metrics: Metrics

@@ -36,7 +36,7 @@ from ptune.spec.job import Job
 from ptune.spec.trial import Config
 from ptune.spec.varied import in_order
 
-Status = Literal["waiting", "running", "paused"] | FinalStatus
+Status = Literal["waiting", "running", "paused", "interrupted"] | FinalStatus
 FINAL: frozenset[Status] = frozenset({"complete", "stopped", "failed"})
 REPEATING = ("split", "repeat")
 """Parameters that do not change a configuration, only on which data and with which seed it is tried."""
@@ -200,12 +200,20 @@ class History:
                 self._note_run(trial, run_id)
             case Resumed():
                 self.ended = None
+                self.interrupt()
             case Loaded(dtype):
                 self.dtype = dtype
             case Ended():
                 self.ended = event
+                self.interrupt()
             case _:
                 assert_never(event)
+
+    def interrupt(self) -> None:
+        """Note that no process runs the search: trials that it left on an engine are interrupted."""
+        for trial in self.trials.values():
+            if trial.status == "running":
+                trial.status = "interrupted"
 
     @property
     def worked_s(self) -> float:

@@ -136,6 +136,8 @@ def _server(tracking: Tracking) -> str | None:
 
 def of_folder(folder: Path, history: History, *, running: bool) -> Findings:
     """The report of the search in a folder."""
+    if not running:
+        history.interrupt()
     state: State = "running" if running else history.status
     return findings(history, importances(history), overrides_of(folder), state, confirmation_of(folder, history))
 

@@ -14,9 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
+from ptune.errors import JournalError
 from ptune.record.journal import JOURNAL, Reader
 from ptune.report.progress import Progress
 from ptune.report.screen import WIDEST, line, picture
@@ -34,10 +36,14 @@ class Follower:
 
     Args:
         show: called with the progress and the time, in seconds since 1970; the last call comes from `stop`.
+        lose: called, as the last call, with a message why the journal cannot be followed any further.
     """
 
-    def __init__(self, show: Callable[[Progress, float], None], poll: float = POLL) -> None:
+    def __init__(
+        self, show: Callable[[Progress, float], None], lose: Callable[[str], None], poll: float = POLL
+    ) -> None:
         self._show = show
+        self._lose = lose
         self._poll = poll
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -57,8 +63,12 @@ class Follower:
         reader, progress = Reader(path), Progress()
         while True:
             stopping = self._stopping.is_set()  # asked before reading, so that the last look sees everything
-            for event in reader:
-                progress.apply(event)
+            try:
+                for event in reader:
+                    progress.apply(event)
+            except (JournalError, OSError) as error:
+                self._lose(f"ptune: the search goes on, but cannot be shown any further: {error}")
+                return
             began = time.thread_time()  # a terminal that does not read costs nothing
             self._show(progress, time.time())
             if stopping:
@@ -72,7 +82,7 @@ class LiveTable:
     def __init__(self, console: Console, poll: float = POLL) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._follower = Follower(self._show, poll)
+        self._follower = Follower(self._show, self._lose, poll)
 
     def start(self, folder: Path) -> None:
         """Draw the table of the search in `folder`."""
@@ -85,8 +95,12 @@ class LiveTable:
         self._live.stop()
 
     def _show(self, progress: Progress, now: float) -> None:
-        table: RenderableType = picture(progress, now, self._console.height)
-        self._live.update(table, refresh=True)
+        width, height = min(self._console.width, WIDEST), self._console.height
+        self._live.update(picture(progress, now, width, height), refresh=True)
+
+    def _lose(self, message: str) -> None:
+        self._live.update(Text(), refresh=True)
+        self._console.print(Text(message, style="yellow"))
 
 
 class LiveLines:
@@ -94,7 +108,7 @@ class LiveLines:
 
     def __init__(self, stream: IO[str], poll: float = POLL) -> None:
         self._stream = stream
-        self._follower = Follower(self._show, poll)
+        self._follower = Follower(self._show, self._lose, poll)
         self._shown_at = 0.0
         self._best: float | None = None
 
@@ -117,10 +131,13 @@ class LiveLines:
         self._best, self._shown_at = best, now
         print(line(progress, now), file=self._stream, flush=True)
 
+    def _lose(self, message: str) -> None:
+        print(message, file=self._stream, flush=True)
+
 
 def live_view(stream: IO[str]) -> LiveTable | LiveLines:
     """The table where `stream` is a terminal, else lines. A notebook has a view of its own: `ptune.report.notebook`."""
     console = Console(file=stream)
     if not console.is_terminal or console.is_dumb_terminal:
         return LiveLines(stream)
-    return LiveTable(Console(file=stream, width=min(console.width, WIDEST)))
+    return LiveTable(console)

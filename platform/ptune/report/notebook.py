@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import sys
+from html import escape
 from pathlib import Path
 
 from rich.console import Console
@@ -34,7 +35,7 @@ class NotebookView:
     """The table that redraws itself below a cell; at the end one line stays."""
 
     def __init__(self, poll: float = POLL) -> None:
-        self._follower = Follower(self._show, poll)
+        self._follower = Follower(self._show, self._lose, poll)
         self._display_id: str | None = None
         self._shown = ""
         self._line = ""
@@ -50,12 +51,17 @@ class NotebookView:
     def stop(self) -> None:
         """Leave one line in place of the table."""
         self._follower.stop()
-        self._replace(_FRAME.format(code=self._line), self._line)
+        self._replace(_FRAME.format(code=escape(self._line)), self._line)
 
     def _show(self, progress: Progress, now: float) -> None:
         """Redraw the table, from the follower's thread."""
         self._line = line(progress, now) if progress.history.header else ""
         self._replace(as_html(progress, now), self._line)
+
+    def _lose(self, message: str) -> None:
+        """Leave what cannot be shown any further, and why."""
+        self._line = message
+        self._replace(_FRAME.format(code=escape(message)), message)
 
     def _replace(self, html: str, text: str) -> None:
         from IPython.display import display
@@ -70,7 +76,7 @@ def as_html(progress: Progress, now: float) -> str:
     console = Console(
         file=io.StringIO(), record=True, width=WIDEST, height=_LINES, color_system="standard", force_jupyter=False
     )
-    console.print(picture(progress, now, _LINES))
+    console.print(picture(progress, now, WIDEST, _LINES))
     return console.export_html(inline_styles=True, code_format=_FRAME)
 
 

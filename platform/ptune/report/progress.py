@@ -4,7 +4,8 @@ Under successive halving nobody knows which trials go on, but their number can b
 have, and about one in eta of those that reach a rung. Their epochs are expected to take as long as the latest ones. One
 trial makes the last climb to the horizon alone, and the other slots are idle meanwhile. This costs nothing where slots
 share a busy device, and the whole climb where each has a device's time to itself, so half of the climb is added. The
-result is a guess and always shown with a `~`. The module is pure: the caller has the clock.
+result is a guess and always shown with a `~`. It is made at every report and counts down until the next. When reports
+stay away for much longer than they ever did, there is no guess. The module is pure: the caller has the clock.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from ptune.record.history import FINAL, History, TrialRecord
 from ptune.spec.budget import Budget
 
 _WINDOW = 40  # epochs the pace is measured over: long enough to even out slow and fast trials
+_PATIENCE = 3.0  # how many times as long as the longest wait of the window a wait may take
+_NO_WAIT_S = 5.0  # what nobody notices as a wait
 
 
 class Progress:
@@ -102,8 +105,26 @@ class Progress:
         epochs = sum(self.history.horizon(trial) - trial.epoch for trial in alive)
         return epochs + round(max(0, self.planned - len(begun)) * typical)
 
-    def seconds_left(self) -> float | None:
-        """Seconds that the epochs still expected take at the present pace; None while there is no pace yet."""
+    def seconds_left(self, now: float) -> float | None:
+        """Seconds that the epochs still expected take at the present pace, less those since the latest report.
+
+        Returns:
+            None while there is no pace yet, and when reports have stayed away for longer than the estimate or for much
+            longer than they ever did; see `waited`.
+        """
+        estimate, waited = self._estimate(), self.waited(now)
+        if waited is None or not estimate:
+            return estimate
+        longest = max(after - before for before, after in pairwise(self._times))
+        is_usual = waited < estimate and waited <= max(_NO_WAIT_S, _PATIENCE * longest)
+        return estimate - waited if is_usual else None
+
+    def waited(self, now: float) -> float | None:
+        """Seconds since the latest report; None while there is no pace yet."""
+        return None if self._estimate() is None else max(0.0, now - self._times[-1])
+
+    def _estimate(self) -> float | None:
+        """Seconds that were left at the latest report; None while there is no pace yet."""
         if self.epochs_left() == 0:
             return 0.0
         if len(self._times) < 2 or self._times[-1] <= self._times[0]:
@@ -128,4 +149,4 @@ class Progress:
 
 def _is_past(trial: TrialRecord, rung: int) -> bool:
     """Whether a trial has gone on from a rung: trained beyond it, or is training there."""
-    return trial.epoch > rung or (trial.epoch == rung and trial.status == "running")
+    return trial.epoch > rung or (trial.epoch == rung and trial.status in ("running", "interrupted"))

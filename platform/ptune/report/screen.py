@@ -5,7 +5,11 @@ Pure: from a `Progress` and a clock to something rich can print. Calm on purpose
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterator, Sequence
+
 from rich.console import Group, RenderableType
+from rich.constrain import Constrain
 from rich.progress_bar import ProgressBar
 from rich.rule import Rule
 from rich.table import Table
@@ -17,30 +21,30 @@ from ptune.report.progress import Progress
 from ptune.report.wording import duration, plural, score_text
 
 WIDEST = 100
-"""Columns the picture uses at most."""
+"""Columns that the picture uses at most."""
 
 COLOURS = {"running": "cyan", "complete": "green", "failed": "red"}
-_FIXED_LINES = 12  # everything but trials
-_FINISHED_SHOWN = 6
+_LABEL = 8  # columns of a fact's label, with its margin
+_MARGINS = 2 * 5  # columns between those of the table of trials
+_FIXED_LINES = 5  # title, bar, rule, heading, and what is hidden
+_RESTED_SHOWN = 6
 
 
-def picture(progress: Progress, now: float, height: int = 40) -> RenderableType:
+def picture(progress: Progress, now: float, width: int = WIDEST, height: int = 40) -> RenderableType:
     """The live table.
 
     Args:
         progress: the search.
         now: seconds since 1970.
-        height: lines of the terminal; running trials come first, then the latest finished, as many as fit.
+        width: columns to use.
+        height: lines of the terminal; running trials come first, then the latest at rest, as many as fit.
     """
     if progress.history.first is None:
         return Text("ptune: waiting for the search to begin", style="dim")
-    return Group(
-        _title(progress, now),
-        _bar(progress),
-        _facts(progress),
-        Rule(style="dim"),
-        _trials(progress, max(3, height - _FIXED_LINES)),
-    )
+    facts = list(_facts(progress, width - _LABEL))
+    room = height - _FIXED_LINES - sum(len(lines) for _, lines in facts)
+    parts = [_title(progress, now), _bar(progress), _labelled(facts), Rule(style="dim"), _trials(progress, width, room)]
+    return Constrain(Group(*parts), width)
 
 
 def line(progress: Progress, now: float) -> str:
@@ -52,28 +56,36 @@ def line(progress: Progress, now: float) -> str:
     if best is not None:
         config = described(best.config, progress.history.header.varied)
         parts.append(f"best {score_text(best.best_value)} {history.objective.metric} (trial {best.number}: {config})")
-    return f"[{elapsed}] {', '.join(parts)}, {_left(progress)}"
+    return f"[{elapsed}] {', '.join(parts)}, {_left(progress, now)}"
 
 
 def _title(progress: Progress, now: float) -> Table:
-    row = Table.grid(expand=True)
-    row.add_column()
-    row.add_column(justify="right")
+    row = Table.grid(expand=True, padding=(0, 2, 0, 0), pad_edge=False)
+    row.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    row.add_column(justify="right", no_wrap=True)
     elapsed = duration(now - (progress.since or now))
     name = Text.assemble(("ptune ", "dim"), (progress.history.header.name, "bold"))
-    row.add_row(name, Text(f"{elapsed} elapsed · {_left(progress)}"))
+    row.add_row(name, Text(f"{elapsed} elapsed · {_left(progress, now)}"))
     return row
 
 
-def _left(progress: Progress) -> str:
+def _left(progress: Progress, now: float) -> str:
     if progress.history.ended:
         return progress.history.ended.status
     if not progress.history.trials:
         return "starting"
     if progress.epochs_left() == 0:
         return "finishing"
-    seconds = progress.seconds_left()
-    return "time left not known yet" if seconds is None else f"~{duration(seconds)} left"
+    seconds, waited = progress.seconds_left(now), progress.waited(now)
+    if seconds is not None:
+        return f"~{duration(seconds)} left"
+    return "time left not known yet" if waited is None else f"waiting {duration(waited)} for {_awaited(progress)}"
+
+
+def _awaited(progress: Progress) -> str:
+    """Whose report comes next."""
+    running = [number for number, trial in progress.history.trials.items() if trial.status == "running"]
+    return f"trial {running[0]}" if len(running) == 1 else plural(len(running), "trial") if running else "an engine"
 
 
 def _bar(progress: Progress) -> Table:
@@ -87,36 +99,46 @@ def _bar(progress: Progress) -> Table:
     return row
 
 
-def _facts(progress: Progress) -> Table:
-    """What counts, as label and line."""
+def _facts(progress: Progress, width: int) -> Iterator[tuple[str, list[Text]]]:
+    """What counts: a label, and its lines on `width` columns."""
     history = progress.history
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="dim", no_wrap=True)
-    rows.add_column(overflow="ellipsis", no_wrap=True)
-    rows.add_row("trials", _counts(progress))
+    yield "trials", [Text(_counts(progress))]
     steps = progress.rungs()
     if len(steps) > 1:
-        rows.add_row("rungs", " → ".join(f"{epoch}: {number}" for epoch, number in steps) + "   (epoch: trials there)")
+        yield "rungs", [Text(" → ".join(f"{epoch}: {number}" for epoch, number in steps) + "   (epoch: trials there)")]
     best = history.best
     if best is not None:
-        text = Text.assemble(
-            (score_text(best.best_value), "bold green"),
-            f" {history.objective.metric} · trial {best.number} · ",
-            described(best.config, history.header.varied),
-        )
-        rows.add_row("best", text)
+        score = score_text(best.best_value)
+        config = described(best.config, history.header.varied)
+        first, *more = _lines(f"{score} {history.objective.metric} · trial {best.number} · {config}", width)
+        yield "best", [Text.assemble((score, "bold green"), first.removeprefix(score)), *map(Text, more)]
     failed = [trial for trial in progress.latest if history.trials[trial].status == "failed"]
     if failed:
         reason = (history.trials[failed[-1]].reason or "no reason given").splitlines()[0]
-        rows.add_row("failed", Text(f"{len(failed)} · trial {failed[-1]}: {reason}", style="red"))
+        yield "failed", [Text(f"{len(failed)} · trial {failed[-1]}: {reason}", style="red")]
     if history.job.tracking.type != "none":
-        rows.add_row("MLflow", _mlflow(progress))
+        yield "MLflow", [Text(_mlflow(progress))]
+
+
+def _labelled(facts: list[tuple[str, list[Text]]]) -> Table:
+    """Facts below each other; a line that is too long breaks off."""
+    rows = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    rows.add_column(style="dim", width=_LABEL - 2)
+    rows.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
+    for label, lines in facts:
+        for index, line in enumerate(lines):
+            rows.add_row(label if index == 0 else "", line)
     return rows
+
+
+def _lines(text: str, width: int) -> list[str]:
+    """A text on lines of `width` columns at most."""
+    return textwrap.wrap(text, max(width, 1), break_on_hyphens=False)
 
 
 def _counts(progress: Progress) -> str:
     statuses = progress.statuses()
-    shown = ("running", "paused", "complete", "stopped", "failed")
+    shown = ("running", "interrupted", "paused", "complete", "stopped", "failed")
     parts = [f"{statuses[status]} {status}" for status in shown if statuses[status]]
     return " · ".join([f"{len(progress.history.trials)} of {progress.planned} begun", *parts])
 
@@ -129,31 +151,41 @@ def _mlflow(progress: Progress) -> str:
     return f"{shown} of {plural(len(history.trials), 'trial')} shown"
 
 
-def _trials(progress: Progress, room: int) -> RenderableType:
-    """Running trials, then those that came to rest last."""
+def _trials(progress: Progress, width: int, room: int) -> RenderableType:
+    """On `room` lines running trials, at least one of them, then those that came to rest last."""
     trials = progress.history.trials
     running = [trial for trial in trials.values() if trial.status == "running"]
     rested = [trials[number] for number in reversed(progress.latest) if trials[number].status != "running"]
-    shown = running[: room - 1]
-    rested = rested[: max(0, min(_FINISHED_SHOWN, room - 1 - len(shown)))]
+    rows = [_row(trial, progress) for trial in (*running, *rested[:_RESTED_SHOWN])]
+    headings = ("trial", "epoch", progress.history.objective.metric, "status")
+    widths = [max(map(len, column)) for column in zip(headings, *(row[:-1] for row in rows), strict=True)]
     table = Table(box=None, expand=True, padding=(0, 1), header_style="dim", show_edge=False)
-    for column in ("trial", "epoch", progress.history.objective.metric):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    table.add_column("configuration", ratio=1, no_wrap=True, overflow="ellipsis")
-    for trial in (*shown, *rested):
-        table.add_row(*_row(trial, progress), style=None if trial.status == "running" else "dim")
-    hidden = len(running) - len(shown)
-    if hidden:
-        return Group(table, Text(f"   and {hidden} more running", style="dim"))
-    return table
+    for heading, size in zip(headings, widths, strict=True):
+        table.add_column(heading, justify="left" if heading == "status" else "right", no_wrap=True, width=size)
+    table.add_column("configuration", ratio=1)
+    shown = 0
+    for row in rows:
+        lines = _lines(row[-1], width - sum(widths) - _MARGINS)
+        if shown and len(lines) > room:
+            break
+        room -= len(lines)
+        shown += 1
+        _add_row(table, row, lines)
+    hidden = len(running) - shown
+    return Group(table, Text(f"   and {hidden} more running", style="dim")) if hidden > 0 else table
 
 
-def _row(trial: TrialRecord, progress: Progress) -> tuple[str | Text, ...]:
+def _row(trial: TrialRecord, progress: Progress) -> tuple[str, str, str, str, str]:
     return (
         str(trial.number),
         f"{trial.epoch}/{progress.history.horizon(trial)}",
         score_text(trial.best_value),
-        Text(trial.status, style=COLOURS.get(trial.status, "")),
+        str(trial.status),
         described(trial.config, progress.history.header.varied),
     )
+
+
+def _add_row(table: Table, row: Sequence[str], lines: list[str]) -> None:
+    *standing, status, _ = row
+    coloured = Text(status, style=COLOURS.get(status, ""))
+    table.add_row(*standing, coloured, "\n".join(lines), style=None if status == "running" else "dim")

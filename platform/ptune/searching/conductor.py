@@ -78,6 +78,7 @@ class Conductor:
         self.history = History()
         for event in events:
             self._fold(event)
+        self.history.interrupt()
         self._study = Study(self._space, job.budget.sampler, job.seed, self._planned)
         self._study.replay(self.history)
         self._take_up()
@@ -243,7 +244,7 @@ class Conductor:
     def _take_up(self) -> None:
         """Queue the trials a previous process left under way, and complete what it left half done."""
         for record in list(self.history.trials.values()):
-            if record.status not in ("waiting", "running"):
+            if record.status not in ("waiting", "interrupted"):
                 continue
             try:
                 complete(record.config, self._job, self._layers)
