@@ -109,6 +109,19 @@ def test_wrong_names_and_numbers_are_refused(searched, ptune, monkeypatch):
     assert "did you mean 'tiny'?" in ptune("sync", "tinny").err
 
 
+def test_a_complete_search_is_not_resumed_but_named(searched, ptune, monkeypatch):
+    runs = searched[0] / "runs"
+    monkeypatch.setenv("PTUNE_RUNS", str(runs))
+    journal = (runs / "tiny" / "journal.jsonl").read_bytes()
+    result = ptune("resume", "tiny", "--local")
+    assert result.code == 0
+    assert result.out.startswith("tiny is complete: 4 trials, best accuracy ")
+    assert "Nothing is left to resume." in result.out
+    assert "report tiny   # show its results" in result.out
+    assert json.loads(ptune("resume", "tiny", "--json").out) == json.loads(searched[1])
+    assert (runs / "tiny" / "journal.jsonl").read_bytes() == journal
+
+
 def test_sync_can_be_repeated(searched, ptune, monkeypatch):
     monkeypatch.setenv("PTUNE_RUNS", str(searched[0] / "runs"))
     parent = json.loads(searched[1])["mlflow"]["parent_run_id"]

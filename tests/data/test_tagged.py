@@ -119,6 +119,25 @@ def test_a_tag_that_training_lacks_is_named(tmp_path):
         loaded(train, dev)
 
 
+@pytest.mark.parametrize(
+    ("tag", "hint"),
+    [
+        ("I-product", "is not among the tags, which have 'product' only in 'B-product' (valid: "),
+        ("I-locc", "is not among the tags; did you mean 'I-loc'? (valid: "),
+        ("B-work", "is not among the tags (valid: "),
+        ("o", "is not among the tags (valid: "),
+    ],
+)
+def test_only_a_plausible_tag_is_suggested(tmp_path, tag, hint):
+    """Another place in an entity of the same kind is no misspelling."""
+    tags = ["B-product", "B-loc", "I-loc", "O"]
+    train = rows(tmp_path / "a.jsonl", {"words": ["a", "b", "c", "d"], "tags": tags})
+    dev = rows(tmp_path / "b.jsonl", {"words": ["a"], "tags": [tag]})
+    with pytest.raises(DataError) as refused:
+        loaded(train, dev)
+    assert f"tag {tag!r} {hint}" in str(refused.value)
+
+
 @pytest.mark.parametrize("line", ["word", "word\t"])
 def test_a_word_without_a_tag_is_named(tmp_path, line):
     with pytest.raises(DataError, match="line 2: a word and its tag must stand there"):

@@ -8,6 +8,7 @@ import ray
 
 from ptune.errors import ClusterError
 from ptune.raytune.cluster import connect, nodes
+from ptune.raytune.runner import RayRunner
 
 
 def alone(code):
@@ -48,10 +49,11 @@ def test_an_address_of_another_kind_is_refused_with_the_way_to_go(address):
 @pytest.mark.usefixtures("unasked")
 def test_a_head_that_does_not_answer_is_named_without_asking_ray(address, problem, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", address)
-    with pytest.raises(ClusterError, match="no Ray cluster answers at") as refused:
-        connect()
-    assert repr(address) in str(refused.value)
-    assert problem in str(refused.value)
+    for ask in (connect, RayRunner().check):
+        with pytest.raises(ClusterError, match="no Ray cluster answers at") as refused:
+            ask()
+        assert repr(address) in str(refused.value)
+        assert problem in str(refused.value)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from ptune.errors import ClusterError
 from ptune.record.events import Ended
 from ptune.record.journal import JOURNAL, read
 from ptune.run.conclusion import Conclusion
+from ptune.run.finished import lacking
 from ptune.run.search import resume_search, start_search
 from support.small_jobs import small_job
 
@@ -23,6 +24,9 @@ class Scripted:
     def __init__(self, **fails):
         self.asked = []
         self._fails = fails
+
+    def check(self):
+        self._note("check")
 
     @contextmanager
     def open(self, _prepared, _folder):
@@ -90,14 +94,14 @@ def ends(runs):
 def test_a_search_loads_trains_concludes_and_lets_go_before_it_publishes(job, tmp_path):
     runner = Scripted()
     assert search(job, tmp_path, runner).status == "complete"
-    assert runner.asked == ["watch", "open", "dtype", "train", "conclude", "close", "publish", "look away"]
+    assert runner.asked == ["check", "watch", "open", "dtype", "train", "conclude", "close", "publish", "look away"]
 
 
 def test_a_finished_search_loads_nothing_to_train(job, tmp_path):
     search(job, tmp_path, Scripted())
     runner = Scripted()
     assert resume_search("small", tmp_path, runner).status == "complete"
-    assert runner.asked == ["open", "train", "conclude", "close"]
+    assert runner.asked == ["check", "open", "train", "conclude", "close"]
     assert ends(tmp_path) == ["complete", "complete"]
 
 
@@ -119,6 +123,30 @@ def test_a_search_that_fails_says_so_in_its_journal(job, tmp_path, moment):
     assert runner.asked[-1] == "look away"
     assert "publish" not in runner.asked
     assert ends(tmp_path) == ["failed"]
+
+
+def test_a_place_that_cannot_be_reached_leaves_nothing_behind(job, tmp_path):
+    runner = Scripted(check=ClusterError("nobody answers"))
+    with pytest.raises(ClusterError, match="nobody answers"):
+        search(job, tmp_path / "runs", runner)
+    assert not (tmp_path / "runs").exists()
+    search(job, tmp_path, Scripted(train=KeyboardInterrupt()))
+    journal = (tmp_path / "small" / JOURNAL).read_bytes()
+    with pytest.raises(ClusterError, match="nobody answers"):
+        resume_search("small", tmp_path, runner)
+    assert (tmp_path / "small" / JOURNAL).read_bytes() == journal
+
+
+def test_a_complete_search_lacks_what_a_crash_kept_from_it(job, tmp_path):
+    folder = tmp_path / "small"
+    outcome = search(job, tmp_path, Scripted())
+    assert lacking(folder, outcome.history) == ["artifact"], "the scripted session exports nothing"
+    (folder / "artifact").mkdir()
+    assert lacking(folder, outcome.history) == []
+    (folder / "result.json").write_text('{"status": "interrupted"}')
+    assert lacking(folder, outcome.history) == ["result.json"]
+    interrupted = search(job, tmp_path / "again", Scripted(train=KeyboardInterrupt()))
+    assert lacking(tmp_path / "again" / "small", interrupted.history) is None
 
 
 def test_the_weights_keep_the_type_of_the_first_load(job, tmp_path):

@@ -11,6 +11,9 @@ class Interrupting:
     def __init__(self, after=None):
         self._after = after
 
+    def check(self):
+        pass
+
     @contextmanager
     def open(self, prepared, folder):
         with LocalRunner().open(prepared, folder) as session:

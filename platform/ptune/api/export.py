@@ -50,7 +50,8 @@ def find_artifact(folder: Path, history: History, number: int | None) -> Artifac
         EngineError: its saved state is missing or damaged.
     """
     from ptune.artifacts import native
-    from ptune.run.conclude import ARTIFACT, artifact_of
+    from ptune.run.conclude import artifact_of
+    from ptune.run.conclusion import ARTIFACT
 
     trial = pick(history, number)
     if history.ended and history.ended.status == "complete" and (folder / ARTIFACT).is_dir():

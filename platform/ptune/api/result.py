@@ -211,7 +211,7 @@ class SearchResult:
         return Prompt(Predictor.on_backbone(find_artifact(self._folder, self.history, trial), device=device))
 
     def resume(self, *, local: bool = False, address: str | None = None, progress: bool = True) -> SearchResult:
-        """Take the search up where it stopped, and wait for its end; a complete one is only concluded again.
+        """Take the search up where it stopped, and wait for its end; of a complete one, write the files that it lacks.
 
         Args:
             local: train in this process, without Ray.
@@ -222,6 +222,10 @@ class SearchResult:
             JournalError: another process runs it, or its data or backbone has changed.
             KeyboardInterrupt: it was interrupted again, and can be resumed.
         """
+        from ptune.run.finished import lacking
+
+        if lacking(self._folder, self.history) == []:
+            return self
         runner = compose.runner_for(local=local, address=address)
         outcome = compose.resume(self.name, self._folder.parent, runner, observer_for(progress=progress))
         return concluded(outcome.folder, outcome.status)

@@ -20,14 +20,12 @@ def report(name: str, as_json: bool) -> None:
     ptune report quickstart
     ptune report quickstart --json
     """
-    from rich.console import Console
-
     from ptune.errors import JournalError
     from ptune.record.history import History
     from ptune.record.journal import JOURNAL, is_running, read
+    from ptune.report.console import console_on
     from ptune.report.findings import of_folder
     from ptune.report.printed import printed
-    from ptune.report.screen import WIDEST
     from ptune.report.summary import shown
     from ptune.report.write_files import PAGE, write_report
     from ptune.run.folders import runs_folder, search_folder
@@ -42,8 +40,6 @@ def report(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(report.to_json(), ensure_ascii=False))
         return
-    console = Console()
-    if not console.is_terminal or console.width > WIDEST:
-        console = Console(width=WIDEST)
+    console = console_on()
     console.print(printed(report, history, console.width))
     click.echo(f"  written to {shown(folder / PAGE)}")

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer
+from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer, program
+
+if TYPE_CHECKING:
+    from ptune.record.history import History
 
 
 @click.command(short_help="Continue an interrupted search.")
@@ -15,15 +23,44 @@ from ptune.cli.running import address_option, conclude, json_option, local_optio
 def resume(name: str, local: bool, address: str | None, as_json: bool) -> int:
     """Continue a search that was ended by Ctrl-C, a crash or a power cut.
 
-    Finished trials stay as they are. Unfinished trials go on from their last saved epoch.
+    Finished trials stay as they are. Unfinished trials go on from their last saved epoch. Of a complete search, nothing
+    is trained again.
 
     \b
     ptune list
     ptune resume quickstart
     """
     from ptune.api import compose
-    from ptune.run.folders import runs_folder
+    from ptune.record.history import History
+    from ptune.record.journal import JOURNAL, read
+    from ptune.run.finished import lacking
+    from ptune.run.folders import runs_folder, search_folder
 
+    folder = search_folder(runs_folder(), name)
+    history = History.of(read(folder / JOURNAL))
+    missing = lacking(folder, history)
+    if missing == []:
+        _say_it_is_complete(folder, history, as_json=as_json)
+        return 0
+    if missing is not None:
+        click.echo(f"ptune: {name} is complete, and {' and '.join(missing)} will be written again", err=True)
     runner = compose.runner_for(local=local, address=address)
     outcome = compose.resume(name, runs_folder(), runner, pick_observer(as_json=as_json))
     return conclude(outcome, as_json=as_json, local=local, address=address)
+
+
+def _say_it_is_complete(folder: Path, history: History, *, as_json: bool) -> None:
+    """Say that nothing is left to train, and what there is to do with the search."""
+    from ptune.report.summary import print_commands, trials_and_best
+    from ptune.run.finished import result_of
+
+    content = result_of(folder)
+    if as_json:
+        click.echo(json.dumps(content, ensure_ascii=False))
+        return
+    click.echo(f"{folder.name} is complete: {trials_and_best(history)}. Nothing is left to resume.")
+    commands = [(f"{program()} report {folder.name}", "show its results")]
+    behind = (content.get(history.job.tracking.type) or {}).get("lagging")
+    if behind is not None:
+        commands.append((f"{program()} sync {folder.name}", f"the tracker was behind when it ended: {behind}"))
+    print_commands(sys.stdout, commands)

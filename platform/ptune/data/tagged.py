@@ -71,14 +71,27 @@ def number(columns: Columns, labels: Sequence[str]) -> list[list[int]]:
 
     def problem(tags: list[str]) -> str | None:
         unknown = next((tag for tag in tags if tag not in position), None)
-        if unknown is None:
-            return None
-        hint = nearest(unknown, labels)
-        return f"tag {unknown!r} is not among the tags{hint} (valid: {', '.join(labels)}); labels states them"
+        return None if unknown is None else _unknown(unknown, labels)
 
     if problems := bad_rows(columns.source, columns.labels, problem):
         raise DataError("\n".join(problems))
     return [[position[tag] for tag in tags] for tags in columns.labels]
+
+
+def _unknown(tag: str, labels: Sequence[str]) -> str:
+    """The message that a tag is not among the tags, with what may have been meant.
+
+    A tag such as `I-product` is of a scheme: where in an entity, and of which kind. Another place in an entity of the
+    same kind is no misspelling; a kind may be misspelt, and then the place stays.
+    """
+    place, hyphen, kind = tag.partition("-")
+    siblings = [label for label in labels if hyphen and label.partition("-")[2] == kind]
+    law = f"tag {tag!r} is not among the tags"
+    valid = f"(valid: {', '.join(labels)}); labels states them"
+    if siblings:
+        return f"{law}, which have {kind!r} only in {', '.join(map(repr, siblings))} {valid}"
+    plausible = [label for label in labels if label.partition("-")[0] == place] if hyphen else labels
+    return f"{law}{nearest(tag, plausible)} {valid}"
 
 
 def _words_problem(value: Any) -> str | None:

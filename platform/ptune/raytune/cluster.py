@@ -41,21 +41,12 @@ def connect(address: str | None = None) -> bool:
     """
     if ray.is_initialized():
         return False
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
-    if "://" in address:
-        raise ClusterError(
-            f"address {address!r} is not a cluster's head (host:port, or auto); "
-            "to run on a cluster from outside, use `ptune submit JOB --address http://HOST:8265`"
-        )
+    address = _reached(address)
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if address == "local":
         for name, value in _EMBEDDED.items():
             os.environ.setdefault(name, value)
         options |= {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
-    elif address != "auto":
-        if problem := probe_address(address):
-            raise _no_answer(address, problem)
-        authenticate(address, find_token())
     try:
         with _own_sigterm():
             ray.init(address, **options)
@@ -68,6 +59,31 @@ def connect(address: str | None = None) -> bool:
             raise ClusterError(f"Ray cannot start on this machine: {error}; `--local` trains without it") from None
         raise _no_answer(address, str(error)) from None
     return True
+
+
+def check(address: str | None) -> None:
+    """Refuse an address that `connect` would refuse without asking Ray.
+
+    Raises:
+        ClusterError: see `connect`.
+    """
+    if not ray.is_initialized():
+        _reached(address)
+
+
+def _reached(address: str | None) -> str:
+    """The address to connect to, at which a head answers and lets this process in."""
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    if "://" in address:
+        raise ClusterError(
+            f"address {address!r} is not a cluster's head (host:port, or auto); "
+            "to run on a cluster from outside, use `ptune submit JOB --address http://HOST:8265`"
+        )
+    if address not in ("local", "auto"):
+        if problem := probe_address(address):
+            raise _no_answer(address, problem)
+        authenticate(address, find_token())
+    return address
 
 
 def _no_answer(address: str, problem: str) -> ClusterError:

@@ -44,6 +44,17 @@ class RayRunner:
     def __init__(self, address: str | None = None) -> None:
         self._address = address
 
+    def check(self) -> None:
+        """Find out whether the cluster answers, if there is to be one already.
+
+        Raises:
+            ClusterError: no cluster answers at the address, or it does not let this process in.
+        """
+        if self._address or os.environ.get("RAY_ADDRESS"):
+            from ptune.raytune.cluster import check
+
+            check(self._address)
+
     @contextmanager
     def open(self, prepared: Prepared, folder: Path) -> Iterator[RaySession]:
         """Open a session; its end ends the engines, and the embedded cluster if the session started it."""

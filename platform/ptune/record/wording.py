@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from ptune.spec.trial import Config, Scalar
 
+SEPARATOR = " · "
+"""What stands between the parameters of a configuration."""
 NONE = "-"
 """What stands where there is no value."""
 
@@ -24,7 +26,7 @@ def described(config: Config, names: Sequence[str]) -> str:
         config: the configuration.
         names: the parameters to show, in this order; those that it lacks, or holds as None, are left out.
     """
-    return " · ".join(_phrase(name, value) for name in names if (value := config.get(name)) is not None)
+    return SEPARATOR.join(_phrase(name, value) for name in names if (value := config.get(name)) is not None)
 
 
 def param_heading(name: str) -> str:

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ptune.record.wording import NONE, described
+from ptune.report.folded import Folded
 from ptune.report.wording import plural, score_text, spread_text
 from ptune.run.confirm import Confirmation, ConfirmedConfiguration
 
@@ -21,11 +22,11 @@ def table(confirmed: Confirmation) -> RenderableType:
     grid.add_column("trials", justify="right")
     if flagged:
         grid.add_column("of these", no_wrap=True)
-    grid.add_column("configuration", overflow="fold")
+    grid.add_column("configuration")
     for row in rows:
         count = str(row.dev.n) if row.dev else "0"
         cells = [spread_text(row.search), spread_text(row.dev), spread_text(row.test), count]
-        grid.add_row(*cells, *([flags(row)] if flagged else []), described(row.config, confirmed.searched))
+        grid.add_row(*cells, *([flags(row)] if flagged else []), Folded(described(row.config, confirmed.searched)))
     return Group(grid, Text(f" {baseline(confirmed)}", style="dim"))
 
 

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from ptune.record.history import Configuration, History, Status, TrialRecord, constant_sets, is_constant
 from ptune.record.wording import described, param_heading, value_text
+from ptune.report.folded import Folded
 from ptune.report.wording import alike, count, duration, score_text, spread_text
 from ptune.spec.trial import Config
 
@@ -146,7 +147,7 @@ def table(history: History, width: int) -> Table:
             *[value_text(trial.config.get(name)) for name in names],
             style=style,
         )
-        narrow.add_row(*standing, f"{described(trial.config, names)}{flag}", style=style)
+        narrow.add_row(*standing, Folded(f"{described(trial.config, names)}{flag}"), style=style)
     if any(_flag(trial) for trial in top):
         wide.caption = narrow.caption = "(constant): answers every dev example alike"
     if not _fits(wide, width):
@@ -162,7 +163,7 @@ def _group_table(history: History) -> Table:
     for rank, configuration in enumerate(configurations[:SHOWN], 1):
         values = configuration.spread
         best = score_text(history.objective.best(trial.best_value or 0.0 for trial in configuration.trials))
-        words = described(configuration.config, names)
+        words = Folded(described(configuration.config, names))
         result.add_row(str(rank), str(values.n), spread_text(values), best, words, style="bold" if rank == 1 else None)
     return result
 

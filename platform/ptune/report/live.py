@@ -20,8 +20,9 @@ from rich.text import Text
 
 from ptune.errors import JournalError
 from ptune.record.journal import JOURNAL, Reader
+from ptune.report.console import WIDEST
 from ptune.report.progress import Progress
-from ptune.report.screen import WIDEST, line, picture
+from ptune.report.screen import line, picture
 
 POLL = 0.5
 """Seconds between two looks at the journal."""

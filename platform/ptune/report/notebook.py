@@ -12,9 +12,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ptune.report.console import PLAIN
 from ptune.report.live import POLL, Follower
 from ptune.report.progress import Progress
-from ptune.report.screen import WIDEST, line, picture
+from ptune.report.screen import line, picture
 
 _LINES = 24
 """Lines of the table; a taller one pushes what follows it around."""
@@ -74,9 +75,9 @@ class NotebookView:
 def as_html(progress: Progress, now: float) -> str:
     """The live table as HTML whose plain text takes the notebook's own colour, be it light or dark."""
     console = Console(
-        file=io.StringIO(), record=True, width=WIDEST, height=_LINES, color_system="standard", force_jupyter=False
+        file=io.StringIO(), record=True, width=PLAIN, height=_LINES, color_system="standard", force_jupyter=False
     )
-    console.print(picture(progress, now, WIDEST, _LINES))
+    console.print(picture(progress, now, PLAIN, _LINES))
     return console.export_html(inline_styles=True, code_format=_FRAME)
 
 

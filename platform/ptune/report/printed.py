@@ -13,15 +13,16 @@ from ptune.record.history import History
 from ptune.record.wording import NONE, described
 from ptune.report import confirmation, leaderboard
 from ptune.report.comparison import Comparison
+from ptune.report.console import PLAIN
 from ptune.report.findings import Findings
-from ptune.report.screen import WIDEST
+from ptune.report.folded import Folded
 from ptune.report.summary import importance_bars
 from ptune.report.wording import answering_alike, plural, score_text, signed, spread_text
 
 
 def printed(report: Findings, history: History, width: int) -> RenderableType:
     """The report on `width` columns."""
-    parts: list[RenderableType] = [headline(report), Text()]
+    parts: list[RenderableType] = [Folded(headline(report)), Text()]
     if report.published:
         parts += [Text("beside published numbers", style="dim"), published(report), Text()]
     confirmed = report.confirmation
@@ -36,7 +37,7 @@ def printed(report: Findings, history: History, width: int) -> RenderableType:
     return Group(*parts)
 
 
-def as_text(report: Findings, history: History, width: int = WIDEST) -> str:
+def as_text(report: Findings, history: History, width: int = PLAIN) -> str:
     """The report as plain text on `width` columns."""
     console = Console(file=io.StringIO(), width=width, color_system=None, force_jupyter=False)
     with console.capture() as captured:

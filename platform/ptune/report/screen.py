@@ -5,7 +5,6 @@ Pure: from a `Progress` and a clock to something rich can print. Calm on purpose
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
@@ -17,11 +16,9 @@ from rich.text import Text
 
 from ptune.record.history import TrialRecord
 from ptune.record.wording import described
+from ptune.report.folded import fold
 from ptune.report.progress import Progress
 from ptune.report.wording import duration, plural, score_text
-
-WIDEST = 100
-"""Columns that the picture uses at most."""
 
 COLOURS = {"running": "cyan", "complete": "green", "failed": "red"}
 _LABEL = 8  # columns of a fact's label, with its margin
@@ -30,7 +27,7 @@ _FIXED_LINES = 5  # title, bar, rule, heading, and what is hidden
 _RESTED_SHOWN = 6
 
 
-def picture(progress: Progress, now: float, width: int = WIDEST, height: int = 40) -> RenderableType:
+def picture(progress: Progress, now: float, width: int, height: int) -> RenderableType:
     """The live table.
 
     Args:
@@ -110,7 +107,7 @@ def _facts(progress: Progress, width: int) -> Iterator[tuple[str, list[Text]]]:
     if best is not None:
         score = score_text(best.best_value)
         config = described(best.config, history.header.varied)
-        first, *more = _lines(f"{score} {history.objective.metric} · trial {best.number} · {config}", width)
+        first, *more = fold(f"{score} {history.objective.metric} · trial {best.number} · {config}", width)
         yield "best", [Text.assemble((score, "bold green"), first.removeprefix(score)), *map(Text, more)]
     failed = [trial for trial in progress.latest if history.trials[trial].status == "failed"]
     if failed:
@@ -129,11 +126,6 @@ def _labelled(facts: list[tuple[str, list[Text]]]) -> Table:
         for index, line in enumerate(lines):
             rows.add_row(label if index == 0 else "", line)
     return rows
-
-
-def _lines(text: str, width: int) -> list[str]:
-    """A text on lines of `width` columns at most."""
-    return textwrap.wrap(text, max(width, 1), break_on_hyphens=False)
 
 
 def _counts(progress: Progress) -> str:
@@ -165,7 +157,7 @@ def _trials(progress: Progress, width: int, room: int) -> RenderableType:
     table.add_column("configuration", ratio=1)
     shown = 0
     for row in rows:
-        lines = _lines(row[-1], width - sum(widths) - _MARGINS)
+        lines = fold(row[-1], width - sum(widths) - _MARGINS)
         if shown and len(lines) > room:
             break
         room -= len(lines)

@@ -7,16 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from ptune.diagnosis.diagnose import diagnose
+from ptune.record.history import History
 from ptune.record.wording import described
 from ptune.report import confirmation, leaderboard
+from ptune.report.console import console_on
 from ptune.report.diagnosed import print_diagnosed
-from ptune.report.screen import WIDEST
+from ptune.report.folded import Folded
 from ptune.report.wording import duration, plural, score_text, spread_text
 from ptune.report.write_files import CURVES, PAGE
 from ptune.run.confirm import result
@@ -26,9 +28,9 @@ _BAR = 24
 _LONGEST = 120  # characters of a text in a command
 
 
-def summary(outcome: Outcome, width: int = WIDEST) -> RenderableType:
+def summary(outcome: Outcome, width: int) -> RenderableType:
     """Everything a person wants to know when a search ends, on `width` columns."""
-    parts: list[RenderableType] = [_headline(outcome), Text()]
+    parts: list[RenderableType] = [Folded(_headline(outcome)), Text()]
     confirmed = result(outcome.history)
     if confirmed is not None:
         parts += [confirmation.table(confirmed), Text()]
@@ -108,12 +110,25 @@ def shown(path: str | Path) -> str:
 
 
 def print_summary(stream: IO[str], outcome: Outcome, commands: Sequence[tuple[str, str]]) -> None:
-    """Print the summary and the diagnoses, at most `WIDEST` columns wide, then commands, which are never wrapped."""
-    console = Console(file=stream)
-    if not console.is_terminal or console.width > WIDEST:
-        console = Console(file=stream, width=WIDEST)
+    """Print the summary and the diagnoses, then commands, which are never wrapped."""
+    console = console_on(stream)
     console.print(summary(outcome, console.width))
     print_diagnosed(console, diagnose(outcome.history))
+    print_commands(stream, commands)
+
+
+def trials_and_best(history: History) -> str:
+    """How many trials a search has, and the best of them."""
+    best = history.best
+    leader = "none has a result"
+    if best is not None:
+        leader = f"best {history.objective.metric} {score_text(best.best_value)} (trial {best.number})"
+    return f"{plural(len(history.trials), 'trial')}, {leader}"
+
+
+def print_commands(stream: IO[str], commands: Sequence[tuple[str, str]]) -> None:
+    """Print what to type next, each command with its purpose."""
+    console = console_on(stream)
     for command, purpose in commands:
         console.print(Text.assemble(f"  {command}", (f"   # {purpose}", "dim")), soft_wrap=True)
 

@@ -16,13 +16,10 @@ from ptune.engine.state import read
 from ptune.errors import ArtifactError
 from ptune.record.events import Metrics
 from ptune.record.history import History, TrialRecord
-from ptune.run.conclusion import Conclusion
+from ptune.run.conclusion import ARTIFACT, PEFT_ARTIFACT, Conclusion
 from ptune.run.prepare import Prepared, versions
 from ptune.spec.job import Job
 from ptune.spec.trial import TrialSpec
-
-ARTIFACT = "artifact"
-PEFT_ARTIFACT = "artifact-peft"
 
 
 def conclude(backbone: Backbone, prepared: Prepared, history: History, folder: Path) -> Conclusion:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from ptune.record.events import Metrics
 
+ARTIFACT = "artifact"
+PEFT_ARTIFACT = "artifact-peft"
+"""Names of folders in a search's folder: of the best prompt, in ptune's own format and in PEFT's."""
+
 
 @dataclass(frozen=True)
 class Conclusion:

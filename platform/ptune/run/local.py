@@ -22,6 +22,9 @@ from ptune.searching.conductor import Conductor
 class LocalRunner:
     """The `Runner` of `ptune.run.session` that trains every turn on one engine in this process."""
 
+    def check(self) -> None:
+        """This process is always there."""
+
     @contextmanager
     def open(self, prepared: Prepared, folder: Path) -> Iterator[LocalSession]:
         """Open a session; see `Runner.open`."""

@@ -197,6 +197,7 @@ def start_search(
     """
     tracking = job.tracking.model_copy(update={"experiment": job.tracking.experiment or job.name})
     job = job.model_copy(update={"tracking": tracking})
+    runner.check()
     track(job, runs / job.name, unheard)  # refuses settings that cannot be used, before anything is written
     prepared = prepare(job)
     folder = claim_folder(runs, job.name)
@@ -217,7 +218,7 @@ def resume_search(
     *,
     track: TrackerFactory = tracker_of,
 ) -> Outcome:
-    """Take up a search where its journal ends; a finished one is concluded again.
+    """Take up a search where its journal ends; a complete one is concluded again, see `ptune.run.finished`.
 
     Raises:
         JournalError: there is no such search, another process runs it, or its data or backbone has changed.
@@ -229,6 +230,7 @@ def resume_search(
         if not events:
             raise JournalError(f"{name} was stopped before its first step; start it again with `ptune search`")
         header = History.of(events).header
+        runner.check()
         prepared = prepare(header.job)
         _check_same(header, prepared.header, name)
         journal.append(Resumed(versions()))

@@ -38,6 +38,13 @@ class Session(Protocol):
 class Runner(Protocol):
     """Where searches train: in this process, or on Ray."""
 
+    def check(self) -> None:
+        """Refuse a place that cannot be reached, before a search leaves anything behind.
+
+        Raises:
+            PtuneError: nothing can train there.
+        """
+
     def open(self, prepared: Prepared, folder: Path) -> AbstractContextManager[Session]:
         """Open a session for one search; the end of the context releases everything that the session holds.
 

@@ -1,0 +1,26 @@
+"""What a complete search still lacks. A crash may come between its last event and its last file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ptune.record.history import History
+from ptune.record.journal import JOURNAL, is_running
+from ptune.run.conclusion import ARTIFACT
+from ptune.run.search import RESULT
+
+
+def lacking(folder: Path, history: History) -> list[str] | None:
+    """The files that a complete search lacks, by name; None if it is not complete, or a process is at it."""
+    if history.status != "complete" or is_running(folder / JOURNAL):
+        return None
+    names = [RESULT] if result_of(folder).get("status") != "complete" else []
+    return [ARTIFACT, *names] if history.best is not None and not (folder / ARTIFACT).is_dir() else names
+
+
+def result_of(folder: Path) -> dict[str, Any]:
+    """What the search came to, as its folder holds it; empty if it does not."""
+    path = folder / RESULT
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
