@@ -12,6 +12,7 @@ from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.inputs import Many, Single, is_single, row, rows
 from ptune.artifacts.load import load_artifact
 from ptune.backbone.backbone import Backbone
+from ptune.backbone.budget import FASTEST
 from ptune.backbone.hashes import settings_hashes, weights_hash
 from ptune.backbone.load import best_device, load_backbone
 from ptune.backbone.locate import locate
@@ -23,8 +24,6 @@ from ptune.spec.data import Data
 from ptune.tasks.build import build_task, lay_out
 from ptune.tasks.joint import Asked, answer_together, with_joint_metric
 from ptune.tasks.kind import Prediction
-
-TOKEN_BUDGET = 8_192
 
 _ELSEWHERE = "`--backbone`, or `backbone=` in Python, names"
 
@@ -129,16 +128,16 @@ class Predictor:
 
     @overload
     def predict(  # type: ignore[overload-overlap]  # a string is a list of strings to a type checker
-        self, inputs: Single, data_set: str | None = None, token_budget: int = TOKEN_BUDGET
+        self, inputs: Single, data_set: str | None = None, token_budget: int | None = None
     ) -> Prediction: ...
 
     @overload
     def predict(
-        self, inputs: Many, data_set: str | None = None, token_budget: int = TOKEN_BUDGET
+        self, inputs: Many, data_set: str | None = None, token_budget: int | None = None
     ) -> list[Prediction]: ...
 
     def predict(
-        self, inputs: Single | Many, data_set: str | None = None, token_budget: int = TOKEN_BUDGET
+        self, inputs: Single | Many, data_set: str | None = None, token_budget: int | None = None
     ) -> Prediction | list[Prediction]:
         """Answer one input, or several.
 
@@ -146,7 +145,7 @@ class Predictor:
             inputs: one input (a string, a tuple of strings in the order of `inputs`, or a mapping by name), or several
                 of them; values that the data set replaces may be given as its files have them.
             data_set: which of the task's data sets they are like; None is the only one.
-            token_budget: most tokens, padding included, in one pass.
+            token_budget: most tokens, padding included, in one pass; None is what the device answers fastest.
 
         Returns:
             One answer for one input, a list of answers for several.
@@ -177,17 +176,16 @@ class Predictor:
         inputs = [kind.texts(_replaced(values, kind.inputs, replaced)) for values in texts]
         return Inquiry(self, part, inputs, self._encoded(part, unlabelled(inputs)))
 
-    def measure(self, splits: Sequence[Split], token_budget: int = TOKEN_BUDGET) -> dict[str, float]:
+    def measure(self, splits: Sequence[Split], token_budget: int | None = None) -> dict[str, float]:
         """Metrics on labelled splits, one for each of the task's data sets.
 
         Raises:
             DataError: an example cannot be encoded.
         """
+        budget = token_budget or FASTEST[self.backbone.device.type]
         encoded = [self._encoded(part, split) for part, split in enumerate(splits)]
         answers = [
-            found
-            for examples in encoded
-            for found in self.task.predict(self.backbone, self.learner, examples, token_budget)
+            found for examples in encoded for found in self.task.predict(self.backbone, self.learner, examples, budget)
         ]
         metrics = self.task.measure(answers, Examples.joined(encoded))
         return with_joint_metric(metrics, self.artifact.manifest.task.metric)
@@ -234,12 +232,12 @@ class Inquiry:
         return [kind.present(*pair) for pair in zip(answers, self.texts, strict=True)]
 
 
-def answer(inquiries: Sequence[Inquiry], token_budget: int = TOKEN_BUDGET) -> list[list[Prediction]]:
+def answer(inquiries: Sequence[Inquiry], token_budget: int | None = None) -> list[list[Prediction]]:
     """The answers to the inputs of each inquiry; prompts whose predictors hold one backbone share passes.
 
     Args:
         inquiries: what is asked.
-        token_budget: most tokens, padding included, in one pass.
+        token_budget: most tokens, padding included, in one pass; None is what the device answers fastest.
 
     Raises:
         torch.OutOfMemoryError: memory does not hold the largest input alone.
@@ -254,7 +252,8 @@ def answer(inquiries: Sequence[Inquiry], token_budget: int = TOKEN_BUDGET) -> li
             Asked(inquiry.predictor.task, inquiry.predictor.learner, inquiry.examples)
             for inquiry in (inquiries[place] for place in members)
         ]
-        for place, found in zip(members, answer_together(backbone, asked, token_budget), strict=True):
+        budget = token_budget or FASTEST[backbone.device.type]
+        for place, found in zip(members, answer_together(backbone, asked, budget), strict=True):
             answers[place] = inquiries[place].presented(found)
     return answers
 

@@ -9,7 +9,7 @@ import torch
 
 from ptune.backbone.backbone import Backbone
 
-_FASTEST = {"cpu": 2_048, "cuda": 32_768}
+FASTEST = {"cpu": 2_048, "cuda": 32_768}
 """Tokens of a pass above which it gets no faster; on CPUs it gets slower, because its states leave the caches."""
 _LEAST = 256
 _SHARE = 0.5  # of the memory that is free, for what a pass saves; the rest is for what it computes in between
@@ -24,7 +24,7 @@ def token_budget(backbone: Backbone, requested: int | Literal["auto"]) -> int:
     if requested != "auto":
         return requested
     fit = int(_free(backbone.device) * _SHARE / _saved_per_token(backbone))
-    return max(_LEAST, min(_FASTEST[backbone.device.type], fit))
+    return max(_LEAST, min(FASTEST[backbone.device.type], fit))
 
 
 def _saved_per_token(backbone: Backbone) -> float:

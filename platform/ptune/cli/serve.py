@@ -65,11 +65,10 @@ def serve(
         from ptune.backbone.lean_imports import import_leanly
 
         import_leanly()
-    from ptune.artifacts.predict import TOKEN_BUDGET
     from ptune.serving.app import build_app
     from ptune.serving.catalogue import Catalogue
 
-    app = build_app(Catalogue.load(named, backbone, device), TOKEN_BUDGET, room)
+    app = build_app(Catalogue.load(named, backbone, device), room)
     known = ", ".join(named)
 
     def ready() -> None:

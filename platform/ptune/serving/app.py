@@ -22,15 +22,14 @@ MOST_BYTES = 2**26
 _RETRY_AFTER = "1"  # second: about what a full queue of short texts takes
 
 
-def build_app(catalogue: Catalogue, token_budget: int, room: int) -> Starlette:
+def build_app(catalogue: Catalogue, room: int) -> Starlette:
     """The application that answers for a catalogue.
 
     Args:
         catalogue: the prompts.
-        token_budget: about the most tokens that are answered in one round.
         room: most inputs that wait; a request that does not fit is answered 503.
     """
-    rounds = Rounds(lambda questions: catalogue.answer(questions, token_budget), token_budget, room)
+    rounds = Rounds(catalogue.answer, catalogue.useful_tokens, room)
 
     async def health(_request: Request) -> Response:
         return Response("\n", media_type="application/json")

@@ -10,8 +10,9 @@ from typing import Literal, Self, TypeAlias
 from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.inputs import Many, rows
 from ptune.artifacts.load import load_artifact
-from ptune.artifacts.predict import TOKEN_BUDGET, Inquiry, Predictor, answer, find_backbone
+from ptune.artifacts.predict import Inquiry, Predictor, answer, find_backbone
 from ptune.backbone.backbone import Backbone
+from ptune.backbone.budget import FASTEST
 from ptune.errors import ArtifactError, DataError, SpecError, nearest
 from ptune.tasks.kind import Prediction
 
@@ -105,6 +106,11 @@ class Catalogue:
         )
 
     @property
+    def useful_tokens(self) -> int:
+        """Tokens above which a pass gets no faster on the backbone's device."""
+        return FASTEST[next(iter(self.predictors.values())).backbone.device.type]
+
+    @property
     def entries(self) -> list[Entry]:
         """What there is to ask."""
         return [
@@ -147,8 +153,8 @@ class Catalogue:
         tokens = sum(min(longest, 2 + sum(map(len, values)) // _CHARACTERS) for values in texts)
         return Question(name, data_set, texts, tokens)
 
-    def answer(self, questions: Sequence[Question], token_budget: int = TOKEN_BUDGET) -> list[Answer]:
-        """The answers to questions, in order, in passes of at most `token_budget` padded tokens.
+    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+        """The answers to questions, in order.
 
         Raises:
             torch.OutOfMemoryError: memory does not hold the largest input alone.
@@ -164,7 +170,7 @@ class Catalogue:
                         inquiries.append(([place], self._asked([questions[place]])))
                     except DataError as error:
                         answers[place] = error
-        found = answer([inquiry for _, inquiry in inquiries], token_budget)
+        found = answer([inquiry for _, inquiry in inquiries])
         for (places, _), predictions in zip(inquiries, found, strict=True):
             remaining = iter(predictions)
             for place in places:
