@@ -2,6 +2,7 @@
 
 from adapters import make_prompts, notes
 from predicting import EQUAL
+
 from serving import drawn, measure, ways_of
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ptune.artifacts.artifact import Artifact, Origin, describe
-from ptune.artifacts.predict import TOKEN_BUDGET, Predictor
+from ptune.artifacts.predict import Predictor
 from ptune.backbone.backbone import Backbone
 from ptune.prompts.build import build_learner
 from ptune.prompts.heads import Linear
@@ -41,7 +41,7 @@ def make_artifact(backbone: Backbone, fields=("text",), labels=("no", "yes"), ma
     return Artifact(manifest, tensors)
 
 
-def scores_of(predictor: Predictor, texts: Sequence[tuple[str, ...]], token_budget: int = TOKEN_BUDGET) -> torch.Tensor:
+def scores_of(predictor: Predictor, texts: Sequence[tuple[str, ...]], token_budget: int = 8_192) -> torch.Tensor:
     """Class scores [texts, labels], from which `predict` makes probabilities."""
     examples = predictor.asked(texts).examples
     return torch.as_tensor(
