@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 import ptune
+from ptune.cli.compare import compare
 from ptune.cli.confirm import confirm
 from ptune.cli.doctor import doctor
 from ptune.cli.exits import FAILED, INTERRUPTED, WRONG_INPUT
@@ -39,6 +40,7 @@ COMMANDS = (
     resume,
     listing,
     report,
+    compare,
     confirm,
     export,
     predict,

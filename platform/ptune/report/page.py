@@ -52,22 +52,38 @@ def page(report: Findings, history: History) -> str:
         _section("Data", _data(report.data)),
         _section("Where it comes from", _provenance(report, history)),
     ]
-    return _document(report.name, "".join(sections), charts)
+    return _document(report.name, "".join(sections), None if charts is None else charts.tables.to_json())
 
 
-def _document(name: str, body: str, charts: Gallery | None) -> str:
+def compose(name: str, head: str, sections: Sequence[tuple[str, str | Figure | None]]) -> str:
+    """A page of other contents: titled sections that are HTML, or a chart with data of its own.
+
+    Args:
+        name: the page's title.
+        head: HTML that comes first.
+        sections: what follows; an empty section, or None, is left out.
+    """
+    parts = [
+        _section(title, _figure(content, titled=False) if isinstance(content, Figure) else content or "")
+        for title, content in sections
+    ]
+    drawn = any(isinstance(content, Figure) for _, content in sections)
+    return _document(name, head + "".join(parts), {} if drawn else None)
+
+
+def _document(name: str, body: str, tables: Mapping[str, object] | None) -> str:
+    """The page. `tables` are what its charts share; None for a page without charts."""
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
     head += f"<title>{escape(name)}</title><style>{_resource('page.css')}</style>"
     floating = '<div class="tip" aria-hidden="true"></div><div class="told" role="status"></div>'
-    content = f"<main>{body}</main>{floating}{_scripts(charts)}"
+    content = f"<main>{body}</main>{floating}{_scripts(tables)}"
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{content}</body></html>\n'
 
 
-def _scripts(charts: Gallery | None) -> str:
+def _scripts(tables: Mapping[str, object] | None) -> str:
     """Vega, the tables and the page's own script; a page without charts has the last alone."""
-    tables = {} if charts is None else charts.tables.to_json()
-    vega = "" if charts is None else f"<script>{_inert(library())}</script>"
-    return f"{vega}{_json('tables', tables)}<script>{_resource('page.js')}</script>"
+    vega = "" if tables is None else f"<script>{_inert(library())}</script>"
+    return f"{vega}{_json('tables', tables or {})}<script>{_resource('page.js')}</script>"
 
 
 def _json(name: str, value: object) -> str:

@@ -1,0 +1,67 @@
+"""The best trials of several searches: their learning curves in one chart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import altair as alt
+
+from ptune.record.history import History
+from ptune.record.wording import described
+from ptune.report.charts import theme
+from ptune.report.charts.encode import inline, layered, metric_title
+from ptune.report.charts.figure import Figure
+from ptune.report.wording import score_text
+
+_COLOURS = (theme.COMPLETE, theme.BEST, theme.HEAD, theme.UNFINISHED, theme.FAINT)
+_DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1])
+
+
+def best_curves(searches: Mapping[str, History]) -> Figure | None:
+    """The figure of searches in one metric, by name; None if none of them has a result."""
+    rows = [row for name, history in searches.items() for row in _rows(name, history)]
+    if not rows:
+        return None
+    leading = [
+        f"{name}: trial {best.number} reaches {score_text(best.best_value)} in epoch {best.best_epoch}"
+        for name, history in searches.items()
+        if (best := history.best) is not None
+    ]
+    objective = next(iter(searches.values())).objective
+    return Figure(
+        name="curves",
+        title="Curves of the best",
+        alternative=f"{objective.metric} on dev of each search's best trial over its epochs. {'; '.join(leading)}.",
+        chart=_chart(list(searches), rows, metric_title(objective)),
+        caption="Each search's best trial. Point at a curve to read it.",
+    )
+
+
+def _rows(name: str, history: History) -> list[dict[str, str | int | float]]:
+    best, metric = history.best, history.objective.metric
+    if best is None:
+        return []
+    words = f"trial {best.number}: {described(best.config, history.header.varied)}"
+    return [
+        {"search": name, "epoch": epoch, "score": report[metric], "configuration": words}
+        for epoch, report in enumerate(best.reports, 1)
+    ]
+
+
+def _chart(names: list[str], rows: list[dict[str, str | int | float]], title: str) -> alt.LayerChart:
+    colours = [_COLOURS[index % len(_COLOURS)] for index in range(len(names))]
+    dashes = [_DASHES[index // len(_COLOURS) % len(_DASHES)] for index in range(len(names))]
+    base = alt.Chart(inline(rows)).encode(
+        x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d", grid=False), scale=alt.Scale(nice=False)),
+        y=alt.Y("score:Q", title=title, scale=alt.Scale(zero=False, nice=True)),
+        color=alt.Color("search:N", title=None, scale=alt.Scale(domain=names, range=colours)),
+    )
+    lines = base.mark_line(strokeWidth=2.4).encode(
+        strokeDash=alt.StrokeDash("search:N", title=None, scale=alt.Scale(domain=names, range=dashes))
+    )
+    told = [alt.Tooltip("search:N"), alt.Tooltip("epoch:Q"), alt.Tooltip("score:Q", format=".4f", title="score")]
+    points = base.mark_point(filled=True, size=40, opacity=1).encode(
+        shape=alt.Shape("search:N", title=None, scale=alt.Scale(domain=names)),
+        tooltip=[*told, alt.Tooltip("configuration:N")],
+    )
+    return layered(lines, points)

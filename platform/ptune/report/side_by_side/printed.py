@@ -1,0 +1,100 @@
+"""Searches side by side on a terminal. Pure: from `SideBySide` to something rich can print."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ptune.record.wording import NONE, described
+from ptune.report.folded import Folded
+from ptune.report.side_by_side.side import Side
+from ptune.report.side_by_side.together import SideBySide
+from ptune.report.wording import plural, score_text, spread_text
+
+
+def printed(content: SideBySide) -> RenderableType:
+    """Results, what to beware of, what differs, and the first trials of each search."""
+    parts: list[RenderableType] = [_headline(content), Text(), _results(content), Text()]
+    if content.unfair:
+        parts += [Text("beware", style="dim"), *(_note(text) for text in content.unfair), Text()]
+    if content.differences:
+        parts += [Text("what differs", style="dim"), _differences(content), Text()]
+    for side in content.sides:
+        if side.leaders:
+            parts += [_leaders_title(side), _leaders(side), Text()]
+    return Group(*parts)
+
+
+def _headline(content: SideBySide) -> Text:
+    names = ", ".join(side.name for side in content.sides)
+    head = Text.assemble((names, "bold"), " side by side")
+    if content.unranked is None:
+        objective = content.sides[0].history.objective
+        better = "more" if objective.direction == "maximize" else "less"
+        return head.append(f", by {objective.metric} on dev ({better} is better)")
+    return head.append(f"\nnot ranked: {content.unranked}", style="yellow")
+
+
+def _results(content: SideBySide) -> Table:
+    """A line for each search."""
+    ranked = content.unranked is None
+    confirmed = any(side.confirmed is not None for side in content.sides)
+    table = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
+    table.add_column("search", no_wrap=True)
+    again = ["confirmed ± sd", "on test", "n"] if confirmed else []
+    for column in ("best dev ± se", "test", *again, "trials", "epochs"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for rank, side in enumerate(content.sides, 1):
+        scores = [_best(side, named=not ranked), score_text(side.test_value), *(_again(side) if confirmed else [])]
+        effort = [f"{side.report.trials} of {side.report.planned}", str(side.history.job.budget.epochs)]
+        table.add_row(side.name, *scores, *effort, style="bold" if ranked and rank == 1 else None)
+    return table
+
+
+def _best(side: Side, *, named: bool) -> str:
+    """The best value on dev with its standard error; with the metric where each search has its own."""
+    if side.best_value is None:
+        return NONE
+    error = "" if side.dev_error is None else f" ± {score_text(side.dev_error)}"
+    return f"{side.report.metric if named else ''} {score_text(side.best_value)}{error}".strip()
+
+
+def _again(side: Side) -> list[str]:
+    """What its best configuration reaches on fresh seeds."""
+    confirmed = side.confirmed
+    count = NONE if confirmed is None else str(confirmed.n)
+    return [spread_text(confirmed), spread_text(side.confirmed_test), count]
+
+
+def _note(text: str) -> Table:
+    """A sentence with a dash before it."""
+    row = Table.grid(padding=(0, 1))
+    row.add_row(Text("  -", style="yellow"), Text(text, style="yellow"))
+    return row
+
+
+def _differences(content: SideBySide) -> Table:
+    table = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
+    table.add_column("", overflow="fold")
+    for side in content.sides:
+        table.add_column(side.name, overflow="fold")
+    for difference in content.differences:
+        table.add_row(difference.place, *difference.values)
+    return table
+
+
+def _leaders_title(side: Side) -> Text:
+    of = plural(len(side.report.leaderboard), "trial")
+    return Text(f"the best {len(side.leaders)} of {side.name} ({of})", style="dim")
+
+
+def _leaders(side: Side) -> Table:
+    table = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
+    for column in ("#", "trial", side.report.metric, "epochs"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("configuration")
+    for row in side.leaders:
+        words = Folded(described(row.config, side.report.varied))
+        table.add_row(str(row.rank), str(row.trial), score_text(row.best), str(row.epochs), words)
+    return table
