@@ -85,9 +85,9 @@ def test_journals_that_do_not_say_how_far_prompts_came_are_not_judged_by_it():
     assert standstill(history_of([old])) == []
 
 
-def test_a_range_is_moved_to_where_prompts_come_about_one_length():
-    history = history_of([trial(moved=0.002, lr=0.0002)], space={"lr": {"low": 1e-4, "high": 3e-4, "log": True}})
-    assert standstill(history)[0].typed == "--set 'space.parameters.lr={low=0.05, high=0.15, log=true}'"
+def test_a_range_is_moved_to_where_prompts_come_as_far_as_those_that_learn():
+    history = history_of([trial(moved=0.002, lr=2e-6)], space={"lr": {"low": 1e-6, "high": 3e-6, "log": True}})
+    assert standstill(history)[0].typed == "--set 'space.parameters.lr={low=0.005, high=0.015, log=true}'"
 
 
 def test_a_search_that_stays_at_the_majority_class_is_told_so():
@@ -100,8 +100,12 @@ def test_a_search_that_stays_at_the_majority_class_is_told_so():
 
 
 def test_prompts_that_were_thrown_far_off_want_lower_rates():
-    history = history_of([trial(0.5, moved=1000.0), trial(0.5, moved=2000.0)])
-    assert majority(history)[0].typed == "--set 'space.parameters.lr={low=1e-07, high=0.0001, log=true}'"
+    history = history_of([trial(0.5, moved=100_000.0), trial(0.5, moved=200_000.0)])
+    assert majority(history)[0].typed == "--set 'space.parameters.lr={low=1e-05, high=0.01, log=true}'"
+
+
+def test_prompts_that_came_as_far_as_those_of_others_want_more_time():
+    assert majority(history_of([trial(0.5, moved=30.0), trial(0.5, moved=900.0)]))[0].advice == "train longer"
 
 
 def test_prompts_that_stayed_near_want_higher_rates():

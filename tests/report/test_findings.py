@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from ptune.report.card import card
 from ptune.report.findings import findings, of_folder
 from ptune.report.page import page
-from ptune.report.printed import printed
+from ptune.report.printed import as_text, printed
 from ptune.report.tables import trial_table
 from ptune.spec.job import Job
 from support.played import make_job, play
@@ -55,6 +56,17 @@ def test_the_object_holds_the_whole_search(folder, history):
     assert report.notes[0].startswith("run with --set budget.epochs=9")
     assert sum(report.importances.values()) == pytest.approx(1.0)
     assert json.loads(json.dumps(report.to_json())) == report.to_json()
+
+
+def test_what_to_try_next_stands_in_every_form_of_the_report(folder, history):
+    report = of_folder(folder, history, running=False)
+    (diagnosis,) = report.diagnoses
+    assert diagnosis.typed == "ptune confirm played --top 2 --seeds 5"
+    assert report.to_json()["diagnoses"][0]["typed"] == diagnosis.typed
+    assert f"   → {diagnosis.advice}: {diagnosis.typed}" in as_text(report, history).splitlines()
+    html = page(report, history)
+    assert html.index("</h1>") < html.index(f"<code>{diagnosis.typed}</code>") < html.index("Learning curves")
+    assert f"<code>{diagnosis.typed}</code>" in card(report, None)
 
 
 def test_a_running_search_can_be_reported(tmp_path, monkeypatch):

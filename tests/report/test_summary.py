@@ -52,6 +52,15 @@ def test_it_holds_result_importances_and_places(outcome):
     assert "up to date at sqlite:///mlflow.db" in text
 
 
+def test_what_to_type_next_is_not_wrapped(outcome):
+    history = outcome.history
+    for trial in history.trials.values():
+        trial.reports = [{**report, "prompt_moved": 1e-5} for report in trial.reports]
+    lines = printed(outcome).splitlines()
+    assert "what to try next" in lines
+    assert "   → raise the learning rates: --set 'space.parameters.lr={low=0.001, high=1.0, log=true}'" in lines
+
+
 @pytest.mark.parametrize("width", [80, 100])
 def test_it_fits(outcome, width):
     console = Console(width=width, file=io.StringIO(), color_system=None)

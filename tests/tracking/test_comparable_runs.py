@@ -6,7 +6,9 @@ from collections import Counter
 import pytest
 from mlflow import MlflowClient
 
+from ptune.diagnosis.diagnose import diagnose
 from ptune.record.events import Ended, Origin
+from ptune.record.history import History
 from ptune.record.journal import Journal, read
 from ptune.tracking.mlflow_writer import sync
 from support.played import make_job, play
@@ -88,6 +90,17 @@ def test_the_search_describes_itself(tracked):
     assert "**Best accuracy on dev:" in note
     assert "| trial | accuracy | epoch | method | length | encoder | depth | lr | trainable parameters |" in note
     assert all("·" in run.info.run_name for run in trials)
+
+
+def test_search_and_experiment_say_what_to_try_next(tracked):
+    folder, uri, _ = tracked
+    parent, _ = of(tracked)
+    experiment = MlflowClient(uri).get_experiment(parent.info.experiment_id)
+    diagnoses = diagnose(History.of(read(folder / "journal.jsonl")))
+    assert diagnoses
+    for note in (parent.data.tags["mlflow.note.content"], experiment.tags["mlflow.note.content"]):
+        assert all(f"`{diagnosis.typed}`" in note for diagnosis in diagnoses)
+    assert "**What to try after played**" in experiment.tags["mlflow.note.content"]
 
 
 def test_a_run_with_another_layout_is_repaired(tracked):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ptune.api.prompt import Prompt
+    from ptune.diagnosis.diagnosis import Diagnosis
     from ptune.record.events import Metrics
     from ptune.record.history import History
     from ptune.report.findings import Findings
@@ -122,6 +123,21 @@ class SearchResult:
         from ptune.searching.importance import importances
 
         return importances(self.history)
+
+    @property
+    def diagnoses(self) -> list[Diagnosis]:
+        """What is wrong with how it has trained so far, and what to try next, the most important first.
+
+        Each has a `kind`, a `severity` (`problem` or `advice`), a `text`, the `advice` and what to type (`typed`).
+        `trials`, `parameters` and `evidence` (numbers) say what it is about. Empty where nothing is wrong.
+
+        Examples:
+            >>> [diagnosis.typed for diagnosis in ptune.open("quickstart").diagnoses]
+            [...]
+        """
+        from ptune.diagnosis.diagnose import diagnose
+
+        return diagnose(self.history)
 
     @property
     def tracking(self) -> TrackingState | None:

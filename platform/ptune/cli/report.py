@@ -24,6 +24,7 @@ def report(name: str, as_json: bool) -> None:
     from ptune.record.history import History
     from ptune.record.journal import JOURNAL, is_running, read
     from ptune.report.console import console_on
+    from ptune.report.diagnosed import print_diagnosed
     from ptune.report.findings import of_folder
     from ptune.report.printed import printed
     from ptune.report.summary import shown
@@ -42,4 +43,5 @@ def report(name: str, as_json: bool) -> None:
         return
     console = console_on()
     console.print(printed(report, history, console.width))
+    print_diagnosed(console, report.diagnoses)
     click.echo(f"  written to {shown(folder / PAGE)}")

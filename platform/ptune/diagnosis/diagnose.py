@@ -22,13 +22,16 @@ _OF_RESULTS = (overfitting, horizon, edges, optimism, lead, few_trials)
 def diagnose(history: History) -> list[Diagnosis]:
     """What is wrong with how a search has trained so far, and what to try next; empty where nothing is.
 
-    Problems come before advice. While the best trial itself has a problem, or there is none, nothing is said of how to
-    come to better results than its own. Pure: a journal gives the same diagnoses whenever it is read.
+    Problems come before advice, and a range in which training fails is not to be widened. While the best trial itself
+    has a problem, or there is none, nothing is said of how to come to better results than its own. Pure: a journal
+    gives the same diagnoses whenever it is read.
     """
     training = [diagnosis for law in _OF_TRAINING for diagnosis in law(history)]
     problems = [diagnosis for diagnosis in training if diagnosis.severity == "problem"]
     advice = [diagnosis for diagnosis in training if diagnosis.severity == "advice"]
     best = history.best
     if best is not None and not any(best.number in diagnosis.trials for diagnosis in problems):
-        advice += [diagnosis for law in _OF_RESULTS for diagnosis in law(history)]
+        results = [diagnosis for law in _OF_RESULTS for diagnosis in law(history)]
+        blamed = {name for diagnosis in training for name in diagnosis.parameters}
+        advice += [diagnosis for diagnosis in results if blamed.isdisjoint(diagnosis.parameters)]
     return problems + advice

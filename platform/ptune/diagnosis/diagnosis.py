@@ -35,9 +35,9 @@ class Diagnosis:
     """What to try next, in a few words, as a heading of `typed`."""
     typed: str
     """What to type for it: a command, an option of `ptune search`, or a line of the space."""
-    trials: Sequence[int] = ()
+    trials: Sequence[int] = field(default_factory=list)
     """The trials that it is about, by number."""
-    parameters: Sequence[str] = ()
+    parameters: Sequence[str] = field(default_factory=list)
     """The parameters that it is about."""
     evidence: Mapping[str, float] = field(default_factory=dict)
     """The numbers that the law compared, by name."""

@@ -29,6 +29,7 @@ BEST = (3, 4, 5)
 """How many of the best are asked."""
 LEAST = 8
 """Configurations with the parameter below which nothing is said; the importances need as many."""
+_MOST_TIMES = 3.0
 _HORIZON = "epochs"  # the law of the horizon speaks of it
 
 
@@ -137,7 +138,7 @@ def _beyond(history: History, edge: _Edge) -> float | None:
 
 
 def _further(definition: Definition, end: End) -> float:
-    """The end moved outwards: a range by half its width on its own scale, choices by one more step."""
+    """The end moved outwards: choices by one more step, a range by half its width, on a log scale threefold at most."""
     last = _last(definition, end)
     if definition.levels:
         ordered = definition.levels if end == "high" else definition.levels[::-1]
@@ -147,9 +148,9 @@ def _further(definition: Definition, end: End) -> float:
     low, high = _last(definition, "low"), _last(definition, "high")
     outwards = 1 if end == "high" else -1
     if definition.written.log:
-        further = nice(last * math.sqrt(high / low) ** outwards)
+        further = nice(last * min(_MOST_TIMES, math.sqrt(high / low)) ** outwards)
     else:
-        further = nice(last + outwards * (high - low) / 2)
+        further = float(f"{last + outwards * (high - low) / 2:.3g}")
     return (
         float(math.ceil(further) if end == "high" else math.floor(further)) if definition.written.integer else further
     )

@@ -18,6 +18,8 @@ Fault = Literal["too low", "too high"]
 
 _STEP = 10.0
 """The factor by which a range moves of which nothing is known but that all of it is too low, or too high."""
+_USUAL_DISTANCE = 10.0
+"""How far prompts come that learn, in lengths of their start, to the order of magnitude."""
 _USUAL = (1e-3, 1e-1)
 """The rates within a factor of ten of the default; they take the place of a range that lies altogether beyond them."""
 
@@ -32,12 +34,14 @@ class Remedy:
         typed: what to type for it.
         chance: how often some rate would part the trials from the others like this if they were drawn by lot; 1 if none
             does.
+        parameters: what is to be changed.
     """
 
     text: str
     advice: str
     typed: str
     chance: float = 1.0
+    parameters: Sequence[str] = (RATE,)
 
 
 def remedy(
@@ -50,7 +54,7 @@ def remedy(
     """What to do about trials whose rates are too low, or too high.
 
     If a rate parts them from the others, the range ends there. Otherwise the whole range moves: if it is known how far
-    prompts came, to where they would come about one length, since Adam moves them in proportion to the rate.
+    prompts came, to where they would come as far as those that learn, since Adam moves them in proportion to the rate.
 
     Args:
         history: the search.
@@ -70,7 +74,7 @@ def remedy(
     limit = _limit(rates, healthy, fault)
     if limit is None:
         step = 1 / _STEP if fault == "too high" else _STEP
-        typed = _moved(history, definition, 1 / distance if distance else step)
+        typed = _moved(history, definition, _USUAL_DISTANCE / distance if distance else step)
         return Remedy(_spanned(members), f"{word} the learning rates", typed)
     end = "high" if fault == "too high" else "low"
     typed = _cut(history, definition, limit, rates, fault)
@@ -129,16 +133,26 @@ def _cut(history: History, definition: Definition, limit: float, rates: Sequence
 
 
 def _moved(history: History, definition: Definition, factor: float) -> str:
-    """What to type so that all rates of a definition are some times as high."""
+    """What to type so that all rates of a definition are some times as high.
+
+    Where that goes beyond the usual rates, they move by no more than a step.
+    """
     space, written = history.job.space, definition.written
+    least, most = _ends(definition)
+    factor = min(factor, max(_STEP, _USUAL[1] / most)) if factor > 1 else max(factor, min(1 / _STEP, _USUAL[0] / least))
     if written.choices is not None:
         return with_choices(space, RATE, definition.index, [nice(rate * factor) for rate in definition.levels])
     if written.value is not None:
-        return with_value(space, RATE, definition.index, nice(float(written.value) * factor))
-    low, high = float(written.low or 0.0), float(written.high or 0.0)
-    ends = nice(low * factor), nice(high * factor)
+        return with_value(space, RATE, definition.index, nice(least * factor))
+    ends = nice(least * factor), nice(most * factor)
     beyond = ends[0] > _USUAL[1] if factor < 1 else ends[1] < _USUAL[0]
     return with_ends(space, RATE, definition.index, *(_USUAL if beyond else ends))
+
+
+def _ends(definition: Definition) -> tuple[float, float]:
+    """The lowest and the highest rate of a definition; rates are positive."""
+    rates = [float(value) for value in definition.written.ends if isinstance(value, int | float)]
+    return min(rates), max(rates)
 
 
 def _newly_searched(members: Sequence[TrialRecord], fault: Fault) -> str:

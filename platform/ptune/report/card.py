@@ -7,6 +7,7 @@ bytes to text.
 
 from __future__ import annotations
 
+from ptune.report.diagnosed import TITLE, diagnosis_list
 from ptune.report.findings import Findings
 from ptune.report.html import image
 from ptune.report.tables import configuration_table, confirmation_table, headline, importance_table, trial_table
@@ -42,9 +43,11 @@ def card(report: Findings, picture: bytes | None) -> str:
     """
     leaders = configuration_table(report, _ROWS) if report.repeated else trial_table(report, _ROWS)
     confirmed = confirmation_table(report.confirmation)
+    diagnosed = diagnosis_list(report.diagnoses)
     mattered = importance_table(report.importances)
     sections = [
         headline(report),
+        f"<h2>{TITLE}</h2>{diagnosed}" if diagnosed else "",
         f"<h2>Confirmed on fresh seeds</h2>{confirmed}" if confirmed else "",
         image(picture),
         f"<h2>Best first</h2>{leaders}" if leaders else "",

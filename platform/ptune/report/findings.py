@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ptune.diagnosis.diagnose import diagnose
+from ptune.diagnosis.diagnosis import Diagnosis
 from ptune.errors import JournalError
 from ptune.record.events import BestResult, DataSource, Event, Header, Metrics, SearchStatus
 from ptune.record.history import Configuration, History
@@ -66,6 +68,8 @@ class Findings:
     """Each parameter's share in what made trials good."""
     confirmation: Confirmation | None
     """Of this search, or by it."""
+    diagnoses: Sequence[Diagnosis]
+    """What is wrong with how it trained, and what to try next."""
     provenance: Provenance
     """Where it comes from."""
 
@@ -76,6 +80,7 @@ class Findings:
             "best": None if self.best is None else vars(self.best),
             "published": [comparison.to_json() for comparison in self.published],
             "leaderboard": [row.to_json(self.metric) for row in self.leaderboard],
+            "diagnoses": [vars(diagnosis) for diagnosis in self.diagnoses],
             "configurations": [configuration_row(configuration) for configuration in self.configurations],
             "confirmation": None if self.confirmation is None else self.confirmation.to_json(),
             "provenance": self.provenance.to_json(),
@@ -124,6 +129,7 @@ def findings(
         repeated=leaderboard.is_repeated(history),
         importances=shares,
         confirmation=confirmed,
+        diagnoses=diagnose(history),
         provenance=provenance(history, _server(header.job.tracking)),
     )
 

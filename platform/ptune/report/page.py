@@ -17,6 +17,7 @@ from ptune.record.wording import NONE, param_heading, value_text
 from ptune.report.charts.cost import cost_of
 from ptune.report.charts.draw import library, specification
 from ptune.report.charts.figure import Figure
+from ptune.report.diagnosed import TITLE, diagnosis_list
 from ptune.report.findings import Findings
 from ptune.report.gallery import Gallery, gallery
 from ptune.report.html import number, paragraph, table, terms, words
@@ -42,6 +43,7 @@ def page(report: Findings, history: History) -> str:
     sections = [
         headline(report),
         _links(report.provenance),
+        _section(TITLE, diagnosis_list(report.diagnoses), "diagnoses"),
         _section("Beside published numbers", published_table(report)),
         _section("Confirmed on fresh seeds", _confirmed(report, charts)),
         _section("In what the protocol differs" if report.published else "Notes", _notes(report.notes)),

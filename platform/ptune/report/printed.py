@@ -14,6 +14,7 @@ from ptune.record.wording import NONE, described
 from ptune.report import confirmation, leaderboard
 from ptune.report.comparison import Comparison
 from ptune.report.console import PLAIN
+from ptune.report.diagnosed import print_diagnosed
 from ptune.report.findings import Findings
 from ptune.report.folded import Folded
 from ptune.report.summary import importance_bars
@@ -42,6 +43,7 @@ def as_text(report: Findings, history: History, width: int = PLAIN) -> str:
     console = Console(file=io.StringIO(), width=width, color_system=None, force_jupyter=False)
     with console.capture() as captured:
         console.print(printed(report, history, width))
+        print_diagnosed(console, report.diagnoses)
     return "\n".join(line.rstrip() for line in captured.get().strip().splitlines())
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from ptune.record.journal import JOURNAL, Reader
 from ptune.tracking.batches import cut
+from ptune.tracking.notes import experiment_note
 from ptune.tracking.parameters import constant_params
-from ptune.tracking.projection import LAYOUT, NAME_TAG, STATUS_TAG, Projection, RunImage
+from ptune.tracking.projection import LAYOUT, NAME_TAG, NOTE_TAG, STATUS_TAG, Projection, RunImage
 from ptune.tracking.state import Announce
 from ptune.tracking.store import RefusedError, Store, StoredRun
 from ptune.tracking.views import experiment_tags
@@ -81,6 +82,7 @@ class Mirror:
             return
         self._store.find(header.id, {trial: run.run_id for trial, run in self._stored.items()})
         self._add_config(parent.run_id)
+        self._store.describe({NOTE_TAG: experiment_note(self._projection.history)})
         self._store.add_files(parent.run_id, self._files(*_RESULTS))
 
     def _send(self, image: RunImage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ptune.diagnosis.diagnose import diagnose
 from ptune.record.history import History, TrialRecord
 from ptune.record.wording import described, param_heading, value_text
 from ptune.tracking.metrics import best_key
@@ -22,26 +23,36 @@ def search_note(history: History, names: Sequence[str]) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in sorted(history.statuses.items()))
     lines = [f"{len(history.trials)} trials on {history.header.backbone.id}: {counts or 'none begun'}."]
     if not ranked:
-        return " ".join([*lines, "No trial has a result."])
+        return "\n".join([f"{lines[0]} No trial has a result.", *_diagnoses(history)])
     best = ranked[0]
     lines += ["", f"**Best {metric} on dev: {_score(best)}**, trial {best.number}, epoch {best.best_epoch}: "]
     lines[-1] += f"{described(best.config, names)}."
     if history.ended is not None and history.ended.test and metric in history.ended.test:
         lines += ["", f"On the test split, the exported prompt scores {history.ended.test[metric]:.4f}."]
-    lines += ["", *_leaderboard(ranked[:_MOST], names, metric)]
+    lines += ["", *_leaderboard(ranked[:_MOST], names, metric), *_diagnoses(history)]
     lines += ["", f"`ptune report {history.header.name}` shows the whole report."]
     return "\n".join(lines)
 
 
 def experiment_note(history: History) -> str:
-    """What an experiment holds, in a few lines."""
+    """What an experiment holds, in a few lines, and what to try after the search that was last heard of."""
     job, objective = history.job, history.objective
     extreme = "highest" if objective.direction == "maximize" else "lowest"
-    return (
+    about = (
         f"Prompts for {history.header.backbone.id} on {', '.join(str(data.source) for data in job.task.sets)}. "
         f"Each search is a run, and each of its trials a run below it. The best trial has the {extreme} "
         f"`{best_key(objective)}` on the dev split."
     )
+    return "\n".join([about, *_diagnoses(history, after=history.header.name)])
+
+
+def _diagnoses(history: History, after: str | None = None) -> list[str]:
+    """What is wrong with how it trained, and what to try next; nothing where all is well."""
+    diagnoses = diagnose(history)
+    title = "What to try next" if after is None else f"What to try after {after}"
+    heading = ["", f"**{title}**", ""] if diagnoses else []
+    items = (f"- {diagnosis.text} {diagnosis.advice.capitalize()}: `{diagnosis.typed}`" for diagnosis in diagnoses)
+    return [*heading, *items]
 
 
 def _leaderboard(trials: Sequence[TrialRecord], names: Sequence[str], metric: str) -> list[str]:
