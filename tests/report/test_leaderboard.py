@@ -113,6 +113,16 @@ def test_a_narrow_table_says_all_of_each_configuration(history):
         assert all(f" {part}" in words for part in described(trial.config, history.header.varied).split(" · "))
 
 
+def test_a_narrow_table_says_which_trials_may_go_on(tmp_path, monkeypatch):
+    history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=14), until=9)
+    history.interrupt()
+    text = " ".join(printed(table(history, 60), 60).split())
+    statuses = [trial.status for trial in history.ranked()[:10]]
+    for status in ("interrupted", "paused"):
+        assert text.count(f"({status})") == statuses.count(status) > 0
+    assert "(complete)" not in text
+
+
 def test_csv_columns_stand_in_the_order_of_the_space(history):
     """Whichever trial leads: of two methods, one lacks a parameter of the other."""
     columns = [name for name in as_csv(history).splitlines()[0].split(",") if name.startswith("config.")]

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from ptune.record.events import Ended
 from ptune.report.summary import next_commands, print_summary, summary
 from ptune.run.conclusion import Conclusion
 from ptune.run.search import Outcome
@@ -59,6 +60,22 @@ def test_what_to_type_next_is_not_wrapped(outcome):
     lines = printed(outcome).splitlines()
     assert "what to try next" in lines
     assert "   → raise the learning rates: --set 'space.parameters.lr={low=0.001, high=1.0, log=true}'" in lines
+
+
+def test_an_interrupted_search_says_how_its_trials_stand(outcome, tmp_path, monkeypatch):
+    history = play(tmp_path / "cut" / "journal.jsonl", monkeypatch, make_job(trials=12), until=9)
+    history.apply(Ended("interrupted"))
+    text = printed(changed(outcome, status="interrupted", history=history))
+    counts = ", ".join(f"{count} {status}" for status, count in history.statuses.items())
+    assert f"played interrupted: {len(history.trials)} trials ({counts}) in 1:33" in text
+    assert "interrupted" in counts
+    assert "running" not in text
+
+
+def test_only_files_that_are_there_are_named(outcome):
+    assert "(journal, leaderboard)" in printed(outcome)
+    (outcome.folder / "report.html").touch()
+    assert "(journal, leaderboard, report.html)" in printed(outcome)
 
 
 @pytest.mark.parametrize("width", [80, 100])

@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 from rich.console import Console
 from rich.table import Table
 
-from ptune.record.history import Configuration, History, Status, TrialRecord, constant_sets, is_constant
+from ptune.record.history import FINAL, Configuration, History, Status, TrialRecord, constant_sets, is_constant
 from ptune.record.wording import described, param_heading, value_text
 from ptune.report.folded import Folded
 from ptune.report.wording import alike, count, duration, score_text, spread_text
@@ -125,7 +125,7 @@ def table(history: History, width: int) -> Table:
     """The best ten trials, or the best ten configurations where they are repeated, fitted to `width` columns.
 
     A column for each parameter that varies, closer together if they have to be; where they do not fit, one column holds
-    them all, on several lines if it has to, and the effort is left out.
+    them all, on several lines if it has to, the effort is left out, and a status is named where it is not final.
     """
     if is_repeated(history):
         return _group_table(history)
@@ -147,7 +147,8 @@ def table(history: History, width: int) -> Table:
             *[value_text(trial.config.get(name)) for name in names],
             style=style,
         )
-        narrow.add_row(*standing, Folded(f"{described(trial.config, names)}{flag}"), style=style)
+        unfinished = "" if trial.status in FINAL else f" ({trial.status})"
+        narrow.add_row(*standing, Folded(f"{described(trial.config, names)}{unfinished}{flag}"), style=style)
     if any(_flag(trial) for trial in top):
         wide.caption = narrow.caption = "(constant): answers every dev example alike"
     if not _fits(wide, width):

@@ -26,6 +26,8 @@ from ptune.report.screen import line, picture
 
 POLL = 0.5
 """Seconds between two looks at the journal."""
+_ECHO = 3
+"""Columns that stay free for the ^C that a terminal writes behind the table; on a new line it would move the table."""
 _REST = 20
 """How many times as long as it draws the view rests at least: a picture of thousands of trials takes a while."""
 LINE_EVERY = 10.0
@@ -96,7 +98,7 @@ class LiveTable:
         self._live.stop()
 
     def _show(self, progress: Progress, now: float) -> None:
-        width, height = min(self._console.width, WIDEST), self._console.height
+        width, height = min(self._console.width - _ECHO, WIDEST), self._console.height
         self._live.update(picture(progress, now, width, height), refresh=True)
 
     def _lose(self, message: str) -> None:

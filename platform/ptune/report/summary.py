@@ -135,6 +135,8 @@ def print_commands(stream: IO[str], commands: Sequence[tuple[str, str]]) -> None
 
 def _headline(outcome: Outcome) -> Text:
     history, trials = outcome.history, plural(len(outcome.history.trials), "trial")
+    if outcome.status == "interrupted":
+        trials += f" ({', '.join(f'{count} {status}' for status, count in history.statuses.items())})"
     head = Text.assemble((outcome.name, "bold"), f" {outcome.status}: {trials} in {duration(outcome.wall_s)}")
     confirmed = result(history)
     if confirmed is not None:
@@ -165,7 +167,8 @@ def _places(outcome: Outcome) -> Table:
             rows.add_row(label, shown(folder))
     if conclusion.peft_refused is not None:
         rows.add_row("for PEFT", Text(conclusion.peft_refused, style="yellow"))
-    rows.add_row("record", f"{shown(outcome.folder)}/ (journal, leaderboard, {CURVES}, {PAGE})")
+    files = [name for name in (CURVES, PAGE) if (outcome.folder / name).is_file()]
+    rows.add_row("record", f"{shown(outcome.folder)}/ ({', '.join(['journal', 'leaderboard', *files])})")
     rows.add_row(*_tracking(outcome))
     failed = [trial for trial in outcome.history.trials.values() if trial.status == "failed"]
     if failed:
