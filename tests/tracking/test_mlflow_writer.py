@@ -215,6 +215,17 @@ def test_resuming_goes_on_in_the_same_runs(search, start, database_uri):
     assert len(search.tracked) == 3
 
 
+def test_a_trial_that_has_ended_takes_four_requests(search, start, database_uri, calls):
+    whole_search(search)
+    assert start(database_uri).close(PATIENCE_S)
+    per_trial = ("create_run", "log_inputs", "log_batch", "set_terminated")
+    runs = 4  # three trials and the search
+    assert {name: calls.count(name) for name in per_trial} == dict.fromkeys(per_trial, runs)
+    once = {"get_experiment_by_name", "create_experiment", "set_experiment_tag", "log_text", "log_artifact"}
+    assert set(calls) <= {*per_trial, *once, "search_runs"}
+    assert calls.count("search_runs") == 2
+
+
 def test_whole_runs_are_not_sent_again(search, start, database_uri, calls):
     whole_search(search)
     assert start(database_uri).close(PATIENCE_S)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ptune.record.journal import JOURNAL, Reader
 from ptune.tracking.batches import cut
-from ptune.tracking.notes import Place, experiment_note, search_note
+from ptune.tracking.notes import experiment_note
 from ptune.tracking.parameters import constant_params
 from ptune.tracking.projection import LAYOUT, NAME_TAG, NOTE_TAG, STATUS_TAG, Projection, RunImage
 from ptune.tracking.state import Announce
@@ -81,8 +81,8 @@ class Mirror:
         if header is None or parent is None or parent.deleted:
             return
         self._store.find(header.id, {trial: run.run_id for trial, run in self._stored.items()})
-        self._store.annotate(experiment_note(self._projection.history, self._place(parent.run_id)))
         self._add_config(parent.run_id)
+        self._store.describe({NOTE_TAG: experiment_note(self._projection.history)})
         self._store.add_files(parent.run_id, self._files(*_RESULTS))
 
     def _send(self, image: RunImage) -> None:
@@ -93,15 +93,13 @@ class Mirror:
             begins = run is None or run.layout != LAYOUT
             if run is None:
                 run = self._store.create(image, self.parent_run_id)
+                image.pending.tags = {}
             else:
                 self._repair(run, image)
             self._stored[image.trial] = run
             self._note_run(image.trial, run.run_id)
             if begins and self._projection.history.header.data:
                 self._store.add_data(run.run_id, self._projection.history.header.data)
-            if image.trial is None:
-                note = search_note(self._projection.history, self._place(run.run_id))
-                image.pending.tags[NOTE_TAG] = note
             for batch in cut(image.pending):
                 self._store.send(run.run_id, batch)
             run = replace(run, layout=LAYOUT, params=run.params | image.pending.params.keys())
@@ -112,10 +110,16 @@ class Mirror:
             self._refused[image.trial] = str(error)
 
     def _repair(self, run: StoredRun, image: RunImage) -> None:
-        """Leave out the parameters that a run has, which cannot change, and lay it out as runs are."""
+        """Leave out the parameters that a run has, which cannot change, and lay it out as runs are.
+
+        MLflow shows a metric's value at its latest step, so what has no step of its own goes to that step.
+        """
         pending = image.pending
         for key in run.params & pending.params.keys():
             del pending.params[key]
+        pending.points = [
+            point if point.step else replace(point, step=run.steps.get(point.key, 0)) for point in pending.points
+        ]
         if run.layout != LAYOUT:
             about = {key: value for key, value in image.tags.items() if key != STATUS_TAG}
             pending.tags = {NAME_TAG: image.name, **about, **pending.tags}
@@ -128,15 +132,11 @@ class Mirror:
     def _introduce(self, parent: str) -> None:
         """Say on the parent run and on the experiment what is searched, and how to look at it."""
         history = self._projection.history
-        self._store.describe(experiment_tags(history))
-        self._store.annotate(experiment_note(history, self._place(parent)))
+        self._store.describe(experiment_tags(history, self._projection.varied))
         with suppress(Exception):  # an artifact store out of reach must not hold up the metrics; `finish` tries again
             self._add_config(parent)
             self._store.add_files(parent, self._files(*_JOB_FILES))
         self._introduced = True
-
-    def _place(self, parent: str) -> Place:
-        return Place(self._store.experiment_id, parent)
 
     def _add_config(self, parent: str) -> None:
         header = self._projection.history.header

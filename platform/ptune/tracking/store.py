@@ -7,11 +7,10 @@ raises. `RefusedError` is the only error against which a second attempt cannot h
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,9 @@ from mlflow.exceptions import MlflowException
 from ptune.errors import TrackingError
 from ptune.record.events import DataSource
 from ptune.tracking.batches import LogBatch
-from ptune.tracking.metrics import shown
 from ptune.tracking.projection import (
     LAYOUT,
     LAYOUT_TAG,
-    NOTE_TAG,
     SEARCH_TAG,
     STATUS_TAG,
     TRIAL_TAG,
@@ -41,8 +38,6 @@ MLFLOW_STATUS: dict[RunStatus, str] = {
     "interrupted": "KILLED",
     "failed": "FAILED",
 }
-_OWN_NOTE_TAG = "ptune.note"
-"""Of an experiment: the digest of the description that ptune wrote."""
 _DIGEST_LENGTH = 16  # MLflow takes 36 characters and shows every one
 _TABLE_FILES = {".csv", ".tsv", ".jsonl", ".json", ".parquet"}
 
@@ -67,6 +62,8 @@ class StoredRun:
     """The parameters it has; MLflow lets none change."""
     layout: str | None = LAYOUT
     """How its names, parameters and metrics are laid out."""
+    steps: Mapping[str, int] = field(default_factory=dict)
+    """Of the metrics whose latest step is above 0, that step."""
 
     def stands_as(self, image: RunImage) -> bool:
         """Whether its status and end are the image's. A run that runs again may keep the time of its former end."""
@@ -109,13 +106,6 @@ class Store:
                     self._client.set_experiment_tag(self.experiment_id, key, value)
                 self._tags[key] = value
 
-    def annotate(self, note: str) -> None:
-        """Give the experiment a description, unless people have written one of their own."""
-        now = self._client.get_experiment(self.experiment_id).tags
-        found = now.get(NOTE_TAG, "")
-        if not found or _digest(found) == now.get(_OWN_NOTE_TAG):
-            self.describe({NOTE_TAG: note, _OWN_NOTE_TAG: _digest(note)})
-
     def find(self, search: str, journaled: Mapping[int | None, str]) -> dict[int | None, StoredRun]:
         """The runs of a search by trial, deleted ones included.
 
@@ -135,8 +125,8 @@ class Store:
         return chosen
 
     def create(self, image: RunImage, parent: str | None) -> StoredRun:
-        """Create a run with the tags by which `find` knows it."""
-        tags = image.tags | ({"mlflow.parentRunId": parent} if parent else {})
+        """Create a run with all its tags, among them those by which `find` knows it."""
+        tags = image.tags | image.pending.tags | ({"mlflow.parentRunId": parent} if parent else {})
         with _refusals():
             run = self._client.create_run(self.experiment_id, start_time=image.start, tags=tags, run_name=image.name)
         return StoredRun(run.info.run_id, "RUNNING")
@@ -146,7 +136,7 @@ class Store:
         with _refusals():
             self._client.log_batch(
                 run_id,
-                metrics=[Metric(point.key, shown(point.value), point.time, point.step) for point in batch.points],
+                metrics=[Metric(point.key, point.value, point.time, point.step) for point in batch.points],
                 params=[Param(key, value) for key, value in batch.params.items()],
                 tags=[RunTag(key, value) for key, value in batch.tags.items()],
             )
@@ -203,6 +193,7 @@ class Store:
                         len(run.data.metrics),
                         frozenset(run.data.params),
                         tags.get(LAYOUT_TAG),
+                        {metric.key: metric.step for metric in run.data.to_proto().metrics if metric.step > 0},
                     ),
                 )
             token = page.token
@@ -218,10 +209,6 @@ def _refusals() -> Iterator[None]:
         if error.error_code in {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}:
             raise RefusedError(str(error)) from error
         raise
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
 def _data_input(split: str, data: DataSource) -> DatasetInput:
