@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from ptune.spec.tracking import Tracking, uri_law, without_password
+from ptune.spec.tracking import RECORDED, Tracking, uri_law, without_password
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from ptune.spec.tracking import Tracking, uri_law, without_password
 )
 def test_places_where_mlflow_can_be(uri):
     assert uri_law(uri) is None
-    assert Tracking(uri=uri).uri == uri
+    assert Tracking.model_validate({"uri": uri}, context=RECORDED).uri == uri
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,20 @@ def test_places_where_it_cannot(uri, law):
 def test_passwords_are_not_shown():
     assert without_password("postgresql://me:secret@host:5432/db") == "postgresql://me:***@host:5432/db"
     assert without_password("sqlite:////runs/mlflow.db") == "sqlite:////runs/mlflow.db"
+    assert without_password("postgresql:///db?user=me&password=secret") == "postgresql:///db?user=me&password=***"
+    assert without_password("no http://me:secret@host/api (retried)") == "no http://me:***@host/api (retried)"
     assert "secret" not in uri_law("http://me:secret@host:port")
+
+
+@pytest.mark.parametrize(
+    ("uri", "instead"),
+    [
+        ("https://me:secret@mlflow.example", "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
+        ("postgresql+psycopg://me:p%40ss@host:5432/db", "set MLFLOW_TRACKING_URI instead"),
+    ],
+)
+def test_a_job_holds_no_password(uri, instead):
+    with pytest.raises(ValidationError, match="must hold no password") as refused:
+        Tracking(uri=uri)
+    assert instead in str(refused.value)
+    assert "secret" not in refused.value.errors()[0]["msg"]

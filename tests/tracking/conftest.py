@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +24,7 @@ from ptune.record.journal import Journal
 from ptune.spec.job import Job
 from ptune.tracking.location import create_database
 from support.made_headers import header_of
-from support.waiting import wait_for
+from support.mlflow_server import MlflowServer
 
 CONFIG = {"method": "v2", "length": 20, "lr": 0.01, "head_lr": None, "layers": "1,2"}
 
@@ -90,44 +83,6 @@ class Search:
         self.journal.append(Tracked(trial, run_id))
 
 
-class Server:
-    """A real `mlflow server` on a loopback port of its own, over one database file; off until started."""
-
-    def __init__(self, folder: Path, database: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self._folder = folder
-        self._database = shutil.copy(database, folder / "server.db")
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        if self._process:
-            return
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self._database}"]
-        command += ["--artifacts-destination", str(self._folder / "files")]
-        with (self._folder / "server.log").open("ab") as log:
-            environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-            self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=environment, cwd=self._folder, start_new_session=True
-            )
-        wait_for(self._answers, lambda: self._process.poll() is not None and "the server ended")
-
-    def kill(self) -> None:
-        if self._process:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
-
-    def _answers(self) -> bool:
-        try:
-            return urllib.request.urlopen(f"{self.uri}/health", timeout=1).status == 200
-        except (urllib.error.URLError, OSError):
-            return False
-
-
 @pytest.fixture
 def search(tmp_path: Path) -> Search:
     folder = tmp_path / "runs" / "demo"
@@ -149,7 +104,8 @@ def database_uri(search: Search, blank_database: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, blank_database: Path) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("server"), blank_database)
+def server(tmp_path_factory: pytest.TempPathFactory, blank_database: Path) -> Iterator[MlflowServer]:
+    folder = tmp_path_factory.mktemp("server")
+    server = MlflowServer(folder, f"sqlite:///{shutil.copy(blank_database, folder / 'server.db')}")
     yield server
     server.kill()

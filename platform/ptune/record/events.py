@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from ptune.errors import JournalError, nearest
 from ptune.record.spread import Spread
 from ptune.spec.job import Job
+from ptune.spec.tracking import RECORDED
 from ptune.spec.trial import Config
 from ptune.spec.varied import varied
 
@@ -272,7 +273,7 @@ def decode(line: bytes) -> Event:
     if kind not in _TYPES:
         raise JournalError(f"unknown event {kind!r}{nearest(kind, _TYPES)} (known: {', '.join(_TYPES)})")
     try:
-        event = _adapter(kind).validate_json(line, strict=True)
+        event = _adapter(kind).validate_json(line, strict=True, context=RECORDED)
     except ValidationError as error:
         raise JournalError(f"event {kind!r}: {_problems(error)}") from None
     if "time" not in content:

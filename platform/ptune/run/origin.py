@@ -9,13 +9,15 @@ import sys
 from pathlib import Path
 
 from ptune.record.events import Origin
+from ptune.spec.tracking import without_password
 
 _PATIENCE_S = 5.0
 
 
 def origin() -> Origin:
     """Where this process was started."""
-    return Origin(_user(), shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]), _commit())
+    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return Origin(_user(), without_password(command), _commit())
 
 
 def _user() -> str:

@@ -23,6 +23,7 @@ from ptune.run.tracker import TrackerFactory, tracker_of, unheard
 from ptune.searching.conductor import Conductor
 from ptune.searching.importance import importances
 from ptune.spec.job import Job
+from ptune.spec.tracking import without_password
 from ptune.tracking.state import Announce, TrackingState
 
 RESULT = "result.json"
@@ -55,11 +56,6 @@ class Outcome:
         """The best trial, if any trial has a result."""
         return self.history.best
 
-    @property
-    def page(self) -> str | None:
-        """The address of its trials on the server that shows them; None where there is none."""
-        return None if self.tracking is None else self.tracking.page(self.history.header.id)
-
     def to_json(self) -> dict[str, Any]:
         """The result as one JSON object, for programs."""
         confirmed = result(self.history)
@@ -71,7 +67,7 @@ class Outcome:
             "best": None if self.history.best_result is None else vars(self.history.best_result),
             "test": self.conclusion.test,
             "mlflow": None,
-            **({} if self.tracking is None else {self.tracking.type: self.tracking.to_json(self.history.header.id)}),
+            **({} if self.tracking is None else {self.tracking.type: self.tracking.to_json()}),
             "artifact": _text(self.conclusion.artifact),
             "peft": _text(self.conclusion.peft),
             "importances": self.importances,
@@ -207,7 +203,7 @@ def start_search(
     prepared = prepare(job)
     folder = claim_folder(runs, job.name)
     prepared = prepared.renamed(folder.name)
-    write_text(folder / "job.toml", job_text)
+    write_text(folder / "job.toml", without_password(job_text))
     write_json(folder / JOB, prepared.job.model_dump(mode="json"))
     with contextlib.closing(Journal(folder / JOURNAL)) as journal:
         journal.append(replace(prepared.header, confirms=confirms))

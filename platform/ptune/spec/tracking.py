@@ -6,13 +6,15 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationInfo
 
 from ptune.errors import nearest
 from ptune.spec.strict import Strict, broken
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _SERVERS = ("http", "https", "databricks")
+RECORDED = "recorded"
+"""The context in which a job is validated that a journal holds: earlier versions let it hold a password."""
 
 
 def scheme_of(uri: str) -> str:
@@ -20,9 +22,10 @@ def scheme_of(uri: str) -> str:
     return uri if uri == "databricks" else uri.partition(":")[0].partition("+")[0]
 
 
-def without_password(uri: str) -> str:
-    """A URI as it may be shown."""
-    return re.sub(r"(?<=://)([^:/?#@]*):[^/?#]*@", r"\1:***@", uri)
+def without_password(text: str) -> str:
+    """A text as it may be shown: without the passwords of the URIs in it."""
+    hidden = re.sub(r"(?<=://)([^:/?#@\s]*):[^/?#\s]*@", r"\1:***@", text)
+    return re.sub(r"([?&]password=)[^&#\s]*", r"\1***", hidden)
 
 
 def uri_law(uri: str) -> str | None:
@@ -47,8 +50,23 @@ def uri_law(uri: str) -> str | None:
     return f"must name a host ({scheme}://host:port), {got}" if host is None and scheme in _SERVERS else None
 
 
-def _usable(uri: str) -> str:
-    if uri and (law := uri_law(uri)) is not None:
+def secret_law(uri: str) -> str | None:
+    """What is wrong with a URI that holds a password, and so would show it wherever the job is kept; None without."""
+    shown = without_password(uri)
+    if shown == uri:
+        return None
+    server = scheme_of(uri) in _SERVERS
+    instead = (
+        "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD" if server else "the whole URI in MLFLOW_TRACKING_URI"
+    )
+    return f"must hold no password, which every copy of the job would show; set {instead}, got {shown!r}"
+
+
+def _usable(uri: str, info: ValidationInfo) -> str:
+    law = uri_law(uri) if uri else None
+    if law is None and info.context != RECORDED:
+        law = secret_law(uri)
+    if law is not None:
         raise broken(law)
     return uri
 

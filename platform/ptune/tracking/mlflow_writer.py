@@ -17,6 +17,7 @@ from ptune.errors import JournalError, PtuneError, TrackingError
 from ptune.record.events import Reported
 from ptune.record.journal import JOURNAL, Reader
 from ptune.spec.tracking import without_password
+from ptune.tracking.failures import describe, describe_refusals
 from ptune.tracking.location import artifact_location, create_database, quiet_mlflow
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class MlflowWriter:
                 for _ in self._follow(mirror):
                     self.lagging, pause = None, FIRST_PAUSE
             except Exception as error:  # noqa: BLE001 - MLflow, a database driver, a network: none may end a search
-                self.lagging = describe(error)
+                self.lagging = describe(error, self._experiment)
                 pause = self._rest(pause)
             else:
                 return
@@ -156,7 +157,7 @@ def sync(folder: Path, uri: str, experiment: str, announce: Announce) -> str:
     except PtuneError:
         raise
     except Exception as error:  # whatever the client library raises is one thing to the caller
-        raise TrackingError(f"MLflow at {without_password(uri)}: {describe(error)}") from error
+        raise TrackingError(f"MLflow at {without_password(uri)}: {describe(error, experiment)}") from error
     if refused:
         raise TrackingError(describe_refusals(refused))
     if mirror.parent_run_id is None:
@@ -175,16 +176,3 @@ def open_mirror(folder: Path, uri: str, experiment: str, announce: Announce, ref
 
     store = Store(MlflowClient(uri), experiment, artifact_location(uri, folder.parent))
     return Mirror(folder, store, announce, refused)
-
-
-def describe(error: Exception) -> str:
-    """The first line of an error's message, or the error's class if there is no message."""
-    return (str(error) or type(error).__name__).splitlines()[0]
-
-
-def describe_refusals(refused: dict[int | None, str]) -> str:
-    """One line for runs that the store will never accept as they are."""
-    trial, reason = next(iter(refused.items()))
-    run = "the search's run" if trial is None else f"trial {trial}"
-    further = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-    return f"MLflow refuses {run}{further}: {reason}"
