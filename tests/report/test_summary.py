@@ -162,4 +162,13 @@ def test_without_a_result_there_is_no_leaderboard(outcome):
     assert "no trial has a result" in text
     assert "configuration" not in text
     failed = changed(outcome, conclusion=Conclusion())
-    assert [command for command, _ in next_commands(failed, ["x"], to_peft=False)] == ["ptune ui"]
+    assert [command for command, _ in next_commands(failed, ["x"], to_peft=False)] == [f"ptune ui {failed.name}"]
+
+
+def test_a_search_on_a_server_ends_with_the_link_to_its_page(outcome):
+    served = changed(outcome, tracking=TrackingState("mlflow", "MLflow", "http://tracking.example:5000", "7", "a"))
+    commands = [command for command, _ in next_commands(served, ["x"], to_peft=False)]
+    assert served.page is not None
+    assert served.page.startswith("http://tracking.example:5000/#/experiments/7/runs?")
+    assert served.page in commands
+    assert served.to_json()["mlflow"]["page"] == served.page

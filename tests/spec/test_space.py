@@ -275,3 +275,19 @@ def test_a_space_survives_json():
     )
     assert Space.model_validate_json(written.model_dump_json()) == written
     assert not written.parameters["lr"][0].integer
+
+
+def test_what_every_trial_of_a_method_has():
+    searched = space(
+        method={"choices": ["v1", "v2"]},
+        depth={"low": 1, "high": 4, "when": {"method": "v2"}},
+        encoder={"choices": ["embedding", "lstm"], "when": {"method": "v1"}},
+        hidden={"low": 8, "high": 64, "when": {"encoder": "lstm"}},
+        lr=[
+            {"low": 0.01, "high": 0.1, "when": {"encoder": "lstm"}},
+            {"low": 0.001, "high": 0.1, "when": {"encoder": "embedding"}},
+        ],
+    )
+    assert [name for name in searched.parameters if searched.always_has("v1", name)] == ["method", "encoder", "lr"]
+    assert searched.always_has("v2", "depth")
+    assert not searched.always_has("v1", "depth")

@@ -65,9 +65,9 @@ class Browser:
             lambda driver: next(iter(driver.find_elements(By.CSS_SELECTOR, selector)), None)
         )
 
-    def wait_until(self, expression: str):
+    def wait_until(self, expression: str, *values):
         """The value of a JavaScript expression, as soon as it is true of the page."""
-        return WebDriverWait(self.driver, _PATIENCE_S, _LOOK_S).until(lambda _: self.evaluate(expression))
+        return WebDriverWait(self.driver, _PATIENCE_S, _LOOK_S).until(lambda _: self.evaluate(expression, *values))
 
     def errors(self) -> list[str]:
         """What the console has complained of since the last call: errors, refused requests, broken promises."""

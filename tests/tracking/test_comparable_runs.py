@@ -87,7 +87,8 @@ def test_every_run_says_where_it_comes_from(tracked):
 def test_the_search_describes_itself(tracked):
     parent, trials = of(tracked)
     note = parent.data.tags["mlflow.note.content"]
-    assert "**Best accuracy on dev:" in note
+    assert "**Best accuracy: 0.8" in note
+    assert "0.8300 on test" in note
     assert "| trial | accuracy | epoch | method | length | encoder | depth | lr | trainable parameters |" in note
     assert all("·" in run.info.run_name for run in trials)
 
@@ -118,3 +119,22 @@ def test_a_run_with_another_layout_is_repaired(tracked):
     assert repaired.data.params == stopped.data.params
     assert len(of(tracked)[1]) == len(history.trials)
     assert read(folder / "journal.jsonl")
+
+
+def test_the_experiment_is_described_until_people_do_it_themselves(tracked):
+    folder, uri, _ = tracked
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("played")
+    note = experiment.tags["mlflow.note.content"]
+    assert note.startswith(f"All trials: [Leaderboard](#/experiments/{experiment.experiment_id}/runs?")
+    assert "| #0 | " in note
+    client.set_experiment_tag(experiment.experiment_id, "mlflow.note.content", "Mine.")
+    sync(folder, uri, "played", lambda _trial, _run_id: None)
+    assert client.get_experiment_by_name("played").tags["mlflow.note.content"] == "Mine."
+
+
+def test_metrics_have_as_many_digits_as_a_column_shows(tracked):
+    _, trials = of(tracked)
+    best = trials[-1].data.metrics
+    assert best["best_accuracy"] == round(best["best_accuracy"], 6)
+    assert best["trainable_parameters"] == 384 * int(trials[-1].data.params["length"])

@@ -35,6 +35,8 @@ def printed(report: Findings, history: History, width: int) -> RenderableType:
     if report.importances:
         parts += [Text("what mattered", style="dim"), importance_bars(report.importances), Text()]
     parts += [Text(f"  - {note}", style="yellow") for note in report.notes]
+    if report.notes:
+        parts.append(Text())
     return Group(*parts)
 
 

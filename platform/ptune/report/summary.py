@@ -82,7 +82,7 @@ def next_commands(
     if result(outcome.history) is None and outcome.best is not None:
         commands.append((f"{program} confirm {outcome.name}", "repeat the best on fresh seeds"))
     if outcome.tracking is not None and outcome.tracking.type == "mlflow":
-        commands.append((f"{program} ui", "compare all trials in MLflow (in a checkout: make ui)"))
+        commands.append((outcome.page or f"{program} ui {outcome.name}", "all trials in MLflow, best first"))
     if to_peft:
         commands.append((f"{program} export {outcome.name} --format peft --to DIR", "write it for PEFT's loader"))
     return commands

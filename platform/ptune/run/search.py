@@ -56,6 +56,11 @@ class Outcome:
         """The best trial, if any trial has a result."""
         return self.history.best
 
+    @property
+    def page(self) -> str | None:
+        """The address of its trials on the server that shows them; None where there is none."""
+        return None if self.tracking is None else self.tracking.page(self.history.header.id)
+
     def to_json(self) -> dict[str, Any]:
         """The result as one JSON object, for programs."""
         confirmed = result(self.history)
@@ -67,7 +72,7 @@ class Outcome:
             "best": None if self.history.best_result is None else vars(self.history.best_result),
             "test": self.conclusion.test,
             "mlflow": None,
-            **({} if self.tracking is None else {self.tracking.type: self.tracking.to_json()}),
+            **({} if self.tracking is None else {self.tracking.type: self.tracking.to_json(self.history.header.id)}),
             "artifact": _text(self.conclusion.artifact),
             "peft": _text(self.conclusion.peft),
             "importances": self.importances,

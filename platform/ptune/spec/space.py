@@ -193,6 +193,12 @@ class Space(Strict):
             for _, value in self.parameters[name][index].stated()
         }
 
+    def always_has(self, method: str, name: str) -> bool:
+        """Whether a parameter holds a value in every trial of a method."""
+        missing = {"method": _holding(method), name: frozenset([ABSENT, None])}
+        stated = name in self.parameters and not self.reach().is_met(missing)
+        return stated or defaults(method).get(name) is not None
+
     @property
     def listed(self) -> bool:
         """Whether it was made from complete configurations, whose choices hold None; no others are tried."""

@@ -1,6 +1,6 @@
 """Where MLflow keeps the runs: the tracking URI, the artifact folder, the database file.
 
-The module knows nothing of journals or runs. It imports `mlflow` only to create a database.
+The module knows nothing of journals. It imports `mlflow` only to create a database and to ask for a run.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import logging
 import os
 from pathlib import Path
 
-from ptune.errors import SpecError
+from ptune.errors import SpecError, TrackingError
 from ptune.files import replacing
-from ptune.spec.tracking import DATABASES, scheme_of, uri_law
+from ptune.spec.tracking import DATABASES, scheme_of, uri_law, without_password
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
@@ -72,6 +72,22 @@ def create_database(uri: str) -> None:
         if not path.exists():
             with replacing(path) as draft:
                 SqlAlchemyStore(f"sqlite:///{draft.resolve()}", str(path.parent / ARTIFACTS)).engine.dispose()
+
+
+def experiment_of(uri: str, run_id: str) -> str:
+    """The id of the experiment that holds a run.
+
+    Raises:
+        TrackingError: the store has no such run, or cannot be asked.
+    """
+    quiet_mlflow()
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(MlflowClient(uri).get_run(run_id).info.experiment_id)
+    except MlflowException as error:
+        raise TrackingError(f"MLflow at {without_password(uri)} does not show run {run_id}: {error}") from error
 
 
 def _sqlite_file(uri: str) -> Path | None:

@@ -13,3 +13,8 @@ def metric_key(name: str) -> str:
 def best_key(objective: Objective) -> str:
     """The name of the best value of a search's metric."""
     return f"best_{metric_key(objective.metric)}"
+
+
+def shown(value: float) -> float:
+    """A value with the six digits for which a column of MLflow's tables has room; whole numbers stay whole."""
+    return value if value.is_integer() else float(f"{value:.6g}")

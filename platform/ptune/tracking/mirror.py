@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ptune.record.journal import JOURNAL, Reader
 from ptune.tracking.batches import cut
-from ptune.tracking.notes import experiment_note
+from ptune.tracking.notes import Place, experiment_note, search_note
 from ptune.tracking.parameters import constant_params
 from ptune.tracking.projection import LAYOUT, NAME_TAG, NOTE_TAG, STATUS_TAG, Projection, RunImage
 from ptune.tracking.state import Announce
@@ -81,8 +81,8 @@ class Mirror:
         if header is None or parent is None or parent.deleted:
             return
         self._store.find(header.id, {trial: run.run_id for trial, run in self._stored.items()})
+        self._store.annotate(experiment_note(self._projection.history, self._place(parent.run_id)))
         self._add_config(parent.run_id)
-        self._store.describe({NOTE_TAG: experiment_note(self._projection.history)})
         self._store.add_files(parent.run_id, self._files(*_RESULTS))
 
     def _send(self, image: RunImage) -> None:
@@ -100,6 +100,9 @@ class Mirror:
             self._note_run(image.trial, run.run_id)
             if begins and self._projection.history.header.data:
                 self._store.add_data(run.run_id, self._projection.history.header.data)
+            if image.trial is None:
+                note = search_note(self._projection.history, self._place(run.run_id))
+                image.pending.tags[NOTE_TAG] = note
             for batch in cut(image.pending):
                 self._store.send(run.run_id, batch)
             run = replace(run, layout=LAYOUT, params=run.params | image.pending.params.keys())
@@ -132,11 +135,15 @@ class Mirror:
     def _introduce(self, parent: str) -> None:
         """Say on the parent run and on the experiment what is searched, and how to look at it."""
         history = self._projection.history
-        self._store.describe(experiment_tags(history, self._projection.varied))
+        self._store.describe(experiment_tags(history))
+        self._store.annotate(experiment_note(history, self._place(parent)))
         with suppress(Exception):  # an artifact store out of reach must not hold up the metrics; `finish` tries again
             self._add_config(parent)
             self._store.add_files(parent, self._files(*_JOB_FILES))
         self._introduced = True
+
+    def _place(self, parent: str) -> Place:
+        return Place(self._store.experiment_id, parent)
 
     def _add_config(self, parent: str) -> None:
         header = self._projection.history.header

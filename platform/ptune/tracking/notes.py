@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ptune.diagnosis.diagnose import diagnose
 from ptune.record.history import History, TrialRecord
 from ptune.record.wording import described, param_heading, value_text
 from ptune.tracking.metrics import best_key
+from ptune.tracking.views import VIEWS, run_route, view_route
 
+REPORT = "report.html"
+"""The file of a search's run that MLflow shows as a page."""
 _MOST = 10  # trials of a leaderboard
 
 
-def search_note(history: History, names: Sequence[str]) -> str:
-    """A search in words: its result, its leaderboard and how to go on.
+@dataclass(frozen=True)
+class Place:
+    """Where MLflow keeps a search: what links are made of."""
 
-    Args:
-        history: the search.
-        names: the parameters by which its trials differ.
+    experiment_id: str
+    run_id: str
+    """Of the search's own run."""
+
+
+def search_note(history: History, place: Place) -> str:
+    """A search in words: where to look, its result, its leaderboard and where it comes from."""
+    links = _links(history, place, history.header.id)
+    return "\n\n".join([links, *_paragraphs(history, "What to try next")])
+
+
+def experiment_note(history: History, place: Place) -> str:
+    """What an experiment holds: links to all trials, and in words the search that was tracked last.
+
+    MLflow shows the first line above its own pages and in its list of experiments.
     """
-    metric, ranked = history.objective.metric, history.ranked()
-    counts = ", ".join(f"{count} {status}" for status, count in sorted(history.statuses.items()))
-    lines = [f"{len(history.trials)} trials on {history.header.backbone.id}: {counts or 'none begun'}."]
-    if not ranked:
-        return "\n".join([f"{lines[0]} No trial has a result.", *_diagnoses(history)])
-    best = ranked[0]
-    lines += ["", f"**Best {metric} on dev: {_score(best)}**, trial {best.number}, epoch {best.best_epoch}: "]
-    lines[-1] += f"{described(best.config, names)}."
-    if history.ended is not None and history.ended.test and metric in history.ended.test:
-        lines += ["", f"On the test split, the exported prompt scores {history.ended.test[metric]:.4f}."]
-    lines += ["", *_leaderboard(ranked[:_MOST], names, metric), *_diagnoses(history)]
-    lines += ["", f"`ptune report {history.header.name}` shows the whole report."]
-    return "\n".join(lines)
-
-
-def experiment_note(history: History) -> str:
-    """What an experiment holds, in a few lines, and what to try after the search that was last heard of."""
     job, objective = history.job, history.objective
     extreme = "highest" if objective.direction == "maximize" else "lowest"
     about = (
@@ -43,20 +43,54 @@ def experiment_note(history: History) -> str:
         f"Each search is a run, and each of its trials a run below it. The best trial has the {extreme} "
         f"`{best_key(objective)}` on the dev split."
     )
-    return "\n".join([about, *_diagnoses(history, after=history.header.name)])
+    run = run_route(place.experiment_id, place.run_id)
+    latest = f"The search that was tracked last is [{history.header.name}]({run})."
+    links = f"All trials: {_links(history, place, None)}"
+    return "\n\n".join([links, about, latest, *_paragraphs(history, f"What to try after {history.header.name}")])
 
 
-def _diagnoses(history: History, after: str | None = None) -> list[str]:
-    """What is wrong with how it trained, and what to try next; nothing where all is well."""
-    diagnoses = diagnose(history)
-    title = "What to try next" if after is None else f"What to try after {after}"
-    heading = ["", f"**{title}**", ""] if diagnoses else []
-    items = (f"- {diagnosis.text} {diagnosis.advice.capitalize()}: `{diagnosis.typed}`" for diagnosis in diagnoses)
-    return [*heading, *items]
+def _links(history: History, place: Place, search_id: str | None) -> str:
+    """Links to the views, and to the report of a search that has ended."""
+    links = [f"[{title}]({view_route(place.experiment_id, view, search_id)})" for view, title in VIEWS.items()]
+    if history.ended is not None:
+        report = "Report" if search_id is not None else f"Report of {history.header.name}"
+        links.append(f"[{report}]({run_route(place.experiment_id, place.run_id, REPORT)})")
+    return " · ".join(links)
 
 
-def _leaderboard(trials: Sequence[TrialRecord], names: Sequence[str], metric: str) -> list[str]:
-    heads = ["trial", metric, "epoch", *map(param_heading, names), "trainable parameters"]
+def _paragraphs(history: History, advice: str) -> list[str]:
+    """The best trial, how many trials there are of each kind, the leaderboard, what to try, and the command."""
+    ranked, header = history.ranked(), history.header
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(history.statuses.items()))
+    told = [f"{len(history.trials)} trials on {header.backbone.id}: {counts or 'none begun'}."]
+    if ranked:
+        told = [_best(history, ranked[0]), *told, "\n".join(_leaderboard(ranked[:_MOST], history))]
+    else:
+        told = [f"{told[0]} No trial has a result."]
+    if history.ended is not None and (items := _diagnoses(history)):
+        told += [f"**{advice}**", "\n".join(items)]
+    if header.origin is not None:
+        told.append(f"Begun by {header.origin.user} with `{header.origin.command}`.")
+    return told
+
+
+def _diagnoses(history: History) -> list[str]:
+    """What is wrong with how it trained, and what to do about it; nothing where all is well."""
+    return [
+        f"- {diagnosis.text} {diagnosis.advice.capitalize()}: `{diagnosis.typed}`" for diagnosis in diagnose(history)
+    ]
+
+
+def _best(history: History, best: TrialRecord) -> str:
+    metric, test = history.objective.metric, history.ended.test if history.ended is not None else None
+    scores = f"{_score(best)} on dev" + (f", {test[metric]:.4f} on test" if test and metric in test else "")
+    config = described(best.config, history.header.varied)
+    return f"**Best {metric}: {scores}.** Trial {best.number}, epoch {best.best_epoch}: {config}."
+
+
+def _leaderboard(trials: Sequence[TrialRecord], history: History) -> list[str]:
+    names = history.header.varied
+    heads = ["trial", history.objective.metric, "epoch", *map(param_heading, names), "trainable parameters"]
     rows = [
         [
             f"#{trial.number}",

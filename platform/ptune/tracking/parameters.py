@@ -38,8 +38,8 @@ def search_params(header: Header) -> dict[str, str]:
 
 
 def param_text(value: object) -> str:
-    """A parameter's value as MLflow shows it: a number without the digits that only its arithmetic leaves."""
-    return f"{value:.8g}" if isinstance(value, float) else str(value)
+    """A parameter's value as MLflow shows it: of a number, the five digits for which a column has room."""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -7,7 +7,8 @@ journal gives the same points every time it is folded. A store drops points that
 send them twice.
 
 What is measured in every epoch has the epoch as its step. Everything else, such as the best value so far, has step 0:
-MLflow then shows its latest value as a bar, and no axis has two meanings.
+MLflow then shows its latest value as a bar, and no axis has two meanings. The best value is a run's first point, since
+MLflow compares runs by the metric that they had first.
 """
 
 from __future__ import annotations
@@ -37,7 +38,6 @@ from ptune.record.objective import Objective
 from ptune.record.wording import described
 from ptune.spec.trial import Config
 from ptune.tracking.metrics import best_key, metric_key
-from ptune.tracking.notes import search_note
 from ptune.tracking.parameters import search_params, trial_params
 
 RunStatus = Literal["running", "complete", "stopped", "failed", "interrupted"]
@@ -182,14 +182,14 @@ class Projection:
     def _report(self, image: RunImage, epoch: int, metrics: Metrics, time: int) -> None:
         objective = self.history.objective
         points = self._change(image.trial).pending.points
-        points += _points(metrics, [*_names(objective), *_ALWAYS], time, epoch)
-        if epoch == 1:
-            points += _points(metrics, _SIZES, time)
         value = metrics.get(objective.metric, math.nan)
         if math.isfinite(value) and (image.best is None or objective.keeps(value, image.best)):
             image.best = value
             points += [Point(best_key(objective), value, time), Point("best_epoch", float(epoch), time)]
             self._lead(value, time)
+        points += _points(metrics, [*_names(objective), *_ALWAYS], time, epoch)
+        if epoch == 1:
+            points += _points(metrics, _SIZES, time)
 
     def _lead(self, value: float, time: int) -> None:
         """Let a trial's new best be the search's, if it is better."""
@@ -229,7 +229,6 @@ class Projection:
         else:
             parent.pending.points.append(Point(best_key(self.history.objective), best.best_value, time))
             parent.set_status(status, time, best_trial=str(best.number))
-        parent.pending.tags[NOTE_TAG] = search_note(self.history, self.varied)
 
 
 def _source(header: Header) -> dict[str, str]:

@@ -7,6 +7,7 @@ raises. `RefusedError` is the only error against which a second attempt cannot h
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,9 +22,11 @@ from mlflow.exceptions import MlflowException
 from ptune.errors import TrackingError
 from ptune.record.events import DataSource
 from ptune.tracking.batches import LogBatch
+from ptune.tracking.metrics import shown
 from ptune.tracking.projection import (
     LAYOUT,
     LAYOUT_TAG,
+    NOTE_TAG,
     SEARCH_TAG,
     STATUS_TAG,
     TRIAL_TAG,
@@ -38,6 +41,8 @@ MLFLOW_STATUS: dict[RunStatus, str] = {
     "interrupted": "KILLED",
     "failed": "FAILED",
 }
+_OWN_NOTE_TAG = "ptune.note"
+"""Of an experiment: the digest of the description that ptune wrote."""
 _DIGEST_LENGTH = 16  # MLflow takes 36 characters and shows every one
 _TABLE_FILES = {".csv", ".tsv", ".jsonl", ".json", ".parquet"}
 
@@ -106,6 +111,13 @@ class Store:
                     self._client.set_experiment_tag(self.experiment_id, key, value)
                 self._tags[key] = value
 
+    def annotate(self, note: str) -> None:
+        """Give the experiment a description, unless people have written one of their own."""
+        now = self._client.get_experiment(self.experiment_id).tags
+        found = now.get(NOTE_TAG, "")
+        if not found or _digest(found) == now.get(_OWN_NOTE_TAG):
+            self.describe({NOTE_TAG: note, _OWN_NOTE_TAG: _digest(note)})
+
     def find(self, search: str, journaled: Mapping[int | None, str]) -> dict[int | None, StoredRun]:
         """The runs of a search by trial, deleted ones included.
 
@@ -136,7 +148,7 @@ class Store:
         with _refusals():
             self._client.log_batch(
                 run_id,
-                metrics=[Metric(point.key, point.value, point.time, point.step) for point in batch.points],
+                metrics=[Metric(point.key, shown(point.value), point.time, point.step) for point in batch.points],
                 params=[Param(key, value) for key, value in batch.params.items()],
                 tags=[RunTag(key, value) for key, value in batch.tags.items()],
             )
@@ -209,6 +221,10 @@ def _refusals() -> Iterator[None]:
         if error.error_code in {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}:
             raise RefusedError(str(error)) from error
         raise
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
 def _data_input(split: str, data: DataSource) -> DatasetInput:
