@@ -145,7 +145,7 @@ def _charts(report: Findings, charts: Gallery) -> str:
             _section("What mattered", _mattered(charts), "importance"),
             _section(
                 "Result, size and time",
-                f'<div class="grid two">{front}</div>{paragraph(diamonds, "soft")}{_front(report, charts)}'
+                f'<div class="grid two">{front}</div>{paragraph(diamonds, "note")}{_front(report, charts)}'
                 if front
                 else "",
                 "pareto",

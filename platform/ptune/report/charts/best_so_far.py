@@ -72,12 +72,14 @@ def _chart(history: History, found: Sequence[Step], last: int) -> alt.LayerChart
     )
     points = (
         alt.Chart(TRIALS_DATA)
-        .mark_point(filled=True, size=46 if len(history.trials) < 200 else 22, style="around", strokeWidth=0.6)
+        .mark_point(
+            filled=True, size=46 if len(history.trials) < 200 else 22, style="around", opacity=1, strokeWidth=0.6
+        )
         .encode(
             x=number,
             y=metric_y(history),
             color=group_colour(history),
-            opacity=lit(0.9, ONLY_TEST),
+            fillOpacity=lit(0.9, ONLY_TEST),
             tooltip=tooltip(history),
         )
         .add_params(only_groups())
@@ -85,7 +87,7 @@ def _chart(history: History, found: Sequence[Step], last: int) -> alt.LayerChart
     ends: Sequence[Step] = [*found, Step(last, found[-1].value)]
     line = (
         alt.Chart(inline([{"trial": step.trial, "best": step.value} for step in ends]))
-        .mark_line(interpolate="step-after", color=theme.BEST, strokeWidth=1.8, clip=True)
+        .mark_line(interpolate="step-after", color=theme.BEST, strokeWidth=1.8)
         .encode(x="trial:Q", y=alt.Y("best:Q"))
     )
     return layered(line, points).add_params(brushed())

@@ -11,7 +11,6 @@ import altair as alt
 from ptune.record.history import History
 from ptune.report.charts import theme
 from ptune.report.charts.encode import (
-    BRUSHED_TEST,
     ONLY_TEST,
     TRIALS_DATA,
     brushed,
@@ -20,7 +19,6 @@ from ptune.report.charts.encode import (
     layered,
     lit,
     metric_y,
-    number_format,
     only_groups,
     tooltip,
 )
@@ -30,9 +28,9 @@ from ptune.report.wording import plural, score_text
 from ptune.spec.protocol import majority_metric
 
 _POINTED = "length(data('near_store')) && vlSelectionTest('near_store', datum)"
-_DOTTED = 30
-"""Epochs up to which each has a dot of its own."""
-_FIELDS = ["group", "label", "value", "best_epoch"]
+_DOTTED, _FEW = 30, 60
+"""Epochs of a curve, and trials, up to which every epoch has a dot of its own."""
+_FIELDS = ["group", "label", "value", "best_epoch", "epochs"]
 
 
 @dataclass(frozen=True)
@@ -90,50 +88,56 @@ def curves_chart(history: History, *, still: bool = False) -> alt.LayerChart:
         .transform_lookup(lookup="trial", from_=trials)
         .encode(x=epochs, y=metric_y(history, "score", prefix=""), detail="trial:N", color=group_colour(history))
     )
-    marks = [_lines(base, history, still=still), _points(base, history, still=still)]
-    return layered(*_rungs(history.job.budget.rungs), *_levels(levels(history)), *marks).add_params(brushed())
+    marks = [_lines(base, history, still=still), _dots(base, history, still=still)]
+    if not still:
+        marks += [_pointed_dots(base), _targets(base, history)]
+    return layered(*_rungs(history.job.budget.rungs, epochs), *_levels(levels(history)), *marks).add_params(brushed())
 
 
-def _lines(base: alt.Chart, history: History, *, still: bool = False) -> alt.Chart:
+def _lines(base: alt.Chart, history: History, *, still: bool) -> alt.Chart:
     pointed = "datum.group == 'best'" if still else f"datum.group == 'best' || {_POINTED}"
-    thin = 1.4 if len(history.ranked()) < 60 else 0.9
-    lines: alt.Chart = base.mark_line(clip=True).encode(
-        opacity=lit(0.9) if still else lit(0.9, ONLY_TEST),
+    thin = 1.4 if len(history.ranked()) < _FEW else 0.9
+    lines: alt.Chart = base.mark_line().encode(
+        strokeOpacity=lit(0.9) if still else lit(0.9, ONLY_TEST),
         strokeWidth=alt.condition(pointed, alt.value(3), alt.value(thin)),
         order=alt.Order("epoch:Q"),
     )
     return lines if still else lines.add_params(only_groups())
 
 
-def _points(base: alt.Chart, history: History, *, still: bool) -> alt.Chart:
-    """The epochs: those of short curves, and those of the curve that a pointer is next to."""
-    short = "true" if max(trial.epoch for trial in history.ranked()) <= _DOTTED else "false"
-    if still:
-        dots: alt.Chart = base.mark_point(filled=True, size=14).encode(
-            opacity=alt.condition(short, alt.value(0.9), alt.value(0))
-        )
-        return dots
-    near = alt.selection_point(
-        name="near", on="pointerover", clear="pointerout", nearest=True, fields=["trial"], empty=False
+def _dots(base: alt.Chart, history: History, *, still: bool) -> alt.Chart:
+    """A dot at every epoch of a few short curves; among many, at curves of one epoch, which have no line."""
+    ranked = history.ranked()
+    all_of_them = len(ranked) < _FEW and max(trial.epoch for trial in ranked) <= _DOTTED
+    dots = base if all_of_them else base.transform_filter("datum.epochs == 1")
+    marks: alt.Chart = dots.mark_point(filled=True, size=16, opacity=1, aria=False).encode(
+        fillOpacity=lit(0.9) if still else lit(0.9, ONLY_TEST)
     )
-    score = alt.Tooltip("score:Q", title=history.objective.metric, format=number_format(history))
-    dimmed = f"{short} && ({ONLY_TEST}) && ({BRUSHED_TEST})"
-    points: alt.Chart = base.mark_point(filled=True, aria=False).encode(
-        size=alt.condition(_POINTED, alt.value(34), alt.value(14)),
-        opacity=alt.condition(f"({_POINTED}) || ({dimmed})", alt.value(0.9), alt.value(0)),
-        tooltip=[alt.Tooltip("epoch:Q"), score, *tooltip(history)],
-    )
-    return points.add_params(near)
+    return marks
 
 
-def _rungs(rungs: Sequence[int]) -> list[alt.Chart]:
+def _pointed_dots(base: alt.Chart) -> alt.Chart:
+    """The epochs of the curve to which a pointer points."""
+    marks: alt.Chart = base.transform_filter(_POINTED).mark_point(filled=True, size=36, opacity=1, aria=False)
+    return marks
+
+
+def _targets(base: alt.Chart, history: History) -> alt.Chart:
+    """What a pointer meets: each curve, wider than it is drawn, and not to be seen."""
+    near = alt.selection_point(name="near", on="pointerover", clear="pointerout", fields=["trial"], empty=False)
+    lines = base.mark_line(strokeWidth=9, strokeOpacity=0, aria=False)
+    targets: alt.Chart = lines.encode(tooltip=tooltip(history), order=alt.Order("epoch:Q"))
+    return targets.add_params(near)
+
+
+def _rungs(rungs: Sequence[int], epochs: alt.X) -> list[alt.Chart]:
     """A dotted line at each rung."""
     if not rungs:
         return []
     data = alt.Chart(inline([{"epoch": rung, "words": f"rung {rung}"} for rung in rungs]))
-    rules = data.mark_rule(strokeDash=[1, 4], strokeWidth=1.4, color=theme.FAINT, aria=False).encode(x="epoch:Q")
+    rules = data.mark_rule(strokeDash=[1, 4], strokeWidth=1.4, color=theme.FAINT, aria=False).encode(x=epochs)
     words = data.mark_text(align="left", baseline="top", dx=4, style="remark", aria=False).encode(
-        x="epoch:Q", y=alt.value(0), text="words:N"
+        x=epochs, y=alt.value(0), text="words:N"
     )
     return [rules, words]
 

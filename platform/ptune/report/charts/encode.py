@@ -35,10 +35,13 @@ def number_format(history: History) -> str:
     return ".4f" if best is None or abs(best.best_value or 0.0) < 10 else ".2f"
 
 
-def metric_y(history: History, field: str = "value", prefix: str = "best ") -> alt.Y:
-    """The metric as the height."""
+def metric_y(
+    history: History, field: str = "value", prefix: str = "best ", domain: Sequence[float] | None = None
+) -> alt.Y:
+    """The metric as the height, over a range or over what is drawn."""
     title = metric_title(history.objective, prefix)
-    return alt.Y(field, type="quantitative", title=title, scale=alt.Scale(zero=False, nice=True))
+    scale = alt.Scale(zero=False, nice=True) if domain is None else alt.Scale(zero=False, nice=True, domain=domain)
+    return alt.Y(field, type="quantitative", title=title, scale=scale)
 
 
 def group_colour(history: History) -> alt.Color:
@@ -97,7 +100,7 @@ def only_groups() -> alt.Parameter:
 
 
 def lit(shown: float, *others: str) -> Json:
-    """Opacity of a trial's mark: full where everything that may hide trials leaves it in."""
+    """Opacity of a trial's fill or stroke: full where everything that may hide trials leaves it in."""
     tests = [BRUSHED_TEST, *others]
     return alt.condition(" && ".join(f"({test})" for test in tests), alt.value(shown), alt.value(0.06))
 

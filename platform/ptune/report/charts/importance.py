@@ -27,7 +27,7 @@ def importance(shares: Mapping[str, float]) -> Figure:
     listed = ", ".join(f"{row['parameter']} {row['words']}" for row in rows)
     return Figure(
         name="importance",
-        title="What mattered",
+        title="Share of each parameter",
         alternative=f"Each parameter's share: {listed}.",
         chart=layered(bars, words).properties(height=alt.Step(24)),
         caption="Each parameter's share in what sets the best trials apart (PED-ANOVA). It says that a parameter "

@@ -73,9 +73,9 @@ def landscape_chart(history: History, axes: Sequence[Axis]) -> alt.LayerChart:
         dots = dots.transform_calculate(across=aside(0.618034)).encode(xOffset=alt.XOffset("across:Q", scale=ASIDE))
     if len(axes) == 2 and not axes[1].numeric:
         dots = dots.transform_calculate(upwards=aside(0.754878)).encode(yOffset=alt.YOffset("upwards:Q", scale=ASIDE))
-    points = dots.mark_point(filled=True, size=30 if many else 70, style="around", strokeWidth=0.6).encode(
+    points = dots.mark_point(filled=True, size=30 if many else 70, style="around", opacity=1, strokeWidth=0.6).encode(
         color=metric_colour(history),
-        opacity=lit(0.95),
+        fillOpacity=lit(0.95),
         order=alt.Order("rank:Q", sort="descending"),
         tooltip=tooltip(history, axes),
     )

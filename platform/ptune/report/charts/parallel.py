@@ -161,6 +161,8 @@ def _colour(history: History) -> Json:
 
 def _lines(history: History) -> Json:
     best = "datum.rank == 1"
+    shown = len(history.ranked())
+    faint = f"datum.rank <= {shown / 20:.0f} ? 0.9 : {max(0.15, min(0.75, 60 / shown)):.2f}"
     result = f"'best {history.objective.metric}': format(datum.value, '{number_format(history)}')"
     told = f"{{trial: datum.trial, {result}, 'in epoch': datum.best_epoch, configuration: datum.label}}"
     return {
@@ -173,7 +175,7 @@ def _lines(history: History) -> Json:
                 "path": {"field": "path"},
                 "stroke": [{"test": best, "value": theme.BEST}, {"scale": "colour", "field": "value"}],
                 "strokeWidth": [{"test": best, "value": 3}, {"value": 1.3}],
-                "strokeOpacity": [{"test": "!datum.lit", "value": 0.07}, {"test": best, "value": 1}, {"value": 0.75}],
+                "strokeOpacity": [{"test": "!datum.lit", "value": 0.05}, {"test": best, "value": 1}, {"signal": faint}],
                 "tooltip": {"signal": told},
                 "description": {"signal": "'trial ' + datum.trial + ': ' + datum.label + '; ' + datum.value"},
                 "ariaRoleDescription": {"value": "trial"},

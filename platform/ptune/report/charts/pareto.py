@@ -1,6 +1,8 @@
-"""What a result costs: the metric against trainable parameters and against seconds, and the trials that lead."""
+"""What a result costs: the metric against trainable parameters and against seconds, and which trials no other beats."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import altair as alt
 
@@ -12,25 +14,28 @@ from ptune.report.charts.table import parameters_of, pareto_front, seconds_of
 from ptune.report.wording import count, duration, plural, score_text
 
 _WORDS = {"parameters": "trainable parameters", "seconds": "seconds of training"}
+_TOLD = 8  # trials that the text for those who do not see the chart names
+_WIDE = 20.0
+"""How many times the least cost the most is on a logarithmic axis, at least."""
 
 
 def pareto(history: History) -> list[Figure]:
     """The figures of a search with a result: by trainable parameters, if trials report them, and by seconds."""
     ranked = history.ranked()
     sizes = {parameters_of(trial) for trial in ranked}
+    known = {size for size in sizes if size is not None}
     times = {seconds_of(trial) for trial in ranked}
-    found = []
-    if None not in sizes and len(sizes) > 1:
-        found.append(
-            _figure(history, "parameters", log=max(map(_number, sizes)) > 10 * max(1.0, min(map(_number, sizes))))
-        )
+    figures = []
+    if len(sizes) == len(known) > 1:
+        figures.append(_figure(history, "parameters", log=_is_wide(known)))
     if len(times) > 1:
-        found.append(_figure(history, "seconds", log=min(times) > 0 and max(times) > 20 * min(times)))
-    return found
+        figures.append(_figure(history, "seconds", log=_is_wide(times)))
+    return figures
 
 
-def _number(value: float | None) -> float:
-    return value or 0.0
+def _is_wide(costs: Iterable[float]) -> bool:
+    ordered = sorted(costs)
+    return ordered[0] > 0 and ordered[-1] > _WIDE * ordered[0]
 
 
 def _figure(history: History, field: str, *, log: bool) -> Figure:
@@ -38,33 +43,31 @@ def _figure(history: History, field: str, *, log: bool) -> Figure:
     listed = "; ".join(
         f"trial {trial.number} with {score_text(trial.best_value)}, {count(parameters_of(trial))} parameters and "
         f"{duration(seconds_of(trial))}"
-        for trial in front[:8]
+        for trial in front[:_TOLD]
     )
     return Figure(
         name=f"pareto-{field}",
         title=f"By {_WORDS[field]}",
         alternative=f"{history.objective.metric} on dev against {_WORDS[field]}. No other trial beats these "
-        f"{plural(len(front), 'trial')} in result, size and time together: {listed}{'; …' if len(front) > 8 else ''}.",
+        f"{plural(len(front), 'trial')} in result, size and time together: {listed}{'; …' * (len(front) > _TOLD)}.",
         chart=_chart(history, field, log=log),
     )
 
 
 def _chart(history: History, field: str, *, log: bool) -> alt.LayerChart:
-    scale = alt.Scale(
-        type="symlog" if log and field == "parameters" else "log" if log else "linear", zero=False, padding=10
-    )
-    axis = alt.Axis(format="~s", tickCount=5) if field == "parameters" else alt.Axis(format="~g", tickCount=5)
+    scale = alt.Scale(type="log" if log else "linear", zero=False, padding=10, nice=False)
+    axis = alt.Axis(format="~s" if field == "parameters" else "~g", tickCount=5)
     x = alt.X(field, type="quantitative", title=_WORDS[field], scale=scale, axis=axis)
     told = [
         *tooltip(history),
-        alt.Tooltip("parameters", type="quantitative", title="trainable parameters", format=","),
-        alt.Tooltip("seconds", type="quantitative", title="seconds", format=".1f"),
+        alt.Tooltip("parameters:Q", title="trainable parameters", format=","),
+        alt.Tooltip("seconds:Q", title="seconds", format=".1f"),
     ]
-    base = alt.Chart(TRIALS_DATA).encode(x=x, y=metric_y(history, prefix=""), opacity=lit(0.85), tooltip=told)
+    base = alt.Chart(TRIALS_DATA).encode(x=x, y=metric_y(history, prefix=""), fillOpacity=lit(0.85), tooltip=told)
     others = base.transform_filter("!datum.front").mark_point(
-        filled=True, size=30, color=theme.FAINT, style="around", strokeWidth=0.5
+        filled=True, size=34, color=theme.FAINT, style="around", opacity=1, strokeWidth=0.5
     )
     front = base.transform_filter("datum.front").mark_point(
-        filled=True, size=90, shape="diamond", color=theme.BEST, style="around", strokeWidth=0.6
+        filled=True, size=100, shape="diamond", color=theme.BEST, style="around", opacity=1, strokeWidth=0.6
     )
-    return layered(others, front).add_params(brushed())
+    return layered(others, front).add_params(brushed()).properties(height=240)

@@ -45,15 +45,16 @@ def slice_of(history: History, axis: Axis) -> Figure:
 
 def _chart(history: History, axis: Axis) -> alt.Chart:
     many = len(history.trials) >= 200
+    values = [trial.best_value or 0.0 for trial in history.ranked()]
     encoded: alt.Chart = (
         alt.Chart(TRIALS_DATA)
         .transform_filter(f"datum.{axis.field} != null")
-        .mark_point(filled=True, size=18 if many else 42, style="around", strokeWidth=0.5)
+        .mark_point(filled=True, size=20 if many else 52, style="around", opacity=1, strokeWidth=0.5)
         .encode(
             x=parameter_x(axis),
-            y=metric_y(history, prefix=""),
+            y=metric_y(history, prefix="", domain=[min(values), max(values)]),
             color=group_colour(history).legend(None),
-            opacity=lit(0.85),
+            fillOpacity=lit(0.85),
             order=alt.Order("rank:Q", sort="descending"),
             tooltip=tooltip(history, [axis]),
         )

@@ -54,7 +54,7 @@ def tables(history: History, axes: Sequence[Axis]) -> Tables:
     metric = history.objective.metric
     curves = [
         {"trial": trial.number, "epoch": epoch, "score": _finite(report[metric])}
-        for trial in sorted(drawn, key=lambda trial: -trial.number)
+        for trial in reversed(drawn)  # the best on top
         for epoch, report in enumerate(trial.reports, 1)
     ]
     return Tables(rows, curves, len(drawn))
