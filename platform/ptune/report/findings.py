@@ -19,6 +19,7 @@ from ptune.record.events import BestResult, DataSource, Event, Header, Metrics, 
 from ptune.record.history import Configuration, History
 from ptune.record.journal import JOURNAL, Reader, read
 from ptune.record.spread import Spread
+from ptune.record.standard_error import standard_error
 from ptune.report import leaderboard
 from ptune.report.comparison import Comparison, comparisons, protocol_notes
 from ptune.report.leaderboard import TrialRow, configuration_row
@@ -50,8 +51,12 @@ class Findings:
     """The parameters that tell trials apart, in the order in which people see them."""
     best: BestResult | None
     """None before the first result."""
+    standard_error: float | None
+    """Of the best value on dev; None where the metric is no share of examples."""
     test: Metrics | None
     """Scores of the exported prompt on the test split."""
+    test_standard_error: float | None
+    """Of its score on test."""
     majority_baseline: float | None
     """What always giving the commonest answer scores on dev, in `majority_metric`."""
     majority_metric: str
@@ -104,7 +109,8 @@ def findings(
         state: how the search stands.
         confirmed: what a confirmation of this search, or this one, has come to.
     """
-    header = history.header
+    header, best = history.header, history.best_result
+    test = None if history.ended is None else history.ended.test
     rows = leaderboard.rows(history)
     majorities = [row.majority_baseline for row in rows if row.majority_baseline is not None]
     return Findings(
@@ -117,8 +123,10 @@ def findings(
         planned=header.job.budget.trials,
         statuses=history.statuses,
         varied=header.varied,
-        best=history.best_result,
-        test=None if history.ended is None else history.ended.test,
+        best=best,
+        standard_error=None if best is None else standard_error(header, best.metrics),
+        test=test,
+        test_standard_error=None if test is None else standard_error(header, test, "test"),
         majority_baseline=majorities[0] if majorities else None,
         majority_metric=majority_metric(header.job.task.kind),
         constant=[row.trial for row in rows if row.constant_prediction],

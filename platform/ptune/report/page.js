@@ -11,7 +11,7 @@
   const tables = read("tables");
   const views = new Map();
   const tip = document.querySelector(".tip");
-  const told = document.querySelector(".told");
+  const told = document.querySelector(".voice");
 
   const show = (x, y, value) => {
     const list = document.createElement("dl");
@@ -58,7 +58,7 @@
       const chosen = new Set(kept);
       for (const row of document.querySelectorAll("#trials tbody tr"))
         row.classList.toggle("brushed-away", !all && !chosen.has(Number(row.dataset.trial)));
-      status.textContent = all ? whole : `${kept.length} of ${lines.length} trials are kept, here and in every chart and table below and above.`;
+      status.textContent = all ? whole : `${kept.length} of ${lines.length} trials are kept, in every chart and in the table of trials.`;
     };
     parallel.addDataListener("lines", spread);
   }

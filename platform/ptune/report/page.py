@@ -77,7 +77,7 @@ def _document(name: str, body: str, tables: Mapping[str, object] | None) -> str:
     """The page. `tables` are what its charts share; None for a page without charts."""
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
     head += f"<title>{escape(name)}</title><style>{_resource('page.css')}</style>"
-    floating = '<div class="tip" aria-hidden="true"></div><div class="told" role="status"></div>'
+    floating = '<div class="tip" aria-hidden="true"></div><div class="voice" role="status"></div>'
     content = f"<main>{body}</main>{floating}{_scripts(tables)}"
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{content}</body></html>\n'
 

@@ -43,12 +43,31 @@ def headline(report: Findings) -> str:
         config = described(best.config, report.varied)
         lines.append(paragraph(score_text(best.metrics[metric]), "big"))
         lines.append(paragraph(f"best {metric} on dev{tested} · trial {best.trial}: {config}"))
+        lines += [paragraph(text, "soft") for text in _certainty(report)]
     if report.majority_baseline is not None:
         majority = f"{report.majority_metric} {score_text(report.majority_baseline)}"
         lines.append(paragraph(f"always the commonest answer: {majority} on dev"))
     if report.constant:
         lines.append(paragraph(answering_alike(report.constant), "flag"))
     return "".join(lines)
+
+
+def _certainty(report: Findings) -> list[str]:
+    """How far the best result is to be trusted: its standard error, and what fresh seeds say of it."""
+    sentences = []
+    if report.standard_error is not None:
+        examples = sum(data.rows for name, data in report.data.items() if name.partition(".")[0] == "dev")
+        tested = "" if report.test_standard_error is None else f", {report.test_standard_error:.4f} on test"
+        sentences.append(f"standard error {report.standard_error:.4f} on dev ({examples:,} examples){tested}")
+    again = report.confirmation
+    if again is None and report.state == "complete" and report.trials > 1:
+        lucky = f"The best of {report.trials} trials is also lucky on dev."
+        sentences.append(f"{lucky} Confirm it: ptune confirm {report.name}")
+    elif again is not None and again.configurations and again.configurations[0].dev is not None:
+        first = again.configurations[0]
+        tested = "" if first.test is None else f", {spread_text(first.test)} on test"
+        sentences.append(f"on fresh seeds: {spread_text(first.dev)} on dev{tested}")
+    return sentences
 
 
 def published_table(report: Findings) -> str:

@@ -10,6 +10,7 @@ from ptune.record.history import REPEATING, History, TrialRecord
 from ptune.record.wording import NONE, param_heading, value_text
 from ptune.spec.trial import Scalar
 
+_SMALL = 0.001
 NOT_USED = "not used"
 """How an absent value is called."""
 
@@ -60,7 +61,7 @@ class Axis:
         """Labels and where they stand: every word, or a few numbers."""
         if self.words:
             return [((index + 0.5) / len(self.words), word) for index, word in enumerate(self.words)]
-        return [(place, f"{value:.3g}") for value in self.values() if (place := self.place(value)) is not None]
+        return [(place, number_text(value)) for value in self.values() if (place := self.place(value)) is not None]
 
     def _scaled(self, value: float) -> float:
         return math.log10(value) if self.log else value
@@ -82,6 +83,14 @@ class Axis:
         gap = 0.09 * (high - low)
         inner = [value for value in rounds if low + gap < self._scaled(value) < high - gap]
         return [self.low, *inner, self.high]
+
+
+def number_text(value: float) -> str:
+    """A number on an axis, in three digits; small ones with a power of ten: `20`, `0.01`, `5e-4`."""
+    if 0 < abs(value) < _SMALL:
+        digits, power = f"{value:.2e}".split("e")
+        return f"{float(digits):g}e{int(power)}"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def column(name: str) -> str:

@@ -19,6 +19,7 @@ from ptune.report.charts.encode import (
     lit,
     metric_y,
     only_groups,
+    spoken,
     tooltip,
 )
 from ptune.report.charts.figure import Figure
@@ -72,6 +73,7 @@ def _chart(history: History, found: Sequence[Step], last: int) -> alt.LayerChart
     )
     points = (
         alt.Chart(TRIALS_DATA)
+        .transform_calculate(spoken=spoken(history))
         .mark_point(
             filled=True, size=46 if len(history.trials) < 200 else 22, style="around", opacity=1, strokeWidth=0.6
         )
@@ -81,6 +83,7 @@ def _chart(history: History, found: Sequence[Step], last: int) -> alt.LayerChart
             color=group_colour(history),
             fillOpacity=lit(0.9, ONLY_TEST),
             tooltip=tooltip(history),
+            description="spoken:N",
         )
         .add_params(only_groups())
     )

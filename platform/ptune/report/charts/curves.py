@@ -20,6 +20,7 @@ from ptune.report.charts.encode import (
     lit,
     metric_y,
     only_groups,
+    spoken,
     tooltip,
 )
 from ptune.report.charts.figure import Figure, sentence
@@ -86,7 +87,14 @@ def curves_chart(history: History, *, still: bool = False) -> alt.LayerChart:
     base = (
         alt.Chart(alt.NamedData(CURVES))
         .transform_lookup(lookup="trial", from_=trials)
-        .encode(x=epochs, y=metric_y(history, "score", prefix=""), detail="trial:N", color=group_colour(history))
+        .transform_calculate(spoken=spoken(history))
+        .encode(
+            description="spoken:N",
+            x=epochs,
+            y=metric_y(history, "score", prefix=""),
+            detail="trial:N",
+            color=group_colour(history),
+        )
     )
     marks = [_lines(base, history, still=still), _dots(base, history, still=still)]
     if not still:

@@ -89,6 +89,12 @@ def tooltip(history: History, axes: Sequence[Axis] = ()) -> list[alt.Tooltip]:
     return told + [alt.Tooltip(axis.field, type="nominal", title=axis.title) for axis in axes]
 
 
+def spoken(history: History) -> str:
+    """An expression for what a screen reader says of a trial."""
+    result = f"'{history.objective.metric} ' + format(datum.value, '{number_format(history)}')"
+    return f"'trial ' + datum.trial + ': ' + {result} + ', ' + datum.label"
+
+
 def brushed() -> alt.Parameter:
     """The signal that says which trials stay lit."""
     return alt.param(name=BRUSHED, value=None)
@@ -133,4 +139,7 @@ def _scale(axis: Axis) -> alt.Scale:
 
 def _numbers(axis: Axis) -> alt.Axis:
     """Ticks where the parallel coordinates have them, too."""
-    return alt.Axis(format=".3~g", values=axis.values())
+    small = "datum.value > 0 && datum.value < 0.001"
+    return alt.Axis(
+        values=axis.values(), labelExpr=f"{small} ? format(datum.value, '.2~e') : format(datum.value, '.3~r')"
+    )

@@ -24,6 +24,7 @@ from ptune.report.charts.encode import (
     metric_y,
     parameter_x,
     parameter_y,
+    spoken,
     tooltip,
 )
 from ptune.report.charts.figure import Figure
@@ -66,7 +67,7 @@ def landscape_chart(history: History, axes: Sequence[Axis]) -> alt.LayerChart:
     """The chart alone: two parameters and the colour of the result, or one parameter and the result as height."""
     there = " && ".join(f"datum.{axis.field} != null" for axis in axes)
     many = len(history.ranked()) >= 300
-    dots = alt.Chart(TRIALS_DATA).transform_filter(there)
+    dots = alt.Chart(TRIALS_DATA).transform_calculate(spoken=spoken(history)).transform_filter(there)
     up = parameter_y(axes[1]) if len(axes) == 2 else metric_y(history)
     dots = dots.encode(x=parameter_x(axes[0]), y=up)
     if not axes[0].numeric:
@@ -78,6 +79,7 @@ def landscape_chart(history: History, axes: Sequence[Axis]) -> alt.LayerChart:
         fillOpacity=lit(0.95),
         order=alt.Order("rank:Q", sort="descending"),
         tooltip=tooltip(history, axes),
+        description="spoken:N",
     )
     ring = dots.transform_filter("datum.rank == 1").mark_point(size=230, strokeWidth=2.4, color=theme.BEST, aria=False)
     return layered(points, ring).add_params(brushed())

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ptune.record.history import History, TrialRecord
 from ptune.report.charts import theme
 from ptune.report.charts.axis import NOT_USED, Axis
-from ptune.report.charts.encode import number_format
+from ptune.report.charts.encode import number_format, spoken
 from ptune.report.charts.figure import Figure, Json, sentence
 from ptune.report.charts.table import TRIALS
 from ptune.report.wording import plural, score_text
@@ -177,7 +177,7 @@ def _lines(history: History) -> Json:
                 "strokeWidth": [{"test": best, "value": 3}, {"value": 1.3}],
                 "strokeOpacity": [{"test": "!datum.lit", "value": 0.05}, {"test": best, "value": 1}, {"signal": faint}],
                 "tooltip": {"signal": told},
-                "description": {"signal": "'trial ' + datum.trial + ': ' + datum.label + '; ' + datum.value"},
+                "description": {"signal": spoken(history)},
                 "ariaRoleDescription": {"value": "trial"},
             },
             "hover": {"strokeWidth": {"value": 4}, "strokeOpacity": {"value": 1}},
@@ -228,8 +228,8 @@ def _zone(index: int) -> Json:
             "update": {
                 "xc": {"scale": "x", "value": index},
                 "width": {"value": 30},
-                "y": {"value": 0},
-                "y2": {"signal": "height"},
+                "y": {"value": -10},  # a brush may begin beyond the ends
+                "y2": {"signal": "height + 10"},
                 "fill": {"value": "transparent"},
                 "cursor": {"value": "ns-resize"},
             }

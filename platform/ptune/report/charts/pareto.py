@@ -8,7 +8,7 @@ import altair as alt
 
 from ptune.record.history import History
 from ptune.report.charts import theme
-from ptune.report.charts.encode import TRIALS_DATA, brushed, layered, lit, metric_y, tooltip
+from ptune.report.charts.encode import TRIALS_DATA, brushed, layered, lit, metric_y, spoken, tooltip
 from ptune.report.charts.figure import Figure
 from ptune.report.charts.table import parameters_of, pareto_front, seconds_of
 from ptune.report.wording import count, duration, plural, score_text
@@ -63,7 +63,11 @@ def _chart(history: History, field: str, *, log: bool) -> alt.LayerChart:
         alt.Tooltip("parameters:Q", title="trainable parameters", format=","),
         alt.Tooltip("seconds:Q", title="seconds", format=".1f"),
     ]
-    base = alt.Chart(TRIALS_DATA).encode(x=x, y=metric_y(history, prefix=""), fillOpacity=lit(0.85), tooltip=told)
+    base = (
+        alt.Chart(TRIALS_DATA)
+        .transform_calculate(spoken=spoken(history))
+        .encode(x=x, y=metric_y(history, prefix=""), fillOpacity=lit(0.85), tooltip=told, description="spoken:N")
+    )
     others = base.transform_filter("!datum.front").mark_point(
         filled=True, size=34, color=theme.FAINT, style="around", opacity=1, strokeWidth=0.5
     )

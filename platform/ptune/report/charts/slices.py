@@ -15,6 +15,7 @@ from ptune.report.charts.encode import (
     lit,
     metric_y,
     parameter_x,
+    spoken,
     tooltip,
 )
 from ptune.report.charts.figure import Figure
@@ -48,6 +49,7 @@ def _chart(history: History, axis: Axis) -> alt.Chart:
     values = [trial.best_value or 0.0 for trial in history.ranked()]
     encoded: alt.Chart = (
         alt.Chart(TRIALS_DATA)
+        .transform_calculate(spoken=spoken(history))
         .transform_filter(f"datum.{axis.field} != null")
         .mark_point(filled=True, size=20 if many else 52, style="around", opacity=1, strokeWidth=0.5)
         .encode(
@@ -57,6 +59,7 @@ def _chart(history: History, axis: Axis) -> alt.Chart:
             fillOpacity=lit(0.85),
             order=alt.Order("rank:Q", sort="descending"),
             tooltip=tooltip(history, [axis]),
+            description="spoken:N",
         )
     )
     if not axis.numeric:
