@@ -34,9 +34,11 @@
     for (const data of specification.data) {
       if (tables[data.name] && !data.values && !data.source) data.values = rows(tables[data.name]);
     }
-    const tooltip = (_, event, __, value) => (value == null || value === "" ? hide() : show(event.clientX, event.clientY, value));
-    const options = { mode: "vega", renderer: "svg", actions: false, defaultStyle: false, tooltip };
+    const options = { mode: "vega", renderer: "svg", actions: false, defaultStyle: false, tooltip: () => {} };
     const { view } = await vegaEmbed(drawing, specification, options);
+    // Vega's own hints answer at the corners of a line alone.
+    view.addEventListener("pointermove", (event, item) => (item?.tooltip ? show(event.clientX, event.clientY, item.tooltip) : hide()));
+    view.addEventListener("pointerout", hide);
     views.set(chart.dataset.name, view);
     if (view.getState({ signals: (name) => name === "only_group_legend" }).signals.only_group_legend !== undefined)
       chart.classList.add("legend-click");
