@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from ptune.record.wording import NONE, described
+from ptune.report.beside_words import beside_words
 from ptune.report.folded import Folded
 from ptune.report.wording import plural, score_text, spread_text
 from ptune.run.confirm import Confirmation, ConfirmedConfiguration
 
 
-def table(confirmed: Confirmation) -> RenderableType:
-    """The table of what `ptune.run.confirm.result` returns, and below it what it is to be held against."""
-    rows = confirmed.configurations
-    flagged = any(row.constant or row.constant_on or row.failed for row in rows)
-    grid = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
-    for column in ("search", "dev", "test"):
-        grid.add_column(f"{column} {confirmed.metric}" if column == "search" else column, justify="right")
-    grid.add_column("trials", justify="right")
-    if flagged:
-        grid.add_column("of these", no_wrap=True)
-    grid.add_column("configuration")
-    for row in rows:
-        count = str(row.dev.n) if row.dev else "0"
-        cells = [spread_text(row.search), spread_text(row.dev), spread_text(row.test), count]
-        grid.add_row(*cells, *([flags(row)] if flagged else []), Folded(described(row.config, confirmed.searched)))
-    return Group(grid, Text(f" {baseline(confirmed)}", style="dim"))
+def table(confirmed: Confirmation, width: int) -> RenderableType:
+    """What `ptune.run.confirm.result` returns, on `width` columns, and below it what it is to be held against."""
+    flagged = any(row.constant or row.constant_on or row.failed for row in confirmed.configurations)
+    columns = [f"search {confirmed.metric}", "dev", "test", "trials", *(["of these"] if flagged else [])]
+    rows = [
+        (_numbers(row, flagged=flagged), Folded(described(row.config, confirmed.searched)))
+        for row in confirmed.configurations
+    ]
+    standing = beside_words(columns, rows, "configuration", width)
+    return Group(standing, Text(f" {baseline(confirmed)}", style="dim"))
+
+
+def _numbers(row: ConfirmedConfiguration, *, flagged: bool) -> list[str]:
+    count = str(row.dev.n) if row.dev else "0"
+    scores = [spread_text(row.search), spread_text(row.dev), spread_text(row.test), count]
+    return [*scores, *([flags(row)] if flagged else [])]
 
 
 def flags(row: ConfirmedConfiguration) -> str:

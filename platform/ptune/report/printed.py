@@ -12,6 +12,7 @@ from rich.text import Text
 from ptune.record.history import History
 from ptune.record.wording import NONE, described
 from ptune.report import confirmation, leaderboard
+from ptune.report.beside_words import beside_words
 from ptune.report.comparison import Comparison
 from ptune.report.console import PLAIN
 from ptune.report.diagnosed import print_diagnosed
@@ -25,16 +26,16 @@ def printed(report: Findings, history: History, width: int) -> RenderableType:
     """The report on `width` columns."""
     parts: list[RenderableType] = [Folded(headline(report)), Text()]
     if report.published:
-        parts += [Text("beside published numbers", style="dim"), published(report), Text()]
+        parts += [Text("beside published numbers", style="dim"), published(report, width), Text()]
     confirmed = report.confirmation
     if confirmed:
         title = f"the best of {confirmed.search}, repeated by {confirmed.name}"
-        parts += [Text(title, style="dim"), confirmation.table(confirmed), Text()]
+        parts += [Text(title, style="dim"), confirmation.table(confirmed, width), Text()]
     if report.best and not (confirmed and confirmed.name == report.name):
         parts += [leaderboard.table(history, width), Text()]
     if report.importances:
         parts += [Text("what mattered", style="dim"), importance_bars(report.importances), Text()]
-    parts += [Text(f"  - {note}", style="yellow") for note in report.notes]
+    parts += map(note, report.notes)
     if report.notes:
         parts.append(Text())
     return Group(*parts)
@@ -72,24 +73,28 @@ def headline(report: Findings) -> Text:
     return head
 
 
-def published(report: Findings) -> Table:
+def published(report: Findings, width: int) -> RenderableType:
     """Each published number, the search's own, the difference, and the same on fresh seeds where it was confirmed."""
-    grid = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
     confirmed = any(row.confirmed for row in report.published)
-    for column in ("published", "here", "difference", *(["confirmed"] if confirmed else [])):
-        grid.add_column(column, justify="right", no_wrap=True)
-    grid.add_column("", overflow="fold")
-    for row in report.published:
-        match = row.match
-        measured = spread_text(match.spread) if match else NONE
-        again = [spread_text(row.confirmed)] if confirmed else []
-        grid.add_row(
-            score_text(row.published.value), measured, signed(row.difference), *again, _compared(row, report.varied)
-        )
-    return grid
+    columns = ["published", "here", "difference", *(["confirmed"] if confirmed else [])]
+    rows = [(_numbers(row, confirmed=confirmed), _compared(row, report.varied)) for row in report.published]
+    return beside_words(columns, rows, "", width)
 
 
-def _compared(row: Comparison, names: Sequence[str]) -> Text:
+def _numbers(row: Comparison, *, confirmed: bool) -> list[str]:
+    measured = spread_text(row.match.spread) if row.match else NONE
+    again = [spread_text(row.confirmed)] if confirmed else []
+    return [score_text(row.published.value), measured, signed(row.difference), *again]
+
+
+def note(text: str) -> Table:
+    """A sentence with a dash before it."""
+    row = Table.grid(padding=(0, 1))
+    row.add_row(Text("  -", style="yellow"), Text(text, style="yellow"))
+    return row
+
+
+def _compared(row: Comparison, names: Sequence[str]) -> Folded:
     """What a published number is of, where it stands, and what was compared with it."""
     text = Text.assemble(
         f"{row.published.metric} on {row.published.on}: {row.published.what}", (f" ({row.published.source})", "dim")
@@ -98,6 +103,6 @@ def _compared(row: Comparison, names: Sequence[str]) -> Text:
     if match:
         trials = f"trial {match.trials[0]}" if match.spread.n == 1 else plural(match.spread.n, "trial")
         text.append(f"\n{trials}: {described(match.config, names)}", style="dim")
-    for note in row.notes:
-        text.append(f"\n{note}", style="dim italic")
-    return text
+    for remark in row.notes:
+        text.append(f"\n{remark}", style="dim italic")
+    return Folded(text)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ptune.diagnosis.diagnose import diagnose
 from ptune.record.history import History
-from ptune.record.wording import described
+from ptune.record.wording import described, param_heading
 from ptune.report import confirmation, leaderboard
 from ptune.report.console import console_on
 from ptune.report.diagnosed import print_diagnosed
@@ -33,7 +33,7 @@ def summary(outcome: Outcome, width: int) -> RenderableType:
     parts: list[RenderableType] = [Folded(_headline(outcome)), Text()]
     confirmed = result(outcome.history)
     if confirmed is not None:
-        parts += [confirmation.table(confirmed), Text()]
+        parts += [confirmation.table(confirmed, width), Text()]
     elif outcome.best is not None:
         parts += [leaderboard.table(outcome.history, width), Text()]
     if outcome.importances:
@@ -48,7 +48,7 @@ def importance_bars(importances: Mapping[str, float], limit: int = 6) -> Rendera
     largest = max(importances.values())
     for name, share in list(importances.items())[:limit]:
         filled = round(_BAR * share / largest)
-        grid.add_row(name, Text("█" * filled + "·" * (_BAR - filled), style="cyan"), f"{share:4.0%}")
+        grid.add_row(param_heading(name), Text("█" * filled + "·" * (_BAR - filled), style="cyan"), f"{share:4.0%}")
     return Padding(grid, (0, 1))
 
 

@@ -203,7 +203,7 @@ def importance_table(shares: Mapping[str, float]) -> str:
     """Each parameter's share in what made trials good; nothing without shares."""
     rows = [
         [
-            words(name),
+            words(param_heading(name)),
             number(f"{share:.0%}"),
             Cell("", f'<span class="bar" style="width:{20 * share:.2f}rem"></span>'),
         ]

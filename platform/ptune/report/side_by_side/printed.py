@@ -8,6 +8,7 @@ from rich.text import Text
 
 from ptune.record.wording import NONE, described
 from ptune.report.folded import Folded
+from ptune.report.printed import note
 from ptune.report.side_by_side.side import Side
 from ptune.report.side_by_side.together import SideBySide
 from ptune.report.wording import plural, score_text, spread_text
@@ -17,7 +18,7 @@ def printed(content: SideBySide) -> RenderableType:
     """Results, what to beware of, what differs, and the first trials of each search."""
     parts: list[RenderableType] = [_headline(content), Text(), _results(content), Text()]
     if content.unfair:
-        parts += [Text("beware", style="dim"), *(_note(text) for text in content.unfair), Text()]
+        parts += [Text("beware", style="dim"), *(note(text) for text in content.unfair), Text()]
     if content.differences:
         parts += [Text("what differs", style="dim"), _differences(content), Text()]
     for side in content.sides:
@@ -65,13 +66,6 @@ def _again(side: Side) -> list[str]:
     confirmed = side.confirmed
     count = NONE if confirmed is None else str(confirmed.n)
     return [spread_text(confirmed), spread_text(side.confirmed_test), count]
-
-
-def _note(text: str) -> Table:
-    """A sentence with a dash before it."""
-    row = Table.grid(padding=(0, 1))
-    row.add_row(Text("  -", style="yellow"), Text(text, style="yellow"))
-    return row
 
 
 def _differences(content: SideBySide) -> Table:

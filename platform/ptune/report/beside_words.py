@@ -1,0 +1,47 @@
+"""Numbers with words beside them: in one table, or, where there is no room, with the words numbered below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+
+_LEAST = 40
+"""Columns that words need beside numbers."""
+_WIDE = Console(width=1000)
+
+
+def beside_words(
+    columns: Sequence[str], rows: Sequence[tuple[Sequence[str], RenderableType]], heading: str, width: int
+) -> RenderableType:
+    """The numbers of each row with its words, on `width` columns.
+
+    Args:
+        columns: heads of the numbers.
+        rows: the numbers of each row, and its words.
+        heading: of the words.
+        width: columns to use.
+    """
+    numbers = _numbers(columns)
+    for cells, _ in rows:
+        numbers.add_row(*cells)
+    if width - _WIDE.measure(numbers).maximum >= _LEAST:
+        numbers = _numbers(columns)
+        numbers.add_column(heading, overflow="fold")
+        for cells, words in rows:
+            numbers.add_row(*cells, words)
+        return numbers
+    counted, below = _numbers(["#", *columns]), Table.grid(padding=(0, 1))
+    below.add_column(justify="right")
+    for index, (cells, words) in enumerate(rows, 1):
+        counted.add_row(str(index), *cells)
+        below.add_row(f" {index}", words)
+    return Group(counted, below)
+
+
+def _numbers(columns: Sequence[str]) -> Table:
+    table = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
