@@ -6,6 +6,7 @@ name in one step, so a reader or a crash never sees half a file.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
 
 
 @contextmanager
@@ -36,6 +39,26 @@ def replacing(path: Path) -> Iterator[Path]:
         sync_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def exchange(path: Path, other: Path) -> None:
+    """Let two files or folders of one file system change their names, in one step where the system can.
+
+    Elsewhere there is a moment in which `other` is gone.
+    """
+    if not _exchanged(path, other):
+        aside = other.with_name(f"{path.name}.old")
+        other.replace(aside)
+        path.replace(other)
+        aside.replace(path)
+
+
+def _exchanged(path: Path, other: Path) -> bool:
+    """Whether Linux has done it: Python has no call for it, and not every file system can."""
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    if renameat2 is None:
+        return False
+    return bool(renameat2(_HERE, os.fsencode(path), _HERE, os.fsencode(other), _EXCHANGE) == 0)
 
 
 def _mode_of_new_file(path: Path) -> int:

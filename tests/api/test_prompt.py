@@ -3,18 +3,17 @@
 import pytest
 
 import ptune
-from ptune.artifacts import native, peft
-from support.made_artifacts import PAIR, make_artifact
+from support.made_artifacts import PAIR, make_artifact, write_native, write_peft
 
 
 @pytest.fixture
 def folder(tiny, tmp_path):
-    native.write(tmp_path / "prompt", make_artifact(tiny("bert"), method="v2", length=4))
+    write_native(tmp_path / "prompt", make_artifact(tiny("bert"), method="v2", length=4))
     return tmp_path / "prompt"
 
 
 def test_a_prompt_is_loaded_from_a_string_or_a_path_native_or_peft(folder, tiny, tmp_path):
-    peft.write(tmp_path / "peft", make_artifact(tiny("bert"), method="v2", length=4))
+    write_peft(tmp_path / "peft", make_artifact(tiny("bert"), method="v2", length=4))
     prompts = [ptune.load(source) for source in (folder, str(folder), tmp_path / "peft", str(tmp_path / "peft"))]
     answers = [prompt.predict("red green blue") for prompt in prompts]
     assert len({answer["label"] for answer in answers}) == 1
@@ -38,7 +37,7 @@ def test_one_input_has_one_answer_and_a_list_has_a_list(folder):
 
 
 def test_wrong_types_are_told_what_is_expected(tiny, tmp_path):
-    native.write(tmp_path / "pairs", make_artifact(tiny("bert"), PAIR, method="v2", length=2))
+    write_native(tmp_path / "pairs", make_artifact(tiny("bert"), PAIR, method="v2", length=2))
     prompt = ptune.load(tmp_path / "pairs")
     with pytest.raises(ptune.DataError, match=r"input 1: must be a tuple of 2 strings \(premise, hypothesis\)"):
         prompt.predict(["red", "green"])

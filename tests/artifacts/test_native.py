@@ -1,16 +1,18 @@
 """The native artifact: whole, self-describing, and never in the place of something else."""
 
 import json
+import subprocess
 from dataclasses import replace
 
 import pytest
 import torch
 from safetensors import safe_open
 
-from ptune.artifacts.native import read, write
+from ptune.artifacts.native import read
 from ptune.errors import ArtifactError
 from ptune.spec.template import parse
 from support.made_artifacts import PAIR, make_artifact
+from support.made_artifacts import write_native as write
 
 
 @pytest.fixture
@@ -27,9 +29,10 @@ def test_an_artifact_comes_back_as_it_was_written(artifact, tmp_path):
         torch.testing.assert_close(back.tensors[name], tensor, atol=0, rtol=0)
 
 
-def test_it_is_two_files_without_a_pickle(artifact, tmp_path):
+def test_it_is_four_files_without_a_pickle(artifact, tmp_path):
     write(tmp_path / "best", artifact)
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["artifact.json", "best", "prompt.safetensors"]
+    names = ["README.md", "SHA256SUMS", "artifact.json", "prompt.safetensors"]
+    assert sorted(path.name for path in (tmp_path / "best").rglob("*")) == names
     with safe_open(tmp_path / "best" / "prompt.safetensors", framework="pt") as stream:
         assert set(stream.keys()) == {"prompt.0", "head.0.out.weight", "head.0.out.bias"}
         assert stream.get_slice("prompt.0").get_shape() == [5, 32]
@@ -97,6 +100,30 @@ def test_a_file_is_not_overwritten(artifact, tmp_path):
         write(tmp_path / "best", artifact)
 
 
+def test_checksums_are_those_of_sha256sum_and_loading_verifies_them(artifact, tmp_path):
+    write(tmp_path, artifact)
+    done = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=tmp_path, check=False)
+    assert done.returncode == 0
+    (tmp_path / "README.md").write_text("a card is for people to change")
+    assert read(tmp_path).manifest == artifact.manifest
+    tensors = tmp_path / "prompt.safetensors"
+    content = bytearray(tensors.read_bytes())
+    content[-1] ^= 1
+    tensors.write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"damaged: prompt\.safetensors is not the file that was written"):
+        read(tmp_path)
+    tensors.unlink()
+    with pytest.raises(ArtifactError, match=r"damaged: prompt\.safetensors is missing"):
+        read(tmp_path)
+
+
+def test_a_folder_that_gained_a_file_is_not_replaced(artifact, tmp_path):
+    write(tmp_path / "best", artifact)
+    (tmp_path / "best" / "notes.txt").write_text("mine")
+    with pytest.raises(ArtifactError, match=r"holds other things than an artifact \(notes.txt\)"):
+        write(tmp_path / "best", artifact)
+
+
 def test_a_failed_write_leaves_the_old_artifact(artifact, tmp_path):
     write(tmp_path / "best", artifact)
     broken = type(artifact)(artifact.manifest, {"prompt": "not a tensor"})
@@ -142,6 +169,7 @@ def test_a_file_of_an_artifact_is_answered_with_its_folder(artifact, tmp_path):
 )
 def test_a_damaged_description_is_refused(damage, message, artifact, tmp_path):
     write(tmp_path, artifact)
+    (tmp_path / "SHA256SUMS").unlink()
     manifest = tmp_path / "artifact.json"
     manifest.write_text(damage(manifest.read_text()))
     with pytest.raises(ArtifactError, match=message):
@@ -150,6 +178,7 @@ def test_a_damaged_description_is_refused(damage, message, artifact, tmp_path):
 
 def test_damaged_or_missing_tensors_are_refused(artifact, tmp_path):
     write(tmp_path, artifact)
+    (tmp_path / "SHA256SUMS").unlink()
     tensors = tmp_path / "prompt.safetensors"
     tensors.write_bytes(tensors.read_bytes()[:-7])
     with pytest.raises(ArtifactError, match=r"prompt\.safetensors is missing or damaged"):
@@ -174,6 +203,7 @@ def test_a_vocabulary_that_data_sets_share_is_written_once(artifact, tmp_path):
 
 def test_the_first_data_set_has_labels_of_its_own(artifact, tmp_path):
     write(tmp_path / "artifact", artifact)
+    (tmp_path / "artifact" / "SHA256SUMS").unlink()
     path = tmp_path / "artifact" / "artifact.json"
     manifest = json.loads(path.read_text())
     manifest["sets"][0]["labels"] = None

@@ -1,18 +1,19 @@
 """PEFT's format: what is written, and what is refused with its reason; scores are in equivalence/."""
 
 import json
-from dataclasses import replace
 
 import pytest
 import torch
 from safetensors import safe_open
 
-from ptune.artifacts.peft import read, why_not_peft, write
+from ptune.artifacts.adapter import read
+from ptune.artifacts.formats.peft import Peft
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.load import load_backbone
 from ptune.errors import ArtifactError
 from support.families import make_backbone
 from support.made_artifacts import make_artifact
+from support.made_artifacts import write_peft as write
 
 
 @pytest.fixture
@@ -54,53 +55,37 @@ def test_it_comes_back_as_it_was_written(artifact, tmp_path):
         torch.testing.assert_close(back.tensors[name], tensor, atol=0, rtol=0)
 
 
-def test_ptunes_file_says_how_to_use_the_adapter(artifact, tiny, tmp_path):
-    write(tmp_path / "encoder", artifact)
-    use = json.loads((tmp_path / "encoder" / "ptune.json").read_text())["use"]
-    assert use["id2label"] == {"0": "bad", "1": "good"}
-    assert "max_length=32" in use["input"]
-    assert "padding" not in use
-    write(tmp_path / "decoder", make_artifact(tiny("gpt2"), method="v2", length=5))
-    assert "pad_token_id" in json.loads((tmp_path / "decoder" / "ptune.json").read_text())["use"]["padding"]
-
-
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ({"method": "v1", "length": 4}, r"scores a prompt token instead of \[CLS\].*method = \"v2\" can be exported"),
-        ({"method": "head"}, "a head without a prompt"),
+        ({"method": "v1", "length": 4, "template": "around"}, "this prompt has a token behind a text"),
+        ({"method": "head"}, "an adapter of PEFT is a trained prompt, and there is none"),
         ({"method": "v2", "length": 4, "depth": 2}, "in all 3 layers, this one is in 2.*leave `depth` out"),
         ({"method": "v2", "length": 4, "positions": "unshifted"}, 'train with positions = "shifted"'),
     ],
 )
 def test_what_peft_cannot_express_is_refused_saying_why(config, reason, tiny, tmp_path):
-    with pytest.raises(ArtifactError, match=f"cannot be exported to PEFT: .*{reason}.*the native format holds every"):
+    with pytest.raises(ArtifactError, match=f"cannot be exported as peft: .*{reason}.*the native format holds every"):
         write(tmp_path / "adapter", make_artifact(tiny("bert"), **config))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("family", sorted(name for name, family in FAMILIES.items() if not family.peft))
 def test_families_that_peft_cannot_take_are_refused_by_name(family, tiny):
-    reason = why_not_peft(make_artifact(tiny(family), method="v2", length=4).manifest)
+    reason = Peft().why_not(make_artifact(tiny(family), method="v2", length=4).manifest)
     assert f"does not work on {family} models (it does on bert, camembert, data2vec-text, " in reason
 
 
 def test_a_bert_without_a_pooler_is_refused(tmp_path):
     folder = make_backbone("bert", tmp_path / "bare", model={"add_pooling_layer": False})
-    reason = why_not_peft(make_artifact(load_backbone(str(folder)), method="v2", length=4).manifest)
+    reason = Peft().why_not(make_artifact(load_backbone(str(folder)), method="v2", length=4).manifest)
     assert "comes without a pooler, so transformers would put a random one under the head" in reason
 
 
 def test_a_prompt_that_would_slide_out_of_the_window_is_refused(tmp_path):
     backbone = load_backbone(str(make_backbone("mistral", tmp_path / "sliding", sliding_window=36)))
-    assert why_not_peft(make_artifact(backbone, method="v2", length=4).manifest) is None
-    assert "<= 36 must hold, got 5 + 32" in why_not_peft(make_artifact(backbone, method="v2", length=5).manifest)
-
-
-def test_a_foreign_template_is_refused(artifact):
-    (only,) = artifact.manifest.sets
-    manifest = artifact.manifest.model_copy(update={"sets": [only.model_copy(update={"template": "{text} It is"})]})
-    assert "knows no templates" in why_not_peft(replace(artifact, manifest=manifest).manifest)
+    assert Peft().why_not(make_artifact(backbone, method="v2", length=4).manifest) is None
+    assert "<= 36 must hold, got 5 + 32" in Peft().why_not(make_artifact(backbone, method="v2", length=5).manifest)
 
 
 @pytest.mark.parametrize(
@@ -109,11 +94,10 @@ def test_a_foreign_template_is_refused(artifact):
         ({"method": "v2", "length": 4, "backbone_lr": 1e-4}, "the backbone was tuned"),
         ({"method": "v2", "length": 4, "lengths": "4,4,2"}, "the same length in every layer"),
         ({"method": "v2", "length": 4, "layers": "1,3"}, "PEFT puts a prompt in all 3 layers, this one is in 2"),
-        ({"method": "prompt_tuning", "length": 4}, "reads the head's position without counting them"),
     ],
 )
 def test_what_only_the_native_format_holds_is_refused(config, reason, tiny):
-    assert reason in why_not_peft(make_artifact(tiny("bert"), **config).manifest)
+    assert reason in Peft().why_not(make_artifact(tiny("bert"), **config).manifest)
 
 
 def test_another_adapter_is_refused(tmp_path):

@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ptune.artifacts import native, peft
 from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.load import load_artifact
 from ptune.artifacts.predict import Predictor
@@ -17,7 +16,7 @@ from ptune.backbone.load import load_backbone
 from ptune.errors import ArtifactError, BackboneError, DataError
 from support.closeness import close, near, same_answers
 from support.families import make_backbone
-from support.made_artifacts import PAIR, make_artifact, scores_of
+from support.made_artifacts import PAIR, make_artifact, scores_of, write_native, write_peft
 
 TEXTS = [("red green blue",), ("cold",), ("a bitter, loud, long and plain afternoon",), ("old new",)]
 
@@ -77,7 +76,7 @@ def test_a_wrong_input_is_refused_before_any_is_answered(tiny):
 
 
 def test_the_folder_may_be_a_string(artifact, predictor, tmp_path):
-    native.write(tmp_path / "artifact", artifact)
+    write_native(tmp_path / "artifact", artifact)
     same_answers(Predictor.load(str(tmp_path / "artifact")).predict(TEXTS), predictor.predict(TEXTS))
 
 
@@ -96,7 +95,7 @@ def test_texts_longer_than_the_artifacts_limit_are_shortened(predictor):
     torch.testing.assert_close(scores_of(predictor, [long]), scores_of(predictor, [longer]))
 
 
-@pytest.mark.parametrize("write", [native.write, peft.write])
+@pytest.mark.parametrize("write", [write_native, write_peft])
 def test_another_backbone_is_refused_by_its_hash(write, artifact, tiny, tmp_path):
     other = make_backbone("bert", tmp_path / "other", seed=1)
     write(tmp_path / "artifact", artifact)
@@ -105,7 +104,7 @@ def test_another_backbone_is_refused_by_its_hash(write, artifact, tiny, tmp_path
 
 
 def test_a_copy_of_the_backbone_is_accepted(artifact, predictor, tiny_backbone, tmp_path):
-    native.write(tmp_path / "artifact", artifact)
+    write_native(tmp_path / "artifact", artifact)
     shutil.copytree(tiny_backbone("bert"), tmp_path / "moved")
     moved = Predictor.load(tmp_path / "artifact", str(tmp_path / "moved"))
     same_answers(moved.predict(TEXTS), predictor.predict(TEXTS))
@@ -136,31 +135,32 @@ CHANGES = {
 def test_other_settings_or_tokens_under_the_same_weights_are_refused_saying_where(
     artifact, tiny_backbone, tmp_path, name
 ):
-    native.write(tmp_path / "artifact", artifact)
+    write_native(tmp_path / "artifact", artifact)
     other = changed_copy(tiny_backbone("bert"), tmp_path / "other", name, CHANGES[name])
     with pytest.raises(ArtifactError, match=f"has the weights of .*, but differs in {name}; .* names a copy"):
         Predictor.load(tmp_path / "artifact", other)
 
 
 def test_settings_that_decide_no_score_may_differ(artifact, predictor, tiny_backbone, tmp_path):
-    native.write(tmp_path / "artifact", artifact)
+    write_native(tmp_path / "artifact", artifact)
     silent = {"transformers_version": "9.9", "architectures": ["Other"], "id2label": {"0": "a"}}
     other = changed_copy(tiny_backbone("bert"), tmp_path / "other", "config.json", lambda config: config.update(silent))
     same_answers(Predictor.load(tmp_path / "artifact", other).predict(TEXTS), predictor.predict(TEXTS))
 
 
 def test_an_artifact_that_does_not_say_what_its_settings_were_is_held_to_its_weights(artifact, tiny_backbone, tmp_path):
-    native.write(tmp_path / "artifact", artifact)
-    manifest = json.loads((tmp_path / "artifact" / native.MANIFEST).read_text())
+    write_native(tmp_path / "artifact", artifact)
+    (tmp_path / "artifact" / "SHA256SUMS").unlink()
+    manifest = json.loads((tmp_path / "artifact" / "artifact.json").read_text())
     del manifest["backbone"]["settings"]
-    (tmp_path / "artifact" / native.MANIFEST).write_text(json.dumps(manifest))
+    (tmp_path / "artifact" / "artifact.json").write_text(json.dumps(manifest))
     other = changed_copy(tiny_backbone("bert"), tmp_path / "other", "config.json", CHANGES["config.json"])
     assert len(Predictor.load(tmp_path / "artifact", other).predict(TEXTS)) == len(TEXTS)
 
 
 def test_a_backbone_that_is_gone_is_asked_for(tmp_path):
     backbone = load_backbone(str(make_backbone("bert", tmp_path / "gone")))
-    native.write(tmp_path / "artifact", make_artifact(backbone, method="head"))
+    write_native(tmp_path / "artifact", make_artifact(backbone, method="head"))
     shutil.rmtree(tmp_path / "gone")
     with pytest.raises(BackboneError, match=r"gone does not exist \(`--backbone`, .* names another place to look\)"):
         Predictor.load(tmp_path / "artifact")
@@ -191,7 +191,7 @@ def test_a_template_that_does_not_fit_its_fields_is_refused(tiny):
 def test_a_tuned_backbone_is_part_of_the_artifact(tiny_backbone, tmp_path):
     backbone = load_backbone(str(tiny_backbone("bert")))
     artifact = make_artifact(backbone, method="v2", length=3, backbone_lr=1e-4)
-    native.write(tmp_path / "tuned", artifact)
+    write_native(tmp_path / "tuned", artifact)
     loaded = Predictor.load(tmp_path / "tuned")
     assert loaded.artifact.manifest.tuned
     torch.testing.assert_close(scores_of(loaded, TEXTS), scores_of(Predictor(artifact, backbone), TEXTS))
@@ -225,7 +225,7 @@ def test_an_adapter_that_ptune_did_not_write_is_refused(tmp_path):
 
 
 def test_a_fresh_process_answers_alike(artifact, predictor, tmp_path):
-    native.write(tmp_path / "artifact", artifact)
+    write_native(tmp_path / "artifact", artifact)
     code = (
         "import json, pathlib, sys\n"
         "from ptune.artifacts.predict import Predictor\n"

@@ -13,12 +13,11 @@ import torch
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from ptune.artifacts import native, peft  # noqa: E402 - the folders above come first
-from ptune.artifacts.artifact import Artifact  # noqa: E402
+from ptune.artifacts.artifact import Artifact  # noqa: E402 - the folders above come first
 from ptune.backbone.load import load_backbone  # noqa: E402
 from ptune.data.sources import load_splits  # noqa: E402
 from ptune.spec.data import ClassificationData  # noqa: E402
-from support.made_artifacts import make_artifact  # noqa: E402
+from support.made_artifacts import make_artifact, write_native, write_peft  # noqa: E402
 
 LABELS = ("done", "other", "reader", "writer")
 BATCH = 32
@@ -43,8 +42,8 @@ def make_prompts(folder: Path, backbone_id: str, count: int, length: int = 8) ->
             key: tensor + 0.3 * torch.randn(tensor.shape, generator=generator)
             for key, tensor in artifact.tensors.items()
         }
-        native.write(folder / "ptune" / name, Artifact(artifact.manifest, tensors))
-        peft.write(folder / "peft" / name, Artifact(artifact.manifest, tensors))
+        write_native(folder / "ptune" / name, Artifact(artifact.manifest, tensors))
+        write_peft(folder / "peft" / name, Artifact(artifact.manifest, tensors))
     return names
 
 

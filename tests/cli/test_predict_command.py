@@ -10,7 +10,6 @@ import sys
 import pytest
 
 from ptune.api.prompt import load
-from ptune.artifacts import native
 from ptune.artifacts.artifact import Artifact
 from ptune.backbone.load import load_backbone
 from ptune.cli.answers import cells
@@ -19,7 +18,7 @@ from ptune.errors import DataError
 from ptune.spec.task import Classification
 from support.closeness import near
 from support.every_kind import SAMPLES, sample_artifact
-from support.made_artifacts import PAIR, make_artifact
+from support.made_artifacts import PAIR, make_artifact, write_native
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def backbone():
 
 @pytest.fixture
 def artifact(backbone, tmp_path):
-    native.write(tmp_path / "artifact", make_artifact(backbone, method="v2", length=4))
+    write_native(tmp_path / "artifact", make_artifact(backbone, method="v2", length=4))
     return tmp_path / "artifact"
 
 
@@ -73,7 +72,7 @@ def test_options_are_the_texts_of_one_input_or_inputs_of_one_text():
 
 
 def test_an_artifact_of_several_data_sets_is_told_which(ptune, backbone, tmp_path):
-    native.write(tmp_path / "joint", several(make_artifact(backbone, method="v2", length=4)))
+    write_native(tmp_path / "joint", several(make_artifact(backbone, method="v2", length=4)))
     texts = ["predict", tmp_path / "joint", "--text", "rain"]
     unnamed = ptune(*texts)
     assert (unnamed.code, "data sets, first, second: name the one" in unnamed.err) == (2, True), unnamed.err
@@ -95,7 +94,7 @@ def several(artifact):
 
 
 def test_pairs_take_two_texts(ptune, backbone, tmp_path):
-    native.write(tmp_path / "pairs", make_artifact(backbone, fields=PAIR, method="v1", length=3, encoder="embedding"))
+    write_native(tmp_path / "pairs", make_artifact(backbone, fields=PAIR, method="v1", length=3, encoder="embedding"))
     (tmp_path / "pairs.tsv").write_text("It rained.\tThe ground is wet.\n")
     (one,) = answers(ptune("predict", tmp_path / "pairs", "--text", "It rained.", "--text2", "The ground is wet."))
     assert answers(ptune("predict", tmp_path / "pairs", "--file", tmp_path / "pairs.tsv")) == [one]
@@ -143,7 +142,7 @@ def test_a_table_is_answered_by_every_kind_of_task_as_lines_and_as_a_table(
 ):
     sample = SAMPLES[kind]
     folder = (tiny_language_model if sample.words else tiny_backbone)(sample.family)
-    native.write(tmp_path / kind, sample_artifact(kind, load_backbone(str(folder), lm=sample.words)))
+    write_native(tmp_path / kind, sample_artifact(kind, load_backbone(str(folder), lm=sample.words)))
     prompt = load(tmp_path / kind)
     expected = prompt.predict(sample.rows)
     columns = [f"column {number}" for number in range(len(prompt.inputs))]

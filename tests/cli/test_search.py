@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ptune.artifacts.load import load_artifact
-from ptune.record.events import Reported, Suggested
+from ptune.record.events import Reported
 from ptune.record.journal import read
 from support.tiny_job import write_job
 from support.waiting import PATIENCE_S, wait_for
@@ -85,18 +85,20 @@ def test_any_trial_can_be_exported(searched, ptune, monkeypatch, tmp_path):
     assert ptune("export", "tiny", "--to", "best").code == 0
     result = ptune("export", "tiny", "--to", "other", "--trial", other)
     assert result.out.startswith(f"trial {other} of tiny (accuracy ")
+    assert "read back, every number is the same" in result.out
     assert [load_artifact(tmp_path / name).manifest.trial for name in ("best", "other")] == [best, other]
 
 
-def test_only_what_peft_expresses_is_exported_to_peft(searched, ptune, monkeypatch, tmp_path):
+def test_what_peft_expresses_is_exported_to_peft_and_held_to_the_dev_split(searched, ptune, monkeypatch, tmp_path):
     monkeypatch.setenv("PTUNE_RUNS", str(searched[0] / "runs"))
-    assert ptune("export", "tiny", "--to", "zero", "--format", "peft", "--trial", 0).code == 0  # the baseline point
+    result = ptune("export", "tiny", "--to", "zero", "--format", "peft", "--trial", 0)  # the baseline point
+    assert result.code == 0
+    assert "equal scores under PEFT on 8 examples of the dev split" in result.out
     assert load_artifact(tmp_path / "zero").manifest.trial == 0
-    trials = [event for event in read(searched[0] / "runs/tiny/journal.jsonl") if isinstance(event, Suggested)]
-    v1 = next(event.trial for event in trials if event.config["method"] == "v1")
-    result = ptune("export", "tiny", "--to", "one", "--format", "peft", "--trial", v1)
-    assert (result.code, (tmp_path / "one").exists()) == (2, False)
-    assert "cannot be exported to PEFT" in result.err
+    again = ptune("export", "zero", "--to", "native")  # from a folder
+    assert again.code == 0
+    assert load_artifact(tmp_path / "native").manifest == load_artifact(tmp_path / "zero").manifest
+    assert "leave it out" in ptune("export", "zero", "--to", "x", "--trial", 0).err
 
 
 def test_wrong_names_and_numbers_are_refused(searched, ptune, monkeypatch):

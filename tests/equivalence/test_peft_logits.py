@@ -7,7 +7,6 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForSequenceClassification
 
-from ptune.artifacts import native, peft
 from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.predict import Predictor
 from ptune.backbone.backbone import Backbone
@@ -15,7 +14,7 @@ from ptune.backbone.families import FAMILIES
 from ptune.backbone.load import load_backbone
 from support.closeness import close
 from support.families import make_backbone
-from support.made_artifacts import PAIR, make_artifact, scores_of
+from support.made_artifacts import PAIR, make_artifact, scores_of, write_native, write_peft
 
 SHORT_AND_LONG = [
     ("red",),
@@ -50,7 +49,7 @@ def peft_scores(folder: Path, backbone_folder: Path, backbone: Backbone, artifac
 def test_peft_gives_the_scores_of_ptune(family, tiny_backbone, tiny, tmp_path):
     backbone = tiny(family)
     artifact = make_artifact(backbone, method="v2", length=5, labels=["a", "b", "c"])
-    peft.write(tmp_path / "adapter", artifact)
+    write_peft(tmp_path / "adapter", artifact)
     scores = peft_scores(tmp_path / "adapter", tiny_backbone(family), backbone, artifact, SHORT_AND_LONG)
     close(scores_of(Predictor(artifact, backbone), SHORT_AND_LONG), scores)
     assert scores.std(dim=0).min() > 0.01, "scores that ignore the text would prove nothing"
@@ -61,7 +60,7 @@ def test_peft_gives_the_scores_of_ptune_for_pairs(family, tiny_backbone, tiny, t
     backbone = tiny(family)
     texts = [("red green", "old"), ("a loud, bitter afternoon", "not quiet at all"), ("warm", "cold")]
     artifact = make_artifact(backbone, PAIR, method="v2", length=3)
-    peft.write(tmp_path / "adapter", artifact)
+    write_peft(tmp_path / "adapter", artifact)
     scores = peft_scores(tmp_path / "adapter", tiny_backbone(family), backbone, artifact, texts)
     close(scores_of(Predictor(artifact, backbone), texts), scores)
 
@@ -70,7 +69,7 @@ def test_peft_gives_the_scores_of_ptune_on_heads_of_another_width_than_the_model
     folder = make_backbone("qwen3", tmp_path / "wide", head_dim=16)
     backbone = load_backbone(str(folder))
     artifact = make_artifact(backbone, method="v2", length=4)
-    peft.write(tmp_path / "adapter", artifact)
+    write_peft(tmp_path / "adapter", artifact)
     scores = peft_scores(tmp_path / "adapter", folder, backbone, artifact, SHORT_AND_LONG)
     close(scores_of(Predictor(artifact, backbone), SHORT_AND_LONG), scores)
 
@@ -80,14 +79,14 @@ def test_peft_gives_the_scores_of_ptune_on_a_real_backbone_and_text(minilm, shar
     lines = (shared_data / "sst2" / "dev.tsv").read_text(encoding="utf-8").splitlines()[1:9]
     texts = [(line.split("\t")[0],) for line in lines]
     artifact = make_artifact(backbone, method="v2", length=20, encoder="mlp", max_length=64)
-    peft.write(tmp_path / "adapter", artifact)
+    write_peft(tmp_path / "adapter", artifact)
     scores = peft_scores(tmp_path / "adapter", minilm, backbone, artifact, texts)
     close(scores_of(Predictor(artifact, backbone), texts), scores)
 
 
 def test_both_formats_give_the_same_answers(tiny, tmp_path):
     artifact = make_artifact(tiny("roberta"), method="v2", length=5)
-    native.write(tmp_path / "native", artifact)
-    peft.write(tmp_path / "peft", artifact)
+    write_native(tmp_path / "native", artifact)
+    write_peft(tmp_path / "peft", artifact)
     answers = [Predictor.load(tmp_path / kind).predict(SHORT_AND_LONG) for kind in ("native", "peft")]
     assert answers[0] == answers[1]

@@ -17,6 +17,7 @@ LIMITS = {
     "A kind of task": 7,
     "A prompt method": 7,
     "A family of backbones": 1,
+    "An export format": 3,
 }
 EXAMPLES = {
     "A prompt encoder": [
@@ -43,6 +44,10 @@ EXAMPLES = {
         {"SpanData", "SpanKind", "ptune.spec.task.Span"},
         {"ChoiceData", "ChoiceKind", "ptune.spec.task.Choice"},
         {"GenerationData", "GenerationKind", "ptune.spec.task.Generation", "generation"},
+    ],
+    "An export format": [
+        {"Peft"},
+        {"Native"},
     ],
     "A prompt method": [
         {"PromptV1"},

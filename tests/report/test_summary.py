@@ -88,18 +88,18 @@ def test_it_fits(outcome, width):
 
 
 def test_a_long_command_stays_on_one_line(outcome):
-    commands = next_commands(outcome, ['It isn\'t "over" yet, ' * 5], to_peft=False)
+    commands = next_commands(outcome, ['It isn\'t "over" yet, ' * 5])
     assert f"  {commands[0][0]}" in printed(outcome, commands)
 
 
 def test_the_predict_command_can_be_pasted(outcome):
     example = ['it\'s a "test"; rm', "two"]
-    command, _ = next_commands(outcome, example, to_peft=False)[0]
+    command, _ = next_commands(outcome, example)[0]
     assert shlex.split(command) == ["ptune", "predict", "played/artifact", "--text", example[0], "--text2", "two"]
 
 
 def test_a_long_text_breaks_off_in_the_command(outcome):
-    command, _ = next_commands(outcome, ["Who ran?", "Ann ran. " * 80], to_peft=False)[0]
+    command, _ = next_commands(outcome, ["Who ran?", "Ann ran. " * 80])[0]
     *_, question, _, context = shlex.split(command)
     assert question == "Who ran?"
     assert context.startswith("Ann ran. Ann ran. ")
@@ -108,33 +108,34 @@ def test_a_long_text_breaks_off_in_the_command(outcome):
 
 
 def test_the_data_set_is_named_where_there_are_several(outcome):
-    command, _ = next_commands(outcome, ["x"], to_peft=False, data_set="P 36")[0]
+    command, _ = next_commands(outcome, ["x"], data_set="P 36")[0]
     assert command == "ptune predict played/artifact --data-set 'P 36' --text x"
 
 
 def test_more_texts_than_two_are_a_line(outcome):
     texts = ["It rained.", "What's next?", "sun", "mud"]
-    command, _ = next_commands(outcome, texts, to_peft=False)[0]
+    command, _ = next_commands(outcome, texts)[0]
     printing, _, predict = command.partition(" | ")
     assert predict == "ptune predict played/artifact"
     line = subprocess.run(printing, shell=True, check=True, capture_output=True, text=True).stdout
     assert line == "\t".join(texts) + "\n"
 
 
-def test_peft_is_offered_only_where_it_works(outcome):
-    offered = [command for command, _ in next_commands(outcome, ["x"], to_peft=True)]
-    assert "ptune export played --format peft --to DIR" in offered
-    assert not [command for command, _ in next_commands(outcome, ["x"], to_peft=False) if "peft" in command]
+def test_the_best_prompt_is_offered_to_other_tools_where_there_is_one(outcome):
+    offered = [command for command, _ in next_commands(outcome, ["x"])]
+    assert "ptune export played --all-formats --to DIR" in offered
+    without = changed(outcome, conclusion=Conclusion())
+    assert not [command for command, _ in next_commands(without, ["x"]) if "export" in command]
 
 
 def test_an_interrupted_search_is_resumed_next(outcome):
     stopped = changed(outcome, status="interrupted", conclusion=Conclusion())
-    assert next_commands(stopped, ["x"], to_peft=False) == [("ptune resume played", "go on from where it stopped")]
+    assert next_commands(stopped, ["x"]) == [("ptune resume played", "go on from where it stopped")]
 
 
 def test_a_search_that_is_not_tracked_says_so_and_offers_no_mlflow(outcome):
     untracked = changed(outcome, tracking=None)
-    commands = next_commands(untracked, ["x"], to_peft=True)
+    commands = next_commands(untracked, ["x"])
     text = printed(untracked, commands)
     assert 'none (tracking.type = "none")' in text
     assert "MLflow" not in text
@@ -150,9 +151,11 @@ def test_what_went_wrong_is_said(outcome):
     assert "1 trial, the last: trial 3: diverged: loss is nan" in text
 
 
-def test_a_refused_peft_export_is_explained(outcome):
-    conclusion = replace(outcome.conclusion, peft_refused="the prompt cannot be exported to PEFT: v1")
-    assert "cannot be exported to PEFT: v1" in printed(changed(outcome, conclusion=conclusion))
+def test_further_formats_are_listed_and_a_refused_one_is_explained(outcome):
+    exports, refused = {"hf": outcome.folder / "artifact-hf"}, {"peft": "the prompt cannot be exported as peft: v1"}
+    text = printed(changed(outcome, conclusion=replace(outcome.conclusion, exports=exports, refused=refused)))
+    assert "for hf" in text
+    assert "cannot be exported as peft: v1" in text
 
 
 def test_without_a_result_there_is_no_leaderboard(outcome):
@@ -162,12 +165,12 @@ def test_without_a_result_there_is_no_leaderboard(outcome):
     assert "no trial has a result" in text
     assert "configuration" not in text
     failed = changed(outcome, conclusion=Conclusion())
-    assert [command for command, _ in next_commands(failed, ["x"], to_peft=False)] == [f"ptune ui {failed.name}"]
+    assert [command for command, _ in next_commands(failed, ["x"])] == [f"ptune ui {failed.name}"]
 
 
 def test_a_search_on_a_server_ends_with_the_link_to_its_page(outcome):
     served = changed(outcome, tracking=TrackingState("mlflow", "MLflow", "http://tracking.example:5000", "7", "a"))
-    commands = [command for command, _ in next_commands(served, ["x"], to_peft=False)]
+    commands = [command for command, _ in next_commands(served, ["x"])]
     assert served.page is not None
     assert served.page.startswith("http://tracking.example:5000/#/experiments/7/runs?")
     assert served.page in commands

@@ -184,14 +184,15 @@ def test_a_trial_that_cannot_be_built_fails_alone(job, runs):
     assert "one length for each of the 3 chosen layers" in outcome.history.trials[0].reason
 
 
-def test_peft_is_written_when_asked_for_and_its_refusal_is_told(job, runs):
+def test_further_formats_are_written_when_asked_for_and_a_refusal_is_told(job, runs):
     all_layers = {"parameters": {"method": {"value": "v2"}, "length": {"value": 3}}}
     subset = {"parameters": {"method": {"value": "v2"}, "depth": {"value": 1}}}
     for space, written in ((all_layers, True), (subset, False)):
         changes = {"space": space, "budget": {"trials": 1, "epochs": 1}, "export": {"formats": ["native", "peft"]}}
         outcome = start_search(type(job).model_validate({**job.model_dump(), **changes}), "", runs, LocalRunner())
         assert (outcome.folder / "artifact-peft" / "adapter_config.json").is_file() == written
-        assert (outcome.conclusion.peft_refused is None) == written
+        assert ("peft" in outcome.conclusion.exports) == written
+        assert ("peft" not in outcome.conclusion.refused) == written
 
 
 def test_a_search_for_the_least_loss_keeps_and_exports_what_is_lowest(job, runs):

@@ -4,7 +4,6 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoTokenizer, BertForPreTraining
 
-from ptune.artifacts import native
 from ptune.artifacts.predict import Predictor
 from ptune.backbone.load import load_backbone
 from ptune.errors import ArtifactError, DataError
@@ -12,6 +11,7 @@ from ptune.serving.catalogue import Catalogue, UnknownPromptError
 from support.closeness import near
 from support.every_kind import SAMPLES, sample_artifact
 from support.families import make_backbone
+from support.made_artifacts import write_native
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def folders(whole, tmp_path_factory):
     made = {kind: sample_artifact(kind, plain) for kind in ("classification", "pairs", "tokens", "span", "choice")}
     made |= {"cloze": sample_artifact("cloze", lm), "unpooled": sample_artifact("classification", lm, 9)}
     for name, artifact in made.items():
-        native.write(root / name, artifact)
+        write_native(root / name, artifact)
     return {name: root / name for name in made}
 
 
@@ -62,7 +62,7 @@ def test_prompts_with_a_pooler_without_and_with_a_language_head_answer_as_each_d
 def test_generation_is_served(tiny_language_model, tmp_path):
     backbone = load_backbone(str(tiny_language_model("gpt2")), lm=True)
     for seed in (1, 2):
-        native.write(tmp_path / str(seed), sample_artifact("generation", backbone, seed))
+        write_native(tmp_path / str(seed), sample_artifact("generation", backbone, seed))
     catalogue = Catalogue.load({str(seed): tmp_path / str(seed) for seed in (1, 2)})
     rows = SAMPLES["generation"].rows
     answers = catalogue.answer([catalogue.question(rows, str(seed)) for seed in (1, 2)])
@@ -122,6 +122,6 @@ def test_the_only_prompt_need_not_be_named(folders):
 
 def test_prompts_of_different_backbones_are_refused_by_name(folders, tmp_path):
     other = load_backbone(str(make_backbone("bert", tmp_path / "other", seed=5)))
-    native.write(tmp_path / "stranger", sample_artifact("classification", other))
+    write_native(tmp_path / "stranger", sample_artifact("classification", other))
     with pytest.raises(ArtifactError, match=r"share a backbone: tokens was trained on .*, stranger on .*other"):
         Catalogue.load({"tokens": folders["tokens"], "stranger": tmp_path / "stranger"})

@@ -12,10 +12,10 @@ from functools import cache
 import pytest
 
 from ptune.api.prompt import load
-from ptune.artifacts import native
 from ptune.backbone.load import load_backbone
 from support.every_kind import SAMPLES, sample_artifact
 from support.http_client import asked, call
+from support.made_artifacts import write_native
 
 KINDS = ("classification", "pairs", "tokens", "span", "choice")
 METHODS = ({"method": "v2", "length": 3}, {"method": "v2", "length": 6, "depth": 1}, {"method": "v1", "length": 4})
@@ -43,7 +43,7 @@ def folders(tiny_backbone, tmp_path_factory):
     backbone = load_backbone(str(tiny_backbone("bert")))
     root = tmp_path_factory.mktemp("served")
     for number, (kind, config) in enumerate((kind, config) for kind in KINDS for config in METHODS):
-        native.write(root / f"{kind}-{number}", sample_artifact(kind, backbone, number, **config))
+        write_native(root / f"{kind}-{number}", sample_artifact(kind, backbone, number, **config))
     return sorted(root.iterdir())
 
 

@@ -1,40 +1,125 @@
-"""A trial's prompt as an artifact, from what a search has exported or from the trial's saved state."""
+"""A trained prompt, from wherever it is, in the formats that other tools load."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptune.errors import SpecError, nearest
+from ptune.errors import ArtifactError, DataError, SpecError, nearest
+from ptune.spec.formats import FORMATS, FormatName
 
 if TYPE_CHECKING:
     from ptune.artifacts.artifact import Artifact
+    from ptune.artifacts.export import Exported
+    from ptune.data.sources import Split
     from ptune.record.history import History, TrialRecord
+    from ptune.spec.task import Task
 
 
-def export(folder: Path, history: History, target: Path, kind: str, number: int | None) -> Artifact:
-    """Write the prompt of one trial, or of the best, in some format; return it.
+@dataclass(frozen=True)
+class Found:
+    """A prompt that can be exported.
 
-    Args:
-        folder: the search's folder.
-        history: the search.
-        target: the folder to write.
-        kind: `native` or `peft`.
-        number: the trial; None is the best.
+    Attributes:
+        artifact: the prompt.
+        dev: reads the dev split of each data set; its answer is None where they are not at hand.
+    """
+
+    artifact: Artifact
+    dev: Callable[[], Sequence[Split] | None]
+
+    def write(self, target: Path, format_name: str, *, backbone: str | None = None, embed: bool = False) -> Exported:
+        """Write the prompt in a format.
+
+        Args:
+            target: the folder to write.
+            format_name: one of `ptune.spec.formats.FORMATS`.
+            backbone: where its backbone is; None is where it was at training.
+            embed: copy the backbone into the folder, where a format names it.
+
+        Raises:
+            SpecError: there is no such format.
+            ArtifactError: the format cannot express the prompt, or another tool gives it other scores; nothing is
+                written.
+            BackboneError: the backbone is not there.
+        """
+        from ptune.artifacts.export import write_export
+        from ptune.artifacts.formats.format import Export
+        from ptune.artifacts.formats.registry import BY_NAME
+
+        return write_export(
+            BY_NAME[format_of(format_name)], Export(self.artifact, target, backbone, self.dev, embed=embed)
+        )
+
+    def write_all(
+        self, target: Path, *, backbone: str | None = None, embed: bool = False
+    ) -> dict[FormatName, Exported | ArtifactError]:
+        """Write the prompt in every format that can express it, each into a folder of its name inside `target`.
+
+        Returns:
+            By format, what was written, or why it was not.
+
+        Raises:
+            BackboneError: the backbone is not there.
+        """
+        done: dict[FormatName, Exported | ArtifactError] = {}
+        for name in FORMATS:
+            try:
+                done[name] = self.write(target / name, name, backbone=backbone, embed=embed)
+            except ArtifactError as refusal:
+                done[name] = refusal
+        return done
+
+
+def format_of(name: str) -> FormatName:
+    """The format of a name.
 
     Raises:
-        SpecError: there is no such format or trial, or the trial has no result.
-        ArtifactError: PEFT cannot express the prompt; nothing is written.
-        EngineError: its saved state is missing or damaged.
+        SpecError: there is none.
     """
-    from ptune.artifacts import native, peft
+    for known in FORMATS:
+        if name == known:
+            return known
+    raise SpecError(f"format is one of {', '.join(FORMATS)}, got {name!r}{nearest(name, FORMATS)}")
 
-    writers = {"native": native.write, "peft": peft.write}
-    if kind not in writers:
-        raise SpecError(f"format is native or peft, got {kind!r}{nearest(kind, writers)}")
-    artifact = find_artifact(folder, history, number)
-    writers[kind](target, artifact)
-    return artifact
+
+def of_search(folder: Path, history: History, number: int | None) -> Found:
+    """The prompt of one trial of a search, or of the best; see `find_artifact`."""
+    job = history.job
+    seed = job.seed if job.data_seed is None else job.data_seed
+    return Found(find_artifact(folder, history, number), lambda: _dev(job.task, seed))
+
+
+def of_folder(folder: Path) -> Found:
+    """The prompt that a folder holds.
+
+    Raises:
+        ArtifactError: the folder holds no artifact, or a damaged one.
+    """
+    from ptune.artifacts.load import load_artifact
+    from ptune.data.builtin import PREFIX
+
+    artifact = load_artifact(folder)
+    task = artifact.manifest.task
+    # An artifact knows the names of its files, not their places; only built-in data is the same everywhere.
+    builtin = all(data.source is not None and data.source.startswith(PREFIX) for data in task.sets)
+    return Found(artifact, lambda: _dev(task, artifact.manifest.seed) if builtin else None)
+
+
+def of_run(uri: str, tracking_uri: str) -> Found:
+    """The prompt that an MLflow run of a search holds, `runs:/RUN_ID`.
+
+    Raises:
+        TrackingError: MLflow has no such run, or it holds no prompt.
+        ArtifactError: what it holds is damaged.
+    """
+    from ptune.tracking.fetch import fetch_prompt
+
+    with tempfile.TemporaryDirectory(prefix="ptune-run-") as folder:
+        return of_folder(fetch_prompt(uri, tracking_uri, Path(folder)))
 
 
 def find_artifact(folder: Path, history: History, number: int | None) -> Artifact:
@@ -62,7 +147,7 @@ def find_artifact(folder: Path, history: History, number: int | None) -> Artifac
     from ptune.run.prepare import prepare
 
     job = history.job
-    return artifact_of(trial, load_job_backbone(job), prepare(job).splits, job, folder)
+    return artifact_of(trial, load_job_backbone(job), prepare(job).splits, history, folder)
 
 
 def pick(history: History, number: int | None) -> TrialRecord:
@@ -81,3 +166,12 @@ def pick(history: History, number: int | None) -> TrialRecord:
             return trial
     valid = ", ".join(str(trial.number) for trial in sorted(ranked, key=lambda trial: trial.number))
     raise SpecError(f"trial {number} has no result to export (trials that have one: {valid})")
+
+
+def _dev(task: Task, seed: int) -> Sequence[Split] | None:
+    from ptune.data.sources import load_splits
+
+    try:
+        return [load_splits(data, seed).dev for data in task.sets]
+    except DataError:  # its files have gone since the search; the check then takes made-up texts, and says so
+        return None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ptune.record.events import Metrics
     from ptune.record.history import History
     from ptune.report.findings import Findings
+    from ptune.spec.formats import FormatName
     from ptune.spec.job import Job
     from ptune.tracking.state import TrackingState
 
@@ -182,32 +183,33 @@ class SearchResult:
         self,
         folder: str | os.PathLike[str],
         *,
-        format: Literal["native", "peft"] = "native",  # noqa: A002 - the word that `ptune export` has
+        format: FormatName = "native",  # noqa: A002 - the word that `ptune export` has
         trial: int | None = None,
+        embed_backbone: bool = False,
     ) -> Path:
         """Write the prompt of the best trial, or of another one, as it was after the trial's best epoch.
 
         Args:
             folder: the folder to write.
-            format: `native` holds every prompt; `peft` is what PEFT's own loader reads, where PEFT can express it.
+            format: `native` holds every prompt; the others are what the loaders of other tools read.
             trial: a trial's number; None is the best.
+            embed_backbone: copy the backbone into the folder, where a format names it.
 
         Returns:
             The folder written.
 
         Raises:
             SpecError: the trial has no result, the format is unknown, or `folder` is no path.
-            ArtifactError: PEFT cannot express the prompt; nothing is written.
+            ArtifactError: the format cannot express the prompt, or its tool gives other scores; nothing is written.
 
         Examples:
             >>> ptune.open("quickstart").export("exported").name
             'exported'
         """
-        from ptune.api.export import export
+        from ptune.api.export import format_of, of_search
 
-        target = as_path(folder, "folder")
-        export(self._folder, self.history, target, format, trial)
-        return target
+        target, name = as_path(folder, "folder"), format_of(format)
+        return of_search(self._folder, self.history, trial).write(target, name, embed=embed_backbone).folder
 
     def load(self, *, trial: int | None = None, device: str = "auto") -> Prompt:
         """The prompt of the best trial, or of another one, on its backbone; see `ptune.load`.

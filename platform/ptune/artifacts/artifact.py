@@ -81,6 +81,32 @@ class TaskSet(Strict):
     """Label names in the order of the head's outputs; empty for tasks without labels."""
 
 
+class Repeats(Strict):
+    """One score over repetitions of a configuration on fresh seeds."""
+
+    mean: float
+    sd: float | None
+    """Sample standard deviation; None for a single repetition."""
+    n: int = Field(ge=1)
+
+
+class Training(Strict):
+    """What a prompt cost, and how much its scores rest on."""
+
+    epochs: int = Field(ge=1)
+    """Epochs that the trial trained."""
+    seconds: float = Field(ge=0.0)
+    """Seconds of the trial's training."""
+    parameters: int = Field(ge=0)
+    """How many numbers it trained."""
+    trials: int = Field(ge=1)
+    """Trials with a result, of which this one was chosen."""
+    examples: dict[str, int]
+    """Examples by split: `train`, `dev`, `test`."""
+    repeats: dict[str, Repeats] = Field(default_factory=dict)
+    """The task's metric by split, over the repetitions of a confirmation."""
+
+
 class Manifest(Strict):
     """Everything in an artifact except its tensors."""
 
@@ -109,6 +135,8 @@ class Manifest(Strict):
     """Number of the trial in that search."""
     seed: int = Field(ge=0)
     """The search's seed."""
+    training: Training | None = None
+    """What it cost; None is unknown."""
 
     @property
     def set_names(self) -> list[str]:
@@ -164,6 +192,7 @@ def describe(
     search: str,
     trial: int,
     seed: int,
+    training: Training | None = None,
 ) -> Manifest:
     """Describe a trained prompt; its templates, layers and position convention follow from the other arguments.
 
@@ -177,6 +206,7 @@ def describe(
         search: name of the search.
         trial: its number there.
         seed: the search's seed.
+        training: what it cost.
 
     Raises:
         SpecError: the prompt does not fit its fields or its backbone.
@@ -201,6 +231,7 @@ def describe(
         search=search,
         trial=trial,
         seed=seed,
+        training=training,
     )
 
 

@@ -20,36 +20,42 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ptune.artifacts.artifact import Manifest
+from ptune.artifacts.checksums import CHECKSUMS, listed
 from ptune.errors import ArtifactError, nearest
-from ptune.files import replacing, write_json
+from ptune.files import exchange, replacing, write_json
+
+_BEFORE_CHECKSUMS = {
+    *("artifact.json", "prompt.safetensors"),
+    *("ptune.json", "adapter_config.json", "adapter_model.safetensors"),
+}
+"""What artifacts without checksums hold."""
 
 
 @contextmanager
-def replacing_folder(folder: Path, files: Collection[str], marker: str) -> Iterator[Path]:
+def replacing_folder(folder: Path, marker: str) -> Iterator[Path]:
     """Yield a temporary folder to fill; on success it becomes `folder` in one step, on error it is removed.
 
     Args:
-        folder: where the result goes. What is there may be replaced only if it is of the same kind.
-        files: the names of the files that this kind of folder holds.
-        marker: the file among them that tells it from others.
+        folder: where the result goes. What is there may be replaced only if it is of the same kind, and holds nothing
+            that its checksums do not list.
+        marker: the file that tells this kind of folder from others.
 
     Raises:
         ArtifactError: `folder` holds something else.
     """
-    _check_replaceable(folder, files, marker)
+    _check_replaceable(folder, marker)
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    replaced = folder.with_name(f".{folder.name}.{os.getpid()}.old")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
     try:
         yield draft
         if folder.exists():
-            folder.replace(replaced)
-        draft.replace(folder)
+            exchange(draft, folder)
+        else:
+            draft.replace(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
@@ -137,13 +143,14 @@ def check_holds(folder: Path, file: str, *, kind: str) -> None:
         raise ArtifactError(f"{folder} is not {kind}: it holds no {file}{hint}")
 
 
-def _check_replaceable(folder: Path, files: Collection[str], marker: str) -> None:
+def _check_replaceable(folder: Path, marker: str) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
         raise ArtifactError(f"{folder} is a file; an artifact is a folder")
     names = _names(folder)
-    foreign = [name for name in names if name not in files]
+    known = {Path(name).parts[0] for name in listed(folder)} | {CHECKSUMS} if CHECKSUMS in names else _BEFORE_CHECKSUMS
+    foreign = [name for name in names if name not in known]
     if foreign or (names and marker not in names):
         raise ArtifactError(
             f"{folder} is not replaced, because it holds other things than an artifact{_list(foreign or names)}; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ptune.artifacts import native, peft
+from ptune.artifacts import adapter, native
 from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.folders import check_holds
 
@@ -15,8 +15,8 @@ def load_artifact(folder: Path) -> Artifact:
     Raises:
         ArtifactError: the folder is missing, damaged, or holds neither.
     """
-    if (folder / peft.MANIFEST).is_file():
-        return peft.read(folder)
-    if (folder / peft.CONFIG).is_file():
-        check_holds(folder, peft.MANIFEST, kind="an artifact that ptune exported, but another PEFT adapter")
+    if (folder / adapter.MANIFEST).is_file():
+        return adapter.read(folder)
+    if (folder / adapter.CONFIG).is_file():
+        check_holds(folder, adapter.MANIFEST, kind="an artifact that ptune exported, but another PEFT adapter")
     return native.read(folder)

@@ -1,36 +1,106 @@
-"""`ptune export`: a trial's prompt as an artifact."""
+"""`ptune export`: a trained prompt as a folder that ptune or another tool loads."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from ptune.errors import ArtifactError, SpecError
+from ptune.spec.formats import FORMATS
 
-@click.command(short_help="Write the best prompt, or any trial's, as an artifact.")
-@click.argument("name")
+if TYPE_CHECKING:
+    from ptune.api.export import Found
+
+_RUNS = "runs:/"
+
+
+@click.command(short_help="Write the best prompt, or any trial's, for ptune and other tools.")
+@click.argument("source", metavar="NAME")
 @click.option(
     "--to", "target", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder to write to."
 )
-@click.option("--format", "kind", type=click.Choice(["native", "peft"]), default="native", show_default=True)
+@click.option("--format", "kind", type=click.Choice(FORMATS), default="native", show_default=True)
+@click.option("--all-formats", is_flag=True, help="Write every format that can express the prompt, into DIR/FORMAT.")
 @click.option("--trial", type=click.IntRange(min=0), help="Number of the trial. The default is the best.")
-def export(name: str, target: Path, kind: str, trial: int | None) -> None:
-    """Write the prompt of the best trial, or of another one, as it was after the trial's best epoch.
+@click.option("--embed-backbone", is_flag=True, help="Copy the backbone into the folder.")
+@click.option("--backbone", metavar="DIR", help="Where the backbone is, if it has moved since the training.")
+def export(
+    source: str,
+    target: Path,
+    kind: str,
+    all_formats: bool,
+    trial: int | None,
+    embed_backbone: bool,
+    backbone: str | None,
+) -> None:
+    """Write a prompt as it was after its trial's best epoch.
 
-    The format native holds every prompt. The format peft is for PEFT's own loader, and holds the prompts that PEFT can
-    express.
+    NAME is a search, an MLflow run of a search (runs:/RUN_ID), or the folder of an artifact. The format native holds
+    every prompt. The others are for the loaders of other tools. What is written is loaded as such a tool does it, and
+    must give the same scores; else nothing is written.
 
     \b
     ptune export quickstart --to my-prompt
-    ptune export quickstart --to for-peft --format peft
+    ptune export quickstart --to for-peft --format peft --embed-backbone
+    ptune export quickstart --to everywhere --all-formats
     ptune export quickstart --to seventh --trial 7
     """
-    from ptune.api.export import export as write
+    found = _found(source, trial)
+    _say_what(source, found)
+    if all_formats:
+        for name, result in found.write_all(target, backbone=backbone, embed=embed_backbone).items():
+            if isinstance(result, ArtifactError):
+                click.echo(f"{name:10} not written: {_reason(result)}")
+            else:
+                click.echo(f"{name:10} -> {result.folder}: {result.checked}")
+        return
+    written = found.write(target, kind, backbone=backbone, embed=embed_backbone)
+    click.echo(f"{kind} -> {target}: {written.checked}")
+    if written.note is not None:
+        click.echo(written.note.replace("`", ""))
+
+
+def _found(source: str, trial: int | None) -> Found:
+    """The prompt that is meant.
+
+    Raises:
+        SpecError: a number of a trial is given for what is no search.
+        PtuneError: there is no such prompt.
+    """
+    from ptune.api.export import of_folder, of_run, of_search
+
+    is_run, is_folder = source.startswith(_RUNS), _holds_artifact(Path(source))
+    if trial is not None and (is_run or is_folder):
+        raise SpecError(f"--trial chooses among the trials of a search, and {source} is a single prompt: leave it out")
+    if is_run:
+        from ptune.run.folders import runs_folder
+        from ptune.tracking.location import resolve_uri
+
+        return of_run(source, resolve_uri(None, runs_folder()))
+    if is_folder:
+        return of_folder(Path(source))
     from ptune.api.search import open as open_search
+
+    search = open_search(source)
+    return of_search(search.folder, search.history, trial)
+
+
+def _holds_artifact(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("artifact.json", "ptune.json"))
+
+
+def _say_what(source: str, found: Found) -> None:
     from ptune.report.wording import score_text
 
-    search = open_search(name)
-    manifest = write(search.folder, search.history, target, kind, trial).manifest
+    manifest = found.artifact.manifest
     metric = manifest.task.metric
     dev = f"{metric} {score_text(manifest.scores['dev'].get(metric))} on dev"
-    click.echo(f"trial {manifest.trial} of {name} ({dev}) -> {target}")
+    click.echo(f"trial {manifest.trial} of {manifest.search} ({dev}), from {source}")
+
+
+def _reason(refusal: ArtifactError) -> str:
+    """Why a format was not written, without what the line says already."""
+    text = str(refusal).removesuffix("; the native format holds every prompt")
+    return text.partition(": ")[2] if text.startswith("the prompt cannot be exported as ") else text

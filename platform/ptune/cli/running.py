@@ -49,7 +49,6 @@ def conclude(outcome: Outcome, *, as_json: bool, local: bool, address: str | Non
         commands = next_commands(
             outcome,
             example_texts(task),
-            to_peft=fits_peft(outcome),
             data_set=example_set(task),
             program=program(),
             resume=resume,
@@ -80,17 +79,6 @@ def program() -> str:
         return "python -m ptune"
     folder = Path.cwd()
     return shlex.quote(str(script.relative_to(folder) if script.is_relative_to(folder) else script))
-
-
-def fits_peft(outcome: Outcome) -> bool:
-    """Whether PEFT can express the best prompt."""
-    best, artifact = outcome.best, outcome.conclusion.artifact
-    if artifact is None or best is None or best.config.get("method") != "v2":
-        return False
-    from ptune.artifacts import native
-    from ptune.artifacts.peft import why_not_peft
-
-    return why_not_peft(native.read(artifact).manifest) is None
 
 
 def example_set(task: Task) -> str | None:

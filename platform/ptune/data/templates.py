@@ -98,8 +98,17 @@ class Framing:
 
 
 @dataclass(frozen=True)
-class _Piece:
-    """A part of the input: fixed tokens, or the field whose text goes there, or a place for a word."""
+class Piece:
+    """A part of the input: fixed tokens, or the field whose text goes there, or a place for a word.
+
+    Attributes:
+        ids: the tokens that always stand there; none of a field, nor of a causal model's place for a word.
+        types: their token types; of a field, the type of each of its tokens.
+        field: which field's text goes there.
+        follows: whether the text is tokenised as the words behind a word are.
+        fixed: whether the text is never shortened.
+        mask: whether the language model names a word there.
+    """
 
     ids: tuple[int, ...]
     types: tuple[int, ...]
@@ -216,6 +225,11 @@ class Layout:
         return self._tokenise([text.strip() for text in texts], follows=True)
 
     @property
+    def pieces(self) -> Sequence[Piece]:
+        """What every input is made of, in order."""
+        return tuple(self._pieces)
+
+    @property
     def closing(self) -> int:
         """Number of special tokens at the end of every input."""
         return 0 if self._pieces[-1].mask else len(self._framing.after.ids)
@@ -236,9 +250,9 @@ class Layout:
         """Tokens left for texts."""
         return self._room
 
-    def _lay_out(self, fields: list[str], parts: Sequence[Part], run_lengths: list[int]) -> list[_Piece]:
+    def _lay_out(self, fields: list[str], parts: Sequence[Part], run_lengths: list[int]) -> list[Piece]:
         framing, segment, follows, prompts = self._framing, 0, False, 0
-        pieces = [_Piece(framing.before.ids, framing.before.types)]
+        pieces = [Piece(framing.before.ids, framing.before.types)]
         for part in parts:
             kind = framing.segment_types[segment]
             match part:
@@ -246,22 +260,22 @@ class Layout:
                     count = run_lengths.pop(0)
                     ids = tuple(-(prompts + j + 1) for j in range(count))
                     prompts += count
-                    pieces.append(_Piece(ids, (kind,) * count))
+                    pieces.append(Piece(ids, (kind,) * count))
                 case Anchor(text, glued):
                     ids = tuple(self._tokenise([text], follows and not glued)[0])
-                    pieces.append(_Piece(ids, (kind,) * len(ids)))
+                    pieces.append(Piece(ids, (kind,) * len(ids)))
                 case TextField(name, glued, fixed):
-                    pieces.append(_Piece((), (kind,), fields.index(name), follows and not glued, fixed))
+                    pieces.append(Piece((), (kind,), fields.index(name), follows and not glued, fixed))
                 case Mask(glued):
                     ids = () if self._causal else (self._mask_token(),)
-                    pieces.append(_Piece(ids, (kind,) * len(ids), follows=follows and not glued, mask=True))
+                    pieces.append(Piece(ids, (kind,) * len(ids), follows=follows and not glued, mask=True))
                 case Separator():
-                    pieces.append(_Piece(framing.between.ids, framing.between.types))
+                    pieces.append(Piece(framing.between.ids, framing.between.types))
                     segment = 1
             follows = not (isinstance(part, Separator) and framing.between.ids)
         if self._causal and pieces[-1].mask:
             return pieces
-        return [*pieces, _Piece(framing.after.ids, framing.after.types)]
+        return [*pieces, Piece(framing.after.ids, framing.after.types)]
 
     def _mask_token(self) -> int:
         token = getattr(self._tokenizer, "mask_token_id", None)

@@ -56,7 +56,6 @@ def next_commands(
     outcome: Outcome,
     example: Sequence[str],
     *,
-    to_peft: bool,
     data_set: str | None = None,
     program: str = "ptune",
     resume: str = "",
@@ -66,7 +65,6 @@ def next_commands(
     Args:
         outcome: the search.
         example: the texts of one input.
-        to_peft: whether PEFT can express the best prompt.
         data_set: which data set the input is of, where the task has several.
         program: how `ptune` is called from where the user stands.
         resume: the whole command that takes the search up where it ran; by default `program` resumes it.
@@ -83,8 +81,8 @@ def next_commands(
         commands.append((f"{program} confirm {outcome.name}", "repeat the best on fresh seeds"))
     if outcome.tracking is not None and outcome.tracking.type == "mlflow":
         commands.append((outcome.page or f"{program} ui {outcome.name}", "all trials in MLflow, best first"))
-    if to_peft:
-        commands.append((f"{program} export {outcome.name} --format peft --to DIR", "write it for PEFT's loader"))
+    if artifact is not None:
+        commands.append((f"{program} export {outcome.name} --all-formats --to DIR", "take it to other tools"))
     return commands
 
 
@@ -162,11 +160,12 @@ def _places(outcome: Outcome) -> Table:
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(overflow="fold")
     conclusion = outcome.conclusion
-    for label, folder in (("artifact", conclusion.artifact), ("for PEFT", conclusion.peft)):
-        if folder is not None:
-            rows.add_row(label, shown(folder))
-    if conclusion.peft_refused is not None:
-        rows.add_row("for PEFT", Text(conclusion.peft_refused, style="yellow"))
+    if conclusion.artifact is not None:
+        rows.add_row("artifact", shown(conclusion.artifact))
+    for name, folder in conclusion.exports.items():
+        rows.add_row(f"for {name}", shown(folder))
+    for name, reason in conclusion.refused.items():
+        rows.add_row(f"for {name}", Text(reason, style="yellow"))
     files = [name for name in (CURVES, PAGE) if (outcome.folder / name).is_file()]
     rows.add_row("record", f"{shown(outcome.folder)}/ ({', '.join(['journal', 'leaderboard', *files])})")
     rows.add_row(*_tracking(outcome))

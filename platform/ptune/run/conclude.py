@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ptune.artifacts import native, peft
-from ptune.artifacts.artifact import Artifact, Origin, describe
+from ptune.artifacts.artifact import Artifact, Origin, Repeats, Training, describe
+from ptune.artifacts.export import write_export
+from ptune.artifacts.formats.format import Export
+from ptune.artifacts.formats.registry import BY_NAME
 from ptune.artifacts.predict import Predictor
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
@@ -16,9 +18,10 @@ from ptune.engine.state import read
 from ptune.errors import ArtifactError
 from ptune.record.events import Metrics
 from ptune.record.history import History, TrialRecord
-from ptune.run.conclusion import ARTIFACT, PEFT_ARTIFACT, Conclusion
+from ptune.record.spread import Spread
+from ptune.run.conclusion import ARTIFACT, Conclusion
 from ptune.run.prepare import Prepared, versions
-from ptune.spec.job import Job
+from ptune.spec.formats import FormatName
 from ptune.spec.trial import TrialSpec
 
 
@@ -34,26 +37,34 @@ def conclude(backbone: Backbone, prepared: Prepared, history: History, folder: P
     if best is None:
         return Conclusion()
     job, splits = prepared.job, prepared.splits
-    artifact = artifact_of(best, backbone, splits, job, folder)
+    artifact = artifact_of(best, backbone, splits, history, folder)
     test = test_scores(artifact, backbone, splits, token_budget(backbone, job.resources.token_budget))
     if test is not None:
         artifact = artifact.scored("test", _scores(test))
-    native.write(folder / ARTIFACT, artifact)
-    conclusion = Conclusion(artifact=folder / ARTIFACT, test=test)
-    if "peft" in job.export.formats:
-        conclusion = _with_peft(conclusion, artifact, folder / PEFT_ARTIFACT)
+    write_export(BY_NAME["native"], Export(artifact, folder / ARTIFACT))
+    conclusion = _with_exports(Conclusion(artifact=folder / ARTIFACT, test=test), artifact, prepared)
     if history.header.confirms is not None:
         conclusion = replace(conclusion, tested=_score_trials(backbone, prepared, history, folder))
     return conclusion
 
 
-def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits], job: Job, folder: Path) -> Artifact:
+def artifact_of(
+    trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits], history: History, folder: Path
+) -> Artifact:
     """A trial's prompt as it was after its best epoch, from its saved state.
+
+    Args:
+        trial: the trial.
+        backbone: its backbone.
+        splits: its data sets.
+        history: its search.
+        folder: the search's folder.
 
     Raises:
         EngineError: the trial's state is missing or damaged.
     """
     assert trial.state is not None, "a trial with a report has a state"
+    job = history.job
     saved = read(folder / trial.state)
     manifest = describe(
         TrialSpec.from_config(trial.config),
@@ -65,6 +76,7 @@ def artifact_of(trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits]
         search=job.name,
         trial=trial.number,
         seed=job.seed,
+        training=_training(trial, splits, history),
     )
     return Artifact(manifest, saved.best)
 
@@ -79,13 +91,52 @@ def test_scores(
     return Predictor(artifact, backbone).measure(tests, most_tokens)
 
 
-def _with_peft(conclusion: Conclusion, artifact: Artifact, folder: Path) -> Conclusion:
-    """Write PEFT's format too. A refusal is no error: only here, at the end, is it known which prompt is the best."""
-    try:
-        peft.write(folder, artifact)
-    except ArtifactError as error:
-        return replace(conclusion, peft_refused=str(error))
-    return replace(conclusion, peft=folder)
+def _training(trial: TrialRecord, splits: Sequence[Splits], history: History) -> Training:
+    """What a trial cost, and how much its scores rest on."""
+    job, best = history.job, trial.best_report
+    shots = [data.shots for data in job.task.sets]
+    counts = {
+        "train": sum(draw or len(data.train) for draw, data in zip(shots, splits, strict=True)),
+        "dev": sum(draw or len(data.dev) for draw, data in zip(shots, splits, strict=True)),
+        "test": sum(len(data.test) for data in splits if data.test is not None),
+    }
+    return Training(
+        epochs=trial.epoch,
+        seconds=sum(report.get("seconds", 0.0) for report in trial.reports),
+        parameters=int(best.get("trainable_parameters", 0)),
+        trials=len(history.ranked()),
+        examples={split: count for split, count in counts.items() if count},
+        repeats=_repeats(trial, history),
+    )
+
+
+def _repeats(trial: TrialRecord, history: History) -> dict[str, Repeats]:
+    """The scores of all repetitions of a confirmation's configuration; none of other searches."""
+    if history.header.confirms is None:
+        return {}
+    configuration = next(found for found in history.configurations() if trial in found.trials)
+    metric = history.objective.metric
+    tested = [repeat.test[metric] for repeat in configuration.trials if repeat.test and metric in repeat.test]
+    spreads = {"dev": configuration.spread} | ({"test": Spread.of(tested)} if tested else {})
+    return {split: Repeats(mean=found.mean, sd=found.sd, n=found.n) for split, found in spreads.items()}
+
+
+def _with_exports(conclusion: Conclusion, artifact: Artifact, prepared: Prepared) -> Conclusion:
+    """Write the further formats too. A refusal is no error: only here, at the end, is it known which prompt is best."""
+    native = conclusion.artifact
+    assert native is not None, "the native format is written first"
+    exports: dict[FormatName, Path] = {}
+    refused: dict[FormatName, str] = {}
+    dev = [data.dev for data in prepared.splits]
+    for name in prepared.job.export.formats:
+        if name == "native":
+            continue
+        target = native.with_name(f"{ARTIFACT}-{name}")
+        try:
+            exports[name] = write_export(BY_NAME[name], Export(artifact, target, dev=lambda: dev)).folder
+        except ArtifactError as error:
+            refused[name] = str(error)
+    return replace(conclusion, exports=exports, refused=refused)
 
 
 def _score_trials(
@@ -97,7 +148,7 @@ def _score_trials(
     budget = token_budget(backbone, job.resources.token_budget)
     for trial in sorted(history.ranked(), key=lambda trial: trial.number):
         if trial.test is None:
-            artifact = artifact_of(trial, backbone, splits, job, folder)
+            artifact = artifact_of(trial, backbone, splits, history, folder)
             scores = test_scores(artifact, backbone, splits, budget)
             if scores is None:  # the job names no test split
                 return {}

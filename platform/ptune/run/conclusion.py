@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ptune.record.events import Metrics
+from ptune.spec.formats import FormatName
 
 ARTIFACT = "artifact"
-PEFT_ARTIFACT = "artifact-peft"
-"""Names of folders in a search's folder: of the best prompt, in ptune's own format and in PEFT's."""
+"""The folder of the best prompt in a search's folder; in another format, `artifact-FORMAT`."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Conclusion:
 
     artifact: Path | None = None
     """The folder of the best prompt."""
-    peft: Path | None = None
-    """The folder of the best prompt in PEFT's format, if the job asks for it."""
-    peft_refused: str | None = None
-    """Why PEFT's format was asked for and not written."""
+    exports: Mapping[FormatName, Path] = field(default_factory=dict)
+    """The folders of the best prompt in further formats that the job asks for."""
+    refused: Mapping[FormatName, str] = field(default_factory=dict)
+    """Why formats that the job asks for are not written."""
     test: Metrics | None = None
     """Scores of the best prompt on the test split; None without a test split."""
     tested: Mapping[int, Metrics] = field(default_factory=dict)

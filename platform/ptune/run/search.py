@@ -74,7 +74,7 @@ class Outcome:
             "mlflow": None,
             **({} if self.tracking is None else {self.tracking.type: self.tracking.to_json(self.history.header.id)}),
             "artifact": _text(self.conclusion.artifact),
-            "peft": _text(self.conclusion.peft),
+            "exports": {name: str(folder) for name, folder in self.conclusion.exports.items()},
             "importances": self.importances,
             "wall_s": round(self.wall_s, 3),
         } | ({} if confirmed is None else {"confirmation": confirmed.to_json()})

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from ptune.spec.budget import Budget
+from ptune.spec.formats import FormatName
 from ptune.spec.heads import head_problems
 from ptune.spec.layout import template_problems
 from ptune.spec.problem import Problem
@@ -53,14 +54,14 @@ class Resources(Strict):
     dropout never do."""
 
 
-def _native() -> list[Literal["native", "peft"]]:
+def _native() -> list[FormatName]:
     return ["native"]
 
 
 class Export(Strict):
     """How the best prompt is exported."""
 
-    formats: list[Literal["native", "peft"]] = Field(default_factory=_native)
+    formats: list[FormatName] = Field(default_factory=_native)
     """Formats that are written at the end of the search. native is always written."""
 
 

@@ -25,7 +25,7 @@ from ptune.tracking.views import experiment_tags
 CONFIG = "config.json"
 """The file that says which parameters differ between trials, and the values of those that do not."""
 _JOB_FILES = ("job.toml", "job.json")
-_RESULTS = (*_JOB_FILES, "leaderboard.*", "report.json", "*.png", "*.html", "artifact", "artifact-peft")
+_RESULTS = (*_JOB_FILES, "leaderboard.*", "report.json", "*.png", "*.html", "artifact", "artifact-*")
 
 
 class Mirror:

@@ -1,0 +1,68 @@
+"""Python for model cards: from the output of a transformers model to the answer that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ptune.artifacts.predict import Predictor
+from ptune.artifacts.route import Route
+from ptune.prompts.heads import Verbalizer
+
+
+def answer_code(predictor: Predictor, part: int, route: Route) -> list[str]:
+    """Lines that print what `model` answers to `batch`, the input of one row.
+
+    Args:
+        predictor: the prompt on its backbone.
+        part: which of its data sets.
+        route: the model.
+    """
+    labels = list(predictor.artifact.manifest.sets[part].labels)
+    match route.answer:
+        case "label":
+            return [f"labels = {labels}", "print(dict(zip(labels, model(**batch).logits[0].softmax(-1).tolist())))"]
+        case "tags":
+            return [f"labels = {labels}", "print([labels[tag] for tag in model(**batch).logits[0].argmax(-1)])"]
+        case "edges":
+            if route.task == "TOKEN_CLS":
+                return ["starts, ends = model(**batch).logits[0].T", "print(starts.argmax(), ends.argmax())"]
+            return ["output = model(**batch)", "print(output.start_logits.argmax(), output.end_logits.argmax())"]
+        case "worth":
+            return ["print(model(**batch).logits.item())  # the candidate that is worth most is chosen"]
+        case "text":
+            written = f"model.generate(**batch, max_new_tokens={route.most_tokens}, do_sample=False)[0]"
+            return [f"print(tokenizer.decode({written}, skip_special_tokens=True))"]
+        case "likelihood":
+            return ["print(model(**batch).logits.log_softmax(-1).shape)  # a candidate is worth its tokens' mean"]
+        case "word":
+            return [_at_masks(predictor), "print(tokenizer.decode(scores[0].argmax()))"]
+        case "label words":
+            worth = "torch.stack([scores[range(len(word)), word].sum() for word in some]).mean().item()"
+            return [
+                f"words = {_label_tokens(predictor, part)}",
+                _at_masks(predictor),
+                f"print({{label: {worth} for label, some in words.items()}})",
+            ]
+
+
+def with_imports(code: Sequence[str]) -> list[str]:
+    """The lines, behind the import of torch where they need it."""
+    return ["import torch", *code] if any("torch." in line for line in code) else list(code)
+
+
+def _at_masks(predictor: Predictor) -> str:
+    """The vocabulary's scores [M, V] at the places of the words."""
+    if predictor.backbone.family.reads == "last":
+        return "scores = model(**batch).logits[0, -1:]"
+    # A model under virtual tokens has scores for these, too: the input's own come last.
+    places = "batch['input_ids'][0] == tokenizer.mask_token_id"
+    return f"scores = model(**batch).logits[0, -len(batch['input_ids'][0]):][{places}]"
+
+
+def _label_tokens(predictor: Predictor, part: int) -> dict[str, list[list[int]]]:
+    """The tokens of each word of each label."""
+    layout, kind = predictor.layouts[part], predictor.task.kinds[part]
+    spec = kind.head_spec(layout)
+    assert isinstance(spec, Verbalizer), "a classification without a trained head has one"
+    labels = predictor.artifact.manifest.sets[part].labels
+    return {label: [list(word) for word in words] for label, words in zip(labels, spec.words, strict=True)}

@@ -1,0 +1,60 @@
+"""The SHA-256 of each file of a folder, in a file that `sha256sum --check` reads, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ptune.errors import ArtifactError
+from ptune.files import content_hash, write_text
+
+CHECKSUMS = "SHA256SUMS"
+CARD = "README.md"
+"""The model card: listed, but people may change it."""
+
+
+def write_checksums(folder: Path) -> None:
+    """Write the checksums of all files that lie in a folder and below it."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    write_text(folder / CHECKSUMS, "".join(f"{content_hash(path)}  {_name(path, folder)}\n" for path in files))
+
+
+def listed(folder: Path) -> list[str]:
+    """The files that a folder's checksums name, relative to it; none where it has no checksums.
+
+    Raises:
+        ArtifactError: the checksums are damaged.
+    """
+    return list(_read(folder))
+
+
+def verify(folder: Path) -> None:
+    """Check that the files of a folder are those that were written; a folder without checksums is taken as it is.
+
+    Raises:
+        ArtifactError: files are missing or differ; the message names them.
+    """
+    bad = []
+    for name, expected in _read(folder).items():
+        path = folder / name
+        if name == CARD:
+            continue
+        if not path.is_file():
+            bad.append(f"{name} is missing")
+        elif content_hash(path) != expected:
+            bad.append(f"{name} is not the file that was written")
+    if bad:
+        raise ArtifactError(f"{folder} is damaged: {'; '.join(bad)} ({CHECKSUMS} says so)")
+
+
+def _read(folder: Path) -> dict[str, str]:
+    path = folder / CHECKSUMS
+    if not path.is_file():
+        return {}
+    lines = [line.partition("  ") for line in path.read_text(encoding="utf-8").splitlines()]
+    if any(len(checksum) != 64 or not name for checksum, _, name in lines):
+        raise ArtifactError(f"{path} is damaged: a line holds a SHA-256, two spaces and a name")
+    return {name: checksum for checksum, _, name in lines}
+
+
+def _name(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()

@@ -1,0 +1,50 @@
+"""A prompt written in a format: whole, checked, with its model card and its checksums; or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ptune.artifacts.card import model_card
+from ptune.artifacts.checksums import CARD, write_checksums
+from ptune.artifacts.folders import replacing_folder
+from ptune.artifacts.formats.format import Export, Format
+from ptune.errors import ArtifactError
+from ptune.files import write_text
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A prompt that lies in its folder.
+
+    Attributes:
+        folder: the folder.
+        checked: what its scores were compared with.
+        note: what has to be known about where its backbone is; None if nothing.
+    """
+
+    folder: Path
+    checked: str
+    note: str | None = None
+
+
+def write_export(chosen: Format, export: Export) -> Exported:
+    """Write a prompt in a format; one that is there already is replaced in one step.
+
+    Raises:
+        ArtifactError: the format cannot express the prompt, another tool gives it other scores, or the folder holds
+            anything that is not an export's.
+        BackboneError: the format needs the backbone, and it cannot be found or loaded.
+    """
+    reason = chosen.why_not(export.manifest)
+    if reason is not None:
+        raise ArtifactError(
+            f"the prompt cannot be exported as {chosen.name}: {reason}; the native format holds every prompt"
+        )
+    with replacing_folder(export.target, chosen.marker) as draft:
+        usage = chosen.write(export, draft)
+        checked = chosen.check(export, draft)
+        reference = export.reference if chosen.name != "native" else None
+        write_text(draft / CARD, model_card(export.manifest, chosen.name, usage, reference, checked))
+        write_checksums(draft)
+    return Exported(export.target, checked, None if reference is None else reference.note())

@@ -1,0 +1,1 @@
+"""The formats that a prompt is exported in: one file for each."""

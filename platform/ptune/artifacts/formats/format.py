@@ -1,0 +1,113 @@
+"""What a format can do, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from ptune.artifacts.artifact import Artifact, Manifest
+from ptune.artifacts.predict import Predictor
+from ptune.artifacts.probe import Probe, make_probe
+from ptune.artifacts.reference import BackboneReference
+from ptune.backbone.families import Family, family_of
+from ptune.data.sources import Split
+from ptune.spec.formats import FormatName
+
+
+@dataclass(frozen=True)
+class Export:
+    """One prompt on its way out.
+
+    Attributes:
+        artifact: the prompt.
+        target: the folder that it will lie in.
+        backbone_id: where its backbone is; None is where the artifact says.
+        dev: reads the dev split of each data set; its answer is None where they are not at hand.
+        embed: whether the backbone's files are copied into the folder.
+    """
+
+    artifact: Artifact
+    target: Path
+    backbone_id: str | None = None
+    dev: Callable[[], Sequence[Split] | None] = lambda: None
+    embed: bool = False
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the prompt is."""
+        return self.artifact.manifest
+
+    @property
+    def family(self) -> Family:
+        """The family of its backbone."""
+        return family_of(self.manifest.backbone.model_type, self.manifest.backbone.id)
+
+    @cached_property
+    def reference(self) -> BackboneReference:
+        """How other tools find its backbone.
+
+        Raises:
+            BackboneError: it cannot be found.
+        """
+        origin = self.manifest.backbone
+        return BackboneReference.of(self.backbone_id or origin.id, origin.revision, self.target if self.embed else None)
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The prompt on its backbone, in float32 on the CPU.
+
+        Raises:
+            ArtifactError: the backbone is another than that of the training.
+            BackboneError: it cannot be found or loaded.
+        """
+        return Predictor.on_backbone(self.artifact, self.backbone_id, "cpu", "float32")
+
+    @cached_property
+    def probes(self) -> list[Probe]:
+        """What the export is held to, for each data set."""
+        splits: Sequence[Split | None] = self.dev() or [None] * len(self.manifest.sets)
+        return [make_probe(self.predictor, part, dev) for part, dev in enumerate(splits)]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a model card says about a format.
+
+    Attributes:
+        library: the library that loads it, as the Hub names it.
+        code: Python that loads the prompt and answers one input, run inside the folder.
+        notes: what a user of the code has to know, a sentence each.
+    """
+
+    library: str
+    code: Sequence[str]
+    notes: Sequence[str] = ()
+
+
+class Format(Protocol):
+    """A format: which prompts it holds, how they are written, and how the result is checked."""
+
+    name: FormatName
+    marker: str
+    """The file that tells its folders from others."""
+
+    def why_not(self, manifest: Manifest) -> str | None:
+        """Why it cannot express a prompt, and what would make it exportable; None when it can."""
+
+    def write(self, export: Export, folder: Path) -> Usage:
+        """Fill an empty folder.
+
+        Raises:
+            ArtifactError: what `why_not` cannot see in a manifest stands against it.
+            BackboneError: the backbone is needed and cannot be found or loaded.
+        """
+
+    def check(self, export: Export, folder: Path) -> str:
+        """Load what `write` has written as its users do, and hold it to ptune's scores; say what was compared.
+
+        Raises:
+            ArtifactError: the scores differ.
+        """

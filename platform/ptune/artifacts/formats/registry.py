@@ -1,0 +1,15 @@
+"""All formats, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ptune.artifacts.formats.format import Format
+from ptune.artifacts.formats.native import Native
+from ptune.artifacts.formats.peft import Peft
+from ptune.spec.formats import FormatName
+
+BY_NAME: Mapping[FormatName, Format] = {
+    "native": Native(),
+    "peft": Peft(),
+}

@@ -1,0 +1,166 @@
+"""Which model of transformers answers as a prompt's task does, and what its parts are called.
+
+Shapes: Q positions · R positions read · C scores at each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import transformers
+from torch import Tensor
+
+from ptune.artifacts.artifact import Manifest
+from ptune.backbone.families import family_of
+from ptune.errors import ArtifactError
+from ptune.prompts.rows import Row
+from ptune.spec.task import Choice, Classification, Cloze, Generation, Span, Tokens
+
+_OUT = ("classifier.out_proj", "classification_head.out_proj", "classifier", "score", "qa_outputs")
+_DENSE = ("classifier.dense", "classification_head.dense", "pre_classifier", "pooler.dense")
+"""What families call the output layer of a trained head, and the dense layer before it."""
+
+_WORDS = {
+    "first": ("AutoModelForMaskedLM", "FEATURE_EXTRACTION"),  # PEFT has no name for a masked language model
+    "last": ("AutoModelForCausalLM", "CAUSAL_LM"),
+    "decoder": ("AutoModelForSeq2SeqLM", "SEQ_2_SEQ_LM"),
+}
+
+
+Answer = Literal["label", "tags", "edges", "worth", "text", "likelihood", "word", "label words"]
+"""What becomes of a model's scores: the likeliest label, tags of tokens, the edges of a span, a candidate's worth. Of
+scores over the vocabulary: a written text, the likelihood of a candidate's tokens, a word, words that stand for labels.
+"""
+
+
+@dataclass(frozen=True)
+class Route:
+    """A model of transformers.
+
+    Attributes:
+        model: the auto class that loads it.
+        task: PEFT's name of such models.
+        answer: what becomes of its scores.
+        pipeline: the Hub's name of the task.
+        labels: the outputs of its trained head; none for a language model.
+        most_tokens: longest written text in tokens; 0 where none is written.
+    """
+
+    model: str
+    task: str
+    answer: Answer
+    pipeline: str
+    labels: tuple[str, ...] = ()
+    most_tokens: int = 0
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Route:
+        """The model for a prompt's task."""
+        labels = tuple(manifest.sets[0].labels)
+        model, task = (
+            _language_model(manifest) if manifest.language else ("AutoModelForSequenceClassification", "SEQ_CLS")
+        )
+        match manifest.task:
+            case Tokens():
+                return cls("AutoModelForTokenClassification", "TOKEN_CLS", "tags", "token-classification", labels)
+            case Span():
+                edges = ("start", "end")
+                return cls("AutoModelForQuestionAnswering", "QUESTION_ANS", "edges", "question-answering", edges)
+            case Generation() as written:
+                return cls(model, task, "text", "text-generation", most_tokens=written.data.max_target)
+            case Cloze():
+                return cls(model, task, "word", "fill-mask")
+            case Choice() if manifest.language:
+                return cls(model, task, "likelihood", "multiple-choice")
+            case Choice():
+                return cls(model, task, "worth", "multiple-choice", ("worth",))
+            case Classification() if manifest.language:
+                return cls(model, task, "label words", "text-classification")
+            case _:
+                return cls(model, task, "label", "text-classification", labels)
+
+    @property
+    def options(self) -> dict[str, int]:
+        """Arguments of `from_pretrained` that a plain backbone needs."""
+        return {} if not self.labels or self.task == "QUESTION_ANS" else {"num_labels": len(self.labels)}
+
+    def load(self, place: str | Path, **options: Any) -> Any:
+        """The model, as `from_pretrained` loads it, in float32 and without dropout."""
+        auto = getattr(transformers, self.model)
+        with quiet():
+            return auto.from_pretrained(place, dtype=torch.float32, **self.options, **options).eval()
+
+    def head_names(self, place: str | Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
+        """From the tensors of a trained head to the model's names for them.
+
+        Raises:
+            ArtifactError: transformers has no such model of this family, or its head is built otherwise.
+        """
+        shapes = self._shapes(place)
+        parts = {"out": _OUT, "dense": _DENSE}
+        names: dict[str, str] = {}
+        for ours, tensor in tensors.items():
+            part, _, kind = ours.removeprefix("head.0.").partition(".")
+            found = [f"{module}.{kind}" for module in parts[part]]
+            name = next((name for name in found if shapes.get(name) == tensor.shape), None)
+            if name is None:
+                raise ArtifactError(
+                    f"the head of transformers' {self.model} has no place for the trained layer {ours!r} of shape "
+                    f"{list(tensor.shape)}"
+                )
+            names[ours] = name
+        return names
+
+    def biases(self, place: str | Path, names: Mapping[str, str]) -> dict[str, Tensor]:
+        """Biases that the model's head has and the trained one does not: zeros, by the model's names."""
+        shapes = self._shapes(place)
+        taken = set(names.values())
+        wanted = [name.removesuffix("weight") + "bias" for name in taken if name.endswith(".weight")]
+        return {name: torch.zeros(shapes[name]) for name in wanted if name in shapes and name not in taken}
+
+    def scores(self, output: Any, row: Row) -> Tensor:
+        """The scores [R, C] of a row among a model's outputs for it alone, at the positions that are read."""
+        if self.task == "QUESTION_ANS":
+            logits_QC = torch.stack([output.start_logits[0], output.end_logits[0]], dim=1)
+        elif self.task == "SEQ_CLS":
+            return torch.as_tensor(output.logits)
+        else:
+            logits_QC = output.logits[0]
+        return torch.as_tensor(logits_QC)[list(row.reads)]
+
+    def _shapes(self, place: str | Path) -> dict[str, torch.Size]:
+        """The shapes of the model's weights by name."""
+        config = transformers.AutoConfig.from_pretrained(place, **self.options)
+        try:
+            with torch.device("meta"), quiet():
+                model = getattr(transformers, self.model).from_config(config)
+        except ValueError:
+            raise ArtifactError(f"transformers has no {self.model} of the family {config.model_type}") from None
+        return {name: tensor.shape for name, tensor in model.state_dict().items()}
+
+
+def _language_model(manifest: Manifest) -> tuple[str, str]:
+    """The auto class of a language model, and PEFT's name of such models."""
+    reads = family_of(manifest.backbone.model_type, manifest.backbone.id).reads
+    return _WORDS[reads]
+
+
+class quiet:  # noqa: N801 - used as a function
+    """Keep transformers from telling that a head is new: the prompt brings its weights."""
+
+    def __enter__(self) -> None:
+        """Hold the messages back."""
+        self._level = transformers.logging.get_verbosity()
+        self._bar = transformers.utils.logging.is_progress_bar_enabled()
+        transformers.logging.set_verbosity_error()
+        transformers.utils.logging.disable_progress_bar()
+
+    def __exit__(self, *_: object) -> None:
+        """Let later ones through."""
+        transformers.logging.set_verbosity(self._level)
+        if self._bar:
+            transformers.utils.logging.enable_progress_bar()

@@ -1,0 +1,194 @@
+"""Every format holds every prompt that it can express, and says why it cannot hold another."""
+
+import ast
+import os
+import signal
+import stat
+import sys
+
+import pytest
+
+from ptune.artifacts.artifact import Artifact
+from ptune.artifacts.export import write_export
+from ptune.artifacts.formats.format import Export
+from ptune.artifacts.formats.registry import BY_NAME
+from ptune.artifacts.load import load_artifact
+from ptune.backbone.load import load_backbone
+from ptune.errors import ArtifactError
+from ptune.spec.formats import FORMATS
+from support.elsewhere import card_code, run_cards
+from support.families import make_backbone
+from support.made_artifacts import TASKS, make_task_artifact, write_native
+
+METHODS = {
+    "v2": {"method": "v2", "length": 3},
+    "v2 subset": {"method": "v2", "length": 3, "depth": 1},
+    "v1": {"method": "v1", "length": 3, "encoder": "embedding"},
+    "v1 around": {"method": "v1", "length": 3, "encoder": "embedding", "template": "around"},
+    "prompt_tuning": {"method": "prompt_tuning", "length": 3},
+    "manual": {"method": "manual"},
+    "head": {"method": "head"},
+    "tuned": {"method": "head", "backbone_lr": 1e-4},
+}
+WORDED = ("words", "choice words", "cloze", "generation")
+PROMPTED = ("v2", "v1", "prompt_tuning")
+HOLDS = {
+    "native": {(kind, method) for kind in TASKS for method in METHODS},
+    "peft": {(kind, method) for kind in TASKS for method in PROMPTED},
+}
+"""Which prompts each format holds, on BERT (classifiers, words) and on GPT-2 (generated texts, candidates)."""
+
+
+def test_every_format_has_a_name_and_every_name_a_format():
+    assert tuple(BY_NAME) == FORMATS == tuple(HOLDS)
+    assert all(chosen.name == name for name, chosen in BY_NAME.items())
+
+
+@pytest.fixture(scope="module")
+def made(tiny, speaking):
+    """A function from a kind of task and a method to its artifact; None where there is no such prompt."""
+
+    def make(kind: str, method: str) -> Artifact | None:
+        promptless = method in ("manual", "head", "tuned")
+        if promptless and (method == "manual") != (kind in WORDED):
+            return None
+        causal = kind in ("generation", "choice words")
+        if method == "v1 around" and (causal or kind == "cloze"):
+            return None
+        backbone = (speaking if kind in WORDED else tiny)("gpt2" if causal else "bert")
+        return make_task_artifact(kind, backbone, **METHODS[method])
+
+    return make
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_prompt_is_written_with_equal_scores_or_refused_with_a_reason(name, kind, method, made, tmp_path):
+    artifact = made(kind, method)
+    if artifact is None:
+        return
+    chosen, target = BY_NAME[name], tmp_path / "export"
+    if (kind, method) in HOLDS[name]:
+        assert "scores under" in write_export(chosen, Export(artifact, target)).checked or name == "native"
+        assert {"README.md", "SHA256SUMS"} <= {path.name for path in target.iterdir()}
+    else:
+        reason = chosen.why_not(artifact.manifest)
+        assert reason
+        with pytest.raises(ArtifactError, match="the native format holds every prompt"):
+            write_export(chosen, Export(artifact, target))
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_format_that_gives_other_scores_is_not_written(made, tmp_path, monkeypatch):
+    artifact = made("classification", "v2")
+    chosen = BY_NAME["peft"]
+    write = type(chosen).write
+
+    def wrong(self, export, folder):
+        tensors = {**artifact.tensors, "prompt.0": artifact.tensors["prompt.0"] * 1.001}
+        changed = Export(Artifact(artifact.manifest, tensors), export.target)
+        return write(self, changed, folder)
+
+    monkeypatch.setattr(type(chosen), "write", wrong)
+    with pytest.raises(ArtifactError, match="PEFT gives other scores than ptune on 8 made-up texts: they differ by"):
+        write_export(chosen, Export(artifact, tmp_path / "export"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_ptune_reads_of_an_adapter_is_the_prompt_that_was_written(made, tmp_path):
+    for kind, method in (("words", "v1"), ("span", "v2"), ("tokens", "prompt_tuning"), ("generation", "v1")):
+        artifact = made(kind, method)
+        write_export(BY_NAME["peft"], Export(artifact, tmp_path / "adapter"))
+        back = load_artifact(tmp_path / "adapter")
+        assert back.manifest == artifact.manifest
+        assert back.tensors.keys() == artifact.tensors.keys()
+        assert all(back.tensors[name].equal(tensor) for name, tensor in artifact.tensors.items())
+
+
+def test_the_code_of_every_card_runs_where_ptune_is_not(made, tmp_path):
+    folders, expected = [], []
+    for name in FORMATS[1:]:
+        for kind in TASKS:
+            method = next((method for method in ("v1", "v2", "manual", "head") if (kind, method) in HOLDS[name]), None)
+            artifact = made(kind, method) if method else None
+            if artifact is not None:
+                folder = tmp_path / f"{name}-{kind.replace(' ', '-')}"
+                export = Export(artifact, folder, embed=name == "peft" and kind == "classification")
+                write_export(BY_NAME[name], export)
+                folders.append(folder)
+                expected.append(export)
+    printed = run_cards(folders)
+    assert all(text.strip() for text in printed)
+    for export, text in zip(expected, printed, strict=True):
+        if export.manifest.task.kind == "classification" and export.manifest.head == "linear":
+            texts = tuple(f"some {field}" for field in export.manifest.task.data.fields)
+            ours = export.predictor.predict(texts)["probabilities"]
+            assert ast.literal_eval(text) == pytest.approx(ours, abs=1e-5), export.target
+
+
+@pytest.mark.parametrize(("kind", "method", "key"), [("tokens", "v2", "tags"), ("choice", "v1", "probabilities")])
+def test_the_code_of_a_native_card_runs(kind, method, key, made, tmp_path, monkeypatch, capsys):
+    write_native(tmp_path / "prompt", made(kind, method))
+    monkeypatch.chdir(tmp_path / "prompt")
+    exec(card_code(tmp_path / "prompt"), {})
+    assert key in ast.literal_eval(capsys.readouterr().out)
+
+
+def test_files_follow_the_umask(made, tmp_path):
+    artifact = made("classification", "v2")
+    before = os.umask(0o027)
+    try:
+        for name in FORMATS:
+            if BY_NAME[name].why_not(artifact.manifest) is None:
+                write_export(BY_NAME[name], Export(artifact, tmp_path / name, embed=True))
+    finally:
+        os.umask(before)
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*") if path.is_file()}
+    assert len(modes) > 12
+    assert {path: mode for path, mode in modes.items() if mode != 0o640} == {}
+    folders = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*") if path.is_dir()}
+    assert folders == {0o750}
+
+
+def test_an_embedded_backbone_is_loaded_from_the_folder_by_pefts_auto_class(tmp_path):
+    from peft import AutoPeftModelForSequenceClassification
+
+    backbone = load_backbone(str(make_backbone("bert", tmp_path / "backbone")))
+    artifact = make_task_artifact("classification", backbone, method="v2", length=3)
+    write_export(BY_NAME["peft"], Export(artifact, tmp_path / "export", embed=True))
+    (tmp_path / "backbone").rename(tmp_path / "gone")
+    model = AutoPeftModelForSequenceClassification.from_pretrained(str(tmp_path / "export"))
+    assert model.config.id2label == {0: "a", 1: "b", 2: "c"}
+    assert (tmp_path / "export/backbone/tokenizer.json").is_file()
+
+
+def killed_at(moment: int, write) -> bool:
+    """Run `write` in a process of its own that is killed at its n-th line; whether it came so far."""
+    pid = os.fork()
+    if pid == 0:
+        lines = 0
+
+        def trace(frame, event, _):
+            nonlocal lines
+            lines += event == "line" and frame.f_code.co_name in ("write_export", "replacing_folder", "exchange")
+            if lines == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return trace
+
+        sys.settrace(trace)
+        write()
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+
+
+def test_an_export_killed_at_any_moment_leaves_the_old_folder_or_the_new_one(made, tmp_path):
+    old, new = made("tokens", "v2"), made("classification", "head")
+    kinds = []
+    moment = 1
+    write_native(tmp_path / "prompt", old)
+    while killed_at(moment, lambda: write_native(tmp_path / "prompt", new)):
+        kinds.append(load_artifact(tmp_path / "prompt").manifest.task.kind)
+        moment += 1
+    assert set(kinds) == {"tokens", "classification"}
+    assert kinds == sorted(kinds, reverse=True), "once the new one is there, it stays"
