@@ -69,6 +69,15 @@ def _mode_of_new_file(path: Path) -> int:
     return mode
 
 
+@contextmanager
+def following_umask(folder: Path) -> Iterator[None]:
+    """Let what is written into a folder, by whatever library, be readable as new files are there."""
+    yield
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(_mode_of_new_file(path.with_name(f".{path.name}.mode")))
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` (UTF-8) to `path`, whole or not at all."""
     with replacing(path) as draft:

@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 import sys
+from functools import cache
 
 import pytest
 
@@ -29,14 +30,24 @@ METHODS = {
     "manual": {"method": "manual"},
     "head": {"method": "head"},
     "tuned": {"method": "head", "backbone_lr": 1e-4},
+    "manual, tuned": {"method": "manual", "backbone_lr": 1e-4},
 }
 WORDED = ("words", "choice words", "cloze", "generation")
+KINDS = (*TASKS, "classification on gpt2", "words on gpt2", "cloze on gpt2")
+CAUSAL = ("generation", "choice words", *KINDS[-3:])
 PROMPTED = ("v2", "v1", "prompt_tuning")
 HOLDS = {
-    "native": {(kind, method) for kind in TASKS for method in METHODS},
-    "peft": {(kind, method) for kind in TASKS for method in PROMPTED},
+    "native": {(kind, method) for kind in KINDS for method in METHODS},
+    "peft": {(kind, method) for kind in KINDS for method in PROMPTED},
+    "vllm": {
+        (kind, method)
+        for kind in ("generation", "words on gpt2", "cloze on gpt2")
+        for method in ("v1", "prompt_tuning", "manual")
+    },
+    "cartridge": {(kind, "v2") for kind in CAUSAL},
+    "hf": {(kind, method) for kind in KINDS for method in METHODS if not method.startswith("v2")},
 }
-"""Which prompts each format holds, on BERT (classifiers, words) and on GPT-2 (generated texts, candidates)."""
+"""Which prompts each format holds."""
 
 
 def test_every_format_has_a_name_and_every_name_a_format():
@@ -48,21 +59,21 @@ def test_every_format_has_a_name_and_every_name_a_format():
 def made(tiny, speaking):
     """A function from a kind of task and a method to its artifact; None where there is no such prompt."""
 
+    @cache
     def make(kind: str, method: str) -> Artifact | None:
-        promptless = method in ("manual", "head", "tuned")
-        if promptless and (method == "manual") != (kind in WORDED):
+        task, causal = kind.partition(" on ")[0], kind in CAUSAL
+        if METHODS[method]["method"] in ("manual", "head") and method.startswith("manual") != (task in WORDED):
             return None
-        causal = kind in ("generation", "choice words")
-        if method == "v1 around" and (causal or kind == "cloze"):
-            return None
-        backbone = (speaking if kind in WORDED else tiny)("gpt2" if causal else "bert")
-        return make_task_artifact(kind, backbone, **METHODS[method])
+        if method == "v1 around" and task in WORDED and (causal or task == "cloze"):
+            return None  # a causal model reads what stands before a word
+        backbone = (speaking if task in WORDED else tiny)("gpt2" if causal else "bert")
+        return make_task_artifact(task, backbone, **METHODS[method])
 
     return make
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_prompt_is_written_with_equal_scores_or_refused_with_a_reason(name, kind, method, made, tmp_path):
     artifact = made(kind, method)
@@ -109,8 +120,8 @@ def test_what_ptune_reads_of_an_adapter_is_the_prompt_that_was_written(made, tmp
 def test_the_code_of_every_card_runs_where_ptune_is_not(made, tmp_path):
     folders, expected = [], []
     for name in FORMATS[1:]:
-        for kind in TASKS:
-            method = next((method for method in ("v1", "v2", "manual", "head") if (kind, method) in HOLDS[name]), None)
+        for kind in KINDS:
+            method = next((method for method in ("v1", "v2", "manual", "tuned") if (kind, method) in HOLDS[name]), None)
             artifact = made(kind, method) if method else None
             if artifact is not None:
                 folder = tmp_path / f"{name}-{kind.replace(' ', '-')}"
@@ -119,7 +130,7 @@ def test_the_code_of_every_card_runs_where_ptune_is_not(made, tmp_path):
                 folders.append(folder)
                 expected.append(export)
     printed = run_cards(folders)
-    assert all(text.strip() for text in printed)
+    assert all(text.endswith("\n") for text in printed)  # a random model may write nothing
     for export, text in zip(expected, printed, strict=True):
         if export.manifest.task.kind == "classification" and export.manifest.head == "linear":
             texts = tuple(f"some {field}" for field in export.manifest.task.data.fields)

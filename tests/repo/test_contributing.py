@@ -46,8 +46,9 @@ EXAMPLES = {
         {"GenerationData", "GenerationKind", "ptune.spec.task.Generation", "generation"},
     ],
     "An export format": [
-        {"Peft"},
         {"Native"},
+        {"Vllm"},
+        {"Hf"},
     ],
     "A prompt method": [
         {"PromptV1"},

@@ -25,11 +25,12 @@ def card_code(folder: Path) -> str:
 
 def run_cards(folders: list[Path]) -> list[str]:
     """What the code of each card prints, each run inside its folder, all in one process."""
-    lines = ["import contextlib, io, os", "printed = []"]
+    lines = ["import contextlib, io, os, sys", "printed = []"]
     for folder in folders:
         code = card_code(folder)
         lines.append(f"os.chdir({str(folder)!r})\nwith contextlib.redirect_stdout(io.StringIO()) as out:")
         lines.append(f"    exec({code!r}, {{}})\nprinted.append(out.getvalue())")
+        lines.append("sys.modules.pop('client', None)  # each folder has its own")
     lines.append("for text in printed: print('====', text, sep=chr(10), end='')")
     program = _REFUSING + "\n".join(lines)
     done = subprocess.run(

@@ -89,15 +89,17 @@ def hold(probes: Sequence[Probe], tool: str, scores_of: Callable[[Row], Tensor])
     Raises:
         ArtifactError: scores differ by more than `TOLERANCE`.
     """
-    worst = 0.0
+    differences: list[float] = []
+    largest = max(1.0, *(float(ours.abs().max()) for probe in probes for ours in probe.scores))
     for probe in probes:
         for row, ours in zip(probe.rows, probe.scores, strict=True):
             theirs = scores_of(row).detach().float().cpu()
             if theirs.shape != ours.shape:
                 raise ArtifactError(f"{tool} gives scores of shape {list(theirs.shape)}, ptune of {list(ours.shape)}")
-            worst = max(worst, float((theirs - ours).abs().max()) / max(1.0, float(ours.abs().max())))
+            differences.append(float((theirs - ours).abs().max()) / largest)
+    worst = max(differences)
     where = " and ".join(dict.fromkeys(probe.origin for probe in probes))
-    if not worst <= TOLERANCE:  # which is so for a NaN, too
+    if not all(difference <= TOLERANCE for difference in differences):  # a NaN is none, either
         raise ArtifactError(
             f"{tool} gives other scores than ptune on {where}: they differ by {worst:.1e}, at most {TOLERANCE:.0e} "
             "is allowed; nothing is written"

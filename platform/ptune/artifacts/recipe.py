@@ -49,6 +49,7 @@ class Recipe:
         *,
         lead: int = 0,
         token: Callable[[int], int] = int,
+        framed: bool = False,
     ) -> Self:
         """The simplest recipe that gives the tokens of ptune's layout.
 
@@ -58,6 +59,7 @@ class Recipe:
             probe: texts to try it on.
             lead: how many of an input's first tokens are not part of it, because virtual tokens stand for them.
             token: what stands for a token id, prompt tokens (negative) included.
+            framed: leave nothing to the tokenizer but the texts.
 
         Raises:
             ArtifactError: there is none, because the tokenizer splits a text in its place otherwise than alone.
@@ -67,7 +69,7 @@ class Recipe:
         pieces = [replace(piece, ids=tuple(map(token, piece.ids))) for piece in pieces]
         expected = _expected(predictor, part, probe, lead, token)
         for recipe in cls._simplest_first(
-            manifest, part, pieces, types=predictor.backbone.family.types, whole=not lead
+            manifest, part, pieces, types=predictor.backbone.family.types, whole=not (lead or framed)
         ):
             encoded = [(recipe.encode(tokenizer, texts), wanted) for texts, wanted in expected]
             uncut = [(ids, wanted) for ids, wanted in encoded if recipe.pieces is None or recipe.fits(ids[0], lead)]
@@ -145,6 +147,18 @@ class Recipe:
             "ids, types = [i for ids, _ in pieces for i in ids], [kind for ids, kind in pieces for _ in ids]",
             "batch = {'input_ids': torch.tensor([ids]), 'token_type_ids': torch.tensor([types])}",
             "batch['attention_mask'] = torch.ones_like(batch['input_ids'])",
+        ]
+
+    def as_json(self) -> list[dict[str, object]]:
+        """The pieces for programs: `ids`, or which `text`, and what stands `before` it.
+
+        Only of a recipe that is framed.
+        """
+        assert self.pieces is not None, "asked of a framed recipe"
+        spaced = iter(self.spaced)
+        return [
+            {"ids": list(piece.ids)} if piece.field is None else {"text": piece.field, "before": " " * next(spaced)}
+            for piece in self.pieces
         ]
 
     def note(self) -> str | None:

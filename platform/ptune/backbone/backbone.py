@@ -82,7 +82,7 @@ class Backbone:
     def embed(self, ids: Tensor) -> Tensor:
         """Word embeddings [B, Q, E] of token ids [B, Q]."""
         embedded: Tensor = self.model.get_input_embeddings()(ids)  # type: ignore[operator]
-        return embedded * self._scale
+        return embedded * self.scale
 
     def forward(
         self,
@@ -189,10 +189,10 @@ class Backbone:
         start = self.embed(torch.full_like(visible[:, :1], self.decoder_start, dtype=torch.long))
         shifted = torch.cat([start.to(embeds), embeds[:, :-1]], dim=1)
         # `embed` has scaled them, and the decoder scales the embeddings it is given once more.
-        return {"decoder_inputs_embeds": shifted / self._scale, "decoder_attention_mask": visible}
+        return {"decoder_inputs_embeds": shifted / self.scale, "decoder_attention_mask": visible}
 
     @property
-    def _scale(self) -> float:
+    def scale(self) -> float:
         """The factor that word embeddings are multiplied by (Pegasus, Marian).
 
         The model applies it to ids in the encoder, and to ids and embeddings in the decoder.

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -42,6 +42,9 @@ class Peft:
 
     name: FormatName = "peft"
     marker = MANIFEST
+
+    def __init__(self, prefix_type: Literal["PREFIX_TUNING", "CARTRIDGE"] = "PREFIX_TUNING") -> None:
+        self._prefix_type = prefix_type
 
     def why_not(self, manifest: Manifest) -> str | None:
         """Why PEFT cannot express a prompt, and what would make it exportable; None when it can."""
@@ -69,17 +72,21 @@ class Peft:
         adapter |= {f"base_model.{name}": zeros for name, zeros in route.biases(files, heads).items()}
         names = Names({name: f"base_model.{theirs}" for name, theirs in heads.items()}, virtual)
         write_tensors(folder / TENSORS, adapter)
-        write_json(folder / CONFIG, asdict(_adapter_config(export, route, len(prompt))))
+        write_json(folder / CONFIG, self._config(export, route, len(prompt)))
         write_manifest(folder / MANIFEST, FORMAT, manifest, {"names": asdict(names)})
         export.reference.embed(folder, route.labels if route.options else ())
         return _usage(export, route, len(virtual))
 
+    def _config(self, export: Export, route: Route, tokens: int) -> dict[str, object]:
+        config = asdict(_adapter_config(export, route, tokens, self._prefix_type))
+        return config | ({"num_frozen_tokens": min(1, tokens - 1)} if self._prefix_type == "CARTRIDGE" else {})
+
     def check(self, export: Export, folder: Path) -> str:
         """Load the adapter with PEFT, and hold it to ptune's scores."""
-        return hold(export.probes, "PEFT", scorer(export, folder))
+        return hold(export.probes, "PEFT", _scorer(export, folder))
 
 
-def scorer(export: Export, folder: Path) -> Any:
+def _scorer(export: Export, folder: Path) -> Any:
     """What gives the scores of a row with an adapter that PEFT loads."""
     from peft import PeftModel
 
@@ -89,7 +96,7 @@ def scorer(export: Export, folder: Path) -> Any:
     prefixed = isinstance(export.manifest.prompt, PromptV2)
     lead = 0 if prefixed else len(virtual_tokens(export.predictor, 0))
     config = model.get_base_model().config
-    if route.task == "SEQ_CLS":
+    if route.task == "SEQ_CLS" and export.family.reads == "last":
         config.pad_token_id = None  # a row comes alone: nothing in it is padding, whatever the tokens are
 
     def scores(row: Row) -> Tensor:
@@ -190,12 +197,12 @@ class _AdapterConfig:
     num_transformer_submodules: int
 
 
-def _adapter_config(export: Export, route: Route, tokens: int) -> _AdapterConfig:
+def _adapter_config(export: Export, route: Route, tokens: int, kind: str) -> _AdapterConfig:
     origin = export.manifest.backbone
     prefix = isinstance(export.manifest.prompt, PromptV2)
     width = origin.kv_heads * origin.head_width if prefix else export.predictor.backbone.shape.embedding
     return _AdapterConfig(
-        peft_type="PREFIX_TUNING" if prefix else "PROMPT_TUNING",
+        peft_type=kind if prefix else "PROMPT_TUNING",
         task_type=route.task,
         inference_mode=True,
         base_model_name_or_path=export.reference.name,
