@@ -20,6 +20,7 @@ from ptune.spec.formats import FORMATS
 from support.elsewhere import card_code, run_cards
 from support.families import make_backbone
 from support.made_artifacts import TASKS, make_task_artifact, write_native
+from support.repository import PLATFORM
 
 METHODS = {
     "v2": {"method": "v2", "length": 3},
@@ -89,6 +90,23 @@ def test_a_prompt_is_written_with_equal_scores_or_refused_with_a_reason(name, ki
         with pytest.raises(ArtifactError, match="the native format holds every prompt"):
             write_export(chosen, Export(artifact, target))
         assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_says_which_prompts_each_format_holds(made):
+    page = (PLATFORM / "EXPORT.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("|")]
+    header = next(row for row in rows if row[0] == "prompt")
+    table = {row[0]: dict(zip(header[1:], row[1:], strict=True)) for row in rows if row[0] in METHODS}
+    assert {row[0].strip("`") for row in rows} >= set(FORMATS)
+
+    def held(name: str, method: str) -> str:
+        kinds = [kind for kind in KINDS if made(kind, method) is not None]
+        known = {kind for kind in kinds if (kind, method) in HOLDS[name]}
+        words = {"": "no", "all": "yes", "causal": "causal models", "worded": "words of causal models"}
+        causal = {kind for kind in kinds if kind in CAUSAL}
+        return words["" if not known else "all" if known == set(kinds) else "causal" if known == causal else "worded"]
+
+    assert table == {method: {name: held(name, method) for name in FORMATS} for method in METHODS}
 
 
 def test_a_format_that_gives_other_scores_is_not_written(made, tmp_path, monkeypatch):

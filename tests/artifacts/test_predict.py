@@ -202,7 +202,7 @@ def test_a_head_that_was_trained_without_a_pooler_is_read_without_one(minilm, tm
     """A search whose trials may use the language head leaves the pooler out, whatever head the best trial has."""
     backbone = replace(load_backbone(str(minilm)), pooler=None)
     artifact = make_artifact(backbone, method="v2", length=3)
-    native.write(tmp_path / "artifact", artifact)
+    write_native(tmp_path / "artifact", artifact)
     same_answers(Predictor.load(tmp_path / "artifact").predict(TEXTS), Predictor(artifact, backbone).predict(TEXTS))
 
 
