@@ -14,6 +14,7 @@ from ptune.report.write_files import publish
 from ptune.run.local import LocalRunner
 from ptune.run.search import resume_search, start_search, sync_search
 from ptune.tracking import mlflow_tracker
+from ptune.tracking.metrics import shown
 from ptune.tracking.mlflow_writer import sync
 from support import postgres
 from support.interrupting import Interrupting
@@ -109,10 +110,10 @@ def test_a_resumed_search_is_shown_whole(place, searched):
     parent = runs.pop(None)
     assert set(runs) == set(history.trials)
     assert {run.info.run_id for run in [parent, *runs.values()]} >= set(before)
-    assert parent.data.metrics["best_accuracy"] == history.best.best_value
-    assert parent.data.metrics["test_accuracy"] == outcome.conclusion.test["accuracy"]
+    assert parent.data.metrics["best_accuracy"] == shown(history.best.best_value)
+    assert parent.data.metrics["test_accuracy"] == shown(outcome.conclusion.test["accuracy"])
     assert parent.data.params["trial.batch_size"] == "8"
-    assert parent.data.tags["mlflow.note.content"].startswith("6 trials on")
+    assert f"{history.best.best_value:.4f}" in parent.data.tags["mlflow.note.content"]
     for number, run in runs.items():
         trial = history.trials[number]
         assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
@@ -122,7 +123,7 @@ def test_a_resumed_search_is_shown_whole(place, searched):
         assert ("depth" in run.data.params) == (trial.config["method"] == "v2")
         points = MlflowClient(place.uri).get_metric_history(run.info.run_id, "accuracy")
         curve = sorted((point.step, point.value) for point in points)
-        assert curve == [(epoch, report["accuracy"]) for epoch, report in enumerate(trial.reports, start=1)]
+        assert curve == [(epoch, shown(report["accuracy"])) for epoch, report in enumerate(trial.reports, start=1)]
         assert {data.tags[0].value for data in run.inputs.dataset_inputs} == {"train", "dev", "test"}
 
 
@@ -131,7 +132,7 @@ def test_the_experiment_opens_on_its_trials(place, searched):
     assert tags["mlflow.experiment.primaryMetric.name"] == "best_accuracy"
     assert tags["mlflow.note.content"]
     views = [json.loads(tag) for key, tag in tags.items() if key.startswith("mlflow.sharedViewState.")]
-    assert any("best_accuracy" in view["state"] for view in views)
+    assert "All searches · Leaderboard" in {view["name"] for view in views}
 
 
 def test_files_come_back_as_they_were(place, searched, tmp_path):
