@@ -119,11 +119,17 @@ def test_a_server_that_cannot_start_says_why(tmp_path):
         server.wait_until_ready()
 
 
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A runs folder with an empty database of MLflow, which takes seconds to make."""
+    folder = tmp_path_factory.mktemp("runs")
+    create_database(f"sqlite:///{folder / 'mlflow.db'}")
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_pages_are_served_until_a_signal_ends_them(tmp_path, number):
-    runs = tmp_path / "runs"
-    create_database(f"sqlite:///{runs / 'mlflow.db'}")
+def test_the_pages_are_served_until_a_signal_ends_them(tmp_path, runs, number):
     port, opened = free_port(5700), tmp_path / "opened"
     program = tmp_path / "browser"
     program.write_text(f'#!/bin/sh\necho "$1" > {opened}\n', encoding="utf-8")
