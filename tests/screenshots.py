@@ -48,15 +48,14 @@ def take_mlflow(page: Browser, runs: Path, name: str) -> None:
         server.wait_until_ready()
         page.open(where.link(server.address))
         page.wait_for(".ag-center-cols-container [col-id='metrics.`best_accuracy`']")
-        close = "[...document.querySelectorAll('button')].find(button => /^close/i.test(button.ariaLabel ?? ''))"
-        page.evaluate(f"{close}?.click()")  # the line that says that this is a saved view
+        page.wait_for("button[aria-label='Hide banner']").click()  # it says that this is a saved view
         page.wait_until("document.querySelectorAll('.ag-center-cols-container [role=row]').length > 4")
         save(page, PICTURES / "mlflow.png")
 
 
 def take_report(page: Browser, report: Path) -> None:
     """The beginning of a search's report."""
-    page.show(WIDTH, 900)
+    page.show(WIDTH, 880)
     page.open(report)
     page.wait_for("h1")
     save(page, PICTURES / "report.png")

@@ -168,7 +168,7 @@ def _columns(history: History) -> State:
         },
         "tags.`ptune.status`": "ptune.status",
     }
-    widths = {"attributes.`Run Name`": 190, "runDateAndNestInfo": 128}
+    widths = {"attributes.`Run Name`": 190, "runDateAndNestInfo": 138}
     widths |= {column: max(84, 7 * len(name) + 26) for column, name in heading.items()} | {"duration": 80}
     return {"selectedColumns": list(heading), "columnOrder": list(widths), "columnWidths": widths}
 
