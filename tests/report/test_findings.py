@@ -78,6 +78,33 @@ def test_a_running_search_can_be_reported(tmp_path, monkeypatch):
     assert of_folder(tmp_path, history, running=False).state == "interrupted"
 
 
+def test_the_page_leads_with_the_best_and_its_standard_error(folder, history):
+    report = of_folder(folder, history, running=False)
+    share = (history.best.best_value * 40 + 2) / 44  # Agresti and Coull, on the 40 examples of dev
+    assert report.standard_error == pytest.approx((share * (1 - share) / 44) ** 0.5)
+    head = page(report, history).partition("<h2>")[0]
+    assert f"standard error {report.standard_error:.4f} on dev (40 examples)" in head
+    assert f"{history.best.best_value:.4f}" in head
+
+
+def test_a_metric_that_is_no_share_has_no_standard_error(tmp_path, monkeypatch):
+    history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=3, metric="loss"))
+    report = of_folder(tmp_path, history, running=False)
+    assert report.standard_error is None
+    assert "standard error" not in page(report, history).partition("<h2>")[0]
+
+
+def test_runs_on_a_server_are_linked_and_those_in_a_database_have_a_command(tmp_path, monkeypatch):
+    history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=3))
+    history.trials[1].run_id = "abc"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ada:secret@host:5000/")
+    linked = page(of_folder(tmp_path, history, running=False), history)
+    assert 'href="http://host:5000/#/runs/parent"' in linked
+    assert 'href="http://host:5000/#/runs/abc"' in linked
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert "<code>ptune ui played</code>" in page(of_folder(tmp_path, history, running=False), history)
+
+
 def test_the_page_needs_nothing_beside_itself(folder, history):
     text = without_scripts(page(of_folder(folder, history, running=False), history))
     assert "P-tuning &lt;v2&gt;" in text

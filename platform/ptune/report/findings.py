@@ -6,6 +6,7 @@ The terminal, the page and programs all read this object. Imports no torch.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from ptune.run.confirm import Confirmation, result
 from ptune.searching.importance import importances
 from ptune.spec.overrides import found
 from ptune.spec.protocol import majority_metric
-from ptune.spec.tracking import Tracking, scheme_of, without_password
+from ptune.spec.tracking import Tracking, scheme_of
 
 State = SearchStatus | Literal["running"]
 """How a search stands."""
@@ -145,7 +146,7 @@ def findings(
 def _server(tracking: Tracking) -> str | None:
     """The address of the MLflow server that shows a search; None for a database."""
     uri = tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or ""
-    return without_password(uri) if scheme_of(uri) in ("http", "https") else None
+    return re.sub(r"(?<=://)[^/?#]*@", "", uri) if scheme_of(uri) in ("http", "https") else None  # nobody's name
 
 
 def of_folder(folder: Path, history: History, *, running: bool) -> Findings:

@@ -60,7 +60,8 @@ def _certainty(report: Findings) -> list[str]:
         tested = "" if report.test_standard_error is None else f", {report.test_standard_error:.4f} on test"
         sentences.append(f"standard error {report.standard_error:.4f} on dev ({examples:,} examples){tested}")
     again = report.confirmation
-    if again is None and report.state == "complete" and report.trials > 1:
+    told = any(diagnosis.kind in ("lead", "optimism") for diagnosis in report.diagnoses)
+    if again is None and report.state == "complete" and report.trials > 1 and not told:
         lucky = f"The best of {report.trials} trials is also lucky on dev."
         sentences.append(f"{lucky} Confirm it: ptune confirm {report.name}")
     elif again is not None and again.configurations and again.configurations[0].dev is not None:

@@ -25,6 +25,7 @@ def confirmed(confirmation: Confirmation) -> Figure:
         f"scores {spread_text(first.dev)} on dev and {spread_text(first.test)} on test.",
         chart=_chart(confirmation),
         caption="Mean and standard deviation over fresh seeds. A search's own best is lucky on dev, so it lies higher.",
+        least_width=560,
     )
 
 
