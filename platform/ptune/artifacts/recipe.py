@@ -161,11 +161,11 @@ class Recipe:
             for piece in self.pieces
         ]
 
-    def note(self) -> str | None:
-        """What a user of the code has to know; None if nothing."""
+    def note(self, lead: int = 0) -> str | None:
+        """What a user of the code has to know, where `lead` virtual tokens stand before the input; None if nothing."""
         if self.pieces is None:
             return None
-        return f"Shorten the texts so that the input has at most {self.max_length} tokens, as ptune does."
+        return f"Shorten the texts so that the input has at most {self.max_length - lead} tokens, as ptune does."
 
 
 def virtual_tokens(predictor: Predictor, part: int) -> list[int]:

@@ -238,7 +238,7 @@ def _usage(export: Export, route: Route, lead: int) -> Usage:
         ]
     tokenizer = f"tokenizer = AutoTokenizer.from_pretrained({place})"
     code = with_imports([*loading, tokenizer, *recipe.code(), *answer_code(export.predictor, 0, route)])
-    notes = ["The code answers one input at a time, so nothing in it is padding.", *filter(None, [recipe.note()])]
+    notes = ["The code answers one input at a time, so nothing in it is padding.", *filter(None, [recipe.note(lead)])]
     return Usage("peft", code, notes)
 
 

@@ -50,13 +50,13 @@ class Vllm:
         family = family_of(manifest.backbone.model_type, manifest.backbone.id)
         if len(manifest.sets) > 1:
             return f"the client lays out the inputs of one data set, and this prompt has {len(manifest.sets)}"
+        if family.reads != "last":
+            return f"vLLM writes with causal models, and {manifest.backbone.model_type} is none"
         if manifest.layers is not None:
             return (
                 "vLLM takes embeddings of an input and no keys and values of layers; a prompt of the methods v1 or "
                 "prompt_tuning can be served, and the format cartridge holds keys and values"
             )
-        if family.reads != "last":
-            return f"vLLM writes with causal models, and {manifest.backbone.model_type} is none"
         if not manifest.language:
             return "vLLM answers with words of the vocabulary, and this prompt's answers come from a trained head"
         if manifest.tuned:
