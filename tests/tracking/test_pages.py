@@ -145,7 +145,7 @@ def test_the_search_shows_its_note_and_its_report(page, search):
     follow(page, "played", "a[href*='/runs/']")  # its parent run
     rows = [row.split() for row in texts(page, "table tbody tr")]
     assert [f"#{search.history.best.number}"] == rows[0][:1]
-    assert COMMAND in page.evaluate("document.body.textContent")
+    assert page.wait_until("document.body.textContent.includes(arguments[0])", COMMAND)
     follow(page, "Report")
     frame = page.wait_for("iframe.mlflow-html-iframe")
     page.driver.switch_to.frame(frame)
