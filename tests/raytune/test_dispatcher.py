@@ -7,6 +7,7 @@ from ptune.raytune.dispatcher import STRIKES, Dispatcher
 from ptune.raytune.messages import Failed, Lost, Trained
 from ptune.raytune.placement import Placement
 from ptune.raytune.pool import EnginePool
+from ptune.record.events import Metered
 from ptune.record.journal import Journal, read
 from ptune.searching.conductor import Conductor
 from support.fake_engines import Launcher, LostError
@@ -144,6 +145,22 @@ def test_an_interrupt_ends_the_engines_and_leaves_the_search_resumable(make_desk
     assert desk.trial(0).status == "running"
     resumed = Conductor(desk.journal, read(desk.journal.path))
     assert resumed.next_turn().trial == 0
+
+
+def test_what_an_engine_takes_of_its_machine_is_journaled_under_its_number(make_desk):
+    desk = make_desk(placements=2, epochs=9)
+    metrics = dict.fromkeys(("accuracy", "loss", "train_loss"), 0.5)
+    for lease in ("a", "b"):
+        desk.dispatcher.hand_out(lease)
+    answers = [("a", 1, {"cpu": 1.0}), ("b", 1, {"cpu": 2.0}), ("b", 2, None)]
+    for lease, epoch, usage in answers:
+        assert desk.dispatcher.take_in(lease, Trained(epoch, metrics, "state", usage))
+    desk.dispatcher.take_in("b", Lost("the engine is gone"))
+    desk.dispatcher.step()
+    desk.dispatcher.hand_out("c")
+    assert desk.dispatcher.take_in("c", Trained(3, metrics, "state", {"cpu": 3.0}))
+    journaled = [event for event in read(desk.journal.path) if isinstance(event, Metered)]
+    assert [(event.engine, event.usage["cpu"]) for event in journaled] == [(0, 1.0), (1, 2.0), (1, 3.0)]
 
 
 def test_a_broken_journal_ends_the_search_after_tune_has_come_to_its_end(make_desk):

@@ -9,8 +9,8 @@ import pytest
 
 from ptune.errors import BackboneError
 from ptune.raytune.runner import RayRunner
-from ptune.record.events import Reported
-from ptune.record.journal import Reader
+from ptune.record.events import Metered, Reported
+from ptune.record.journal import Reader, read
 from ptune.run.local import LocalRunner
 from support.closeness import near
 from support.small_search import JOURNAL, small_job, small_search
@@ -67,6 +67,9 @@ def test_ray_and_local_give_the_same_numbers(bert, tmp_path, folder):
             # who packs with whom differs, and so does rounding: an example whose classes tie may fall to either side
             assert ours["accuracy"] == pytest.approx(theirs["accuracy"], abs=1.01 / len(prepared.splits[0].dev))
     assert not (folder / ".tune").exists()
+    for journal in (folder / JOURNAL, alone / JOURNAL):
+        readings = [event for event in read(journal) if isinstance(event, Metered)]
+        assert readings[0].usage["memory_usage_megabytes"] > 0
 
 
 def test_a_trial_that_diverges_and_one_that_cannot_be_built_fail_alone(bert, tmp_path, folder):

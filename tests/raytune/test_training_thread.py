@@ -32,6 +32,11 @@ def test_an_epoch_is_answered_with_its_metrics(world):
     assert (answer.epoch, answer.state) == (1, "trials/0000/state.safetensors")
 
 
+def test_the_first_epoch_of_an_engine_is_answered_with_what_it_takes_of_its_machine(world):
+    answer = training(world).train(0, "a", V2, 1).result(60)
+    assert answer.usage["memory_usage_megabytes"] > 0
+
+
 def test_many_clients_train_together_and_each_gets_its_own(world):
     thread = training(world)
     answers = {number: thread.train(number, f"t{number}", config, 2) for number, config in enumerate((V2, V1, V2))}
@@ -42,16 +47,16 @@ def test_many_clients_train_together_and_each_gets_its_own(world):
 
 def test_epochs_that_the_saved_state_holds_are_answered_from_it(world):
     first = training(world)
-    known = [first.train(0, "a", V2, epoch).result(60) for epoch in (1, 2)]
+    known = [first.train(0, "a", V2, epoch).result(60).metrics for epoch in (1, 2)]
     second = training(world)
-    assert [second.train(0, "b", V2, epoch).result(60) for epoch in (1, 2)] == known
+    assert [second.train(0, "b", V2, epoch).result(60).metrics for epoch in (1, 2)] == known
 
 
 def test_a_new_lease_starts_from_the_saved_state_even_if_the_old_one_never_left(world):
     thread = training(world)
     before = thread.train(0, "old", V2, 1).result(60)
     stale = thread.train(0, "old", V2, 3)
-    assert thread.train(0, "new", V2, 1).result(60) == before
+    assert thread.train(0, "new", V2, 1).result(60).metrics == before.metrics
     assert stale.done()
     thread.leave("old").result(60)
     assert isinstance(thread.train(0, "new", V2, 2).result(60), Trained)

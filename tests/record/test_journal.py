@@ -19,6 +19,7 @@ from ptune.record.events import (
     Ended,
     Event,
     Finished,
+    Metered,
     Paused,
     Reported,
     Resumed,
@@ -68,6 +69,13 @@ def test_numbers_that_are_none_survive(path, journal):
     metrics = read(path)[-1].metrics
     assert math.isnan(metrics["loss"])
     assert metrics["lr"] == math.inf
+
+
+def test_what_an_engine_takes_of_its_machine_survives(path, journal):
+    written = journal.append(Metered(3, {"cpu_utilization_percentage": 187.5}))
+    assert read(path)[-1] == written
+    line = json.loads(path.read_bytes().splitlines()[-1])
+    assert (line["event"], line["engine"], line["usage"]) == ("metered", 3, {"cpu_utilization_percentage": 187.5})
 
 
 def test_a_file_cut_at_any_byte_is_read_and_continued(path):

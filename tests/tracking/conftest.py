@@ -75,6 +75,9 @@ class Search:
     def test(self, trial: int, **metrics: float) -> None:
         self.journal.append(events.Tested(trial, metrics))
 
+    def meter(self, engine: int, **usage: float) -> None:
+        self.journal.append(events.Metered(engine, usage))
+
     def end(self, status: SearchStatus) -> None:
         self.journal.append(Ended(status))
 

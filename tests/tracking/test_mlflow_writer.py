@@ -383,6 +383,24 @@ def test_sending_a_journal_to_a_server_twice_changes_nothing(search, start, serv
     assert len(curve(server.uri, runs["trial-0000"])) == 3
 
 
+def test_what_engines_take_is_sent_once_however_often_a_search_is_synced(search, database_uri):
+    search.begin()
+    search.suggest(0)
+    search.report(0, 0.5)
+    search.meter(0, cpu_utilization_percentage=98.7)
+    search.meter(1, cpu_utilization_percentage=55.0)
+    search.end("complete")
+    for _ in range(2):
+        sync(search.folder, database_uri, search.id, search.hear)
+        runs = stored(database_uri, search)
+        values = [
+            [value for _, value in curve(database_uri, runs["demo"], f"system/engine_{n}/cpu_utilization_percentage")]
+            for n in (0, 1)
+        ]
+        assert values == [[98.7], [55.0]]
+        assert not [name for name in runs["trial-0000"].data.metrics if name.startswith("system/")]
+
+
 def test_requests_are_counted_in_runs_not_in_metrics(search, start, server, monkeypatch):
     server.start()
     sent = []

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ptune.record.events import Reported, Resumed
+from ptune.record.events import Metered, Reported, Resumed
 from ptune.record.journal import read
 from ptune.tracking.projection import Point, Projection, RunImage
 
@@ -72,6 +72,20 @@ def test_the_parent_follows_the_best_over_all_reports(search, projected):
     search.report(1, 0.4, 0.8)
     search.report(0, 0.6)
     assert points(projected().runs[None], "best_accuracy") == [(0, 0.5), (0, 0.8)]
+
+
+def test_what_engines_take_of_their_machines_stands_in_the_parent_by_seconds(search, projected):
+    search.suggest(0)
+    search.report(0, 0.5)
+    projection = projected()
+    began = projection.history.started_at
+    for second, engine, percent in [(0.0, 0, 90.0), (12.4, 1, 80.0), (20.0, 0, 95.0)]:
+        projection.apply(Metered(engine, {"cpu_utilization_percentage": percent}, time=began + second))
+    parent = projection.runs[None]
+    assert points(parent, "system/engine_0/cpu_utilization_percentage") == [(1, 90.0), (20, 95.0)]
+    assert points(parent, "system/engine_1/cpu_utilization_percentage") == [(12, 80.0)]
+    assert parent.pending.points[-1].time == round((began + 20.0) * 1000)
+    assert not [point for point in projection.runs[0].pending.points if point.key.startswith("system/")]
 
 
 def test_the_end_counts_trials_and_names_the_best_that_did_not_fail(search, projected):

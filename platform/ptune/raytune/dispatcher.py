@@ -106,10 +106,12 @@ class Dispatcher:
             case Failed(reason):
                 self._conductor.fail(trial, reason)
                 return self._end(lease)
-            case Trained(epoch, metrics, state):
+            case Trained(epoch, metrics, state, usage):
                 self._strikes.pop(trial, None)
                 self._pool.trust(lease)
                 decision = self._conductor.report(trial, epoch, metrics, state)
+                if usage is not None:
+                    self._conductor.metered(self._pool.number(lease), usage)
                 return decision == "continue" or self._end(lease)
             case _:
                 assert_never(answer)

@@ -54,6 +54,8 @@ class Trained:
     """Metrics of this epoch."""
     state: str
     """File of the state saved after this epoch, relative to the search's folder."""
+    usage: Mapping[str, float] | None = None
+    """What the engine takes of its machine; None most of the time, see `ptune.engine.meter`."""
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ class RunningEngine(Protocol):
 class _Member:
     """A placement, its current engine, and the leases on that engine."""
 
+    number: int
+    """Of the placement, from 0; the engine that replaces another has its number."""
     placement: Placement
     engine: RunningEngine
     ready: bool = False
@@ -80,7 +82,9 @@ class EnginePool:
         self._lost = lost
         self._slots = slots
         self.dtype: str | None = None
-        self._members = [_Member(placement, launch(placement, None)) for placement in placements]
+        self._members = [
+            _Member(number, placement, launch(placement, None)) for number, placement in enumerate(placements)
+        ]
 
     @property
     def capacity(self) -> int:
@@ -141,6 +145,10 @@ class EnginePool:
         member.leases.add(lease)
         member.probation = lease if on_probation else None
         return member.engine.name
+
+    def number(self, lease: str) -> int:
+        """The number of the engine that a lease is on, from 0; the lease must be on one."""
+        return next(member.number for member in self._members if lease in member.leases)
 
     def trust(self, lease: str) -> None:
         """End a lease's probation."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from ptune.engine.fused import Engine, Failure, Report
+from ptune.engine.meter import Meter
 from ptune.engine.slots import Plan
 from ptune.errors import EngineError, PtuneError
 from ptune.prompts.learner import Learner
@@ -52,6 +53,7 @@ class TrainingThread:
         self._load = load
         self._engine: Engine | None = None
         self._maker: Maker | None = None
+        self._meter: Meter | None = None
         self._leases: dict[int, str] = {}
         self._requests: dict[int, _Request] = {}
         self._broken: str | None = None
@@ -95,6 +97,7 @@ class TrainingThread:
     def _make_ready(self) -> None:
         if self._engine is None:
             self._engine, self._maker = self._load()
+            self._meter = Meter()
 
     def _pass(self) -> None:
         assert self._engine is not None
@@ -113,7 +116,7 @@ class TrainingThread:
                 request.answer.set_result(Failed(str(outcome.error)))
         elif (request := self._requests.get(outcome.trial)) and request.epoch == outcome.epoch:
             del self._requests[outcome.trial]
-            request.answer.set_result(_trained(outcome))
+            request.answer.set_result(self._trained(outcome))
 
     def _train(self, trial: int, lease: str, config: Config, request: _Request) -> None:
         if self._broken is not None:
@@ -130,9 +133,13 @@ class TrainingThread:
             request.answer.set_result(Failed(_brief(error)))
         else:
             if report is not None:
-                request.answer.set_result(_trained(report))
+                request.answer.set_result(self._trained(report))
             else:
                 self._requests[trial] = request
+
+    def _trained(self, report: Report) -> Trained:
+        assert self._meter is not None
+        return Trained(report.epoch, report.metrics, state_file(report.trial).as_posix(), self._meter.read())
 
     def _join(self, trial: int, lease: str, config: Config) -> None:
         """Put a trial into a slot, unless it holds one under this lease."""
@@ -161,10 +168,6 @@ class TrainingThread:
         for request in self._requests.values():
             request.answer.set_exception(EngineError(self._broken))
         self._requests.clear()
-
-
-def _trained(report: Report) -> Trained:
-    return Trained(report.epoch, report.metrics, state_file(report.trial).as_posix())
 
 
 def _promise() -> Future[Any]:

@@ -218,6 +218,15 @@ class Loaded(_Stamped):
 
 
 @dataclass(frozen=True)
+class Metered(_Stamped):
+    """`metered`: what an engine takes of its machine at present."""
+
+    engine: Count
+    """Its number among the engines of the process that runs the search."""
+    usage: Metrics
+
+
+@dataclass(frozen=True)
 class Ended(_Stamped):
     """`ended`: the process's part in the search is over."""
 
@@ -227,7 +236,9 @@ class Ended(_Stamped):
     """Scores of the exported prompt on the test split."""
 
 
-Event = Header | Suggested | Started | Reported | Paused | Finished | Tested | Tracked | Resumed | Loaded | Ended
+Event = (
+    Header | Suggested | Started | Reported | Paused | Finished | Tested | Tracked | Resumed | Loaded | Metered | Ended
+)
 
 _TYPES: Mapping[str, type[Event]] = {
     "search": Header,
@@ -240,6 +251,7 @@ _TYPES: Mapping[str, type[Event]] = {
     "tracked": Tracked,
     "resumed": Resumed,
     "loaded": Loaded,
+    "metered": Metered,
     "ended": Ended,
 }
 _KINDS = {event_type: kind for kind, event_type in _TYPES.items()}

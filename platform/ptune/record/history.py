@@ -20,6 +20,7 @@ from ptune.record.events import (
     Finished,
     Header,
     Loaded,
+    Metered,
     Metrics,
     Paused,
     Reported,
@@ -203,6 +204,8 @@ class History:
                 self.interrupt()
             case Loaded(dtype):
                 self.dtype = dtype
+            case Metered():
+                pass  # trackers show it; the search does not depend on it
             case Ended():
                 self.ended = event
                 self.interrupt()

@@ -10,6 +10,7 @@ from pathlib import Path
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
 from ptune.engine.fused import Engine, Failure, Report
+from ptune.engine.meter import Meter
 from ptune.record.history import History
 from ptune.run.conclude import conclude
 from ptune.run.conclusion import Conclusion
@@ -17,6 +18,8 @@ from ptune.run.load import load_job_backbone
 from ptune.run.prepare import Prepared
 from ptune.run.trials import TrialFactory, state_file, weights_type
 from ptune.searching.conductor import Conductor
+
+_ENGINE = 0  # its number: it is the only one
 
 
 class LocalRunner:
@@ -69,6 +72,7 @@ class _Training:
         self._factory = factory
         self._conductor = conductor
         self._slots = slots
+        self._meter = Meter()
 
     def run(self) -> None:
         while not self._conductor.done:
@@ -98,6 +102,8 @@ class _Training:
     def _take_in(self, report: Report) -> None:
         state = state_file(report.trial).as_posix()
         decision = self._conductor.report(report.trial, report.epoch, report.metrics, state)
+        if (usage := self._meter.read()) is not None:
+            self._conductor.metered(_ENGINE, usage)
         if decision == "continue":
             self._advance(report.trial, report.epoch + 1)
         else:

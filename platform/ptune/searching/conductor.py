@@ -17,7 +17,18 @@ from typing import Literal
 
 from ptune.errors import SpecError
 from ptune.record.divergence import diverged
-from ptune.record.events import Event, FinalStatus, Finished, Metrics, Paused, Reported, Started, Suggested, Tested
+from ptune.record.events import (
+    Event,
+    FinalStatus,
+    Finished,
+    Metered,
+    Metrics,
+    Paused,
+    Reported,
+    Started,
+    Suggested,
+    Tested,
+)
 from ptune.record.history import FINAL, History, TrialRecord
 from ptune.record.journal import Journal
 from ptune.record.objective import Objective
@@ -137,6 +148,10 @@ class Conductor:
     def tested(self, trial: int, metrics: Metrics) -> None:
         """Take in what a final trial scores on the test split; nothing is decided by it."""
         self._append(Tested(trial, metrics))
+
+    def metered(self, engine: int, usage: Metrics) -> None:
+        """Take in what an engine takes of its machine; nothing is decided by it."""
+        self._append(Metered(engine, usage))
 
     @property
     def _all_suggested(self) -> bool:

@@ -15,6 +15,11 @@ def best_key(objective: Objective) -> str:
     return f"best_{metric_key(objective.metric)}"
 
 
+def usage_key(engine: int, name: str) -> str:
+    """The name under which MLflow's page for system metrics shows what an engine takes of its machine."""
+    return f"system/engine_{engine}/{name}"
+
+
 def shown(value: float) -> float:
     """A value with the six digits for which a column of MLflow's tables has room; whole numbers stay whole."""
     return value if value.is_integer() else float(f"{value:.6g}")

@@ -6,7 +6,8 @@ last sent waits in `pending`. Every point carries its event's time and a step th
 journal gives the same points every time it is folded. A store drops points that it already has, so it does no harm to
 send them twice.
 
-What is measured in every epoch has the epoch as its step. Everything else, such as the best value so far, has step 0:
+What is measured in every epoch has the epoch as its step, and what an engine takes of its machine the seconds since the
+search began: MLflow draws it by time, on a page of its own. Everything else, such as the best value so far, has step 0:
 MLflow then shows its latest value as a bar, and no axis has two meanings. The best value is a run's first point, since
 MLflow compares runs by the metric that they had first.
 """
@@ -24,6 +25,7 @@ from ptune.record.events import (
     Finished,
     Header,
     Loaded,
+    Metered,
     Metrics,
     Paused,
     Reported,
@@ -37,7 +39,7 @@ from ptune.record.history import History, TrialRecord
 from ptune.record.objective import Objective
 from ptune.record.wording import described
 from ptune.spec.trial import Config
-from ptune.tracking.metrics import best_key, metric_key
+from ptune.tracking.metrics import best_key, metric_key, usage_key
 from ptune.tracking.parameters import search_params, trial_params
 
 RunStatus = Literal["running", "complete", "stopped", "failed", "interrupted"]
@@ -139,6 +141,8 @@ class Projection:
                 self.run_ids[trial] = run_id
             case Resumed():
                 self._reopen()
+            case Metered(engine, usage):
+                self._meter(engine, usage, time)
             case Ended(status, best, test):
                 if best is not None and test is not None:
                     self._test(best.trial, test, time)
@@ -207,6 +211,11 @@ class Projection:
         image = self._change(trial)
         image.tested = True
         image.pending.points += _points(metrics, _names(self.history.objective), time, prefix="test_")
+
+    def _meter(self, engine: int, usage: Metrics, time: int) -> None:
+        second = max(1, round(time / 1000 - (self.history.started_at or 0.0)))  # step 0 is for what has none
+        points = [Point(usage_key(engine, name), value, time, second) for name, value in usage.items()]
+        self._change(None).pending.points += points
 
     def _reopen(self) -> None:
         for image in self.runs.values():
