@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 READY  := $(VENV)/.ready
 JOB    ?= jobs/quickstart.toml
-BENCH  ?= limit growth overhead against_peft predicting serving
+BENCH  ?= limit growth overhead against_peft predicting serving tracking
 
 .PHONY: search test check bench screenshots ui clean
 .DEFAULT_GOAL := search
