@@ -8,12 +8,7 @@ import pytest
 from ptune import errors
 from ptune.errors import PtuneError, nearest
 
-
-def tree(root: type[PtuneError]) -> list[type[PtuneError]]:
-    return [root, *(kind for child in root.__subclasses__() for kind in tree(child))]
-
-
-KINDS = tree(PtuneError)
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PtuneError)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -28,7 +23,6 @@ def test_an_error_survives_pickling_with_its_message(kind):
 @pytest.mark.parametrize("kind", KINDS[1:])
 def test_an_error_is_also_a_standard_one(kind):
     assert issubclass(kind, ValueError | RuntimeError)
-    assert kind.__module__ == errors.__name__
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -185,7 +185,7 @@ def test_mlflow_shows_the_test_scores(job, runs):
         [outcome.tracking.experiment_id], f"tags.mlflow.parentRunId = '{outcome.tracking.run_id}'"
     )
     (trial,) = outcome.history.trials.values()
-    assert found[0].data.metrics["test_accuracy"] == trial.test["accuracy"]
+    assert found[0].data.metrics["test_accuracy"] == pytest.approx(trial.test["accuracy"], rel=1e-5)  # six digits
 
 
 def test_a_confirmation_of_many_points_can_be_taken_up_and_weighed(job, tmp_path):
