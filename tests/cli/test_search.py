@@ -124,6 +124,17 @@ def test_a_complete_search_is_not_resumed_but_named(searched, ptune, monkeypatch
     assert (runs / "tiny" / "journal.jsonl").read_bytes() == journal
 
 
+def test_one_command_reports_the_search_that_it_has_finished(searched, ptune, monkeypatch):
+    folder = searched[0]
+    monkeypatch.setenv("PTUNE_RUNS", str(folder / "runs"))
+    again = ("search", folder / "tiny.toml", "--local", "--json", "--resume-if-exists")
+    assert json.loads(ptune(*again, "--set", "seed=3").out) == json.loads(searched[1])
+    other = ptune(*again, "--set", "seed=4")
+    assert other.code == 1
+    assert "seed is 3 in the kept job and 4 in this one" in other.err
+    assert not (folder / "runs" / "tiny-2").exists()
+
+
 def test_sync_can_be_repeated(searched, ptune, monkeypatch):
     monkeypatch.setenv("PTUNE_RUNS", str(searched[0] / "runs"))
     parent = json.loads(searched[1])["mlflow"]["parent_run_id"]

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
 from ptune.errors import ClusterError
 from ptune.raytune.authentication import authenticate, find_token
 from ptune.raytune.jobs import jobs
+from ptune.raytune.runner import RayRunner
 from support.ray_head import ray_head
 
 TOKEN = "a-token-of-more-than-enough-letters"
@@ -121,6 +124,19 @@ def test_a_guarded_head_refuses_by_name(guarded, home, monkeypatch, variables, p
 def test_jobs_without_the_token_are_refused_by_name(guarded, home):
     with pytest.raises(ClusterError, match=r"does not let this user in: .*~/.ray/auth_token"):
         jobs(guarded.dashboard)
+
+
+def test_what_is_no_head_is_refused_without_asking_ray(home):
+    keep_token(home)
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{server.server_port}"
+        with pytest.raises(ClusterError, match=f"something listens at '{address}', and it is no Ray head") as refused:
+            RayRunner(address).check()
+        with pytest.raises(ClusterError, match=f"something listens at http://{address}, and it is no Ray dashboard"):
+            jobs(address)
+        server.shutdown()
+    assert "token" not in str(refused.value)
 
 
 def test_a_head_that_does_not_answer_gets_no_advice_about_tokens(home):

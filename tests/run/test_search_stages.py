@@ -4,12 +4,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from ptune.errors import ClusterError
+from ptune.errors import ClusterError, JournalError
 from ptune.record.events import Ended
-from ptune.record.journal import JOURNAL, read
+from ptune.record.journal import JOURNAL, Journal, read
+from ptune.run.begun import begun
 from ptune.run.conclusion import Conclusion
 from ptune.run.finished import lacking
+from ptune.run.folders import claim_folder, take_folder
 from ptune.run.search import resume_search, start_search
+from ptune.run.tracker import NoTracker
 from support.small_jobs import small_job
 
 
@@ -76,6 +79,19 @@ class Watching:
         self._asked.append("publish")
 
 
+class Shown(NoTracker):
+    """A tracker that notes when it is to show something."""
+
+    def __init__(self, shown):
+        self._shown = shown
+
+    def start(self, _patience_s):
+        self._shown.append("start")
+
+    def close(self):
+        self._shown.append("close")
+
+
 @pytest.fixture
 def job(tiny_backbone, tmp_path):
     job = small_job(tmp_path / "data", tiny_backbone("bert"))
@@ -115,7 +131,52 @@ def test_an_interrupted_search_lets_go_and_publishes_what_there_is(job, tmp_path
     assert {trial.status for trial in resumed.history.trials.values()} <= {"complete", "stopped"}
 
 
-@pytest.mark.parametrize("moment", ["open", "dtype", "train", "conclude"])
+@pytest.mark.parametrize("moment", ["open", "dtype"])
+def test_a_search_that_cannot_begin_leaves_nothing_behind(job, tmp_path, moment):
+    shown = []
+    runner = Scripted(**{moment: ClusterError("the backbone cannot be loaded")})
+    for claim in (claim_folder, take_folder):
+        with pytest.raises(ClusterError, match="cannot be loaded"):
+            start_search(job, "", tmp_path / "runs", runner, track=lambda *_: Shown(shown), claim=claim)
+    assert list((tmp_path / "runs").iterdir()) == []
+    assert shown == []
+
+
+def test_of_two_starts_at_once_one_runs_and_the_other_is_refused(job, tmp_path):
+    class Racing(Scripted):
+        def train(self, conductor):
+            with pytest.raises(JournalError, match="small is being run by another process"):
+                start_search(job, "", tmp_path, Scripted(), claim=take_folder)
+            super().train(conductor)
+
+    assert start_search(job, "", tmp_path, Racing(), claim=take_folder).status == "complete"
+    assert [path.name for path in tmp_path.iterdir() if (path / JOURNAL).exists()] == ["small"]
+    with pytest.raises(JournalError, match="has begun small at this moment"):
+        start_search(job, "", tmp_path, Scripted(), claim=take_folder)
+
+
+def test_a_start_that_was_stopped_before_its_first_step_is_taken_over(job, tmp_path):
+    Journal(tmp_path / "small" / JOURNAL).close()
+    assert begun(job, tmp_path) is None
+    assert start_search(job, "", tmp_path, Scripted(), claim=take_folder).name == "small"
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").touch()
+    with pytest.raises(JournalError, match="notes exists and holds no search"):
+        take_folder(tmp_path, "notes")
+
+
+def test_a_search_goes_on_only_with_its_own_job(job, tmp_path):
+    assert begun(job, tmp_path) is None
+    start_search(job, "", tmp_path, Scripted(train=KeyboardInterrupt()))
+    elsewhere = job.model_copy(update={"resources": job.resources.model_copy(update={"slots": 2})})
+    assert begun(elsewhere, tmp_path).status == "interrupted"
+    with pytest.raises(JournalError, match=r"another job.*seed is \d+ in the kept job and 99 in this one.*--name"):
+        begun(job.model_copy(update={"seed": 99}), tmp_path)
+    resumed = resume_search("small", tmp_path, Scripted(), resources=elsewhere.resources)
+    assert resumed.status == "complete"
+
+
+@pytest.mark.parametrize("moment", ["train", "conclude"])
 def test_a_search_that_fails_says_so_in_its_journal(job, tmp_path, moment):
     runner = Scripted(**{moment: ClusterError("no engine is left")})
     with pytest.raises(ClusterError, match="no engine is left"):

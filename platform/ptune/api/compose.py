@@ -12,6 +12,7 @@ from ptune.run.interrupts import interrupts
 if TYPE_CHECKING:
     from ptune.run.search import Outcome
     from ptune.run.session import Observer, Runner
+    from ptune.spec.job import Resources
 
 
 def runner_for(*, local: bool, address: str | None) -> Runner:
@@ -34,24 +35,42 @@ def runner_for(*, local: bool, address: str | None) -> Runner:
 
 
 def start(
-    source: JobSource, overrides: Sequence[str], runs: Path, runner: Runner, observer: Observer | None
+    source: JobSource,
+    overrides: Sequence[str],
+    runs: Path,
+    runner: Runner,
+    observer: Observer | None,
+    *,
+    only: bool = False,
 ) -> Outcome:
-    """Run a job as a new search; see `ptune.run.search.start_search`."""
+    """Run a job as a new search; see `ptune.run.search.start_search`.
+
+    Args:
+        source: the job.
+        overrides: settings that replace the job's.
+        runs: the runs folder.
+        runner: where to train.
+        observer: watches while it runs.
+        only: refuse a name that is taken, instead of numbering the search.
+    """
     from ptune.report.write_files import publish
+    from ptune.run.folders import claim_folder, take_folder
     from ptune.run.search import start_search
 
     job, text = read_job(source, overrides)
     with interrupts():
-        return start_search(job, text, runs, runner, observer, publish)
+        return start_search(job, text, runs, runner, observer, publish, claim=take_folder if only else claim_folder)
 
 
-def resume(name: str, runs: Path, runner: Runner, observer: Observer | None) -> Outcome:
+def resume(
+    name: str, runs: Path, runner: Runner, observer: Observer | None, resources: Resources | None = None
+) -> Outcome:
     """Take up a search where its journal ends; see `ptune.run.search.resume_search`."""
     from ptune.report.write_files import publish
     from ptune.run.search import resume_search
 
     with interrupts():
-        return resume_search(name, runs, runner, observer, publish)
+        return resume_search(name, runs, runner, observer, publish, resources=resources)
 
 
 def confirm(name: str, runs: Path, runner: Runner, observer: Observer | None, *, top: int, seeds: int) -> Outcome:

@@ -13,6 +13,7 @@ from ptune.cli.running import address_option, conclude, json_option, local_optio
 
 if TYPE_CHECKING:
     from ptune.record.history import History
+    from ptune.spec.job import Resources
 
 
 @click.command(short_help="Continue an interrupted search.")
@@ -30,14 +31,38 @@ def resume(name: str, local: bool, address: str | None, as_json: bool) -> int:
     ptune list
     ptune resume quickstart
     """
-    from ptune.api import compose
     from ptune.record.history import History
     from ptune.record.journal import JOURNAL, read
-    from ptune.run.finished import lacking
     from ptune.run.folders import runs_folder, search_folder
 
-    folder = search_folder(runs_folder(), name)
-    history = History.of(read(folder / JOURNAL))
+    history = History.of(read(search_folder(runs_folder(), name) / JOURNAL))
+    return go_on(name, history, local=local, address=address, as_json=as_json)
+
+
+def go_on(
+    name: str,
+    history: History,
+    *,
+    local: bool,
+    address: str | None,
+    as_json: bool,
+    resources: Resources | None = None,
+) -> int:
+    """Go on with a search, or say that it is complete; return the exit code.
+
+    Args:
+        name: the search.
+        history: what its journal says.
+        local: see `ptune.api.compose.runner_for`, as `address`.
+        address: of a cluster.
+        as_json: whether to print one JSON object.
+        resources: what it may use from now on; None is what its job says.
+    """
+    from ptune.api import compose
+    from ptune.run.finished import lacking
+    from ptune.run.folders import runs_folder
+
+    folder = runs_folder() / name
     missing = lacking(folder, history)
     if missing == []:
         _say_it_is_complete(folder, history, as_json=as_json)
@@ -45,7 +70,7 @@ def resume(name: str, local: bool, address: str | None, as_json: bool) -> int:
     if missing is not None:
         click.echo(f"ptune: {name} is complete, and {' and '.join(missing)} will be written again", err=True)
     runner = compose.runner_for(local=local, address=address)
-    outcome = compose.resume(name, runs_folder(), runner, pick_observer(as_json=as_json))
+    outcome = compose.resume(name, runs_folder(), runner, pick_observer(as_json=as_json), resources)
     return conclude(outcome, as_json=as_json, local=local, address=address)
 
 

@@ -15,7 +15,7 @@ ADVICE = (
 )
 
 _MODE, _TOKEN, _TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
-_PATIENCE_S = 10.0
+_PATIENCE_S = 30.0
 
 
 def find_token() -> str | None:
@@ -45,7 +45,7 @@ def authenticate(address: str, token: str | None) -> None:
     is the user's word, and is kept where it is set.
 
     Raises:
-        ClusterError: the head asks for a token, and there is none, or another one.
+        ClusterError: the head asks for a token, and there is none, or another one; or what answers there is no head.
     """
     if not _refuses(address, None):
         return
@@ -60,7 +60,11 @@ def authenticate(address: str, token: str | None) -> None:
 
 
 def _refuses(address: str, token: str | None) -> bool:
-    """Whether a head turns a caller with this token away; a head that answers otherwise, or not at all, does not."""
+    """Whether the head at an address turns a caller with this token away.
+
+    Raises:
+        ClusterError: what listens there does not speak as a head does; Ray itself would try for three minutes.
+    """
     import grpc
     from ray.core.generated.gcs_service_pb2 import GetClusterIdRequest
     from ray.core.generated.gcs_service_pb2_grpc import NodeInfoGcsServiceStub
@@ -70,7 +74,12 @@ def _refuses(address: str, token: str | None) -> bool:
         try:
             NodeInfoGcsServiceStub(channel).GetClusterId(GetClusterIdRequest(), timeout=_PATIENCE_S, metadata=metadata)
         except grpc.RpcError as error:
-            return bool(error.code() == grpc.StatusCode.UNAUTHENTICATED)
+            if error.code() != grpc.StatusCode.UNAUTHENTICATED:
+                raise ClusterError(
+                    f"something listens at {address!r}, and it is no Ray head: it does not answer as one "
+                    f"({error.code().name.lower()}); the head's port is 6379 unless `ray start` was told another"
+                ) from None
+            return True
     return False
 
 

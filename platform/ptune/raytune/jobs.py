@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 _SERVER = "RAY_API_SERVER_ADDRESS"
 _NO_AGENT = "No available agent"
+_NO_DASHBOARD = "Version check returned 404"
 _AGENT_WITHIN_S = 60.0
 _STOP = {"RAY_JOB_STOP_SIGNAL": "SIGINT", "RAY_JOB_STOP_WAIT_TIME_S": "60"}  # time to leave the search resumable
 
@@ -183,6 +184,11 @@ def _reaching(address: str) -> Iterator[JobSubmissionClient]:
         reason = str(error).strip().splitlines()[0]
         raise ClusterError(f"the Ray cluster at {address} does not let this user in: {reason}; {ADVICE}") from None
     except (OSError, RuntimeError) as error:
+        if _NO_DASHBOARD in str(error):
+            raise ClusterError(
+                f"something listens at {address}, and it is no Ray dashboard; "
+                "the dashboard's port is 8265 unless `ray start` was told another"
+            ) from None
         raise ClusterError(f"the Ray cluster at {address}: {error}") from None
     finally:
         os.environ.pop(_SERVER) if before is None else os.environ.update({_SERVER: before})

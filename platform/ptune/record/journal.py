@@ -66,6 +66,9 @@ class Journal:
         except BlockingIOError:
             self._file.close()
             raise JournalError(f"{path.parent.name} is being run by another process, which holds {path}") from None
+        if not os.fstat(self._file.fileno()).st_nlink:
+            self._file.close()
+            raise JournalError(f"{path.parent.name} could not begin in another process, which removed it; try again")
         self._file.truncate(_whole_length(path))
         self._synced_at = -_SYNC_EVERY_S
         sync_folder(path.parent)

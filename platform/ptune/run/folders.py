@@ -31,6 +31,19 @@ def claim_folder(runs: Path, name: str) -> Path:
     raise AssertionError("counting does not end")
 
 
+def take_folder(runs: Path, name: str) -> Path:
+    """Make the folder of a new search under this name alone, or take one in which a search was stopped before it began.
+
+    Raises:
+        JournalError: the folder holds something else.
+    """
+    folder = runs / name
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / JOURNAL).exists() and any(folder.iterdir()):
+        raise JournalError(f"{folder} exists and holds no search; remove it, or give the search another --name")
+    return folder
+
+
 def search_folder(runs: Path, name: str) -> Path:
     """The folder of an existing search.
 

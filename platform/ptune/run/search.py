@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +23,7 @@ from ptune.run.session import Observer, Publisher, Runner, Session
 from ptune.run.tracker import TrackerFactory, tracker_of, unheard
 from ptune.searching.conductor import Conductor
 from ptune.searching.importance import importances
-from ptune.spec.job import Job
+from ptune.spec.job import Job, Resources
 from ptune.spec.tracking import without_password
 from ptune.tracking.state import Announce, TrackingState
 
@@ -110,9 +111,12 @@ class Search:
         self._history = self._conductor.history
         self._prepared = prepared.typed(self._history.dtype)
         self._tracker = track(prepared.job, self._folder, _noted(journal))
+        self._begun = False
 
     def run(self) -> Outcome:
         """Train, conclude and publish; the journal says how it ended, whatever happens.
+
+        Where nothing could be loaded, it has not begun: journal and tracker hear nothing of it.
 
         Raises:
             PtuneError: nothing can train, or the result cannot be written.
@@ -124,7 +128,8 @@ class Search:
                 self._end(status, conclusion.test)
                 importances = self._publish_files()
             finally:
-                self._tracker.close()
+                if self._begun:
+                    self._tracker.close()
         outcome = Outcome(
             name=self._prepared.job.name,
             folder=self._folder,
@@ -144,15 +149,18 @@ class Search:
         try:
             with self._runner.open(self._prepared, self._folder) as session:
                 self._load(session)
+                self._begun = True
                 self._tracker.start(_HEAD_START_S)
                 session.train(self._conductor)
                 conclusion = session.conclude(self._history)
             for trial, metrics in conclusion.tested.items():
                 self._conductor.tested(trial, metrics)
         except KeyboardInterrupt:
+            self._begun = True
             return "interrupted", conclusion
         except BaseException:
-            self._end("failed")
+            if self._begun:
+                self._end("failed")
             raise
         return "complete", conclusion
 
@@ -185,8 +193,9 @@ def start_search(
     confirms: Confirms | None = None,
     *,
     track: TrackerFactory = tracker_of,
+    claim: Callable[[Path, str], Path] = claim_folder,
 ) -> Outcome:
-    """Run a job as a new search.
+    """Run a job as a new search. If it cannot begin, its folder is gone again.
 
     Args:
         job: the job, read from `job_text`.
@@ -197,20 +206,23 @@ def start_search(
         publish: writes leaderboard and plots at the end.
         confirms: what the search confirms, if it is a confirmation; see `ptune.run.confirm.confirmation`.
         track: makes the search's tracker.
+        claim: makes the search's folder, see `ptune.run.folders`.
 
     Raises:
-        PtuneError: the job cannot run; nothing has been written then.
+        PtuneError: the job cannot run; nothing is left behind then.
     """
     tracking = job.tracking.model_copy(update={"experiment": job.tracking.experiment or job.name})
     job = job.model_copy(update={"tracking": tracking})
     runner.check()
     track(job, runs / job.name, unheard)  # refuses settings that cannot be used, before anything is written
     prepared = prepare(job)
-    folder = claim_folder(runs, job.name)
+    folder = claim(runs, job.name)
     prepared = prepared.renamed(folder.name)
-    write_text(folder / "job.toml", without_password(job_text))
-    write_json(folder / JOB, prepared.job.model_dump(mode="json"))
-    with contextlib.closing(Journal(folder / JOURNAL)) as journal:
+    with contextlib.closing(Journal(folder / JOURNAL)) as journal, _removed_unless_begun(folder):
+        if read(journal.path):
+            raise JournalError(f"another process has begun {folder.name} at this moment; run the same command again")
+        write_text(folder / "job.toml", without_password(job_text))
+        write_json(folder / JOB, prepared.job.model_dump(mode="json"))
         journal.append(replace(prepared.header, confirms=confirms))
         return Search(prepared, journal, runner, observer, publish, track).run()
 
@@ -223,8 +235,18 @@ def resume_search(
     publish: Publisher | None = None,
     *,
     track: TrackerFactory = tracker_of,
+    resources: Resources | None = None,
 ) -> Outcome:
     """Take up a search where its journal ends; a complete one is concluded again, see `ptune.run.finished`.
+
+    Args:
+        name: the search.
+        runs: the runs folder.
+        runner: where to train.
+        observer: watches while it runs.
+        publish: writes leaderboard and plots at the end.
+        track: makes the search's tracker.
+        resources: what it may use from now on; None is what its job says.
 
     Raises:
         JournalError: there is no such search, another process runs it, or its data or backbone has changed.
@@ -237,7 +259,7 @@ def resume_search(
             raise JournalError(f"{name} was stopped before its first step; start it again with `ptune search`")
         header = History.of(events).header
         runner.check()
-        prepared = prepare(header.job)
+        prepared = prepare(header.job if resources is None else header.job.model_copy(update={"resources": resources}))
         _check_same(header, prepared.header, name)
         journal.append(Resumed(versions()))
         return Search(prepared, journal, runner, observer, publish, track).run()
@@ -280,6 +302,17 @@ def sync_search(name: str, runs: Path, *, track: TrackerFactory = tracker_of) ->
         tracker.sync()
         assert tracker.state is not None, "a tracker that can be synced has a state"
         return tracker.state
+
+
+@contextlib.contextmanager
+def _removed_unless_begun(folder: Path) -> Iterator[None]:
+    """Remove the folder of a new search that ends with an error before anything is loaded."""
+    try:
+        yield
+    except BaseException:
+        if len(read(folder / JOURNAL)) <= 1:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _check_same(header: Header, fresh: Header, name: str) -> None:

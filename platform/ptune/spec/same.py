@@ -1,0 +1,55 @@
+"""Whether two jobs search the same: all that decides a trial's numbers has to agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ptune.spec.job import Job
+from ptune.spec.problem import Place, dotted
+
+FREE = ("name", "resources", "tracking", "export", "published", "cluster")
+"""Keys of a job that may differ: where its search runs and is shown, and what is made of its result."""
+
+
+def differences(kept: Job, given: Job) -> list[str]:
+    """Where two jobs search differently: `budget.trials is 12 in the kept job and 20 in this one`.
+
+    Files and folders are compared by their last names, because the same data may lie elsewhere on another machine.
+    Their contents have hashes, which a search compares when it goes on.
+
+    Args:
+        kept: the job of a search that has begun; a grid's trials are counted in it.
+        given: the other one, as it was read from its file.
+    """
+    old, new = (dict(_values(job.model_dump(mode="json", exclude=set(FREE)), ())) for job in (kept, given))
+    if given.budget.trials is None:
+        del old["budget", "trials"], new["budget", "trials"]
+    places = sorted({*old, *new})
+    return [
+        f"{dotted(place)} is {old.get(place)!r} in the kept job and {new.get(place)!r} in this one"
+        for place in places
+        if old.get(place) != new.get(place)
+    ]
+
+
+def _values(table: Mapping[str, Any], above: Place) -> Iterator[tuple[Place, Any]]:
+    """Every value of a table and the tables in it, by its place."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _values(value, (*above, key))
+        else:
+            yield (*above, key), _named(value)
+
+
+def _named(value: Any) -> Any:
+    """A value with the last name of every absolute path in it."""
+    match value:
+        case str() if value.startswith("/"):
+            return Path(value).name
+        case list():
+            return [_named(inner) for inner in value]
+        case Mapping():
+            return {key: _named(inner) for key, inner in value.items()}
+    return value

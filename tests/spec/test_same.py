@@ -1,0 +1,47 @@
+"""Whether a job goes on with the search of another one."""
+
+import pytest
+
+from ptune.spec.same import differences
+from support.small_jobs import small_job
+
+
+@pytest.fixture
+def job(tiny_backbone, tmp_path):
+    return small_job(tmp_path / "data", tiny_backbone("bert"))
+
+
+def changed(job, table, **values):
+    content = job.model_dump(mode="json")
+    content[table] |= values
+    return type(job).model_validate(content)
+
+
+def test_where_a_search_runs_and_is_shown_may_change(job):
+    assert differences(job, changed(job, "resources", slots=7)) == []
+    assert differences(job, changed(job, "tracking", type="none")) == []
+    assert differences(job, job.model_copy(update={"name": "other"})) == []
+
+
+def test_the_same_files_may_lie_elsewhere(job):
+    moved = job.model_dump(mode="json")
+    for split in ("train", "dev"):
+        moved["task"]["data"][split] = f"/elsewhere/{moved['task']['data'][split].rpartition('/')[2]}"
+    assert differences(job, type(job).model_validate(moved)) == []
+    moved["task"]["data"]["train"] = "/elsewhere/other.tsv"
+    (found,) = differences(job, type(job).model_validate(moved))
+    assert found.startswith("task.data.train is '")
+
+
+def test_what_decides_the_numbers_may_not_change(job):
+    (found,) = differences(job, changed(job, "budget", trials=job.budget.trials + 1))
+    assert found == f"budget.trials is {job.budget.trials} in the kept job and {job.budget.trials + 1} in this one"
+    space = job.model_dump(mode="json")["space"]
+    space["parameters"]["lr"] = [{"low": 0.5, "high": 0.6}]
+    assert any(place.startswith("space.parameters.lr") for place in differences(job, changed(job, "space", **space)))
+
+
+def test_a_grid_that_is_not_counted_yet_is_the_same_grid(job):
+    counted = changed(job, "budget", trials=12)
+    grid = counted.model_copy(update={"budget": counted.budget.model_copy(update={"trials": None})})
+    assert differences(counted, grid) == []
