@@ -4,6 +4,7 @@ import pytest
 import torch
 from transformers import AutoModel
 
+from ptune.backbone.word_embeddings import read_word_embeddings
 from support.closeness import close
 from support.passes import every_family, group_for, scores_of
 from support.transformers_passes import hidden_states
@@ -58,3 +59,10 @@ def test_prompt_tokens_change_the_scores(family, tiny):
     with torch.no_grad():
         group.learner.prompt().encoder.table.mul_(-1.0)
     assert (scores_of(backbone, group)[0] - before).abs().amax(dim=1).min() > 1e-3
+
+
+@every_family
+def test_word_embeddings_are_found_in_a_backbones_files(family, tiny, tiny_backbone):
+    backbone = tiny(family)
+    theirs = backbone.model.get_input_embeddings().weight
+    assert torch.equal(read_word_embeddings(tiny_backbone(family), backbone.shape.embedding), theirs)

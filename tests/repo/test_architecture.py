@@ -136,6 +136,7 @@ def loaded_by(code):
         "import ptune.spec.load, ptune.searching.conductor, ptune.run.search",
         "import ptune.cli.main",
         "import ptune.checks.job, ptune.checks.file, ptune.checks.memory",
+        "import ptune.artifacts.inspection, ptune.report.inspected",
         "import ptune.report.live, ptune.report.summary, ptune.report.findings, ptune.report.page, ptune.run.confirm",
     ],
 )

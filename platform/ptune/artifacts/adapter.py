@@ -6,15 +6,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from ptune.artifacts.artifact import Artifact, Manifest
 from ptune.artifacts.checksums import verify
 from ptune.artifacts.folders import check_holds, read_manifest, read_tensors
 from ptune.backbone.families import family_of
 from ptune.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = "ptune-peft-1"
 MANIFEST = "ptune.json"
@@ -40,7 +41,7 @@ class Names:
         if not self.virtual:
             return table
         places = {-token - 1: place for place, token in enumerate(self.virtual) if token < 0}
-        return torch.stack([table[places[number]] for number in range(len(places))])
+        return table[[places[number] for number in range(len(places))]]
 
 
 def read(folder: Path) -> Artifact:
@@ -51,7 +52,7 @@ def read(folder: Path) -> Artifact:
     """
     check_holds(folder, MANIFEST, kind="an artifact that ptune exported to PEFT's format")
     verify(folder)
-    manifest = read_manifest(folder / MANIFEST, FORMAT, further=("use", "names"))
+    manifest = describe(folder)
     tensors = read_tensors(folder / TENSORS)
     stated = json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("names")
     names = Names(**stated) if stated is not None else Names(_classifier_names(manifest))
@@ -60,6 +61,15 @@ def read(folder: Path) -> Artifact:
         raise ArtifactError(f"{folder / TENSORS} is damaged, it lacks {', '.join(missing)}")
     heads = {ours: tensors[theirs] for ours, theirs in names.heads.items() if theirs in tensors}
     return Artifact(manifest, {**heads, "prompt.0": names.prompt(tensors[PROMPT])})
+
+
+def describe(folder: Path) -> Manifest:
+    """Read what an exported adapter is, without its tensors.
+
+    Raises:
+        ArtifactError: the description is missing, damaged, or of another format.
+    """
+    return read_manifest(folder / MANIFEST, FORMAT, further=("use", "names"))
 
 
 def _classifier_names(manifest: Manifest) -> dict[str, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ptune.artifacts.predict import Predictor
 from ptune.artifacts.route import Route
-from ptune.prompts.heads import Verbalizer
+
+if TYPE_CHECKING:
+    from ptune.artifacts.predict import Predictor
 
 
 def answer_code(predictor: Predictor, part: int, route: Route) -> list[str]:
@@ -61,6 +63,8 @@ def _at_masks(predictor: Predictor) -> str:
 
 def _label_tokens(predictor: Predictor, part: int) -> dict[str, list[list[int]]]:
     """The tokens of each word of each label."""
+    from ptune.prompts.heads import Verbalizer
+
     layout, kind = predictor.layouts[part], predictor.task.kinds[part]
     spec = kind.head_spec(layout)
     assert isinstance(spec, Verbalizer), "a classification without a trained head has one"

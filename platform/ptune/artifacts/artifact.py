@@ -1,6 +1,6 @@
 """An artifact, whatever its format: a trained prompt with everything that is needed to use it.
 
-The module knows no files and no training.
+The module knows no files and no training, and loads no torch: descriptions are read where no tensor is needed.
 """
 
 from __future__ import annotations
@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-import torch
-from pydantic import Field
-from torch import Tensor
+from pydantic import AwareDatetime, Field
 
-from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import family_of
 from ptune.spec.data import Data, HeadName
 from ptune.spec.layout import input_parts
@@ -23,6 +20,11 @@ from ptune.spec.strict import Strict
 from ptune.spec.task import Task
 from ptune.spec.template import written
 from ptune.spec.trial import TrialSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ptune.backbone.backbone import Backbone
 
 
 class Origin(Strict):
@@ -59,7 +61,7 @@ class Origin(Strict):
             id=backbone.id,
             revision=revision,
             hash=backbone.hash,
-            dtype="bfloat16" if backbone.dtype == torch.bfloat16 else "float32",
+            dtype="bfloat16" if str(backbone.dtype) == "torch.bfloat16" else "float32",
             model_type=config.model_type,
             layers=backbone.shape.layers,
             kv_heads=backbone.shape.kv_heads,
@@ -107,6 +109,28 @@ class Training(Strict):
     """The task's metric by split, over the repetitions of a confirmation."""
 
 
+class SplitDigest(Strict):
+    """What one split of the data held."""
+
+    digest: str
+    """SHA-256 of its texts and labels."""
+    rows: int = Field(ge=0)
+    """Number of examples."""
+
+
+class Provenance(Strict):
+    """Where a prompt comes from, as far as everybody may know who is given it: no user, no command, no folder."""
+
+    search_id: str
+    """A random name that no other search has."""
+    begun: AwareDatetime
+    """When the search began."""
+    commit: str | None
+    """The Git commit of the directory where it was begun; None outside a repository."""
+    data: dict[str, SplitDigest]
+    """By split; of several data sets, by `split.NAME`."""
+
+
 class Manifest(Strict):
     """Everything in an artifact except its tensors."""
 
@@ -137,6 +161,8 @@ class Manifest(Strict):
     """The search's seed."""
     training: Training | None = None
     """What it cost; None is unknown."""
+    provenance: Provenance | None = None
+    """The search that it comes from; None is unknown."""
 
     @property
     def set_names(self) -> list[str]:
@@ -193,6 +219,7 @@ def describe(
     trial: int,
     seed: int,
     training: Training | None = None,
+    provenance: Provenance | None = None,
 ) -> Manifest:
     """Describe a trained prompt; its templates, layers and position convention follow from the other arguments.
 
@@ -207,6 +234,7 @@ def describe(
         trial: its number there.
         seed: the search's seed.
         training: what it cost.
+        provenance: the search that it comes from.
 
     Raises:
         SpecError: the prompt does not fit its fields or its backbone.
@@ -232,6 +260,7 @@ def describe(
         trial=trial,
         seed=seed,
         training=training,
+        provenance=provenance,
     )
 
 

@@ -33,17 +33,26 @@ def verify(folder: Path) -> None:
     Raises:
         ArtifactError: files are missing or differ; the message names them.
     """
-    bad = []
+    if bad := differences(folder):
+        raise ArtifactError(f"{folder} is damaged: {'; '.join(bad)} ({CHECKSUMS} says so)")
+
+
+def differences(folder: Path) -> list[str]:
+    """What differs in a folder from what was written, a phrase for each file; the card may differ.
+
+    Raises:
+        ArtifactError: the checksums are damaged.
+    """
+    found = []
     for name, expected in _read(folder).items():
         path = folder / name
         if name == CARD:
             continue
         if not path.is_file():
-            bad.append(f"{name} is missing")
+            found.append(f"{name} is missing")
         elif content_hash(path) != expected:
-            bad.append(f"{name} is not the file that was written")
-    if bad:
-        raise ArtifactError(f"{folder} is damaged: {'; '.join(bad)} ({CHECKSUMS} says so)")
+            found.append(f"{name} is not the file that was written")
+    return found
 
 
 def _read(folder: Path) -> dict[str, str]:

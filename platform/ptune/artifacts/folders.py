@@ -12,17 +12,17 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from ptune.artifacts.artifact import Manifest
 from ptune.artifacts.checksums import CHECKSUMS, listed
 from ptune.errors import ArtifactError, nearest
 from ptune.files import exchange, replacing, write_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _BEFORE_CHECKSUMS = {
     *("artifact.json", "prompt.safetensors"),
@@ -60,6 +60,8 @@ def replacing_folder(folder: Path, marker: str) -> Iterator[Path]:
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write tensors as safetensors, marked as PyTorch's, flushed to disk."""
+    from safetensors.torch import save_file
+
     detached = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as draft:
         save_file(detached, draft, metadata={"format": "pt"})
@@ -71,6 +73,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         ArtifactError: it is missing or damaged.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:

@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from ptune.artifacts import adapter, native
-from ptune.artifacts.artifact import Artifact
+from ptune.artifacts.artifact import Artifact, Manifest
 from ptune.artifacts.folders import check_holds
+
+
+@dataclass(frozen=True)
+class FolderLayout:
+    """How an artifact lies in its folder.
+
+    Attributes:
+        format: what its description says of itself.
+        manifest: the file of the description.
+        tensors: the file of the tensors.
+        since: the first version of ptune that reads it.
+    """
+
+    format: str
+    manifest: str
+    tensors: str
+    since: str
+
+
+_NATIVE = FolderLayout(native.FORMAT, native.MANIFEST, native.TENSORS, "0.1.0")
+_ADAPTER = FolderLayout(adapter.FORMAT, adapter.MANIFEST, adapter.TENSORS, "0.1.0")
+
+
+def layout_of(folder: Path) -> FolderLayout:
+    """How an artifact lies in a folder.
+
+    Raises:
+        ArtifactError: the folder is missing, or holds none that ptune reads.
+    """
+    if (folder / adapter.MANIFEST).is_file():
+        return _ADAPTER
+    if (folder / adapter.CONFIG).is_file():
+        check_holds(folder, adapter.MANIFEST, kind="an artifact that ptune exported, but another PEFT adapter")
+    check_holds(folder, native.MANIFEST, kind="an artifact")
+    return _NATIVE
 
 
 def load_artifact(folder: Path) -> Artifact:
@@ -15,8 +51,13 @@ def load_artifact(folder: Path) -> Artifact:
     Raises:
         ArtifactError: the folder is missing, damaged, or holds neither.
     """
-    if (folder / adapter.MANIFEST).is_file():
-        return adapter.read(folder)
-    if (folder / adapter.CONFIG).is_file():
-        check_holds(folder, adapter.MANIFEST, kind="an artifact that ptune exported, but another PEFT adapter")
-    return native.read(folder)
+    return adapter.read(folder) if layout_of(folder) is _ADAPTER else native.read(folder)
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read an artifact's description alone, without torch; its files are not compared with their checksums.
+
+    Raises:
+        ArtifactError: the folder is missing, holds no artifact, or the description is damaged.
+    """
+    return adapter.describe(folder) if layout_of(folder) is _ADAPTER else native.describe(folder)

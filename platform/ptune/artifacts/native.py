@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ptune.artifacts.artifact import Artifact
+from ptune.artifacts.artifact import Artifact, Manifest
 from ptune.artifacts.checksums import verify
 from ptune.artifacts.folders import check_holds, read_manifest, read_tensors, write_manifest, write_tensors
 
@@ -27,4 +27,13 @@ def read(folder: Path) -> Artifact:
     """
     check_holds(folder, MANIFEST, kind="an artifact")
     verify(folder)
-    return Artifact(read_manifest(folder / MANIFEST, FORMAT), read_tensors(folder / TENSORS))
+    return Artifact(describe(folder), read_tensors(folder / TENSORS))
+
+
+def describe(folder: Path) -> Manifest:
+    """Read what an artifact is, without its tensors.
+
+    Raises:
+        ArtifactError: the description is missing, damaged, or of another format.
+    """
+    return read_manifest(folder / MANIFEST, FORMAT)

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from ptune.artifacts.predict import Predictor
 from ptune.data.sources import Split, unlabelled
 from ptune.data.templates import Layout
 from ptune.errors import ArtifactError
-from ptune.prompts.forward import MiniBatch, forward
-from ptune.prompts.heads import VocabularyHead
-from ptune.prompts.learner import Learner
-from ptune.prompts.rows import Row
-from ptune.tasks.kind import TaskKind
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ptune.artifacts.predict import Predictor
+    from ptune.prompts.rows import Row
+    from ptune.tasks.kind import TaskKind
 
 EXAMPLES = 8
 MOST_ROWS = 16
@@ -63,6 +62,12 @@ def make_probe(predictor: Predictor, part: int, dev: Split | None) -> Probe:
         part: which of its data sets.
         dev: the dev split; None where it cannot be read.
     """
+    import torch
+
+    from ptune.prompts.forward import MiniBatch, forward
+    from ptune.prompts.heads import VocabularyHead
+    from ptune.prompts.learner import Learner
+
     kind, layout = predictor.task.kinds[part], predictor.layouts[part]
     if dev is None:
         split, origin = unlabelled(_made_up(kind, predictor.backbone.tokenizer)), "made-up texts"

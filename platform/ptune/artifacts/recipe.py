@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ptune.artifacts.artifact import Manifest
-from ptune.artifacts.predict import Predictor
 from ptune.artifacts.probe import Probe
 from ptune.data.sources import unlabelled
 from ptune.data.templates import Piece
 from ptune.errors import ArtifactError
 from ptune.spec.template import plain, written
-from ptune.tasks.kind import DecodingKind
+
+if TYPE_CHECKING:
+    from ptune.artifacts.predict import Predictor
 
 _TRIED = 8  # texts on which a recipe is proven
 
@@ -192,6 +193,8 @@ def _pieces(predictor: Predictor, part: int) -> list[Piece]:
 
 def _writes(predictor: Predictor, part: int) -> bool:
     """Whether the model writes a text behind its input."""
+    from ptune.tasks.kind import DecodingKind
+
     return isinstance(predictor.task.kinds[part], DecodingKind)
 
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import torch
-import transformers
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Literal
 
 from ptune.artifacts.artifact import Manifest
 from ptune.backbone.families import family_of
 from ptune.errors import ArtifactError
-from ptune.prompts.rows import Row
 from ptune.spec.task import Choice, Classification, Cloze, Generation, Span, Tokens
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from ptune.prompts.rows import Row
 
 _OUT = ("classifier.out_proj", "classification_head.out_proj", "classifier", "score", "qa_outputs")
 _DENSE = ("classifier.dense", "classification_head.dense", "pre_classifier", "pooler.dense")
@@ -90,6 +91,9 @@ class Route:
 
     def load(self, place: str | Path, **options: Any) -> Any:
         """The model, as `from_pretrained` loads it, in float32 and without dropout."""
+        import torch
+        import transformers
+
         auto = getattr(transformers, self.model)
         with quiet():
             return auto.from_pretrained(place, dtype=torch.float32, **self.options, **options).eval()
@@ -117,6 +121,8 @@ class Route:
 
     def biases(self, place: str | Path, names: Mapping[str, str]) -> dict[str, Tensor]:
         """Biases that the model's head has and the trained one does not: zeros, by the model's names."""
+        import torch
+
         shapes = self._shapes(place)
         taken = set(names.values())
         wanted = [name.removesuffix("weight") + "bias" for name in taken if name.endswith(".weight")]
@@ -124,6 +130,8 @@ class Route:
 
     def scores(self, output: Any, row: Row) -> Tensor:
         """The scores [R, C] of a row among a model's outputs for it alone, at the positions that are read."""
+        import torch
+
         if self.task == "QUESTION_ANS":
             logits_QC = torch.stack([output.start_logits[0], output.end_logits[0]], dim=1)
         elif self.task == "SEQ_CLS":
@@ -134,6 +142,9 @@ class Route:
 
     def _shapes(self, place: str | Path) -> dict[str, torch.Size]:
         """The shapes of the model's weights by name."""
+        import torch
+        import transformers
+
         config = transformers.AutoConfig.from_pretrained(place, **self.options)
         try:
             with torch.device("meta"), quiet():
@@ -152,15 +163,20 @@ def _language_model(manifest: Manifest) -> tuple[str, str]:
 class quiet:  # noqa: N801 - used as a function
     """Keep transformers from telling that a head is new: the prompt brings its weights."""
 
+    def __init__(self) -> None:
+        import transformers
+
+        self._transformers = transformers
+
     def __enter__(self) -> None:
         """Hold the messages back."""
-        self._level = transformers.logging.get_verbosity()
-        self._bar = transformers.utils.logging.is_progress_bar_enabled()
-        transformers.logging.set_verbosity_error()
-        transformers.utils.logging.disable_progress_bar()
+        self._level = self._transformers.logging.get_verbosity()
+        self._bar = self._transformers.utils.logging.is_progress_bar_enabled()
+        self._transformers.logging.set_verbosity_error()
+        self._transformers.utils.logging.disable_progress_bar()
 
     def __exit__(self, *_: object) -> None:
         """Let later ones through."""
-        transformers.logging.set_verbosity(self._level)
+        self._transformers.logging.set_verbosity(self._level)
         if self._bar:
-            transformers.utils.logging.enable_progress_bar()
+            self._transformers.utils.logging.enable_progress_bar()

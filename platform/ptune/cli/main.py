@@ -19,6 +19,7 @@ from ptune.cli.confirm import confirm
 from ptune.cli.doctor import doctor
 from ptune.cli.exits import FAILED, INTERRUPTED, WRONG_INPUT
 from ptune.cli.export import export
+from ptune.cli.inspect import inspect
 from ptune.cli.jobs import jobs
 from ptune.cli.listing import listing
 from ptune.cli.logs import logs
@@ -43,6 +44,7 @@ COMMANDS = (
     compare,
     confirm,
     export,
+    inspect,
     predict,
     serve,
     ui,

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from ptune.artifacts.artifact import Artifact, Origin, Repeats, Training, describe
+from ptune.artifacts.artifact import (
+    Artifact,
+    Origin,
+    Provenance,
+    Repeats,
+    SplitDigest,
+    Training,
+    describe,
+)
 from ptune.artifacts.export import write_export
 from ptune.artifacts.formats.format import Export
 from ptune.artifacts.formats.registry import BY_NAME
@@ -16,7 +25,7 @@ from ptune.backbone.budget import token_budget
 from ptune.data.sources import Splits
 from ptune.engine.state import read
 from ptune.errors import ArtifactError
-from ptune.record.events import Metrics
+from ptune.record.events import Header, Metrics
 from ptune.record.history import History, TrialRecord
 from ptune.record.spread import Spread
 from ptune.run.conclusion import ARTIFACT, Conclusion
@@ -77,6 +86,7 @@ def artifact_of(
         trial=trial.number,
         seed=job.seed,
         training=_training(trial, splits, history),
+        provenance=_provenance(history.header),
     )
     return Artifact(manifest, saved.best)
 
@@ -107,6 +117,16 @@ def _training(trial: TrialRecord, splits: Sequence[Splits], history: History) ->
         trials=len(history.ranked()),
         examples={split: count for split, count in counts.items() if count},
         repeats=_repeats(trial, history),
+    )
+
+
+def _provenance(header: Header) -> Provenance:
+    """What everybody may know of the search who is given its prompt."""
+    return Provenance(
+        search_id=header.id,
+        begun=datetime.fromtimestamp(header.time, UTC),
+        commit=header.origin.commit if header.origin else None,
+        data={name: SplitDigest(digest=split.digest, rows=split.rows) for name, split in header.data.items()},
     )
 
 

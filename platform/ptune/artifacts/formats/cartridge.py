@@ -9,11 +9,7 @@ Shapes: T tokens · L layers · N key/value heads · D head width.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor, nn
-from transformers import DynamicCache
+from typing import TYPE_CHECKING, Any
 
 from ptune.artifacts.artifact import Manifest
 from ptune.artifacts.formats.format import Export, Usage
@@ -22,8 +18,12 @@ from ptune.artifacts.probe import hold
 from ptune.artifacts.route import Route
 from ptune.backbone.families import family_of
 from ptune.files import replacing
-from ptune.prompts.rows import Row
 from ptune.spec.formats import FormatName
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ptune.prompts.rows import Row
 
 CACHE = "cartridge.pt"
 
@@ -45,6 +45,9 @@ class Cartridge:
 
     def write(self, export: Export, folder: Path) -> Usage:
         """Write PEFT's files, and HazyResearch's."""
+        import torch
+        from torch import nn
+
         usage = self._adapter.write(export, folder)
         keys, values = _by_layer(export)
         frozen = min(1, keys[0].shape[2] - 1)  # the loader wants a frozen part, which may be empty
@@ -61,6 +64,9 @@ class Cartridge:
 
     def check(self, export: Export, folder: Path) -> str:
         """Hold both files to ptune's scores: PEFT's by its loader, the other as a cache of transformers."""
+        import torch
+        from transformers import DynamicCache
+
         said = self._adapter.check(export, folder)
         route = Route.of(export.manifest)
         if route.labels:  # the scores are those of the trained head, which lies in PEFT's file
@@ -80,6 +86,9 @@ class Cartridge:
 
 def read_cache(path: Path) -> list[tuple[Tensor, Tensor]]:
     """Keys and values [1, N, T, D] of each layer, put together as HazyResearch's loader does."""
+    import torch
+    from torch import nn
+
     with torch.serialization.safe_globals([nn.ParameterList]):
         content: Any = torch.load(path, weights_only=True, map_location="cpu")
     joined = [

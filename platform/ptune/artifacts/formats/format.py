@@ -6,15 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ptune.artifacts.artifact import Artifact, Manifest
-from ptune.artifacts.predict import Predictor
 from ptune.artifacts.probe import Probe, make_probe
 from ptune.artifacts.reference import BackboneReference
 from ptune.backbone.families import Family, family_of
 from ptune.data.sources import Split
 from ptune.spec.formats import FormatName
+
+if TYPE_CHECKING:
+    from ptune.artifacts.predict import Predictor
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Export:
             ArtifactError: the backbone is another than that of the training.
             BackboneError: it cannot be found or loaded.
         """
+        from ptune.artifacts.predict import Predictor
+
         return Predictor.on_backbone(self.artifact, self.backbone_id, "cpu", "float32")
 
     @cached_property

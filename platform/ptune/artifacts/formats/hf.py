@@ -7,10 +7,7 @@ of the vocabulary, behind those that there are: word V + j is prompt vector j, a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from ptune.artifacts.answers import answer_code, with_imports
 from ptune.artifacts.artifact import Manifest
@@ -22,8 +19,12 @@ from ptune.artifacts.route import Route, quiet
 from ptune.backbone.families import family_of
 from ptune.errors import ArtifactError
 from ptune.files import following_umask
-from ptune.prompts.rows import Row
 from ptune.spec.formats import FormatName
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ptune.prompts.rows import Row
 
 
 class Hf:
@@ -87,10 +88,11 @@ class Hf:
 
     def check(self, export: Export, folder: Path) -> str:
         """Load the model with transformers, and hold it to ptune's scores."""
+        import torch
+        import transformers
+
         route, known = Route.of(export.manifest), _known(export)
         with quiet():
-            import transformers
-
             model = getattr(transformers, route.model).from_pretrained(folder, dtype=torch.float32).eval()
         if route.task == "SEQ_CLS" and export.family.reads == "last":
             model.config.pad_token_id = None  # a row comes alone: nothing in it is padding, whatever the tokens are
@@ -122,6 +124,8 @@ def _word(token: int, known: int) -> int:
 
 def _merge_backbone(model: Any, export: Export) -> None:
     """Put the weights of a tuned backbone into a model."""
+    import torch
+
     tuned = export.predictor.learner.backbone
     if tuned is None:
         return
@@ -138,6 +142,8 @@ def _merge_backbone(model: Any, export: Export) -> None:
 
 def _merge_prompt(model: Any, export: Export, known: int) -> None:
     """Give a model words for the prompt's vectors, which it never writes."""
+    import torch
+
     vectors = export.artifact.tensors.get("prompt.0")
     if vectors is None:
         return
@@ -160,6 +166,8 @@ def _embedded(export: Export, words: nn.Embedding, known: int) -> float:
     Raises:
         ArtifactError: it is not the same in every place.
     """
+    import torch
+
     looked_up = words(torch.tensor([known]))[0] * export.predictor.backbone.scale
     if not bool((looked_up == looked_up[0]).all()):
         raise ArtifactError(f"{export.manifest.backbone.model_type} changes the embeddings that it looks up")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from ptune.artifacts import native
 from ptune.artifacts.artifact import Manifest
 from ptune.artifacts.formats.format import Export, Usage
@@ -32,7 +30,7 @@ class Native:
         """Read it back: the same tensors under the same description give the same scores."""
         back, tensors = native.read(folder), export.artifact.tensors
         same = back.manifest == export.manifest and back.tensors.keys() == tensors.keys()
-        if not same or any(not torch.equal(back.tensors[name], tensor) for name, tensor in tensors.items()):
+        if not same or any(not tensor.equal(back.tensors[name]) for name, tensor in tensors.items()):
             raise ArtifactError(f"{folder} does not read back as it was written")
         return "read back, every number is the same"
 

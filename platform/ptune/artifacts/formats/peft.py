@@ -16,10 +16,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Literal
 
 from ptune.artifacts.adapter import CONFIG, FORMAT, MANIFEST, PROMPT, TENSORS, Names
 from ptune.artifacts.answers import answer_code, with_imports
@@ -31,10 +28,14 @@ from ptune.artifacts.recipe import Recipe, virtual_tokens
 from ptune.artifacts.route import Route, quiet
 from ptune.backbone.families import FAMILIES, Family, family_of
 from ptune.files import write_json
-from ptune.prompts.rows import Row
 from ptune.spec.formats import FormatName
 from ptune.spec.prompt import PromptTuning, PromptV1, PromptV2
 from ptune.spec.template import Anchor, PromptRun, parse
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ptune.prompts.rows import Row
 
 
 class Peft:
@@ -88,6 +89,7 @@ class Peft:
 
 def _scorer(export: Export, folder: Path) -> Any:
     """What gives the scores of a row with an adapter that PEFT loads."""
+    import torch
     from peft import PeftModel
 
     route = _route(export.manifest)
@@ -114,6 +116,8 @@ def _scorer(export: Export, folder: Path) -> Any:
 
 def _prompt(export: Export) -> tuple[Tensor, list[int]]:
     """The tensor that PEFT calls the prompt, and, of virtual tokens, the tokens that they stand for."""
+    import torch
+
     prompt = export.artifact.tensors["prompt.0"]
     if isinstance(export.manifest.prompt, PromptV2):
         return prompt, []

@@ -12,10 +12,7 @@ import importlib.util
 import io
 import json
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from ptune.artifacts.artifact import Manifest
 from ptune.artifacts.folders import write_tensors
@@ -26,9 +23,12 @@ from ptune.artifacts.route import Route, quiet
 from ptune.backbone.families import family_of
 from ptune.errors import ArtifactError
 from ptune.files import write_json, write_text
-from ptune.prompts.heads import Verbalizer
-from ptune.prompts.rows import Row
 from ptune.spec.formats import FormatName
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ptune.prompts.rows import Row
 
 INPUT = "input.json"
 TENSORS = "prompt.safetensors"
@@ -72,6 +72,8 @@ class Vllm:
 
     def write(self, export: Export, folder: Path) -> Usage:
         """Write vectors, layout, client, and the embeddings of one input as an example."""
+        import torch
+
         predictor, reference = export.predictor, export.reference
         recipe = Recipe.prove(predictor, 0, export.probes[0], framed=True)
         width = predictor.backbone.shape.embedding
@@ -110,6 +112,8 @@ class Vllm:
 
     def check(self, export: Export, folder: Path) -> str:
         """Hold the client's embeddings, run by transformers, to ptune's scores; and its body to vLLM's schema."""
+        import torch
+
         place = export.reference.loadable(folder)
         with quiet():
             client = _client(folder).Prompt(place)
@@ -135,6 +139,8 @@ def decoded(body: dict[str, Any]) -> Tensor:
     Raises:
         ArtifactError: it is no such request.
     """
+    import torch
+
     if not isinstance(body.get("model"), str) or not isinstance(body.get("max_tokens"), int):
         raise ArtifactError("a request names a model and the most tokens of its answer")
     try:
@@ -149,6 +155,8 @@ def decoded(body: dict[str, Any]) -> Tensor:
 
 def _sampling(export: Export) -> dict[str, Any]:
     """The settings with which vLLM gives ptune's answer."""
+    from ptune.prompts.heads import Verbalizer
+
     route, predictor = Route.of(export.manifest), export.predictor
     if route.answer == "text":
         return {"max_tokens": route.most_tokens, "temperature": 0}

@@ -1,0 +1,93 @@
+"""`ptune inspect`: what an exported prompt is, where it comes from, and whether its files are whole."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ptune.cli.exits import FAILED
+from ptune.errors import JournalError
+
+if TYPE_CHECKING:
+    from ptune.record.events import Header
+
+_RUNS = "runs:/"
+
+
+@click.command(short_help="Say what an exported prompt is, and whether its files are whole.")
+@click.argument("source", metavar="NAME")
+@click.option("--backbone", metavar="DIR", help="Where the backbone is, if it has moved since the training.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def inspect(source: str, backbone: str | None, as_json: bool) -> int:
+    """Print what a prompt is, where it comes from, its scores, and the formats that can hold it.
+
+    NAME is the folder of an artifact, a search, or an MLflow run of a search (runs:/RUN_ID). The files are compared
+    with their checksums; the exit code is 1 if any differs. Of prompts whose vectors stand among words, the ordinary
+    words nearest to each vector are named, if the backbone is on this machine.
+
+    \b
+    ptune inspect quickstart
+    ptune inspect my-prompt --json
+    """
+    from ptune.artifacts.inspection import inspect, words_near
+
+    with _folder(source) as folder:
+        found = inspect(folder)
+        words, header = words_near(found, backbone), _header(folder)
+    if as_json:
+        begun = asdict(header.origin) if header is not None and header.origin is not None else None
+        click.echo(json.dumps({**found.to_json(), "origin": begun, "words": asdict(words)}, ensure_ascii=False))
+    else:
+        from ptune.report.console import console_on
+        from ptune.report.inspected import inspected
+
+        console_on().print(inspected(found, words, header), highlight=False)
+    return FAILED if found.damage else 0
+
+
+@contextlib.contextmanager
+def _folder(source: str) -> Iterator[Path]:
+    """The folder that is meant; that of a run is there as long as it is looked at.
+
+    Raises:
+        JournalError: it is a search that has exported nothing yet.
+        TrackingError: MLflow has no such run, or it holds no prompt.
+    """
+    from ptune.record.journal import JOURNAL
+    from ptune.run.conclusion import ARTIFACT
+    from ptune.run.folders import runs_folder, search_folder
+
+    if source.startswith(_RUNS):
+        from ptune.tracking.fetch import fetch_prompt
+        from ptune.tracking.location import resolve_uri
+
+        with tempfile.TemporaryDirectory(prefix="ptune-run-") as scratch:
+            yield fetch_prompt(source, resolve_uri(None, runs_folder()), Path(scratch))
+        return
+    given = Path(source)
+    search = given if (given / JOURNAL).is_file() else runs_folder() / source
+    if (search / JOURNAL).is_file():
+        if not (search / ARTIFACT).is_dir():
+            raise JournalError(
+                f"{source} has exported no prompt yet; `ptune export {source} --to DIR` writes its best one up to now"
+            )
+        yield search / ARTIFACT
+        return
+    yield given if given.exists() or len(given.parts) > 1 else search_folder(runs_folder(), source)
+
+
+def _header(folder: Path) -> Header | None:
+    """The first event of the search in whose folder an artifact lies; None elsewhere."""
+    from ptune.record.events import Header
+    from ptune.record.journal import JOURNAL, Reader
+
+    journal = folder.absolute().parent / JOURNAL
+    first = next(iter(Reader(journal)), None) if journal.is_file() else None
+    return first if isinstance(first, Header) else None
