@@ -39,6 +39,7 @@ CAUSAL = ("generation", "choice words", *KINDS[-3:])
 PROMPTED = ("v2", "v1", "prompt_tuning")
 HOLDS = {
     "native": {(kind, method) for kind in KINDS for method in METHODS},
+    "mlflow": {(kind, method) for kind in KINDS for method in METHODS},
     "peft": {(kind, method) for kind in KINDS for method in PROMPTED},
     "vllm": {
         (kind, method)
@@ -77,7 +78,8 @@ def made(tiny, speaking):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_prompt_is_written_with_equal_scores_or_refused_with_a_reason(name, kind, method, made, tmp_path):
-    artifact = made(kind, method)
+    third = (KINDS.index(kind) + [*METHODS].index(method)) % 3 == 0  # which has every kind, and every method
+    artifact = made(kind, method) if name != "mlflow" or third else None  # it takes every prompt as native does
     if artifact is None:
         return
     chosen, target = BY_NAME[name], tmp_path / "export"
@@ -153,7 +155,10 @@ def test_the_code_of_every_card_runs_where_ptune_is_not(made, tmp_path):
         if export.manifest.task.kind == "classification" and export.manifest.head == "linear":
             texts = tuple(f"some {field}" for field in export.manifest.task.data.fields)
             ours = export.predictor.predict(texts)["probabilities"]
-            assert ast.literal_eval(text) == pytest.approx(ours, abs=1e-5), export.target
+            printed_answer = ast.literal_eval(text)
+            if export.target.name.startswith("mlflow"):
+                printed_answer = printed_answer[0]["probabilities"]
+            assert printed_answer == pytest.approx(ours, abs=1e-5), export.target
 
 
 @pytest.mark.parametrize(("kind", "method", "key"), [("tokens", "v2", "tags"), ("choice", "v1", "probabilities")])

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-FormatName = Literal["native", "peft", "vllm", "cartridge", "hf"]
+FormatName = Literal["native", "mlflow", "peft", "vllm", "cartridge", "hf"]
 FORMATS: tuple[FormatName, ...] = get_args(FormatName)
 """In the order in which they are listed."""

@@ -324,6 +324,16 @@ SHARES: dict[str, tuple[str, ...]] = {
 }
 """Of these metrics, the shares of examples that are right, each by itself. A tagger's accuracy is a share of words, and
 the words of a sentence are right or wrong together."""
+Form = Literal["text", "texts", "number", "shares", "entities"]
+ANSWERS: dict[str, dict[str, Form]] = {
+    "classification": {"label": "text", "probabilities": "shares"},
+    "cloze": {"object": "text", "probabilities": "shares"},
+    "tokens": {"words": "texts", "tags": "texts", "entities": "entities"},
+    "span": {"answer": "text", "score": "number", "no_answer_score": "number"},
+    "choice": {"choice": "text", "text": "text", "probabilities": "shares"},
+    "generation": {"text": "text"},
+}
+"""The keys of an answer by kind, in order, and the form of what each holds."""
 MINIMIZED = frozenset({"loss", "perplexity"})
 """Metrics of which less is better. Of all others more is better."""
 

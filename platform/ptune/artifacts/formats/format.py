@@ -72,8 +72,12 @@ class Export:
     @cached_property
     def probes(self) -> list[Probe]:
         """What the export is held to, for each data set."""
+        return self.probes_on(self.predictor)
+
+    def probes_on(self, predictor: Predictor) -> list[Probe]:
+        """The same inputs, scored by another predictor."""
         splits: Sequence[Split | None] = self.dev() or [None] * len(self.manifest.sets)
-        return [make_probe(self.predictor, part, dev) for part, dev in enumerate(splits)]
+        return [make_probe(predictor, part, dev) for part, dev in enumerate(splits)]
 
 
 @dataclass(frozen=True)
