@@ -9,6 +9,7 @@
     ├── JournalError       a search's record is missing, damaged or belongs to another job      (RuntimeError)
     ├── TrackingError      the MLflow server refuses what ptune asks                            (RuntimeError)
     ├── ArtifactError      an artifact cannot be written, read or expressed in a format         (ValueError)
+    ├── HubError           the Hugging Face Hub cannot be reached, or refuses                   (RuntimeError)
     └── ClusterError       a Ray cluster or job cannot be reached or started                    (RuntimeError)
 
 Each class is also the standard-library type that fits, takes one message, and can be pickled, because errors
@@ -57,6 +58,10 @@ class TrackingError(PtuneError, RuntimeError):
 
 class ArtifactError(PtuneError, ValueError):
     """An artifact cannot be written, read, or expressed in the format asked for."""
+
+
+class HubError(PtuneError, RuntimeError):
+    """The Hugging Face Hub cannot be reached, or refuses what ptune asks of it."""
 
 
 class ClusterError(PtuneError, RuntimeError):

@@ -14,6 +14,7 @@ from ptune.spec.formats import FORMATS, FormatName
 if TYPE_CHECKING:
     from ptune.artifacts.artifact import Artifact
     from ptune.artifacts.export import Exported
+    from ptune.artifacts.hub import HubTarget
     from ptune.data.sources import Split
     from ptune.record.history import History, TrialRecord
     from ptune.spec.task import Task
@@ -31,7 +32,15 @@ class Found:
     artifact: Artifact
     dev: Callable[[], Sequence[Split] | None]
 
-    def write(self, target: Path, format_name: str, *, backbone: str | None = None, embed: bool = False) -> Exported:
+    def write(
+        self,
+        target: Path,
+        format_name: str,
+        *,
+        backbone: str | None = None,
+        embed: bool = False,
+        repo: str | None = None,
+    ) -> Exported:
         """Write the prompt in a format.
 
         Args:
@@ -39,6 +48,7 @@ class Found:
             format_name: one of `ptune.spec.formats.FORMATS`.
             backbone: where its backbone is; None is where it was at training.
             embed: copy the backbone into the folder, where a format names it.
+            repo: the repository on the Hub that the folder is for, if it is.
 
         Raises:
             SpecError: there is no such format.
@@ -51,8 +61,44 @@ class Found:
         from ptune.artifacts.formats.registry import BY_NAME
 
         return write_export(
-            BY_NAME[format_of(format_name)], Export(self.artifact, target, backbone, self.dev, embed=embed)
+            BY_NAME[format_of(format_name)], Export(self.artifact, target, backbone, self.dev, embed=embed, repo=repo)
         )
+
+    def push(
+        self, target: Path | None, format_name: str, hub: HubTarget, *, backbone: str | None = None
+    ) -> tuple[Exported, str]:
+        """Write the prompt in a format, and push its folder to the Hub.
+
+        Args:
+            target: the folder to write; None is one that is gone afterwards.
+            format_name: one of `ptune.spec.formats.FORMATS`.
+            hub: where to push to; it has been checked.
+            backbone: where its backbone is; None is where it was at training.
+
+        Returns:
+            What was written, and the address of the commit.
+
+        Raises:
+            SpecError: the format would name the backbone by its place on this machine.
+            HubError: the Hub refuses, or does not answer; what was written to `target` stays.
+            ArtifactError: as for `write`.
+            BackboneError: as for `write`.
+        """
+        from ptune.artifacts.formats.registry import BY_NAME
+        from ptune.artifacts.reference import BackboneReference
+
+        origin, chosen = self.artifact.manifest.backbone, BY_NAME[format_of(format_name)]
+        name = backbone or origin.id
+        if chosen.by_place and not BackboneReference.of(name, origin.revision, None).hub:
+            raise SpecError(
+                f"{hub.repo} is not pushed: {name} has no Hub id, and a folder of the format {chosen.name} would name "
+                "it by its place on this machine; --backbone ORG/NAME gives its Hub id, and the formats native and hf "
+                "need none"
+            )
+        with tempfile.TemporaryDirectory(prefix="ptune-push-") as scratch:
+            folder = target or Path(scratch) / "prompt"
+            written = self.write(folder, chosen.name, backbone=backbone, repo=hub.repo)
+            return written, hub.push(folder, f"{self.artifact.manifest.search} in the format {chosen.name}, by ptune")
 
     def write_all(
         self, target: Path, *, backbone: str | None = None, embed: bool = False

@@ -24,7 +24,7 @@ def load(
 
     Args:
         folder: the artifact, in ptune's own format or in PEFT's as ptune exports it: a search's `artifact` folder, or
-            what `SearchResult.export` or `ptune export` has written.
+            what `SearchResult.export` or `ptune export` has written. `hub:ORG/NAME` is one on the Hub.
         backbone: folder or Hub id of the backbone, if it is not where it was at training.
         device: `cpu`, `cuda`, or `auto`: a GPU if there is one.
         dtype: type of the backbone's weights: `float32`, `bfloat16` or `auto`; None is that of the training.

@@ -16,7 +16,12 @@ _UNIMPORTANT = {"majority_baseline", "constant_prediction"}
 
 
 def model_card(
-    manifest: Manifest, format_name: str, usage: Usage, reference: BackboneReference | None, checked: str
+    manifest: Manifest,
+    format_name: str,
+    usage: Usage,
+    reference: BackboneReference | None,
+    checked: str,
+    repo: str | None = None,
 ) -> str:
     """The card of a prompt in one format.
 
@@ -26,11 +31,13 @@ def model_card(
         usage: how it is used.
         reference: where its backbone is; None where nothing more than the manifest is known.
         checked: what its scores were compared with when it was exported.
+        repo: the repository on the Hub that it is for; None is none.
     """
+    fetch = "" if repo is None else f"`hf download {repo} --local-dir {repo.partition('/')[2]}` fetches this folder. "
     sections = [
         _head(manifest, usage, reference),
         f"# {manifest.search}\n\n{_summary(manifest, format_name)}",
-        "## Use\n\nRun this in this folder:\n\n" + _fenced(usage.code) + _notes(usage.notes, reference),
+        f"## Use\n\n{fetch}Run this in this folder:\n\n" + _fenced(usage.code) + _notes(usage.notes, reference),
         "## Scores\n\n" + _scores(manifest),
         "## Task and data\n\n" + _task(manifest),
         "## Configuration\n\n" + _configuration(manifest),

@@ -43,16 +43,16 @@ def differences(folder: Path) -> list[str]:
     Raises:
         ArtifactError: the checksums are damaged.
     """
-    found = []
+    changes = []
     for name, expected in _read(folder).items():
         path = folder / name
         if name == CARD:
             continue
         if not path.is_file():
-            found.append(f"{name} is missing")
+            changes.append(f"{name} is missing")
         elif content_hash(path) != expected:
-            found.append(f"{name} is not the file that was written")
-    return found
+            changes.append(f"{name} is not the file that was written")
+    return changes
 
 
 def _read(folder: Path) -> dict[str, str]:

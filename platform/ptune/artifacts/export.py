@@ -45,6 +45,6 @@ def write_export(chosen: Format, export: Export) -> Exported:
         usage = chosen.write(export, draft)
         checked = chosen.check(export, draft)
         reference = export.reference if chosen.name != "native" else None
-        write_text(draft / CARD, model_card(export.manifest, chosen.name, usage, reference, checked))
+        write_text(draft / CARD, model_card(export.manifest, chosen.name, usage, reference, checked, export.repo))
         write_checksums(draft)
     return Exported(export.target, checked, None if reference is None else reference.note())

@@ -112,20 +112,20 @@ def inspect(folder: Path) -> Inspection:
     return Inspection(folder, layout, manifest, checksums, damage, beside, tensors, exports)
 
 
-def words_near(found: Inspection, backbone_id: str | None = None) -> Words:
+def words_near(inspection: Inspection, backbone_id: str | None = None) -> Words:
     """The ordinary words near the vectors of a prompt, or why there are none.
 
     Args:
-        found: the artifact.
+        inspection: the artifact.
         backbone_id: where its backbone is; None is where the artifact says. The network is not asked.
     """
-    if found.manifest is None or found.damage:
+    if inspection.manifest is None or inspection.damage:
         return Words("the folder is damaged")
-    if (reason := _wordless(found.manifest)) is not None:
+    if (reason := _wordless(inspection.manifest)) is not None:
         return Words(reason)
     try:
-        backbone = _backbone(found.manifest, backbone_id)
-        tensors = load_artifact(found.folder).tensors
+        backbone = _backbone(inspection.manifest, backbone_id)
+        tensors = load_artifact(inspection.folder).tensors
         count = sum(name.startswith("prompt.") for name in tensors)
         tables = [tensors[f"prompt.{number}"] for number in range(count)]
         vocabulary = Vocabulary(backbone, tables[0].shape[1])

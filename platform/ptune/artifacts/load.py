@@ -8,6 +8,7 @@ from pathlib import Path
 from ptune.artifacts import adapter, native
 from ptune.artifacts.artifact import Artifact, Manifest
 from ptune.artifacts.folders import check_holds
+from ptune.artifacts.hub import fetched
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,13 @@ def layout_of(folder: Path) -> FolderLayout:
 
 
 def load_artifact(folder: Path) -> Artifact:
-    """Read a native artifact, or one that ptune exported to PEFT's format.
+    """Read a native artifact, or one that ptune exported to PEFT's format; `hub:ORG/NAME` is fetched first.
 
     Raises:
         ArtifactError: the folder is missing, damaged, or holds neither.
+        HubError: the Hub does not have it, or does not answer.
     """
+    folder = fetched(folder)
     return adapter.read(folder) if layout_of(folder) is _ADAPTER else native.read(folder)
 
 

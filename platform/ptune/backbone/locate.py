@@ -9,7 +9,8 @@ import importlib.util
 from pathlib import Path
 
 from ptune.backbone.hashes import file_hash
-from ptune.errors import BackboneError, nearest
+from ptune.backbone.hub import asking_hub
+from ptune.errors import BackboneError, HubError, nearest
 
 PACKAGED = {
     "packaged:minilm": (
@@ -84,16 +85,10 @@ def _download(backbone_id: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        return Path(snapshot_download(backbone_id, revision=revision, allow_patterns=_WANTED))
+        with asking_hub():
+            return Path(snapshot_download(backbone_id, revision=revision, allow_patterns=_WANTED))
     except HFValidationError:
         raise BackboneError(f"{backbone_id} is neither a folder nor a Hub id such as 'bert-base-uncased'") from None
-    except Exception as error:  # the client also raises errors of the HTTP library it happens to be built on
+    except HubError as error:
         where = f"{backbone_id}@{revision}" if revision else backbone_id
-        raise BackboneError(
-            f"{where} is not a folder here and could not be fetched from the Hub: {_first_line(error)}"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+        raise BackboneError(f"{where} is not a folder here and could not be fetched from the Hub: {error}") from error

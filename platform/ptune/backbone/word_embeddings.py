@@ -96,14 +96,14 @@ class Vocabulary:
         return sorted(near)[len(near) // 2] if near else None
 
     def _words(self, tokens: Sequence[int], cosines: Sequence[float], most: int) -> list[Near]:
-        found: dict[str, float] = {}
+        near: dict[str, float] = {}
         for token, cosine in zip(tokens, cosines, strict=True):
             word = self._word(token)
             if word is not None:
-                found.setdefault(word, round(cosine, 4))
-            if len(found) == most:
+                near.setdefault(word, round(cosine, 4))
+            if len(near) == most:
                 break
-        return [Near(word, cosine) for word, cosine in found.items()]
+        return [Near(word, cosine) for word, cosine in near.items()]
 
     def _word(self, token: int) -> str | None:
         """The word that a token is; None for pieces, marks and special tokens."""

@@ -12,43 +12,64 @@ from ptune.spec.formats import FORMATS
 
 if TYPE_CHECKING:
     from ptune.api.export import Found
+    from ptune.artifacts.hub import HubTarget
 
-_RUNS = "runs:/"
+_RUNS, _HUB = "runs:/", "hub:"
 
 
 @click.command(short_help="Write the best prompt, or any trial's, for ptune and other tools.")
 @click.argument("source", metavar="NAME")
-@click.option(
-    "--to", "target", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder to write to."
-)
+@click.option("--to", "target", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write to.")
 @click.option("--format", "kind", type=click.Choice(FORMATS), default="native", show_default=True)
 @click.option("--all-formats", is_flag=True, help="Write every format that can express the prompt, into DIR/FORMAT.")
 @click.option("--trial", type=click.IntRange(min=0), help="Number of the trial. The default is the best.")
 @click.option("--embed-backbone", is_flag=True, help="Copy the backbone into the folder.")
-@click.option("--backbone", metavar="DIR", help="Where the backbone is, if it has moved since the training.")
+@click.option("--backbone", metavar="DIR", help="Folder or Hub id of the backbone, if it has moved.")
+@click.option("--push", "repo", metavar="ORG/NAME", help="Push the folder to this repository on the Hub.")
+@click.option("--private/--public", default=True, show_default=True, help="Who sees a repository that is new.")
+@click.option("--revision", metavar="BRANCH", help="Branch to push to.  [default: main]")
+@click.option("--message", metavar="TEXT", help="Message of the commit.")
 def export(
     source: str,
-    target: Path,
+    target: Path | None,
     kind: str,
     all_formats: bool,
     trial: int | None,
     embed_backbone: bool,
     backbone: str | None,
+    repo: str | None,
+    private: bool,
+    revision: str | None,
+    message: str | None,
 ) -> None:
     """Write a prompt as it was after its trial's best epoch.
 
-    NAME is a search, an MLflow run of a search (runs:/RUN_ID), or the folder of an artifact. The format native holds
-    every prompt. The others are for the loaders of other tools. What is written is loaded as such a tool does it, and
-    must give the same scores; else nothing is written.
+    NAME is a search, an MLflow run of a search (runs:/RUN_ID), the folder of an artifact, or one on the Hub
+    (hub:ORG/NAME). The format native holds every prompt. The others are for the loaders of other tools. What is written
+    is loaded as such a tool does it, and must give the same scores; else nothing is written.
 
     \b
     ptune export quickstart --to my-prompt
     ptune export quickstart --to for-peft --format peft --embed-backbone
     ptune export quickstart --to everywhere --all-formats
     ptune export quickstart --to seventh --trial 7
+    ptune export quickstart --push me/whose-job --public
     """
+    hub = _hub(repo, private=private, revision=revision, message=message)
+    if hub is not None and (all_formats or embed_backbone):
+        excess = "--all-formats" if all_formats else "--embed-backbone"
+        raise SpecError(f"--push takes one format and no embedded backbone, got {excess}")
+    if hub is None and target is None:
+        raise SpecError("give --to DIR, or --push ORG/NAME, or both")
+    if hub is not None:
+        hub.check()
     found = _found(source, trial)
     _say_what(source, found)
+    if hub is not None:
+        written, address = found.push(target, kind, hub, backbone=backbone)
+        click.echo(f"{kind} -> {address}: {written.checked}")
+        return
+    assert target is not None, "without --push there is --to"
     if all_formats:
         for name, result in found.write_all(target, backbone=backbone, embed=embed_backbone).items():
             if isinstance(result, ArtifactError):
@@ -62,6 +83,21 @@ def export(
         click.echo(written.note.replace("`", ""))
 
 
+def _hub(repo: str | None, *, private: bool, revision: str | None, message: str | None) -> HubTarget | None:
+    """Where to push to; None without --push.
+
+    Raises:
+        SpecError: options for a push are given without one.
+    """
+    if repo is None:
+        if revision is not None or message is not None:
+            raise SpecError(f"{'--revision' if revision is not None else '--message'} needs --push ORG/NAME")
+        return None
+    from ptune.artifacts.hub import HubTarget
+
+    return HubTarget(repo, private, revision, message)
+
+
 def _found(source: str, trial: int | None) -> Found:
     """The prompt that is meant.
 
@@ -71,7 +107,7 @@ def _found(source: str, trial: int | None) -> Found:
     """
     from ptune.api.export import of_folder, of_run, of_search
 
-    is_run, is_folder = source.startswith(_RUNS), _holds_artifact(Path(source))
+    is_run, is_folder = source.startswith(_RUNS), source.startswith(_HUB) or _holds_artifact(Path(source))
     if trial is not None and (is_run or is_folder):
         raise SpecError(f"--trial chooses among the trials of a search, and {source} is a single prompt: leave it out")
     if is_run:

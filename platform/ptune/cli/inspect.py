@@ -18,7 +18,7 @@ from ptune.errors import JournalError
 if TYPE_CHECKING:
     from ptune.record.events import Header
 
-_RUNS = "runs:/"
+_RUNS, _HUB = "runs:/", "hub:"
 
 
 @click.command(short_help="Say what an exported prompt is, and whether its files are whole.")
@@ -28,9 +28,9 @@ _RUNS = "runs:/"
 def inspect(source: str, backbone: str | None, as_json: bool) -> int:
     """Print what a prompt is, where it comes from, its scores, and the formats that can hold it.
 
-    NAME is the folder of an artifact, a search, or an MLflow run of a search (runs:/RUN_ID). The files are compared
-    with their checksums; the exit code is 1 if any differs. Of prompts whose vectors stand among words, the ordinary
-    words nearest to each vector are named, if the backbone is on this machine.
+    NAME is the folder of an artifact, a search, an MLflow run of a search (runs:/RUN_ID), or a prompt on the Hub
+    (hub:ORG/NAME). The files are compared with their checksums; the exit code is 1 if any differs. Of prompts whose
+    vectors stand among words, the ordinary words nearest to each vector are named, if the backbone is on this machine.
 
     \b
     ptune inspect quickstart
@@ -39,17 +39,17 @@ def inspect(source: str, backbone: str | None, as_json: bool) -> int:
     from ptune.artifacts.inspection import inspect, words_near
 
     with _folder(source) as folder:
-        found = inspect(folder)
-        words, header = words_near(found, backbone), _header(folder)
+        inspection = inspect(folder)
+        words, header = words_near(inspection, backbone), _header(folder)
     if as_json:
         begun = asdict(header.origin) if header is not None and header.origin is not None else None
-        click.echo(json.dumps({**found.to_json(), "origin": begun, "words": asdict(words)}, ensure_ascii=False))
+        click.echo(json.dumps({**inspection.to_json(), "origin": begun, "words": asdict(words)}, ensure_ascii=False))
     else:
         from ptune.report.console import console_on
         from ptune.report.inspected import inspected
 
-        console_on().print(inspected(found, words, header), highlight=False)
-    return FAILED if found.damage else 0
+        console_on().print(inspected(inspection, words, header), highlight=False)
+    return FAILED if inspection.damage else 0
 
 
 @contextlib.contextmanager
@@ -59,6 +59,7 @@ def _folder(source: str) -> Iterator[Path]:
     Raises:
         JournalError: it is a search that has exported nothing yet.
         TrackingError: MLflow has no such run, or it holds no prompt.
+        HubError: the Hub has no such prompt, or does not answer.
     """
     from ptune.record.journal import JOURNAL
     from ptune.run.conclusion import ARTIFACT
@@ -70,6 +71,11 @@ def _folder(source: str) -> Iterator[Path]:
 
         with tempfile.TemporaryDirectory(prefix="ptune-run-") as scratch:
             yield fetch_prompt(source, resolve_uri(None, runs_folder()), Path(scratch))
+        return
+    if source.startswith(_HUB):
+        from ptune.artifacts.hub import fetched
+
+        yield fetched(source)
         return
     given = Path(source)
     search = given if (given / JOURNAL).is_file() else runs_folder() / source

@@ -52,7 +52,7 @@ def predict(
     backbone: str | None,
     device: str,
 ) -> None:
-    """Load the artifact in DIR with its backbone, and answer for texts.
+    """Load the artifact in DIR with its backbone, and answer for texts. DIR may be on the Hub (hub:ORG/NAME).
 
     The command prints one JSON object for each input. For classification, it holds the label and the probability of
     each label. Without --text and --file, inputs are read from standard input, one on each line, and a tab separates

@@ -30,39 +30,39 @@ _RESOLVED = ("depth", "side", "layers", "positions")
 """Parameters of which the manifest says what they came to."""
 
 
-def inspected(found: Inspection, words: Words, header: Header | None) -> RenderableType:
+def inspected(inspection: Inspection, words: Words, header: Header | None) -> RenderableType:
     """The inspection.
 
     Args:
-        found: the folder.
+        inspection: the folder.
         words: the words near the prompt's vectors.
         header: the first event of the search in whose folder the artifact lies; None elsewhere.
     """
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(overflow="fold")
-    manifest = found.manifest
-    for label, value in [*(_about(found, manifest, header) if manifest else []), *_files(found)]:
+    manifest = inspection.manifest
+    for label, value in [*(_about(inspection, manifest, header) if manifest else []), *_files(inspection)]:
         rows.add_row(label, Folded(value) if isinstance(value, str) else value)
-    parts: list[RenderableType] = [_headline(found), Text(), rows]
+    parts: list[RenderableType] = [_headline(inspection), Text(), rows]
     if manifest is not None:
-        parts += [Text(), Text("goes to", style="dim"), _exports(found)]
+        parts += [Text(), Text("goes to", style="dim"), _exports(inspection)]
         parts += [Text(), Text("words near its vectors", style="dim"), _words(words)]
     return Group(*parts)
 
 
-def _headline(found: Inspection) -> Text:
-    head = Text(shown(found.folder), style="bold")
-    if found.manifest is None:
+def _headline(inspection: Inspection) -> Text:
+    head = Text(shown(inspection.folder), style="bold")
+    if inspection.manifest is None:
         return head.append(" is damaged, and its description cannot be read", style="red")
-    manifest = found.manifest
+    manifest = inspection.manifest
     what = f": a prompt of the method {manifest.prompt.method} for {manifest.task.kind} on {manifest.backbone.id}"
     return head.append(what, style="not bold")
 
 
-def _about(found: Inspection, manifest: Manifest, header: Header | None) -> Iterator[tuple[str, str]]:
+def _about(inspection: Inspection, manifest: Manifest, header: Header | None) -> Iterator[tuple[str, str]]:
     yield "prompt", _prompt(manifest)
-    yield "holds", SEPARATOR.join(_holdings(found))
+    yield "holds", SEPARATOR.join(_holdings(inspection))
     task = manifest.task
     scored = plural(len(manifest.sets), "data set") if len(manifest.sets) > 1 else manifest.sets[0].name
     yield "task", f"{task.kind} of {scored}{SEPARATOR}judged by {task.metric}"
@@ -120,9 +120,9 @@ def _ranges(layers: Sequence[int]) -> str:
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
-def _holdings(found: Inspection) -> Iterator[str]:
-    for part, numbers in found.numbers().items():
-        shapes = [shape for name, shape in found.tensors.items() if _is_of(name, part)]
+def _holdings(inspection: Inspection) -> Iterator[str]:
+    for part, numbers in inspection.numbers().items():
+        shapes = [shape for name, shape in inspection.tensors.items() if _is_of(name, part)]
         said = (
             ", ".join("x".join(map(str, shape)) for shape in shapes) if len(shapes) <= 2 else f"{len(shapes)} tensors"
         )
@@ -174,27 +174,27 @@ def _data(manifest: Manifest, header: Header | None) -> Iterator[tuple[str, str,
         yield name, split.digest[:_DIGITS], split.rows
 
 
-def _files(found: Inspection) -> Iterator[tuple[str, str | Text]]:
-    if found.damage:
-        for number, damage in enumerate(found.damage):
+def _files(inspection: Inspection) -> Iterator[tuple[str, str | Text]]:
+    if inspection.damage:
+        for number, damage in enumerate(inspection.damage):
             yield "files" if number == 0 else "", Text(damage, style="red")
-    elif found.checksums:
+    elif inspection.checksums:
         yield "files", Text(f"as they were written ({CHECKSUMS} holds)", style="green")
     else:
         yield "files", "without checksums: whether they are as they were written cannot be told"
-    if found.beside:
-        yield "", f"beside them: {', '.join(found.beside)}"
+    if inspection.beside:
+        yield "", f"beside them: {', '.join(inspection.beside)}"
     yield (
         "read by",
-        f"ptune {found.layout.since} and later (this is {ptune.__version__}){SEPARATOR}{found.layout.format}",
+        f"ptune {inspection.layout.since} and later (this is {ptune.__version__}){SEPARATOR}{inspection.layout.format}",
     )
 
 
-def _exports(found: Inspection) -> Table:
+def _exports(inspection: Inspection) -> Table:
     rows = Table.grid(padding=(0, 2))
     rows.add_column(no_wrap=True)
     rows.add_column(overflow="fold")
-    for name, reason in found.exports.items():
+    for name, reason in inspection.exports.items():
         rows.add_row(
             Text(f"  {name}", style="" if reason is None else "dim"), "yes" if reason is None else f"no: {reason}"
         )

@@ -33,6 +33,7 @@ class Cartridge:
 
     name: FormatName = "cartridge"
     marker = CACHE
+    by_place = True
     _adapter = Peft("CARTRIDGE")
 
     def why_not(self, manifest: Manifest) -> str | None:

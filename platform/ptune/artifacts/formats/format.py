@@ -29,6 +29,7 @@ class Export:
         backbone_id: where its backbone is; None is where the artifact says.
         dev: reads the dev split of each data set; its answer is None where they are not at hand.
         embed: whether the backbone's files are copied into the folder.
+        repo: the repository on the Hub that the folder is for; None is none.
     """
 
     artifact: Artifact
@@ -36,6 +37,7 @@ class Export:
     backbone_id: str | None = None
     dev: Callable[[], Sequence[Split] | None] = lambda: None
     embed: bool = False
+    repo: str | None = None
 
     @property
     def manifest(self) -> Manifest:
@@ -101,6 +103,8 @@ class Format(Protocol):
     name: FormatName
     marker: str
     """The file that tells its folders from others."""
+    by_place: bool
+    """Whether its files name a backbone without a Hub id by its place on this machine."""
 
     def why_not(self, manifest: Manifest) -> str | None:
         """Why it cannot express a prompt, and what would make it exportable; None when it can."""

@@ -32,6 +32,7 @@ class Hf:
 
     name: FormatName = "hf"
     marker = "config.json"
+    by_place = False
 
     def why_not(self, manifest: Manifest) -> str | None:
         """Why no model holds a prompt, and what would make it one; None when one does."""

@@ -44,6 +44,7 @@ class Vllm:
 
     name: FormatName = "vllm"
     marker = INPUT
+    by_place = True
 
     def why_not(self, manifest: Manifest) -> str | None:
         """Why vLLM cannot serve a prompt, and what would make it servable; None when it can."""

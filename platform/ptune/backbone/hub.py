@@ -1,0 +1,43 @@
+"""What the client of the Hugging Face Hub raises, in words that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ptune.errors import HubError
+
+HOW_TO_SIGN_IN = "set HF_TOKEN to a token of https://huggingface.co/settings/tokens, or run `hf auth login`"
+
+
+@contextmanager
+def asking_hub() -> Iterator[None]:
+    """Turn what the client raises, while it asks the Hub, into a `HubError` of one line; names it refuses pass through.
+
+    Raises:
+        HubError: the Hub cannot be reached, or refuses.
+    """
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        yield
+    except (HFValidationError, HubError):
+        raise
+    except Exception as error:  # the client also raises errors of the HTTP library it happens to be built on
+        raise HubError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, RepositoryNotFoundError
+
+    if isinstance(error, LocalTokenNotFoundError):
+        return f"the Hub asks who you are, and there is no token: {HOW_TO_SIGN_IN}"
+    if isinstance(error, RepositoryNotFoundError):
+        return "the Hub has no such repository, or does not let you see it"
+    status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
+    if status == 401:
+        return f"the Hub does not know your token: {HOW_TO_SIGN_IN}"
+    if status == 403:
+        return f"your token lacks the right to do this; give it the right to write there, or {HOW_TO_SIGN_IN}"
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
