@@ -18,6 +18,7 @@ class Mlflow:
 
     name: FormatName = "mlflow"
     marker = "MLmodel"
+    by_place = True
 
     def why_not(self, manifest: Manifest) -> str | None:  # noqa: ARG002 - it holds every prompt
         """Nothing stands against it."""
