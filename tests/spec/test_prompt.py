@@ -68,7 +68,7 @@ def test_a_prompt_starts_at_random_or_from_words(init):
 
 @pytest.mark.parametrize("init", ["", "text:", "text:  ", "word", "normal vocabulary", "Text: a"])
 def test_no_other_start_is_known(init):
-    law = f"init: write 'normal', 'vocabulary' or 'text: some words', got {init!r}"
+    law = f"init: write 'normal', 'zero', 'vocabulary', 'text' or 'text: some words', got {init!r}"
     assert refusal(method="prompt_tuning", init=init) == law
 
 

@@ -50,13 +50,37 @@ class Prefix:
     calls: int = field(default=0, init=False)
     """Attention calls seen so far; after the pass, the number of layers that ran."""
 
-    def next_layer(self, module: torch.nn.Module) -> LayerPrefix | None:
-        """The prefix of an attention call: by the module's number or, for a module without one, by the calls so far."""
-        layer = getattr(module, _NUMBER, self.calls)
-        if layer is None:
-            return None
-        self.calls += 1
-        return self.layers[layer] if layer < len(self.layers) else None
+    def next_layer(self, module: torch.nn.Module, key: Tensor, value: Tensor) -> LayerPrefix | None:  # noqa: ARG002
+        """The prefix of an attention call.
+
+        Args:
+            module: the attention module that calls.
+            key: [B, N, Q, D], the text's own keys in that layer.
+            value: [B, N, Q, D], the text's own values.
+        """
+        layer = self._next(module)
+        return self.layers[layer] if layer is not None and layer < len(self.layers) else None
+
+    def _next(self, module: torch.nn.Module) -> int | None:
+        """The layer that calls: by the module's number or, for a module without one, by the calls so far."""
+        layer: int | None = getattr(module, _NUMBER, self.calls)
+        self.calls += layer is not None
+        return layer
+
+
+class Recording(Prefix):
+    """Puts nothing before the text, and keeps the keys and values that every layer computes for the text itself."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.seen: dict[int, tuple[Tensor, Tensor]] = {}
+        """Keys and values [B, N, Q, D] by layer."""
+
+    def next_layer(self, module: torch.nn.Module, key: Tensor, value: Tensor) -> None:
+        """Keep what the text itself has in that layer."""
+        layer = self._next(module)
+        if layer is not None:
+            self.seen[layer] = (key, value)
 
 
 _LONGEST_PLAIN = 512  # queries up to which plain products may hold all scores in memory
@@ -107,7 +131,7 @@ def attention(
     """
     if position_bias is not None:  # a prefix has no position, so the bias joins the mask before the prefix does
         attention_mask = torch.where(attention_mask, position_bias, torch.finfo(position_bias.dtype).min)
-    layer = ptune_prefix.next_layer(module) if isinstance(ptune_prefix, Prefix) else ptune_prefix
+    layer = ptune_prefix.next_layer(module, key, value) if isinstance(ptune_prefix, Prefix) else ptune_prefix
     if layer is not None:
         key = torch.cat([layer.key.to(key.dtype), key], dim=2)
         value = torch.cat([layer.value.to(value.dtype), value], dim=2)

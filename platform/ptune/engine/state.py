@@ -19,7 +19,7 @@ from torch import Tensor
 from ptune.engine.slots import Slot
 from ptune.errors import EngineError
 from ptune.files import replacing
-from ptune.spec.trial import Config
+from ptune.spec.trial import Config, TrialSpec
 
 _FORMAT = "ptune-state-1"
 
@@ -85,7 +85,7 @@ def restore(slot: Slot) -> None:
     """
     plan = slot.plan
     saved = read(plan.state_path)
-    if (saved.trial, saved.config) != (plan.trial, plan.config):
+    if (saved.trial, _complete(saved.config)) != (plan.trial, plan.config):
         raise EngineError(
             f"{plan.state_path} holds trial {saved.trial} with {saved.config}, "
             f"not trial {plan.trial} with {plan.config}"
@@ -117,6 +117,11 @@ def read(path: Path) -> SavedState:
     if metadata.get("format") != _FORMAT:
         raise EngineError(f"{path} has the format {metadata.get('format')!r}; this version reads {_FORMAT!r}")
     return SavedState(**json.loads(metadata["about"]), tensors=tensors)
+
+
+def _complete(config: Config) -> Config:
+    """A configuration with the defaults of parameters that the version which saved it did not have."""
+    return TrialSpec.from_config(config).to_config()
 
 
 def _moments(slot: Slot) -> dict[int, _Moments]:

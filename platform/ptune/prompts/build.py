@@ -8,8 +8,7 @@ from typing import assert_never
 import torch
 from torch import Tensor, nn
 
-from ptune.backbone.backbone import Backbone, Shape
-from ptune.backbone.families import Family
+from ptune.backbone.backbone import Backbone
 from ptune.errors import SpecError
 from ptune.prompts.encoders import BottleneckEncoder, EmbeddingEncoder, LstmEncoder, MlpEncoder
 from ptune.prompts.heads import (
@@ -23,6 +22,7 @@ from ptune.prompts.heads import (
     VocabularyHead,
 )
 from ptune.prompts.learner import Learner, TrainedPrompt
+from ptune.prompts.starts import start_embeddings, start_prefix
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt
 from ptune.spec.prompt import (
@@ -38,6 +38,8 @@ from ptune.spec.prompt import (
 from ptune.spec.trial import Recipe
 
 DEFAULT_BOTTLENECK = 512
+_TRAINED = {"init": "normal", "frozen": 0}
+"""What is left of how a prompt began, once it is trained: nothing."""
 
 
 def build_learner(
@@ -48,6 +50,7 @@ def build_learner(
     *,
     prompts: int = 1,
     recipe: Recipe | None = None,
+    description: str = "",
 ) -> Learner:
     """Build what a trial trains, initialised from its own seed whatever was drawn before.
 
@@ -58,6 +61,7 @@ def build_learner(
         seed: seed of the initial values; the global random state is left as it was.
         prompts: how many prompts to build: one, or one for each data set.
         recipe: how the learner trains; None is with a frozen backbone.
+        description: the text that `init = "text"` starts from.
 
     Raises:
         SpecError: the prompt does not fit the backbone.
@@ -65,7 +69,7 @@ def build_learner(
     recipe = recipe or Recipe()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        built = [prompt for _ in range(prompts) if (prompt := _prompt(spec, backbone)) is not None]
+        built = [prompt for _ in range(prompts) if (prompt := _prompt(spec, backbone, description)) is not None]
         heads = [_head(head_spec, backbone, faithful=recipe.faithful) for head_spec in head_specs]
     trained_copy = backbone.trainable() if recipe.backbone_lr is not None else None
     return Learner(built, heads, trained_copy, backbone_dropout=recipe.faithful)
@@ -91,11 +95,11 @@ def collapsed_spec(spec: PromptSpec) -> PromptSpec:
     """The prompt that is left after training: a plain table of vectors."""
     match spec:
         case PromptV1():
-            return spec.model_copy(update={"encoder": "embedding", "init": "normal"})
+            return spec.model_copy(update={"encoder": "embedding", **_TRAINED})
         case PromptTuning():
-            return spec.model_copy(update={"init": "normal"})
+            return spec.model_copy(update=_TRAINED)
         case PromptV2():
-            return spec.model_copy(update={"encoder": "embedding"})
+            return spec.model_copy(update={"encoder": "embedding", **_TRAINED})
         case ManualPrompt() | NoPrompt():
             return spec
         case _:
@@ -108,16 +112,23 @@ def start_from(learner: Learner, tensors: Mapping[str, Tensor]) -> None:
     Raises:
         SpecError: the learner's prompt is not a plain table of the same shape.
     """
+    for name, tensor in tensors.items():
+        if name.startswith("prompt."):
+            _start_prompt(learner, int(name.removeprefix("prompt.")), tensor)
     state = learner.state_dict()
     for name, tensor in tensors.items():
         target = _module_name(name)
-        if name.startswith("prompt.") and (target not in state or state[target].shape != tensor.shape):
-            raise SpecError(
-                f"the artifact's prompt of shape {list(tensor.shape)} does not fit this trial's; a trial that starts "
-                f'from an artifact has its method, length and layers, and encoder = "embedding"'
-            )
-        if target in state and state[target].shape == tensor.shape:
+        if not name.startswith("prompt.") and target in state and state[target].shape == tensor.shape:
             state[target].copy_(tensor)
+
+
+def _start_prompt(learner: Learner, index: int, table: Tensor) -> None:
+    encoder = learner.prompts[index].encoder if index < len(learner.prompts) else None
+    if not (isinstance(encoder, EmbeddingEncoder) and encoder.begin(table)):
+        raise SpecError(
+            f"the artifact's prompt of shape {list(table.shape)} does not fit this trial's; a trial that starts "
+            f'from an artifact has its method, length and layers, and encoder = "embedding"'
+        )
 
 
 def _module_name(collapsed: str) -> str:
@@ -142,27 +153,27 @@ def _head(spec: HeadSpec, backbone: Backbone, *, faithful: bool) -> Head:
             assert_never(spec)
 
 
-def _prompt(spec: PromptSpec, backbone: Backbone) -> TrainedPrompt | None:
+def _prompt(spec: PromptSpec, backbone: Backbone, description: str) -> TrainedPrompt | None:
     match spec:
         case PromptV1():
-            return InputPrompt(_v1_encoder(spec, backbone))
+            return InputPrompt(_v1_encoder(spec, backbone, description))
         case PromptTuning():
-            start = _start(spec.init, spec.length, backbone)
-            return InputPrompt(EmbeddingEncoder(spec.length, backbone.shape.embedding, start))
+            start = start_embeddings(spec.init, spec.length, backbone, description)
+            return InputPrompt(EmbeddingEncoder(spec.length, backbone.shape.embedding, start, spec.frozen))
         case PromptV2():
-            return _v2(spec, backbone.shape, backbone.family)
+            return _v2(spec, backbone, description)
         case ManualPrompt() | NoPrompt():
             return None
         case _:
             assert_never(spec)
 
 
-def _v1_encoder(spec: PromptV1, backbone: Backbone) -> nn.Module:
+def _v1_encoder(spec: PromptV1, backbone: Backbone, description: str) -> nn.Module:
     width = backbone.shape.embedding
-    start = _start(spec.init, spec.length, backbone)
+    start = start_embeddings(spec.init, spec.length, backbone, description)
     match spec.encoder:
         case "embedding":
-            return EmbeddingEncoder(spec.length, width, start)
+            return EmbeddingEncoder(spec.length, width, start, spec.frozen)
         case "mlp":
             return MlpEncoder(spec.length, width, spec.hidden or width, start)
         case "lstm":
@@ -171,32 +182,17 @@ def _v1_encoder(spec: PromptV1, backbone: Backbone) -> nn.Module:
             assert_never(spec.encoder)
 
 
-def _start(init: str, length: int, backbone: Backbone) -> Tensor | None:
-    """Embeddings [T, E] that a prompt starts from; None is the encoder's own random start.
-
-    Vocabulary sampling and text are Lester et al. 2021, section 3.2: words are drawn with replacement, a text is
-    repeated or cut to the prompt's length.
-    """
-    if init == "normal":
-        return None
-    if init == "vocabulary":
-        tokens = torch.randint(backbone.model.get_input_embeddings().num_embeddings, (length,))  # type: ignore[operator]
-    else:
-        text = init.removeprefix("text:").strip()
-        ids = backbone.tokenizer(text, add_special_tokens=False)["input_ids"]
-        tokens = torch.tensor([ids[index % len(ids)] for index in range(length)])
-    with torch.no_grad():
-        return backbone.embed(tokens[None].to(backbone.device))[0].float().cpu()
-
-
-def _v2(spec: PromptV2, shape: Shape, family: Family) -> PrefixPrompt:
+def _v2(spec: PromptV2, backbone: Backbone, description: str) -> PrefixPrompt:
+    shape = backbone.shape
     layers = chosen_layers(spec, shape.layers)
     width = len(layers) * 2 * shape.kv_heads * shape.head_width
+    shifted = is_shifted(spec, shape.layers, shifts=backbone.family.shifts)
+    start = start_prefix(spec.init, spec.length, backbone, description, layers, shifted=shifted)
     match spec.encoder:
         case "embedding":
-            encoder: nn.Module = EmbeddingEncoder(spec.length, width)
+            encoder: nn.Module = EmbeddingEncoder(spec.length, width, start, spec.frozen)
         case "mlp":
-            encoder = BottleneckEncoder(spec.length, width, shape.hidden, spec.hidden or DEFAULT_BOTTLENECK)
+            encoder = BottleneckEncoder(spec.length, width, shape.hidden, spec.hidden or DEFAULT_BOTTLENECK, start)
         case _:
             assert_never(spec.encoder)
     return PrefixPrompt(
@@ -204,7 +200,7 @@ def _v2(spec: PromptV2, shape: Shape, family: Family) -> PrefixPrompt:
         layers,
         shape.kv_heads,
         shape.head_width,
-        shifted=is_shifted(spec, shape.layers, shifts=family.shifts),
+        shifted=shifted,
         dropout=spec.dropout,
         lengths=spec.layer_lengths or (spec.length,) * len(layers),
     )

@@ -14,15 +14,30 @@ INIT_STD = 0.02
 
 
 class EmbeddingEncoder(nn.Module):
-    """The vectors themselves are the parameters, starting at N(0, 0.02)."""
+    """The vectors themselves are the parameters, starting at N(0, 0.02); the first `frozen` of them never change."""
 
-    def __init__(self, length: int, width: int, start: Tensor | None = None) -> None:
+    frozen: Tensor | None
+
+    def __init__(self, length: int, width: int, start: Tensor | None = None, frozen: int = 0) -> None:
         super().__init__()
-        self.table = nn.Parameter(torch.empty(length, width).normal_(std=INIT_STD) if start is None else start.clone())
+        table = torch.empty(length, width).normal_(std=INIT_STD) if start is None else start.clone()
+        self.table = nn.Parameter(table[frozen:])
+        self.register_buffer("frozen", table[:frozen].clone() if frozen else None)
 
     def forward(self) -> Tensor:
         """Return the table [T, W]."""
-        return self.table
+        return self.table if self.frozen is None else torch.cat([self.frozen, self.table])
+
+    @torch.no_grad()
+    def begin(self, table: Tensor) -> bool:
+        """Take the values of a whole table [T, W], the frozen ones too; False if it has another shape."""
+        if self().shape != table.shape:
+            return False
+        frozen = len(table) - len(self.table)
+        self.table.copy_(table[frozen:])
+        if self.frozen is not None:
+            self.frozen.copy_(table[:frozen])
+        return True
 
 
 class MlpEncoder(nn.Module):
@@ -61,20 +76,27 @@ class LstmEncoder(nn.Module):
 class BottleneckEncoder(nn.Module):
     """P-tuning v2's prefix projection: an embedding of the backbone's width through a Tanh bottleneck.
 
-    Weights start at N(0, 0.02) and biases at zero, as a transformers model initialises them.
+    Weights start at N(0, 0.02) and biases at zero, as a transformers model initialises them. With a `start` [T, W], the
+    network computes what is added to it, at first nothing.
     """
 
-    def __init__(self, length: int, width: int, embedding: int, hidden: int) -> None:
+    start: Tensor | None
+
+    def __init__(self, length: int, width: int, embedding: int, hidden: int, start: Tensor | None = None) -> None:
         super().__init__()
         self.seed = nn.Embedding(length, embedding)
-        self.layers = nn.Sequential(nn.Linear(embedding, hidden), nn.Tanh(), nn.Linear(hidden, width))
+        squeeze, output = nn.Linear(embedding, hidden), nn.Linear(hidden, width)
+        self.layers = nn.Sequential(squeeze, nn.Tanh(), output)
         for name, parameter in self.named_parameters():
             nn.init.zeros_(parameter) if name.endswith("bias") else nn.init.normal_(parameter, std=INIT_STD)
+        if start is not None:
+            nn.init.zeros_(output.weight)
+        self.register_buffer("start", start)
 
     def forward(self) -> Tensor:
         """Return the projected prefix [T, W]."""
         output: Tensor = self.layers(self.seed.weight)
-        return output
+        return output if self.start is None else self.start + output
 
 
 def _seed(length: int, width: int, start: Tensor | None) -> nn.Embedding:

@@ -68,6 +68,7 @@ class TrialFactory:
             seed=stream_seed(job.seed, trial, "init"),
             prompts=len(task.kinds) if job.task.prompts_by_set else 1,
             recipe=spec.recipe,
+            description=self._description,
         )
         if self._starting_tensors:
             start_from(learner, self._starting_tensors)
@@ -85,6 +86,12 @@ class TrialFactory:
             dtype=weights_type(backbone),
         )
         return plan, learner
+
+    @property
+    def _description(self) -> str:
+        """What the task is, in words; the labels where nobody has described it."""
+        labels = dict.fromkeys(label for splits in self._splits for label in splits.labels)
+        return self._job.task.description or ", ".join(labels)
 
     @cached_property
     def _starting_tensors(self) -> Mapping[str, Tensor]:

@@ -7,6 +7,7 @@ from ptune.spec.layout import input_problems
 from ptune.spec.problem import Problem, refuse
 from ptune.spec.prompt import layer_problems
 from ptune.spec.protocol import horizon_law, split_law
+from ptune.spec.starts import start_law
 from ptune.spec.task import Task
 from ptune.spec.trial import Config, Protocol, Scalar, TrialSpec
 
@@ -40,6 +41,7 @@ def configuration_problems(spec: TrialSpec, job: Job, layers: int) -> list[Probl
         *_protocol_problems(spec.protocol, job.task, job.budget.epochs),
         *input_problems(spec.prompt, job.task),
         *layer_problems(spec.prompt, layers),
+        *([] if (law := start_law(spec.prompt, job.task)) is None else [Problem(("init",), law)]),
     ]
 
 

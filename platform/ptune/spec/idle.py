@@ -32,6 +32,7 @@ class Need:
 
 NEEDS = (
     Need("hidden", "encoder", ("mlp", "lstm")),
+    Need("frozen", "encoder", ("embedding",)),
     Need("side", "depth"),
     Need("gamma", "schedule", ("exponential",)),
     Need("backbone_weight_decay", "backbone_lr"),
@@ -48,7 +49,9 @@ def idle(config: Mapping[str, object], defaults: Mapping[str, object]) -> list[P
     return [
         Problem((need.name,), f"{need.name} = {config[need.name]!r} does nothing {_beside(need, config[need.beside])}")
         for need in NEEDS
-        if need.name in config and config[need.name] != defaults[need.name] and not need.met(config[need.beside])
+        if {need.name, need.beside} <= config.keys()
+        and config[need.name] != defaults[need.name]
+        and not need.met(config[need.beside])
     ]
 
 

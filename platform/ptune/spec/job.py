@@ -14,6 +14,7 @@ from ptune.spec.layout import template_problems
 from ptune.spec.problem import Problem
 from ptune.spec.protocol import Published, grid_problems, horizon_problems, published_problems, split_problems
 from ptune.spec.space import Space
+from ptune.spec.starts import start_problems
 from ptune.spec.strict import Strict, refusal
 from ptune.spec.task import Task
 from ptune.spec.tracking import Tracking
@@ -128,6 +129,7 @@ def job_problems(tables: Tables) -> list[Problem]:
         problems += [*grid_problems(space, budget, counted=not tables.dropped), *horizon_problems(space, budget)]
     if space is not None and task is not None:
         problems += [*head_problems(space, task, tables.dropped), *split_problems(space, task)]
+        problems += start_problems(space, task)
     if task is not None and tables.published:
         problems += published_problems(tables.published, task)
     return problems

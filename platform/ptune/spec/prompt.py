@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self, assert_never
+from typing import Annotated, Any, Literal, Self, TypeVar, assert_never
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -14,7 +14,7 @@ Positions = Literal["auto", "shifted", "unshifted"]
 
 _RANGES = re.compile(r"\s*\d+(\s*-\s*\d+)?(\s*,\s*\d+(\s*-\s*\d+)?)*\s*")
 _LENGTHS = re.compile(r"\s*\d+(\s*,\s*\d+)*\s*")
-_INIT = re.compile(r"normal|vocabulary|text:.*\S.*", re.DOTALL)
+_INIT = re.compile(r"normal|zero|vocabulary|text|text:.*\S.*", re.DOTALL)
 
 
 def _ranges(text: str) -> str:
@@ -26,7 +26,7 @@ def _ranges(text: str) -> str:
 
 def _init(text: str) -> str:
     if not _INIT.fullmatch(text):
-        raise broken(f"write 'normal', 'vocabulary' or 'text: some words', got {text!r}")
+        raise broken(f"write 'normal', 'zero', 'vocabulary', 'text' or 'text: some words', got {text!r}")
     return text
 
 
@@ -48,7 +48,22 @@ def layers_of(text: str) -> tuple[int, ...]:
     return tuple(sorted(layers))
 
 
+def text_of(init: str, description: str) -> str:
+    """The words that an `init` of `text` or `text: some words` starts from; `text` alone is the task's description."""
+    return description if init == "text" else init.removeprefix("text:").strip()
+
+
 Init = Annotated[str, AfterValidator(_init)]
+
+
+_Trained = TypeVar("_Trained", "PromptV1", "PromptTuning", "PromptV2")
+
+
+def _leaves_some(prompt: _Trained) -> _Trained:
+    """The law that a prompt of which some tokens are frozen has others to train."""
+    if prompt.frozen >= prompt.length:
+        raise broken(f"frozen must be less than length, got frozen={prompt.frozen}, length={prompt.length}")
+    return prompt
 
 
 class PromptV1(Strict):
@@ -65,7 +80,12 @@ class PromptV1(Strict):
     """Width of the LSTM (each direction) or of the MLP. None is half the embedding width for the LSTM, as in the
     paper's LAMA runs (its few-shot runs use the whole width), and the whole width for the MLP."""
     init: Init = "normal"
-    """Initial encoder input: `normal`, `vocabulary` (embeddings of random words), or `text: some words`."""
+    """Initial encoder input: `normal`, `zero`, `vocabulary` (embeddings of random words), `text` (the task's
+    description or labels), or `text: some words`."""
+    frozen: int = Field(0, ge=0)
+    """How many of the first prompt tokens stay as they start; the encoder has to be an embedding."""
+
+    _frozen_law = model_validator(mode="after")(_leaves_some)
 
 
 class PromptTuning(Strict):
@@ -75,7 +95,11 @@ class PromptTuning(Strict):
     length: int = Field(20, ge=1, le=1024)
     """Number of prompt tokens."""
     init: Init = "vocabulary"
-    """Initial vectors: `vocabulary` (embeddings of random words), `normal`, or `text: some words`."""
+    """Initial vectors, as for v1."""
+    frozen: int = Field(0, ge=0)
+    """How many of the first prompt tokens stay as they start."""
+
+    _frozen_law = model_validator(mode="after")(_leaves_some)
 
 
 class PromptV2(Strict):
@@ -97,11 +121,18 @@ class PromptV2(Strict):
     """`embedding` trains the prompt itself; `mlp` trains it through a Tanh bottleneck (prefix projection)."""
     hidden: int | None = Field(None, ge=1)
     """Width of the bottleneck; None is 512, as in the paper's code."""
+    init: Init = "normal"
+    """Initial keys and values: `normal`, `zero`, or those that the frozen backbone computes for `vocabulary` (random
+    words), `text` (the task's description or labels) or `text: some words`."""
+    frozen: int = Field(0, ge=0)
+    """How many of the first prompt tokens stay as they start; the encoder has to be an embedding."""
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
     """Dropout on the prompt's keys and values while training."""
     positions: Positions = "auto"
     """Text positions start after the prompt (`shifted`) or at zero (`unshifted`). `auto` is `shifted` if all layers
     hold a prompt."""
+
+    _frozen_law = model_validator(mode="after")(_leaves_some)
 
     @model_validator(mode="before")
     @classmethod
@@ -174,6 +205,17 @@ def input_length(prompt: PromptSpec) -> int:
             return length
         case PromptV2() | ManualPrompt() | NoPrompt():
             return 0
+        case _:
+            assert_never(prompt)
+
+
+def starts_from_task(prompt: PromptSpec) -> bool:
+    """Whether a prompt starts from the words that say what the task is."""
+    match prompt:
+        case PromptV1(init=init) | PromptTuning(init=init) | PromptV2(init=init):
+            return init == "text"
+        case ManualPrompt() | NoPrompt():
+            return False
         case _:
             assert_never(prompt)
 

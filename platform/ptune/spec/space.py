@@ -120,9 +120,11 @@ class Space(Strict):
             return []
         problems: dict[tuple[str, int], Problem] = {}
         for method, need in product(self.methods, NEEDS):
+            at_rest = defaults(method)
+            if not {need.name, need.beside} <= at_rest.keys():
+                continue
             for index, definition in enumerate(self.parameters.get(need.name, [])):
-                at_rest = defaults(method)
-                if need.name in at_rest and any(value != at_rest[need.name] for _, value in definition.stated()):
+                if any(value != at_rest[need.name] for _, value in definition.stated()):
                     value = self._idle_beside(need, definition, method, at_rest)
                     if value is not None:
                         problem = Problem(("parameters", need.name, index), self._in_vain(need, value))

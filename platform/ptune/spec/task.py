@@ -39,9 +39,14 @@ class _Task(Strict):
     """The demand that `read` makes on a backbone, in words."""
     prompts_by_set: ClassVar[bool] = False
     """Whether each data set has a prompt of its own, and not only a head."""
+    labelled: ClassVar[bool] = False
+    """Whether its data sets have labels."""
     other_head: ClassVar[str] = ""
     """How to get the head that a task does not have; empty if there is no way."""
 
+    description: str | None = Field(None, pattern=r"\S")
+    """What the task is, in words, such as `Is this review positive?`. Prompts with `init = "text"` start from it; None
+    is the labels."""
     selection: Literal["first", "last"] = "first"
     """Which of several epochs with the best dev value is kept: the `first` or the `last`."""
 
@@ -124,6 +129,7 @@ class _Sets(_Task):
 class Classification(_Sets):
     """One label for each input."""
 
+    labelled: ClassVar[bool] = True
     other_head: ClassVar[str] = "a verbalizer needs its words: state task.data.verbalizer"
 
     kind: Literal["classification"] = "classification"
@@ -223,6 +229,7 @@ class Cloze(_Sets):
 class Tokens(_Sets):
     """A tag for each word: named entities, semantic roles."""
 
+    labelled: ClassVar[bool] = True
     read: ClassVar[tuple[_Read, ...]] = _TEXT
     needs: ClassVar[str] = _NEEDS_TEXT
 
