@@ -39,6 +39,8 @@ CONFIGS = {
         "head_weight_decay": 0.01,
     },
     "v1 passes": {"method": "v1", "length": 3, "encoder": "embedding", "init": "vocabulary", "passes": 2},
+    "v2 labels, frozen": {"method": "v2", "length": 5, "init": "text", "frozen": 2, "weight_decay": 0.1},
+    "v2 mlp, words": {"method": "v2", "length": 4, "encoder": "mlp", "hidden": 8, "init": "vocabulary"},
 }
 TUNED = {
     "fine-tuned": {"method": "head", "lr": 0.01, "backbone_lr": 1e-3, "backbone_weight_decay": 0.1, "batch_size": 8},
