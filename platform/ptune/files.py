@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+ASIDE = ".old"
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
 
 
@@ -44,10 +45,10 @@ def replacing(path: Path) -> Iterator[Path]:
 def exchange(path: Path, other: Path) -> None:
     """Let two files or folders of one file system change their names, in one step where the system can.
 
-    Elsewhere there is a moment in which `other` is gone.
+    Elsewhere there is a moment in which `other` lies beside `path` under its name with `ASIDE` behind it.
     """
     if not _exchanged(path, other):
-        aside = other.with_name(f"{path.name}.old")
+        aside = other.with_name(f"{path.name}{ASIDE}")
         other.replace(aside)
         path.replace(other)
         aside.replace(path)

@@ -2,9 +2,7 @@
 
 import ast
 import os
-import signal
 import stat
-import sys
 from functools import cache
 
 import pytest
@@ -195,34 +193,3 @@ def test_an_embedded_backbone_is_loaded_from_the_folder_by_pefts_auto_class(tmp_
     model = AutoPeftModelForSequenceClassification.from_pretrained(str(tmp_path / "export"))
     assert model.config.id2label == {0: "a", 1: "b", 2: "c"}
     assert (tmp_path / "export/backbone/tokenizer.json").is_file()
-
-
-def killed_at(moment: int, write) -> bool:
-    """Run `write` in a process of its own that is killed at its n-th line; whether it came so far."""
-    pid = os.fork()
-    if pid == 0:
-        lines = 0
-
-        def trace(frame, event, _):
-            nonlocal lines
-            lines += event == "line" and frame.f_code.co_name in ("write_export", "replacing_folder", "exchange")
-            if lines == moment:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return trace
-
-        sys.settrace(trace)
-        write()
-        os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
-
-
-def test_an_export_killed_at_any_moment_leaves_the_old_folder_or_the_new_one(made, tmp_path):
-    old, new = made("tokens", "v2"), made("classification", "head")
-    kinds = []
-    moment = 1
-    write_native(tmp_path / "prompt", old)
-    while killed_at(moment, lambda: write_native(tmp_path / "prompt", new)):
-        kinds.append(load_artifact(tmp_path / "prompt").manifest.task.kind)
-        moment += 1
-    assert set(kinds) == {"tokens", "classification"}
-    assert kinds == sorted(kinds, reverse=True), "once the new one is there, it stays"

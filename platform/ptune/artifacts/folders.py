@@ -6,8 +6,6 @@ Knows names of files, not what is in them.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
@@ -18,8 +16,9 @@ from pydantic import ValidationError
 
 from ptune.artifacts.artifact import Manifest
 from ptune.artifacts.checksums import CHECKSUMS, listed
+from ptune.artifacts.drafts import draft_of
 from ptune.errors import ArtifactError, nearest
-from ptune.files import exchange, replacing, write_json
+from ptune.files import replacing, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,18 +43,8 @@ def replacing_folder(folder: Path, marker: str) -> Iterator[Path]:
         ArtifactError: `folder` holds something else.
     """
     _check_replaceable(folder, marker)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    try:
+    with draft_of(folder) as draft:
         yield draft
-        if folder.exists():
-            exchange(draft, folder)
-        else:
-            draft.replace(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
