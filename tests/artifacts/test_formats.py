@@ -4,19 +4,26 @@ import ast
 import os
 import stat
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from ptune.artifacts.artifact import Artifact
-from ptune.artifacts.export import write_export
+from ptune.artifacts.export import Exported, write_export
 from ptune.artifacts.formats.format import Export
 from ptune.artifacts.formats.registry import BY_NAME
 from ptune.artifacts.load import load_artifact
+from ptune.artifacts.predict import Predictor
+from ptune.artifacts.probe import make_probe
 from ptune.backbone.load import load_backbone
+from ptune.data.sources import unlabelled
 from ptune.errors import ArtifactError
 from ptune.spec.formats import FORMATS
+from support.closeness import near
 from support.elsewhere import card_code, run_cards
 from support.families import make_backbone
+from support.fresh_environment import fresh_environment
 from support.made_artifacts import TASKS, make_task_artifact, write_native
 from support.repository import PLATFORM
 
@@ -72,23 +79,46 @@ def made(tiny, speaking):
     return make
 
 
+@pytest.fixture(scope="module")
+def exported(made, tiny, speaking, tmp_path_factory):
+    """A function from a format, a kind of task and a method to the export; None where there is none to be had."""
+
+    @cache
+    def predictor(kind: str, method: str) -> Predictor:
+        words, family = kind.partition(" on ")[0] in WORDED, "gpt2" if kind in CAUSAL else "bert"
+        return Predictor(made(kind, method), (speaking if words else tiny)(family))
+
+    @cache
+    def write(name: str, kind: str, method: str) -> tuple[Export, Exported] | None:
+        if made(kind, method) is None or (kind, method) not in HOLDS[name] or not tried(name, kind, method):
+            return None
+        folder = tmp_path_factory.mktemp(name) / f"{kind} {method}".replace(" ", "-")
+        export = Export(made(kind, method), folder, embed=name == "peft" and kind == "classification")
+        vars(export)["predictor"] = predictor(kind, method)  # as it would be loaded for each export anew
+        return export, write_export(BY_NAME[name], export)
+
+    return write
+
+
+def tried(name: str, kind: str, method: str) -> bool:
+    """Whether a format is tried on a prompt; MLflow's takes every one as native does, and is tried on a third."""
+    return name != "mlflow" or (KINDS.index(kind) + [*METHODS].index(method)) % 3 == 0
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_prompt_is_written_with_equal_scores_or_refused_with_a_reason(name, kind, method, made, tmp_path):
-    third = (KINDS.index(kind) + [*METHODS].index(method)) % 3 == 0  # which has every kind, and every method
-    artifact = made(kind, method) if name != "mlflow" or third else None  # it takes every prompt as native does
-    if artifact is None:
-        return
-    chosen, target = BY_NAME[name], tmp_path / "export"
-    if (kind, method) in HOLDS[name]:
-        assert "scores under" in write_export(chosen, Export(artifact, target)).checked or name == "native"
-        assert {"README.md", "SHA256SUMS"} <= {path.name for path in target.iterdir()}
-    else:
-        reason = chosen.why_not(artifact.manifest)
+def test_a_prompt_is_written_with_equal_scores_or_refused_with_a_reason(name, kind, method, made, exported, tmp_path):
+    artifact, done = made(kind, method), exported(name, kind, method)
+    if done is not None:
+        export, written = done
+        assert "scores under" in written.checked or name == "native"
+        assert {"README.md", "SHA256SUMS"} <= {path.name for path in export.target.iterdir()}
+    elif artifact is not None and tried(name, kind, method):
+        reason = BY_NAME[name].why_not(artifact.manifest)
         assert reason
         with pytest.raises(ArtifactError, match="the native format holds every prompt"):
-            write_export(chosen, Export(artifact, target))
+            write_export(BY_NAME[name], Export(artifact, tmp_path / "export"))
         assert list(tmp_path.iterdir()) == []
 
 
@@ -135,28 +165,55 @@ def test_what_ptune_reads_of_an_adapter_is_the_prompt_that_was_written(made, tmp
         assert all(back.tensors[name].equal(tensor) for name, tensor in artifact.tensors.items())
 
 
-def test_the_code_of_every_card_runs_where_ptune_is_not(made, tmp_path):
-    folders, expected = [], []
-    for name in FORMATS[1:]:
-        for kind in KINDS:
-            method = next((method for method in ("v1", "v2", "manual", "tuned") if (kind, method) in HOLDS[name]), None)
-            artifact = made(kind, method) if method else None
-            if artifact is not None:
-                folder = tmp_path / f"{name}-{kind.replace(' ', '-')}"
-                export = Export(artifact, folder, embed=name == "peft" and kind == "classification")
-                write_export(BY_NAME[name], export)
-                folders.append(folder)
-                expected.append(export)
-    printed = run_cards(folders)
-    assert all(text.endswith("\n") for text in printed)  # a random model may write nothing
-    for export, text in zip(expected, printed, strict=True):
-        if export.manifest.task.kind == "classification" and export.manifest.head == "linear":
-            texts = tuple(f"some {field}" for field in export.manifest.task.data.fields)
-            ours = export.predictor.predict(texts)["probabilities"]
-            printed_answer = ast.literal_eval(text)
-            if export.target.name.startswith("mlflow"):
-                printed_answer = printed_answer[0]["probabilities"]
-            assert printed_answer == pytest.approx(ours, abs=1e-5), export.target
+def run_elsewhere(python, exports):
+    """Each export with what its card's code comes to in an environment that has no ptune."""
+    return zip(exports, run_cards(python, [export.target for export in exports]), strict=True)
+
+
+def test_every_export_gives_ptunes_scores_in_an_environment_of_its_tool_alone(exported, tmp_path):
+    """All of them in one process of a virtual environment with torch, transformers and peft.
+
+    Each card's code runs as it stands, and what its model says about the code's input is held to ptune.
+    """
+    exports = [
+        done[0]
+        for name in ("peft", "vllm", "cartridge", "hf")
+        for kind in KINDS
+        for method in METHODS
+        if (done := exported(name, kind, method)) is not None
+    ]
+    assert len(exports) > 90
+    python = fresh_environment(tmp_path / "environment", ["torch", "transformers", "peft"])
+    for export, ran in run_elsewhere(python, exports):
+        row, ours = probe_of_the_card(export)
+        output = SimpleNamespace(logits=torch.tensor(ran.logits))
+        if "vllm" not in str(export.target):
+            assert ran.printed.endswith("\n"), export.target  # a random model may write nothing
+        scores = output.logits if output.logits.dim() == 2 else output.logits[0, list(row.reads)]
+        scale = max(1.0, float(ours.abs().max()))
+        torch.testing.assert_close(scores[:, : ours.shape[1]] / scale, ours / scale, atol=1e-5, rtol=0)
+
+
+def probe_of_the_card(export):
+    """The row that a card's code makes, and ptune's scores at the positions that are read."""
+    predictor = export.predictor
+    kind = predictor.task.kinds[0]
+    texts = [f"some {name.rstrip('12')}" for name in kind.inputs]  # both candidates are the same
+    probe = make_probe(predictor, 0, unlabelled([kind.texts(texts)]))
+    return probe.rows[0], probe.scores[0]
+
+
+def test_the_models_of_mlflow_answer_as_ptune_in_an_environment_of_what_they_require(exported, tmp_path):
+    """All of them in one process of a virtual environment with what their `requirements.txt` names."""
+    exports = [
+        next(done[0] for method in METHODS if (done := exported("mlflow", kind, method)) is not None) for kind in KINDS
+    ]
+    pinned = {line for export in exports for line in (export.target / "requirements.txt").read_text().splitlines()}
+    python = fresh_environment(tmp_path / "environment", sorted(pinned))
+    for export, ran in run_elsewhere(python, exports):
+        (theirs,) = ast.literal_eval(ran.printed)
+        ours = export.predictor.predict(tuple(f"some {name}" for name in export.predictor.inputs()))
+        assert theirs == {key: near(value) if isinstance(value, dict | float) else value for key, value in ours.items()}
 
 
 @pytest.mark.parametrize(("kind", "method", "key"), [("tokens", "v2", "tags"), ("choice", "v1", "probabilities")])

@@ -98,35 +98,38 @@ class Route:
         with quiet():
             return auto.from_pretrained(place, dtype=torch.float32, **self.options, **options).eval()
 
-    def head_names(self, place: str | Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
-        """From the tensors of a trained head to the model's names for them.
+    def head(self, place: str | Path, trained: Mapping[str, Tensor]) -> tuple[dict[str, str], dict[str, Tensor]]:
+        """Where the tensors of a trained head belong in the model.
+
+        Args:
+            place: the backbone.
+            trained: the tensors of the head.
+
+        Returns:
+            From their names to the model's, and zeros, by the model's names, for biases that its head has beyond them.
 
         Raises:
             ArtifactError: transformers has no such model of this family, or its head is built otherwise.
         """
+        import torch
+
+        if not trained:
+            return {}, {}
         shapes = self._shapes(place)
         parts = {"out": _OUT, "dense": _DENSE}
         names: dict[str, str] = {}
-        for ours, tensor in tensors.items():
+        for ours, tensor in trained.items():
             part, _, kind = ours.removeprefix("head.0.").partition(".")
-            found = [f"{module}.{kind}" for module in parts[part]]
-            name = next((name for name in found if shapes.get(name) == tensor.shape), None)
+            candidates = [f"{module}.{kind}" for module in parts[part]]
+            name = next((name for name in candidates if shapes.get(name) == tensor.shape), None)
             if name is None:
                 raise ArtifactError(
                     f"the head of transformers' {self.model} has no place for the trained layer {ours!r} of shape "
                     f"{list(tensor.shape)}"
                 )
             names[ours] = name
-        return names
-
-    def biases(self, place: str | Path, names: Mapping[str, str]) -> dict[str, Tensor]:
-        """Biases that the model's head has and the trained one does not: zeros, by the model's names."""
-        import torch
-
-        shapes = self._shapes(place)
-        taken = set(names.values())
-        wanted = [name.removesuffix("weight") + "bias" for name in taken if name.endswith(".weight")]
-        return {name: torch.zeros(shapes[name]) for name in wanted if name in shapes and name not in taken}
+        biases = {name.removesuffix("weight") + "bias" for name in names.values() if name.endswith(".weight")}
+        return names, {name: torch.zeros(shapes[name]) for name in sorted(biases & shapes.keys() - set(names.values()))}
 
     def scores(self, output: Any, row: Row) -> Tensor:
         """The scores [R, C] of a row among a model's outputs for it alone, at the positions that are read."""

@@ -61,8 +61,8 @@ class Hf:
         model = route.load(files)
         _merge_backbone(model, export)
         trained = {name: tensor for name, tensor in export.artifact.tensors.items() if name.startswith("head.")}
-        heads = route.head_names(files, trained)
-        merged = {heads[name]: tensor for name, tensor in trained.items()} | route.biases(files, heads)
+        heads, biases = route.head(files, trained)
+        merged = {heads[name]: tensor for name, tensor in trained.items()} | biases
         model.load_state_dict(merged, strict=False)
         known = _known(export)
         _merge_prompt(model, export, known)

@@ -68,10 +68,10 @@ class Peft:
         route = _route(manifest)
         files = export.reference.files
         trained = {name: tensor for name, tensor in tensors.items() if name.startswith("head.")}
-        heads = route.head_names(files, trained)
+        heads, biases = route.head(files, trained)
         prompt, virtual = _prompt(export)
         adapter = {PROMPT: prompt} | {f"base_model.{heads[name]}": tensor for name, tensor in trained.items()}
-        adapter |= {f"base_model.{name}": zeros for name, zeros in route.biases(files, heads).items()}
+        adapter |= {f"base_model.{name}": zeros for name, zeros in biases.items()}
         names = Names({name: f"base_model.{theirs}" for name, theirs in heads.items()}, virtual)
         write_tensors(folder / TENSORS, adapter)
         write_json(folder / CONFIG, self._config(export, route, len(prompt)))
