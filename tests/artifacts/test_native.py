@@ -161,7 +161,14 @@ def test_a_file_of_an_artifact_is_answered_with_its_folder(artifact, tmp_path):
     ("damage", "message"),
     [
         (lambda text: text[: len(text) // 2], "damaged, it is not JSON"),
-        (lambda text: text.replace("ptune-artifact-1", "ptune-artifact-9"), "format 'ptune-artifact-9'; this version"),
+        (
+            lambda text: text.replace("ptune-artifact-1", "ptune-artifact-9"),
+            "format 'ptune-artifact-9', written by ptune 0.1.0; this version",
+        ),
+        (
+            lambda text: text.replace('"ptune": "0.1.0"', '"ptune": "9.1"').replace('"labels"', '"names"'),
+            "by ptune 9.1, ",
+        ),
         (lambda text: text.replace('"max_length": 32', '"max_length": "long"'), r"damaged: .*data\.max_length: "),
         (lambda text: text.replace('"labels"', '"names"'), r"damaged: .*data\.names: .*; sets\.0\.labels: "),
         (lambda _: "[]", "format None"),

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ptune.artifacts.inspection import inspect
+from ptune.artifacts.load import load_artifact
 from ptune.artifacts.predict import Predictor
+from ptune.cli.main import run
 from ptune.record.events import decode, encode
 from ptune.record.history import FINAL, History
 from ptune.record.journal import JOURNAL, read
@@ -88,3 +91,19 @@ def test_an_artifact_predicts(runs):
     predictor = Predictor.load(runs / "finished" / "artifact")
     labels = {answer["label"] for answer in predictor.predict(TEXTS)}
     assert labels <= set(predictor.artifact.manifest.sets[0].labels)
+
+
+def test_an_artifact_is_converted_into_todays_layout(runs, tmp_path, capsys):
+    old, new = runs / "finished" / "artifact", tmp_path / "converted"
+    assert run(["export", str(old), "--to", str(new)]) == 0, capsys.readouterr().err
+    before, after = load_artifact(old), load_artifact(new)
+    assert after.manifest == before.manifest
+    assert after.tensors.keys() == before.tensors.keys()
+    assert all(after.tensors[name].equal(tensor) for name, tensor in before.tensors.items())
+    assert {path.name for path in new.iterdir()} == {path.name for path in old.iterdir()} | {"README.md", "SHA256SUMS"}
+    assert (inspect(old).checksums, inspect(new).checksums) == (False, True)
+    described = json_content(old / "artifact.json")
+    (old / "artifact.json").write_text(json.dumps(described | {"format": "ptune-artifact-0"}))
+    assert run(["export", str(old), "--to", str(new)]) == 2
+    assert "has the format 'ptune-artifact-0', written by ptune 0.1.0; this version of ptune" in capsys.readouterr().err
+    assert load_artifact(new).manifest == before.manifest

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+import ptune
 from ptune.artifacts.artifact import Manifest
 from ptune.artifacts.checksums import CHECKSUMS, listed
 from ptune.artifacts.drafts import draft_of
@@ -99,13 +100,31 @@ def read_manifest(path: Path, format_name: str, further: Collection[str] = ()) -
         raise ArtifactError(f"{path} is damaged, it is not JSON: {error}") from None
     if not isinstance(content, dict) or content.get("format") != format_name:
         format_found = content.get("format") if isinstance(content, dict) else None
-        raise ArtifactError(f"{path} has the format {format_found!r}; this version of ptune reads {format_name!r}")
+        writer = _writer(content)
+        by = "" if writer is None else f", written by ptune {writer}"
+        raise ArtifactError(
+            f"{path} has the format {format_found!r}{by}; this version of ptune, {ptune.__version__}, reads "
+            f"{format_name!r}"
+        )
     described = {key: value for key, value in content.items() if key not in {"format", *further}}
     try:
         return Manifest.model_validate_json(json.dumps({**described, "sets": _labelled(described.get("sets"))}))
     except ValidationError as error:
         issues = [f"{'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in error.errors()]
+        writer = _writer(content)
+        if writer not in (None, ptune.__version__):
+            raise ArtifactError(
+                f"{path} was written by ptune {writer}, and this version, {ptune.__version__}, cannot read it: "
+                f"{'; '.join(issues)}"
+            ) from None
         raise ArtifactError(f"{path} is damaged: {'; '.join(issues)}") from None
+
+
+def _writer(content: Any) -> str | None:
+    """The version of ptune that a description says it was written by; None where it does not say so."""
+    versions = content.get("versions") if isinstance(content, dict) else None
+    version = versions.get("ptune") if isinstance(versions, dict) else None
+    return version if isinstance(version, str) else None
 
 
 def _labelled(sets: Any) -> Any:
