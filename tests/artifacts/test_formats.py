@@ -185,6 +185,9 @@ def test_every_export_gives_ptunes_scores_in_an_environment_of_its_tool_alone(ex
     assert len(exports) > 90
     python = fresh_environment(tmp_path / "environment", ["torch", "transformers", "peft"])
     for export, ran in run_elsewhere(python, exports):
+        if ran.logits is None:
+            hold_worths(export, ran.printed)
+            continue
         row, ours = probe_of_the_card(export)
         output = SimpleNamespace(logits=torch.tensor(ran.logits))
         if "vllm" not in str(export.target):
@@ -192,6 +195,26 @@ def test_every_export_gives_ptunes_scores_in_an_environment_of_its_tool_alone(ex
         scores = output.logits if output.logits.dim() == 2 else output.logits[0, list(row.reads)]
         scale = max(1.0, float(ours.abs().max()))
         torch.testing.assert_close(scores[:, : ours.shape[1]] / scale, ours / scale, atol=1e-5, rtol=0)
+
+
+def hold_worths(export, printed):
+    """Hold what a card prints of candidates to ptune's probabilities of them."""
+    worth = ast.literal_eval(printed)
+    shares = torch.tensor([*worth.values()]).softmax(0).tolist()
+    ours = export.predictor.predict(("some premise", *worth))["probabilities"]
+    assert shares == near([*ours.values()]), export.target
+
+
+@pytest.mark.parametrize("template", ["{premise} so {choice} .", "{choice} since {premise}"])
+def test_the_code_of_a_masked_models_choice_puts_masks_where_the_candidate_stands(
+    template, speaking, tmp_path, monkeypatch, capsys
+):
+    artifact = make_task_artifact("choice words", speaking("bert"), method="manual", template=template)
+    export = Export(artifact, tmp_path / "model")
+    write_export(BY_NAME["hf"], export)
+    monkeypatch.chdir(export.target)
+    exec(card_code(export.target), {})
+    hold_worths(export, capsys.readouterr().out)
 
 
 def probe_of_the_card(export):

@@ -5,20 +5,52 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ptune.artifacts.recipe import Recipe, tokenized
 from ptune.artifacts.route import Route
 
 if TYPE_CHECKING:
     from ptune.artifacts.predict import Predictor
 
 
-def answer_code(predictor: Predictor, part: int, route: Route) -> list[str]:
-    """Lines that print what `model` answers to `batch`, the input of one row.
+def asking_code(predictor: Predictor, part: int, route: Route, recipe: Recipe, known: int | None = None) -> list[str]:
+    """Lines that print what `model` answers to one input, which they make with `tokenizer`.
 
     Args:
         predictor: the prompt on its backbone.
         part: which of its data sets.
         route: the model.
+        recipe: how an input is made; framed where the answer is a likelihood.
+        known: how many of the vocabulary's words, its first, may be an answer; None is all.
     """
+    words = "" if known is None else f"[:, :{known}]"
+    if route.answer == "likelihood":
+        return _likelihoods(predictor, recipe, words)
+    return [*recipe.code(), *_answer(predictor, part, route, words)]
+
+
+def _likelihoods(predictor: Predictor, recipe: Recipe, words: str) -> list[str]:
+    """Lines that print how likely candidates are: the mean log-probability of their tokens."""
+    causal = predictor.backbone.family.reads == "last"
+    spaced, behind = recipe.last_text
+    word = "' ' + choice" if spaced else "choice"
+    # A causal model names a token one place before it; a masked one at a mask that stands for it.
+    given = "word" if causal else "[tokenizer.mask_token_id] * len(word)"
+    counted = [*(["1"] if causal else []), *(part for part in behind if part != "0")]
+    return [
+        "",
+        "def worth(choice):",
+        f"    word = {tokenized(word)}",
+        *(f"    {line}" for line in recipe.code(last=given)),
+        f"    scores = model(**batch).logits[0]{words}.log_softmax(-1)",
+        f"    end = {' - '.join(['len(scores)', *counted])}",
+        "    return scores[range(end - len(word), end), word].mean().item()",
+        "",
+        "print({choice: worth(choice) for choice in ('some choice', 'another choice')})",
+    ]
+
+
+def _answer(predictor: Predictor, part: int, route: Route, words: str) -> list[str]:
+    """Lines that print what `model` answers to `batch`, the input of one row."""
     labels = list(predictor.artifact.manifest.sets[part].labels)
     match route.answer:
         case "label":
@@ -34,10 +66,8 @@ def answer_code(predictor: Predictor, part: int, route: Route) -> list[str]:
         case "text":
             written = f"model.generate(**batch, max_new_tokens={route.most_tokens}, do_sample=False)[0]"
             return [f"print(tokenizer.decode({written}, skip_special_tokens=True))"]
-        case "likelihood":
-            return ["print(model(**batch).logits.log_softmax(-1).shape)  # a candidate is worth its tokens' mean"]
         case "word":
-            return [_at_masks(predictor), "print(tokenizer.decode(scores[0].argmax()))"]
+            return [_at_masks(predictor) + words, "print(tokenizer.decode(scores[0].argmax()))"]
         case "label words":
             worth = "torch.stack([scores[range(len(word)), word].sum() for word in some]).mean().item()"
             return [
@@ -45,6 +75,8 @@ def answer_code(predictor: Predictor, part: int, route: Route) -> list[str]:
                 _at_masks(predictor),
                 f"print({{label: {worth} for label, some in words.items()}})",
             ]
+        case _:
+            raise AssertionError(f"{route.answer} is answered otherwise")
 
 
 def with_imports(code: Sequence[str]) -> list[str]:

@@ -123,20 +123,23 @@ class Recipe:
                 types += [*piece.types] * len(tokens)
         return ids, types
 
-    def code(self, texts: Sequence[str] | None = None) -> list[str]:
-        """Lines that make `batch`, the input of some texts, from `tokenizer`; texts say their names unless given."""
-        given = list(texts or (f"some {name}" for name in self.names))
+    def code(self, last: str | None = None) -> list[str]:
+        """Lines that make `batch`, the input of some texts, from `tokenizer`.
+
+        Args:
+            last: the expression that stands for the tokens of the last text; the others say their names.
+        """
+        given = [f"some {name}" for name in self.names]
         if self.pieces is None:
             quoted = ", ".join(map(repr, given))
             options = f'truncation="longest_first", max_length={self.max_length}, return_tensors="pt"'
             return [f"batch = tokenizer({quoted}, {options})"]
         spaced = iter(self.spaced)
-        parts = [
-            str(list(piece.ids))
-            if piece.field is None
-            else f"tokenizer({' ' * next(spaced) + given[piece.field]!r}, add_special_tokens=False).input_ids"
-            for piece in self.pieces
-        ]
+        parts = []
+        for piece in self.pieces:
+            text = "" if piece.field is None else " " * next(spaced) + given[piece.field]
+            alone = str(list(piece.ids)) if piece.field is None else tokenized(repr(text))
+            parts.append(last if last is not None and piece.field == len(given) - 1 else alone)
         if not self.types:
             return [
                 f"ids = {' + '.join(parts)}",
@@ -149,6 +152,22 @@ class Recipe:
             "batch = {'input_ids': torch.tensor([ids]), 'token_type_ids': torch.tensor([types])}",
             "batch['attention_mask'] = torch.ones_like(batch['input_ids'])",
         ]
+
+    @property
+    def last_text(self) -> tuple[bool, list[str]]:
+        """Whether a space is put before the last text, and code for how many tokens each piece behind it has.
+
+        Only of a recipe that is framed.
+        """
+        assert self.pieces is not None, "asked of a framed recipe"
+        fields = [piece.field for piece in self.pieces]
+        place = fields.index(len(self.names) - 1)
+        spaced = self.spaced[sum(field is not None for field in fields[:place])]
+        behind = [
+            str(len(piece.ids)) if piece.field is None else f"len({tokenized(repr(f'some {self.names[piece.field]}'))})"
+            for piece in self.pieces[place + 1 :]
+        ]
+        return spaced, behind
 
     def as_json(self) -> list[dict[str, object]]:
         """The pieces for programs: `ids`, or which `text`, and what stands `before` it.
@@ -167,6 +186,11 @@ class Recipe:
         if self.pieces is None:
             return None
         return f"Shorten the texts so that the input has at most {self.max_length - lead} tokens, as ptune does."
+
+
+def tokenized(text: str) -> str:
+    """Code for the tokens of a text, which is code itself."""
+    return f"tokenizer({text}, add_special_tokens=False).input_ids"
 
 
 def virtual_tokens(predictor: Predictor, part: int) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptune.artifacts.answers import answer_code, with_imports
+from ptune.artifacts.answers import asking_code, with_imports
 from ptune.artifacts.artifact import Manifest
 from ptune.artifacts.formats.format import Export, Usage
 from ptune.artifacts.probe import hold
@@ -72,14 +72,19 @@ class Hf:
         with quiet(), following_umask(folder):
             model.save_pretrained(folder)
             export.predictor.backbone.tokenizer.save_pretrained(folder)
-        recipe = Recipe.prove(export.predictor, 0, export.probes[0], token=lambda token: _word(token, known))
+        recipe = Recipe.prove(
+            export.predictor,
+            0,
+            export.probes[0],
+            token=lambda token: _word(token, known),
+            framed=route.answer == "likelihood",
+        )
         code = [
             f"from transformers import {route.model}, AutoTokenizer",
             "",
             f"model = {route.model}.from_pretrained('.').eval()",
             "tokenizer = AutoTokenizer.from_pretrained('.')",
-            *recipe.code(),
-            *answer_code(export.predictor, 0, route),
+            *asking_code(export.predictor, 0, route, recipe, known if "prompt.0" in export.artifact.tensors else None),
         ]
         notes = ["The code answers one input at a time, so nothing in it is padding."]
         if "prompt.0" in export.artifact.tensors:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ptune.artifacts.adapter import CONFIG, FORMAT, MANIFEST, PROMPT, TENSORS, Names
-from ptune.artifacts.answers import answer_code, with_imports
+from ptune.artifacts.answers import asking_code, with_imports
 from ptune.artifacts.artifact import Manifest
 from ptune.artifacts.folders import write_manifest, write_tensors
 from ptune.artifacts.formats.format import Export, Usage
@@ -223,7 +223,8 @@ def _adapter_config(export: Export, route: Route, tokens: int, kind: str) -> _Ad
 def _usage(export: Export, route: Route, lead: int) -> Usage:
     """The code of the model card."""
     reference = export.reference
-    recipe = Recipe.prove(export.predictor, 0, export.probes[0], lead=lead)
+    framed = route.answer == "likelihood"
+    recipe = Recipe.prove(export.predictor, 0, export.probes[0], lead=lead, framed=framed)
     options = "" if not route.options or reference.embedded else f", num_labels={len(route.labels)}"
     place = repr(reference.in_folder)
     if route.task == "FEATURE_EXTRACTION":  # which PEFT has no auto class for
@@ -242,7 +243,7 @@ def _usage(export: Export, route: Route, lead: int) -> Usage:
             f"model = {auto}.from_pretrained('.'{options}).eval()",
         ]
     tokenizer = f"tokenizer = AutoTokenizer.from_pretrained({place})"
-    code = with_imports([*loading, tokenizer, *recipe.code(), *answer_code(export.predictor, 0, route)])
+    code = with_imports([*loading, tokenizer, *asking_code(export.predictor, 0, route, recipe)])
     notes = ["The code answers one input at a time, so nothing in it is padding.", *filter(None, [recipe.note(lead)])]
     return Usage("peft", code, notes)
 

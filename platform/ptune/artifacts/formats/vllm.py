@@ -35,7 +35,8 @@ TENSORS = "prompt.safetensors"
 EXAMPLE = "example.safetensors"
 CLIENT = "client.py"
 
-_SCALED = ("gemma", "gemma2", "gemma3_text", "granite")
+_SCALED_BY_SERVER = ("gemma", "gemma2")
+"""Families whose embeddings vLLM multiplies after it has been given them, and transformers before."""
 _BEST_WORDS = 20  # log-probabilities that vLLM gives by default, at most
 
 
@@ -62,11 +63,6 @@ class Vllm:
             return "vLLM answers with words of the vocabulary, and this prompt's answers come from a trained head"
         if manifest.tuned:
             return "the backbone was tuned, and vLLM would serve the one it was made from; the format hf holds it"
-        if manifest.backbone.model_type in _SCALED:
-            return (
-                f"{manifest.backbone.model_type} multiplies word embeddings, and vLLM may do so with prompt "
-                "embeddings, too"
-            )
         if Route.of(manifest).answer == "likelihood":
             return "vLLM gives no log-probabilities for the tokens of an input, by which candidates are judged"
         return None
@@ -79,6 +75,7 @@ class Vllm:
         recipe = Recipe.prove(predictor, 0, export.probes[0], framed=True)
         width = predictor.backbone.shape.embedding
         vectors = export.artifact.tensors.get("prompt.0", torch.zeros(0, width))
+        scale = width**0.5 if export.manifest.backbone.model_type in _SCALED_BY_SERVER else 1.0
         write_tensors(folder / TENSORS, {"prompt": vectors})
         write_json(
             folder / INPUT,
@@ -88,6 +85,7 @@ class Vllm:
                 "texts": list(recipe.names),
                 "max_length": recipe.max_length,
                 "pieces": recipe.as_json(),
+                "server_scale": scale,
                 "sampling": _sampling(export),
             },
         )
@@ -109,7 +107,8 @@ class Vllm:
             '# print(ask("http://127.0.0.1:8000", body))',
         ]
         served = f"Serve the backbone with `vllm serve {reference.name} --enable-prompt-embeds`."
-        return Usage("vllm", code, [served, *filter(None, [recipe.note()])])
+        scaled = f"vLLM multiplies the embeddings of this family by {scale:.6g}; the client divides them by it."
+        return Usage("vllm", code, [served, *filter(None, [scaled if scale != 1.0 else None, recipe.note()])])
 
     def check(self, export: Export, folder: Path) -> str:
         """Hold the client's embeddings, run by transformers, to ptune's scores; and its body to vLLM's schema."""
@@ -123,7 +122,7 @@ class Vllm:
         width = model.get_input_embeddings().embedding_dim
 
         def scores(row: Row) -> Tensor:
-            embeds = client.embeds(list(row.ids))
+            embeds = client.embeds(list(row.ids)) * client.about["server_scale"]  # as the server does
             with torch.inference_mode():
                 return route.scores(model(inputs_embeds=embeds[None]), row)
 
