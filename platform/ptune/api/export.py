@@ -32,6 +32,20 @@ class Found:
     artifact: Artifact
     dev: Callable[[], Sequence[Split] | None]
 
+    def part(self, data_set: str) -> Found:
+        """The prompt for one of its data sets alone.
+
+        Raises:
+            ArtifactError: it has no such data set.
+        """
+        number, part = self.artifact.manifest.set_names.index, self.artifact.part(data_set)
+
+        def dev() -> Sequence[Split] | None:
+            splits = self.dev()
+            return None if splits is None else [splits[number(data_set)]]
+
+        return Found(part, dev)
+
     def write(
         self,
         target: Path,

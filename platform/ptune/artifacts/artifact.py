@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, Field
 
 from ptune.backbone.families import family_of
+from ptune.errors import ArtifactError, nearest
 from ptune.spec.data import Data, HeadName
 from ptune.spec.layout import input_parts
 from ptune.spec.prompt import PromptSpec, PromptV2, chosen_layers, is_shifted
@@ -205,6 +206,58 @@ class Artifact:
         """The same artifact with its scores on one more split."""
         scores = {**self.manifest.scores, split: dict(metrics)}
         return Artifact(self.manifest.model_copy(update={"scores": scores}), self.tensors)
+
+    def part(self, data_set: str) -> Artifact:
+        """The artifact for one of its data sets alone, with the prompt and the head that answer for it.
+
+        Raises:
+            ArtifactError: it has no such data set.
+        """
+        names = self.manifest.set_names
+        if data_set not in names:
+            raise ArtifactError(
+                f"the artifact has no data set {data_set!r}{nearest(data_set, names)} (it has: {', '.join(names)})"
+            )
+        number = names.index(data_set)
+        several = {kind for kind in ("prompt", "head") if any(name.startswith(f"{kind}.1") for name in self.tensors)}
+        tensors = {}
+        for name, tensor in self.tensors.items():
+            kind, place, *rest = name.split(".", 2)
+            if kind not in several:
+                tensors[name] = tensor
+            elif place == str(number):
+                tensors[".".join([kind, "0", *rest])] = tensor
+        return Artifact(_part(self.manifest, number), tensors)
+
+
+def _part(manifest: Manifest, number: int) -> Manifest:
+    """What an artifact says of one of its data sets: its own scores, digests and numbers of examples."""
+    task, name = manifest.task, manifest.set_names[number]
+    more: dict[str, Any] = {"more": []} if "more" in type(task).model_fields else {}
+    data = task.sets[number]
+    provenance, training = manifest.provenance, manifest.training
+    if provenance is not None:
+        suffix = f".{name}"
+        own = {key.removesuffix(suffix): split for key, split in provenance.data.items() if key.endswith(suffix)}
+        provenance = provenance.model_copy(update={"data": own})
+    if training is not None:
+        counts = {split: found.rows for split, found in provenance.data.items()} if provenance else {}
+        training = training.model_copy(update={"examples": counts, "repeats": {}})
+    return manifest.model_copy(
+        update={
+            "task": task.model_copy(update={"data": data.model_copy(update={"name": name}), **more}),
+            "sets": [manifest.sets[number]],
+            "scores": {split: _own_scores(scores, name) for split, scores in manifest.scores.items()},
+            "provenance": provenance,
+            "training": training,
+        }
+    )
+
+
+def _own_scores(scores: Mapping[str, float], data_set: str) -> dict[str, float]:
+    """The metrics of one data set among those of several, `accuracy.NAME`, under their names."""
+    suffix = f".{data_set}"
+    return {name.removesuffix(suffix): value for name, value in scores.items() if name.endswith(suffix)}
 
 
 def describe(

@@ -23,6 +23,7 @@ _RUNS, _HUB = "runs:/", "hub:"
 @click.option("--format", "kind", type=click.Choice(FORMATS), default="native", show_default=True)
 @click.option("--all-formats", is_flag=True, help="Write every format that can express the prompt, into DIR/FORMAT.")
 @click.option("--trial", type=click.IntRange(min=0), help="Number of the trial. The default is the best.")
+@click.option("--data-set", metavar="NAME", help="The one data set to answer for, of a prompt of several.")
 @click.option("--embed-backbone", is_flag=True, help="Copy the backbone into the folder.")
 @click.option("--backbone", metavar="DIR", help="Folder or Hub id of the backbone, if it has moved.")
 @click.option("--push", "repo", metavar="ORG/NAME", help="Push the folder to this repository on the Hub.")
@@ -35,6 +36,7 @@ def export(
     kind: str,
     all_formats: bool,
     trial: int | None,
+    data_set: str | None,
     embed_backbone: bool,
     backbone: str | None,
     repo: str | None,
@@ -64,6 +66,8 @@ def export(
     if hub is not None:
         hub.check()
     found = _found(source, trial)
+    if data_set is not None:
+        found = found.part(data_set)
     _say_what(source, found)
     if hub is not None:
         written, address = found.push(target, kind, hub, backbone=backbone)

@@ -37,7 +37,10 @@ class Hf:
     def why_not(self, manifest: Manifest) -> str | None:
         """Why no model holds a prompt, and what would make it one; None when one does."""
         if len(manifest.sets) > 1:
-            return f"a model has one head, and this prompt answers for {len(manifest.sets)} data sets"
+            return (
+                f"a model has one head, and this prompt answers for {len(manifest.sets)} data sets; --data-set NAME "
+                "exports one of them"
+            )
         if manifest.layers is not None:
             return (
                 "a model of transformers has no weights for keys and values before the text; a prompt of the methods "

@@ -51,7 +51,10 @@ class Peft:
     def why_not(self, manifest: Manifest) -> str | None:
         """Why PEFT cannot express a prompt, and what would make it exportable; None when it can."""
         if len(manifest.sets) > 1:
-            return f"an adapter of PEFT serves one data set, and this prompt {len(manifest.sets)}"
+            return (
+                f"an adapter of PEFT serves one data set, and this prompt {len(manifest.sets)}; --data-set NAME "
+                "exports one of them"
+            )
         if manifest.tuned:
             return "the backbone was tuned, and PEFT's prompts keep it as it was; the format hf holds tuned backbones"
         match manifest.prompt:

@@ -51,7 +51,10 @@ class Vllm:
         """Why vLLM cannot serve a prompt, and what would make it servable; None when it can."""
         family = family_of(manifest.backbone.model_type, manifest.backbone.id)
         if len(manifest.sets) > 1:
-            return f"the client lays out the inputs of one data set, and this prompt has {len(manifest.sets)}"
+            return (
+                f"the client lays out the inputs of one data set, and this prompt has {len(manifest.sets)}; --data-set "
+                "NAME exports one of them"
+            )
         if family.reads != "last":
             return f"vLLM writes with causal models, and {manifest.backbone.model_type} is none"
         if manifest.layers is not None:

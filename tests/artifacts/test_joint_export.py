@@ -1,0 +1,86 @@
+"""A prompt of several data sets, exported for one of them."""
+
+import pytest
+import torch
+
+from ptune.artifacts.artifact import Artifact, Origin, describe
+from ptune.artifacts.export import write_export
+from ptune.artifacts.formats.format import Export
+from ptune.artifacts.formats.registry import BY_NAME
+from ptune.artifacts.load import load_artifact
+from ptune.artifacts.predict import Predictor
+from ptune.errors import ArtifactError
+from ptune.prompts.build import build_learner
+from ptune.spec.data import ClassificationData, ClozeData
+from ptune.spec.task import Classification, Cloze
+from ptune.spec.trial import TrialSpec
+from ptune.tasks.build import build_task, lay_out
+
+LIMITS = {"source": "made", "max_length": 32}
+LABELS = {"first": ["no", "yes"], "second": ["a", "b", "c"]}
+HEADS = Classification(
+    data=ClassificationData(name="first", labels=LABELS["first"], **LIMITS),
+    more=[ClassificationData(name="second", labels=LABELS["second"], **LIMITS)],
+)
+PROMPTS = Cloze(
+    kind="cloze",
+    data=ClozeData(
+        train="{relation}.jsonl",
+        dev="{relation}.jsonl",
+        relations=["P1", "P2"],
+        template="{sub_label} is [MASK]",
+        max_length=24,
+    ),
+)
+
+
+def joint(task, labels, backbone, **config) -> Artifact:
+    """An artifact of several data sets, its tensors drawn large enough to move every score."""
+    spec = TrialSpec.from_config(config)
+    scores = {"dev": {task.metric: 0.5, **{f"{task.metric}.{name}": 0.25 for name in task.set_names}}}
+    manifest = describe(
+        spec,
+        task,
+        Origin.of(backbone, revision=None),
+        labels=labels,
+        versions={"ptune": "0.1.0"},
+        scores=scores,
+        search="joint",
+        trial=1,
+        seed=2,
+    )
+    kinds = build_task(task, labels, manifest.head).kinds
+    layouts = [lay_out(spec.prompt, data, backbone, language=manifest.language) for data in task.sets]
+    heads = [kind.head_spec(layout) for kind, layout in zip(kinds, layouts, strict=True)]
+    prompts = len(task.sets) if task.prompts_by_set else 1
+    learner = build_learner(spec.prompt, backbone, heads, seed=3, recipe=spec.recipe, prompts=prompts)
+    generator = torch.Generator().manual_seed(4)
+    tensors = {
+        name: tensor + 0.5 * torch.randn(tensor.shape, generator=generator)
+        for name, tensor in learner.collapsed().items()
+    }
+    return Artifact(manifest, tensors)
+
+
+@pytest.mark.parametrize("prompted", [False, True])
+def test_the_part_of_a_data_set_answers_as_the_whole_does_in_every_format(prompted, tiny, speaking, tmp_path):
+    """With a head for each data set, or a prompt for each relation."""
+    backbone = speaking("bert") if prompted else tiny("bert")
+    if prompted:
+        task, labels, config = PROMPTS, [["red", "cold"]] * 2, {"method": "v1", "length": 3, "encoder": "embedding"}
+    else:
+        task, labels, config = HEADS, [*LABELS.values()], {"method": "v2", "length": 3}
+    whole = joint(task, labels, backbone, **config)
+    names = whole.manifest.set_names
+    for name in names:
+        part = whole.part(name)
+        assert part.manifest.scores == {"dev": {task.metric: 0.25}}
+        ours = Predictor(whole, backbone).predict("red green", data_set=name)
+        assert Predictor(part, backbone).predict("red green") == ours
+        for format_name in ("native", "peft"):
+            write_export(BY_NAME[format_name], Export(part, tmp_path / f"{name}-{format_name}"))
+        assert load_artifact(tmp_path / f"{name}-peft").manifest == part.manifest
+    with pytest.raises(ArtifactError, match=r"--data-set NAME exports one of them"):
+        write_export(BY_NAME["peft"], Export(whole, tmp_path / "all"))
+    with pytest.raises(ArtifactError, match=f"no data set '{names[0]}s'; did you mean '{names[0]}'"):
+        whole.part(f"{names[0]}s")
