@@ -48,7 +48,8 @@ def inspect(source: str, backbone: str | None, as_json: bool) -> int:
         from ptune.report.console import console_on
         from ptune.report.inspected import inspected
 
-        console_on().print(inspected(inspection, words, header), highlight=False)
+        name = source if source.startswith((_RUNS, _HUB)) else None
+        console_on().print(inspected(inspection, words, header, name), highlight=False)
     return FAILED if inspection.damage else 0
 
 

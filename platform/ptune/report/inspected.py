@@ -30,13 +30,14 @@ _RESOLVED = ("depth", "side", "layers", "positions")
 """Parameters of which the manifest says what they came to."""
 
 
-def inspected(inspection: Inspection, words: Words, header: Header | None) -> RenderableType:
+def inspected(inspection: Inspection, words: Words, header: Header | None, name: str | None = None) -> RenderableType:
     """The inspection.
 
     Args:
         inspection: the folder.
         words: the words near the prompt's vectors.
         header: the first event of the search in whose folder the artifact lies; None elsewhere.
+        name: what the user calls the prompt; None is its folder.
     """
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", no_wrap=True)
@@ -44,15 +45,15 @@ def inspected(inspection: Inspection, words: Words, header: Header | None) -> Re
     manifest = inspection.manifest
     for label, value in [*(_about(inspection, manifest, header) if manifest else []), *_files(inspection)]:
         rows.add_row(label, Folded(value) if isinstance(value, str) else value)
-    parts: list[RenderableType] = [_headline(inspection), Text(), rows]
+    parts: list[RenderableType] = [_headline(inspection, name or shown(inspection.folder)), Text(), rows]
     if manifest is not None:
         parts += [Text(), Text("goes to", style="dim"), _exports(inspection)]
         parts += [Text(), Text("words near its vectors", style="dim"), _words(words)]
     return Group(*parts)
 
 
-def _headline(inspection: Inspection) -> Text:
-    head = Text(shown(inspection.folder), style="bold")
+def _headline(inspection: Inspection, name: str) -> Text:
+    head = Text(name, style="bold")
     if inspection.manifest is None:
         return head.append(" is damaged, and its description cannot be read", style="red")
     manifest = inspection.manifest
@@ -62,7 +63,7 @@ def _headline(inspection: Inspection) -> Text:
 
 def _about(inspection: Inspection, manifest: Manifest, header: Header | None) -> Iterator[tuple[str, str]]:
     yield "prompt", _prompt(manifest)
-    yield "holds", SEPARATOR.join(_holdings(inspection))
+    yield "holds", SEPARATOR.join(_holdings(inspection)) or "what cannot be read"
     task = manifest.task
     scored = plural(len(manifest.sets), "data set") if len(manifest.sets) > 1 else manifest.sets[0].name
     yield "task", f"{task.kind} of {scored}{SEPARATOR}judged by {task.metric}"
