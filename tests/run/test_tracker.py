@@ -34,7 +34,7 @@ class LinesTracker:
     def close(self):
         self.sync()
 
-    def sync(self):
+    def sync(self, register_as=None):  # noqa: ARG002
         with self._path.open("a", encoding="utf-8") as lines:
             for event in self._reader:
                 if isinstance(event, Reported):

@@ -170,7 +170,7 @@ def of_folder(folder: Path) -> Found:
 
 
 def of_run(uri: str, tracking_uri: str) -> Found:
-    """The prompt that an MLflow run of a search holds, `runs:/RUN_ID`.
+    """The prompt that a run or a model of MLflow holds; see `ptune.tracking.fetch.fetch_prompt`.
 
     Raises:
         TrackingError: MLflow has no such run, or it holds no prompt.

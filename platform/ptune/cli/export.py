@@ -9,12 +9,13 @@ import click
 
 from ptune.errors import ArtifactError, SpecError
 from ptune.spec.formats import FORMATS
+from ptune.spec.tracking import is_in_mlflow
 
 if TYPE_CHECKING:
     from ptune.api.export import Found
     from ptune.artifacts.hub import HubTarget
 
-_RUNS, _HUB = "runs:/", "hub:"
+_HUB = "hub:"
 
 
 @click.command(short_help="Write the best prompt, or any trial's, for ptune and other tools.")
@@ -46,9 +47,9 @@ def export(
 ) -> None:
     """Write a prompt as it was after its trial's best epoch.
 
-    NAME is a search, an MLflow run of a search (runs:/RUN_ID), the folder of an artifact, or one on the Hub
-    (hub:ORG/NAME). The format native holds every prompt. The others are for the loaders of other tools. What is written
-    is loaded as such a tool does it, and must give the same scores; else nothing is written.
+    NAME is a search, a run or a model of MLflow (runs:/RUN_ID, models:/NAME@best), the folder of an artifact, or one on
+    the Hub (hub:ORG/NAME). The format native holds every prompt. The others are for the loaders of other tools. What is
+    written is loaded as such a tool does it, and must give the same scores; else nothing is written.
 
     \b
     ptune export quickstart --to my-prompt
@@ -111,7 +112,8 @@ def _found(source: str, trial: int | None) -> Found:
     """
     from ptune.api.export import of_folder, of_run, of_search
 
-    is_run, is_folder = source.startswith(_RUNS), source.startswith(_HUB) or _holds_artifact(Path(source))
+    is_folder = source.startswith(_HUB) or _holds_artifact(Path(source))
+    is_run = is_in_mlflow(source) and not is_folder
     if trial is not None and (is_run or is_folder):
         raise SpecError(f"--trial chooses among the trials of a search, and {source} is a single prompt: leave it out")
     if is_run:

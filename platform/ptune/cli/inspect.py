@@ -14,11 +14,12 @@ import click
 
 from ptune.cli.exits import FAILED
 from ptune.errors import JournalError
+from ptune.spec.tracking import is_in_mlflow
 
 if TYPE_CHECKING:
     from ptune.record.events import Header
 
-_RUNS, _HUB = "runs:/", "hub:"
+_HUB = "hub:"
 
 
 @click.command(short_help="Say what an exported prompt is, and whether its files are whole.")
@@ -28,7 +29,7 @@ _RUNS, _HUB = "runs:/", "hub:"
 def inspect(source: str, backbone: str | None, as_json: bool) -> int:
     """Print what a prompt is, where it comes from, its scores, and the formats that can hold it.
 
-    NAME is the folder of an artifact, a search, an MLflow run of a search (runs:/RUN_ID), or a prompt on the Hub
+    NAME is the folder of an artifact, a search, a run or a model of MLflow (runs:/RUN_ID), or a prompt on the Hub
     (hub:ORG/NAME). The files are compared with their checksums; the exit code is 1 if any differs. Of prompts whose
     vectors stand among words, the ordinary words nearest to each vector are named, if the backbone is on this machine.
 
@@ -66,7 +67,7 @@ def _folder(source: str) -> Iterator[Path]:
     from ptune.run.conclusion import ARTIFACT
     from ptune.run.folders import runs_folder, search_folder
 
-    if source.startswith(_RUNS):
+    if is_in_mlflow(source) and not Path(source).is_dir():
         from ptune.tracking.fetch import fetch_prompt
         from ptune.tracking.location import resolve_uri
 

@@ -7,16 +7,20 @@ import click
 
 @click.command(short_help="Send MLflow what it lacks of a search.")
 @click.argument("name")
-def sync(name: str) -> None:
+@click.option(
+    "--register-as", metavar="MODEL", help="Make the best prompt a version of this registered model of MLflow."
+)
+def sync(name: str, register_as: str | None) -> None:
     """Send MLflow what it lacks of a search, for example after its server was away.
 
     The command is safe to repeat. It refuses a search whose job says tracking.type = "none".
 
     \b
     ptune sync quickstart
+    ptune sync quickstart --register-as triage
     """
     from ptune.run.folders import runs_folder
     from ptune.run.search import sync_search
 
-    state = sync_search(name, runs_folder())
+    state = sync_search(name, runs_folder(), register_as)
     click.echo(f"{name} is up to date in {state.title} at {state.uri}, run {state.run_id}")

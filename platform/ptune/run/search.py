@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ptune.errors import JournalError
+from ptune.errors import JournalError, SpecError
 from ptune.files import write_json, write_text
 from ptune.record.events import Confirms, Ended, Header, Loaded, Metrics, Resumed, SearchStatus, Tracked
 from ptune.record.history import History, TrialRecord
@@ -24,7 +24,7 @@ from ptune.run.tracker import TrackerFactory, tracker_of, unheard
 from ptune.searching.conductor import Conductor
 from ptune.searching.importance import importances
 from ptune.spec.job import Job, Resources
-from ptune.spec.tracking import without_password
+from ptune.spec.tracking import model_name_law, without_password
 from ptune.tracking.state import Announce, TrackingState
 
 RESULT = "result.json"
@@ -289,17 +289,28 @@ def confirm_search(
     return start_search(job, comment + text, runs, runner, observer, publish, confirms, track=track)
 
 
-def sync_search(name: str, runs: Path, *, track: TrackerFactory = tracker_of) -> TrackingState:
+def sync_search(
+    name: str, runs: Path, register_as: str | None = None, *, track: TrackerFactory = tracker_of
+) -> TrackingState:
     """Send a search's tracker what it lacks of a search that no process runs; return what the tracker has then.
 
+    Args:
+        name: the search.
+        runs: the runs folder.
+        register_as: the registered model of which the best prompt becomes a version; None is what the job says.
+        track: makes the tracker.
+
     Raises:
+        SpecError: no registered model can have that name.
         JournalError: there is no such search, or a process runs it.
         TrackingError: the tracker cannot be reached or refuses a part, or the search is not tracked.
     """
+    if register_as is not None and (law := model_name_law(register_as)) is not None:
+        raise SpecError(f"--register-as {law}")
     folder = search_folder(runs, name)
     with contextlib.closing(Journal(folder / JOURNAL)) as journal:
         tracker = track(History.of(read(journal.path)).job, folder, _noted(journal))
-        tracker.sync()
+        tracker.sync(register_as)
         assert tracker.state is not None, "a tracker that can be synced has a state"
         return tracker.state
 

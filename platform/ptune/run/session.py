@@ -80,8 +80,11 @@ class Tracker(Protocol):
     def close(self) -> None:
         """Send the rest and the published files, then stop. May be called without `start`; raises nothing."""
 
-    def sync(self) -> None:
+    def sync(self, register_as: str | None = None) -> None:
         """Send everything that is missing of a search that no process runs.
+
+        Args:
+            register_as: the registered model of which the best prompt becomes a version; None is what the job says.
 
         Raises:
             TrackingError: the other system cannot be reached or refuses a part, or the search is not tracked.

@@ -39,7 +39,7 @@ class NoTracker:
     def close(self) -> None:
         """Do nothing."""
 
-    def sync(self) -> None:
+    def sync(self, register_as: str | None = None) -> None:  # noqa: ARG002
         """Refuse.
 
         Raises:

@@ -13,6 +13,8 @@ from ptune.spec.strict import Strict, broken
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _SERVERS = ("http", "https", "databricks")
+RUNS, MODELS = "runs:/", "models:/"
+"""How the name of a prompt in MLflow begins: a run, or a model."""
 RECORDED = "recorded"
 """The context in which a job is validated that a journal holds: earlier versions let it hold a password."""
 
@@ -62,6 +64,25 @@ def secret_law(uri: str) -> str | None:
     return f"must hold no password, which every copy of the job would show; set {instead}, got {shown!r}"
 
 
+def is_in_mlflow(source: str) -> bool:
+    """Whether a source of a prompt is a run or a model of MLflow: a URI, or the id of a run alone."""
+    return source.startswith((RUNS, MODELS)) or re.fullmatch("[0-9a-f]{32}", source) is not None
+
+
+def model_name_law(name: str) -> str | None:
+    """What is wrong with the name of a registered model; None if MLflow takes it."""
+    bad = [sign for sign in "/:@" if sign in name]
+    if name.strip() and not bad:
+        return None
+    return f"must be the name of a registered model, without '/', ':' and '@', got {name!r}"
+
+
+def _registrable(name: str) -> str:
+    if (law := model_name_law(name)) is not None:
+        raise broken(law)
+    return name
+
+
 def _usable(uri: str, info: ValidationInfo) -> str:
     law = uri_law(uri) if uri else None
     if law is None and info.context != RECORDED:
@@ -83,3 +104,5 @@ class Tracking(Strict):
     """
     experiment: str | None = None
     """Experiment name; None is the job's name."""
+    register_as: Annotated[str, AfterValidator(_registrable)] | None = None
+    """Registered model of which the best prompt becomes a version; None registers nothing."""

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from ptune.record.journal import JOURNAL, Reader
 from ptune.tracking.batches import cut
+from ptune.tracking.best_model import BestModel, Registration
 from ptune.tracking.notes import Place, experiment_note, search_note
-from ptune.tracking.parameters import constant_params
-from ptune.tracking.projection import LAYOUT, NAME_TAG, NOTE_TAG, STATUS_TAG, Projection, RunImage
+from ptune.tracking.parameters import constant_params, trial_params
+from ptune.tracking.projection import LAYOUT, NAME_TAG, NOTE_TAG, STATUS_TAG, Projection, RunImage, settled_points
 from ptune.tracking.state import Announce
 from ptune.tracking.store import RefusedError, Store, StoredRun
 from ptune.tracking.views import experiment_tags
@@ -25,7 +26,8 @@ from ptune.tracking.views import experiment_tags
 CONFIG = "config.json"
 """The file that says which parameters differ between trials, and the values of those that do not."""
 _JOB_FILES = ("job.toml", "job.json")
-_RESULTS = (*_JOB_FILES, "leaderboard.*", "report.json", "*.png", "*.html", "artifact", "artifact-*")
+_ARTIFACT = "artifact"
+_RESULTS = (*_JOB_FILES, "leaderboard.*", "report.json", "*.png", "*.html", _ARTIFACT, f"{_ARTIFACT}-*")
 
 
 class Mirror:
@@ -75,8 +77,11 @@ class Mirror:
                 return
             self._send(image)
 
-    def finish(self) -> None:
-        """Upload the results in the search's folder, and delete second runs left by answers that were lost."""
+    def finish(self, register_as: str | None = None) -> None:
+        """Upload the results in the search's folder, and delete second runs left by answers that were lost.
+
+        The best prompt is registered as `register_as`, or else as the job says.
+        """
         header, parent = self._projection.header, self._stored.get(None)
         if header is None or parent is None or parent.deleted:
             return
@@ -84,6 +89,47 @@ class Mirror:
         self._store.annotate(experiment_note(self._projection.history, self._place(parent.run_id)))
         self._add_config(parent.run_id)
         self._store.add_files(parent.run_id, self._files(*_RESULTS))
+        self._show_best(parent.run_id, register_as)
+
+    def _show_best(self, parent: str, register_as: str | None) -> None:
+        """Log the best prompt of a search that is complete as a model, and perhaps register it."""
+        history, folder = self._projection.history, self._folder / _ARTIFACT
+        header, best, ended = history.header, history.best, history.ended
+        if best is None or ended is None or ended.status != "complete" or not folder.is_dir():
+            return
+        run = self._stored.get(best.number)
+        if run is None or run.deleted:
+            return
+        model = BestModel(
+            search=header.id,
+            name=header.name,
+            trial=best.number,
+            task=header.job.task,
+            params=trial_params(best.config, header.varied),
+            points=settled_points(Reader(self._folder / JOURNAL), best.number),
+            runs=[run.run_id, parent],
+            folder=folder,
+        )
+        try:
+            self._store.show_best(model, self._registration(register_as))
+        except RefusedError as error:
+            self._refused[None] = str(error)
+
+    def _registration(self, register_as: str | None) -> Registration | None:
+        """How the best prompt is registered; None where it is not."""
+        history = self._projection.history
+        header, best = history.header, history.best
+        name = register_as or header.job.tracking.register_as
+        if name is None or best is None or best.best_value is None:
+            return None
+        return Registration(
+            name=name,
+            alias="best" if header.confirms is None else "confirmed",
+            metric=history.objective.metric,
+            value=best.best_value,
+            data=header.data["dev"].digest if "dev" in header.data else "",
+            beats=history.objective.is_better,
+        )
 
     def _send(self, image: RunImage) -> None:
         run = self._stored.get(image.trial)

@@ -42,9 +42,9 @@ class MlflowTracker:
         """Send the rest, for up to a minute."""
         self._writer.close(_LAGGING_S if self._writer.lagging else _DRAIN_S)
 
-    def sync(self) -> None:
+    def sync(self, register_as: str | None = None) -> None:
         """Send everything that MLflow lacks of a search that no process runs; see `ptune.tracking.mlflow_writer`."""
-        self._writer.parent_run_id = sync(self._folder, self._uri, self._experiment, self._announce)
+        self._writer.parent_run_id = sync(self._folder, self._uri, self._experiment, self._announce, register_as)
 
     @property
     def state(self) -> TrackingState:

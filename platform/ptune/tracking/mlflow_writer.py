@@ -139,8 +139,15 @@ class MlflowWriter:
         return min(2 * pause, LONGEST_PAUSE)
 
 
-def sync(folder: Path, uri: str, experiment: str, announce: Announce) -> str:
+def sync(folder: Path, uri: str, experiment: str, announce: Announce, register_as: str | None = None) -> str:
     """Bring MLflow up to date with a search that does not run; one that died is shown as interrupted.
+
+    Args:
+        folder: the search's folder.
+        uri: where MLflow keeps its runs.
+        experiment: the name of the experiment.
+        announce: hears of each run that MLflow creates.
+        register_as: the registered model of which the best prompt becomes a version; None is what the job says.
 
     Returns:
         The id of the search's run.
@@ -153,7 +160,7 @@ def sync(folder: Path, uri: str, experiment: str, announce: Announce) -> str:
     try:
         mirror = open_mirror(folder, uri, experiment, announce, refused)
         mirror.advance(dead_search=True)
-        mirror.finish()
+        mirror.finish(register_as)
     except PtuneError:
         raise
     except Exception as error:  # whatever the client library raises is one thing to the caller

@@ -109,9 +109,9 @@ def requirements() -> Sequence[str]:
 def _code() -> bytes:
     """The parts of ptune that answer, as a zip file that is the same whenever it is made."""
     package, zipped = files("ptune"), BytesIO()
-    about = f"Metadata-Version: 2.1\nName: ptune\nVersion: {ptune.__version__}\n"
+    metadata = f"Metadata-Version: 2.1\nName: ptune\nVersion: {ptune.__version__}\n"
     with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo(f"ptune-{ptune.__version__}.dist-info/METADATA"), about)
+        archive.writestr(zipfile.ZipInfo(f"ptune-{ptune.__version__}.dist-info/METADATA"), metadata)
         for name, source in _sources(package):
             archive.writestr(zipfile.ZipInfo(f"ptune/{name}"), source.read_bytes(), zipfile.ZIP_DEFLATED)
     return zipped.getvalue()

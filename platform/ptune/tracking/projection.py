@@ -240,6 +240,14 @@ class Projection:
             parent.set_status(status, time, best_trial=str(best.number))
 
 
+def settled_points(events: Iterable[Event], trial: int) -> list[Point]:
+    """What a search's events come to for a trial, as its run has it: the last value of all that has no step."""
+    projection = Projection()
+    for event in events:
+        projection.apply(event)
+    return list({point.key: point for point in projection.runs[trial].pending.points if not point.step}.values())
+
+
 def _source(header: Header) -> dict[str, str]:
     """The tags in which MLflow's pages show who made a run, and from what."""
     origin = header.origin

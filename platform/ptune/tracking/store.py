@@ -22,6 +22,7 @@ from mlflow.exceptions import MlflowException
 from ptune.errors import TrackingError
 from ptune.record.events import DataSource
 from ptune.tracking.batches import LogBatch
+from ptune.tracking.best_model import BestModel, Registration, log_best, register
 from ptune.tracking.metrics import shown
 from ptune.tracking.projection import (
     LAYOUT,
@@ -179,6 +180,13 @@ class Store:
     def add_text(self, run_id: str, name: str, text: str) -> None:
         """Upload a text as a file."""
         self._client.log_text(run_id, text, name)
+
+    def show_best(self, best: BestModel, registration: Registration | None) -> None:
+        """Log the best prompt of a search as a model, unless it is there, and register it."""
+        with _refusals():
+            model = log_best(self._client, self.experiment_id, best)
+            if model is not None and registration is not None:
+                register(self._client, model, registration)
 
     def _search(self, search: str) -> Iterator[tuple[int | None, StoredRun]]:
         token: str | None = None
