@@ -49,7 +49,7 @@ def inspect(source: str, backbone: str | None, as_json: bool) -> int:
         from ptune.report.console import console_on
         from ptune.report.inspected import inspected
 
-        name = source if source.startswith((_RUNS, _HUB)) else None
+        name = source if is_in_mlflow(source) or source.startswith(_HUB) else None
         console_on().print(inspected(inspection, words, header, name), highlight=False)
     return FAILED if inspection.damage else 0
 
