@@ -1,16 +1,19 @@
 """How the engine hands out its passes, and what ends a trial without touching its neighbours."""
 
 import math
+import shutil
 from dataclasses import replace
 
 import pytest
 import torch
 
 from ptune.engine.fused import Engine, Failure, Report
-from ptune.engine.state import read
+from ptune.engine.slots import Slot
+from ptune.engine.state import previous, read, save
 from ptune.errors import DivergedError, EngineError
 from ptune.prompts.forward import eval_mini_batches
 from ptune.record.objective import Objective
+from support.closeness import near
 from support.worlds import CONFIGS, World
 
 
@@ -51,7 +54,7 @@ def test_trials_share_passes_until_the_token_budget_is_full(world):
             engine.advance(trial, 1)
         counts[budget] = passes(engine)
         for trial in configs:
-            (world.folder / "trials" / f"{trial:04d}" / "state.safetensors").unlink()
+            shutil.rmtree(world.folder / "trials" / f"{trial:04d}")
     plan, _ = world.trial(0, configs[0])
     alone = {
         budget: len(configs) * (plan.steps_per_epoch + len(eval_mini_batches(plan.dev, budget))) for budget in counts
@@ -156,13 +159,68 @@ def test_a_slot_is_taken_once_and_only_trials_with_a_slot_advance(world):
         engine.advance(5, 1)
 
 
-def test_a_state_of_another_configuration_is_refused(world):
+def test_a_state_of_another_configuration_is_set_aside(world):
     engine = engine_with(world, {0: CONFIGS["head"]})
     engine.advance(0, 1)
     finish(engine)
     fresh = Engine(world.backbone, 100)
-    with pytest.raises(EngineError, match="holds trial 0 with"):
-        fresh.join(*world.trial(0, CONFIGS["v2 all layers"]))
+    plan, learner = world.trial(0, CONFIGS["v2 all layers"])
+    (event,) = fresh.join(plan, learner)
+    assert (event.trial, event.epoch, event.file) == (0, 0, "trials/0000/state.safetensors")
+    assert "holds trial 0 with" in event.reason
+    assert not plan.state_path.exists()
+    assert plan.state_path.with_name("state.safetensors.damaged").exists()
+
+
+def truncated(content):
+    return content[: len(content) * 2 // 3]
+
+
+def with_a_flipped_bit(content):
+    return content[:-5] + bytes([content[-5] ^ 8]) + content[-4:]
+
+
+def with_another_report(content):
+    return content.replace(b'\\"accuracy\\": 0.', b'\\"accuracy\\": 1.', 1)
+
+
+def full_of_nulls(content):
+    return bytes(len(content))
+
+
+@pytest.mark.parametrize("damage", [truncated, with_a_flipped_bit, with_another_report, full_of_nulls])
+def test_a_damaged_state_is_absent(world, damage):
+    config = CONFIGS["v2 longer, dropout"]
+    whole = engine_with(world, {0: config})
+    whole.advance(0, 4)
+    expected = [outcome.metrics for outcome in finish(whole)]
+    latest, earlier = world.trial(0, config)[0].state_path, previous(world.trial(0, config)[0].state_path)
+    for damaged, epoch in (([latest], 3), ([latest, earlier], 0)):
+        for path in damaged:
+            content = path.read_bytes()
+            assert damage(content) != content
+            path.write_bytes(damage(content))
+        engine = Engine(world.backbone, 100_000)
+        events = engine.join(*world.trial(0, config))
+        assert [(event.epoch, event.file) for event in events] == [(epoch, f"trials/0000/{p.name}") for p in damaged]
+        engine.advance(0, 4)
+        reports = finish(engine)
+        assert [report.epoch for report in reports] == list(range(epoch + 1, 5))
+        for report in reports:
+            assert report.metrics["loss"] == near(expected[report.epoch - 1]["loss"])
+
+
+def test_a_state_whose_tensors_do_not_fit_is_absent(world):
+    plan, learner = world.trial(0, CONFIGS["v2 all layers"])
+    engine = Engine(world.backbone, 100_000)
+    engine.join(plan, learner)
+    engine.advance(0, 1)
+    finish(engine)
+    wider = Slot(plan, world.trial(0, CONFIGS["v2 longer, dropout"])[1])
+    save(wider)
+    events = Engine(world.backbone, 100_000).join(*world.trial(0, CONFIGS["v2 all layers"]))
+    assert [event.epoch for event in events] == [1], "the earlier state is sound"
+    assert "has another shape" in events[0].reason
 
 
 def test_a_damaged_state_is_named(world, tmp_path):

@@ -1,6 +1,7 @@
 """Invariants 1, 2, 3 and 5: a packed trial is the trial alone; only the learner changes; resuming is exact."""
 
 import hashlib
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -185,7 +186,7 @@ def test_arrival_order_and_neighbours_change_nothing(world, config):
     solo = run(first, {4: 2})
 
     second = Engine(world.backbone, token_budget=2_000)
-    (world.folder / "trials" / "0004" / "state.safetensors").unlink()
+    shutil.rmtree(world.folder / "trials" / "0004")
     second.join(*world.trial(0, CONFIGS["v1 lstm before"]))
     run(second, {0: 1})
     second.join(*world.trial(4, config))
@@ -221,7 +222,7 @@ def check_resuming(world: World, config: dict) -> None:
     unbroken.join(*world.trial(3, config))
     expected = run(unbroken, {3: 4})
     expected_tensors = read(state).tensors
-    state.unlink()
+    shutil.rmtree(state.parent)
 
     for goal in (1, 3, 4):  # three processes' worth of engines, each from what the one before left on disk
         engine = Engine(world.backbone, token_budget=2_000)

@@ -175,7 +175,7 @@ def test_a_killed_writer_loses_nothing_it_appended_and_frees_the_journal(path, e
         "import sys, pathlib; from ptune.record.journal import Journal\n"
         "from ptune.record.events import Reported, Suggested\n"
         "journal = Journal(pathlib.Path(sys.argv[1])); journal.append(Suggested(0, {}))\n"
-        f"for n in range(10**9): journal.append({event}); print(n, flush=True)"
+        f"for n in range(1, 10**9): journal.append({event}); print(n, flush=True)"
     )
     writer = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
     told = [int(writer.stdout.readline()) for _ in range(50)]
@@ -251,7 +251,7 @@ def test_reports_do_not_wait_for_the_disk_one_by_one(path, monkeypatch):
     monkeypatch.setattr("ptune.record.journal._SYNC_EVERY_S", 3600.0)
     monkeypatch.setattr("os.fsync", synced.append)
     journal.append(Suggested(0, {}))
-    for epoch in range(100):
+    for epoch in range(1, 101):
         journal.append(Reported(0, epoch, {}, "s"))
     assert len(synced) == 1
     journal.append(Suggested(1, {}))
@@ -265,7 +265,7 @@ def test_a_slow_search_is_on_disk_line_by_line(path, monkeypatch):
     journal = Journal(path)
     monkeypatch.setattr("ptune.record.journal._SYNC_EVERY_S", 0.0)
     monkeypatch.setattr("os.fsync", synced.append)
-    for epoch in range(3):
+    for epoch in range(1, 4):
         journal.append(Reported(0, epoch, {}, "s"))
     assert len(synced) == 3
 

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from ptune.record.events import Ended, Reported
-from ptune.record.journal import Journal
+from ptune.record.history import History
+from ptune.record.journal import Journal, read
 from ptune.report.live import LiveLines, LiveTable, live_view
 from support.played import make_job, play
 from support.waiting import wait_for
@@ -39,7 +40,7 @@ def test_lines_come_for_a_new_best_and_at_the_end(folder):
     assert stream.getvalue().count("\n") == 1
     journal = Journal(folder / "journal.jsonl")
     better = {"accuracy": 0.999, "loss": 0.1, "seconds": 1.0}
-    journal.append(Reported(0, 5, better, "x"))
+    journal.append(Reported(0, 1 + History.of(read(journal.path)).trials[0].epoch, better, "x"))
     wait_for(lambda: stream.getvalue().count("\n") == 2)
     journal.append(Ended("interrupted"))
     journal.close()

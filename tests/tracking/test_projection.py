@@ -43,9 +43,9 @@ def test_the_parent_says_what_is_searched(search, projected):
 
 
 def test_a_trial_carries_what_the_search_varies_and_is_named_after_it(search, projected):
-    search.suggest(7)
-    image = projected().runs[7]
-    assert (image.name, image.tags["ptune.trial"], image.status) == ("#7 v2 · 20 tokens · lr 0.01", "7", "running")
+    search.suggest(0, 1)
+    image = projected().runs[1]
+    assert (image.name, image.tags["ptune.trial"], image.status) == ("#1 v2 · 20 tokens · lr 0.01", "1", "running")
     assert image.pending.params == {"method": "v2", "length": "20", "lr": "0.01"}
 
 

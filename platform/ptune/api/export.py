@@ -192,7 +192,7 @@ def find_artifact(folder: Path, history: History, number: int | None) -> Artifac
 
     Raises:
         SpecError: there is no such trial, or it has no result.
-        EngineError: its saved state is missing or damaged.
+        EngineError: its saved states are damaged, and it cannot be trained again.
     """
     from ptune.artifacts import native
     from ptune.run.conclude import artifact_of

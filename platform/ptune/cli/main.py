@@ -24,6 +24,7 @@ from ptune.cli.jobs import jobs
 from ptune.cli.listing import listing
 from ptune.cli.logs import logs
 from ptune.cli.predict import predict
+from ptune.cli.repair import repair
 from ptune.cli.report import report
 from ptune.cli.resume import resume
 from ptune.cli.search import search
@@ -49,6 +50,7 @@ COMMANDS = (
     serve,
     ui,
     sync,
+    repair,
     doctor,
     submit,
     jobs,

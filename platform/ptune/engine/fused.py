@@ -27,6 +27,7 @@ from ptune.errors import DivergedError, EngineError
 from ptune.prompts.forward import forward
 from ptune.prompts.learner import Learner
 from ptune.record.divergence import diverged
+from ptune.record.events import SetAside
 from ptune.tasks.joint import with_joint_metric
 
 _LOG = logging.getLogger(__name__)
@@ -69,19 +70,22 @@ class Engine:
         self._slots: dict[int, Slot] = {}
         self._waiting: deque[int] = deque()  # trials, the one that has waited longest first
 
-    def join(self, plan: Plan, learner: Learner) -> None:
-        """Give a trial a slot, from its saved state if there is one. Nothing trains until `advance` sets a goal.
+    def join(self, plan: Plan, learner: Learner) -> list[SetAside]:
+        """Give a trial a slot, from its last sound state if there is one. Nothing trains until `advance` sets a goal.
+
+        Returns:
+            The saved states that could not be used.
 
         Raises:
-            EngineError: the trial has a slot already, or its saved state is not its own.
+            EngineError: the trial has a slot already.
         """
         if plan.trial in self._slots:
             raise EngineError(f"trial {plan.trial} has a slot already")
         slot = Slot(plan, learner.to(self.backbone.device))
-        if plan.state_path.exists():
-            restore(slot)
+        damaged = restore(slot)
         self._slots[plan.trial] = slot
         self._waiting.append(plan.trial)
+        return damaged
 
     def leave(self, trial: int) -> None:
         """Free a trial's slot; its last saved state stays on disk. Leaving twice is allowed."""

@@ -106,7 +106,8 @@ class Dispatcher:
             case Failed(reason):
                 self._conductor.fail(trial, reason)
                 return self._end(lease)
-            case Trained(epoch, metrics, state, usage):
+            case Trained(epoch, metrics, state, usage, damaged):
+                self._conductor.set_aside(damaged)
                 self._strikes.pop(trial, None)
                 self._pool.trust(lease)
                 decision = self._conductor.report(trial, epoch, metrics, state)

@@ -7,11 +7,12 @@ it is given. Imports neither torch nor Ray.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # a client has no use for pydantic
+    from ptune.record.events import SetAside
     from ptune.spec.trial import Config
 
 _ASSIGNMENT, _ANSWER = "assignment", "answer"
@@ -56,6 +57,8 @@ class Trained:
     """File of the state saved after this epoch, relative to the search's folder."""
     usage: Mapping[str, float] | None = None
     """What the engine takes of its machine; None most of the time, see `ptune.engine.meter`."""
+    set_aside: Sequence[SetAside] = ()
+    """Saved states of the trial that could not be used."""
 
 
 @dataclass(frozen=True)

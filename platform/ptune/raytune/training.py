@@ -21,6 +21,7 @@ from ptune.engine.slots import Plan
 from ptune.errors import EngineError, PtuneError
 from ptune.prompts.learner import Learner
 from ptune.raytune.messages import EngineAnswer, Failed, Trained
+from ptune.record.events import SetAside
 from ptune.run.trials import state_file
 from ptune.spec.trial import Config
 
@@ -56,6 +57,7 @@ class TrainingThread:
         self._meter: Meter | None = None
         self._leases: dict[int, str] = {}
         self._requests: dict[int, _Request] = {}
+        self._set_aside: dict[int, list[SetAside]] = {}
         self._broken: str | None = None
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="training", daemon=True).start()
@@ -139,7 +141,8 @@ class TrainingThread:
 
     def _trained(self, report: Report) -> Trained:
         assert self._meter is not None
-        return Trained(report.epoch, report.metrics, state_file(report.trial).as_posix(), self._meter.read())
+        state, damaged = state_file(report.trial).as_posix(), self._set_aside.pop(report.trial, [])
+        return Trained(report.epoch, report.metrics, state, self._meter.read(), damaged)
 
     def _join(self, trial: int, lease: str, config: Config) -> None:
         """Put a trial into a slot, unless it holds one under this lease."""
@@ -148,7 +151,7 @@ class TrainingThread:
         assert self._maker is not None
         if self._leases.get(trial) != lease:
             self._leave(self._leases.get(trial))
-            self._engine.join(*self._maker.make(trial, config))
+            self._set_aside[trial] = self._engine.join(*self._maker.make(trial, config))
             self._leases[trial] = lease
 
     def _leave(self, lease: str | None) -> None:

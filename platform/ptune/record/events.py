@@ -195,6 +195,18 @@ class Tested(_Stamped):
 
 
 @dataclass(frozen=True)
+class SetAside(_Stamped):
+    """`set_aside`: a saved state could not be used; the trial goes on after `epoch` finished epochs."""
+
+    trial: Count
+    epoch: Count
+    file: str
+    """Where it was, relative to the search's folder; it has `.damaged` behind its name now."""
+    reason: str
+    """What is wrong with it."""
+
+
+@dataclass(frozen=True)
 class Tracked(_Stamped):
     """`tracked`: a tracker shows the trial, or (None) the search, as a run."""
 
@@ -237,7 +249,19 @@ class Ended(_Stamped):
 
 
 Event = (
-    Header | Suggested | Started | Reported | Paused | Finished | Tested | Tracked | Resumed | Loaded | Metered | Ended
+    Header
+    | Suggested
+    | Started
+    | Reported
+    | Paused
+    | Finished
+    | Tested
+    | SetAside
+    | Tracked
+    | Resumed
+    | Loaded
+    | Metered
+    | Ended
 )
 
 _TYPES: Mapping[str, type[Event]] = {
@@ -248,6 +272,7 @@ _TYPES: Mapping[str, type[Event]] = {
     "paused": Paused,
     "finished": Finished,
     "tested": Tested,
+    "set_aside": SetAside,
     "tracked": Tracked,
     "resumed": Resumed,
     "loaded": Loaded,

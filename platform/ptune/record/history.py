@@ -26,12 +26,14 @@ from ptune.record.events import (
     Reported,
     Resumed,
     SearchStatus,
+    SetAside,
     Started,
     Suggested,
     Tested,
     Tracked,
 )
 from ptune.record.objective import Objective
+from ptune.record.order import Order
 from ptune.record.spread import Spread
 from ptune.spec.job import Job
 from ptune.spec.trial import Config
@@ -132,6 +134,7 @@ class History:
     """Seconds since 1970 of the latest event."""
     rested_s: float = 0.0
     """Seconds between interruptions and going on."""
+    _order: Order = field(default_factory=Order, repr=False, compare=False)
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> History:
@@ -174,9 +177,12 @@ class History:
         """Take in the next event.
 
         Raises:
-            JournalError: it is of a trial that was never suggested, a trial is suggested before the header, or a report
-                lacks the objective's metric.
+            JournalError: it does not follow from the events before (see `ptune.record.order`), a trial is suggested
+                before the header, or a report lacks the objective's metric.
         """
+        if isinstance(event, Reported):
+            self._check_metric(event)
+        self._order.take(event)
         self.started_at = self.started_at if self.started_at is not None else event.time
         if isinstance(event, Resumed) and self.last_at is not None:
             self.rested_s += event.time - self.last_at
@@ -187,16 +193,16 @@ class History:
             case Suggested(trial, config):
                 self.trials[trial] = TrialRecord(trial, in_order(config, self.header.varied), self.objective)
             case Started(trial):
-                self._trial(trial).status = "running"
+                self.trials[trial].status = "running"
             case Reported():
                 self._take_report(event)
             case Paused(trial):
-                self._trial(trial).status = "paused"
+                self.trials[trial].status = "paused"
             case Finished(trial, status, reason):
-                record = self._trial(trial)
+                record = self.trials[trial]
                 record.status, record.reason = status, reason
             case Tested(trial, metrics):
-                self._trial(trial).test = metrics
+                self.trials[trial].test = metrics
             case Tracked(trial, run_id):
                 self._note_run(trial, run_id)
             case Resumed():
@@ -204,7 +210,7 @@ class History:
                 self.interrupt()
             case Loaded(dtype):
                 self.dtype = dtype
-            case Metered():
+            case Metered() | SetAside():
                 pass  # trackers show it; the search does not depend on it
             case Ended():
                 self.ended = event
@@ -262,10 +268,13 @@ class History:
         repeated = [Configuration(without_repetition(trials[0].config), trials) for trials in members.values()]
         return sorted(repeated, key=lambda configuration: -self.objective.utility(configuration.spread.mean))
 
+    def _check_metric(self, report: Reported) -> None:
+        metric = self.objective.metric
+        if metric not in report.metrics:
+            raise JournalError(f"trial {report.trial} reports epoch {report.epoch} without {metric}")
+
     def _take_report(self, report: Reported) -> None:
-        record = self._trial(report.trial)
-        if record.objective.metric not in report.metrics:
-            raise JournalError(f"trial {report.trial} reports epoch {report.epoch} without {record.objective.metric}")
+        record = self.trials[report.trial]
         record.reports.append(report.metrics)
         record.state = report.state
 
@@ -273,12 +282,7 @@ class History:
         if trial is None:
             self.run_id = run_id
         else:
-            self._trial(trial).run_id = run_id
-
-    def _trial(self, number: int) -> TrialRecord:
-        if number not in self.trials:
-            raise JournalError(f"trial {number} was never suggested")
-        return self.trials[number]
+            self.trials[trial].run_id = run_id
 
 
 def without_repetition(config: Config) -> Config:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -17,22 +18,9 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from ptune.errors import JournalError
-from ptune.files import sync_folder
-from ptune.record.events import (
-    Ended,
-    Event,
-    Finished,
-    Header,
-    Paused,
-    Reported,
-    Resumed,
-    Started,
-    Suggested,
-    Tested,
-    Tracked,
-    decode,
-    encode,
-)
+from ptune.files import replacing, sync_folder
+from ptune.record.events import Ended, Event, Header, Resumed, Suggested, decode, encode
+from ptune.record.order import Order
 
 JOURNAL = "journal.jsonl"
 """Name of a journal in its search's folder."""
@@ -60,15 +48,7 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._lock = threading.Lock()
-        self._file: IO[bytes] = path.open("a+b")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise JournalError(f"{path.parent.name} is being run by another process, which holds {path}") from None
-        if not os.fstat(self._file.fileno()).st_nlink:
-            self._file.close()
-            raise JournalError(f"{path.parent.name} could not begin in another process, which removed it; try again")
+        self._file = _locked(path)
         self._file.truncate(_whole_length(path))
         self._synced_at = -_SYNC_EVERY_S
         sync_folder(path.parent)
@@ -112,6 +92,34 @@ def is_running(path: Path) -> bool:
     return False
 
 
+def check_not_running(path: Path) -> None:
+    """Refuse a journal that a process writes.
+
+    Raises:
+        JournalError: one does.
+    """
+    if is_running(path):
+        raise JournalError(_running(path))
+
+
+def rewrite(path: Path, content: bytes, *, kept: Path) -> None:
+    """Give a journal another content, whole or not at all.
+
+    Args:
+        path: the journal; no process writes it.
+        content: its lines.
+        kept: where its lines up to now are kept.
+
+    Raises:
+        JournalError: a process writes it.
+    """
+    with _locked(path):
+        with replacing(kept) as draft:
+            shutil.copyfile(path, draft)
+        with replacing(path) as draft:
+            draft.write_bytes(content)
+
+
 class Reader:
     """Reads a journal from where it last stopped, while another thread or process appends to it."""
 
@@ -119,14 +127,14 @@ class Reader:
         self._path = path
         self._offset = 0
         self._lines = 0
-        self._suggested: set[int] = set()
+        self._order = Order()
 
     def __iter__(self) -> Iterator[Event]:
         """Yield the whole events appended since the last call.
 
         Raises:
-            JournalError: the file is missing, or a line is no event, or the event of a trial that was never suggested;
-                the message names the file, the line and what is wrong with it.
+            JournalError: the file is missing, or a line is no event or does not follow from those before; the message
+                names the file, the line and what is wrong with it.
         """
         try:
             stream = self._path.open("rb")
@@ -145,24 +153,33 @@ class Reader:
     def _decode(self, line: bytes) -> Event:
         try:
             event = decode(line)
-            self._check_trial(event)
+            self._order.take(event)
         except JournalError as error:
-            raise JournalError(f"{self._path}, line {self._lines + 1}: {error}") from None
+            hint = f"`ptune repair {self._path.parent.name}` shows what can be kept"
+            raise JournalError(f"{self._path}, line {self._lines + 1}: {error}; {hint}") from None
         return event
 
-    def _check_trial(self, event: Event) -> None:
-        match event:
-            case Suggested(trial=trial):
-                self._suggested.add(trial)
-            case (
-                Started(trial=int(trial))
-                | Reported(trial=int(trial))
-                | Paused(trial=int(trial))
-                | Finished(trial=int(trial))
-                | Tested(trial=int(trial))
-                | Tracked(trial=int(trial))
-            ) if trial not in self._suggested:
-                raise JournalError(f"trial {trial} was never suggested")
+
+def _locked(path: Path) -> IO[bytes]:
+    """A journal opened for its one writer; the lock is held until it is closed.
+
+    Raises:
+        JournalError: another process holds it.
+    """
+    stream = path.open("a+b")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.close()
+        raise JournalError(_running(path)) from None
+    if not os.fstat(stream.fileno()).st_nlink:
+        stream.close()
+        raise JournalError(f"{path.parent.name} could not begin, or was rewritten, in another process; try again")
+    return stream
+
+
+def _running(path: Path) -> str:
+    return f"{path.parent.name} is being run by another process, which holds {path}"
 
 
 def _whole_length(path: Path) -> int:

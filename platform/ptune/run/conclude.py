@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,15 +24,19 @@ from ptune.artifacts.predict import Predictor
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
 from ptune.data.sources import Splits
-from ptune.engine.state import read
+from ptune.engine.fused import Engine, Failure
+from ptune.engine.state import SavedState, read, read_sound
 from ptune.errors import ArtifactError
 from ptune.record.events import Header, Metrics
 from ptune.record.history import History, TrialRecord
 from ptune.record.spread import Spread
 from ptune.run.conclusion import ARTIFACT, Conclusion
 from ptune.run.prepare import Prepared, versions
+from ptune.run.trials import TrialFactory
 from ptune.spec.formats import FormatName
 from ptune.spec.trial import TrialSpec
+
+_LOG = logging.getLogger(__name__)
 
 
 def conclude(backbone: Backbone, prepared: Prepared, history: History, folder: Path) -> Conclusion:
@@ -40,7 +45,7 @@ def conclude(backbone: Backbone, prepared: Prepared, history: History, folder: P
     Of a confirmation, also score every trial on the test split.
 
     Raises:
-        EngineError: a trial's saved state is missing or damaged.
+        EngineError: a trial's saved states are damaged, and it cannot be trained again.
     """
     best = history.best
     if best is None:
@@ -60,7 +65,7 @@ def conclude(backbone: Backbone, prepared: Prepared, history: History, folder: P
 def artifact_of(
     trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits], history: History, folder: Path
 ) -> Artifact:
-    """A trial's prompt as it was after its best epoch, from its saved state.
+    """A trial's prompt as it was after its best epoch, from a saved state; damage to the last two is trained again.
 
     Args:
         trial: the trial.
@@ -70,11 +75,10 @@ def artifact_of(
         folder: the search's folder.
 
     Raises:
-        EngineError: the trial's state is missing or damaged.
+        EngineError: the trial's states are damaged, and it cannot be trained again.
     """
-    assert trial.state is not None, "a trial with a report has a state"
     job = history.job
-    saved = read(folder / trial.state)
+    saved = _state_of(trial, backbone, splits, history, folder)
     manifest = describe(
         TrialSpec.from_config(trial.config),
         job.task,
@@ -89,6 +93,39 @@ def artifact_of(
         provenance=_provenance(history.header),
     )
     return Artifact(manifest, saved.best)
+
+
+def _state_of(
+    trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits], history: History, folder: Path
+) -> SavedState:
+    """The state of a trial that holds the learner of its best epoch."""
+    assert trial.state is not None, "a trial with a report has a state"
+    saved, problems = read_sound(folder / trial.state, trial.best_epoch)
+    if saved is None:
+        _LOG.warning("ptune: trial %d is trained again: %s", trial.number, problems[0])
+        _train_again(trial, backbone, splits, history, folder)
+        return read(folder / trial.state)
+    if problems:
+        _LOG.warning("ptune: an earlier state of trial %d is taken: %s", trial.number, problems[0])
+    return saved
+
+
+def _train_again(
+    trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits], history: History, folder: Path
+) -> None:
+    """Train a trial as far as it came, from its last sound state; the journal keeps what it reported at first.
+
+    Raises:
+        EngineError: it cannot be trained.
+    """
+    job = history.job
+    engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
+    engine.join(*TrialFactory(job, splits, backbone, folder).make(trial.number, trial.config))
+    engine.advance(trial.number, trial.epoch)
+    while engine.busy:
+        for outcome in engine.step():
+            if isinstance(outcome, Failure):
+                raise outcome.error
 
 
 def test_scores(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ def lacking(folder: Path, history: History) -> list[str] | None:
 
 
 def result_of(folder: Path) -> dict[str, Any]:
-    """What the search came to, as its folder holds it; empty if it does not."""
-    path = folder / RESULT
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    """What the search came to, as its folder holds it; empty if it does not, or holds something else."""
+    with contextlib.suppress(OSError, ValueError):
+        content = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        return content if isinstance(content, dict) else {}
+    return {}

@@ -87,7 +87,7 @@ class _Training:
         """Begin turns until every slot is taken or no turn is ready."""
         while self._engine.occupied < self._slots and (turn := self._conductor.next_turn()) is not None:
             try:
-                self._engine.join(*self._factory.make(turn.trial, turn.config))
+                self._conductor.set_aside(self._engine.join(*self._factory.make(turn.trial, turn.config)))
             except (RuntimeError, ValueError, LookupError) as error:  # every PtuneError, and what a wrong shape raises
                 self._conductor.fail(turn.trial, str(error) or type(error).__name__)
                 continue

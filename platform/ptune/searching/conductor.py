@@ -9,6 +9,7 @@ Knows neither torch nor ray, no clock and no MLflow; used by one thread.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from ptune.record.events import (
     Metrics,
     Paused,
     Reported,
+    SetAside,
     Started,
     Suggested,
     Tested,
@@ -38,6 +40,7 @@ from ptune.spec import grid
 from ptune.spec.configuration import complete
 from ptune.spec.trial import Config
 
+_LOG = logging.getLogger(__name__)
 Decision = Literal["continue", "pause", "finish"]
 
 
@@ -148,6 +151,18 @@ class Conductor:
     def tested(self, trial: int, metrics: Metrics) -> None:
         """Take in what a final trial scores on the test split; nothing is decided by it."""
         self._append(Tested(trial, metrics))
+
+    def set_aside(self, damaged: Sequence[SetAside]) -> None:
+        """Take in which saved states of a trial could not be used; the epochs after them are trained again."""
+        for event in damaged:
+            self._append(event)
+            _LOG.warning(
+                "ptune: a saved state of trial %d is damaged and set aside (%s: %s); the trial goes on from epoch %d",
+                event.trial,
+                event.file,
+                event.reason,
+                event.epoch,
+            )
 
     def metered(self, engine: int, usage: Metrics) -> None:
         """Take in what an engine takes of its machine; nothing is decided by it."""

@@ -30,6 +30,7 @@ from ptune.record.events import (
     Paused,
     Reported,
     Resumed,
+    SetAside,
     Started,
     Suggested,
     Tested,
@@ -148,7 +149,7 @@ class Projection:
                     self._test(best.trial, test, time)
                     self._test(None, test, time)
                 self._close(status, time)
-            case Started() | Paused() | Loaded():
+            case Started() | Paused() | SetAside() | Loaded():
                 pass
             case _:
                 assert_never(event)
