@@ -14,6 +14,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,40 @@ def content_hash(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Seal:
+    """A file as it was written, so that any other content in its place is noticed."""
+
+    size: int
+    changed_ns: int
+    """When its content last changed."""
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> Seal:
+        """The seal of a file as it is now."""
+        status = path.stat()
+        return cls(status.st_size, status.st_mtime_ns, content_hash(path))
+
+    @classmethod
+    def parse(cls, text: str) -> Seal | None:
+        """The seal that a text holds, as `json.dumps(asdict(seal))` writes it; None for any other text."""
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError):
+            return None
+
+    def is_on(self, path: Path) -> bool:
+        """Whether a file has the content that was sealed. It is read only if something has written it since."""
+        try:
+            status = path.stat()
+            if (status.st_size, status.st_mtime_ns) == (self.size, self.changed_ns):
+                return True
+            return status.st_size == self.size and content_hash(path) == self.sha256
+        except OSError:
+            return False
 
 
 def value_hash(value: Any) -> str:

@@ -2,23 +2,29 @@
 
 Whoever comes first makes a file, while the others wait for it. Files that nobody has asked for longest give way to new
 ones, except those that a process holds: every holder has a shared lock beside the file, a maker and a remover an
-exclusive one.
+exclusive one. The lock's file holds the file's seal, so what was cut or changed since is noticed before it is mapped.
+Files that may be mapped are never written again: they are read-only, and are removed by name alone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO
+
+from ptune.files import Seal
 
 _STALE_SECONDS = 3600.0
 _AGAIN_SECONDS, _TURNS = 0.02, 100
 _LOCK, _DRAFT = ".lock", ".tmp"
+_READ_ONLY = 0o400
 
 
 class NodeFiles:
@@ -26,8 +32,8 @@ class NodeFiles:
 
     Args:
         folder: on a disk of this node; made for its owner alone.
-        budget: most bytes that the folder's files may take, but for what two processes begin at the same moment. An
-            empty lock file stays for every file that there ever was.
+        budget: most bytes that the folder's files may take, but for what two processes begin at the same moment. A
+            small lock file stays for every file that there ever was.
     """
 
     def __init__(self, folder: Path, budget: int) -> None:
@@ -40,7 +46,7 @@ class NodeFiles:
 
         Args:
             name: the file's name.
-            is_whole: whether what lies at a path is the file.
+            is_whole: whether what lies at a path, as it was made, is the file.
             make: puts it there, whole at once; or answers False, for want of room.
 
         Returns:
@@ -57,13 +63,14 @@ class NodeFiles:
             lock = unless_held.enter_context(self._lock(name))
             for _ in range(_TURNS):
                 fcntl.flock(lock, fcntl.LOCK_SH)  # waits for who makes it
-                if is_whole(path):
-                    os.utime(path)
+                if self._is_sealed(lock, path) and is_whole(path):
+                    os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
                     break
                 if _alone(lock):
                     path.unlink(missing_ok=True)  # what is not whole takes no room
                     if not make(path):
                         return None
+                    self._seal(lock, path)
                     fcntl.flock(lock, fcntl.LOCK_SH)
                     break
                 time.sleep(_AGAIN_SECONDS)
@@ -72,6 +79,14 @@ class NodeFiles:
             self._held[name] = lock
             unless_held.pop_all()
         return path
+
+    def is_sealed(self, name: str) -> bool:
+        """Whether a file is there as it was made, for who looks without holding it."""
+        try:
+            with (self.folder / f"{name}{_LOCK}").open() as lock:
+                return self._is_sealed(lock, self.folder / name)
+        except OSError:
+            return False
 
     def release(self, name: str) -> None:
         """Let a file give way."""
@@ -91,7 +106,7 @@ class NodeFiles:
                 if path.suffix == _DRAFT and time.time() - status.st_mtime > _STALE_SECONDS:
                     path.unlink()
                 elif path.is_file() and path.suffix != _LOCK:
-                    files.append((status.st_mtime, status.st_size, path))
+                    files.append((status.st_atime, status.st_size, path))
         used = sum(taken for _, taken, _ in files)
         for _, taken, path in sorted(files):
             if used + size <= self.budget:
@@ -99,6 +114,20 @@ class NodeFiles:
             if path.suffix != _DRAFT and self._removed(path):
                 used -= taken
         return used + size <= self.budget
+
+    @staticmethod
+    def _seal(lock: IO[str], path: Path) -> None:
+        """Note a file as it is, and keep others from writing it."""
+        path.chmod(_READ_ONLY)
+        lock.truncate(0)
+        lock.write(json.dumps(asdict(Seal.of(path))))
+        lock.flush()
+
+    @staticmethod
+    def _is_sealed(lock: IO[str], path: Path) -> bool:
+        lock.seek(0)
+        seal = Seal.parse(lock.read())
+        return seal is not None and seal.is_on(path)
 
     def _removed(self, path: Path) -> bool:
         """Whether a file is gone, because nobody holds it."""

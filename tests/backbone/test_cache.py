@@ -1,6 +1,7 @@
 """Hidden states on disk: computed once, shared by who comes later, never beyond the budget."""
 
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -116,10 +117,14 @@ def test_what_is_there_is_found_without_computing(tmp_path):
     assert StateCache(tmp_path, 10**6).lookup(key(), INPUTS, WIDTH, torch.float32) is None
 
 
-def test_a_damaged_file_is_made_anew(tmp_path):
+@pytest.mark.parametrize("damage", [lambda content: content[:-4], lambda content: content[:-4] + b"\x7f\x00\x00\x01"])
+def test_a_damaged_file_is_made_anew(tmp_path, damage):
     ask(StateCache(tmp_path, 10**6), Computer())
     file = next(tmp_path.glob("*.states"))
-    file.write_bytes(file.read_bytes()[:-4])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o400, "what is mapped is not written by mistake"
+    file.chmod(0o600)
+    file.write_bytes(damage(file.read_bytes()))
+    assert StateCache(tmp_path, 10**6).lookup(key(), INPUTS, WIDTH, torch.float32) is None
     states, offsets = ask(StateCache(tmp_path, 10**6), again := Computer())
     assert again.calls == 2
     assert gather(states, offsets, np.array([1]), 1)[0, 0, 0] == 10.0

@@ -112,3 +112,16 @@ def test_a_copy_cut_short_by_a_full_disk_is_made_again(tmp_path, monkeypatch):
     load_backbone(str(folder), dtype="bfloat16", shared=ROOM)
     (copied,) = (default_folder() / "weights").glob("*/generation_config.json")
     assert copied.read_text() == '{"pad_token_id": 0}'
+
+
+def test_an_edited_copy_is_made_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("PTUNE_CACHE", str(tmp_path / "cache"))
+    folder = make_backbone("bert", tmp_path / "backbone")
+    load_backbone(str(folder), dtype="bfloat16", shared=ROOM)
+    before = {path: path.read_bytes() for path in copies()}
+    assert before
+    for path, content in before.items():
+        path.chmod(0o600)
+        path.write_bytes(content[:-2] + b"\x00\x00")
+    load_backbone(str(folder), dtype="bfloat16", shared=ROOM)
+    assert {path: path.read_bytes() for path in copies()} == before

@@ -105,7 +105,8 @@ class StateCache:
         offsets = _offsets(inputs)
         path, shape = self.files.folder / name, (int(offsets[-1]), width)
         try:
-            return (_mapped(path, shape, dtype), offsets) if _is_whole(path, shape, dtype) else None
+            whole = self.files.is_sealed(name) and _is_whole(path, shape, dtype)
+            return (_mapped(path, shape, dtype), offsets) if whole else None
         except RuntimeError:  # torch's word for a file that another engine has just removed
             return None
 

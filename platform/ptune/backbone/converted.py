@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -19,13 +20,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ptune.backbone.hashes import weights_hash
-from ptune.files import replacing, value_hash
+from ptune.files import Seal, replacing, value_hash, write_json
 from ptune.node_files import default_folder
 
 _LOG = logging.getLogger(__name__)
 _FORMAT = "ptune-weights-1"
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
+_SEALS = "seals.json"
 _SETTINGS = (_INDEX, "generation_config.json")  # what transformers reads beside weights and config
 _NAMES = {torch.float32: "F32", torch.bfloat16: "BF16"}
 
@@ -81,19 +83,43 @@ def _copy(folder: Path, files: list[Path], dtype: torch.dtype, size: int, budget
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        missing = [path for path in files if not (copy / path.name).is_file()]
+        seals = _seals(copy)
+        missing = [path for path in files if not _is_whole(copy / path.name, seals)]
         if missing:
             _make_room(cache, copy, size, budget)
         for path in missing:
             with safe_open(path, framework="pt") as opened, replacing(copy / path.name) as draft:
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no mapping
                 save_file({name: _to(tensor, dtype) for name, tensor in tensors.items()}, draft, {"format": "pt"})
+            _seal(copy, path.name, seals)
         for name in _SETTINGS:
-            if (folder / name).is_file() and not (copy / name).is_file():
+            if (folder / name).is_file() and not _is_whole(copy / name, seals):
                 with replacing(copy / name) as draft:
                     shutil.copyfile(folder / name, draft)
+                _seal(copy, name, seals)
         os.utime(copy)
     return copy
+
+
+def _seals(copy: Path) -> dict[str, Seal]:
+    """How the files of a copy were when they were written, by name."""
+    try:
+        content = json.loads((copy / _SEALS).read_text(encoding="utf-8"))
+        return {name: Seal(**seal) for name, seal in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError):  # written by an earlier version, or damaged
+        return {}
+
+
+def _is_whole(path: Path, seals: dict[str, Seal]) -> bool:
+    """Whether a file of a copy has the content that was written."""
+    return path.name in seals and seals[path.name].is_on(path)
+
+
+def _seal(copy: Path, name: str, seals: dict[str, Seal]) -> None:
+    """Note a file as it is, and keep others from writing it: processes map it."""
+    (copy / name).chmod(0o400)
+    seals[name] = Seal.of(copy / name)
+    write_json(copy / _SEALS, {name: asdict(seal) for name, seal in seals.items()})
 
 
 def _to(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
