@@ -6,6 +6,7 @@ import pytest
 
 from ptune.cli.cluster import report_end
 from ptune.raytune.jobs import JobInfo
+from ptune.raytune.submission import Submitted
 
 
 @pytest.mark.parametrize(("status", "code"), [("SUCCEEDED", 0), ("STOPPED", 130), ("FAILED", 1)])
@@ -27,7 +28,17 @@ def test_jobs_are_listed(ptune, monkeypatch):
     assert [job["id"] for job in json.loads(ptune("jobs", "--json").out)["jobs"]] == ["id-1", "id-2"]
 
 
-@pytest.mark.parametrize("arguments", [["jobs"], ["logs", "id-1"], ["stop", "id-1"]])
+def test_a_failed_job_has_the_exit_code_of_its_search_and_no_second_log(capsys):
+    message = "Job entrypoint command failed with exit code 2, last available logs (truncated):\nptune: seed"
+    assert report_end(JobInfo("id-7", "tiny", "FAILED", message, 1.0, 2.0, exit_code=2)) == 2
+    assert capsys.readouterr().err.endswith("ptune: Job entrypoint command failed with exit code 2\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["jobs"], ["logs", "id-1"], ["stop", "id-1"], ["list"], ["doctor"], ["resume", "tiny"]],
+    ids=lambda arguments: arguments[0],
+)
 def test_no_cluster_is_one_clear_message(ptune, arguments):
     result = ptune(*arguments, "--address", "http://127.0.0.1:9")
     assert result.code == 1
@@ -46,11 +57,19 @@ def test_following_ends_with_the_job(ptune, job, monkeypatch):
         write(f"log of {job_id}\n")
         return JobInfo(job_id, "tiny", "SUCCEEDED", None, 1.0, 2.0)
 
-    monkeypatch.setattr("ptune.raytune.jobs.submit", lambda spec, *_: f"ray-{spec.name}")
+    running = set()
+
+    def submit(spec, *_):
+        known = spec.name in running
+        running.add(spec.name)
+        return Submitted(f"ray-{spec.name}", known)
+
+    monkeypatch.setattr("ptune.raytune.submission.submit", submit)
     monkeypatch.setattr("ptune.raytune.jobs.follow", follow)
     result = ptune("submit", job, "--name", "other")
     assert (result.code, result.out) == (0, "log of ray-other\n")
     assert "submitted as ray-other" in result.err
+    assert "runs already as ray-other" in ptune("submit", job, "--name", "other").err
     assert ptune("submit", job, "--no-follow").out == "ray-tiny\n"
 
 

@@ -42,6 +42,7 @@ def start(
     observer: Observer | None,
     *,
     only: bool = False,
+    keeps_data: bool = False,
 ) -> Outcome:
     """Run a job as a new search; see `ptune.run.search.start_search`.
 
@@ -52,6 +53,7 @@ def start(
         runner: where to train.
         observer: watches while it runs.
         only: refuse a name that is taken, instead of numbering the search.
+        keeps_data: copy the data files into the search's folder.
     """
     from ptune.report.write_files import publish
     from ptune.run.folders import claim_folder, take_folder
@@ -59,7 +61,8 @@ def start(
 
     job, text = read_job(source, overrides)
     with interrupts():
-        return start_search(job, text, runs, runner, observer, publish, claim=take_folder if only else claim_folder)
+        claim = take_folder if only else claim_folder
+        return start_search(job, text, runs, runner, observer, publish, claim=claim, keeps_data=keeps_data)
 
 
 def resume(

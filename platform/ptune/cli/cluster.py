@@ -10,12 +10,28 @@ from ptune.cli.exits import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
     from ptune.raytune.jobs import JobInfo
+    from ptune.raytune.submission import Submitted
 
+_LOG = ", last available logs"
 dashboard_option = click.option(
     "--address",
     metavar="URL",
     help="Dashboard of the cluster, http://HOST:8265. The default is $RAY_API_SERVER_ADDRESS, or this machine.",
 )
+
+
+def is_dashboard(address: str) -> bool:
+    """Whether an address is a dashboard's, where jobs are submitted, and not a head's, which drivers connect to."""
+    return address.startswith(("http://", "https://"))
+
+
+def show(submitted: Submitted, address: str | None, *, follow: bool) -> int:
+    """Say what became of a submission, and follow the job if that is wanted; return the exit code."""
+    if not follow:
+        click.echo(submitted.id)
+        return 0
+    click.echo(f"ptune: {'runs already' if submitted.known else 'submitted'} as {submitted.id}", err=True)
+    return watch(submitted.id, address)
 
 
 def watch(job_id: str, address: str | None) -> int:
@@ -34,8 +50,8 @@ def watch(job_id: str, address: str | None) -> int:
 
 
 def report_end(info: JobInfo) -> int:
-    """Say how a job ended; return the exit code that the search would have had on this machine."""
+    """Say how a job ended, without the log that Ray repeats; return the exit code of its search."""
     click.echo(f"ptune: job {info.id}: {info.status.lower()}", err=True)
     if info.status == "FAILED" and info.message:
-        click.echo(f"ptune: {info.message.strip()}", err=True)
-    return {"SUCCEEDED": 0, "STOPPED": INTERRUPTED}.get(info.status, FAILED)
+        click.echo(f"ptune: {info.message.partition(_LOG)[0].strip()}", err=True)
+    return {"SUCCEEDED": 0, "STOPPED": INTERRUPTED}.get(info.status, info.exit_code or FAILED)

@@ -19,16 +19,26 @@ _OLDEST_PYTHON = (3, 11)
 
 
 @click.command(short_help="Check this machine: versions, devices, memory.")
+@click.option(
+    "--address",
+    help="Ray cluster to check instead: HOST:PORT from one of its nodes, or its dashboard, http://HOST:8265.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def doctor(as_json: bool) -> int:
+def doctor(address: str | None, as_json: bool) -> int:
     """Check this machine: versions, devices, memory, the packaged backbone, caches, Ray and MLflow.
 
-    The exit code is 1 if a search needs something that is missing.
+    With --address, it checks the nodes of a cluster: their versions, their GPUs, and whether $PTUNE_RUNS is shared by
+    all of them and can be written. The exit code is 1 if a search needs something that is missing.
 
     \b
     ptune doctor
     ptune doctor --json
+    ptune doctor --address http://head:8265
     """
+    if address is not None:
+        from ptune.cli.cluster_doctor import examine_cluster
+
+        return examine_cluster(address, as_json=as_json)
     facts = examine()
     faults = list(problems(facts))
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from textwrap import shorten
@@ -13,8 +14,9 @@ _REASON = 100  # characters of a reason below the table
 
 
 @click.command("list", short_help="List searches: state, trials, best result.")
+@click.option("--address", metavar="URL", help="Dashboard of a cluster, http://HOST:8265, whose runs folder is listed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def listing(as_json: bool) -> None:
+def listing(address: str | None, as_json: bool) -> None:
     """List the searches in the runs folder, the latest last.
 
     The state of a search is running, complete, failed, interrupted, or damaged if its journal cannot be read.
@@ -23,7 +25,14 @@ def listing(as_json: bool) -> None:
     \b
     ptune list
     PTUNE_RUNS=elsewhere ptune list --json
+    PTUNE_RUNS=/shared/runs ptune list --address http://head:8265
     """
+    if address is not None:
+        from ptune.raytune.submission import ask
+
+        answer = ask(["list", "--json"], os.environ.get("PTUNE_RUNS") or None, address)
+        _show(answer["runs"], [Entry(**entry) for entry in answer["searches"]], as_json=as_json)
+        return
     from ptune.record.journal import JOURNAL
     from ptune.run.folders import JOB, runs_folder
 
@@ -31,8 +40,12 @@ def listing(as_json: bool) -> None:
     folders = {path.parent for name in (JOURNAL, JOB) for path in runs.glob(f"*/{name}")}
     entries = [entry_of(folder / JOURNAL) for folder in sorted(folders)]
     entries.sort(key=lambda entry: entry.started_at or 0.0)
+    _show(str(runs), entries, as_json=as_json)
+
+
+def _show(runs: str, entries: list[Entry], *, as_json: bool) -> None:
     if as_json:
-        content = {"runs": str(runs), "searches": [asdict(entry) for entry in entries]}
+        content = {"runs": runs, "searches": [asdict(entry) for entry in entries]}
         click.echo(json.dumps(content, ensure_ascii=False))
     elif not entries:
         click.echo(f"no searches in {runs}; start one with `ptune search JOB`")

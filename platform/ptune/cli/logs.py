@@ -8,19 +8,19 @@ from ptune.cli.cluster import dashboard_option, watch
 
 
 @click.command(short_help="Show the log of a Ray job.")
-@click.argument("job_id", metavar="ID")
+@click.argument("job", metavar="ID")
 @dashboard_option
 @click.option("--follow", is_flag=True, help="Follow the log until the job ends.")
-def logs(job_id: str, address: str | None, follow: bool) -> int:
-    """Show the log of a job on a Ray cluster.
+def logs(job: str, address: str | None, follow: bool) -> int:
+    """Show the log of a job on a Ray cluster. ID may also be the name of a search: its last job is meant.
 
     \b
-    ptune logs raysubmit_AbCdEf
-    ptune logs raysubmit_AbCdEf --follow --address http://head:8265
+    ptune logs quickstart
+    ptune logs quickstart --follow --address http://head:8265
     """
     if follow:
-        return watch(job_id, address)
+        return watch(job, address)
     from ptune.raytune.jobs import logs as written
 
-    click.echo(written(job_id, address), nl=False)
+    click.echo(written(job, address), nl=False)
     return 0

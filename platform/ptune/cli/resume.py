@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer, program
+from ptune.cli.cluster import is_dashboard, show
+from ptune.cli.running import conclude, json_option, local_option, pick_observer, program
 
 if TYPE_CHECKING:
     from ptune.record.history import History
@@ -19,7 +21,11 @@ if TYPE_CHECKING:
 @click.command(short_help="Continue an interrupted search.")
 @click.argument("name")
 @local_option
-@address_option
+@click.option(
+    "--address",
+    envvar="RAY_ADDRESS",
+    help="Ray cluster to train on: HOST:PORT from one of its nodes, or its dashboard, http://HOST:8265, from outside.",
+)
 @json_option
 def resume(name: str, local: bool, address: str | None, as_json: bool) -> int:
     """Continue a search that was ended by Ctrl-C, a crash or a power cut.
@@ -27,10 +33,18 @@ def resume(name: str, local: bool, address: str | None, as_json: bool) -> int:
     Finished trials stay as they are. Unfinished trials go on from their last saved epoch. Of a complete search, nothing
     is trained again.
 
+    With a dashboard as --address, the search goes on as a Ray job on that cluster, and the command follows its log.
+    $PTUNE_RUNS then names the runs folder as the cluster's nodes have it.
+
     \b
     ptune list
     ptune resume quickstart
+    ptune resume quickstart --address http://head:8265
     """
+    if address is not None and is_dashboard(address):
+        from ptune.raytune.submission import resume as resubmit
+
+        return show(resubmit(name, os.environ.get("PTUNE_RUNS") or None, address), address, follow=True)
     from ptune.record.history import History
     from ptune.record.journal import JOURNAL, read
     from ptune.run.folders import runs_folder, search_folder

@@ -22,6 +22,11 @@ from ptune.cli.running import address_option, conclude, json_option, local_optio
     is_flag=True,
     help="Go on with the search of this name if the runs folder has it, and start it otherwise.",
 )
+@click.option(
+    "--keep-data",
+    is_flag=True,
+    help="Copy the data files into the search's folder, so that it can be resumed without the files themselves.",
+)
 @local_option
 @address_option
 @json_option
@@ -30,6 +35,7 @@ def search(
     overrides: tuple[str, ...],
     name: str | None,
     resume_if_exists: bool,
+    keep_data: bool,
     local: bool,
     address: str | None,
     as_json: bool,
@@ -62,7 +68,8 @@ def search(
             resources = given.resources
             return go_on(given.name, history, local=local, address=address, as_json=as_json, resources=resources)
     runner = compose.runner_for(local=local, address=address)
+    observer = pick_observer(as_json=as_json)
     outcome = compose.start(
-        job, overrides, runs_folder(), runner, pick_observer(as_json=as_json), only=resume_if_exists
+        job, overrides, runs_folder(), runner, observer, only=resume_if_exists, keeps_data=keep_data
     )
     return conclude(outcome, as_json=as_json, local=local, address=address)

@@ -8,16 +8,16 @@ from ptune.cli.cluster import dashboard_option
 
 
 @click.command(short_help="Stop a Ray job; its search can be resumed.")
-@click.argument("job_id", metavar="ID")
+@click.argument("job", metavar="ID")
 @dashboard_option
-def stop(job_id: str, address: str | None) -> None:
-    """Stop a job on a Ray cluster.
+def stop(job: str, address: str | None) -> None:
+    """Stop a job on a Ray cluster. ID may also be the name of a search: its last job is meant.
 
     The job stops as it would after Ctrl-C: it saves its trials, and its search can be resumed.
 
     \b
-    ptune stop raysubmit_AbCdEf --address http://head:8265
+    ptune stop quickstart --address http://head:8265
     """
     from ptune.raytune.jobs import stop as ask
 
-    click.echo(f"{job_id} is stopping" if ask(job_id, address) else f"{job_id} was not running")
+    click.echo(f"{job} is stopping" if ask(job, address) else f"{job} was not running")

@@ -18,6 +18,7 @@ from ptune.record.journal import JOURNAL, Journal, read
 from ptune.run.conclusion import Conclusion
 from ptune.run.confirm import confirmation, result
 from ptune.run.folders import JOB, claim_folder, search_folder
+from ptune.run.kept_data import keep_data
 from ptune.run.prepare import Prepared, prepare, versions
 from ptune.run.session import Observer, Publisher, Runner, Session
 from ptune.run.tracker import TrackerFactory, tracker_of, unheard
@@ -194,6 +195,7 @@ def start_search(
     *,
     track: TrackerFactory = tracker_of,
     claim: Callable[[Path, str], Path] = claim_folder,
+    keeps_data: bool = False,
 ) -> Outcome:
     """Run a job as a new search. If it cannot begin, its folder is gone again.
 
@@ -207,6 +209,7 @@ def start_search(
         confirms: what the search confirms, if it is a confirmation; see `ptune.run.confirm.confirmation`.
         track: makes the search's tracker.
         claim: makes the search's folder, see `ptune.run.folders`.
+        keeps_data: whether to copy the data files into the folder, see `ptune.run.kept_data`.
 
     Raises:
         PtuneError: the job cannot run; nothing is left behind then.
@@ -221,6 +224,8 @@ def start_search(
     with contextlib.closing(Journal(folder / JOURNAL)) as journal, _removed_unless_begun(folder):
         if read(journal.path):
             raise JournalError(f"another process has begun {folder.name} at this moment; run the same command again")
+        if keeps_data:
+            prepared = keep_data(prepared, folder)
         write_text(folder / "job.toml", without_password(job_text))
         write_json(folder / JOB, prepared.job.model_dump(mode="json"))
         journal.append(replace(prepared.header, confirms=confirms))

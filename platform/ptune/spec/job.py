@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from ptune.spec.budget import Budget
+from ptune.spec.cluster import Cluster
 from ptune.spec.formats import FormatName
 from ptune.spec.heads import head_problems
 from ptune.spec.layout import template_problems
@@ -85,6 +86,7 @@ class Job(Strict):
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
     export: Export = Export()
+    cluster: Cluster = Cluster()
     published: list[Published] = Field(default_factory=list)
     """Numbers that somebody reported, for `ptune report`."""
 

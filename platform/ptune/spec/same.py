@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ptune.files import value_hash
 from ptune.spec.job import Job
 from ptune.spec.problem import Place, dotted
 
@@ -23,7 +24,7 @@ def differences(kept: Job, given: Job) -> list[str]:
         kept: the job of a search that has begun; a grid's trials are counted in it.
         given: the other one, as it was read from its file.
     """
-    old, new = (dict(_values(job.model_dump(mode="json", exclude=set(FREE)), ())) for job in (kept, given))
+    old, new = (dict(_values(_searched(job), ())) for job in (kept, given))
     if given.budget.trials is None:
         del old["budget", "trials"], new["budget", "trials"]
     places = sorted({*old, *new})
@@ -32,6 +33,16 @@ def differences(kept: Job, given: Job) -> list[str]:
         for place in places
         if old.get(place) != new.get(place)
     ]
+
+
+def identity(job: Job) -> str:
+    """A hash that two jobs share if they search the same."""
+    return value_hash({dotted(place): value for place, value in _values(_searched(job), ())})
+
+
+def _searched(job: Job) -> Mapping[str, Any]:
+    """What decides the numbers of a search."""
+    return job.model_dump(mode="json", exclude=set(FREE))
 
 
 def _values(table: Mapping[str, Any], above: Place) -> Iterator[tuple[Place, Any]]:
