@@ -10,6 +10,7 @@
     ├── TrackingError      the MLflow server refuses what ptune asks                            (RuntimeError)
     ├── ArtifactError      an artifact cannot be written, read or expressed in a format         (ValueError)
     ├── HubError           the Hugging Face Hub cannot be reached, or refuses                   (RuntimeError)
+    ├── StorageError       a disk is full, or a search's folder is gone                         (OSError)
     └── ClusterError       a Ray cluster or job cannot be reached or started                    (RuntimeError)
 
 Each class is also the standard-library type that fits, takes one message, and can be pickled, because errors
@@ -50,6 +51,10 @@ class DivergedError(EngineError):
 
 class JournalError(PtuneError, RuntimeError):
     """A search's record is missing, damaged, or belongs to another job."""
+
+
+class StorageError(PtuneError, OSError):
+    """A disk is full, or the folder of a search is gone."""
 
 
 class TrackingError(PtuneError, RuntimeError):

@@ -7,9 +7,11 @@ name in one step, so a reader or a crash never sees half a file.
 from __future__ import annotations
 
 import ctypes
+import errno
 import hashlib
 import json
 import os
+import shutil
 import stat
 import threading
 from collections.abc import Iterator
@@ -18,16 +20,43 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ptune.errors import StorageError
+
 ASIDE = ".old"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
 
 
+def full_disk(error: BaseException, path: Path, size: int | None = None) -> StorageError | None:
+    """What is to be said of a file that could not be written because its disk, or a quota, is full.
+
+    Args:
+        error: what the writing raised; None is the answer to any other cause.
+        path: the file.
+        size: bytes that it takes, if that is known.
+    """
+    cause = str(error)  # safetensors has no error numbers of its own
+    if getattr(error, "errno", None) not in _FULL and not any(f"(os error {number})" in cause for number in _FULL):
+        return None
+    free = shutil.disk_usage(path.parent).free
+    takes = "" if size is None else f" of {size / 1e6:.3g} MB"
+    reason = os.strerror(next((n for n in _FULL if n == getattr(error, "errno", None)), errno.ENOSPC))
+    return StorageError(f"{path}{takes} cannot be written: {reason} ({free / 1e6:.3g} MB are free there)")
+
+
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, size: int | None = None) -> Iterator[Path]:
     """Yield a temporary path to write; on success it becomes `path` atomically, on error it is removed.
 
     Threads and processes may write the same path at once: the last to finish stays. Who may read the file is decided
     by the umask, as for any new file, and not by what writes it: safetensors lets its owner alone read a file.
+
+    Args:
+        path: the file.
+        size: bytes that it will take, if that is known; for the message.
+
+    Raises:
+        StorageError: the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
@@ -39,6 +68,10 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         draft.replace(path)
         sync_folder(path.parent)
+    except Exception as error:  # whatever library writes: a full disk is told apart, the rest goes on as it came
+        if full := full_disk(error, path, size):
+            raise full from None
+        raise
     finally:
         draft.unlink(missing_ok=True)
 

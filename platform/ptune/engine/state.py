@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ptune.engine.slots import Slot
-from ptune.errors import EngineError, PtuneError, SpecError
+from ptune.errors import EngineError, PtuneError, SpecError, StorageError
 from ptune.files import replacing
 from ptune.record.events import SetAside
 from ptune.spec.trial import Config, TrialSpec
@@ -62,7 +62,11 @@ class SavedState:
 
 
 def save(slot: Slot) -> None:
-    """Write the slot's state to its plan's `state_path`."""
+    """Write the slot's state to its plan's `state_path`.
+
+    Raises:
+        StorageError: the disk is full, or the search's folder is gone.
+    """
     tensors = {f"learner.{name}": tensor for name, tensor in slot.learner.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in slot.best.items()}
     tensors |= {
@@ -81,9 +85,12 @@ def save(slot: Slot) -> None:
     }
     # safetensors refuses tensors that share memory, such as tied weights of a tuned backbone; clones share none.
     detached = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    folder = plan.state_path.parents[2]
+    if not folder.is_dir():  # or it would be made anew, with this file alone
+        raise StorageError(f"{folder} is gone: it was moved or removed while its search ran")
     text = json.dumps(description)
     metadata = {"format": _FORMAT, "about": text, "checksum": _checksum(text, detached)}
-    with replacing(plan.state_path) as draft:
+    with replacing(plan.state_path, sum(tensor.nbytes for tensor in detached.values())) as draft:
         save_file(detached, draft, metadata=metadata)
         if plan.state_path.exists():
             plan.state_path.replace(previous(plan.state_path))

@@ -13,7 +13,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import TypeVar, assert_never
 
-from ptune.raytune.messages import Answer, Assignment, Failed, Lost, Trained
+from ptune.errors import StorageError
+from ptune.raytune.messages import Answer, Assignment, Failed, Lost, Trained, Unwritable
 from ptune.raytune.pool import EnginePool
 from ptune.searching.conductor import Conductor
 
@@ -103,6 +104,8 @@ class Dispatcher:
             case Lost(reason):
                 self._engine_died(lease, reason)
                 return False
+            case Unwritable(reason):
+                raise StorageError(reason)  # it is no trial's fault: the search ends, and can be resumed
             case Failed(reason):
                 self._conductor.fail(trial, reason)
                 return self._end(lease)

@@ -75,9 +75,16 @@ class Lost:
     reason: str
 
 
+@dataclass(frozen=True)
+class Unwritable:
+    """States cannot be saved, by this engine or any other."""
+
+    reason: str
+
+
 EngineAnswer = Trained | Failed
 """An engine's answer to the request for an epoch."""
-Answer = EngineAnswer | Lost
+Answer = EngineAnswer | Lost | Unwritable
 """A client's answer to the dispatcher."""
 
 

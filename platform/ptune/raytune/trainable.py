@@ -5,8 +5,9 @@ from __future__ import annotations
 import ray
 from ray import tune
 
+from ptune.errors import StorageError
 from ptune.raytune.error_summary import error_summary
-from ptune.raytune.messages import Answer, Assignment, Lost, TuneDict, to_tune
+from ptune.raytune.messages import Answer, Assignment, Lost, TuneDict, Unwritable, to_tune
 
 _CPUS = 0.001  # a client only waits; hundreds fit beside an engine, even on one core
 
@@ -43,6 +44,9 @@ class PromptTrainable(tune.Trainable):  # type: ignore[misc]  # Ray is not typed
             engine = ray.get_actor(assignment.engine)
             request = engine.train.remote(assignment.trial, assignment.lease, assignment.config, self._epoch + 1)
             answer: Answer = ray.get(request)
+        except ray.exceptions.RayTaskError as error:
+            full = isinstance(error.cause, StorageError)
+            return Unwritable(str(error.cause)) if full else Lost(error_summary(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the driver knows better what to do about it
             return Lost(error_summary(error))
         self._epoch += 1

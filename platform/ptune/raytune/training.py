@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.meter import Meter
 from ptune.engine.slots import Plan
-from ptune.errors import EngineError, PtuneError
+from ptune.errors import EngineError, PtuneError, StorageError
 from ptune.prompts.learner import Learner
 from ptune.raytune.messages import EngineAnswer, Failed, Trained
 from ptune.record.events import SetAside
@@ -58,7 +58,7 @@ class TrainingThread:
         self._leases: dict[int, str] = {}
         self._requests: dict[int, _Request] = {}
         self._set_aside: dict[int, list[SetAside]] = {}
-        self._broken: str | None = None
+        self._broken: PtuneError | None = None
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="training", daemon=True).start()
 
@@ -122,7 +122,7 @@ class TrainingThread:
 
     def _train(self, trial: int, lease: str, config: Config, request: _Request) -> None:
         if self._broken is not None:
-            request.answer.set_exception(EngineError(self._broken))
+            request.answer.set_exception(self._broken)
             return
         try:
             self._join(trial, lease, config)
@@ -167,9 +167,9 @@ class TrainingThread:
     def _break(self, error: Exception) -> None:
         """Tell every client that the engine cannot go on."""
         traceback.print_exc()
-        self._broken = _brief(error)
+        self._broken = error if isinstance(error, StorageError) else EngineError(_brief(error))
         for request in self._requests.values():
-            request.answer.set_exception(EngineError(self._broken))
+            request.answer.set_exception(self._broken)
         self._requests.clear()
 
 

@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TypeVar
 
-from ptune.errors import JournalError
-from ptune.files import replacing, sync_folder
+from ptune.errors import JournalError, StorageError
+from ptune.files import full_disk, replacing, sync_folder
 from ptune.record.events import Ended, Event, Header, Resumed, Suggested, decode, encode
 from ptune.record.order import Order
 
@@ -44,6 +44,9 @@ class Journal:
         JournalError: another process writes this journal.
     """
 
+    _file: IO[bytes]
+    """Without a buffer, so that a line which does not fit on the disk is not written later."""
+
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
@@ -58,12 +61,32 @@ class Journal:
         stamped = replace(event, time=round(time.time(), 3))
         line = encode(stamped)
         with self._lock:
-            self._file.write(line)
-            self._file.flush()
+            self._write(line)
             if isinstance(event, _LASTING) or time.monotonic() - self._synced_at >= _SYNC_EVERY_S:
                 os.fsync(self._file.fileno())
                 self._synced_at = time.monotonic()
         return stamped
+
+    def _write(self, line: bytes) -> None:
+        """Put a whole line at the journal's end, or nothing.
+
+        Raises:
+            StorageError: the disk is full, or the journal is gone.
+        """
+        status = os.fstat(self._file.fileno())
+        try:
+            here = os.path.samestat(status, self.path.stat())
+        except FileNotFoundError:
+            here = False
+        if not here:
+            raise StorageError(f"{self.path.parent} is gone: it was moved or removed while its search ran")
+        try:
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:])
+        except OSError as error:
+            self._file.truncate(status.st_size)
+            raise full_disk(error, self.path, len(line)) or error from None
 
     def close(self) -> None:
         """Release the lock."""
@@ -166,7 +189,7 @@ def _locked(path: Path) -> IO[bytes]:
     Raises:
         JournalError: another process holds it.
     """
-    stream = path.open("a+b")
+    stream = path.open("a+b", buffering=0)
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

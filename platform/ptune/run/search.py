@@ -326,7 +326,7 @@ def _removed_unless_begun(folder: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if len(read(folder / JOURNAL)) <= 1:
+        if (folder / JOURNAL).exists() and len(read(folder / JOURNAL)) <= 1:
             shutil.rmtree(folder, ignore_errors=True)
         raise
 

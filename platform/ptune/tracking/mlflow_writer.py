@@ -105,6 +105,8 @@ class MlflowWriter:
                     self.lagging, pause = None, FIRST_PAUSE
             except Exception as error:  # noqa: BLE001 - MLflow, a database driver, a network: none may end a search
                 self.lagging = describe(error, self._experiment)
+                if self._closing.is_set() and isinstance(error, JournalError):
+                    return  # what no journal holds, no retry can send
                 pause = self._rest(pause)
             else:
                 return
