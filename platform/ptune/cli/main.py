@@ -24,6 +24,7 @@ from ptune.cli.jobs import jobs
 from ptune.cli.listing import listing
 from ptune.cli.logs import logs
 from ptune.cli.predict import predict
+from ptune.cli.render import cluster
 from ptune.cli.repair import repair
 from ptune.cli.report import report
 from ptune.cli.resume import resume
@@ -56,6 +57,7 @@ COMMANDS = (
     jobs,
     logs,
     stop,
+    cluster,
 )
 
 

@@ -55,12 +55,12 @@ def uploads(job: Job) -> list[Upload]:
     Raises:
         ClusterError: they are larger than the job allows, or the backbone is a folder of this machine alone.
     """
-    if _is_only_here(Path(job.backbone.id), job):
+    if is_only_here(Path(job.backbone.id), job):
         raise ClusterError(
             f"backbone.id: {job.backbone.id} is a folder of this machine, and is not uploaded; put it on storage that "
             "every node has at the same path and name its folder in cluster.shared, or name a model of the Hub"
         )
-    local = [Upload(file, _size(file.path)) for file in named_files(job) if _is_only_here(file.path, job)]
+    local = [Upload(file, _size(file.path)) for file in named_files(job) if is_only_here(file.path, job)]
     total = sum(upload.size for upload in local)
     if total > job.cluster.upload_mb * _MB:
         files = "; ".join(str(upload) for upload in sorted(local, key=lambda upload: -upload.size))
@@ -109,7 +109,8 @@ def _requirements() -> Sequence[str]:
         return ()
 
 
-def _is_only_here(path: Path, job: Job) -> bool:
+def is_only_here(path: Path, job: Job) -> bool:
+    """Whether a path leads to something here that a cluster of other machines does not see."""
     return (
         path.is_absolute() and path.exists() and not any(path.is_relative_to(folder) for folder in job.cluster.shared)
     )
