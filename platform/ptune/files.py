@@ -14,6 +14,7 @@ import os
 import shutil
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from ptune.errors import StorageError
 
 ASIDE = ".old"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SLOW_S = 10.0
+"""Seconds after which a write is one that its storage holds up."""
+_under_way: dict[object, tuple[Path, float]] = {}
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
 
 
@@ -58,22 +62,40 @@ def replacing(path: Path, size: int | None = None) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
-        mode = _mode_of_new_file(draft)
-        yield draft
-        draft.chmod(mode)
-        with draft.open("rb") as stream:
-            os.fsync(stream.fileno())
-        draft.replace(path)
-        sync_folder(path.parent)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            mode = _mode_of_new_file(draft)
+            yield draft
+            draft.chmod(mode)
+            with draft.open("rb") as stream:
+                os.fsync(stream.fileno())
+            draft.replace(path)
+            sync_folder(path.parent)
     except Exception as error:  # whatever library writes: a full disk is told apart, the rest goes on as it came
         if full := full_disk(error, path, size):
             raise full from None
         raise
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Note that this thread writes `path` meanwhile; see `blocked_write`."""
+    mark = object()
+    _under_way[mark] = (path, time.monotonic())
+    try:
+        yield
+    finally:
+        del _under_way[mark]
+
+
+def blocked_write() -> Path | None:
+    """The file that a thread of this process has been writing for ten seconds or longer, if there is one."""
+    now = time.monotonic()
+    return next((path for path, since in list(_under_way.values()) if now - since >= _SLOW_S), None)
 
 
 def exchange(path: Path, other: Path) -> None:

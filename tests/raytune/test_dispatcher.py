@@ -4,30 +4,33 @@ import pytest
 
 from ptune.errors import BackboneError
 from ptune.raytune.dispatcher import STRIKES, Dispatcher
+from ptune.raytune.lost import EngineLostError, NodeLostError
 from ptune.raytune.messages import Failed, Lost, Trained
-from ptune.raytune.placement import Placement
-from ptune.raytune.pool import EnginePool
 from ptune.record.events import Metered
 from ptune.record.journal import Journal, read
 from ptune.searching.conductor import Conductor
-from support.fake_engines import Launcher, LostError
+from support.fake_engines import Launcher, fixed_world
 from support.made_headers import header_of
 from support.small_search import small_job
-
-PLACEMENT = Placement("cpu", 1.0, 0, 1, "a")
 
 
 class Desk:
     """A dispatcher with a real conductor and fake engines."""
 
-    def __init__(self, folder, placements=1, slots=2, scripts=(), **budget):
+    def __init__(self, folder, engines=1, slots=2, scripts=(), **budget):
         self.journal = Journal(folder / "journal.jsonl")
         header = self.journal.append(header_of(small_job(folder, "none", **budget), layers=3))
         self.conductor = Conductor(self.journal, [header])
         self.launcher = Launcher(*scripts)
-        self.pool = EnginePool(self.launcher, LostError, [PLACEMENT] * placements, slots)
-        self.dispatcher = Dispatcher(self.conductor, self.pool)
-        self.dispatcher.step()
+        self.world = fixed_world(engines, slots, self.launcher)
+        self.dispatcher = Dispatcher(self.conductor, self.world.pool)
+        self.step()
+
+    def step(self, seconds=1.0):
+        """Let time go by, and new engines become ready."""
+        for _ in range(2):
+            self.world.clock.now += seconds
+            self.dispatcher.step()
 
     def close(self):
         self.journal.close()
@@ -56,7 +59,7 @@ def make_desk(tmp_path):
 def test_a_turn_goes_on_until_the_conductor_ends_it(make_desk):
     desk = make_desk(epochs=2)
     assignment = desk.dispatcher.hand_out("a")
-    assert (assignment.trial, assignment.epoch, assignment.engine) == (0, 0, "e0")
+    assert (assignment.trial, assignment.epoch, assignment.engine, assignment.node) == (0, 0, "e0", "a")
     assert desk.report("a", 1)
     assert not desk.report("a", 2)
     assert desk.trial(0).status == "complete"
@@ -95,7 +98,7 @@ def test_trials_of_a_lost_engine_go_on_elsewhere_from_their_last_epoch(make_desk
     desk.dispatcher.take_in("b", Lost("the worker died"))
     assert caplog.messages == ["ptune: an engine is lost (the worker died); its 2 trials go on from their last epoch"]
     assert not desk.report("a", 2)  # its client has finished an epoch in the meantime; the saved state will tell
-    desk.dispatcher.step()
+    desk.step()
     first = desk.dispatcher.hand_out("c")
     assert first.engine == "e1"
     assert desk.dispatcher.hand_out("d") is None  # the first is on probation
@@ -115,7 +118,7 @@ def test_a_trial_that_always_breaks_its_engine_fails_and_its_neighbours_do_not(m
         for lease, trial in list(turns.items()):
             if not desk.report(lease, desk.trial(trial).epoch + 1):
                 del turns[lease]
-        desk.dispatcher.step()
+        desk.step()
         if turn := desk.dispatcher.hand_out(f"t{round_}"):
             turns[turn.lease] = turn.trial
     assert [desk.trial(number).status for number in range(3)] == ["complete", "failed", "complete"]
@@ -148,7 +151,7 @@ def test_an_interrupt_ends_the_engines_and_leaves_the_search_resumable(make_desk
 
 
 def test_what_an_engine_takes_of_its_machine_is_journaled_under_its_number(make_desk):
-    desk = make_desk(placements=2, epochs=9)
+    desk = make_desk(engines=2, epochs=9)
     metrics = dict.fromkeys(("accuracy", "loss", "train_loss"), 0.5)
     for lease in ("a", "b"):
         desk.dispatcher.hand_out(lease)
@@ -156,7 +159,7 @@ def test_what_an_engine_takes_of_its_machine_is_journaled_under_its_number(make_
     for lease, epoch, usage in answers:
         assert desk.dispatcher.take_in(lease, Trained(epoch, metrics, "state", usage))
     desk.dispatcher.take_in("b", Lost("the engine is gone"))
-    desk.dispatcher.step()
+    desk.step()
     desk.dispatcher.hand_out("c")
     assert desk.dispatcher.take_in("c", Trained(3, metrics, "state", {"cpu": 3.0}))
     journaled = [event for event in read(desk.journal.path) if isinstance(event, Metered)]
@@ -177,7 +180,60 @@ def test_a_broken_journal_ends_the_search_after_tune_has_come_to_its_end(make_de
 
 
 def test_an_engine_that_cannot_be_loaded_ends_the_search(make_desk):
-    desk = make_desk(scripts=[[BackboneError("the weights are gone")]])
+    desk = make_desk()
+    desk.dispatcher.hand_out("a")
+    desk.dispatcher.take_in("a", Lost("gone"))
+    desk.launcher.scripts = [[BackboneError("the weights are gone")]]
+    desk.step()
     assert desk.dispatcher.over
     with pytest.raises(BackboneError, match="gone"):
         desk.dispatcher.finish()
+
+
+def test_an_engine_that_dies_unheard_by_its_clients_gives_its_trials_up(make_desk):
+    desk = make_desk(engines=2, epochs=3)
+    for lease in "ab":
+        desk.dispatcher.hand_out(lease)
+    desk.launcher.engines[0].beats = [EngineLostError("killed")]
+    desk.step(3.0)
+    assert not desk.dispatcher.take_in("a", Lost("its client noticed later"))
+    assert desk.dispatcher.hand_out("c").trial == 0
+    assert desk.report("b", 1)
+
+
+def test_nodes_that_leave_cost_a_trial_nothing_and_only_the_one_that_always_leaves_with_them_is_held_alone(make_desk):
+    desk = make_desk(trials=2, epochs=9, slots=2)
+    for round_ in range(STRIKES):
+        turns = [desk.dispatcher.hand_out(f"{round_}{lease}") for lease in "ab"]
+        innocent = next(turn for turn in turns if turn.trial == 0)
+        assert desk.report(innocent.lease, innocent.epoch + 1)
+        desk.dispatcher.take_in(turns[0].lease, Lost("its node has died", with_node=True))
+        desk.step()
+    alone = desk.dispatcher.hand_out("x")
+    shared = desk.dispatcher.hand_out("y")
+    if alone.trial == 0:
+        assert shared is None or shared.trial == 1
+        alone = shared or desk.dispatcher.hand_out("z")
+    assert [desk.trial(number).status for number in (0, 1)] == ["running", "running"]
+    for round_ in range(STRIKES):
+        desk.dispatcher.take_in(alone.lease, Lost("its node has died", with_node=True))
+        desk.step()
+        turns = [desk.dispatcher.hand_out(f"again-{round_}{lease}") for lease in "ab"]
+        alone = next((turn for turn in turns if turn is not None and turn.trial == 1), alone)
+        for turn in turns:
+            if turn is not None and turn.trial == 0:
+                desk.report(turn.lease, turn.epoch + 1)
+                if alone.lease not in desk.dispatcher._under_way:
+                    alone = desk.dispatcher.hand_out(f"later-{round_}") or alone
+    assert [desk.trial(number).status for number in (0, 1)] == ["running", "failed"]
+
+
+def test_a_client_that_dies_with_its_node_keeps_new_trials_off_the_engine(make_desk):
+    desk = make_desk(slots=3)
+    desk.dispatcher.hand_out("a")
+    desk.launcher.engines[0].beats = [None, NodeLostError("its node has died")]
+    desk.dispatcher.client_died("a", "its node has died", with_node=True)
+    assert desk.dispatcher.hand_out("b") is None
+    desk.step(3.0)
+    desk.step()
+    assert desk.dispatcher.hand_out("c").engine == "e1"

@@ -1,77 +1,152 @@
+import time
+
 import pytest
 
 from ptune.errors import ClusterError
-from ptune.raytune.placement import Node, Placement, place_engines
-from ptune.spec.job import Resources
+from ptune.raytune.placement import Fleet, Node, Placement, Planner, suitable, threads
+from ptune.spec.resources import Resources
 
-LAPTOP = [Node("a", cpus=2, gpus=0)]
-CLUSTER = [Node("head", cpus=4, gpus=0), Node("x", cpus=16, gpus=4), Node("y", cpus=16, gpus=4)]
-
-FEW = 4
-SMALL = 2**30
-
-
-def test_one_engine_per_cpu_node_leaves_a_core_for_the_clients():
-    assert place_engines(LAPTOP, Resources(), FEW, SMALL) == [Placement("cpu", cpus=1.0, gpus=0, threads=2, node="a")]
+LAPTOP = Fleet([Node("a", cpus=2, gpus=0)], grows=False)
+NODES = [Node("head", cpus=4, gpus=0), Node("x", cpus=16, gpus=4), Node("y", cpus=16, gpus=4)]
+CLUSTER = Fleet(NODES)
+NOBODY_YET = Fleet([Node("head", cpus=0, gpus=0)])
+GIB = 2**30
 
 
-def test_one_core_is_shared_between_engine_and_clients():
-    assert place_engines([Node("a", cpus=1, gpus=0)], Resources(), FEW, SMALL) == [Placement("cpu", 0.5, 0, 1, "a")]
+def planned(fleet, demand=1_000, trials=1_000, present=(), **resources):
+    """The placements that a job of some resources asks for."""
+    planner = Planner(Resources(**resources), trials, GIB)
+    return planner.missing(fleet, present, planner.wanted(fleet, len(present), demand) - len(present))
 
 
-def test_one_engine_per_gpu():
-    placements = place_engines(CLUSTER, Resources(), FEW, SMALL)
-    assert placements == [Placement("cuda", cpus=1.0, gpus=1, threads=4, node=None)] * 8
+def test_one_engine_takes_a_laptops_cores():
+    assert planned(LAPTOP, trials=4, demand=4) == [Placement("cpu", 2.0, 0, "a")]
+
+
+def test_one_engine_per_gpu_wherever_ray_finds_one():
+    fixed = Fleet(NODES, grows=False)
+    assert planned(fixed) == [Placement("cuda", 0.25, 1, None)] * 8
+
+
+def test_no_engine_is_asked_for_without_a_trial_for_it():
+    assert len(planned(Fleet(NODES, grows=False), demand=3)) == 3
+    assert len(planned(NOBODY_YET, demand=3, slots=4)) == 1
+    assert len(planned(NOBODY_YET, demand=9, slots=4, trials=100)) == 3
 
 
 def test_many_trials_take_an_engine_for_each_core():
-    assert place_engines(LAPTOP, Resources(slots=2), 8, SMALL) == [Placement("cpu", 0.5, 0, 1, "a")] * 2
-    placements = place_engines(CLUSTER, Resources(device="cpu"), 1_000, SMALL)
-    assert [sum(one.node == name for one in placements) for name in ("head", "x", "y")] == [4, 16, 16]
-    assert {one.threads for one in placements} == {1}
+    assert planned(LAPTOP, trials=8, slots=2) == [Placement("cpu", 1.0, 0, "a")] * 2
+    placements = planned(Fleet(NODES, grows=False), device="cpu")
+    assert [sum(placement.node == name for placement in placements) for name in ("head", "x", "y")] == [4, 16, 16]
+    assert {placement.cpus for placement in placements} == {1.0}
 
 
 def test_engines_leave_half_of_the_trials_to_come():
-    placements = place_engines(CLUSTER, Resources(device="cpu", slots=4), 40, SMALL)
-    assert [one.node for one in placements].count("x") == 2
+    placements = planned(CLUSTER, device="cpu", slots=4, trials=40)
+    assert [placement.node for placement in placements].count("x") == 2
     assert len(placements) * 4 <= 40 / 2
 
 
 def test_engines_are_as_many_as_memory_holds():
-    node = Node("a", cpus=16, gpus=0, memory=4.5 * 2**30)
-    assert place_engines([node], Resources(), 1_000, SMALL) == [Placement("cpu", 3.0, 0, 4, "a")] * 4
+    node = Node("a", cpus=16, gpus=0, memory=4.5 * GIB)
+    assert planned(Fleet([node], grows=False)) == [Placement("cpu", 4.0, 0, "a")] * 4
 
 
 @pytest.mark.parametrize(("cores", "engines"), [(8, 5), (16, 9), (7, 7), (64, 33)])
 def test_no_core_is_left_idle(cores, engines):
-    placements = place_engines([Node("a", cpus=cores, gpus=0)], Resources(engines=engines), FEW, SMALL)
-    assert sum(one.threads for one in placements) == cores
-    assert max(one.threads for one in placements) - min(one.threads for one in placements) <= 1
+    node = Node("a", cpus=cores, gpus=0)
+    placements = planned(Fleet([node], grows=False), engines=engines)
+    shares = [threads(node, "cpu", ordinal, engines) for ordinal in range(engines)]
+    assert sum(placement.cpus for placement in placements) == sum(shares) == cores
+    assert max(shares) - min(shares) <= 1
 
 
-@pytest.mark.parametrize("engines", [1, 3, 5])
-def test_the_job_says_how_many(engines):
-    assert len(place_engines(CLUSTER, Resources(engines=engines), FEW, SMALL)) == engines
-    on_cpus = place_engines(CLUSTER, Resources(engines=engines, device="cpu"), FEW, SMALL)
-    assert len(on_cpus) == engines
-    assert all(placement.gpus == 0 and placement.cpus == int(placement.cpus) for placement in on_cpus)
+def test_engines_that_outnumber_the_cores_of_one_machine_share_them():
+    placements = planned(Fleet([Node("a", cpus=8, gpus=0)], grows=False), engines=16)
+    assert placements == [Placement("cpu", 0.5, 0, "a")] * 16
 
 
-def test_engines_of_one_node_share_its_cores():
-    node = Node("a", cpus=8, gpus=0)
-    three, two = Placement("cpu", 2.0, 0, 3, "a"), Placement("cpu", 1.0, 0, 2, "a")
-    assert place_engines([node], Resources(engines=3), FEW, SMALL) == [three, three, two]
-    assert place_engines([node], Resources(engines=16), FEW, SMALL) == [Placement("cpu", 0.25, 0, 1, "a")] * 16
+def test_engines_that_a_cluster_has_no_cores_for_wait_for_more_nodes():
+    placements = planned(Fleet([Node("a", cpus=2, gpus=0)]), engines=5)
+    assert [placement.node for placement in placements] == ["a", "a", None, None, None]
+    assert {placement.cpus for placement in placements} == {1.0}
+
+
+def test_a_cluster_without_nodes_is_asked_for_what_the_job_needs():
+    assert planned(NOBODY_YET, device="cuda", engines=2) == [Placement("cuda", 0.25, 1, None)] * 2
+    assert planned(NOBODY_YET, engines=2) == [Placement("cpu", 1.0, 0, None)] * 2
+
+
+def test_a_cluster_that_says_that_gpus_can_come_gets_no_engines_on_its_cpus():
+    fleet = Fleet([Node("head", cpus=4, gpus=0)], gpus_to_come=8.0)
+    assert {placement.device for placement in planned(fleet)} == {"cuda"}
+    assert {placement.device for placement in planned(fleet, device="cpu")} == {"cpu"}
+
+
+def test_auto_grows_by_as_much_as_is_there_until_half_of_the_trials_have_a_slot():
+    gpus = [Placement("cuda", 0.25, 1, "x")] * 5
+    fleet = Fleet([Node("x", cpus=8, gpus=5)])
+    assert len(planned(fleet, present=gpus)) == 5
+    assert len(planned(fleet, present=gpus, trials=48)) == 1
+    assert planned(fleet, present=gpus, demand=20) == []
+
+
+def test_a_range_holds_whatever_the_trials_need():
+    bounds = {"engines": {"min": 2, "max": 3}}
+    assert [len(planned(NOBODY_YET, demand=demand, **bounds)) for demand in (1, 9, 100)] == [2, 3, 3]
+    assert [len(planned(CLUSTER, demand=demand, **bounds)) for demand in (1, 2, 100)] == [2, 2, 3]
+
+
+def test_a_node_that_joins_gets_the_engines_that_are_missing():
+    here = [Placement("cpu", 2.0, 0, "a")]
+    assert planned(Fleet([Node("a", cpus=2, gpus=0)]), present=here, engines=1) == []
+    joined = Fleet([Node("a", cpus=2, gpus=0), Node("b", cpus=4, gpus=0)])
+    assert planned(joined, present=here, engines=3) == [Placement("cpu", 2.0, 0, "b")] * 2
+
+
+def test_uneven_nodes_have_a_share_of_threads_each():
+    small, large = Node("small", cpus=4, gpus=4), Node("large", cpus=96, gpus=4)
+    assert [threads(node, "cuda", 0, 1) for node in (small, large)] == [1, 24]
+    assert [threads(large, "cpu", ordinal, 5) for ordinal in range(5)] == [20, 19, 19, 19, 19]
+
+
+def test_nodes_without_the_labels_and_resources_of_the_job_do_not_count():
+    plain = Node("plain", cpus=8, gpus=1)
+    spot = Node("spot", cpus=8, gpus=1, labels={"zone": "eu", "market": "spot"}, custom={"accelerator_type:A100": 1.0})
+    big = Node("big", cpus=8, gpus=1, labels={"zone": "us"}, custom={"nvlink": 2.0})
+
+    def names(**asked):
+        return [node.id for node in suitable([plain, spot, big], Resources(**asked))]
+
+    assert names() == ["plain", "spot", "big"]
+    assert names(labels={"zone": "eu"}) == ["spot"]
+    assert names(labels={"zone": "in(eu,us)", "market": "!spot"}) == ["big"]
+    assert names(labels={"zone": "!in(eu,us)"}) == ["plain"]
+    assert names(reserve={"nvlink": 1.5}) == ["big"]
+    assert names(accelerator_type="A100") == ["spot"]
 
 
 @pytest.mark.parametrize(
-    ("nodes", "resources", "message"),
+    ("fleet", "resources", "message"),
     [
-        (LAPTOP, Resources(device="cuda"), "no GPU"),
-        (CLUSTER, Resources(engines=9), "<= 8"),
-        ([Node("head", cpus=0, gpus=0)], Resources(), "no node of the cluster offers CPUs"),
+        (LAPTOP, {"device": "cuda"}, "no GPU"),
+        (LAPTOP, {"accelerator_type": "A100"}, "no GPU"),
+        (Fleet(NODES, grows=False), {"engines": 9}, "<= 8"),
+        (Fleet(NOBODY_YET.nodes, grows=False), {}, "offers Ray no CPUs"),
     ],
 )
-def test_what_a_cluster_cannot_offer_is_refused(nodes, resources, message):
+def test_what_one_machine_never_offers_is_refused(fleet, resources, message):
     with pytest.raises(ClusterError, match=message):
-        place_engines(nodes, resources, FEW, SMALL)
+        planned(fleet, **resources)
+
+
+def test_placing_takes_time_in_proportion_to_the_engines():
+    def seconds(engines):
+        nodes = [Node(f"n{number}", cpus=1 + number % 7, gpus=0) for number in range(engines // 4)]
+        began = time.process_time()
+        assert len(planned(Fleet(nodes), engines=engines)) == engines
+        return time.process_time() - began
+
+    few = min(seconds(1_000) for _ in range(5))
+    many = min(seconds(10_000) for _ in range(3))
+    assert many < 30 * few

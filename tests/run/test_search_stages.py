@@ -32,7 +32,7 @@ class Scripted:
         self._note("check")
 
     @contextmanager
-    def open(self, _prepared, _folder):
+    def open(self, _prepared, _folder, _say):
         self._note("open")
         try:
             yield self

@@ -196,7 +196,7 @@ def test_every_problem_of_both_files_is_reported_at_once(folder):
         (
             "[budget]\n",
             "[resources]\nengines = 'many'\n[budget]\n",
-            "[resources].engines: Input should be a valid integer or 'auto', got 'many'",
+            "[resources.engines]: Input should be 'auto', a number from 1 on, or {min = 1, max = 8}, got 'many'",
         ),
         ("trials = 4", "trials = true", "[budget].trials: Input should be a valid integer, got True"),
         ("trials = 4", 'trials = "4"', "[budget].trials: Input should be a valid integer, got '4'"),

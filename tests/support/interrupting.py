@@ -15,7 +15,7 @@ class Interrupting:
         pass
 
     @contextmanager
-    def open(self, prepared, folder):
+    def open(self, prepared, folder, _say):
         with LocalRunner().open(prepared, folder) as session:
             yield _InterruptedSession(session, self._after)
 

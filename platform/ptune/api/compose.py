@@ -12,7 +12,7 @@ from ptune.run.interrupts import interrupts
 if TYPE_CHECKING:
     from ptune.run.search import Outcome
     from ptune.run.session import Observer, Runner
-    from ptune.spec.job import Resources
+    from ptune.spec.resources import Resources
 
 
 def runner_for(*, local: bool, address: str | None) -> Runner:

@@ -15,7 +15,7 @@ from ptune.cli.running import conclude, json_option, local_option, pick_observer
 
 if TYPE_CHECKING:
     from ptune.record.history import History
-    from ptune.spec.job import Resources
+    from ptune.spec.resources import Resources
 
 
 @click.command(short_help="Continue an interrupted search.")

@@ -15,8 +15,9 @@ import ray
 
 from ptune.errors import ClusterError
 from ptune.raytune.authentication import ADVICE, authenticate, find_token
-from ptune.raytune.placement import Node
+from ptune.raytune.placement import Fleet, Node, suitable
 from ptune.raytune.probe_address import probe_address
+from ptune.spec.resources import Resources
 
 _OBJECT_STORE_BYTES = 200 * 2**20  # a job's data travels through it once; everything else is small
 
@@ -110,11 +111,36 @@ def disconnect() -> None:
     ray.shutdown()
 
 
+def fleet(resources: Resources, avoided: tuple[str, ...] = ()) -> Fleet:
+    """The nodes of the cluster that suit a job, as they are at present, and whether more may come."""
+    return Fleet(suitable(nodes(), resources, avoided), _grows(), _gpus_to_come(), avoided)
+
+
 def nodes() -> list[Node]:
     """The cluster's living nodes."""
     return [
-        Node(node["NodeID"], offers.get("CPU", 0.0), offers.get("GPU", 0.0), offers.get("memory", 0.0))
+        Node(
+            id=node["NodeID"],
+            cpus=offers.pop("CPU", 0.0),
+            gpus=offers.pop("GPU", 0.0),
+            memory=offers.pop("memory", 0.0),
+            address=node["NodeManagerAddress"],
+            labels=node["Labels"],
+            custom=offers,
+        )
         for node in ray.nodes()
         if node["Alive"]
-        for offers in [node["Resources"]]
+        for offers in [dict(node["Resources"])]
     ]
+
+
+def _grows() -> bool:
+    """Whether nodes may join: not the cluster of one machine that this process has started for itself."""
+    node = ray._private.worker._global_node  # noqa: SLF001 - Ray has no public word for it
+    return node is None or not node.is_head()
+
+
+def _gpus_to_come() -> float:
+    """GPUs that the cluster can have at most, where its autoscaler has told Ray."""
+    most = ray._private.state.state.get_max_resources_from_cluster_config()  # noqa: SLF001 - as Ray's own libraries
+    return float((most or {}).get("GPU", 0.0))

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TypeVar, assert_never
 
 from ptune.errors import StorageError
+from ptune.raytune.member import Loss
 from ptune.raytune.messages import Answer, Assignment, Failed, Lost, Trained, Unwritable
 from ptune.raytune.pool import EnginePool
 from ptune.searching.conductor import Conductor
@@ -32,6 +33,7 @@ class Dispatcher:
         self._under_way: dict[str, int] = {}
         self._again: deque[int] = deque()
         self._strikes: Counter[int] = Counter()
+        self._evictions: Counter[int] = Counter()
         self._interrupted = False
         self._error: Exception | None = None
         self._stopped = False
@@ -51,7 +53,7 @@ class Dispatcher:
             self._stopped = True
             self._pool.close()  # every client notices at once, and Tune comes to its end by itself
         elif not self._stopped:
-            self._guarded(self._pool.poll, None)
+            self._guarded(self._look_after_engines, None)
 
     def hand_out(self, lease: str) -> Assignment | None:
         """Return a turn with a slot on an engine; None when no turn or no slot is free."""
@@ -64,10 +66,10 @@ class Dispatcher:
             return False
         return self._guarded(lambda: self._take_in(lease, answer), otherwise=False)
 
-    def client_died(self, lease: str, reason: str) -> None:
-        """Take in that a client's process has ended without an answer."""
+    def client_died(self, lease: str, reason: str, *, with_node: bool = False) -> None:
+        """Take in that a client's process has ended without an answer, perhaps because its node has."""
         if lease in self._under_way:
-            self._guarded(lambda: self._client_died(lease, reason), None)
+            self._guarded(lambda: self._client_died(lease, reason, with_node=with_node), None)
 
     def finish(self) -> None:
         """Raise what ended the search early, once Tune has come to its end.
@@ -87,10 +89,10 @@ class Dispatcher:
         trial = self._next_trial()
         if trial is None:
             return None
-        engine = self._pool.take(lease, on_probation=self._strikes[trial] > 0)
+        engine = self._pool.take(lease, on_probation=self._strikes[trial] > 0 or self._evictions[trial] >= STRIKES)
         self._under_way[lease] = trial
         record = self._conductor.history.trials[trial]
-        return Assignment(trial, lease, record.config, record.epoch, engine)
+        return Assignment(trial, lease, record.config, record.epoch, engine.name, engine.node)
 
     def _next_trial(self) -> int | None:
         if self._again:
@@ -101,8 +103,10 @@ class Dispatcher:
     def _take_in(self, lease: str, answer: Answer) -> bool:
         trial = self._under_way[lease]
         match answer:
-            case Lost(reason):
-                self._engine_died(lease, reason)
+            case Lost(reason, with_node):
+                loss = self._pool.retire(lease, reason, with_node=with_node)
+                assert loss is not None, "a turn under way has a slot"
+                self._engine_died(loss)
                 return False
             case Unwritable(reason):
                 raise StorageError(reason)  # it is no trial's fault: the search ends, and can be resumed
@@ -112,6 +116,7 @@ class Dispatcher:
             case Trained(epoch, metrics, state, usage, damaged):
                 self._conductor.set_aside(damaged)
                 self._strikes.pop(trial, None)
+                self._evictions.pop(trial, None)
                 self._pool.trust(lease)
                 decision = self._conductor.report(trial, epoch, metrics, state)
                 if usage is not None:
@@ -125,23 +130,37 @@ class Dispatcher:
         self._pool.release(lease)
         return False
 
-    def _client_died(self, lease: str, reason: str) -> None:
+    def _look_after_engines(self) -> None:
+        demand = self._pool.leases + len(self._again) + self._conductor.waiting
+        for loss in self._pool.poll(demand):
+            self._engine_died(loss)
+
+    def _client_died(self, lease: str, reason: str, *, with_node: bool) -> None:
         trial = self._under_way[lease]
+        if with_node:
+            self._pool.doubt(lease)
         self._end(lease)
         self._again.append(trial)
-        self._strike(trial, reason)
+        self._strike(trial, reason, with_node=with_node)
 
-    def _engine_died(self, lease: str, reason: str) -> None:
-        ended, blamed = self._pool.retire(lease)
-        _LOG.warning("ptune: an engine is lost (%s); its %d trials go on from their last epoch", reason, len(ended))
-        for ended_lease in ended:
-            trial = self._under_way.pop(ended_lease)
+    def _engine_died(self, loss: Loss) -> None:
+        count = len(loss.leases)
+        _LOG.warning("ptune: an engine is lost (%s); its %d trials go on from their last epoch", loss.reason, count)
+        for lease in sorted(loss.leases):
+            trial = self._under_way.pop(lease)
             self._again.append(trial)
-            if ended_lease in blamed:
-                self._strike(trial, reason)
+            if lease in loss.blamed:
+                self._strike(trial, loss.reason, with_node=loss.with_node)
 
-    def _strike(self, trial: int, reason: str) -> None:
-        """Fail a trial that has lost too many processes in a row."""
+    def _strike(self, trial: int, reason: str, *, with_node: bool) -> None:
+        """Fail a trial that has lost too many processes in a row.
+
+        A node that goes says nothing against its trials, unless that happens to one of them again and again: from then
+        on it is alone on its engine, and its losses count as any others.
+        """
+        if with_node and self._evictions[trial] < STRIKES:
+            self._evictions[trial] += 1
+            return
         self._strikes[trial] += 1
         if self._strikes[trial] >= STRIKES:
             self._again.remove(trial)

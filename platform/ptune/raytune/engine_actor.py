@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,16 +12,23 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ptune.errors import BackboneError, ClusterError, PtuneError
-from ptune.raytune.error_summary import error_summary
+from ptune.raytune.error_summary import error_summary, node_died
+from ptune.raytune.lost import EngineLostError, NodeLostError
+from ptune.raytune.messages import Beat
 
-if TYPE_CHECKING:  # a client imports this module, too, when it calls an engine
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # a client imports this module, too, when it calls an engine
     from ptune.engine.fused import Engine
     from ptune.raytune.messages import EngineAnswer
     from ptune.raytune.placement import Placement
+    from ptune.raytune.training import TrainingThread
     from ptune.record.history import History
     from ptune.run.conclusion import Conclusion
     from ptune.run.prepare import Prepared
     from ptune.run.trials import TrialFactory
+    from ptune.spec.resources import Resources
     from ptune.spec.trial import Config
 
 
@@ -31,22 +39,30 @@ class EngineActor:
         prepared: the job and its data.
         folder: the search's folder, on storage that this node shares with the driver.
         device: `cpu` or `cuda`.
-        threads: threads to compute with.
         dtype: type of the frozen weights; None is what the job says.
     """
 
-    def __init__(self, prepared: Prepared, folder: Path, device: str, threads: int, dtype: str | None) -> None:
-        from ptune.run.cores import share_cores
-
-        share_cores()  # torch is first imported here
-        from ptune.raytune.training import TrainingThread
-
+    def __init__(self, prepared: Prepared, folder: Path, device: str, dtype: str | None) -> None:
         self._prepared = prepared.typed(dtype)
         self._folder = folder
         self._device = device
-        self._threads = threads
-        self._training = TrainingThread(self._load)
+        self._began = time.monotonic()
+        self._training: TrainingThread | None = None
         self._engine: Engine | None = None
+
+    async def node(self) -> str:
+        """Where it is: the id of its node."""
+        return str(ray.get_runtime_context().get_node_id())
+
+    async def beat(self) -> Beat:
+        """What it is doing; a process that can answer is alive."""
+        if self._training is None:
+            return Beat("starts", time.monotonic() - self._began, 0.0)
+        return self._training.beat()
+
+    async def compute_with(self, threads: int) -> None:
+        """See `TrainingThread.compute_with`."""
+        await asyncio.wrap_future(self._running.compute_with(threads))
 
     async def ready(self) -> str:
         """Load backbone and data; return the type of the frozen weights.
@@ -54,6 +70,8 @@ class EngineActor:
         Raises:
             PtuneError: the backbone is not on this node, or the search's folder is not.
         """
+        if self._training is None:
+            self._training = await asyncio.get_running_loop().run_in_executor(None, self._start)
         from ptune.run.trials import weights_type
 
         await asyncio.wrap_future(self._training.ready())
@@ -62,20 +80,31 @@ class EngineActor:
 
     async def train(self, trial: int, lease: str, config: Config, epoch: int) -> EngineAnswer:
         """See `TrainingThread.train`."""
-        return await asyncio.wrap_future(self._training.train(trial, lease, config, epoch))
+        return await asyncio.wrap_future(self._running.train(trial, lease, config, epoch))
 
     async def leave(self, lease: str) -> None:
         """See `TrainingThread.leave`."""
-        await asyncio.wrap_future(self._training.leave(lease))
+        await asyncio.wrap_future(self._running.leave(lease))
 
     async def conclude(self, history: History) -> Conclusion:
         """See `ptune.run.conclude.conclude`."""
         await self.ready()
-        return await asyncio.wrap_future(self._training.call(lambda: self._conclude(history)))
+        return await asyncio.wrap_future(self._running.call(lambda: self._conclude(history)))
+
+    @property
+    def _running(self) -> TrainingThread:
+        assert self._training is not None, "who is ready has started"
+        return self._training
+
+    def _start(self) -> TrainingThread:
+        from ptune.run.cores import share_cores
+
+        share_cores()  # torch is first imported here, which takes a while
+        from ptune.raytune.training import TrainingThread
+
+        return TrainingThread(self._load)
 
     def _load(self) -> tuple[Engine, TrialFactory]:
-        import torch
-
         from ptune.backbone.budget import token_budget
         from ptune.engine.fused import Engine
         from ptune.record.journal import JOURNAL
@@ -87,7 +116,8 @@ class EngineActor:
                 f"the search's folder {self._folder} is not on node {ray.util.get_node_ip_address()}: "
                 "set PTUNE_RUNS to a folder that every node of the cluster shares"
             )
-        torch.set_num_threads(self._threads)
+        if self._device == "cuda":
+            _check_cuda()
         job = self._prepared.job
         backbone = load_job_backbone(job, self._device)
         expected = self._prepared.header.backbone.hash
@@ -106,35 +136,48 @@ class EngineActor:
         return conclude(self._engine.backbone, self._prepared, history, self._folder)
 
 
-class EngineLostError(ClusterError):
-    """An engine's process has died, or its node has."""
+def _check_cuda() -> None:
+    """Refuse a GPU that torch cannot use, with the node's name and what to do."""
+    import torch
+
+    if not torch.cuda.is_available():
+        lacks = "was built without CUDA" if torch.version.cuda is None else "finds no GPU that its CUDA can use"
+        raise ClusterError(
+            f"node {ray.util.get_node_ip_address()} offers Ray a GPU, but its torch {torch.__version__} {lacks}; "
+            "install a torch that uses this GPU there, keep engines off the node with resources.labels, "
+            'or train on CPUs with resources.device = "cpu"'
+        )
 
 
 class RemoteEngine:
-    """An engine as the driver sees it. Starts at once; `poll` says when it is ready.
+    """An engine as the driver sees it. It is asked for at once; `poll` says when it is ready.
 
     Attributes:
         name: what clients find the actor by.
         dtype: type of the frozen weights, once the engine is ready.
+        node: the id of the node that it is on, once it has arrived.
     """
 
-    def __init__(self, placement: Placement, dtype: str | None, prepared: Any, folder: Path) -> None:
-        """Start.
+    def __init__(
+        self, placement: Placement, dtype: str | None, resources: Resources, prepared: Any, folder: Path
+    ) -> None:
+        """Ask for it.
 
         Args:
             placement: where.
             dtype: type of the other engines' frozen weights; None where there are none yet.
+            resources: what the job asks of a node.
             prepared: a `Prepared` in Ray's object store, so that it travels to each node once.
             folder: the search's folder.
         """
         self.name = f"engine-{uuid.uuid4().hex[:12]}"
-        strategy = None if placement.node is None else NodeAffinitySchedulingStrategy(placement.node, soft=True)
-        actor_class = ray.remote(EngineActor).options(
-            name=self.name, num_cpus=placement.cpus, num_gpus=placement.gpus, scheduling_strategy=strategy
-        )
-        self._actor = actor_class.remote(prepared, folder, placement.device, placement.threads, dtype)
+        actor_class = ray.remote(EngineActor).options(name=self.name, **_options(placement, resources))
+        self._actor = actor_class.remote(prepared, folder, placement.device, dtype)
+        self._arriving = self._actor.node.remote()
         self._loading = self._actor.ready.remote()
+        self._beat: Any = None
         self.dtype: str | None = None
+        self.node: str | None = None
 
     def poll(self) -> bool:
         """Whether the engine is loaded.
@@ -143,23 +186,45 @@ class RemoteEngine:
             PtuneError: it cannot be loaded, here or anywhere.
             EngineLostError: it died while loading.
         """
+        if self.node is None and ray.wait([self._arriving], timeout=0)[0]:
+            self.node = _get(self._arriving)
         if self.dtype is None and ray.wait([self._loading], timeout=0)[0]:
             self.dtype = _get(self._loading)
         return self.dtype is not None
+
+    def beat(self) -> Beat | None:
+        """The answer to the last question what it does, if it has come; then the question is asked again.
+
+        Raises:
+            EngineLostError: it died.
+        """
+        if self._beat is not None and not ray.wait([self._beat], timeout=0)[0]:
+            return None
+        answer, self._beat = self._beat, self._actor.beat.remote()
+        try:
+            beat: Beat | None = None if answer is None else ray.get(answer)
+        except ray.exceptions.ActorUnavailableError:  # it may come back, or Ray finds out that it is dead
+            return None
+        except ray.exceptions.RayActorError as error:
+            raise _lost(error) from None
+        return beat
+
+    def compute_with(self, threads: int) -> None:
+        """Use so many threads from the next pass on, without waiting."""
+        self._actor.compute_with.remote(threads)
 
     def leave(self, lease: str) -> None:
         """End a lease, without waiting."""
         self._actor.leave.remote(lease)
 
-    def conclude(self, history: History) -> Conclusion:
-        """Export the best prompt; see `ptune.run.conclude.conclude`.
+    def conclude(self, history: History) -> Callable[[], Conclusion | None]:
+        """Begin to export the best prompt; see `ptune.run.conclude.conclude`.
 
-        Raises:
-            PtuneError: it cannot be exported.
-            EngineLostError: the engine died.
+        What is returned says the result, None until it is there. It raises a PtuneError if the prompt cannot be
+        exported, which is an EngineLostError if the engine died.
         """
-        conclusion: Conclusion = _get(self._actor.conclude.remote(history))
-        return conclusion
+        concluding = self._actor.conclude.remote(history)
+        return lambda: _get(concluding) if ray.wait([concluding], timeout=0)[0] else None
 
     def kill(self) -> None:
         """End the process; states on disk are whole at any moment."""
@@ -175,4 +240,28 @@ def _get(reference: Any) -> Any:
             raise error.cause from None
         raise ClusterError(f"an engine broke: {error_summary(error)}") from error
     except ray.exceptions.RayActorError as error:
-        raise EngineLostError(f"an engine died: {error_summary(error)}") from None
+        raise _lost(error) from None
+
+
+def _lost(error: ray.exceptions.RayActorError) -> EngineLostError:
+    """What Ray says of a dead engine, with its node."""
+    return (NodeLostError if node_died(error) else EngineLostError)(f"an engine died: {error_summary(error)}")
+
+
+def _options(placement: Placement, resources: Resources) -> dict[str, Any]:
+    """What an engine's actor reserves, and on which nodes."""
+    labels = dict(resources.labels)
+    if placement.avoids:
+        labels["ray.io/node-id"] = f"!in({','.join(placement.avoids)})"
+    if placement.node is not None:
+        strategy: Any = NodeAffinitySchedulingStrategy(placement.node, soft=True)
+    else:
+        strategy = "SPREAD"
+    return {
+        "num_cpus": placement.cpus,
+        "num_gpus": placement.gpus,
+        "resources": dict(resources.reserve),
+        "accelerator_type": resources.accelerator_type,
+        "label_selector": labels or None,
+        "scheduling_strategy": strategy,
+    }

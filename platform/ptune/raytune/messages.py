@@ -33,6 +33,8 @@ class Assignment:
     """Epochs finished before this turn."""
     engine: str
     """Name of the engine's actor."""
+    node: str | None = None
+    """The node that the engine is on: its client runs there, too."""
 
     def to_tune(self) -> TuneDict:
         """The assignment as the configuration of a Tune trial."""
@@ -73,6 +75,22 @@ class Lost:
     """An engine cannot go on, or its client cannot reach it."""
 
     reason: str
+    with_node: bool = False
+    """Whether the engine's node is gone, or cannot be reached: then no trial is to blame."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """What an engine is doing, as it says when it is asked."""
+
+    doing: str | None
+    """Such as `trains`; None while nobody asks it to train."""
+    for_s: float
+    """Seconds since it began that."""
+    longest_pass_s: float
+    """The longest pass so far; 0 before the first."""
+    writes: str | None = None
+    """The file that it has been writing for a while."""
 
 
 @dataclass(frozen=True)

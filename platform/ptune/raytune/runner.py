@@ -13,15 +13,17 @@ from typing import Any
 
 from ptune.raytune.dispatcher import Dispatcher
 from ptune.raytune.messages import Assignment
+from ptune.raytune.placement import Planner
 from ptune.raytune.pool import EnginePool
-from ptune.record.history import History
+from ptune.record.history import FINAL, History
+from ptune.record.journal import JOURNAL, read
 from ptune.run.conclusion import Conclusion
 from ptune.run.interrupts import interrupts
 from ptune.run.prepare import Prepared
+from ptune.run.waits import Say, Waits, unsaid
 from ptune.searching.conductor import Conductor
 
 _STORAGE = ".tune"  # on the search's own storage, which every node sees; nothing in it outlives the search
-_ENGINES_WITHIN_S = 900.0
 
 _TUNE = {
     "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints a table whatever the verbosity
@@ -56,10 +58,10 @@ class RayRunner:
             check(self._address)
 
     @contextmanager
-    def open(self, prepared: Prepared, folder: Path) -> Iterator[RaySession]:
+    def open(self, prepared: Prepared, folder: Path, say: Say = unsaid) -> Iterator[RaySession]:
         """Open a session; its end ends the engines, and the embedded cluster if the session started it."""
         with ExitStack() as stack:
-            yield RaySession(prepared, folder, self._address, stack)
+            yield RaySession(prepared, folder, self._address, stack, say)
 
 
 class RaySession:
@@ -70,13 +72,15 @@ class RaySession:
         folder: the search's folder.
         address: see `ptune.raytune.cluster.connect`.
         stack: takes what is to be released at the session's end.
+        say: told what the search waits for.
     """
 
-    def __init__(self, prepared: Prepared, folder: Path, address: str | None, stack: ExitStack) -> None:
+    def __init__(self, prepared: Prepared, folder: Path, address: str | None, stack: ExitStack, say: Say) -> None:
         self._prepared = prepared
         self._folder = folder
         self._address = address
         self._stack = stack
+        self._waits = Waits(say)
 
     @property
     def dtype(self) -> str:
@@ -104,43 +108,53 @@ class RaySession:
         self._wait()
         dispatcher = Dispatcher(conductor, self.pool)
         with interrupts(dispatcher.interrupt):
-            _fit(dispatcher, self.pool.capacity, self._folder)
+            _fit(dispatcher, self._trials, self._folder)
         dispatcher.finish()
 
     def conclude(self, history: History) -> Conclusion:
         """Export the best prompt on an engine; see `ptune.run.conclude.conclude`."""
         with interrupts():
-            return self.pool.conclude(history, _ENGINES_WITHIN_S)
+            return self.pool.conclude(history)
 
     @cached_property
     def pool(self) -> EnginePool:
         """The engines, which start when they are first asked for."""
         import ray
 
-        from ptune.raytune.cluster import connect, disconnect, nodes
-        from ptune.raytune.engine_actor import EngineLostError, RemoteEngine
-        from ptune.raytune.placement import place_engines
+        from ptune.raytune.cluster import connect, disconnect, fleet
+        from ptune.raytune.engine_actor import RemoteEngine
 
         if connect(self._address):
             self._stack.callback(disconnect)
-        prepared, job = self._prepared, self._prepared.job
-        assert job.budget.trials is not None, "a prepared grid has been counted"
-        placements = place_engines(nodes(), job.resources, job.budget.trials, prepared.engine_bytes)
-        launch = partial(RemoteEngine, prepared=ray.put(prepared), folder=self._folder.resolve())
-        pool = EnginePool(launch, EngineLostError, placements, job.resources.slots)
+        prepared, resources = self._prepared, self._prepared.job.resources
+        launch = partial(RemoteEngine, resources=resources, prepared=ray.put(prepared), folder=self._folder.resolve())
+        planner = Planner(resources, self._trials, prepared.engine_bytes)
+        pool = EnginePool(launch, planner, partial(fleet, resources), self._waits)
         self._stack.callback(pool.close)
         return pool
+
+    @property
+    def _trials(self) -> int:
+        trials = self._prepared.job.budget.trials
+        assert trials is not None, "a prepared grid has been counted"
+        return trials
+
+    @property
+    def _unfinished(self) -> int:
+        """Trials that are left to train, as the journal says."""
+        done = [trial for trial in History.of(read(self._folder / JOURNAL)).trials.values() if trial.status in FINAL]
+        return self._trials - len(done)
 
     def _wait(self) -> None:
         """Wait until an engine is ready."""
         pool = self.pool
         with interrupts():
             importlib.import_module("ray.tune")  # takes a second: well spent while the engines load
-            pool.wait(_ENGINES_WITHIN_S)
+            pool.wait(self._unfinished)
 
 
-def _fit(dispatcher: Dispatcher, slots: int, folder: Path) -> None:
-    """Let Tune run until the dispatcher is over."""
+def _fit(dispatcher: Dispatcher, trials: int, folder: Path) -> None:
+    """Let Tune run until the dispatcher is over. How many turns there are at once, the engines' slots decide."""
     for name, value in _TUNE.items():
         os.environ.setdefault(name, value)
     from ray import tune
@@ -155,7 +169,7 @@ def _fit(dispatcher: Dispatcher, slots: int, folder: Path) -> None:
             search_alg=TurnSearcher(dispatcher),
             scheduler=TurnScheduler(dispatcher),
             num_samples=-1,
-            max_concurrent_trials=slots,
+            max_concurrent_trials=trials,
             reuse_actors=True,
             trial_name_creator=_turn_name,
             trial_dirname_creator=_turn_name,

@@ -8,7 +8,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from ptune.raytune.dispatcher import Dispatcher
-from ptune.raytune.error_summary import error_summary
+from ptune.raytune.error_summary import error_summary, node_died
 from ptune.raytune.messages import TuneDict, answer_of
 
 
@@ -32,7 +32,8 @@ class TurnScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray is not typed
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002
         """Report that a client's process has died."""
         error = trial.get_pickled_error()
-        self._dispatcher.client_died(trial.trial_id, error_summary(error) if error else "its client's process died")
+        reason = error_summary(error) if error else "its client's process died"
+        self._dispatcher.client_died(trial.trial_id, reason, with_node=error is not None and node_died(error))
 
     def debug_string(self) -> str:
         """What this is, for Tune's own tables."""

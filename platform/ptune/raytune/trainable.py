@@ -6,10 +6,10 @@ import ray
 from ray import tune
 
 from ptune.errors import StorageError
-from ptune.raytune.error_summary import error_summary
+from ptune.raytune.error_summary import error_summary, node_died
 from ptune.raytune.messages import Answer, Assignment, Lost, TuneDict, Unwritable, to_tune
 
-_CPUS = 0.001  # a client only waits; hundreds fit beside an engine, even on one core
+_NEXT_TO_NOTHING = {"memory": 1}  # a byte: a client only waits, and has room on a node whose cores are all taken
 
 
 class PromptTrainable(tune.Trainable):  # type: ignore[misc]  # Ray is not typed
@@ -20,9 +20,11 @@ class PromptTrainable(tune.Trainable):  # type: ignore[misc]  # Ray is not typed
     """
 
     @classmethod
-    def default_resource_request(cls, config: TuneDict) -> tune.PlacementGroupFactory:  # noqa: ARG003 - Tune's
-        """Next to nothing: the engine holds the resources."""
-        return tune.PlacementGroupFactory([{"CPU": _CPUS}])
+    def default_resource_request(cls, config: TuneDict) -> tune.PlacementGroupFactory:
+        """Next to nothing, beside the engine, which holds the resources; elsewhere if its node is gone by then."""
+        node = Assignment.of(config).node if config else None
+        beside = {} if node is None else {"_soft_target_node_id": node}
+        return tune.PlacementGroupFactory([_NEXT_TO_NOTHING], "STRICT_PACK", **beside)
 
     def setup(self, config: TuneDict) -> None:
         """Take up a turn; nothing runs until the first step."""
@@ -48,6 +50,6 @@ class PromptTrainable(tune.Trainable):  # type: ignore[misc]  # Ray is not typed
             full = isinstance(error.cause, StorageError)
             return Unwritable(str(error.cause)) if full else Lost(error_summary(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the driver knows better what to do about it
-            return Lost(error_summary(error))
+            return Lost(error_summary(error), with_node=node_died(error))
         self._epoch += 1
         return answer

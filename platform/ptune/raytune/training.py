@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+
+import torch
 
 from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.meter import Meter
 from ptune.engine.slots import Plan
 from ptune.errors import EngineError, PtuneError, StorageError
+from ptune.files import blocked_write
 from ptune.prompts.learner import Learner
-from ptune.raytune.messages import EngineAnswer, Failed, Trained
+from ptune.raytune.messages import Beat, EngineAnswer, Failed, Trained
+from ptune.raytune.watchdog import TRAINS
 from ptune.record.events import SetAside
 from ptune.run.trials import state_file
 from ptune.spec.trial import Config
@@ -59,6 +65,8 @@ class TrainingThread:
         self._requests: dict[int, _Request] = {}
         self._set_aside: dict[int, list[SetAside]] = {}
         self._broken: PtuneError | None = None
+        self._doing: tuple[str, float] | None = None
+        self._longest_pass_s = 0.0
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="training", daemon=True).start()
 
@@ -86,11 +94,40 @@ class TrainingThread:
         self._calls.put(lambda: _settle(future, function))
         return future
 
+    def beat(self) -> Beat:
+        """What the thread is doing. Any thread may ask, also while this one does not come back from a pass."""
+        doing, now, path = self._doing, time.monotonic(), blocked_write()
+        return Beat(
+            doing=None if doing is None else doing[0],
+            for_s=0.0 if doing is None else now - doing[1],
+            longest_pass_s=self._longest_pass_s,
+            writes=None if path is None else str(path),
+        )
+
+    def compute_with(self, threads: int) -> Future[None]:
+        """Use so many threads from the next pass on."""
+        return self.call(lambda: torch.set_num_threads(threads))
+
     def _run(self) -> None:
         while True:
             while not (self._calls.empty() and self._busy):
-                self._calls.get()()
-            self._pass()
+                call = self._calls.get()
+                with self._does("prepares a trial"):
+                    call()
+            with self._does(TRAINS):
+                self._pass()
+
+    @contextmanager
+    def _does(self, what: str) -> Iterator[None]:
+        """Note what the thread does meanwhile; a longer word inside replaces it."""
+        began = time.monotonic()
+        self._doing = (what, began)
+        try:
+            yield
+        finally:
+            self._doing = None
+        if what == TRAINS:
+            self._longest_pass_s = max(self._longest_pass_s, time.monotonic() - began)
 
     @property
     def _busy(self) -> bool:
@@ -98,6 +135,7 @@ class TrainingThread:
 
     def _make_ready(self) -> None:
         if self._engine is None:
+            self._doing = ("loads the backbone", time.monotonic())
             self._engine, self._maker = self._load()
             self._meter = Meter()
 

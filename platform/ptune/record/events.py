@@ -239,6 +239,14 @@ class Metered(_Stamped):
 
 
 @dataclass(frozen=True)
+class Awaiting(_Stamped):
+    """`awaiting`: something has held the search up for a while, or does so no longer."""
+
+    what: str | None
+    """What the search waits for; None when it is there."""
+
+
+@dataclass(frozen=True)
 class Ended(_Stamped):
     """`ended`: the process's part in the search is over."""
 
@@ -261,6 +269,7 @@ Event = (
     | Resumed
     | Loaded
     | Metered
+    | Awaiting
     | Ended
 )
 
@@ -277,6 +286,7 @@ _TYPES: Mapping[str, type[Event]] = {
     "resumed": Resumed,
     "loaded": Loaded,
     "metered": Metered,
+    "awaiting": Awaiting,
     "ended": Ended,
 }
 _KINDS = {event_type: kind for kind, event_type in _TYPES.items()}

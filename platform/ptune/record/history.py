@@ -13,6 +13,7 @@ from typing import Literal, assert_never
 
 from ptune.errors import JournalError
 from ptune.record.events import (
+    Awaiting,
     BestResult,
     Ended,
     Event,
@@ -128,6 +129,8 @@ class History:
     """The type of the frozen weights in every trial; None until they are first loaded."""
     ended: Ended | None = None
     """How it ended, unless it was resumed after that."""
+    awaiting: str | None = None
+    """What holds the search up; None while nothing does."""
     started_at: float | None = None
     """Seconds since 1970 of the first event."""
     last_at: float | None = None
@@ -206,14 +209,16 @@ class History:
             case Tracked(trial, run_id):
                 self._note_run(trial, run_id)
             case Resumed():
-                self.ended = None
+                self.ended = self.awaiting = None
                 self.interrupt()
             case Loaded(dtype):
                 self.dtype = dtype
             case Metered() | SetAside():
                 pass  # trackers show it; the search does not depend on it
+            case Awaiting(what):
+                self.awaiting = what
             case Ended():
-                self.ended = event
+                self.ended, self.awaiting = event, None
                 self.interrupt()
             case _:
                 assert_never(event)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from ptune.errors import JournalError, StorageError
-from ptune.files import full_disk, replacing, sync_folder
+from ptune.files import full_disk, replacing, sync_folder, writing
 from ptune.record.events import Ended, Event, Header, Resumed, Suggested, decode, encode
 from ptune.record.order import Order
 
@@ -60,7 +60,7 @@ class Journal:
         """Append an event, stamped with the present time, and return it with its stamp."""
         stamped = replace(event, time=round(time.time(), 3))
         line = encode(stamped)
-        with self._lock:
+        with self._lock, writing(self.path):
             self._write(line)
             if isinstance(event, _LASTING) or time.monotonic() - self._synced_at >= _SYNC_EVERY_S:
                 os.fsync(self._file.fileno())

@@ -22,7 +22,7 @@ from ptune.errors import JournalError
 from ptune.record.journal import JOURNAL, Reader
 from ptune.report.console import WIDEST
 from ptune.report.progress import Progress
-from ptune.report.screen import line, picture
+from ptune.report.screen import line, picture, waiting_line
 
 POLL = 0.5
 """Seconds between two looks at the journal."""
@@ -114,6 +114,7 @@ class LiveLines:
         self._follower = Follower(self._show, self._lose, poll)
         self._shown_at = 0.0
         self._best: float | None = None
+        self._awaiting: str | None = None
 
     def start(self, folder: Path) -> None:
         """Begin to write lines about the search in `folder`."""
@@ -129,6 +130,10 @@ class LiveLines:
             return
         leader = progress.history.best
         best = leader.best_value if leader else None
+        awaiting = progress.history.awaiting
+        if awaiting != self._awaiting:
+            self._awaiting = awaiting
+            print(waiting_line(progress, now), file=self._stream, flush=True)
         if best == self._best and now - self._shown_at < LINE_EVERY:
             return
         self._best, self._shown_at = best, now

@@ -56,6 +56,13 @@ def line(progress: Progress, now: float) -> str:
     return f"[{elapsed}] {', '.join(parts)}, {_left(progress, now)}"
 
 
+def waiting_line(progress: Progress, now: float) -> str:
+    """What holds the search up, or that nothing does any more, in one line of plain text."""
+    awaiting = progress.history.awaiting
+    what = "waits no longer" if awaiting is None else f"waiting for {awaiting}"
+    return f"[{duration(now - (progress.since or now))}] {what}"
+
+
 def _title(progress: Progress, now: float) -> Table:
     row = Table.grid(expand=True, padding=(0, 2, 0, 0), pad_edge=False)
     row.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
@@ -100,6 +107,8 @@ def _facts(progress: Progress, width: int) -> Iterator[tuple[str, list[Text]]]:
     """What counts: a label, and its lines on `width` columns."""
     history = progress.history
     yield "trials", [Text(_counts(progress))]
+    if history.awaiting is not None:
+        yield "waiting", [Text(part, style="yellow") for part in fold(f"for {history.awaiting}", width)]
     steps = progress.rungs()
     if len(steps) > 1:
         yield "rungs", [Text(" → ".join(f"{epoch}: {number}" for epoch, number in steps) + "   (epoch: trials there)")]

@@ -17,6 +17,7 @@ from ptune.run.conclusion import Conclusion
 from ptune.run.load import load_job_backbone
 from ptune.run.prepare import Prepared
 from ptune.run.trials import TrialFactory, state_file, weights_type
+from ptune.run.waits import Say, unsaid
 from ptune.searching.conductor import Conductor
 
 _ENGINE = 0  # its number: it is the only one
@@ -29,8 +30,8 @@ class LocalRunner:
         """This process is always there."""
 
     @contextmanager
-    def open(self, prepared: Prepared, folder: Path) -> Iterator[LocalSession]:
-        """Open a session; see `Runner.open`."""
+    def open(self, prepared: Prepared, folder: Path, say: Say = unsaid) -> Iterator[LocalSession]:  # noqa: ARG002
+        """Open a session, which waits for nothing; see `Runner.open`."""
         yield LocalSession(prepared, folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Any, Literal
 
 from ptune.errors import JournalError, SpecError
 from ptune.files import write_json, write_text
-from ptune.record.events import Confirms, Ended, Header, Loaded, Metrics, Resumed, SearchStatus, Tracked
+from ptune.record.events import Awaiting, Confirms, Ended, Header, Loaded, Metrics, Resumed, SearchStatus, Tracked
 from ptune.record.history import History, TrialRecord
 from ptune.record.journal import JOURNAL, Journal, read
 from ptune.run.conclusion import Conclusion
@@ -22,12 +23,17 @@ from ptune.run.kept_data import keep_data
 from ptune.run.prepare import Prepared, prepare, versions
 from ptune.run.session import Observer, Publisher, Runner, Session
 from ptune.run.tracker import TrackerFactory, tracker_of, unheard
+from ptune.run.waits import storage_watched
 from ptune.searching.conductor import Conductor
 from ptune.searching.importance import importances
 from ptune.spec.job import Job, Resources
 from ptune.spec.tracking import model_name_law, without_password
+from ptune.spec.job import Job
+from ptune.spec.resources import Resources
+from ptune.spec.tracking import without_password
 from ptune.tracking.state import Announce, TrackingState
 
+_LOG = logging.getLogger(__name__)
 RESULT = "result.json"
 """Name of the file in a search's folder that says what the search came to."""
 EndStatus = Literal["complete", "interrupted"]
@@ -123,7 +129,7 @@ class Search:
             PtuneError: nothing can train, or the result cannot be written.
         """
         began = time.monotonic()
-        with _watched(self._observer, self._folder):
+        with _watched(self._observer, self._folder), storage_watched(_warn):
             try:
                 status, conclusion = self._train()
                 self._end(status, conclusion.test)
@@ -148,7 +154,7 @@ class Search:
         """Train every trial and export the best prompt; return how that ended and what it came to."""
         conclusion = Conclusion()
         try:
-            with self._runner.open(self._prepared, self._folder) as session:
+            with self._runner.open(self._prepared, self._folder, self._say) as session:
                 self._load(session)
                 self._begun = True
                 self._tracker.start(_HEAD_START_S)
@@ -171,6 +177,10 @@ class Search:
             dtype = session.dtype
             if self._history.dtype is None:
                 self._history.apply(self._journal.append(Loaded(dtype)))
+
+    def _say(self, what: str | None) -> None:
+        """Record what the search waits for; whoever watches it sees that."""
+        self._history.apply(self._journal.append(Awaiting(what)))
 
     def _end(self, status: SearchStatus, test: Metrics | None = None) -> None:
         """Record how this process's part ended."""
@@ -353,6 +363,11 @@ def _noted(journal: Journal) -> Announce:
         journal.append(Tracked(trial, run_id))
 
     return note
+
+
+def _warn(what: str | None) -> None:
+    """Say what the search waits for where the journal cannot: it may be what waits."""
+    _LOG.warning("ptune: %s", "its storage answers again" if what is None else f"waiting for {what}")
 
 
 def _text(folder: Path | None) -> str | None:

@@ -12,6 +12,7 @@ from typing import Protocol
 from ptune.record.history import History
 from ptune.run.conclusion import Conclusion
 from ptune.run.prepare import Prepared
+from ptune.run.waits import Say, unsaid
 from ptune.searching.conductor import Conductor
 from ptune.tracking.state import TrackingState
 
@@ -45,12 +46,13 @@ class Runner(Protocol):
             PtuneError: nothing can train there.
         """
 
-    def open(self, prepared: Prepared, folder: Path) -> AbstractContextManager[Session]:
+    def open(self, prepared: Prepared, folder: Path, say: Say = unsaid) -> AbstractContextManager[Session]:
         """Open a session for one search; the end of the context releases everything that the session holds.
 
         Args:
             prepared: the job and its data.
             folder: the search's folder, which holds its journal.
+            say: told what the session waits for; see `ptune.run.waits`.
         """
 
 

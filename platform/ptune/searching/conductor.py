@@ -102,6 +102,11 @@ class Conductor:
         """Whether every trial of the budget is final."""
         return self._all_suggested and self._final == len(self.history.trials)
 
+    @property
+    def waiting(self) -> int:
+        """Trials that could begin a turn now; those that a rung may let go on later are not counted."""
+        return len(self._unfinished) + max(0, self._planned - len(self.history.trials))
+
     def next_turn(self) -> Turn | None:
         """Hand out the next turn; None when there is none at present, or for good (see `done`).
 

@@ -14,6 +14,7 @@ from ptune.spec.heads import head_problems
 from ptune.spec.layout import template_problems
 from ptune.spec.problem import Problem
 from ptune.spec.protocol import Published, grid_problems, horizon_problems, published_problems, split_problems
+from ptune.spec.resources import Resources
 from ptune.spec.space import Space
 from ptune.spec.starts import start_problems
 from ptune.spec.strict import Strict, refusal
@@ -33,27 +34,6 @@ class BackboneSpec(Strict):
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Type of the frozen weights. auto is bfloat16 on GPUs and on CPUs that multiply it (AMX, AVX-512), and float32
     elsewhere."""
-
-
-class Resources(Strict):
-    """What the search may use."""
-
-    slots: int = Field(4, ge=1, le=256)
-    """Trials that train together on one engine."""
-    engines: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    """Number of engines. auto is one for each GPU. Without GPUs it is at least one for each node, and up to one for
-    each core while memory holds them and half of the trials still wait for a slot."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where engines run."""
-    token_budget: Annotated[int, Field(ge=64)] | Literal["auto"] = "auto"  # noqa: S105 - tokens of text
-    """Most tokens, padding included, in one pass of an engine. auto is as many as its device can use and hold."""
-    cache_gb: float = Field(4.0, ge=0.0)
-    """Disk that a node may spend on results that can be computed again: hidden states below the first prompted layer,
-    tokens of large data and, on a quarter of it, weights in another type than the checkpoint's. 0 keeps nothing."""
-    checkpointing: Literal["auto", "always", "never"] = "auto"
-    """Whether backward passes compute each layer anew instead of keeping it. `auto` does so once a single mini-batch
-    does not fit into memory. Encoder-decoders, ALBERT, DeBERTa and trials that tune the backbone or train with its
-    dropout never do."""
 
 
 def _native() -> list[FormatName]:

@@ -75,7 +75,7 @@ def _members(annotation: Any) -> list[Any]:
 def _tags(model: type[BaseModel]) -> set[str]:
     """What pydantic calls one model of a union in an error's location."""
     fields = [field for name, field in model.model_fields.items() if name in ("type", "method", "kind")]
-    return {str(tag) for field in fields for tag in get_args(field.annotation)}
+    return {model.__name__} | {str(tag) for field in fields for tag in get_args(field.annotation)}
 
 
 def _item(members: list[Any]) -> Any:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
 from ptune.record.events import (
+    Awaiting,
     Ended,
     Event,
     Finished,
@@ -144,6 +145,8 @@ class Projection:
                 self._reopen()
             case Metered(engine, usage):
                 self._meter(engine, usage, time)
+            case Awaiting():
+                pass  # whoever runs the search wants to know
             case Ended(status, best, test):
                 if best is not None and test is not None:
                     self._test(best.trial, test, time)

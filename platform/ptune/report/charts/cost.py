@@ -48,14 +48,13 @@ class Cost:
 def cost_of(history: History) -> Cost:
     """What a search has taken so far."""
     begun = [trial for trial in history.trials.values() if trial.epoch or trial.status != "waiting"]
-    engines = history.job.resources.engines
     return Cost(
         epochs=sum(trial.epoch for trial in begun),
         full=sum(history.horizon(trial) for trial in begun),
         saved=sum(history.horizon(trial) - trial.epoch for trial in begun if trial.status == "stopped"),
         slot_seconds=sum(map(seconds_of, begun)),
         wall_seconds=history.worked_s,
-        engines=engines if isinstance(engines, int) else None,
+        engines=asked if isinstance(asked := history.job.resources.engines, int) else None,
     )
 
 
