@@ -26,11 +26,9 @@ from ptune.run.tracker import TrackerFactory, tracker_of, unheard
 from ptune.run.waits import storage_watched
 from ptune.searching.conductor import Conductor
 from ptune.searching.importance import importances
-from ptune.spec.job import Job, Resources
-from ptune.spec.tracking import model_name_law, without_password
 from ptune.spec.job import Job
 from ptune.spec.resources import Resources
-from ptune.spec.tracking import without_password
+from ptune.spec.tracking import model_name_law, without_password
 from ptune.tracking.state import Announce, TrackingState
 
 _LOG = logging.getLogger(__name__)
