@@ -62,10 +62,10 @@ def replacing(path: Path, size: int | None = None) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
             mode = _mode_of_new_file(draft)
             yield draft
             draft.chmod(mode)
