@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from support.repository import PACKAGE, ROOT, modules, tree
+from support.repository import PACKAGE, ROOT, modules, nodes
 
 LIMITS = {
     "A prompt encoder": 4,
@@ -80,13 +80,12 @@ def imported(node):
 @cache
 def words(path):
     """Every name and every whole string of a module's code; docstrings are no code."""
-    nodes = list(ast.walk(tree(path)))
-    texts = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
-    found = {node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in texts}
-    found |= {node.id for node in nodes if isinstance(node, ast.Name)}
-    found |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    found |= {node.name for node in nodes if isinstance(node, ast.ClassDef)}
-    found |= {name for node in nodes if isinstance(node, ast.ImportFrom) for name in imported(node)}
+    texts = {id(node.value) for node in nodes(path) if isinstance(node, ast.Expr)}
+    found = {node.value for node in nodes(path) if isinstance(node, ast.Constant) and id(node) not in texts}
+    found |= {node.id for node in nodes(path) if isinstance(node, ast.Name)}
+    found |= {node.attr for node in nodes(path) if isinstance(node, ast.Attribute)}
+    found |= {node.name for node in nodes(path) if isinstance(node, ast.ClassDef)}
+    found |= {name for node in nodes(path) if isinstance(node, ast.ImportFrom) for name in imported(node)}
     return found
 
 

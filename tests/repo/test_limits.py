@@ -5,7 +5,7 @@ import re
 import sys
 from collections import defaultdict
 
-from support.repository import PLATFORM, ROOT, modules, tree
+from support.repository import PLATFORM, ROOT, modules, nodes, tree
 
 PRONOUNS = frozenset(
     ("one", "each", "own", "about", "stated", "place", "found", "given", "other", "rest", "these", "both", "such", "it")
@@ -18,7 +18,7 @@ MOST_FREE_FORM = 40
 
 def variables(path):
     """Every name that a module binds: assignments, arguments, loop variables, handlers, patterns and fields."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         match node:
             case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
                 yield name
@@ -64,9 +64,13 @@ def names_a_call(node):
 
 
 def test_no_two_test_modules_hold_the_same_helper():
-    places = defaultdict(set)
+    namesakes = defaultdict(list)
     for path in (ROOT / "tests").rglob("*.py"):
         for node in tree(path).body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not names_a_call(node):
-                places[without_docstring(node)].add(path.relative_to(ROOT).as_posix())
+                namesakes[node.name].append((path.relative_to(ROOT).as_posix(), node))
+    places = defaultdict(set)
+    for alike in namesakes.values():
+        for path, node in alike if len(alike) > 1 else ():
+            places[without_docstring(node)].add(path)
     assert not {code: sorted(paths) for code, paths in places.items() if len(paths) > 1}

@@ -8,7 +8,7 @@ import tokenize
 
 import pytest
 
-from support.repository import PACKAGE, ROOT, functions, modules, tree
+from support.repository import PACKAGE, ROOT, functions, modules, nodes, tree
 
 LONGEST_MODULE = 400
 LONGEST_BODY = 80
@@ -58,14 +58,16 @@ def broad_excepts():
         with path.open("rb") as stream:
             tokens = list(tokenize.tokenize(stream.readline))
         comments = {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             caught = ast.unparse(node.type) if isinstance(node, ast.ExceptHandler) and node.type else ""
             bare = isinstance(node, ast.ExceptHandler) and node.type is None
             reraises = (
                 isinstance(node, ast.ExceptHandler) and isinstance(node.body[-1], ast.Raise) and not node.body[-1].exc
             )
-            suppresses = isinstance(node, ast.Call) and re.fullmatch(
-                r"(contextlib\.)?suppress\(.*\b(Base)?Exception\b.*\)", ast.unparse(node)
+            suppresses = (
+                isinstance(node, ast.Call)
+                and re.fullmatch(r"(contextlib\.)?suppress", ast.unparse(node.func))
+                and re.search(r"\b(Base)?Exception\b", ast.unparse(node))
             )
             if suppresses or ((bare or re.search(r"\b(Base)?Exception\b", caught)) and not reraises):
                 yield f"{path.relative_to(PACKAGE)}:{node.lineno}", comments.get(node.lineno, "")

@@ -16,6 +16,7 @@ PAGES = sorted(
 """The pages that the project writes; an environment in the checkout brings others."""
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Every module of the package by its dotted name."""
     found = {}
@@ -30,22 +31,29 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def functions(path: Path):
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Every node of a module's tree."""
+    return tuple(ast.walk(tree(path)))
+
+
+@cache
+def functions(path: Path) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, ...]:
     """Every function and method of a module."""
-    return [node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return tuple(node for node in nodes(path) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
-def imports(path: Path, *, top_level: bool = False) -> set[str]:
+@cache
+def imports(path: Path, *, top_level: bool = False) -> frozenset[str]:
     """What a module imports, by dotted name; `top_level` leaves out imports inside functions and for type checks."""
-    nodes = _running(tree(path)) if top_level else ast.walk(tree(path))
     found: set[str] = set()
-    for node in nodes:
+    for node in _running(tree(path)) if top_level else nodes(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: relative import"
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+    return frozenset(found)
 
 
 def _running(node: ast.AST):
