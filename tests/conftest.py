@@ -81,6 +81,19 @@ def speaking(tiny_language_model):
     return cache(lambda family: load_backbone(str(tiny_language_model(family)), lm=True))
 
 
+# --- MLflow's tables, made once per session: dozens of migrations take seconds ---
+
+
+@pytest.fixture(scope="session")
+def blank_database(tmp_path_factory) -> Path:
+    """A SQLite file with MLflow's tables and nothing in them; tests take copies."""
+    from ptune.tracking.location import create_database
+
+    path = tmp_path_factory.mktemp("blank") / "mlflow.db"
+    create_database(f"sqlite:///{path}")
+    return path
+
+
 # --- a small world for engines: a tiny backbone, sentences, trials of every kind; see support/worlds.py ---
 
 

@@ -1,8 +1,11 @@
 """The built-in task discriminates: on the packaged backbone a prompt learns what a head alone cannot."""
 
+from dataclasses import replace
+
 import pytest
 
 from ptune.backbone.budget import token_budget
+from ptune.backbone.cache import StateCache
 from ptune.backbone.load import load_backbone
 from ptune.engine.fused import Engine
 from ptune.run.trials import TrialFactory
@@ -25,7 +28,7 @@ def test_a_prompt_is_ten_points_above_a_head_and_does_not_saturate(tmp_path):
     from ptune.data.sources import load_splits
 
     job = Job.model_validate(JOB)
-    backbone = load_backbone(job.backbone.id)
+    backbone = replace(load_backbone(job.backbone.id), cache=StateCache(tmp_path / "states", 10**9))
     factory = TrialFactory(job, [load_splits(job.task.data, job.seed)], backbone, tmp_path)
     engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
     for number, config in enumerate([PROMPT, *HEADS]):

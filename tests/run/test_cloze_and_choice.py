@@ -20,11 +20,6 @@ SHOWN = "{choice1} or {choice2} ? {premise} {question} {choice} ."
 FLAT = "{premise} {question} [SEP] {choice}"
 
 
-@pytest.fixture(autouse=True)
-def _own_tracking(monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
-
 @pytest.fixture
 def facts(shared_data, tmp_path):
     """Data of two relations, and a tiny language model that knows their words but those that begin with A."""
@@ -40,8 +35,8 @@ def facts(shared_data, tmp_path):
     return str(backbone), {**parts, **answers, "max_length": 24}
 
 
-def search(folder: Path, backbone: str, task: dict, parameters: dict, trials: int = 2) -> Outcome:
-    return start_search(made_job(backbone, task, parameters, trials), "", folder / "runs", LocalRunner())
+def search(runs: Path, backbone: str, task: dict, parameters: dict, trials: int = 2) -> Outcome:
+    return start_search(made_job(backbone, task, parameters, trials), "", runs, LocalRunner())
 
 
 def made_job(backbone: str, task: dict, parameters: dict, trials: int = 2) -> Job:
@@ -58,7 +53,7 @@ def made_job(backbone: str, task: dict, parameters: dict, trials: int = 2) -> Jo
     )
 
 
-def test_pararel_runs_with_a_prompt_for_each_relation(facts, tmp_path):
+def test_pararel_runs_with_a_prompt_for_each_relation(facts, runs):
     backbone, data = facts
     parameters = {
         "method": {"choices": ["v1", "v2"]},
@@ -66,7 +61,7 @@ def test_pararel_runs_with_a_prompt_for_each_relation(facts, tmp_path):
         "template": {"value": "around", "when": {"method": "v1"}},
         "lr": {"value": 0.01},
     }
-    outcome = search(tmp_path, backbone, {"kind": "cloze", "data": data}, parameters)
+    outcome = search(runs, backbone, {"kind": "cloze", "data": data}, parameters)
     assert {trial.status for trial in outcome.history.trials.values()} == {"complete"}
     report = outcome.best.reports[0]
     assert report["p_at_1"] == (report["p_at_1.P36"] + report["p_at_1.P1376"]) / 2
@@ -82,9 +77,9 @@ def test_pararel_runs_with_a_prompt_for_each_relation(facts, tmp_path):
     assert sorted(name for name in predictor.artifact.tensors if name.startswith("prompt")) == ["prompt.0", "prompt.1"]
 
 
-def test_a_manual_prompt_is_scored_as_it_is(facts, tmp_path):
+def test_a_manual_prompt_is_scored_as_it_is(facts, runs):
     backbone, data = facts
-    outcome = search(tmp_path, backbone, {"kind": "cloze", "data": data}, {"method": {"value": "manual"}}, trials=1)
+    outcome = search(runs, backbone, {"kind": "cloze", "data": data}, {"method": {"value": "manual"}}, trials=1)
     assert outcome.best.reports[0]["trainable_parameters"] == 0
     assert math.isfinite(outcome.best.reports[0]["mrr"])
 
@@ -109,13 +104,13 @@ def test_a_choice_without_a_place_for_its_candidate_is_refused_before_anything_s
         prepare(made_job(facts[0], task, {"method": {"value": "v2"}}))
 
 
-def test_copa_runs_on_a_real_encoder_with_a_trained_head(shared_data, tmp_path):
+def test_copa_runs_on_a_real_encoder_with_a_trained_head(shared_data, runs):
     folder = shared_data / "copa"
     files = {"train": str(folder / "train.jsonl"), "dev": str(folder / "dev.jsonl"), "test": str(folder / "dev.jsonl")}
     limits = {"limit_train": 40, "limit_dev": 20, "limit_test": 20, "max_length": 64}
     data = {**files, **limits, "replace": QUESTIONS, "template": FLAT}
     parameters = {"method": {"value": "v2"}, "length": {"value": 4}, "batch_size": {"value": 8}}
-    outcome = search(tmp_path, "packaged:minilm", {"kind": "choice", "data": data}, parameters, trials=1)
+    outcome = search(runs, "packaged:minilm", {"kind": "choice", "data": data}, parameters, trials=1)
     report = outcome.best.reports[0]
     assert 0.0 <= report["accuracy"] <= 1.0
     assert report["majority_baseline"] >= 0.5
@@ -127,7 +122,7 @@ def test_copa_runs_on_a_real_encoder_with_a_trained_head(shared_data, tmp_path):
 
 
 @pytest.mark.parametrize("loss", ["hinge", "softmax"])
-def test_the_few_shot_copa_of_the_first_paper_runs_with_candidates_at_masks(loss, shared_data, tmp_path):
+def test_the_few_shot_copa_of_the_first_paper_runs_with_candidates_at_masks(loss, shared_data, runs, tmp_path):
     folder = shared_data / "fewglue32" / "COPA"
     rows = [json.loads(line) for name in ("train", "dev32") for line in (folder / f"{name}.jsonl").open()]
     words = {
@@ -153,7 +148,7 @@ def test_the_few_shot_copa_of_the_first_paper_runs_with_candidates_at_masks(loss
     }
     backbone = make_word_model(tmp_path / "model", ["or", "?", "because", "so", *sorted(words)])
     task = {"kind": "choice", "head": "verbalizer", "loss": loss, "data": data}
-    outcome = search(tmp_path, str(backbone), task, parameters, trials=1)
+    outcome = search(runs, str(backbone), task, parameters, trials=1)
     report = outcome.best.reports[0]
     assert report["trainable_parameters"] > 0
     assert outcome.conclusion.test["accuracy"] == report["accuracy"]

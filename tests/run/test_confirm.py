@@ -111,9 +111,9 @@ def test_a_search_that_confirms_nothing_has_no_such_result(job):
     assert result(told(job, [0.5])) is None
 
 
-def test_a_whole_confirmation(job, runs):
-    searched = start_search(job, "# as written\n", runs, LocalRunner())
-    outcome = confirm_search("small", runs, LocalRunner(), top=2, seeds=2)
+def test_a_whole_confirmation(finished, runs_after):
+    searched = finished.outcome
+    outcome = confirm_search("small", runs_after, LocalRunner(), top=2, seeds=2)
     assert (outcome.name, outcome.status, len(outcome.history.trials)) == ("small-confirm", "complete", 4)
     assert (outcome.folder / "job.toml").read_text().startswith("# ptune confirm small --top 2 --seeds 2")
     for trial in outcome.history.trials.values():
@@ -163,23 +163,21 @@ def test_a_manual_prompt_is_confirmed(job, runs, tiny_language_model):
     assert result(outcome.history).configurations[0].test.n == 1
 
 
-def test_an_interrupted_confirmation_goes_on_as_one(job, runs):
-    start_search(job, "", runs, LocalRunner())
-    broken = confirm_search("small", runs, Interrupting(), top=1, seeds=2)
+def test_an_interrupted_confirmation_goes_on_as_one(runs_after):
+    broken = confirm_search("small", runs_after, Interrupting(), top=1, seeds=2)
     assert broken.status == "interrupted"
     assert broken.to_json()["confirmation"]["configurations"][0]["test"] is None
-    resumed = resume_search("small-confirm", runs, LocalRunner())
+    resumed = resume_search("small-confirm", runs_after, LocalRunner())
     assert resumed.to_json()["confirmation"]["configurations"][0]["test"]["n"] == 2
-    again = resume_search("small-confirm", runs, LocalRunner())
+    again = resume_search("small-confirm", runs_after, LocalRunner())
     written = read(again.folder / "journal.jsonl")
     assert [event.trial for event in written if isinstance(event, events.Tested)] == [0, 1]
 
 
-def test_mlflow_shows_the_test_scores(job, runs):
+def test_mlflow_shows_the_test_scores(runs_after):
     from mlflow import MlflowClient
 
-    start_search(job, "", runs, LocalRunner())
-    outcome = confirm_search("small", runs, LocalRunner(), top=1, seeds=1)
+    outcome = confirm_search("small", runs_after, LocalRunner(), top=1, seeds=1)
     client = MlflowClient(outcome.tracking.uri)
     found = client.search_runs(
         [outcome.tracking.experiment_id], f"tags.mlflow.parentRunId = '{outcome.tracking.run_id}'"

@@ -23,15 +23,14 @@ def job(tiny_backbone, tmp_path):
     return type(job).model_validate({**job.model_dump(), "task": {"data": data}, "space": space, "budget": budget})
 
 
-def test_draws_and_repeats_are_trials_of_one_configuration(job, tmp_path, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    outcome = start_search(job, "", tmp_path / "runs", LocalRunner())
+def test_draws_and_repeats_are_trials_of_one_configuration(job, runs):
+    outcome = start_search(job, "", runs, LocalRunner())
     assert outcome.history.job.budget.trials == 8
     assert [len(group.trials) for group in outcome.history.configurations()] == [4, 4]
     first = {key(trial): trial.reports[0]["loss"] for trial in outcome.history.trials.values()}
     assert len(set(first.values())) == 8, "every draw and every seed is another beginning"
 
-    confirmed = confirm_search(outcome.name, tmp_path / "runs", LocalRunner(), top=1, seeds=1)
+    confirmed = confirm_search(outcome.name, runs, LocalRunner(), top=1, seeds=1)
     assert [key(trial)[1:] for trial in confirmed.history.trials.values()] == [(0, 0), (1, 0)]
     (row,) = confirmed.to_json()["confirmation"]["configurations"]
     assert (row["search"]["n"], row["dev"]["n"], row["test"]["n"]) == (4, 2, 2)

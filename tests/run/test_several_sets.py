@@ -1,5 +1,6 @@
 """Several data sets under one prompt, and a search that starts from what another exported (P-Tuning v2's MPT-2)."""
 
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ from ptune.run.prepare import prepare
 from ptune.run.search import start_search
 from ptune.run.trials import TrialFactory, starting_tensors
 from ptune.spec.job import Job
+from ptune.tracking.location import DATABASE
 from support.small_jobs import small_job, write_split
 from support.worlds import sentences
 
@@ -35,13 +37,29 @@ def second_set(folder):
     return {"name": "second", **files, "labels": ["no", "yes"], "max_length": 32}
 
 
-@pytest.fixture
-def job(tiny_backbone, tmp_path):
-    single = small_job(tmp_path / "data", tiny_backbone("bert"), trials=2, epochs=2)
+@pytest.fixture(scope="module")
+def job(tiny_backbone, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    single = small_job(folder, tiny_backbone("bert"), trials=2, epochs=2)
     content = single.model_dump()
     content["task"]["data"]["name"] = "first"
-    content["task"]["more"] = [second_set(tmp_path / "data")]
+    content["task"]["more"] = [second_set(folder)]
     return Job.model_validate({**content, "space": FIXED, "name": "joint"})
+
+
+@pytest.fixture(scope="module")
+def joint(job, tmp_path_factory, blank_database):
+    """The outcome of its search, which tests read."""
+    runs = tmp_path_factory.mktemp("runs")
+    shutil.copy(blank_database, runs / DATABASE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        return start_search(job, "", runs, LocalRunner())
+
+
+@pytest.fixture(scope="module")
+def exported(joint):
+    return joint.folder / "artifact"
 
 
 def test_a_shared_prompt_has_a_head_for_each_set_and_batches_of_one_set(job, tmp_path):
@@ -60,18 +78,16 @@ def test_a_shared_prompt_has_a_head_for_each_set_and_batches_of_one_set(job, tmp
     assert order != sorted(order), "the sets take turns"
 
 
-def test_metrics_are_means_and_each_sets_own(job, runs):
-    outcome = start_search(job, "", runs, LocalRunner())
-    report = outcome.best.reports[-1]
+def test_metrics_are_means_and_each_sets_own(joint):
+    report = joint.best.reports[-1]
     assert report["accuracy"] == pytest.approx((report["accuracy.first"] + report["accuracy.second"]) / 2)
-    assert {"accuracy.first", "accuracy.second"} <= outcome.conclusion.test.keys()
-    header = next(iter(read(outcome.folder / JOURNAL)))
+    assert {"accuracy.first", "accuracy.second"} <= joint.conclusion.test.keys()
+    header = next(iter(read(joint.folder / JOURNAL)))
     assert {"train.first", "dev.second", "test.second"} <= header.data.keys()
 
 
-def test_an_artifact_of_several_sets_answers_for_each(job, runs):
-    outcome = start_search(job, "", runs, LocalRunner())
-    predictor = Predictor.load(outcome.folder / "artifact")
+def test_an_artifact_of_several_sets_answers_for_each(exported):
+    predictor = Predictor.load(exported)
     first, second = (predictor.predict([("red green",)], data_set=name) for name in ("first", "second"))
     assert first[0]["probabilities"].keys() == second[0]["probabilities"].keys() == {"no", "yes"}
     assert first[0]["probabilities"] != second[0]["probabilities"]
@@ -79,8 +95,7 @@ def test_an_artifact_of_several_sets_answers_for_each(job, runs):
         predictor.predict([("red green",)])
 
 
-def test_every_trial_starts_from_the_artifacts_prompt(job, runs, tmp_path):
-    exported = start_search(job, "", runs, LocalRunner()).folder / "artifact"
+def test_every_trial_starts_from_the_artifacts_prompt(job, exported, runs, tmp_path):
     content = job.model_dump()
     content["task"]["more"] = []
     later = Job.model_validate({**content, "name": "later", "start": str(exported)})
@@ -115,21 +130,19 @@ def test_a_prompt_for_each_relation_goes_to_the_relation_of_its_name():
         ({"method": {"choices": ["v1", "v2"]}}, "every trial must have method = 'v2'"),
     ],
 )
-def test_a_space_of_other_shapes_is_refused_before_anything_starts(job, runs, changes, law):
-    exported = start_search(job, "", runs, LocalRunner()).folder / "artifact"
+def test_a_space_of_other_shapes_is_refused_before_anything_starts(job, exported, changes, law):
     space = {"parameters": {**FIXED["parameters"], **changes}}
     with pytest.raises(SpecError, match=law):
         prepare(Job.model_validate({**job.model_dump(), "space": space, "start": str(exported)}))
 
 
-def test_a_prompt_of_another_backbone_is_refused(job, runs, tiny_backbone):
-    exported = start_search(job, "", runs, LocalRunner()).folder / "artifact"
+def test_a_prompt_of_another_backbone_is_refused(job, exported, tiny_backbone):
     other = {"backbone": {"id": str(tiny_backbone("roberta"))}, "start": str(exported)}
     with pytest.raises(SpecError, match="the artifact's prompt belongs to"):
         prepare(Job.model_validate({**job.model_dump(), **other}))
 
 
-def test_sets_of_one_name_are_refused(job, tmp_path):
+def test_sets_of_one_name_are_refused(job):
     content = job.model_dump()
     content["task"]["more"][0]["name"] = "first"
     with pytest.raises(ValueError, match="data sets must have names that differ"):

@@ -1,6 +1,8 @@
 """Whole searches over words and spans: folder, journal, artifact, its scores, and answers for people."""
 
 import json
+import shutil
+from functools import cache
 
 import pytest
 
@@ -12,6 +14,7 @@ from ptune.run.local import LocalRunner
 from ptune.run.prepare import prepare
 from ptune.run.search import start_search
 from ptune.spec.job import Job
+from ptune.tracking.location import DATABASE
 from support.closeness import near
 from support.words_and_spans import KINDS, asked, data_for, job_for, tagged
 
@@ -21,16 +24,21 @@ METRICS = {
 }
 
 
-@pytest.fixture
-def searched(tiny_backbone, tmp_path, monkeypatch):
-    """A function from a kind to the outcome of a small search."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+@pytest.fixture(scope="module")
+def searched(tiny_backbone, tmp_path_factory, blank_database):
+    """A function from a kind to its small search: the job and the outcome."""
 
-    def search(kind: str, **options):
-        job = job_for(kind, str(tiny_backbone("bert")), tmp_path, **options)
-        return job, start_search(job, "", tmp_path / "runs", LocalRunner())
+    @cache
+    def search(kind: str):
+        folder = tmp_path_factory.mktemp(kind)
+        (folder / "runs").mkdir()
+        shutil.copy(blank_database, folder / "runs" / DATABASE)
+        job = job_for(kind, str(tiny_backbone("bert")), folder)
+        return job, start_search(job, "", folder / "runs", LocalRunner())
 
-    return search
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield search
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -81,9 +89,9 @@ def test_an_artifact_answers_from_the_context(searched):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_several_data_sets_share_a_prompt(kind, searched, tmp_path, tiny_backbone):
+def test_several_data_sets_share_a_prompt(kind, runs, tmp_path, tiny_backbone):
     content = job_for(kind, str(tiny_backbone("bert")), tmp_path, name="one").model_dump()
     content["task"]["more"] = [data_for(kind, tmp_path / "more", name="two")]
-    outcome = start_search(Job.model_validate(content), "", tmp_path / "runs", LocalRunner())
+    outcome = start_search(Job.model_validate(content), "", runs, LocalRunner())
     scores = outcome.conclusion.test
     assert scores["f1"] == pytest.approx((scores["f1.one"] + scores["f1.two"]) / 2)

@@ -24,9 +24,8 @@ from support.closeness import near
 from support.interrupting import Interrupting
 
 
-def test_a_search_ends_with_every_trial_final_and_the_best_exported(job, runs):
-    outcome = start_search(job, "# as written\n", runs, LocalRunner())
-
+def test_a_search_ends_with_every_trial_final_and_the_best_exported(finished):
+    outcome = finished.outcome
     assert outcome.status == "complete"
     assert {trial.status for trial in outcome.history.trials.values()} <= FINAL
     assert len(outcome.history.trials) == 6
@@ -38,17 +37,16 @@ def test_a_search_ends_with_every_trial_final_and_the_best_exported(job, runs):
     assert json.loads((outcome.folder / "result.json").read_text()) == outcome.to_json()
 
 
-def test_the_artifact_scores_what_the_search_reported(job, runs):
-    outcome = start_search(job, "", runs, LocalRunner())
-    predictor = Predictor.load(outcome.folder / "artifact")
-    rows = [line.split("\t") for line in Path(job.task.data.dev).read_text(encoding="utf-8").splitlines()[1:]]
+def test_the_artifact_scores_what_the_search_reported(finished):
+    predictor = Predictor.load(finished.outcome.folder / "artifact")
+    rows = [line.split("\t") for line in Path(finished.job.task.data.dev).read_text(encoding="utf-8").splitlines()[1:]]
     answers = predictor.predict([(text,) for text, _ in rows])
     right = sum(answer["label"] == label for answer, (_, label) in zip(answers, rows, strict=True))
-    assert right / len(rows) == outcome.best.best_value
+    assert right / len(rows) == finished.outcome.best.best_value
 
 
-def test_the_result_for_programs_names_everything(job, runs):
-    result = start_search(job, "", runs, LocalRunner()).to_json()
+def test_the_result_for_programs_names_everything(finished):
+    result = finished.outcome.to_json()
     assert {"name", "trials", "statuses", "best", "mlflow", "artifact", "wall_s"} <= result.keys()
     assert {"trial", "config", "metrics"} <= result["best"].keys()
     assert {"uri", "experiment_id", "parent_run_id"} <= result["mlflow"].keys()
@@ -56,10 +54,10 @@ def test_the_result_for_programs_names_everything(job, runs):
     assert result["mlflow"]["parent_run_id"]
 
 
-def test_mlflow_shows_one_run_for_the_search_and_one_for_each_trial(job, runs):
+def test_mlflow_shows_one_run_for_the_search_and_one_for_each_trial(finished):
     from mlflow import MlflowClient
 
-    outcome = start_search(job, "", runs, LocalRunner())
+    outcome = finished.outcome
     client = MlflowClient(outcome.tracking.uri)
     shown = client.search_runs([outcome.tracking.experiment_id])
     children = [run for run in shown if run.data.tags.get("mlflow.parentRunId") == outcome.tracking.run_id]
@@ -83,8 +81,8 @@ def test_mlflow_shows_one_run_for_the_search_and_one_for_each_trial(job, runs):
     assert client.get_run(outcome.tracking.run_id).inputs.dataset_inputs
 
 
-def test_the_same_job_gives_the_same_search(job, runs):
-    first, second = (start_search(job, "", runs, LocalRunner()) for _ in range(2))
+def test_the_same_job_gives_the_same_search(finished, runs_after):
+    first, second = finished.outcome, start_search(finished.job, "", runs_after, LocalRunner())
     assert (first.name, second.name) == ("small", "small-2")
     for number, trial in first.history.trials.items():
         twin = second.history.trials[number]
@@ -94,13 +92,13 @@ def test_the_same_job_gives_the_same_search(job, runs):
 
 
 @pytest.mark.parametrize("after", [0, 1, 4, 7])
-def test_an_interrupted_search_goes_on_where_it_stopped(job, runs, after):
-    whole = start_search(job, "", runs, LocalRunner())
-    broken = start_search(job, "", runs, Interrupting(after))
+def test_an_interrupted_search_goes_on_where_it_stopped(finished, runs_after, after):
+    whole = finished.outcome
+    broken = start_search(finished.job, "", runs_after, Interrupting(after))
     assert broken.status == "interrupted"
     kept = {number: len(trial.reports) for number, trial in broken.history.trials.items()}
 
-    resumed = resume_search(broken.name, runs, LocalRunner())
+    resumed = resume_search(broken.name, runs_after, LocalRunner())
     assert resumed.status == "complete"
     assert len(resumed.history.trials) == 6
     epochs = [(e.trial, e.epoch) for e in read(resumed.folder / "journal.jsonl") if isinstance(e, Reported)]
@@ -114,10 +112,10 @@ def test_an_interrupted_search_goes_on_where_it_stopped(job, runs, after):
             assert all(math.isclose(one["loss"], other["loss"], abs_tol=1e-5) for one, other in twins)
 
 
-def test_resuming_a_finished_search_changes_nothing(job, runs):
-    outcome = start_search(job, "", runs, LocalRunner())
+def test_resuming_a_finished_search_changes_nothing(finished, runs_after):
+    outcome = finished.outcome
     trials = History.of(read(outcome.folder / "journal.jsonl")).trials
-    again = resume_search(outcome.name, runs, LocalRunner())
+    again = resume_search(outcome.name, runs_after, LocalRunner())
     assert again.to_json()["best"] == outcome.to_json()["best"]
     assert History.of(read(again.folder / "journal.jsonl")).trials == trials
 
@@ -153,12 +151,11 @@ def test_a_search_that_runs_is_not_taken_up_twice(job, runs):
     holder.close()
 
 
-def test_an_unknown_search_lists_those_there_are(job, runs):
-    outcome = start_search(job, "", runs, LocalRunner())
-    assert search_folder(runs, outcome.name) == outcome.folder
-    assert [claim_folder(runs, "small").name for _ in range(2)] == ["small-2", "small-3"]
+def test_an_unknown_search_lists_those_there_are(runs_after):
+    assert search_folder(runs_after, "small") == runs_after / "small"
+    assert [claim_folder(runs_after, "small").name for _ in range(2)] == ["small-2", "small-3"]
     with pytest.raises(JournalError, match=r"no search named 'smal' .*did you mean 'small'"):
-        search_folder(runs, "smal")
+        search_folder(runs_after, "smal")
 
 
 def test_of_many_searches_only_the_latest_are_listed(tmp_path):

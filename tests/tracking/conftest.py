@@ -22,7 +22,6 @@ from ptune.record.events import (
 )
 from ptune.record.journal import Journal
 from ptune.spec.job import Job
-from ptune.tracking.location import create_database
 from support.made_headers import header_of
 from support.mlflow_server import MlflowServer
 
@@ -91,13 +90,6 @@ def search(tmp_path: Path) -> Search:
     folder = tmp_path / "runs" / "demo"
     folder.mkdir(parents=True)
     return Search(folder)
-
-
-@pytest.fixture(scope="session")
-def blank_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("blank") / "mlflow.db"
-    create_database(f"sqlite:///{path}")
-    return path
 
 
 @pytest.fixture
