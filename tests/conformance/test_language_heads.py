@@ -30,19 +30,18 @@ def scores_by_transformers(folder, backbone: Backbone, rows: Stack) -> Tensor:
 
 
 @every_family
-def test_the_vocabulary_is_scored_as_transformers_does(family, tiny_language_model):
-    folder = tiny_language_model(family)
-    backbone = load_backbone(str(folder), lm=True)
+def test_the_vocabulary_is_scored_as_transformers_does(family, speaking):
+    backbone = speaking(family)
     rows = stacked(backbone, method="head")
-    expected = scores_by_transformers(folder, backbone, rows)
+    expected = scores_by_transformers(backbone.id, backbone, rows)
     assert expected.std() > 0.1, "scores that are all alike would prove nothing"
     close(backbone.vocabulary(states_of(backbone, rows)), expected)
 
 
 @every_family
-def test_hidden_states_are_those_of_the_backbone_without_its_head(family, tiny_language_model):
-    folder = str(tiny_language_model(family))
-    with_head, without = load_backbone(folder, lm=True), load_backbone(folder)
+def test_hidden_states_are_those_of_the_backbone_without_its_head(family, speaking):
+    with_head = speaking(family)
+    without = load_backbone(with_head.id)
     rows = stacked(without, method="head")
     close(states_of(with_head, rows), states_of(without, rows))
     assert with_head.shape.parameters >= without.shape.parameters - 2 * 32 * 33
@@ -84,8 +83,8 @@ def test_the_mask_is_the_tokenizers(family, token, tiny):
 
 
 @every_family
-def test_a_copy_trains_and_leaves_the_frozen_backbone_alone(family, tiny_language_model):
-    frozen = load_backbone(str(tiny_language_model(family)), lm=True)
+def test_a_copy_trains_and_leaves_the_frozen_backbone_alone(family, speaking):
+    frozen = speaking(family)
     rows = stacked(frozen, method="head")
     before = frozen.vocabulary(states_of(frozen, rows))
     copied = frozen.trainable()
@@ -107,7 +106,7 @@ def test_a_copy_trains_and_leaves_the_frozen_backbone_alone(family, tiny_languag
 
 
 @every_family
-def test_in_training_mode_the_backbones_own_dropout_acts(family, tmp_path, tiny_language_model):
+def test_in_training_mode_the_backbones_own_dropout_acts(family, tmp_path):
     rates = {"attention_probs_dropout_prob": 0.3, "attention_dropout": 0.3, "attn_pdrop": 0.3}
     still = {"hidden_dropout_prob": 0.0, "dropout": 0.0, "resid_pdrop": 0.0, "embd_pdrop": 0.0}
     backbone = load_backbone(str(make_backbone(family, tmp_path / family, **rates, **still)))
@@ -122,9 +121,9 @@ def test_in_training_mode_the_backbones_own_dropout_acts(family, tmp_path, tiny_
 
 
 @every_family
-def test_half_precision_is_close_to_full(family, tiny_language_model):
-    folder = str(tiny_language_model(family))
-    half, full = load_backbone(folder, dtype="bfloat16", lm=True), load_backbone(folder, lm=True)
+def test_half_precision_is_close_to_full(family, speaking):
+    full = speaking(family)
+    half = load_backbone(full.id, dtype="bfloat16", lm=True)
     rows, shape = stacked(full, method="head"), full.shape
     size = (3, shape.kv_heads, 2, shape.head_width)
     key, value = torch.randn(2, *size, generator=torch.Generator().manual_seed(1))
