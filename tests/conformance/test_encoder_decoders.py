@@ -46,11 +46,10 @@ def prefix_of(backbone: Backbone, layers: set[int], rows: int = 2) -> tuple[Pref
 
 
 @both_stacks
-def test_states_of_targets_are_those_of_transformers(family, tiny, tiny_backbone):
+def test_states_of_targets_are_those_of_transformers(family, tiny, reference):
     backbone = tiny(family)
-    model = AutoModel.from_pretrained(tiny_backbone(family), attn_implementation="eager").eval()
     with torch.inference_mode():
-        theirs = model(
+        theirs = reference(family)(
             input_ids=SOURCE,
             attention_mask=VISIBLE.long(),
             decoder_input_ids=target_of(backbone),

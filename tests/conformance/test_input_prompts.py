@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from transformers import AutoModel
 
 from ptune.backbone.word_embeddings import read_word_embeddings
 from support.closeness import close
-from support.passes import every_family, group_for, scores_of
+from support.passes import every_family, examples_for, group_for, scores_of
 from support.transformers_passes import hidden_states
 
 TEMPLATES = ["before", "between", "after", "around", "everywhere", "Is [P:2] {a} cold? [P] {b} or [P]"]
@@ -25,7 +24,7 @@ def test_every_prompt_token_gets_a_gradient(family, template, tiny):
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_the_head_reads_the_class_token_or_the_very_last(family, template, tiny):
     backbone = tiny(family)
-    examples = group_for(backbone, method="v1", length=5, template=template).examples
+    examples = examples_for(backbone, method="v1", length=5, template=template)
     for row in examples.rows:
         (read,) = row.reads
         if backbone.family.reads == "first":
@@ -36,16 +35,15 @@ def test_the_head_reads_the_class_token_or_the_very_last(family, template, tiny)
 
 @every_family
 @pytest.mark.parametrize("template", ["before", "everywhere"])
-def test_scores_are_those_of_transformers_on_embeddings_put_together_by_hand(family, template, tiny, tiny_backbone):
+def test_scores_are_those_of_transformers_on_embeddings_put_together_by_hand(family, template, tiny, reference):
     backbone = tiny(family)
     group = group_for(backbone, rows=[1], method="v1", length=5, template=template, encoder="mlp")
     row = group.examples.rows[1]
-    model = AutoModel.from_pretrained(tiny_backbone(family), attn_implementation="eager").eval()
     vectors = group.learner.prompt()()
     embeds = torch.stack([vectors[-id_ - 1] if id_ < 0 else backbone.embed(torch.tensor(id_)) for id_ in row.ids])
     types = torch.tensor([row.types])
     with torch.inference_mode():
-        features = hidden_states(model, inputs_embeds=embeds[None], token_type_ids=types)[:, row.reads[0]]
+        features = hidden_states(reference(family), inputs_embeds=embeds[None], token_type_ids=types)[:, row.reads[0]]
         if backbone.pooler is not None:
             features = backbone.pooler(features)
         close(scores_of(backbone, group)[0], group.learner.head()(features))

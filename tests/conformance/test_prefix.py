@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import Tensor
-from transformers import AutoModel, DynamicCache
+from transformers import DynamicCache
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.families import FAMILIES
@@ -63,7 +63,7 @@ def test_a_prompt_in_some_layers_is_one_in_all_with_the_others_masked(family, si
 
 @cached_families
 @pytest.mark.parametrize("positions", ["shifted", "unshifted"])
-def test_positions_are_those_stated(family, positions, tiny, tiny_backbone):
+def test_positions_are_those_stated(family, positions, tiny, reference):
     """Against transformers' own key/value cache, with position ids written out by hand."""
     backbone = tiny(family)
     learner = learner_for(backbone, method="v2", length=4, positions=positions)
@@ -75,7 +75,7 @@ def test_positions_are_those_stated(family, positions, tiny, tiny_backbone):
         backbone, rows, Prefix([LayerPrefix(keys, values, visible) for keys, values in prefixes]), shift
     )
 
-    model = AutoModel.from_pretrained(tiny_backbone(family), attn_implementation="eager").eval()
+    model = reference(family)
     first = model.config.pad_token_id + 1 if backbone.family.positions == "roberta" else 0
     ids = (first + shift + torch.arange(rows.ids.shape[1])).expand(3, -1)
     types = {"token_type_ids": rows.types} if backbone.family.types else {}

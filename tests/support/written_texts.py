@@ -61,5 +61,5 @@ def writing_trial(
     backbone: Backbone, folder: Path, number: int = 0, splits: Splits | None = None, data: dict | None = None, **config
 ) -> tuple[Plan, Learner]:
     """A trial that learns to write."""
-    splits = splits or Splits(echoes(20, 1), echoes(9, 2), None, [])
+    splits = splits or Splits(echoes(20, 1), echoes(5, 2), None, [])
     return TrialFactory(writing_job(backbone.id, data), [splits], backbone, folder).make(number, config)
