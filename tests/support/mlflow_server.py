@@ -11,11 +11,14 @@ import urllib.request
 from pathlib import Path
 from typing import Self
 
+import mlflow
+
 from support.repository import PLATFORM
 from support.waiting import wait_for
 
 ADMIN, ADMIN_PASSWORD = "admin", "correct-horse-battery"
 _PAGE = PLATFORM / "MLFLOW.md"
+_AUTH_SETTINGS = Path(mlflow.__file__).parent / "server" / "auth" / "basic_auth.ini"
 
 
 class MlflowServer:
@@ -41,11 +44,18 @@ class MlflowServer:
 
     @classmethod
     def of_a_team(cls, folder: Path, database: str) -> Self:
-        """The server that MLFLOW.md recommends to teams; `ADMIN` may do everything."""
+        """The server that MLFLOW.md recommends to teams; `ADMIN` may do everything.
+
+        It remembers passwords that were right: checking one takes longer than all else that a request does.
+        """
         (line,) = re.findall(r"^mlflow server (.*)$", _PAGE.read_text(encoding="utf-8"), re.MULTILINE)
         options = re.sub(r"--(host|port|allowed-hosts|artifacts-destination) \S+", "", line).split()
         admin = {"MLFLOW_AUTH_ADMIN_USERNAME": ADMIN, "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN_PASSWORD}
-        return cls(folder, database, *options, **admin, MLFLOW_FLASK_SERVER_SECRET_KEY="of-no-use-elsewhere")
+        settings = folder / "basic_auth.ini"
+        remembering = _AUTH_SETTINGS.read_text(encoding="utf-8") + "\nauth_cache_ttl_seconds = 3600\n"
+        settings.write_text(remembering, encoding="utf-8")
+        own = {"MLFLOW_AUTH_CONFIG_PATH": str(settings), "MLFLOW_FLASK_SERVER_SECRET_KEY": "of-no-use-elsewhere"}
+        return cls(folder, database, *options, **admin, **own)
 
     def start(self) -> None:
         """Start, unless it runs, and wait until it answers."""

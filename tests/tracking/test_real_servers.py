@@ -83,8 +83,8 @@ def enter(patch, uri, **user):
 def searched(place, tiny_backbone, tmp_path_factory):
     """A search that was interrupted and resumed, with the runs that it had made before."""
     runs = tmp_path_factory.mktemp("runs")
-    job = small_job(runs / "data", tiny_backbone("bert"))
-    start_search(job, 'name = "small"\n', runs, Interrupting(after=5), publish=publish)
+    job = small_job(runs / "data", tiny_backbone("bert"), trials=4, epochs=3)
+    start_search(job, 'name = "small"\n', runs, Interrupting(after=4), publish=publish)
     before = {run.info.run_id: run.info.status for run in runs_of(place)}
     return resume_search("small", runs, LocalRunner(), publish=publish), before
 
