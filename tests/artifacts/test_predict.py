@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -222,17 +220,3 @@ def test_an_adapter_that_ptune_did_not_write_is_refused(tmp_path):
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(ArtifactError, match="another PEFT adapter"):
         load_artifact(tmp_path)
-
-
-def test_a_fresh_process_answers_alike(artifact, predictor, tmp_path):
-    write_native(tmp_path / "artifact", artifact)
-    code = (
-        "import json, pathlib, sys\n"
-        "from ptune.artifacts.predict import Predictor\n"
-        "answers = Predictor.load(pathlib.Path(sys.argv[1])).predict([('red green blue',)])\n"
-        "print(json.dumps(answers[0]['probabilities']))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, tmp_path / "artifact"], capture_output=True, text=True, check=True
-    )
-    assert json.loads(done.stdout) == near(predictor.predict(TEXTS[:1])[0]["probabilities"])

@@ -1,10 +1,12 @@
 """Jobs on real data and a real causal language model, through the command that users type."""
 
 import json
+import shutil
 
 import pytest
 
 from ptune.artifacts.predict import Predictor
+from ptune.tracking.location import DATABASE
 
 SPACE = """
 [space.parameters]
@@ -24,6 +26,15 @@ epochs = 1
 """
 
 
+@pytest.fixture
+def runs(tmp_path, blank_database):
+    """The runs folder, with a database for MLflow."""
+    folder = tmp_path / "ptune_runs"
+    folder.mkdir()
+    shutil.copy(blank_database, folder / DATABASE)
+    return folder
+
+
 def search(ptune, path, text):
     path.write_text(text + SPACE, encoding="utf-8")
     done = ptune("search", path, "--local", "--json")
@@ -31,7 +42,7 @@ def search(ptune, path, text):
     return json.loads(done.out)
 
 
-def test_a_causal_model_with_grouped_heads(ptune, tmp_path, shared_data):
+def test_a_causal_model_with_grouped_heads(ptune, runs, tmp_path, shared_data):
     sst2 = shared_data / "sst2"
     job = f"""
 name = "stories"
@@ -46,12 +57,13 @@ limit_dev = 48
 """
     result = search(ptune, tmp_path / "stories.toml", job)
     assert result["statuses"] == {"complete": 2}
-    predictor = Predictor.load(tmp_path / "ptune_runs" / "stories" / "artifact")
+    predictor = Predictor.load(runs / "stories" / "artifact")
     assert predictor.artifact.manifest.backbone.kv_heads == 4
     (answer,) = predictor.predict([("a warm and moving film",)])
     assert sum(answer["probabilities"].values()) == pytest.approx(1.0)
 
 
+@pytest.mark.usefixtures("runs")
 def test_korean_pairs_from_two_data_sets(ptune, tmp_path, shared_data):
     job = f"""
 name = "nli"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from ptune.artifacts.load import load_artifact
 from ptune.record.events import Reported
 from ptune.record.journal import read
+from ptune.tracking.location import DATABASE
 from support.tiny_job import write_job
 from support.waiting import PATIENCE_S, wait_for
 
@@ -39,9 +41,11 @@ def call(folder: Path, *arguments: str, **options):
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory):
+def searched(tmp_path_factory, blank_database):
     """A folder where one search has run; its JSON result and what it wrote to standard error."""
     folder = tmp_path_factory.mktemp("searched")
+    (folder / "runs").mkdir()
+    shutil.copy(blank_database, folder / "runs" / DATABASE)
     process = call(folder, "search", write_job(folder, BASELINE).name, "--local", "--json", "--set", "seed=3")
     out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err

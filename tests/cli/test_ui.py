@@ -20,7 +20,7 @@ from ptune.record.history import History
 from ptune.record.journal import JOURNAL, read
 from ptune.run.search import RESULT
 from ptune.run.shown import shown
-from ptune.tracking.location import create_database
+from ptune.tracking.location import DATABASE
 from ptune.tracking.server import PagesServer, free_port, server_command, server_environment
 from support.waiting import PATIENCE_S, wait_for
 
@@ -119,17 +119,12 @@ def test_a_server_that_cannot_start_says_why(tmp_path):
         server.wait_until_ready()
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """A runs folder with an empty database of MLflow, which takes seconds to make."""
-    folder = tmp_path_factory.mktemp("runs")
-    create_database(f"sqlite:///{folder / 'mlflow.db'}")
-    return folder
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_pages_are_served_until_a_signal_ends_them(tmp_path, runs, number):
+def test_the_pages_are_served_until_an_interrupt_ends_them(tmp_path, blank_database):
+    """Another test of MLflow's pages ends them with SIGTERM."""
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    shutil.copy(blank_database, runs / DATABASE)
     port, opened = free_port(5700), tmp_path / "opened"
     program = tmp_path / "browser"
     program.write_text(f'#!/bin/sh\necho "$1" > {opened}\n', encoding="utf-8")
@@ -144,7 +139,7 @@ def test_the_pages_are_served_until_a_signal_ends_them(tmp_path, runs, number):
         assert address in server.stdout.readline()
         assert answers(f"{address}/health")  # the link is told once the server answers
         wait_for(lambda: opened.exists() and opened.read_text(encoding="utf-8") == f"{address}\n")
-        server.send_signal(number)
+        server.send_signal(signal.SIGINT)
         assert server.wait(PATIENCE_S) == 0
         wait_for(lambda: not answers(f"{address}/health"))
     finally:

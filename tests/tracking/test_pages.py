@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from types import SimpleNamespace
 
 import pytest
@@ -45,7 +46,8 @@ def search(tmp_path_factory, blank_database):
 @pytest.fixture(scope="module")
 def link(search):
     """What `ptune ui NAME` prints, while its server answers."""
-    command = [sys.executable, "-m", "ptune", "ui", "played", "--no-browser", "--port", str(free_port(5800))]
+    port = free_port(5800)
+    command = [sys.executable, "-m", "ptune", "ui", "played", "--no-browser", "--port", str(port)]
     environment = {**os.environ, "PTUNE_RUNS": str(search.runs)}
     environment.pop("MLFLOW_TRACKING_URI", None)
     server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
@@ -54,6 +56,8 @@ def link(search):
     server.send_signal(signal.SIGTERM)
     assert server.wait(PATIENCE_S) == 0
     server.stdout.close()
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2)
 
 
 @pytest.fixture(scope="module")
