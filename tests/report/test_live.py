@@ -72,6 +72,7 @@ def broken(folder):
 
 def test_a_journal_that_breaks_ends_the_view_with_a_word(folder, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "400")  # wide enough for the journal's path, however long
     terminal, log = Terminal(), io.StringIO()
     views = [live_view(terminal), LiveLines(log, poll=0.01)]
     for view in views:
