@@ -1,36 +1,34 @@
 """A real cluster of several raylets on this machine, whose nodes come and go under one search."""
 
+import json
 import os
 import signal
+import subprocess
 import sys
-import threading
+from contextlib import suppress
 
 import psutil
 import pytest
-import ray
 from ray.autoscaler.v2.sdk import get_cluster_status
 from ray.cluster_utils import Cluster
 
-from ptune.raytune.runner import RayRunner
 from ptune.record.events import Reported
+from ptune.record.history import History
 from ptune.record.journal import read
-from support.small_search import JOURNAL, small_job, small_search
-from support.waiting import wait_for
+from support.small_search import JOURNAL, small_job
+from support.waiting import PATIENCE_S, wait_for
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def cluster(monkeypatch):
-    """A cluster of a head without CPUs; its nodes find the tests' modules."""
+    """A cluster of a head without CPUs, which soon notices that a node is dead."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     monkeypatch.setenv("RAY_health_check_period_ms", "500")
     monkeypatch.setenv("RAY_health_check_failure_threshold", "4")
-    if ray.is_initialized():
-        ray.shutdown()
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     yield cluster
-    ray.shutdown()
     cluster.shutdown()
 
 
@@ -46,31 +44,32 @@ def reports(folder):
 
 def engines():
     """Processes of engines on this machine that descend from this test."""
-    return [child for child in psutil.Process().children(recursive=True) if "EngineActor" in "".join(child.cmdline())]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it has ended since
+            found += [child] if "EngineActor" in "".join(child.cmdline()) else []
+    return found
 
 
 def test_a_search_goes_from_no_node_to_its_end_while_nodes_come_leave_and_hang(
     cluster, tiny_backbone, tmp_path, folder
 ):
     job = small_job(tmp_path, tiny_backbone("bert"), trials=3, epochs=8, rows=120)
-    resources = job.resources.model_copy(update={"engines": 1, "silent_s": 8.0})
-    job = job.model_copy(update={"resources": resources})
-    said, outcome = [], {}
-
-    def search():
-        with (
-            small_search(folder, job) as (prepared, conductor),
-            RayRunner(cluster.address).open(prepared, folder, said.append) as session,
-        ):
-            session.train(conductor)
-            outcome.update({number: (trial.status, trial.epoch) for number, trial in conductor.history.trials.items()})
+    job = job.model_copy(update={"resources": job.resources.model_copy(update={"engines": 1, "silent_s": 8.0})})
+    (folder / "job.json").write_text(json.dumps(job.model_dump(mode="json")), encoding="utf-8")
+    out = folder / "out"
+    with out.open("w") as stream:
+        driver = subprocess.Popen(
+            [sys.executable, "-m", "support.drive", str(folder)],
+            env={**os.environ, "RAY_ADDRESS": cluster.address},
+            stdout=stream,
+            stderr=stream,
+        )
 
     def ended():
-        return not searching.is_alive() and "the search has ended too early"
+        return driver.poll() is not None and out.read_text()
 
-    searching = threading.Thread(target=search, daemon=True)
-    searching.start()
-    wait_for(lambda: needs_cpus(cluster), ended)
+    wait_for(lambda: "waiting for" in out.read_text() and needs_cpus(cluster), ended)
     first = cluster.add_node(num_cpus=1)
     wait_for(lambda: reports(folder) >= 2, ended)
 
@@ -82,8 +81,9 @@ def test_a_search_goes_from_no_node_to_its_end_while_nodes_come_leave_and_hang(
 
     (hung,) = engines()
     os.kill(hung.pid, signal.SIGSTOP)
-    searching.join()
-    assert outcome == dict.fromkeys(range(3), ("complete", 8))
-    assert any(what and what.startswith("room for an engine, which needs 1 CPUs") for what in said)
-    assert said[-1] is None
-    assert not engines()
+    assert driver.wait(PATIENCE_S) == 0, out.read_text()
+    trials = History.of(read(folder / JOURNAL)).trials.values()
+    assert [(trial.status, trial.epoch) for trial in trials] == [("complete", 8)] * 3
+    assert "waiting for room for an engine, which needs 1 CPUs (1 asked for;" in out.read_text()
+    assert "the engine on node" in out.read_text()
+    wait_for(lambda: not engines())

@@ -32,8 +32,9 @@ class Scripted:
         self._note("check")
 
     @contextmanager
-    def open(self, _prepared, _folder, _say):
+    def open(self, _prepared, _folder, say):
         self._note("open")
+        say("a node")
         try:
             yield self
         finally:

@@ -195,7 +195,6 @@ class EnginePool:
         """End every engine, also those that have been asked for and are not there yet."""
         for member in list(self._members.values()):
             self._remove(member)
-        self._waits.over()
 
     def _look_after(self, member: Member) -> Loss | None:
         """Find out how one engine is; say so if it is gone."""

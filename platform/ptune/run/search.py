@@ -334,7 +334,8 @@ def _removed_unless_begun(folder: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if (folder / JOURNAL).exists() and len(read(folder / JOURNAL)) <= 1:
+        events = read(folder / JOURNAL) if (folder / JOURNAL).exists() else None
+        if events is not None and all(isinstance(event, Header | Awaiting) for event in events):
             shutil.rmtree(folder, ignore_errors=True)
         raise
 
