@@ -8,6 +8,7 @@
     │   └── DivergedError  a loss or metric is no longer finite                             (RuntimeError)
     ├── JournalError       a search's record is missing, damaged or belongs to another job      (RuntimeError)
     ├── TrackingError      the MLflow server refuses what ptune asks                            (RuntimeError)
+    ├── BucketError        a bucket of object storage cannot be reached, or refuses             (RuntimeError)
     ├── ArtifactError      an artifact cannot be written, read or expressed in a format         (ValueError)
     ├── HubError           the Hugging Face Hub cannot be reached, or refuses                   (RuntimeError)
     ├── StorageError       a disk is full, or a search's folder is gone                         (OSError)
@@ -59,6 +60,10 @@ class StorageError(PtuneError, OSError):
 
 class TrackingError(PtuneError, RuntimeError):
     """The MLflow server refuses what ptune asks of it."""
+
+
+class BucketError(PtuneError, RuntimeError):
+    """The bucket that holds a runs folder cannot be reached, or refuses what is asked."""
 
 
 class ArtifactError(PtuneError, ValueError):

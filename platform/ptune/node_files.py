@@ -150,7 +150,12 @@ def _alone(lock: IO[str]) -> bool:
     return True
 
 
-def default_folder() -> Path:
-    """PTUNE_CACHE, or a folder in the user's cache folder."""
+def cache_folder() -> Path:
+    """PTUNE_CACHE, or ptune's folder in the user's cache folder."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("PTUNE_CACHE") or home / "ptune" / "states")
+    return Path(os.environ.get("PTUNE_CACHE") or home / "ptune")
+
+
+def default_folder() -> Path:
+    """Where files that can be made anew are: PTUNE_CACHE, or a folder in `cache_folder`."""
+    return cache_folder() if os.environ.get("PTUNE_CACHE") else cache_folder() / "states"

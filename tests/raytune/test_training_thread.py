@@ -8,6 +8,7 @@ from ptune.engine.fused import Engine
 from ptune.errors import BackboneError, EngineError
 from ptune.raytune.messages import Failed, Trained
 from ptune.raytune.training import TrainingThread
+from ptune.run.trial_states import TrialStates
 from support.worlds import CONFIGS
 
 V2, V1 = CONFIGS["v2 all layers"], CONFIGS["v1 anchors"]
@@ -16,6 +17,7 @@ V2, V1 = CONFIGS["v2 all layers"], CONFIGS["v1 anchors"]
 class Maker:
     def __init__(self, world):
         self._world = world
+        self.states = TrialStates(world.folder)
 
     def make(self, trial, config):
         return self._world.trial(trial, config)

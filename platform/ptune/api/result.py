@@ -86,9 +86,9 @@ class SearchResult:
     @property
     def _is_running(self) -> bool:
         """Whether a process writes the journal."""
-        from ptune.record.journal import JOURNAL, is_running
+        from ptune.run.folders import is_running
 
-        return is_running(self._folder / JOURNAL)
+        return is_running(self._folder)
 
     @property
     def metric(self) -> str:

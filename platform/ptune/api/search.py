@@ -92,4 +92,4 @@ def runs_at(folder: str | os.PathLike[str] | None) -> Path:
     """The folder that holds searches."""
     from ptune.run.folders import runs_folder
 
-    return runs_folder() if folder is None else as_path(folder, "runs").resolve()
+    return runs_folder(folder if folder is None or isinstance(folder, str) else str(as_path(folder, "runs")))

@@ -27,6 +27,7 @@ def examine_cluster(address: str, *, as_json: bool) -> int:
     """
     from ptune.raytune.survey import NodeFacts, survey
     from ptune.run.folders import runs_folder
+    from ptune.storage.local_copy import url_of
 
     if is_dashboard(address):
         from ptune.raytune.submission import ask
@@ -34,7 +35,8 @@ def examine_cluster(address: str, *, as_json: bool) -> int:
         answer = ask(["doctor", "--address", "auto", "--json"], os.environ.get("PTUNE_RUNS") or None, address)
         runs, nodes = answer["runs"], [NodeFacts(**node) for node in answer["nodes"]]
     else:
-        runs, nodes = str(runs_folder()), survey(address, runs_folder())
+        folder = runs_folder()
+        runs, nodes = url_of(folder) or str(folder), survey(address, folder)
     faults = list(cluster_problems(nodes))
     if as_json:
         content = {"runs": runs, "nodes": [asdict(node) for node in nodes], "problems": faults}

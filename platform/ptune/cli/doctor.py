@@ -85,6 +85,10 @@ class Facts:
     runs_writable: bool
     disk_free_gb: float
     """On the disk of `runs`."""
+    bucket: str | None
+    """The URL of which `runs` is the copy on this machine; None for a folder."""
+    bucket_state: str | None
+    """`ok`, or why runs cannot be kept there."""
     packaged: dict[str, str]
     """Each packaged backbone's state, see `backbone_state`."""
     hub: Hub
@@ -102,9 +106,11 @@ def examine() -> Facts:
     from ptune.errors import SpecError
     from ptune.run.folders import runs_folder
     from ptune.run.prepare import versions
+    from ptune.storage.local_copy import url_of
     from ptune.tracking.location import resolve_uri
 
     runs = runs_folder()
+    url = url_of(runs)
     try:
         uri = resolve_uri(None, runs)
     except SpecError as error:
@@ -120,11 +126,24 @@ def examine() -> Facts:
         runs=str(runs),
         runs_writable=os.access(existing, os.W_OK),
         disk_free_gb=round(shutil.disk_usage(existing).free / 2**30, 1),
+        bucket=url,
+        bucket_state=None if url is None else bucket_state(url),
         packaged={name: backbone_state(name) for name in PACKAGED},
         hub=hub(os.environ),
         mlflow=uri,
         ray=os.environ.get("RAY_ADDRESS"),
     )
+
+
+def bucket_state(url: str) -> str:
+    """`ok`, or why runs cannot be kept in a bucket."""
+    from ptune.errors import PtuneError
+    from ptune.storage.bucket import Bucket
+
+    try:
+        return "ok" if Bucket(url).check() else f"{url}: of two processes that run one search, it stops neither"
+    except PtuneError as error:
+        return str(error)
 
 
 def gpus() -> list[Gpu]:
@@ -169,6 +188,8 @@ def problems(facts: Facts) -> Iterator[str]:
         if version == "not installed" and name != "ptune":
             yield f"{name} is not installed: pip install --constraint constraints.txt --editable '.[minilm]'"
     yield from (state for state in facts.packaged.values() if state != "ok")
+    if facts.bucket_state not in (None, "ok"):
+        yield f"PTUNE_RUNS: {facts.bucket_state}"
     if not facts.runs_writable:
         yield f"{facts.runs} cannot be written: set PTUNE_RUNS to a folder that can"
     if facts.disk_free_gb < LOW_DISK_GB:
@@ -215,6 +236,8 @@ def _lines(facts: Facts) -> Iterator[tuple[str, str]]:
     devices = ", ".join(f"{gpu.name} ({gpu.memory_gb} GB)" for gpu in facts.gpus) or "no GPU"
     yield "devices", f"{facts.cores} cores, {devices}"
     yield "memory", f"{facts.memory_free_gb} of {facts.memory_gb} GB free"
+    if facts.bucket is not None:
+        yield "bucket", f"{facts.bucket}: {facts.bucket_state}"
     yield "runs", f"{facts.runs} ({facts.disk_free_gb} GB free)"
     for name, state in facts.packaged.items():
         yield "backbone", f"{name}: {state}"

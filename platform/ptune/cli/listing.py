@@ -34,13 +34,15 @@ def listing(address: str | None, as_json: bool) -> None:
         _show(answer["runs"], [Entry(**entry) for entry in answer["searches"]], as_json=as_json)
         return
     from ptune.record.journal import JOURNAL
-    from ptune.run.folders import JOB, runs_folder
+    from ptune.run.folders import JOB, bring_journals, runs_folder
+    from ptune.storage.local_copy import url_of
 
     runs = runs_folder()
+    bring_journals(runs)
     folders = {path.parent for name in (JOURNAL, JOB) for path in runs.glob(f"*/{name}")}
     entries = [entry_of(folder / JOURNAL) for folder in sorted(folders)]
     entries.sort(key=lambda entry: entry.started_at or 0.0)
-    _show(str(runs), entries, as_json=as_json)
+    _show(url_of(runs) or str(runs), entries, as_json=as_json)
 
 
 def _show(runs: str, entries: list[Entry], *, as_json: bool) -> None:
@@ -87,10 +89,11 @@ def _entry(path: Path) -> Entry:
         JournalError: the journal is missing, or one of its lines is damaged.
     """
     from ptune.record.history import History
-    from ptune.record.journal import is_running, read
+    from ptune.record.journal import read
+    from ptune.run.folders import is_running
 
     history = History.of(read(path))
-    running = is_running(path)
+    running = is_running(path.parent)
     if history.first is None:
         state, reason = ("running", "it is being set up") if running else ("damaged", "it has no first step")
         return Entry(path.parent.name, state, reason)

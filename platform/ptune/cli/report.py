@@ -22,17 +22,17 @@ def report(name: str, as_json: bool) -> None:
     """
     from ptune.errors import JournalError
     from ptune.record.history import History
-    from ptune.record.journal import JOURNAL, is_running, read
+    from ptune.record.journal import JOURNAL, read
     from ptune.report.console import console_on
     from ptune.report.diagnosed import print_diagnosed
     from ptune.report.findings import of_folder
     from ptune.report.printed import printed
     from ptune.report.summary import shown
     from ptune.report.write_files import PAGE, write_report
-    from ptune.run.folders import runs_folder, search_folder
+    from ptune.run.folders import is_running, runs_folder, search_folder
 
     folder = search_folder(runs_folder(), name)
-    running = is_running(folder / JOURNAL)
+    running = is_running(folder)
     history = History.of(read(folder / JOURNAL))
     if history.first is None:
         raise JournalError(f"{name} was stopped before its first step; there is nothing to report")

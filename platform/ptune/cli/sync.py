@@ -13,7 +13,8 @@ import click
 def sync(name: str, register_as: str | None) -> None:
     """Send MLflow what it lacks of a search, for example after its server was away.
 
-    The command is safe to repeat. It refuses a search whose job says tracking.type = "none".
+    Where PTUNE_RUNS is a URL, the bucket gets what it lacks as well. The command is safe to repeat. It
+    refuses a search whose job says tracking.type = "none".
 
     \b
     ptune sync quickstart
@@ -21,6 +22,11 @@ def sync(name: str, register_as: str | None) -> None:
     """
     from ptune.run.folders import runs_folder
     from ptune.run.search import sync_search
+    from ptune.storage.local_copy import url_of
 
-    state = sync_search(name, runs_folder(), register_as)
-    click.echo(f"{name} is up to date in {state.title} at {state.uri}, run {state.run_id}")
+    runs = runs_folder()
+    state = sync_search(name, runs, register_as)
+    if state is not None:
+        click.echo(f"{name} is up to date in {state.title} at {state.uri}, run {state.run_id}")
+    if (url := url_of(runs / name)) is not None:
+        click.echo(f"{name} is kept in {url}")

@@ -231,6 +231,15 @@ def _complete(config: Config) -> Config:
     return TrialSpec.from_config(config).to_config()
 
 
+def saved_epochs(path: Path) -> int:
+    """How many epochs a state file holds; none if it is missing or damaged."""
+    try:
+        with safe_open(path, framework="pt") as stream:
+            return len(json.loads((stream.metadata() or {})["about"])["history"])
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return 0
+
+
 def _moments(slot: Slot) -> dict[int, _Moments]:
     if slot.optimizer is None:
         return {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -15,6 +14,8 @@ from ptune.errors import BackboneError, ClusterError, PtuneError
 from ptune.raytune.error_summary import error_summary, node_died
 from ptune.raytune.lost import EngineLostError, NodeLostError
 from ptune.raytune.messages import Beat
+from ptune.storage.local_copy import bucket_of, folder_at
+from ptune.storage.results import send_results
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,14 +38,14 @@ class EngineActor:
 
     Args:
         prepared: the job and its data.
-        folder: the search's folder, on storage that this node shares with the driver.
+        address: what finds the search's folder here, see `ptune.storage.local_copy.address_of`.
         device: `cpu` or `cuda`.
         dtype: type of the frozen weights; None is what the job says.
     """
 
-    def __init__(self, prepared: Prepared, folder: Path, device: str, dtype: str | None) -> None:
+    def __init__(self, prepared: Prepared, address: str, device: str, dtype: str | None) -> None:
         self._prepared = prepared.typed(dtype)
-        self._folder = folder
+        self._folder = folder_at(address)
         self._device = device
         self._began = time.monotonic()
         self._training: TrainingThread | None = None
@@ -107,15 +108,10 @@ class EngineActor:
     def _load(self) -> tuple[Engine, TrialFactory]:
         from ptune.backbone.budget import token_budget
         from ptune.engine.fused import Engine
-        from ptune.record.journal import JOURNAL
         from ptune.run.load import load_job_backbone
         from ptune.run.trials import TrialFactory
 
-        if not (self._folder / JOURNAL).is_file():
-            raise ClusterError(
-                f"the search's folder {self._folder} is not on node {ray.util.get_node_ip_address()}: "
-                "set PTUNE_RUNS to a folder that every node of the cluster shares"
-            )
+        self._check_folder()
         if self._device == "cuda":
             _check_cuda()
         job = self._prepared.job
@@ -129,11 +125,31 @@ class EngineActor:
         self._engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
         return self._engine, TrialFactory(job, self._prepared.splits, backbone, self._folder)
 
+    def _check_folder(self) -> None:
+        """Refuse a node that has no access to the search's folder."""
+        from ptune.record.journal import JOURNAL
+
+        node, bucket = ray.util.get_node_ip_address(), bucket_of(self._folder)
+        if bucket is not None:
+            try:
+                bucket.check()
+                self._folder.mkdir(exist_ok=True)
+            except PtuneError as error:
+                raise ClusterError(f"node {node} cannot use the runs folder: {error}") from None
+        elif not (self._folder / JOURNAL).is_file():
+            raise ClusterError(
+                f"the search's folder {self._folder} is not on node {node}: set PTUNE_RUNS to a folder that every node "
+                "of the cluster shares, or to the URL of a bucket"
+            )
+
     def _conclude(self, history: History) -> Conclusion:
         from ptune.run.conclude import conclude
 
         assert self._engine is not None
-        return conclude(self._engine.backbone, self._prepared, history, self._folder)
+        conclusion = conclude(self._engine.backbone, self._prepared, history, self._folder)
+        if (bucket := bucket_of(self._folder)) is not None:
+            send_results(bucket, self._folder)
+        return conclusion
 
 
 def _check_cuda() -> None:
@@ -159,7 +175,7 @@ class RemoteEngine:
     """
 
     def __init__(
-        self, placement: Placement, dtype: str | None, resources: Resources, prepared: Any, folder: Path
+        self, placement: Placement, dtype: str | None, resources: Resources, prepared: Any, address: str
     ) -> None:
         """Ask for it.
 
@@ -168,11 +184,11 @@ class RemoteEngine:
             dtype: type of the other engines' frozen weights; None where there are none yet.
             resources: what the job asks of a node.
             prepared: a `Prepared` in Ray's object store, so that it travels to each node once.
-            folder: the search's folder.
+            address: what finds the search's folder on any node, see `ptune.storage.local_copy.address_of`.
         """
         self.name = f"engine-{uuid.uuid4().hex[:12]}"
         actor_class = ray.remote(EngineActor).options(name=self.name, **_options(placement, resources))
-        self._actor = actor_class.remote(prepared, folder, placement.device, dtype)
+        self._actor = actor_class.remote(prepared, address, placement.device, dtype)
         self._arriving = self._actor.node.remote()
         self._loading = self._actor.ready.remote()
         self._beat: Any = None

@@ -22,6 +22,8 @@ from ptune.run.interrupts import interrupts
 from ptune.run.prepare import Prepared
 from ptune.run.waits import Say, Waits, unsaid
 from ptune.searching.conductor import Conductor
+from ptune.storage.local_copy import address_of, bucket_of
+from ptune.storage.results import bring_results
 
 _STORAGE = ".tune"  # on the search's own storage, which every node sees; nothing in it outlives the search
 
@@ -114,7 +116,10 @@ class RaySession:
     def conclude(self, history: History) -> Conclusion:
         """Export the best prompt on an engine; see `ptune.run.conclude.conclude`."""
         with interrupts():
-            return self.pool.conclude(history)
+            conclusion = self.pool.conclude(history)
+            if (bucket := bucket_of(self._folder)) is not None:
+                bring_results(bucket, self._folder)
+            return conclusion.at(self._folder)
 
     @cached_property
     def pool(self) -> EnginePool:
@@ -127,7 +132,9 @@ class RaySession:
         if connect(self._address):
             self._stack.callback(disconnect)
         prepared, resources = self._prepared, self._prepared.job.resources
-        launch = partial(RemoteEngine, resources=resources, prepared=ray.put(prepared), folder=self._folder.resolve())
+        launch = partial(
+            RemoteEngine, resources=resources, prepared=ray.put(prepared), address=address_of(self._folder)
+        )
         planner = Planner(resources, self._trials, prepared.engine_bytes)
         pool = EnginePool(launch, planner, partial(fleet, resources), self._waits)
         self._stack.callback(pool.close)

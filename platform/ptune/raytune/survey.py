@@ -14,8 +14,11 @@ from pathlib import Path
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from ptune.errors import PtuneError
 from ptune.raytune.cluster import connect, disconnect
 from ptune.run.prepare import versions
+from ptune.storage.bucket import Bucket
+from ptune.storage.local_copy import url_of
 
 _PATIENCE_S = 120.0
 _SILENT = "no answer"
@@ -33,7 +36,7 @@ class NodeFacts:
         versions: by library, and of Python; empty where the node does not answer.
         python: the interpreter's path.
         devices: names of the GPUs that torch sees; they may be fewer than the node offers.
-        runs: `shared`, or what is wrong with the runs folder there.
+        runs: `shared`, or what is wrong with the runs folder or its bucket there.
     """
 
     name: str
@@ -68,7 +71,7 @@ def survey(address: str | None, runs: Path) -> list[NodeFacts]:
         runs.mkdir(parents=True, exist_ok=True)
         mark.touch()
         nodes = [node for node in ray.nodes() if node["Alive"]]
-        asked = [_ask(node["NodeID"], mark) for node in nodes]
+        asked = [_ask(node["NodeID"], mark, url_of(runs)) for node in nodes]
         ready, _ = ray.wait(asked, num_returns=len(asked), timeout=_PATIENCE_S)
         return [_facts(node, answer if answer in ready else None) for node, answer in zip(nodes, asked, strict=True)]
     finally:
@@ -79,25 +82,27 @@ def survey(address: str | None, runs: Path) -> list[NodeFacts]:
             disconnect()
 
 
-def _ask(node: str, mark: Path) -> ray.ObjectRef:
+def _ask(node: str, mark: Path, url: str | None) -> ray.ObjectRef:
     strategy = NodeAffinitySchedulingStrategy(node, soft=False)
     remote = ray.remote(num_cpus=0, max_retries=0, max_calls=1)(look)
-    return remote.options(scheduling_strategy=strategy).remote(mark, node)
+    return remote.options(scheduling_strategy=strategy).remote(mark, node, url)
 
 
-def look(mark: Path, node: str) -> tuple[dict[str, str], str, list[str], str]:
+def look(mark: Path, node: str, url: str | None = None) -> tuple[dict[str, str], str, list[str], str]:
     """What this process's node has: versions, interpreter, GPUs, and the state of the runs folder.
 
     Args:
         mark: a file that lies in the runs folder if the folder is shared.
         node: a name for the file that is written beside it.
+        url: the bucket's, if the runs folder is the copy of one: then each node reaches the bucket instead.
     """
     os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # Ray hides the GPUs from tasks that take none
     import torch
 
     count = torch.cuda.device_count()
     devices = [torch.cuda.get_device_name(index) for index in range(count)]
-    return versions(), f"{platform.python_version()} at {sys.executable}", devices, _state_of(mark, node)
+    state = _state_of(mark, node) if url is None else _bucket_state(url)
+    return versions(), f"{platform.python_version()} at {sys.executable}", devices, state
 
 
 def _state_of(mark: Path, node: str) -> str:
@@ -108,6 +113,15 @@ def _state_of(mark: Path, node: str) -> str:
         mark.with_name(f"{mark.name}.{node}").touch()
     except OSError as error:
         return f"{mark.parent} cannot be written by user {os.getuid()}: {error.strerror}"
+    return "shared"
+
+
+def _bucket_state(url: str) -> str:
+    """`shared`, or why this node cannot use a bucket."""
+    try:
+        Bucket(url).check()
+    except PtuneError as error:
+        return str(error)
     return "shared"
 
 

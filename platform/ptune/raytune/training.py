@@ -28,7 +28,7 @@ from ptune.prompts.learner import Learner
 from ptune.raytune.messages import Beat, EngineAnswer, Failed, Trained
 from ptune.raytune.watchdog import TRAINS
 from ptune.record.events import SetAside
-from ptune.run.trials import state_file
+from ptune.run.trial_states import TrialStates, state_file
 from ptune.spec.trial import Config
 
 T = TypeVar("T")
@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 class Maker(Protocol):
     """Makes what an engine trains from a trial's configuration; `ptune.run.trials.TrialFactory` is one."""
+
+    states: TrialStates
 
     def make(self, trial: int, config: Config) -> tuple[Plan, Learner]:
         """Build a trial."""
@@ -156,7 +158,7 @@ class TrainingThread:
                 request.answer.set_result(Failed(str(outcome.error)))
         elif (request := self._requests.get(outcome.trial)) and request.epoch == outcome.epoch:
             del self._requests[outcome.trial]
-            request.answer.set_result(self._trained(outcome))
+            self._report(request, outcome)
 
     def _train(self, trial: int, lease: str, config: Config, request: _Request) -> None:
         if self._broken is not None:
@@ -173,9 +175,16 @@ class TrainingThread:
             request.answer.set_result(Failed(_brief(error)))
         else:
             if report is not None:
-                request.answer.set_result(self._trained(report))
+                self._report(request, report)
             else:
                 self._requests[trial] = request
+
+    def _report(self, request: _Request, report: Report) -> None:
+        """Answer with an epoch once its state is where every node finds it. Other trials train meanwhile."""
+        assert self._maker is not None
+        answer = self._trained(report)
+        sent = self._maker.states.send_later(report.trial, report.epoch)
+        sent.add_done_callback(lambda future: _settle(request.answer, lambda: _after(future, answer)))
 
     def _trained(self, report: Report) -> Trained:
         assert self._meter is not None
@@ -223,6 +232,12 @@ def _settle(future: Future[T], function: Callable[[], T]) -> None:
         future.set_result(function())
     except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the future
         future.set_exception(error)
+
+
+def _after(done: Future[None], answer: T) -> T:
+    """An answer that depends on something done."""
+    done.result()
+    return answer
 
 
 def _brief(error: Exception) -> str:

@@ -25,7 +25,7 @@ from ptune.record.order import Order
 JOURNAL = "journal.jsonl"
 """Name of a journal in its search's folder."""
 
-_LASTING = (Header, Suggested, Resumed, Ended)
+LASTING = (Header, Suggested, Resumed, Ended)
 """Events that a machine's crash must not forget, because files on disk depend on them. Every other one follows again
 from what is left: a trial's saved state answers for the epochs it holds, and a decision is taken anew."""
 _SYNC_EVERY_S = 1.0
@@ -54,15 +54,22 @@ class Journal:
         self._file = _locked(path)
         self._file.truncate(_whole_length(path))
         self._synced_at = -_SYNC_EVERY_S
+        self._refusal: JournalError | None = None
         sync_folder(path.parent)
 
     def append(self, event: _E) -> _E:
-        """Append an event, stamped with the present time, and return it with its stamp."""
+        """Append an event, stamped with the present time, and return it with its stamp.
+
+        Raises:
+            JournalError: what `refuse` was given.
+        """
+        if self._refusal is not None:
+            raise self._refusal
         stamped = replace(event, time=round(time.time(), 3))
         line = encode(stamped)
         with self._lock, writing(self.path):
             self._write(line)
-            if isinstance(event, _LASTING) or time.monotonic() - self._synced_at >= _SYNC_EVERY_S:
+            if isinstance(event, LASTING) or time.monotonic() - self._synced_at >= _SYNC_EVERY_S:
                 os.fsync(self._file.fileno())
                 self._synced_at = time.monotonic()
         return stamped
@@ -87,6 +94,10 @@ class Journal:
         except OSError as error:
             self._file.truncate(status.st_size)
             raise full_disk(error, self.path, len(line)) or error from None
+
+    def refuse(self, reason: JournalError) -> None:
+        """Take no further event: somebody else writes this search's record."""
+        self._refusal = reason
 
     def close(self) -> None:
         """Release the lock."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from ptune.errors import JournalError
 from ptune.record.history import History
 from ptune.record.journal import JOURNAL, read
+from ptune.run.folders import bring_search
 from ptune.spec.job import Job
 from ptune.spec.same import differences
 
@@ -16,7 +17,9 @@ def begun(job: Job, runs: Path) -> History | None:
 
     Raises:
         JournalError: it searches something else, see `ptune.spec.same`; or its journal cannot be read.
+        BucketError: the bucket of the runs folder cannot be reached.
     """
+    bring_search(runs / job.name)
     journal = runs / job.name / JOURNAL
     events = read(journal) if journal.exists() else []
     if not events:

@@ -32,6 +32,7 @@ from ptune.record.history import History, TrialRecord
 from ptune.record.spread import Spread
 from ptune.run.conclusion import ARTIFACT, Conclusion
 from ptune.run.prepare import Prepared, versions
+from ptune.run.trial_states import TrialStates
 from ptune.run.trials import TrialFactory
 from ptune.spec.formats import FormatName
 from ptune.spec.trial import TrialSpec
@@ -100,6 +101,7 @@ def _state_of(
 ) -> SavedState:
     """The state of a trial that holds the learner of its best epoch."""
     assert trial.state is not None, "a trial with a report has a state"
+    TrialStates(folder).bring(trial.number, enough=trial.epoch)
     saved, problems = read_sound(folder / trial.state, trial.best_epoch)
     if saved is None:
         _LOG.warning("ptune: trial %d is trained again: %s", trial.number, problems[0])

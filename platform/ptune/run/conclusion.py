@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ptune.record.events import Metrics
@@ -27,3 +27,10 @@ class Conclusion:
     """Scores of the best prompt on the test split; None without a test split."""
     tested: Mapping[int, Metrics] = field(default_factory=dict)
     """Test scores by trial that the journal does not hold yet; only confirmations score every trial."""
+
+    def at(self, folder: Path) -> Conclusion:
+        """The same, where it lies in the search's folder on this node."""
+        artifact = None if self.artifact is None else folder / self.artifact.name
+        return replace(
+            self, artifact=artifact, exports={name: folder / path.name for name, path in self.exports.items()}
+        )

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ptune.record.history import History
-from ptune.record.journal import JOURNAL, is_running
 from ptune.run.conclusion import ARTIFACT
+from ptune.run.folders import is_running
 from ptune.run.search import RESULT
 
 
 def lacking(folder: Path, history: History) -> list[str] | None:
     """The files that a complete search lacks, by name; None if it is not complete, or a process is at it."""
-    if history.status != "complete" or is_running(folder / JOURNAL):
+    if history.status != "complete" or is_running(folder):
         return None
     names = [RESULT] if result_of(folder).get("status") != "complete" else []
     return [ARTIFACT, *names] if history.best is not None and not (folder / ARTIFACT).is_dir() else names

@@ -16,7 +16,8 @@ from ptune.run.conclude import conclude
 from ptune.run.conclusion import Conclusion
 from ptune.run.load import load_job_backbone
 from ptune.run.prepare import Prepared
-from ptune.run.trials import TrialFactory, state_file, weights_type
+from ptune.run.trial_states import state_file
+from ptune.run.trials import TrialFactory, weights_type
 from ptune.run.waits import Say, unsaid
 from ptune.searching.conductor import Conductor
 
@@ -101,6 +102,7 @@ class _Training:
             self._take_in(report)
 
     def _take_in(self, report: Report) -> None:
+        self._factory.states.send(report.trial, report.epoch)
         state = state_file(report.trial).as_posix()
         decision = self._conductor.report(report.trial, report.epoch, report.metrics, state)
         if (usage := self._meter.read()) is not None:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from ptune.artifacts import native
 from ptune.engine.state import DAMAGED, SavedState, previous, read
-from ptune.errors import ArtifactError, EngineError
+from ptune.errors import ArtifactError, EngineError, JournalError
 from ptune.record.journal import JOURNAL, check_not_running, rewrite
 from ptune.record.recovery import Recovery, recover
 from ptune.run.conclusion import ARTIFACT
-from ptune.run.trials import state_file
+from ptune.run.trial_states import state_file
 from ptune.spec.trial import Config
+from ptune.storage.local_copy import url_of
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,15 @@ def mend(damage: Damage) -> list[Path]:
         Where the damaged files are now.
 
     Raises:
-        JournalError: a process runs the search by now.
+        JournalError: a process runs the search by now, or it is the copy of a bucket.
     """
     journal, aside = damage.journal, []
     if not journal.is_whole:
+        if (url := url_of(damage.folder)) is not None:
+            raise JournalError(
+                f"{damage.folder} is this machine's copy of {url}, whose segments never change: remove the folder, "
+                "and the next command brings the journal from there"
+            )
         aside.append(_free_name(damage.folder / JOURNAL))
         rewrite(damage.folder / JOURNAL, b"".join(journal.lines), kept=aside[0])
     damaged = [state.file for state in damage.states]

@@ -18,9 +18,10 @@ from ptune.record.history import History, TrialRecord
 from ptune.record.journal import JOURNAL, Journal, read
 from ptune.run.conclusion import Conclusion
 from ptune.run.confirm import confirmation, result
-from ptune.run.folders import JOB, claim_folder, search_folder
+from ptune.run.folders import JOB, check_runs, claim_folder, search_folder
 from ptune.run.kept_data import keep_data
 from ptune.run.prepare import Prepared, prepare, versions
+from ptune.run.recording import recording
 from ptune.run.session import Observer, Publisher, Runner, Session
 from ptune.run.tracker import TrackerFactory, tracker_of, unheard
 from ptune.run.waits import storage_watched
@@ -29,6 +30,7 @@ from ptune.searching.importance import importances
 from ptune.spec.job import Job
 from ptune.spec.resources import Resources
 from ptune.spec.tracking import model_name_law, without_password
+from ptune.storage.local_copy import url_of
 from ptune.tracking.state import Announce, TrackingState
 
 _LOG = logging.getLogger(__name__)
@@ -225,11 +227,13 @@ def start_search(
     tracking = job.tracking.model_copy(update={"experiment": job.tracking.experiment or job.name})
     job = job.model_copy(update={"tracking": tracking})
     runner.check()
+    check_runs(runs)
     track(job, runs / job.name, unheard)  # refuses settings that cannot be used, before anything is written
     prepared = prepare(job)
     folder = claim(runs, job.name)
     prepared = prepared.renamed(folder.name)
-    with contextlib.closing(Journal(folder / JOURNAL)) as journal, _removed_unless_begun(folder):
+    with recording(folder) as record, _removed_unless_begun(folder):
+        journal = record.journal
         if read(journal.path):
             raise JournalError(f"another process has begun {folder.name} at this moment; run the same command again")
         if keeps_data:
@@ -237,6 +241,7 @@ def start_search(
         write_text(folder / "job.toml", without_password(job_text))
         write_json(folder / JOB, prepared.job.model_dump(mode="json"))
         journal.append(replace(prepared.header, confirms=confirms))
+        record.take_over(())
         return Search(prepared, journal, runner, observer, publish, track).run()
 
 
@@ -266,8 +271,10 @@ def resume_search(
         PtuneError: what the job needs is not there any more.
     """
     folder = search_folder(runs, name)
-    with contextlib.closing(Journal(folder / JOURNAL)) as journal:
-        events = read(folder / JOURNAL)
+    check_runs(runs)
+    with recording(folder) as record:
+        journal = record.journal
+        events = read(journal.path)
         if not events:
             raise JournalError(f"{name} was stopped before its first step; start it again with `ptune search`")
         header = History.of(events).header
@@ -275,6 +282,7 @@ def resume_search(
         prepared = prepare(header.job if resources is None else header.job.model_copy(update={"resources": resources}))
         _check_same(header, prepared.header, name)
         journal.append(Resumed(versions()))
+        record.take_over(History.of(events).trials)
         return Search(prepared, journal, runner, observer, publish, track).run()
 
 
@@ -304,8 +312,11 @@ def confirm_search(
 
 def sync_search(
     name: str, runs: Path, register_as: str | None = None, *, track: TrackerFactory = tracker_of
-) -> TrackingState:
-    """Send a search's tracker what it lacks of a search that no process runs; return what the tracker has then.
+) -> TrackingState | None:
+    """Send a search's tracker and its bucket what they lack of a search that no process runs.
+
+    Returns:
+        What the tracker has then; None for a search in a bucket that is not tracked.
 
     Args:
         name: the search.
@@ -321,10 +332,11 @@ def sync_search(
     if register_as is not None and (law := model_name_law(register_as)) is not None:
         raise SpecError(f"--register-as {law}")
     folder = search_folder(runs, name)
-    with contextlib.closing(Journal(folder / JOURNAL)) as journal:
+    with recording(folder) as record:
+        journal = record.journal
         tracker = track(History.of(read(journal.path)).job, folder, _noted(journal))
-        tracker.sync(register_as)
-        assert tracker.state is not None, "a tracker that can be synced has a state"
+        if tracker.state is not None or url_of(folder) is None:
+            tracker.sync(register_as)
         return tracker.state
 
 

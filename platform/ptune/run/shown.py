@@ -9,7 +9,7 @@ from pathlib import Path
 from ptune.errors import TrackingError
 from ptune.record.history import History
 from ptune.record.journal import JOURNAL, read
-from ptune.run.folders import search_folder
+from ptune.run.folders import bring_journals, search_folder
 from ptune.run.search import RESULT
 from ptune.spec.tracking import scheme_of
 from ptune.tracking.location import DATABASE, artifact_location, experiment_of, resolve_uri
@@ -39,6 +39,8 @@ def shown(runs: Path, name: str | None) -> Shown:
         JournalError: there is no search of that name.
         TrackingError: nothing is tracked yet, MLflow does not show that search, or the store cannot be asked.
     """
+    if name is None:
+        bring_journals(runs)
     history = _latest(runs) if name is None else History.of(read(search_folder(runs, name) / JOURNAL))
     if name is not None and (history is None or history.run_id is None):
         raise TrackingError(

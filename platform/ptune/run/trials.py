@@ -21,6 +21,7 @@ from ptune.prompts.build import build_learner, start_from
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
 from ptune.record.objective import Objective
+from ptune.run.trial_states import TrialStates, state_file
 from ptune.spec.job import Job
 from ptune.spec.prompt import input_length, input_template
 from ptune.spec.trial import Config, TrialSpec
@@ -31,24 +32,24 @@ _MOST_ENCODINGS = 8  # of the data, each under another template; slots hold on t
 Encoded = tuple[JointTask, list[Layout], Examples, Examples]
 
 
-def state_file(trial: int) -> Path:
-    """Where a trial's state is kept, relative to the search's folder."""
-    return Path("trials") / f"{trial:04d}" / "state.safetensors"
-
-
 def weights_type(backbone: Backbone) -> str:
     """Type of a backbone's weights: `float32` or `bfloat16`."""
     return str(backbone.dtype).removeprefix("torch.")
 
 
 class TrialFactory:
-    """Makes the trials of one job on one backbone; the data is encoded once for each template in use."""
+    """Makes the trials of one job on one backbone; the data is encoded once for each template in use.
+
+    Attributes:
+        states: the trials' saved states; the newest of a trial is on this disk when it is made.
+    """
 
     def __init__(self, job: Job, splits: Sequence[Splits], backbone: Backbone, folder: Path) -> None:
         self._splits = splits
         self._job = job
         self._backbone = backbone
         self._folder = folder
+        self.states = TrialStates(folder)
         self._encoded: OrderedDict[tuple[Any, ...], Encoded] = OrderedDict()
 
     def make(self, trial: int, config: Config) -> tuple[Plan, Learner]:
@@ -72,6 +73,7 @@ class TrialFactory:
         )
         if self._starting_tensors:
             start_from(learner, self._starting_tensors)
+        self.states.bring(trial)
         plan = Plan(
             trial=trial,
             recipe=spec.recipe,

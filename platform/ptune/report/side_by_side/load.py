@@ -7,10 +7,10 @@ from pathlib import Path
 
 from ptune.errors import JournalError, SpecError
 from ptune.record.history import History
-from ptune.record.journal import JOURNAL, is_running, read
+from ptune.record.journal import JOURNAL, read
 from ptune.report.findings import Findings, of_folder
 from ptune.report.side_by_side.together import SideBySide, side_by_side
-from ptune.run.folders import search_folder
+from ptune.run.folders import is_running, search_folder
 
 _LONGEST = 120  # characters of a file's name
 
@@ -36,7 +36,7 @@ def page_file(names: Sequence[str], runs: Path) -> Path:
 
 
 def _read(name: str, folder: Path) -> tuple[Findings, History]:
-    running = is_running(folder / JOURNAL)
+    running = is_running(folder)
     history = History.of(read(folder / JOURNAL))
     if history.first is None:
         raise JournalError(f"{name} was stopped before its first step; there is nothing to compare")

@@ -1,0 +1,56 @@
+"""The saved states of a search's trials, on this node's disk and in the search's bucket if it has one."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from ptune.engine.state import saved_epochs
+from ptune.storage.local_copy import bucket_of
+from ptune.storage.segments import TRIALS
+from ptune.storage.states import BucketStates
+from ptune.storage.waiting import Patience
+
+_SENDERS = 8
+
+
+def state_file(trial: int) -> Path:
+    """Where a trial's state is kept, relative to the search's folder."""
+    return Path(TRIALS) / f"{trial:04d}" / "state.safetensors"
+
+
+class TrialStates:
+    """The states of the search in `folder`. Threads may use it together."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        bucket = bucket_of(folder, Patience(math.inf))
+        self._bucket = None if bucket is None else BucketStates(bucket)
+        self._threads = ThreadPoolExecutor(_SENDERS, "ptune-states")
+
+    def bring(self, trial: int, enough: int | None = None) -> None:
+        """Bring a trial's state to this disk, unless the newest is here.
+
+        Args:
+            trial: the trial.
+            enough: how many epochs a state has to hold at least, so that nobody looks for a newer one.
+        """
+        if self._bucket is not None:
+            path = self._folder / state_file(trial)
+            epochs = saved_epochs(path)
+            if enough is None or epochs < enough:
+                self._bucket.bring(trial, epochs, path)
+
+    def send(self, trial: int, epoch: int) -> None:
+        """Return when a trial's state after an epoch, saved on this disk, is where every node finds it."""
+        if self._bucket is not None:
+            self._bucket.send(trial, epoch, self._folder / state_file(trial))
+
+    def send_later(self, trial: int, epoch: int) -> Future[None]:
+        """The same, without waiting; done at once where nothing has to be sent."""
+        if self._bucket is None:
+            there: Future[None] = Future()
+            there.set_result(None)
+            return there
+        return self._threads.submit(self.send, trial, epoch)

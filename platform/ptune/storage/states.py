@@ -1,0 +1,52 @@
+"""The saved states of a search's trials in its bucket: one object for each of a trial's last epochs.
+
+The name has the number of finished epochs, so that a late writer never replaces a newer state, and a listing tells
+which is the newest.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Container
+from pathlib import Path
+
+from ptune.storage.bucket import Bucket
+from ptune.storage.segments import TRIALS
+
+_KEPT = 2  # states of a trial
+_SUFFIX = ".safetensors"
+
+
+class BucketStates:
+    """The states of one search in its bucket. Threads may use it together; of one trial, one sends at a time."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._sending: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
+
+    def send(self, trial: int, epoch: int, path: Path) -> None:
+        """Send the state of a trial after an epoch, and let an older one go."""
+        with self._sending[trial]:
+            self._bucket.put(_object(trial, epoch), path)
+            if epoch > _KEPT:
+                self._bucket.remove([_object(trial, epoch - _KEPT)])
+
+    def bring(self, trial: int, epochs: int, path: Path) -> None:
+        """Bring the newest state of a trial, if it has more than `epochs` epochs, into a file."""
+        newest = max(self._epochs(trial), default=0)
+        if newest > epochs:
+            self._bucket.fetch(_object(trial, newest), path)
+
+    def keep_only(self, trials: Container[int]) -> None:
+        """Let the states of other trials go: their driver ended before anybody could know of them."""
+        names = [f"{TRIALS}/{name}" for name in self._bucket.sizes(TRIALS)]
+        self._bucket.remove([name for name in names if int(name.split("/")[1]) not in trials])
+
+    def _epochs(self, trial: int) -> list[int]:
+        names = self._bucket.sizes(f"{TRIALS}/{trial:04d}")
+        return [int(name.removesuffix(_SUFFIX)) for name in names]
+
+
+def _object(trial: int, epoch: int) -> str:
+    return f"{TRIALS}/{trial:04d}/{epoch:06d}{_SUFFIX}"
