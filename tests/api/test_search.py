@@ -197,7 +197,7 @@ def test_a_confirmation_is_a_search_like_any_other(result):
 def test_the_command_line_and_python_put_a_run_together_alike(monkeypatch, tmp_path):
     starts = []
 
-    def start(*arguments):
+    def start(*arguments, **_):
         starts.append(arguments)
         raise ptune.SpecError("enough is known")
 

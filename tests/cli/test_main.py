@@ -67,7 +67,7 @@ def test_wrong_usage_is_2_and_says_what_is_allowed(ptune):
 def test_an_accident_is_one_line_unless_debugging(debug):
     program = (
         "import ptune.cli.main as m, ptune.cli.listing as l\n"
-        "def broken(as_json): return 1 / 0\n"
+        "def broken(**_): return 1 / 0\n"
         "l.listing.callback = broken\nm.main(['list'])"
     )
     environment = {"PTUNE_DEBUG": debug, "PYTHONPATH": ":".join(sys.path)}

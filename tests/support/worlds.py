@@ -82,6 +82,7 @@ class World:
     data: dict[str, Any] = field(default_factory=dict)
 
     def trial(self, number: int, config: dict) -> tuple[Plan, Learner]:
+        self.folder.mkdir(parents=True, exist_ok=True)  # states are saved into a folder that is there
         return TrialFactory(self._job(), [self.splits, *self.more], self.backbone, self.folder).make(number, config)
 
     def _job(self) -> Job:
