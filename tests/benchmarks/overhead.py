@@ -34,15 +34,17 @@ import optuna  # noqa: E402 - the folders above come first
 import results  # noqa: E402
 
 from ptune.raytune.dispatcher import Dispatcher  # noqa: E402
-from ptune.raytune.messages import Assignment, Trained  # noqa: E402
-from ptune.raytune.placement import Placement  # noqa: E402
+from ptune.raytune.messages import Assignment, Beat, Trained  # noqa: E402
+from ptune.raytune.placement import Fleet, Node, Planner  # noqa: E402
 from ptune.raytune.pool import EnginePool  # noqa: E402
 from ptune.record.events import Ended, Tracked  # noqa: E402
 from ptune.record.journal import JOURNAL, Journal, read  # noqa: E402
 from ptune.report.write_files import publish  # noqa: E402
+from ptune.run.waits import Waits, unsaid  # noqa: E402
 from ptune.searching.conductor import Conductor  # noqa: E402
 from ptune.searching.importance import importances  # noqa: E402
 from ptune.searching.suggest import quiet, suggest  # noqa: E402
+from ptune.spec.resources import Resources  # noqa: E402
 from ptune.spec.space import Space  # noqa: E402
 from ptune.tracking.mlflow_writer import MlflowWriter  # noqa: E402
 from support.made_headers import header_of  # noqa: E402
@@ -59,7 +61,14 @@ class Engine:
     """An engine that is always ready and does nothing."""
 
     name = "simulated"
+    node = "here"
     dtype = "float32"
+
+    def beat(self) -> Beat:
+        return Beat(None, 0.0, 0.0)
+
+    def compute_with(self, _threads: int) -> None:
+        """Nothing to compute."""
 
     def poll(self) -> bool:
         return True
@@ -128,9 +137,12 @@ def _begin(folder: Path, trials: int) -> tuple[Journal, Conductor]:
 
 def _train(conductor: Conductor, trials: int) -> list[dict[str, float]]:
     """Play the search as Tune's scheduler and searcher do; what each tenth of its trials took."""
-    pool = EnginePool(lambda *_: Engine(), RuntimeError, [Placement("cpu", 1.0, 0, 1, None)], SLOTS)
+    here = Fleet([Node("here", cpus=1, gpus=0, address="here")], False, 0.0)
+    planner = Planner(Resources(engines=1, slots=SLOTS), trials, engine_bytes=1)
+    pool = EnginePool(lambda *_: Engine(), planner, lambda _: here, Waits(unsaid))
     dispatcher = Dispatcher(conductor, pool)
-    dispatcher.step()
+    dispatcher.step()  # asks for the engine
+    dispatcher.step()  # takes it in
     hand_out, take_in = Timed(dispatcher.hand_out), Timed(dispatcher.take_in)
     under_way: deque[Assignment] = deque()
     lease, rows, mark = 0, [], _Mark()
