@@ -4,16 +4,12 @@ import pytest
 
 from ptune.spec.job import Job
 from support.refusals import refused_fields
+from support.task_tables import PLAIN_TASKS
 
 WORDS = {"source": "builtin:films", "verbalizer": {"neg": "bad", "pos": "good"}, "template": "{text} [MASK]"}
 LR = {"low": 1e-4, "high": 1e-1, "log": True}
 KINDS = {
-    "classification": {"data": {"source": "a/b"}},
-    "tokens": {"kind": "tokens", "data": {"source": "a/b"}},
-    "span": {"kind": "span", "data": {"source": "a/b"}},
-    "choice": {"kind": "choice", "data": {"source": "a/b"}},
-    "generation": {"kind": "generation", "data": {"source": "a/b"}},
-    "cloze": {"kind": "cloze", "data": {"source": "a/b", "template": "{sub_label} [MASK]"}},
+    **PLAIN_TASKS,
     "words": {"data": WORDS},
     "candidates": {"kind": "choice", "head": "verbalizer", "data": {"source": "a/b"}},
 }

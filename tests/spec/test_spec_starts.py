@@ -6,20 +6,13 @@ from ptune.errors import SpecError
 from ptune.spec.configuration import complete
 from ptune.spec.job import Job
 from support.refusals import refused_fields
+from support.task_tables import PLAIN_TASKS
 
-KINDS = {
-    "classification": {"data": {"source": "a/b"}},
-    "tokens": {"kind": "tokens", "data": {"source": "a/b"}},
-    "span": {"kind": "span", "data": {"source": "a/b"}},
-    "choice": {"kind": "choice", "data": {"source": "a/b"}},
-    "generation": {"kind": "generation", "data": {"source": "a/b"}},
-    "cloze": {"kind": "cloze", "data": {"source": "a/b", "template": "{sub_label} [MASK]"}},
-}
 UNLABELLED = ("span", "choice", "generation", "cloze")
 
 
 def job(kind: str, description: str | None = None, init: object = "text") -> Job:
-    task = {**KINDS[kind], "description": description}
+    task = {**PLAIN_TASKS[kind], "description": description}
     content = {"name": "a", "backbone": {"id": "b"}, "task": task, "budget": {"trials": 1, "epochs": 1}}
     return Job.model_validate({**content, "space": {"parameters": {"init": {"value": init}}}})
 
@@ -34,7 +27,7 @@ def test_a_task_without_labels_has_to_be_described(kind):
         complete({"init": "text"}, job(kind, init="normal"), 3)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS.keys() - UNLABELLED))
+@pytest.mark.parametrize("kind", sorted(PLAIN_TASKS.keys() - UNLABELLED))
 def test_labels_are_words(kind):
     assert complete({"init": "text"}, job(kind), 3)["init"] == "text"
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ptune.cli.cluster import is_dashboard
+from ptune.cli.faults import print_faults
 
 if TYPE_CHECKING:
     from ptune.raytune.survey import NodeFacts
@@ -80,9 +81,4 @@ def _print(runs: str, nodes: Sequence[NodeFacts], faults: Sequence[str]) -> None
     console = Console(highlight=False)
     console.print(table)
     console.print(f"\nruns  {runs}", markup=False, soft_wrap=True)
-    if faults:
-        console.print("\n[bold red]to mend[/]")
-    for problem in faults:
-        console.print(f"  {problem}", style="red", markup=False, soft_wrap=True)
-    if not faults:
-        console.print("\nall good", style="green")
+    print_faults(console, faults)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import click
 
+from ptune.cli.faults import print_faults
+
 LOW_DISK_GB, LOW_MEMORY_GB = 5.0, 4.0
 _UNUSABLE = "not usable: "
 _OLDEST_PYTHON = (3, 11)
@@ -221,12 +223,7 @@ def _print(facts: Facts, faults: Sequence[str]) -> None:
         rows.add_row(label, value)
     console = Console(highlight=False)
     console.print(rows)
-    if faults:
-        console.print("\n[bold red]to mend[/]")
-    for problem in faults:
-        console.print(f"  {problem}", style="red", markup=False, soft_wrap=True)
-    if not faults:
-        console.print("\nall good", style="green")
+    print_faults(console, faults)
 
 
 def _lines(facts: Facts) -> Iterator[tuple[str, str]]:
