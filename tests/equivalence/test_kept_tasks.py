@@ -69,6 +69,7 @@ def trials_on(tiny_backbone, tiny_language_model):
         lm = kind in ("choice of words", "cloze", "verbalizer")
         backbone = load_backbone(str((tiny_language_model if lm else tiny_backbone)("bert")), dtype=dtype, lm=lm)
         backbone = replace(backbone, cache=None if states is None else StateCache(states, 10**9))
+        folder.mkdir(exist_ok=True)
         return backbone, maker(backbone, folder, CONFIGS if still is None else [*CONFIGS, still])
 
     return make
