@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 
+import psutil
 import pytest
 from mlflow import MlflowClient
 
+from ptune.cli.exits import INTERRUPTED
 from ptune.record.events import Finished, Paused, Reported, Started
 from ptune.record.history import FINAL, History
 from ptune.record.journal import JOURNAL, read
@@ -44,7 +47,7 @@ def command(*arguments: str, runs):
     )
 
 
-def kill_when(process, journal, when):
+def kill_when(process, journal, when, number=signal.SIGKILL):
     """Kill a search once it goes on and its journal satisfies `when`; what the journal says then."""
     known = len(read(journal)) if journal.exists() else 0
 
@@ -56,7 +59,9 @@ def kill_when(process, journal, when):
         now,
         lambda: process.poll() is not None and f"ended too early: {process.stderr.read()[-2000:]}",
     )
-    os.killpg(process.pid, signal.SIGKILL)
+    for every in [*psutil.Process(process.pid).children(recursive=True), process]:
+        with suppress(psutil.NoSuchProcess):
+            every.send_signal(number)
     process.communicate()
     return History.of(read(journal))
 
@@ -103,7 +108,12 @@ def test_a_search_that_is_killed_at_every_moment_is_taken_up(small, tmp_path, bl
 
 @pytest.mark.slow
 def test_a_search_that_is_killed_on_ray_is_taken_up(small, tmp_path):
+    """Killed outright, and then told to end as `timeout` and systemd do it: at once with Ray and its workers."""
     runs = tmp_path / "runs"
     journal = runs / "small" / JOURNAL
-    before = kill_when(command("search", small, "--json", runs=runs), journal, MOMENTS["between rungs"])
-    assert_taken_up(command("resume", "small", "--json", runs=runs), journal, [before])
+    before = kill_when(command("search", small, "--json", runs=runs), journal, MOMENTS["after the first reports"])
+    told = command("resume", "small", "--json", runs=runs)
+    ended = kill_when(told, journal, MOMENTS["between rungs"], signal.SIGTERM)
+    assert told.returncode == INTERRUPTED
+    assert ended.ended.status == "interrupted"
+    assert_taken_up(command("resume", "small", "--json", runs=runs), journal, [before, ended])

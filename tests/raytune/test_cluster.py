@@ -2,12 +2,16 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
+import psutil
 import pytest
 import ray
 
 from ptune.errors import ClusterError
+from ptune.raytune.authentication import find_token
 from ptune.raytune.cluster import connect, nodes
+from ptune.raytune.embedded import provide_token
 from ptune.raytune.runner import RayRunner
 
 
@@ -15,6 +19,13 @@ def alone(code):
     """Run code in a process of its own, because one process knows one Ray."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+
+
+def blocks(pid, number):
+    """Whether a process takes no notice of a signal, as Linux tells it."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (mask,) = (int(line.split()[1], 16) for line in lines if line.startswith("SigBlk"))
+    return bool(mask >> (number - 1) & 1)
 
 
 @pytest.fixture
@@ -33,6 +44,35 @@ def test_an_embedded_ray_is_this_machine_and_leaves_sigterm_alone(embedded_ray):
     assert [node.cpus >= 1 for node in nodes()] == [True]
     assert not connect(), "who is connected stays connected"
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    processes = psutil.Process().children(recursive=True)
+    assert {"gcs_server", "raylet"} <= {process.name() for process in processes}
+    assert [process for process in processes if not blocks(process.pid, signal.SIGTERM)] == []
+
+
+@pytest.mark.slow
+def test_an_embedded_ray_listens_on_this_machine_alone(embedded_ray):
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    sockets = [socket for process in processes for socket in process.net_connections("tcp")]
+    listening = {socket.laddr for socket in sockets if socket.status == psutil.CONN_LISTEN}
+    assert len(listening) > 5, "Ray's processes, and the driver"
+    assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+
+
+@pytest.mark.usefixtures("unasked")
+def test_the_token_that_is_made_for_ray_is_read_by_its_user_alone(tmp_path, monkeypatch):
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    provide_token()
+    kept = tmp_path / ".ray" / "auth_token"
+    assert len(token := kept.read_text()) == 64
+    assert kept.stat().st_mode & 0o077 == 0
+    provide_token()
+    assert find_token() == token, "it stays"
+    kept.unlink()
+    kept.mkdir()
+    with pytest.raises(ClusterError, match="--local"):
+        provide_token()
 
 
 @pytest.mark.parametrize("address", ["ray://head:10001", "http://head:8265"])

@@ -27,7 +27,7 @@ def find_token() -> str | None:
     if token := os.environ.get(_TOKEN, "").strip():
         return token
     named = os.environ.get(_TOKEN_PATH)
-    path = Path(named) if named else Path.home() / ".ray" / "auth_token"
+    path = Path(named) if named else default_path()
     if not named and not path.is_file():
         return None
     try:
@@ -35,6 +35,11 @@ def find_token() -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         origin = f" ({_TOKEN_PATH})" if named else ""
         raise ClusterError(f"{path}{origin}: the cluster's token cannot be read: {error}") from None
+
+
+def default_path() -> Path:
+    """Where Ray's own tools keep the token of a user."""
+    return Path.home() / ".ray" / "auth_token"
 
 
 def authenticate(address: str, token: str | None) -> None:

@@ -9,12 +9,14 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import ray
 
 from ptune.errors import ClusterError
 from ptune.raytune.authentication import ADVICE, authenticate, find_token
+from ptune.raytune.embedded import alone, provide_token
 from ptune.raytune.placement import Fleet, Node, suitable
 from ptune.raytune.probe_address import probe_address
 from ptune.spec.resources import Resources
@@ -44,12 +46,15 @@ def connect(address: str | None = None) -> bool:
         return False
     address = _reached(address)
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    starting: AbstractContextManager[None] = contextlib.nullcontext()
     if address == "local":
         for name, value in _EMBEDDED.items():
             os.environ.setdefault(name, value)
         options |= {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+        provide_token()
+        starting = alone()
     try:
-        with _own_sigterm():
+        with _own_sigterm(), starting:
             ray.init(address, **options)
     except ray.exceptions.AuthenticationError as error:
         raise ClusterError(
