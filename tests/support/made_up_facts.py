@@ -25,7 +25,7 @@ PHRASES = {
 }
 PROBED = ["home", "work", "birth", "study"]
 ASIDES = ["indeed", "truly", "so", "well"]
-STEPS = 1000
+STEPS = 500
 
 
 def made_facts(seed: int = 3) -> dict[str, dict[str, str]]:
