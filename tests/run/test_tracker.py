@@ -9,7 +9,8 @@ from ptune.errors import SpecError, TrackingError
 from ptune.record.events import Reported, Tracked
 from ptune.record.journal import JOURNAL, Reader, read
 from ptune.run.local import LocalRunner
-from ptune.run.search import resume_search, start_search, sync_search
+from ptune.run.search import resume_search, start_search
+from ptune.run.sync import sync_search
 from ptune.run.tracker import NoTracker, tracker_of
 from ptune.tracking.mlflow_tracker import MlflowTracker
 from ptune.tracking.state import TrackingState

@@ -12,7 +12,8 @@ from mlflow.artifacts import download_artifacts
 from ptune.errors import TrackingError
 from ptune.report.write_files import publish
 from ptune.run.local import LocalRunner
-from ptune.run.search import resume_search, start_search, sync_search
+from ptune.run.search import resume_search, start_search
+from ptune.run.sync import sync_search
 from ptune.tracking import mlflow_tracker
 from ptune.tracking.metrics import shown
 from ptune.tracking.mlflow_writer import sync

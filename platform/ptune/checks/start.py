@@ -9,10 +9,9 @@ from ptune.errors import ArtifactError
 from ptune.spec.problem import Problem
 from ptune.spec.prompt import METHODS
 from ptune.spec.space import Space
+from ptune.spec.starts import SHAPE
 from ptune.spec.task import Task
 from ptune.spec.trial import DEFAULT_METHOD, Scalar, defaults
-
-_SHAPE = ("method", "length", "depth", "side", "layers", "lengths", "positions", "template")
 
 
 def folder_problems(start: str) -> list[Problem]:
@@ -39,7 +38,7 @@ def start_problems(start: str, task: Task, space: Space, profile: Profile) -> li
         have = ", ".join(manifest.set_names)
         laws.append(f"the artifact has prompts for {have}, and none for {', '.join(unknown)}")
     prompt = manifest.prompt
-    shape = {name: value for name, value in prompt.model_dump().items() if name in _SHAPE}
+    shape = {name: value for name, value in prompt.model_dump().items() if name in SHAPE}
     if "encoder" in type(prompt).model_fields:
         shape["encoder"] = "embedding"  # other encoders cannot be taken up again from what they were collapsed to
     laws += [law for name, value in shape.items() if (law := _differs(space, prompt.method, name, value)) is not None]

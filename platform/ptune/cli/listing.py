@@ -102,7 +102,7 @@ def _entry(path: Path) -> Entry:
         name=path.parent.name,
         state="running" if running else history.status,
         trials=len(history.trials),
-        planned=history.job.budget.trials,
+        planned=history.planned,
         metric=history.objective.metric,
         best=None if best is None else best.best_value,
         best_trial=None if best is None else best.number,

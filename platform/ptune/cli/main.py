@@ -19,6 +19,7 @@ from ptune.cli.confirm import confirm
 from ptune.cli.doctor import doctor
 from ptune.cli.exits import FAILED, INTERRUPTED, WRONG_INPUT
 from ptune.cli.export import export
+from ptune.cli.extend import extend
 from ptune.cli.inspect import inspect
 from ptune.cli.jobs import jobs
 from ptune.cli.listing import listing
@@ -33,6 +34,7 @@ from ptune.cli.serve import serve
 from ptune.cli.stop import stop
 from ptune.cli.submit import submit
 from ptune.cli.sync import sync
+from ptune.cli.trial import trial
 from ptune.cli.ui import ui
 from ptune.cli.validate import validate
 from ptune.errors import ArtifactError, BackboneError, DataError, PtuneError, SpecError
@@ -41,6 +43,9 @@ COMMANDS = (
     validate,
     search,
     resume,
+    stop,
+    trial,
+    extend,
     listing,
     report,
     compare,
@@ -56,7 +61,6 @@ COMMANDS = (
     submit,
     jobs,
     logs,
-    stop,
     cluster,
 )
 

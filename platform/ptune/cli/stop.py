@@ -1,23 +1,39 @@
-"""`ptune stop`: end a Ray job."""
+"""`ptune stop`: interrupt a search, wherever it runs."""
 
 from __future__ import annotations
 
 import click
 
+from ptune.cli.asking import told
 from ptune.cli.cluster import dashboard_option
 
 
-@click.command(short_help="Stop a Ray job; its search can be resumed.")
-@click.argument("job", metavar="ID")
+@click.command(short_help="Stop a search; it can be resumed.")
+@click.argument("name", metavar="NAME")
 @dashboard_option
-def stop(job: str, address: str | None) -> None:
-    """Stop a job on a Ray cluster. ID may also be the name of a search: its last job is meant.
+def stop(name: str, address: str | None) -> None:
+    """Stop the search NAME of the runs folder. It ends as after Ctrl-C: its trials are saved, and it can be resumed.
 
-    The job stops as it would after Ctrl-C: it saves its trials, and its search can be resumed.
+    With --address, or if the runs folder has no such search, the last Ray job of that search is stopped in the same
+    way. NAME may also be the id of a Ray job, as `ptune jobs` lists them.
 
     \b
+    ptune stop quickstart
     ptune stop quickstart --address http://head:8265
     """
-    from ptune.raytune.jobs import stop as ask
+    from ptune.record.journal import JOURNAL
+    from ptune.run.folders import bring_search, runs_folder
 
-    click.echo(f"{job} is stopping" if ask(job, address) else f"{job} was not running")
+    folder = runs_folder() / name
+    if address is None:
+        bring_search(folder)
+    if address is None and (folder / JOURNAL).exists():
+        from ptune.record.requests import End
+        from ptune.run.asking import ask
+
+        for line in told(name, ask(folder, End())):
+            click.echo(line)
+        return
+    from ptune.raytune.jobs import stop as ask_cluster
+
+    click.echo(f"{name} is stopping" if ask_cluster(name, address) else f"{name} was not running")

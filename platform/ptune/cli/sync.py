@@ -21,7 +21,7 @@ def sync(name: str, register_as: str | None) -> None:
     ptune sync quickstart --register-as triage
     """
     from ptune.run.folders import runs_folder
-    from ptune.run.search import sync_search
+    from ptune.run.sync import sync_search
     from ptune.storage.local_copy import url_of
 
     runs = runs_folder()

@@ -17,6 +17,7 @@ from ptune.errors import StorageError
 from ptune.raytune.member import Loss
 from ptune.raytune.messages import Answer, Assignment, Failed, Lost, Trained, Unwritable
 from ptune.raytune.pool import EnginePool
+from ptune.run.inbox import EndRequestedError, Inbox
 from ptune.searching.conductor import Conductor
 
 STRIKES = 3  # engines or clients that a trial may lose without finishing an epoch
@@ -25,16 +26,24 @@ T = TypeVar("T")
 
 
 class Dispatcher:
-    """Hands out turns and takes in their results. The lease of its slot identifies a turn that is under way."""
+    """Hands out turns and takes in their results. The lease of its slot identifies a turn that is under way.
 
-    def __init__(self, conductor: Conductor, pool: EnginePool) -> None:
+    Args:
+        conductor: decides who trains.
+        pool: the engines.
+        inbox: what users ask of the search; None where nobody can.
+    """
+
+    def __init__(self, conductor: Conductor, pool: EnginePool, inbox: Inbox | None = None) -> None:
         self._conductor = conductor
         self._pool = pool
+        self._inbox = inbox
         self._under_way: dict[str, int] = {}
         self._again: deque[int] = deque()
         self._strikes: Counter[int] = Counter()
         self._evictions: Counter[int] = Counter()
         self._interrupted = False
+        self._end_request: str | None = None
         self._error: Exception | None = None
         self._stopped = False
 
@@ -48,7 +57,9 @@ class Dispatcher:
         self._interrupted = True
 
     def step(self) -> None:
-        """Look after the engines. Tune's loop calls this often."""
+        """Take in what users ask, and look after the engines. Tune's loop calls this often."""
+        if not self.over:
+            self._guarded(self._take_requests, None)
         if (self._interrupted or self._error is not None) and not self._stopped:
             self._stopped = True
             self._pool.close()  # every client notices at once, and Tune comes to its end by itself
@@ -75,13 +86,33 @@ class Dispatcher:
         """Raise what ended the search early, once Tune has come to its end.
 
         Raises:
-            KeyboardInterrupt: the search was interrupted.
+            KeyboardInterrupt: the search was interrupted, by a signal or (EndRequestedError) by a request.
             Exception: an error that broke the whole search, such as a full disk under the journal.
         """
         if self._error is not None:
             raise self._error
+        if self._end_request is not None:
+            raise EndRequestedError(self._end_request)
         if self._interrupted:
             raise KeyboardInterrupt
+
+    def _take_requests(self) -> None:
+        """Let users change what is searched."""
+        if self._inbox is None:
+            return
+        taken = self._inbox.look()
+        for trial in taken.stopped:
+            self._let_go(trial)
+        if taken.end is not None:
+            self._end_request = taken.end
+            self._interrupted = True
+
+    def _let_go(self, trial: int) -> None:
+        """End a trial's turn, if one is under way: its client learns it from the engine."""
+        if trial in self._again:
+            self._again.remove(trial)
+        for lease in [lease for lease, running in self._under_way.items() if running == trial]:
+            self._end(lease)
 
     def _hand_out(self, lease: str) -> Assignment | None:
         if not self._pool.has_free_slot:

@@ -108,8 +108,12 @@ class EnginePool:
         self._say_what_is_missing()
         return [loss for loss in losses if loss.leases]
 
-    def wait(self, demand: int) -> None:
+    def wait(self, demand: int, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Wait until an engine is ready.
+
+        Args:
+            demand: see `poll`.
+            meanwhile: called again and again; may raise what ends the wait.
 
         Raises:
             PtuneError: see `poll`.
@@ -117,6 +121,7 @@ class EnginePool:
         self.poll(demand)
         while not self.has_free_slot:
             time.sleep(_POLL_S)
+            meanwhile()
             self.poll(demand)
 
     def take(self, lease: str, *, on_probation: bool = False) -> RunningEngine:

@@ -18,6 +18,7 @@ from ptune.raytune.pool import EnginePool
 from ptune.record.history import FINAL, History
 from ptune.record.journal import JOURNAL, read
 from ptune.run.conclusion import Conclusion
+from ptune.run.inbox import Bell, Inbox
 from ptune.run.interrupts import interrupts
 from ptune.run.prepare import Prepared
 from ptune.run.waits import Say, Waits, unsaid
@@ -26,6 +27,7 @@ from ptune.storage.local_copy import address_of, bucket_of
 from ptune.storage.results import bring_results
 
 _STORAGE = ".tune"  # on the search's own storage, which every node sees; nothing in it outlives the search
+_MOST_TURNS = 1_000_000  # at once; the slots are fewer, and a search may be extended while it runs
 
 _TUNE = {
     "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints a table whatever the verbosity
@@ -108,9 +110,9 @@ class RaySession:
         if conductor.done:
             return
         self._wait()
-        dispatcher = Dispatcher(conductor, self.pool)
+        dispatcher = Dispatcher(conductor, self.pool, Inbox(self._folder, conductor))
         with interrupts(dispatcher.interrupt):
-            _fit(dispatcher, self._trials, self._folder)
+            _fit(dispatcher, self._folder)
         dispatcher.finish()
 
     def conclude(self, history: History) -> Conclusion:
@@ -135,32 +137,27 @@ class RaySession:
         launch = partial(
             RemoteEngine, resources=resources, prepared=ray.put(prepared), address=address_of(self._folder)
         )
-        planner = Planner(resources, self._trials, prepared.engine_bytes)
+        planner = Planner(resources, _planned(History.of(read(self._folder / JOURNAL))), prepared.engine_bytes)
         pool = EnginePool(launch, planner, partial(fleet, resources), self._waits)
         self._stack.callback(pool.close)
         return pool
 
-    @property
-    def _trials(self) -> int:
-        trials = self._prepared.job.budget.trials
-        assert trials is not None, "a prepared grid has been counted"
-        return trials
-
-    @property
-    def _unfinished(self) -> int:
-        """Trials that are left to train, as the journal says."""
-        done = [trial for trial in History.of(read(self._folder / JOURNAL)).trials.values() if trial.status in FINAL]
-        return self._trials - len(done)
-
     def _wait(self) -> None:
         """Wait until an engine is ready."""
-        pool = self.pool
+        pool, history = self.pool, History.of(read(self._folder / JOURNAL))
+        done = sum(trial.status in FINAL for trial in history.trials.values())
         with interrupts():
             importlib.import_module("ray.tune")  # takes a second: well spent while the engines load
-            pool.wait(self._unfinished)
+            pool.wait(_planned(history) - done, Bell(self._folder, history.answers))
 
 
-def _fit(dispatcher: Dispatcher, trials: int, folder: Path) -> None:
+def _planned(history: History) -> int:
+    """How many trials a search will have."""
+    assert history.planned is not None, "a prepared grid has been counted"
+    return history.planned
+
+
+def _fit(dispatcher: Dispatcher, folder: Path) -> None:
     """Let Tune run until the dispatcher is over. How many turns there are at once, the engines' slots decide."""
     for name, value in _TUNE.items():
         os.environ.setdefault(name, value)
@@ -176,7 +173,7 @@ def _fit(dispatcher: Dispatcher, trials: int, folder: Path) -> None:
             search_alg=TurnSearcher(dispatcher),
             scheduler=TurnScheduler(dispatcher),
             num_samples=-1,
-            max_concurrent_trials=trials,
+            max_concurrent_trials=_MOST_TURNS,
             reuse_actors=True,
             trial_name_creator=_turn_name,
             trial_dirname_creator=_turn_name,

@@ -147,6 +147,12 @@ class Suggested(_Stamped):
 
     trial: Count
     config: Config
+    request: str | None = None
+    """The request that it answers; not on disk for a trial of the search's own."""
+    cloned: Count | None = None
+    """The trial whose configuration it takes up; not on disk for other trials."""
+    warm: bool = False
+    """Whether it starts from what that trial had learned; on disk only if it does."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +190,8 @@ class Finished(_Stamped):
     status: FinalStatus
     reason: str | None = None
     """Why it failed or was stopped."""
+    request: str | None = None
+    """The request that it answers; on disk only where a user has ended the trial."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +255,24 @@ class Awaiting(_Stamped):
 
 
 @dataclass(frozen=True)
+class Extended(_Stamped):
+    """`extended`: the search will suggest more trials than its budget says."""
+
+    trials: Count
+    """How many more."""
+    request: str
+    """The request that it answers."""
+
+
+@dataclass(frozen=True)
+class Refused(_Stamped):
+    """`refused`: a request cannot be met."""
+
+    request: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Ended(_Stamped):
     """`ended`: the process's part in the search is over."""
 
@@ -254,6 +280,8 @@ class Ended(_Stamped):
     best: BestResult | None = None
     test: Metrics | None = None
     """Scores of the exported prompt on the test split."""
+    request: str | None = None
+    """The request that it answers; on disk only where a user has asked for the end."""
 
 
 Event = (
@@ -270,6 +298,8 @@ Event = (
     | Loaded
     | Metered
     | Awaiting
+    | Extended
+    | Refused
     | Ended
 )
 
@@ -287,19 +317,21 @@ _TYPES: Mapping[str, type[Event]] = {
     "loaded": Loaded,
     "metered": Metered,
     "awaiting": Awaiting,
+    "extended": Extended,
+    "refused": Refused,
     "ended": Ended,
 }
 _KINDS = {event_type: kind for kind, event_type in _TYPES.items()}
-_LEFT_OUT = ("confirms", "origin")
-"""Keys that a line lacks where they have no value."""
+_LEFT_OUT = {"confirms": None, "origin": None, "request": None, "cloned": None, "warm": False}
+"""Keys that a line lacks where they have this value."""
 _SCALARS = ("bool", "int", "float", "str")  # how pydantic calls the types that a parameter's value may have
 
 
 def encode(event: Event) -> bytes:
     """The event as a line of JSON in UTF-8, its line break included."""
     content = {"event": _KINDS[type(event)], **_plain(event)}
-    for key in _LEFT_OUT:
-        if content.get(key, event) is None:
+    for key, absent in _LEFT_OUT.items():
+        if content.get(key, event) is absent:
             del content[key]
     return json.dumps(content, ensure_ascii=False, allow_nan=True, default=_plain).encode() + b"\n"
 

@@ -17,6 +17,7 @@ from ptune.record.events import (
     BestResult,
     Ended,
     Event,
+    Extended,
     FinalStatus,
     Finished,
     Header,
@@ -24,6 +25,7 @@ from ptune.record.events import (
     Metered,
     Metrics,
     Paused,
+    Refused,
     Reported,
     Resumed,
     SearchStatus,
@@ -45,6 +47,8 @@ FINAL: frozenset[Status] = frozenset({"complete", "stopped", "failed"})
 REPEATING = ("split", "repeat")
 """Parameters that do not change a configuration, only on which data and with which seed it is tried."""
 
+Answer = Suggested | Finished | Extended | Refused | Ended
+"""An event that answers a request."""
 
 _CONSTANT = "constant_prediction"
 
@@ -79,6 +83,14 @@ class TrialRecord:
     """The tracker's run that shows it."""
     test: Metrics | None = None
     """Metrics of its best epoch on the test split; only confirmations score every trial."""
+    added: bool = False
+    """Whether a user has asked for it."""
+    cloned: int | None = None
+    """The trial whose configuration it took up."""
+    warm: bool = False
+    """Whether it started from what that trial had learned."""
+    ended_by_user: bool = False
+    """Whether it was stopped because a user asked for that."""
 
     @property
     def epoch(self) -> int:
@@ -137,6 +149,10 @@ class History:
     """Seconds since 1970 of the latest event."""
     rested_s: float = 0.0
     """Seconds between interruptions and going on."""
+    extended: int = 0
+    """How many trials users have added to the budget."""
+    answers: dict[str, Answer] = field(default_factory=dict)
+    """What answers each request of a user, by its id."""
     _order: Order = field(default_factory=Order, repr=False, compare=False)
 
     @classmethod
@@ -168,6 +184,17 @@ class History:
         return self.header.job
 
     @property
+    def suggested(self) -> int:
+        """How many trials the search has suggested itself; users have asked for the others."""
+        return sum(not trial.added for trial in self.trials.values())
+
+    @property
+    def planned(self) -> int | None:
+        """How many trials it will have, as far as is known; None for a grid that has not been counted."""
+        budget = self.job.budget.trials
+        return None if budget is None else budget + self.extended + len(self.trials) - self.suggested
+
+    @property
     def objective(self) -> Objective:
         """What the search is after."""
         return Objective.of(self.job.task)
@@ -190,11 +217,13 @@ class History:
         if isinstance(event, Resumed) and self.last_at is not None:
             self.rested_s += event.time - self.last_at
         self.last_at = event.time
+        if isinstance(event, Answer) and event.request is not None:
+            self.answers[event.request] = event
         match event:
             case Header():
                 self.first = event
-            case Suggested(trial, config):
-                self.trials[trial] = TrialRecord(trial, in_order(config, self.header.varied), self.objective)
+            case Suggested():
+                self._take_suggestion(event)
             case Started(trial):
                 self.trials[trial].status = "running"
             case Reported():
@@ -203,7 +232,7 @@ class History:
                 self.trials[trial].status = "paused"
             case Finished(trial, status, reason):
                 record = self.trials[trial]
-                record.status, record.reason = status, reason
+                record.status, record.reason, record.ended_by_user = status, reason, event.request is not None
             case Tested(trial, metrics):
                 self.trials[trial].test = metrics
             case Tracked(trial, run_id):
@@ -217,6 +246,10 @@ class History:
                 pass  # trackers show it; the search does not depend on it
             case Awaiting(what):
                 self.awaiting = what
+            case Extended(trials):
+                self.extended += trials
+            case Refused():
+                pass  # whoever asked wants to know
             case Ended():
                 self.ended, self.awaiting = event, None
                 self.interrupt()
@@ -277,6 +310,17 @@ class History:
         metric = self.objective.metric
         if metric not in report.metrics:
             raise JournalError(f"trial {report.trial} reports epoch {report.epoch} without {metric}")
+
+    def _take_suggestion(self, event: Suggested) -> None:
+        config = in_order(event.config, self.header.varied)
+        self.trials[event.trial] = TrialRecord(
+            event.trial,
+            config,
+            self.objective,
+            added=event.request is not None,
+            cloned=event.cloned,
+            warm=event.warm,
+        )
 
     def _take_report(self, report: Reported) -> None:
         record = self.trials[report.trial]

@@ -19,15 +19,15 @@ from typing import IO, TypeVar
 
 from ptune.errors import JournalError, StorageError
 from ptune.files import full_disk, replacing, sync_folder, writing
-from ptune.record.events import Ended, Event, Header, Resumed, Suggested, decode, encode
+from ptune.record.events import Ended, Event, Extended, Header, Refused, Resumed, Suggested, decode, encode
 from ptune.record.order import Order
 
 JOURNAL = "journal.jsonl"
 """Name of a journal in its search's folder."""
 
-LASTING = (Header, Suggested, Resumed, Ended)
-"""Events that a machine's crash must not forget, because files on disk depend on them. Every other one follows again
-from what is left: a trial's saved state answers for the epochs it holds, and a decision is taken anew."""
+LASTING = (Header, Suggested, Resumed, Extended, Refused, Ended)
+"""Events that a machine's crash must not forget, because files on disk, or users, depend on them. Every other one
+follows again from what is left: a trial's saved state answers for its epochs, and a decision is taken anew."""
 _SYNC_EVERY_S = 1.0
 _E = TypeVar("_E", bound=Event)
 

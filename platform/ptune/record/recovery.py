@@ -151,7 +151,7 @@ class _Walk:
 
 def _reopen(recovery: Recovery) -> None:
     """Take back that a search is complete, if something of it is to be done again."""
-    history, planned = recovery.history, recovery.history.job.budget.trials or 0
+    history, planned = recovery.history, recovery.history.planned or 0
     whole = len(history.trials) >= planned and all(trial.status in FINAL for trial in history.trials.values())
     if history.status == "complete" and not whole:
         recovery.lines = [line for line in recovery.lines if not isinstance(decode(line), Ended)]

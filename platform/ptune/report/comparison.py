@@ -91,7 +91,7 @@ def protocol_notes(history: History, overrides: Sequence[str], state: str) -> li
         ended = sum(trial.status == "complete" for trial in trials)
         notes.append(f"early stopping ({job.budget.stopping.type}): {ended} of {len(trials)} reached the horizon")
     if state != "complete":
-        begun = f"{len(history.trials)} of {plural(job.budget.trials or 0, 'trial')} begun"
+        begun = f"{len(history.trials)} of {plural(history.planned or 0, 'trial')} begun"
         notes.append(f"the search is {state} ({begun}); its best may change")
     return notes
 

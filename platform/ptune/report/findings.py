@@ -121,7 +121,7 @@ def findings(
         backbone=header.job.backbone.id,
         data=header.data,
         trials=len(history.trials),
-        planned=header.job.budget.trials,
+        planned=history.planned,
         statuses=history.statuses,
         varied=header.varied,
         best=best,

@@ -60,8 +60,8 @@ class Progress:
     @property
     def planned(self) -> int:
         """Trials that the search will have."""
-        trials = self.budget.trials
-        return len(self.history.trials) if trials is None else trials
+        planned = self.history.planned
+        return len(self.history.trials) if planned is None else planned
 
     @property
     def epochs_done(self) -> int:

@@ -16,6 +16,7 @@ from ptune.storage.bucket import Bucket
 from ptune.storage.drivers import Driver, bring_driver, claim, runs_elsewhere
 from ptune.storage.local_copy import bucket_of, local_copy, url_of
 from ptune.storage.location import checked_url, is_url
+from ptune.storage.requests import bring_requests
 from ptune.storage.results import bring_results
 from ptune.storage.segments import bring_journal
 
@@ -134,6 +135,7 @@ def bring_search(folder: Path) -> None:
     try:
         if _bring_journal(bucket, folder):
             bring_results(bucket, folder)
+            bring_requests(bucket, folder)
     except BucketError as error:
         if not (folder / JOURNAL).exists():
             raise

@@ -14,6 +14,7 @@ from ptune.engine.meter import Meter
 from ptune.record.history import History
 from ptune.run.conclude import conclude
 from ptune.run.conclusion import Conclusion
+from ptune.run.inbox import EndRequestedError, Inbox
 from ptune.run.load import load_job_backbone
 from ptune.run.prepare import Prepared
 from ptune.run.trial_states import state_file
@@ -49,13 +50,17 @@ class LocalSession:
         return weights_type(self._backbone)
 
     def train(self, conductor: Conductor) -> None:
-        """Run turns until the conductor is done."""
+        """Run turns until the conductor is done.
+
+        Raises:
+            EndRequestedError: a user has asked for an early end; the search can be resumed.
+        """
         if conductor.done:
             return
         job, backbone = self._prepared.job, self._backbone
         engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
         factory = TrialFactory(job, self._prepared.splits, backbone, self._folder)
-        _Training(engine, factory, conductor, job.resources.slots).run()
+        _Training(engine, factory, conductor, job.resources.slots, Inbox(self._folder, conductor)).run()
 
     def conclude(self, history: History) -> Conclusion:
         """Export the best prompt and score it on the test split; see `ptune.run.conclude.conclude`."""
@@ -69,21 +74,31 @@ class LocalSession:
 class _Training:
     """The loop that moves turns from a conductor to an engine, and reports back."""
 
-    def __init__(self, engine: Engine, factory: TrialFactory, conductor: Conductor, slots: int) -> None:
+    def __init__(self, engine: Engine, factory: TrialFactory, conductor: Conductor, slots: int, inbox: Inbox) -> None:
         self._engine = engine
         self._factory = factory
         self._conductor = conductor
         self._slots = slots
+        self._inbox = inbox
         self._meter = Meter()
 
     def run(self) -> None:
         while not self._conductor.done:
+            self._take_requests()
             self._fill_slots()
             for outcome in self._engine.step():
                 if isinstance(outcome, Failure):
                     self._conductor.fail(outcome.trial, str(outcome.error))
                 else:
                     self._take_in(outcome)
+
+    def _take_requests(self) -> None:
+        """Let users change what is searched."""
+        taken = self._inbox.look()
+        for trial in taken.stopped:
+            self._engine.leave(trial)
+        if taken.end is not None:
+            raise EndRequestedError(taken.end)
 
     def _fill_slots(self) -> None:
         """Begin turns until every slot is taken or no turn is ready."""

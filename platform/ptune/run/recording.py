@@ -14,6 +14,7 @@ from ptune.storage.bucket import Bucket
 from ptune.storage.drivers import Driver, declare, wait_until_free
 from ptune.storage.journal_mirror import JournalMirror
 from ptune.storage.local_copy import bucket_of
+from ptune.storage.requests import bring_requests
 from ptune.storage.results import send_results
 from ptune.storage.segments import bring_journal
 from ptune.storage.states import BucketStates
@@ -65,6 +66,7 @@ def recording(folder: Path) -> Iterator[Recording]:
         return
     wait_until_free(bucket, folder.name)
     bring_journal(bucket, folder)
+    bring_requests(bucket, folder)
     with contextlib.closing(Journal(folder / JOURNAL)) as journal:
         driver = Driver.here()
         mirror = JournalMirror(journal, bucket, driver)

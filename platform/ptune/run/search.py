@@ -11,27 +11,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ptune.errors import JournalError, SpecError
+from ptune.errors import JournalError
 from ptune.files import write_json, write_text
-from ptune.record.events import Awaiting, Confirms, Ended, Header, Loaded, Metrics, Resumed, SearchStatus, Tracked
+from ptune.record.events import Awaiting, Confirms, Ended, Header, Loaded, Metrics, Resumed, SearchStatus
 from ptune.record.history import History, TrialRecord
 from ptune.record.journal import JOURNAL, Journal, read
 from ptune.run.conclusion import Conclusion
 from ptune.run.confirm import confirmation, result
 from ptune.run.folders import JOB, check_runs, claim_folder, search_folder
+from ptune.run.inbox import EndRequestedError, Inbox
 from ptune.run.kept_data import keep_data
 from ptune.run.prepare import Prepared, prepare, versions
 from ptune.run.recording import recording
 from ptune.run.session import Observer, Publisher, Runner, Session
-from ptune.run.tracker import TrackerFactory, tracker_of, unheard
+from ptune.run.tracker import TrackerFactory, noted, tracker_of, unheard
 from ptune.run.waits import storage_watched
 from ptune.searching.conductor import Conductor
 from ptune.searching.importance import importances
 from ptune.spec.job import Job
 from ptune.spec.resources import Resources
-from ptune.spec.tracking import model_name_law, without_password
-from ptune.storage.local_copy import url_of
-from ptune.tracking.state import Announce, TrackingState
+from ptune.spec.tracking import without_password
+from ptune.tracking.state import TrackingState
 
 _LOG = logging.getLogger(__name__)
 RESULT = "result.json"
@@ -117,8 +117,9 @@ class Search:
         self._conductor = Conductor(journal, read(journal.path))
         self._history = self._conductor.history
         self._prepared = prepared.typed(self._history.dtype)
-        self._tracker = track(prepared.job, self._folder, _noted(journal))
+        self._tracker = track(prepared.job, self._folder, noted(journal))
         self._begun = False
+        self._end_request: str | None = None
 
     def run(self) -> Outcome:
         """Train, conclude and publish; the journal says how it ended, whatever happens.
@@ -131,6 +132,7 @@ class Search:
         began = time.monotonic()
         with _watched(self._observer, self._folder), storage_watched(_warn):
             try:
+                Inbox(self._folder, self._conductor).take_up()
                 status, conclusion = self._train()
                 self._end(status, conclusion.test)
                 importances = self._publish_files()
@@ -162,8 +164,9 @@ class Search:
                 conclusion = session.conclude(self._history)
             for trial, metrics in conclusion.tested.items():
                 self._conductor.tested(trial, metrics)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             self._begun = True
+            self._end_request = error.request if isinstance(error, EndRequestedError) else None
             return "interrupted", conclusion
         except BaseException:
             if self._begun:
@@ -184,7 +187,7 @@ class Search:
 
     def _end(self, status: SearchStatus, test: Metrics | None = None) -> None:
         """Record how this process's part ended."""
-        self._history.apply(self._journal.append(Ended(status, self._history.best_result, test)))
+        self._history.apply(self._journal.append(Ended(status, self._history.best_result, test, self._end_request)))
 
     def _publish_files(self) -> dict[str, float]:
         """Write the files for people; return each parameter's importance, which a confirmation does not have."""
@@ -310,36 +313,6 @@ def confirm_search(
     return start_search(job, comment + text, runs, runner, observer, publish, confirms, track=track)
 
 
-def sync_search(
-    name: str, runs: Path, register_as: str | None = None, *, track: TrackerFactory = tracker_of
-) -> TrackingState | None:
-    """Send a search's tracker and its bucket what they lack of a search that no process runs.
-
-    Returns:
-        What the tracker has then; None for a search in a bucket that is not tracked.
-
-    Args:
-        name: the search.
-        runs: the runs folder.
-        register_as: the registered model of which the best prompt becomes a version; None is what the job says.
-        track: makes the tracker.
-
-    Raises:
-        SpecError: no registered model can have that name.
-        JournalError: there is no such search, or a process runs it.
-        TrackingError: the tracker cannot be reached or refuses a part, or the search is not tracked.
-    """
-    if register_as is not None and (law := model_name_law(register_as)) is not None:
-        raise SpecError(f"--register-as {law}")
-    folder = search_folder(runs, name)
-    with recording(folder) as record:
-        journal = record.journal
-        tracker = track(History.of(read(journal.path)).job, folder, _noted(journal))
-        if tracker.state is not None or url_of(folder) is None:
-            tracker.sync(register_as)
-        return tracker.state
-
-
 @contextlib.contextmanager
 def _removed_unless_begun(folder: Path) -> Iterator[None]:
     """Remove the folder of a new search that ends with an error before anything is loaded."""
@@ -365,15 +338,6 @@ def _check_same(header: Header, fresh: Header, name: str) -> None:
             f"{name} cannot be resumed: the weights of {header.backbone.id} have changed since it began "
             f"(sha256 {header.backbone.hash[:12]}, found {fresh.backbone.hash[:12]})"
         )
-
-
-def _noted(journal: Journal) -> Announce:
-    """Write each run that a tracker creates into the journal."""
-
-    def note(trial: int | None, run_id: str) -> None:
-        journal.append(Tracked(trial, run_id))
-
-    return note
 
 
 def _warn(what: str | None) -> None:

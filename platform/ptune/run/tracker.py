@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import assert_never
 
 from ptune.errors import TrackingError
+from ptune.record.events import Tracked
+from ptune.record.journal import Journal
 from ptune.run.session import Tracker
 from ptune.spec.job import Job
 from ptune.tracking.mlflow_tracker import MlflowTracker
@@ -21,6 +23,15 @@ Raises a SpecError where the job's settings cannot be used.
 
 def unheard(_trial: int | None, _run_id: str) -> None:
     """Hear of no run; for a tracker that is only asked, and makes none."""
+
+
+def noted(journal: Journal) -> Announce:
+    """Write each run that a tracker makes into a journal."""
+
+    def note(trial: int | None, run_id: str) -> None:
+        journal.append(Tracked(trial, run_id))
+
+    return note
 
 
 class NoTracker:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ptune.engine.state import saved_epochs
 from ptune.storage.local_copy import bucket_of
 from ptune.storage.segments import TRIALS
-from ptune.storage.states import BucketStates
+from ptune.storage.states import BucketStates, start_file
 from ptune.storage.waiting import Patience
 
 _SENDERS = 8
@@ -30,7 +30,7 @@ class TrialStates:
         self._threads = ThreadPoolExecutor(_SENDERS, "ptune-states")
 
     def bring(self, trial: int, enough: int | None = None) -> None:
-        """Bring a trial's state to this disk, unless the newest is here.
+        """Bring a trial's state to this disk, unless the newest is here, and what another trial gave it to start from.
 
         Args:
             trial: the trial.
@@ -46,6 +46,11 @@ class TrialStates:
         """Return when a trial's state after an epoch, saved on this disk, is where every node finds it."""
         if self._bucket is not None:
             self._bucket.send(trial, epoch, self._folder / state_file(trial))
+
+    def send_start(self, trial: int) -> None:
+        """Return when what a trial starts from, kept on this disk, is where every node finds it."""
+        if self._bucket is not None:
+            self._bucket.send_start(trial, self._folder / start_file(trial))
 
     def send_later(self, trial: int, epoch: int) -> Future[None]:
         """The same, without waiting; done at once where nothing has to be sent."""

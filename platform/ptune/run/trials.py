@@ -21,6 +21,7 @@ from ptune.prompts.build import build_learner, start_from
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
 from ptune.record.objective import Objective
+from ptune.run import warm
 from ptune.run.trial_states import TrialStates, state_file
 from ptune.spec.job import Job
 from ptune.spec.prompt import input_length, input_template
@@ -58,6 +59,7 @@ class TrialFactory:
         Raises:
             SpecError: the configuration does not fit the backbone, the data or the artifact it starts from.
             DataError: the prompt leaves no room for text.
+            EngineError: what it starts from is damaged.
         """
         job, backbone = self._job, self._backbone
         spec = TrialSpec.from_config(config)
@@ -74,6 +76,8 @@ class TrialFactory:
         if self._starting_tensors:
             start_from(learner, self._starting_tensors)
         self.states.bring(trial)
+        if learned := warm.starting_tensors(self._folder, trial):
+            start_from(learner, learned)
         plan = Plan(
             trial=trial,
             recipe=spec.recipe,

@@ -40,7 +40,7 @@ class Rungs:
         self._rungs[rung].promote(trial)
 
     def discard(self, trial: int) -> None:
-        """Forget a trial that failed, so that the next best moves up."""
+        """Forget a trial that failed, or that a user has stopped, so that the next best moves up."""
         for rung in self._rungs.values():
             rung.discard(trial)
 

@@ -13,18 +13,20 @@ import logging
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, assert_never
 
 from ptune.errors import SpecError
 from ptune.record.divergence import diverged
 from ptune.record.events import (
     Event,
+    Extended,
     FinalStatus,
     Finished,
     Metered,
     Metrics,
     Paused,
+    Refused,
     Reported,
     SetAside,
     Started,
@@ -34,6 +36,8 @@ from ptune.record.events import (
 from ptune.record.history import FINAL, History, TrialRecord
 from ptune.record.journal import Journal
 from ptune.record.objective import Objective
+from ptune.record.requests import Add, Clone, End, Extend, Request, Stop
+from ptune.searching.requested import judge, point_of
 from ptune.searching.scheduler import scheduler_of
 from ptune.searching.study import Study
 from ptune.spec import grid
@@ -82,7 +86,9 @@ class Conductor:
         self._objective = Objective.of(job.task)
         self._space = job.space.resolved(self._layers)
         self._stated = grid.points(self._space) if job.budget.sampler == "grid" else self._space.baseline
-        self._planned = len(self._stated) if job.budget.trials is None else job.budget.trials
+        budget = len(self._stated) if job.budget.trials is None else job.budget.trials
+        self._planned = budget  # trials that the search suggests itself
+        self._suggested = 0
         self._rungs = job.budget.rungs
         self._scheduler = scheduler_of(job.budget)
         self._in_flight: set[int] = set()
@@ -93,19 +99,19 @@ class Conductor:
         for event in events:
             self._fold(event)
         self.history.interrupt()
-        self._study = Study(self._space, job.budget.sampler, job.seed, self._planned)
+        self._study = Study(self._space, job.budget.sampler, job.seed, budget)
         self._study.replay(self.history)
         self._take_up()
 
     @property
     def done(self) -> bool:
-        """Whether every trial of the budget is final."""
+        """Whether every trial of the budget, and every one that users have asked for, is final."""
         return self._all_suggested and self._final == len(self.history.trials)
 
     @property
     def waiting(self) -> int:
         """Trials that could begin a turn now; those that a rung may let go on later are not counted."""
-        return len(self._unfinished) + max(0, self._planned - len(self.history.trials))
+        return len(self._unfinished) + max(0, self._planned - self._suggested)
 
     def next_turn(self) -> Turn | None:
         """Hand out the next turn; None when there is none at present, or for good (see `done`).
@@ -169,13 +175,43 @@ class Conductor:
                 event.epoch,
             )
 
+    def answer(self, request: Request) -> None:
+        """Meet a request of a user, or refuse it; one that the journal answers already is done.
+
+        The end of the search is nothing that a conductor decides: whoever runs it does.
+        """
+        if request.id in self.history.answers:
+            return
+        try:
+            judge(request.change, self.history)
+        except SpecError as error:
+            self.refuse(request, str(error))
+            return
+        match request.change:
+            case Add() | Clone() as change:
+                self._add(request.id, change)
+            case Stop(trial):
+                self._finish(trial, "stopped", "stopped by the user", request.id)
+                self._release(trial)
+            case Extend(trials):
+                self._append(Extended(trials, request.id))
+                self._draining = False
+            case End():
+                pass
+            case _:
+                assert_never(request.change)
+
+    def refuse(self, request: Request, reason: str) -> None:
+        """Answer a request that cannot be met."""
+        self._append(Refused(request.id, reason))
+
     def metered(self, engine: int, usage: Metrics) -> None:
         """Take in what an engine takes of its machine; nothing is decided by it."""
         self._append(Metered(engine, usage))
 
     @property
     def _all_suggested(self) -> bool:
-        return len(self.history.trials) >= self._planned
+        return self._suggested >= self._planned
 
     def _next_trial(self) -> int | None:
         if self._unfinished:
@@ -193,17 +229,33 @@ class Conductor:
     def _suggest(self) -> int | None:
         """Draw new trials until one breaks no law; None when the budget of trials is used up."""
         while not self._all_suggested:
-            number = len(self.history.trials)
-            chosen = self._study.ask(number, self._stated[number] if number < len(self._stated) else None)
-            try:
-                config = complete(chosen, self._job, self._layers)
-            except SpecError as error:
-                self._append(Suggested(number, chosen))
-                self._finish(number, "failed", f"rejected: {error}")
-                continue
-            self._append(Suggested(number, config))
-            return number
+            number, own = len(self.history.trials), self._suggested
+            chosen = self._study.ask(number, self._stated[own] if own < len(self._stated) else None, [own])
+            if self._take_on(Suggested(number, chosen)):
+                return number
         return None
+
+    def _add(self, request: str, change: Add | Clone) -> None:
+        """Let a trial that a user has asked for be the next to begin."""
+        number = len(self.history.trials)
+        point = point_of(change, self.history)
+        chosen = {**point, **self._study.ask(number, point, [number, 1])}
+        parent, warm = (change.trial, change.warm) if isinstance(change, Clone) else (None, False)
+        if self._take_on(Suggested(number, chosen, request, parent, warm)):
+            self._unfinished.append(number)
+        self._draining = False
+        self._settle()
+
+    def _take_on(self, suggestion: Suggested) -> bool:
+        """Note a new trial; whether it breaks no law and can train."""
+        try:
+            config = complete(suggestion.config, self._job, self._layers)
+        except SpecError as error:
+            self._append(suggestion)
+            self._finish(suggestion.trial, "failed", f"rejected: {error}")
+            return False
+        self._append(replace(suggestion, config=config))
+        return True
 
     def _problem(self, record: TrialRecord, epoch: int, metrics: Metrics) -> str | None:
         metric = self._objective.metric
@@ -248,8 +300,8 @@ class Conductor:
                 reason = self._scheduler.reason(record.epoch)
                 self._finish(record.number, "stopped", f"stopped at the rung of epoch {record.epoch}: {reason}")
 
-    def _finish(self, trial: int, status: FinalStatus, reason: str | None = None) -> None:
-        self._append(Finished(trial, status, reason))
+    def _finish(self, trial: int, status: FinalStatus, reason: str | None = None, request: str | None = None) -> None:
+        self._append(Finished(trial, status, reason, request))
         self._study.tell(trial, status)
 
     def _append(self, event: Event) -> None:
@@ -259,13 +311,17 @@ class Conductor:
         """Take an event into the history and the rungs."""
         self.history.apply(event)
         match event:
+            case Suggested():
+                self._suggested += event.request is None
+            case Extended(trials):
+                self._planned += trials
             case Started(trial, epoch) if epoch in self._rungs:
                 self._scheduler.promote(trial, epoch)
             case Reported(trial, epoch):
                 self._fold_rungs(trial, epoch)
-            case Finished(trial, status):
+            case Finished(trial, status, request=request):
                 self._final += 1
-                if status == "failed":
+                if status == "failed" or request is not None:
                     self._scheduler.discard(trial)
 
     def _fold_rungs(self, trial: int, epoch: int) -> None:

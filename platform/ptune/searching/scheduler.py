@@ -22,7 +22,7 @@ class Scheduler(Protocol):
         """Note that a trial goes on from a rung."""
 
     def discard(self, trial: int) -> None:
-        """Forget a trial that failed."""
+        """Forget a trial that failed, or that a user has stopped."""
 
     def goes_on(self, trial: int, rung: int, drain: bool = False) -> bool:
         """Whether a trial at a rung need not wait; `drain` says that nothing else will arrive there."""

@@ -51,15 +51,16 @@ class Study:
         noting = optuna.samplers.RandomSampler(seed=seed)  # proposes nothing beside a replayed trial's values
         self._study = optuna.create_study(storage=self._storage, direction="maximize", sampler=noting)
 
-    def ask(self, number: int, point: Config | None = None) -> Config:
+    def ask(self, number: int, point: Config | None = None, stream: Sequence[int] | None = None) -> Config:
         """Choose the configuration of the next trial: the parameters that exist in it, without defaults.
 
         Args:
             number: the trial's number; the study holds the trials 0 to number - 1.
             point: values to take as they are; the parameters it leaves out are proposed.
+            stream: names the random numbers of the proposal; None is the trial's number.
         """
         with quiet():
-            self._study.sampler = self._seeded_sampler(number)
+            self._study.sampler = self._seeded_sampler(stream or [number])
         return self._begin(number, point)
 
     def report(self, number: int, epoch: int, utility: float) -> None:
@@ -102,8 +103,8 @@ class Study:
         self._held += 1
         return ask(self._study, self._space, point)
 
-    def _seeded_sampler(self, number: int) -> optuna.samplers.BaseSampler:
-        seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+    def _seeded_sampler(self, stream: Sequence[int]) -> optuna.samplers.BaseSampler:
+        seed = int(np.random.SeedSequence([self._seed, *stream]).generate_state(1)[0])
         match self._sampler:
             case "tpe":
                 return optuna.samplers.TPESampler(

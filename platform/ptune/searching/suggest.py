@@ -30,15 +30,23 @@ def ask(study: optuna.Study, space: Space, point: Config | None = None) -> dict[
     with quiet():
         if point:
             study.enqueue_trial(_pins(point, space))
-        return suggest(study.ask(), space)
+        return suggest(study.ask(), space, point)
 
 
-def suggest(trial: optuna.Trial, space: Space) -> dict[str, Scalar | None]:
-    """Choose a value for every parameter of a resolved space that exists under the values chosen before it."""
+def suggest(trial: optuna.Trial, space: Space, point: Config | None = None) -> dict[str, Scalar | None]:
+    """Choose a value for every parameter of a resolved space that exists under the values chosen before it.
+
+    Args:
+        trial: the trial in which the values are noted.
+        space: the space.
+        point: what the trial has been told to take. Values that Optuna has no room for, such as a choice that the space
+            does not state, are taken without being noted.
+    """
     chosen: dict[str, Scalar | None] = {}
     for label, name, definition in _labelled(space):
         if definition.applies(chosen):
-            chosen[name] = _value(trial, label, definition)
+            is_strange = point is not None and name in point and not _can_be_noted(definition, point[name])
+            chosen[name] = point[name] if point is not None and is_strange else _value(trial, label, definition)
     return chosen
 
 
@@ -49,16 +57,24 @@ def plain_name(label: str) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence what Optuna says about grouped TPE and queued points, and about ranges that their steps do not divide."""
+    """Silence what Optuna says about grouped TPE, queued points, and values or steps that do not fit their ranges."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         warnings.filterwarnings("ignore", message="The distribution is specified by", category=UserWarning)
+        warnings.filterwarnings("ignore", message="Fixed parameter", category=UserWarning)
         yield
 
 
 def _pins(point: Config, space: Space) -> dict[str, Scalar | None]:
     """A point's values under Optuna's names; those whose condition does not hold are never asked for."""
     return {label: point[name] for label, name, _ in _labelled(space) if name in point}
+
+
+def _can_be_noted(definition: Parameter, value: Scalar | None) -> bool:
+    """Whether a trial of Optuna can hold a value; a number may lie outside of its range."""
+    if definition.low is None:
+        return definition.contains(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and (value > 0 or not definition.log)
 
 
 def _labelled(space: Space) -> Iterator[tuple[str, str, Parameter]]:

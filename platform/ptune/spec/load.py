@@ -7,7 +7,6 @@ no data.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from ptune.spec.data import file_of
 from ptune.spec.extends import Toml, TomlFile, chain_of, file_of_value, merged, over, read_chain
 from ptune.spec.job import BackboneSpec, Job, Tables, job_problems
 from ptune.spec.kept import Kept, kept
+from ptune.spec.overrides import value_of
 from ptune.spec.places import locate
 from ptune.spec.problem import Place, Problem
 from ptune.spec.protocol import Published
@@ -251,10 +251,7 @@ def _override(content: Toml, text: str) -> str | None:
     key, equals, raw = text.partition("=")
     if not equals or not key.strip():
         return f"--set {text}: write table.key=value"
-    try:
-        value = tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = raw
+    value = value_of(raw)
     if problem := next(unusable(value, key.strip()), None):
         return f"--set {problem}"
     *tables, last = key.strip().split(".")

@@ -15,16 +15,18 @@ from ptune.record.events import decode
 from ptune.record.journal import LASTING, Journal
 from ptune.storage.bucket import Bucket
 from ptune.storage.drivers import EVERY_S, Driver, declare
+from ptune.storage.requests import bring_requests
 from ptune.storage.segments import Known, segment_name
 from ptune.storage.waiting import Patience
 
 _LOOK_S = 0.1
 _GATHER_S = 2.0
+_BRING_EVERY_S = 4.0
 _GATHER_SHARE = 1 / 150  # of the segments there are: their number grows with the root of the time
 
 
 class JournalMirror:
-    """Sends the journal of the search in `folder` to its bucket while this process writes it.
+    """Sends the journal of the search in `folder` to its bucket while this process writes it, and brings requests.
 
     Args:
         journal: open for writing; it takes no further event once another process has gone on with the search.
@@ -43,7 +45,7 @@ class JournalMirror:
         self._closing = False
         self._progress = threading.Condition()
         self._lost: JournalError | None = None
-        self._sent_at = self._declared_at = -math.inf
+        self._sent_at = self._declared_at = self._brought_at = -math.inf
         self._thread = threading.Thread(target=self._work, name="ptune-bucket", daemon=True)
         self._thread.start()
 
@@ -106,6 +108,9 @@ class JournalMirror:
                     return
                 elif time.monotonic() - self._declared_at >= EVERY_S:
                     self._declare()
+                elif time.monotonic() - self._brought_at >= _BRING_EVERY_S:
+                    bring_requests(self._bucket, self._folder)
+                    self._brought_at = time.monotonic()
         except (BucketError, StorageError):  # nobody waits for the bucket any longer, or this machine's disk is full
             return
 

@@ -1,4 +1,4 @@
-"""The files of a search besides its journal and its trials' states: job, result, leaderboard, report, artifacts.
+"""The files of a search besides journal, requests and states: its job, result, leaderboard, report and artifacts.
 
 An object beside them holds the hash of each, so that only what differs is sent or brought. A file that has changed here
 alone stays; one that has changed in the bucket is brought.
@@ -14,6 +14,7 @@ from ptune.errors import SpecError
 from ptune.files import content_hash, write_json
 from ptune.record.journal import JOURNAL
 from ptune.storage.bucket import Bucket
+from ptune.storage.requests import REQUESTS
 from ptune.storage.segments import TRIALS
 
 _HASHES = "files.json"
@@ -63,5 +64,5 @@ def _seen(folder: Path) -> Hashes:
 def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         first, hidden = path.relative_to(folder).parts[0], path.name.startswith(".")
-        if path.is_file() and not hidden and first != TRIALS and not first.startswith((".", JOURNAL)):
+        if path.is_file() and not hidden and first not in (TRIALS, REQUESTS) and not first.startswith((".", JOURNAL)):
             yield path

@@ -14,8 +14,15 @@ from pathlib import Path
 from ptune.storage.bucket import Bucket
 from ptune.storage.segments import TRIALS
 
+START = "start.safetensors"
+"""What a trial starts from, beside its states."""
 _KEPT = 2  # states of a trial
 _SUFFIX = ".safetensors"
+
+
+def start_file(trial: int) -> Path:
+    """Where it is kept what a trial starts from, relative to the search's folder and to its bucket."""
+    return Path(TRIALS) / f"{trial:04d}" / START
 
 
 class BucketStates:
@@ -32,9 +39,16 @@ class BucketStates:
             if epoch > _KEPT:
                 self._bucket.remove([_object(trial, epoch - _KEPT)])
 
+    def send_start(self, trial: int, path: Path) -> None:
+        """Send what a trial starts from."""
+        self._bucket.put(start_file(trial).as_posix(), path)
+
     def bring(self, trial: int, epochs: int, path: Path) -> None:
-        """Bring the newest state of a trial, if it has more than `epochs` epochs, into a file."""
-        newest = max(self._epochs(trial), default=0)
+        """Bring the newest state of a trial, if it has more than `epochs` epochs, into a file; its start beside it."""
+        names = set(self._bucket.sizes(f"{TRIALS}/{trial:04d}"))
+        if START in names and not path.with_name(START).exists():
+            self._bucket.fetch(start_file(trial).as_posix(), path.with_name(START))
+        newest = max((int(name.removesuffix(_SUFFIX)) for name in names - {START}), default=0)
         if newest > epochs:
             self._bucket.fetch(_object(trial, newest), path)
 
@@ -42,10 +56,6 @@ class BucketStates:
         """Let the states of other trials go: their driver ended before anybody could know of them."""
         names = [f"{TRIALS}/{name}" for name in self._bucket.sizes(TRIALS)]
         self._bucket.remove([name for name in names if int(name.split("/")[1]) not in trials])
-
-    def _epochs(self, trial: int) -> list[int]:
-        names = self._bucket.sizes(f"{TRIALS}/{trial:04d}")
-        return [int(name.removesuffix(_SUFFIX)) for name in names]
 
 
 def _object(trial: int, epoch: int) -> str:

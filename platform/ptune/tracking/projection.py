@@ -23,12 +23,14 @@ from ptune.record.events import (
     Awaiting,
     Ended,
     Event,
+    Extended,
     Finished,
     Header,
     Loaded,
     Metered,
     Metrics,
     Paused,
+    Refused,
     Reported,
     Resumed,
     SetAside,
@@ -145,14 +147,14 @@ class Projection:
                 self._reopen()
             case Metered(engine, usage):
                 self._meter(engine, usage, time)
-            case Awaiting():
-                pass  # whoever runs the search wants to know
+            case Awaiting() | Refused():
+                pass  # whoever runs the search, or asked something of it, wants to know
             case Ended(status, best, test):
                 if best is not None and test is not None:
                     self._test(best.trial, test, time)
                     self._test(None, test, time)
                 self._close(status, time)
-            case Started() | Paused() | SetAside() | Loaded():
+            case Started() | Paused() | SetAside() | Loaded() | Extended():
                 pass
             case _:
                 assert_never(event)
