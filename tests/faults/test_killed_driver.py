@@ -1,15 +1,9 @@
-"""The driver is killed outright, at several moments; the search is taken up and nothing is lost or doubled."""
+"""The driver is killed or evicted at several moments; its entry point goes on, and nothing is lost or doubled."""
 
-import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections import Counter
-from contextlib import suppress
 
-import psutil
 import pytest
 from mlflow import MlflowClient
 
@@ -17,10 +11,13 @@ from ptune.cli.exits import INTERRUPTED
 from ptune.record.events import Finished, Paused, Reported, Started
 from ptune.record.history import FINAL, History
 from ptune.record.journal import JOURNAL, read
+from ptune.run.local import LocalRunner
+from ptune.run.search import start_search
 from ptune.spec.write import job_toml
 from ptune.tracking.location import DATABASE
+from support.command import Command
+from support.same_end import same_end
 from support.small_jobs import small_job
-from support.waiting import wait_for
 
 
 def count(kind, events):
@@ -35,42 +32,33 @@ MOMENTS = {
 }
 
 
-def command(*arguments: str, runs):
-    """A `ptune` that can be killed with all that it starts."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "ptune", *arguments],
-        env=os.environ | {"PTUNE_RUNS": str(runs)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def kill_when(process, journal, when, number=signal.SIGKILL):
-    """Kill a search once it goes on and its journal satisfies `when`; what the journal says then."""
+def end_when(command, journal, when, end):
+    """End a search once it goes on and its journal satisfies `when`; what the journal says then."""
     known = len(read(journal)) if journal.exists() else 0
 
     def now():
         events = read(journal) if journal.exists() else []
         return len(events) > known + 1 and when(events)  # one line says that it was taken up
 
-    wait_for(
-        now,
-        lambda: process.poll() is not None and f"ended too early: {process.stderr.read()[-2000:]}",
-    )
-    for every in [*psutil.Process(process.pid).children(recursive=True), process]:
-        with suppress(psutil.NoSuchProcess):
-            every.send_signal(number)
-    process.communicate()
+    command.wait_for(now)
+    end(command)
     return History.of(read(journal))
 
 
-def assert_taken_up(process, journal, before):
+def evict(command):
+    """End it as schedulers do, with hardly any grace."""
+    command.signal(signal.SIGTERM)
+    command.kill()
+
+
+def tell_to_end(command):
+    command.signal(signal.SIGTERM)
+    command.end()
+
+
+def assert_taken_up(command, journal, before):
     """The search comes to its end: what was known at each kill is still there, and nothing was done twice."""
-    out, err = process.communicate()
-    assert process.returncode == 0, err[-3000:]
-    result, after = json.loads(out), History.of(read(journal))
+    result, after = command.result(), History.of(read(journal))
     assert result["trials"] == 6
     assert {trial.status for trial in after.trials.values()} <= FINAL
     epochs = [(event.trial, event.epoch) for event in read(journal) if isinstance(event, Reported)]
@@ -86,34 +74,42 @@ def assert_taken_up(process, journal, before):
 
 
 @pytest.fixture
-def small(tiny_backbone, tmp_path):
-    """A job's file."""
-    path = tmp_path / "small.toml"
-    path.write_text(job_toml(small_job(tmp_path / "data", tiny_backbone("bert"))))
-    return str(path)
+def job(tiny_backbone, tmp_path):
+    return small_job(tmp_path / "data", tiny_backbone("bert"))
+
+
+@pytest.fixture
+def start(job, tmp_path, monkeypatch):
+    """The entry point of the job, which starts its search or goes on with it."""
+    monkeypatch.setenv("PTUNE_RUNS", str(tmp_path / "runs"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "small.toml").write_text(job_toml(job))
+    return lambda *options: Command(tmp_path, "search", "small.toml", "--resume-if-exists", "--json", *options)
 
 
 @pytest.mark.slow
-def test_a_search_that_is_killed_at_every_moment_is_taken_up(small, tmp_path, blank_database):
+def test_a_search_that_is_killed_and_evicted_at_every_moment_ends_as_an_unbroken_one(
+    start, job, tmp_path, blank_database
+):
     runs = tmp_path / "runs"
     runs.mkdir()
     shutil.copy(blank_database, runs / DATABASE)
     journal = runs / "small" / JOURNAL
-    start, before = ("search", small), []
-    for when in MOMENTS.values():
-        before.append(kill_when(command(*start, "--local", "--json", runs=runs), journal, when))
-        start = ("resume", "small")
-    assert_taken_up(command("resume", "small", "--local", "--json", runs=runs), journal, before)
+    ends = [Command.kill, evict, Command.kill, evict]
+    before = [end_when(start("--local"), journal, when, end) for when, end in zip(MOMENTS.values(), ends, strict=True)]
+    assert_taken_up(start("--local"), journal, before)
+    untracked = job.model_copy(update={"tracking": job.tracking.model_copy(update={"type": "none"})})
+    unbroken = start_search(untracked, "", tmp_path / "unbroken", LocalRunner())
+    assert same_end(journal.parent, unbroken.folder) == []
 
 
 @pytest.mark.slow
-def test_a_search_that_is_killed_on_ray_is_taken_up(small, tmp_path):
+def test_a_search_that_is_killed_on_ray_is_taken_up(start, tmp_path):
     """Killed outright, and then told to end as `timeout` and systemd do it: at once with Ray and its workers."""
-    runs = tmp_path / "runs"
-    journal = runs / "small" / JOURNAL
-    before = kill_when(command("search", small, "--json", runs=runs), journal, MOMENTS["after the first reports"])
-    told = command("resume", "small", "--json", runs=runs)
-    ended = kill_when(told, journal, MOMENTS["between rungs"], signal.SIGTERM)
-    assert told.returncode == INTERRUPTED
+    journal = tmp_path / "runs" / "small" / JOURNAL
+    before = end_when(start(), journal, MOMENTS["after the first reports"], Command.kill)
+    told = start()
+    ended = end_when(told, journal, MOMENTS["between rungs"], tell_to_end)
+    assert told.process.returncode == INTERRUPTED
     assert ended.ended.status == "interrupted"
-    assert_taken_up(command("resume", "small", "--json", runs=runs), journal, [before, ended])
+    assert_taken_up(start(), journal, [before, ended])

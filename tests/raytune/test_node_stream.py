@@ -5,16 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 
-import psutil
 import pytest
 from ray.autoscaler.v2.sdk import get_cluster_status
-from ray.cluster_utils import Cluster
 
 from ptune.record.events import Reported
 from ptune.record.history import History
 from ptune.record.journal import read
+from support.raylets import engines, raylets
 from support.small_search import JOURNAL, small_job
 from support.waiting import PATIENCE_S, wait_for
 
@@ -22,14 +20,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def cluster(monkeypatch):
-    """A cluster of a head without CPUs, which soon notices that a node is dead."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    monkeypatch.setenv("RAY_health_check_period_ms", "500")
-    monkeypatch.setenv("RAY_health_check_failure_threshold", "4")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    yield cluster
-    cluster.shutdown()
+def cluster():
+    with raylets() as cluster:
+        yield cluster
 
 
 def needs_cpus(cluster):
@@ -40,15 +33,6 @@ def needs_cpus(cluster):
 
 def reports(folder):
     return sum(isinstance(event, Reported) for event in read(folder / JOURNAL))
-
-
-def engines():
-    """Processes of engines on this machine that descend from this test."""
-    found = []
-    for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):  # it has ended since
-            found += [child] if "EngineActor" in "".join(child.cmdline()) else []
-    return found
 
 
 def test_a_search_goes_from_no_node_to_its_end_while_nodes_come_leave_and_hang(

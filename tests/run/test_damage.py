@@ -84,12 +84,22 @@ def lines_of(events, kind, trial):
     return [number for number, event in enumerate(events) if isinstance(event, kind) and event.trial == trial]
 
 
+def last_report(events, trial):
+    return lines_of(events, Reported, trial)[-1]
+
+
+def with_status(history, status):
+    return [number for number, trial in history.trials.items() if trial.status == status]
+
+
 @pytest.mark.parametrize(
     ("name", "lost"),
     [
         ("small", "a report"),
+        ("small", "the last report of a complete trial"),
         ("small", "the last line"),
         ("small", "a suggestion"),
+        ("small-2", "a report before a pause"),
         ("small-2", "every line of a trial"),
         ("small-2", "a start"),
     ],
@@ -101,6 +111,10 @@ def test_a_journal_without_some_lines_is_repaired_and_goes_on(runs, name, lost, 
     trial = 1
     chosen = {
         "a report": lines_of(events, Reported, trial)[:1],
+        "a report before a pause": [last_report(events, trial) for trial in with_status(before, "paused")[:1]],
+        "the last report of a complete trial": [
+            last_report(events, trial) for trial in with_status(before, "complete")[:1]
+        ],
         "the last line": [len(events) - 1],
         "a suggestion": lines_of(events, Suggested, trial),
         "every line of a trial": [n for n, event in enumerate(events) if getattr(event, "trial", None) == trial],

@@ -25,7 +25,8 @@ from ptune.spec.write import job_toml
 from ptune.storage.bucket import Bucket
 from ptune.storage.local_copy import bucket_of
 from ptune.storage.waiting import Patience
-from support.s3_server import BUCKET, CREDENTIALS, Line, s3_server
+from support.line import Line
+from support.s3_server import BUCKET, CREDENTIALS, s3_server
 from support.small_jobs import small_job
 from support.waiting import wait_for
 

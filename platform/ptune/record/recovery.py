@@ -116,6 +116,10 @@ class _Walk:
             self._fill(trial if isinstance(event, Suggested) else trial + 1)
             if trial in self._cut and not isinstance(event, Tracked):
                 return self._cut[trial]
+        if _rests_on_more(event, history):
+            assert trial is not None, "only a trial has epochs"
+            self._cut[trial] = f"it follows a lost epoch of trial {trial}"
+            return self._cut[trial]
         try:
             history.apply(event)
         except JournalError as error:
@@ -147,6 +151,16 @@ class _Walk:
         event = replace(event, time=self.recovery.history.last_at or 0.0)
         self.recovery.history.apply(event)
         self.recovery.lines.append(encode(event))
+
+
+def _rests_on_more(event: Event, history: History) -> bool:
+    """Whether an event says that a trial has more epochs than have been kept of it."""
+    match event:
+        case Started(trial=trial, epoch=epoch) | Paused(trial=trial, epoch=epoch) if trial in history.trials:
+            return epoch > history.trials[trial].epoch
+        case Finished(trial=trial, status="complete") if trial in history.trials:
+            return history.trials[trial].epoch < history.horizon(history.trials[trial])
+    return False
 
 
 def _reopen(recovery: Recovery) -> None:

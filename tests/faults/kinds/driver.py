@@ -1,0 +1,43 @@
+"""The driver is killed outright, again and again, at moments that a seed decides."""
+
+from costs import Costs, Fault
+from stage import Stage
+
+from support.raylets import raylets
+
+TIMES = 20
+_MOST_EVENTS = 12  # that a driver may write before it is killed
+_MOST_S = 10.0  # that one may live which is killed at a moment of the clock
+
+
+def _killed(stage: Stage, *options: str) -> Costs:
+    """Kill the driver alone, as a kernel out of memory does; what it started has to find out."""
+    stage.job(trials=24, epochs=9)
+    for _ in range(TIMES):
+        command = stage.search(*options)
+        _wait_for_a_moment(stage, command)
+        stage.injected()
+        command.kill(alone=True)
+    stage.search(*options).result()
+    return stage.costs()
+
+
+def _killed_on_a_cluster(stage: Stage) -> Costs:
+    with raylets(num_cpus=1) as cluster:
+        return _killed(stage, "--address", cluster.address)
+
+
+def _wait_for_a_moment(stage: Stage, command) -> None:
+    """Wait for a moment of the clock, which mostly falls into the start, or for one of the search, in turns."""
+    if stage.random.random() < 0.4:
+        stage.pause(stage.random.uniform(0.0, _MOST_S))
+    else:
+        enough = len(stage.events()) + stage.random.randint(1, _MOST_EVENTS)
+        command.wait_for(lambda: len(stage.events()) >= enough)
+
+
+FAULTS = [
+    Fault("driver-kill-local", f"driver killed at {TIMES} random moments, `--local`", lambda s: _killed(s, "--local")),
+    Fault("driver-kill", f"driver killed at {TIMES} random moments, embedded Ray", _killed),
+    Fault("driver-kill-cluster", f"driver killed at {TIMES} random moments, on a cluster", _killed_on_a_cluster),
+]

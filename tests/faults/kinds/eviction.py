@@ -1,0 +1,40 @@
+"""The job is evicted as schedulers do it: SIGTERM, a moment of grace, SIGKILL. Its one entry point goes on."""
+
+import signal
+
+from costs import Costs, Fault
+from stage import NAME, Stage
+
+from support.same_end import same_end
+
+_TIMES = 5
+_GRACE_S = 1.0
+
+
+def _evicted(stage: Stage, *options: str) -> Costs:
+    stage.job(trials=10, epochs=9)
+    for _ in range(_TIMES):
+        command = stage.search(*options)
+        command.wait_for(stage.more_reports(stage.random.randint(1, 5)))
+        stage.injected()
+        command.signal(signal.SIGTERM)
+        stage.pause(stage.random.uniform(0.0, _GRACE_S))
+        command.kill()
+    stage.search(*options).result()
+    return stage.costs()
+
+
+def _evicted_alike(stage: Stage) -> Costs:
+    """With one seed and float32, the end is that of a search that was never disturbed."""
+    costs = _evicted(stage, "--local")
+    unbroken = stage.folder / "unbroken"
+    elsewhere = {"PTUNE_RUNS": str(unbroken), "PTUNE_WITNESS": str(stage.folder / "other-witness.txt")}
+    stage.search("--local", **elsewhere).result()
+    assert same_end(stage.runs / NAME, unbroken / NAME) == []
+    return costs
+
+
+FAULTS = [
+    Fault("eviction-local", "job evicted, `--local`; ends as an unbroken one", _evicted_alike),
+    Fault("eviction", "job evicted, embedded Ray", _evicted),
+]

@@ -1,0 +1,41 @@
+"""A cluster of several raylets on this machine, and the processes that ptune has on it."""
+
+import os
+import sys
+from contextlib import contextmanager, suppress
+
+import psutil
+import pytest
+from ray.cluster_utils import Cluster
+
+
+@contextmanager
+def raylets(**head):
+    """A cluster of a head, without CPUs unless told, which soon notices that a node is dead; its processes end here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        patch.setenv("RAY_health_check_period_ms", "500")
+        patch.setenv("RAY_health_check_failure_threshold", "4")
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **head})
+        try:
+            yield cluster
+        finally:
+            cluster.shutdown()
+
+
+def engines():
+    """Processes of engines that descend from this one."""
+    return _named("EngineActor")
+
+
+def clients():
+    """Processes of turns that descend from this one."""
+    return _named("PromptTrainable")
+
+
+def _named(word):
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it has ended since
+            found += [child] if word in "".join(child.cmdline()) else []
+    return found
