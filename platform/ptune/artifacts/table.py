@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ptune.data.columns import bad_rows, explode, needed, prepared, text_problem
-from ptune.data.readers import read_file
+from ptune.data.bad_rows import bad_rows, refuse
+from ptune.data.columns import explode, needed, prepared, text_problem
+from ptune.data.readers import Reading, read_file
 from ptune.errors import DataError
 from ptune.spec.data import Data
 
@@ -36,15 +38,15 @@ def read_table(
     if columns is not None:
         like = like.model_copy(update={"rename": {}, "explode": None})
     wanted = list(columns if columns is not None else inputs)
-    table, source = read_file(path, needed(like, wanted), tagged=data.tagged), str(path)
+    # A row that is left out would leave its place among the answers to the next one.
+    table, source = read_file(path, needed(like, wanted), replace(Reading.of(data), skip=False)), str(path)
     if like.explode is not None:
         table = explode(table, source, like.explode)
     table = prepared(table, source, like, wanted)
-    texts = {name: [_text(cell) for cell in table[name][:]] for name in wanted}
-    if problems := [
-        line for name, cells in texts.items() for line in bad_rows(f"{source}: column {name!r}", cells, text_problem)
-    ]:
-        raise DataError("\n".join(problems))
+    texts = {name: [_text(cell) for cell in table[name]] for name in wanted}
+    refuse(
+        [bad for name, cells in texts.items() for bad in bad_rows(f"{source}: column {name!r}", cells, text_problem)]
+    )
     return list(zip(*texts.values(), strict=True))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ptune.backbone.profile import Profile
 from ptune.checks.job import Checked, check
+from ptune.data.sources import Splits
 from ptune.errors import SpecError
 from ptune.spec.extends import Toml
 from ptune.spec.job import Job
@@ -25,6 +26,8 @@ class CheckedFile:
         problems: each `file: [table].key: law, value given`, once.
         later: what is only judged when the search starts.
         profile: the job's backbone; None where its files are not here.
+        notes: what is to be said of its data.
+        splits: its data sets, where all were read.
     """
 
     path: Path
@@ -32,6 +35,8 @@ class CheckedFile:
     problems: list[str] = field(default_factory=list)
     later: list[str] = field(default_factory=list)
     profile: Profile | None = None
+    notes: list[str] = field(default_factory=list)
+    splits: list[Splits] | None = None
 
 
 def check_file(path: Path, overrides: Sequence[str] = (), *, read_data: bool = False) -> CheckedFile:
@@ -48,7 +53,8 @@ def check_file(path: Path, overrides: Sequence[str] = (), *, read_data: bool = F
         return CheckedFile(path, problems=str(error).splitlines())
     checked = check(file.tables, read_data=read_data)
     problems = _told(file, checked)
-    return CheckedFile(path, None if problems else file.job(), problems, checked.later, checked.profile)
+    job = None if problems else file.job()
+    return CheckedFile(path, job, problems, checked.later, checked.profile, checked.notes, checked.splits)
 
 
 def checked_job(path: Path, overrides: Sequence[str] = ()) -> Job:

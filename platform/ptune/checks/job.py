@@ -41,6 +41,11 @@ class Checked:
     profile: Profile | None = None
     splits: list[Splits] | None = None
 
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of the data, where all of it was read."""
+        return list(dict.fromkeys(note for splits in self.splits or [] for note in splits.notes))
+
 
 def check(tables: Tables, *, fetch: bool = False, read_data: bool = False) -> Checked:
     """Judge a job by every law.

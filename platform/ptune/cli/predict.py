@@ -13,14 +13,15 @@ import click
 
 from ptune.artifacts.inputs import row
 from ptune.cli.answers import Format, destination, format_of, write
+from ptune.data.text_file import contents, is_table
 from ptune.errors import DataError, SpecError
 from ptune.report.wording import plural
+from ptune.spec.data import encoding_law
 
 if TYPE_CHECKING:
     from ptune.api.prompt import Prompt
 
 _FIRST_CHUNK, _LARGEST_CHUNK = 32, 1024  # inputs answered together: few at first, so that answers come soon
-_TABLES = (".csv", ".jsonl", ".json", ".parquet", ".conll", ".annotated")
 
 
 @click.command(short_help="Answer for texts with an exported prompt.")
@@ -33,6 +34,7 @@ _TABLES = (".csv", ".jsonl", ".json", ".parquet", ".conll", ".annotated")
     help="Table (csv, jsonl, json, parquet, conll), or one input on each line; - is standard input.",
 )
 @click.option("--columns", metavar="A,B", help="Columns of the table that hold an input's texts, in order.")
+@click.option("--encoding", help="Encoding of --file, such as latin-1.  [default: as in training, else UTF-8]")
 @click.option("--to", "target", type=click.Path(path_type=Path), metavar="FILE", help="File to write: .jsonl or .csv.")
 @click.option("--format", "kind", type=click.Choice(["json", "csv"]), help="JSON lines (the default), or a table.")
 @click.option("--data-set", help="Data set that the texts belong to, if the artifact has several.")
@@ -46,6 +48,7 @@ def predict(
     text2: str | None,
     file: Path | None,
     columns: str | None,
+    encoding: str | None,
     target: Path | None,
     kind: Format | None,
     data_set: str | None,
@@ -71,11 +74,13 @@ def predict(
         raise SpecError("give --text or --file, not both")
     if not texts and text2 is not None:
         raise SpecError("--text2 needs --text")
-    is_table = columns is not None or (file is not None and file.suffix.lower() in _TABLES)
+    has_columns = columns is not None or (file is not None and is_table(file))
     if columns is not None and (file is None or str(file) == "-"):
         raise SpecError("--columns needs --file with a table")
+    if encoding is not None and (law := encoding_law(encoding)) is not None:
+        raise SpecError(f"--{law}")
     kind = format_of(kind, target)
-    by_hand = not texts and not is_table and _lines_are_typed(file)
+    by_hand = not texts and not has_columns and _lines_are_typed(file)
     if by_hand:
         click.echo("type one input on each line; Ctrl-D ends (--text and --file give inputs, too)", err=True)
     if owns_process:
@@ -89,10 +94,10 @@ def predict(
         prompt = prompt.on(data_set)
     if texts:
         rows: Iterable[tuple[str, ...]] = given_rows(texts, text2, prompt.inputs)
-    elif is_table and file is not None:
-        rows = prompt.read(file, columns=None if columns is None else columns.split(","))
+    elif has_columns and file is not None:
+        rows = prompt.read(file, None if columns is None else columns.split(","), encoding=encoding)
     else:
-        rows = read_rows(_lines(file), prompt.inputs)
+        rows = read_rows(_lines(file, encoding or prompt.encoding), prompt.inputs)
     with destination(target) as stream:
         write(_answers(prompt, rows, by_hand=by_hand), stream, kind, prompt.labels)
 
@@ -150,8 +155,10 @@ def _lines_are_typed(file: Path | None) -> bool:
     return (file is None or str(file) == "-") and sys.stdin.isatty()
 
 
-def _lines(file: Path | None) -> Iterator[str]:
-    """The lines of a file or of standard input; bytes that are no UTF-8 are refused where their line is read.
+def _lines(file: Path | None, encoding: str | None) -> Iterator[str]:
+    """The lines of a file, read as training reads files, or of standard input.
+
+    Bytes of standard input that are no UTF-8 are refused where their line is read.
 
     Raises:
         DataError: the file cannot be read.
@@ -161,8 +168,8 @@ def _lines(file: Path | None) -> Iterator[str]:
             sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
         yield from sys.stdin
         return
-    try:
-        with file.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
+    if file.exists() and not file.is_file() and not file.is_dir():  # a pipe, which may bring its lines one by one
+        with file.open(encoding=encoding or "utf-8-sig", errors="surrogateescape") as stream:
             yield from stream
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read: {error.strerror}") from None
+    else:
+        yield from io.StringIO(contents(file).text(encoding), newline=None)

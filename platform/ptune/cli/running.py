@@ -94,7 +94,7 @@ def example_texts(task: Task) -> list[str]:
         task: the job's task; of several data sets, the first counts.
     """
     from ptune.data.builtin import PREFIX, split_file
-    from ptune.data.readers import read_file
+    from ptune.data.readers import Reading, read_file
     from ptune.errors import DataError
     from ptune.spec.data import file_of
 
@@ -106,7 +106,7 @@ def example_texts(task: Task) -> list[str]:
     name = file_of(data.dev)
     try:
         path = split_file(data.source, name) if data.source else Path(name)
-        table = read_file(path, names, tagged=data.tagged)
+        table = read_file(path, names, Reading.of(data))
         rows = [[_one_line(row[column]) for column in names] for row in table.select(range(min(50, len(table))))]
     except (DataError, KeyError):  # the file has gone since the search read it, or is not read as it lies there
         return placeholders

@@ -47,7 +47,7 @@ def validate(jobs: tuple[Path, ...], overrides: tuple[str, ...], read_data: bool
             click.echo(problem, err=True)
         if result.job is not None:
             click.echo(f"ok {result.path}: {_summary(result.job, result.profile)}")
-            for note in result.later:
+            for note in [*result.later, *result.notes]:
                 click.echo(f"   {note}")
     return 2 if any(result.problems for result in results) else 0
 
@@ -74,6 +74,7 @@ def _as_json(result: CheckedFile) -> dict[str, object]:
         "ok": not result.problems,
         "problems": result.problems,
         "later": result.later,
+        "notes": result.notes,
         "summary": None if result.job is None else _summary(result.job, result.profile),
     }
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ptune.data.columns import Columns, bad_rows, texts_of
-from ptune.errors import DataError
+from ptune.data.bad_rows import bad_rows, refuse
+from ptune.data.columns import Columns, texts_of
+from ptune.data.table import Table
 from ptune.spec.data import ChoiceData
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 
 def columns_read(data: ChoiceData) -> list[str]:
@@ -18,17 +16,16 @@ def columns_read(data: ChoiceData) -> list[str]:
     return [*data.columns, data.label]
 
 
-def extract(table: Dataset, source: str, data: ChoiceData) -> Columns:
+def extract(table: Table, source: str, data: ChoiceData) -> Columns:
     """Take texts, candidates and the number of the right one out of a table that has them.
 
     Raises:
         DataError: a text is missing, or a number is none of a candidate; one line for each column with a problem.
     """
     texts, problems = texts_of(table, source, data.columns)
-    values, last = table[data.label][:], len(data.choices) - 1
+    values, last = table[data.label], len(data.choices) - 1
     problems += bad_rows(f"{source}: column {data.label!r}", values, lambda value: _problem(value, last))
-    if problems:
-        raise DataError("\n".join(problems))
+    refuse(problems)
     return Columns(source, texts, [int(value) for value in values])
 
 

@@ -5,15 +5,15 @@ Knows no files. Rows are counted from 1, the first example.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
+from ptune.data.bad_rows import BadRows, bad_rows, refuse
+from ptune.data.lookalikes import doubtful, likeliest
+from ptune.data.table import Table
 from ptune.errors import DataError, nearest
 from ptune.spec.data import ClassificationData, Source
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 
 @dataclass(frozen=True)
@@ -31,25 +31,30 @@ class Columns:
     groups: list[Any] | None = None
     """What the examples of one question share, where the data names such a column."""
 
+    def pick(self, rows: Sequence[int]) -> Columns:
+        """Some of the rows, in the order given."""
+        groups = None if self.groups is None else [self.groups[row] for row in rows]
+        texts, labels = [self.texts[row] for row in rows], [self.labels[row] for row in rows]
+        return replace(self, texts=texts, labels=labels, groups=groups)
+
 
 def columns_read(data: ClassificationData) -> list[str]:
     """The columns that classification reads."""
     return [*data.text, data.label, *([data.group] if data.group is not None else [])]
 
 
-def extract(table: Dataset, source: str, data: ClassificationData) -> Columns:
+def extract(table: Table, source: str, data: ClassificationData) -> Columns:
     """Take the text and label columns out of a table that has them.
 
     Raises:
         DataError: rows hold no text, no label, or something else; one line for each column with a problem.
     """
     texts, problems = texts_of(table, source, data.text)
-    declared = getattr(table.features[data.label], "names", None)
-    values = table[data.label][:]
+    declared = table.declared.get(data.label)
+    values = table[data.label]
     problems += bad_rows(f"{source}: column {data.label!r}", values, lambda value: _label_problem(value, declared))
-    if problems:
-        raise DataError("\n".join(problems))
-    groups = table[data.group][:] if data.group is not None else None
+    refuse(problems)
+    groups = list(table[data.group]) if data.group is not None else None
     return Columns(source, texts, [_label_name(value, declared) for value in values], declared, groups)
 
 
@@ -67,7 +72,7 @@ def needed(data: Source, columns: Sequence[str]) -> set[str]:
     return names | {name.partition(".")[0] for name in names}  # nested columns are named by their paths
 
 
-def explode(table: Dataset, source: str, path: str) -> Dataset:
+def explode(table: Table, source: str, path: str) -> Table:
     """One row for each item of a nested list, with the columns around it; columns are named by their paths.
 
     Args:
@@ -78,8 +83,6 @@ def explode(table: Dataset, source: str, path: str) -> Dataset:
     Raises:
         DataError: there is no such list.
     """
-    import datasets
-
     rows: list[dict[str, Any]] = [_flat(row) for row in table]
     steps = path.split(".")
     for depth in range(1, len(steps) + 1):
@@ -89,7 +92,7 @@ def explode(table: Dataset, source: str, path: str) -> Dataset:
     if not any(name.startswith(f"{path}.") or name == path for row in rows for name in row):
         names = sorted({name for row in rows for name in row})
         raise DataError(f"{source}: there is no nested list {path!r}{nearest(path, names)} (there are: {names})")
-    return datasets.Dataset.from_list(rows)
+    return replace(Table.of_rows(rows), notes=table.notes)
 
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:
@@ -107,14 +110,14 @@ def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key != name}
 
 
-def prepared(table: Dataset, source: str, data: Source, columns: Sequence[str]) -> Dataset:
+def prepared(table: Table, source: str, data: Source, columns: Sequence[str]) -> Table:
     """A table as the job sees it: columns renamed, values replaced, and every column there that its kind reads.
 
     Raises:
         DataError: a column is missing, or the table is empty; one line for each problem.
     """
     names = table.column_names
-    table = table.rename_columns({old: new for old, new in data.rename.items() if old in names and new not in names})
+    table = table.renamed({old: new for old, new in data.rename.items() if old in names and new not in names})
     names = table.column_names
     problems = [
         f"{source}: there is no column {name!r}{nearest(name, names)} (there are: {', '.join(names)})"
@@ -126,17 +129,23 @@ def prepared(table: Dataset, source: str, data: Source, columns: Sequence[str]) 
     if len(table) == 0:
         raise DataError(f"{source}: holds no examples")
     for name, values in data.replace.items():
-        declared = getattr(table.features[name], "names", None)
-        words = [cell if isinstance(cell, str | None) else _label_name(cell, declared) for cell in table[name][:]]
-        replaced = [None if word is None else values.get(word, word) for word in words]
-        table = table.remove_columns(name).add_column(name, replaced)
+        declared = table.declared.get(name)
+        table = table.with_column(name, [_replaced(cell, values, declared) for cell in table[name]])
     return table
 
 
-def texts_of(table: Dataset, source: str, names: Sequence[str]) -> tuple[list[tuple[str, ...]], list[str]]:
+def _replaced(cell: Any, values: dict[str, str], declared: list[str] | None) -> str | None:
+    """A cell as what the job replaces it by; a number is found by its digits as they stand in the file, too."""
+    if cell is None:
+        return None
+    word = cell if isinstance(cell, str) else _label_name(cell, declared)
+    return values.get(word, values.get(str(cell), word))
+
+
+def texts_of(table: Table, source: str, names: Sequence[str]) -> tuple[list[tuple[str, ...]], list[BadRows]]:
     """The texts of each row, in the order of `names`, and what is wrong with them, one line for each column."""
-    columns = [table[name][:] for name in names]
-    problems = []
+    columns = [table[name] for name in names]
+    problems: list[BadRows] = []
     for name, column in zip(names, columns, strict=True):
         problems += bad_rows(f"{source}: column {name!r}", column, text_problem)
     return list(zip(*columns, strict=True)), problems
@@ -182,26 +191,10 @@ def number(columns: Columns, labels: Sequence[str]) -> list[int]:
     def problem(name: str) -> str | None:
         if name in position:
             return None
-        return f"label {name!r} is not among the labels{nearest(name, labels)} (valid: {', '.join(labels)})"
+        return f"label {name!r} is not among the labels{likeliest(name, labels)} (valid: {', '.join(labels)})"
 
-    if problems := bad_rows(columns.source, columns.labels, problem):
-        raise DataError("\n".join(problems))
+    refuse(bad_rows(columns.source, columns.labels, problem))
     return [position[name] for name in columns.labels]
-
-
-def bad_rows(source: str, values: Sequence[Any], problem: Callable[[Any], str | None]) -> list[str]:
-    """One line about the first bad row and the number of others; no line if every row is good.
-
-    Args:
-        source: what begins the line: the file, and the column where there is one.
-        values: one value for each row.
-        problem: says what is wrong with a value, or None.
-    """
-    bad = [(row, text) for row, value in enumerate(values, 1) if (text := problem(value))]
-    if not bad:
-        return []
-    further = f" ({len(bad) - 1} more of {len(values)} rows are bad)" if len(bad) > 1 else ""
-    return [f"{source}: row {bad[0][0]}: {bad[0][1]}{further}"]
 
 
 def text_problem(value: Any) -> str | None:
@@ -210,17 +203,33 @@ def text_problem(value: Any) -> str | None:
         return "the text is missing (null)"
     if not isinstance(value, str):
         return f"the text must be a string, got {value!r} ({type(value).__name__})"
-    return None if value.strip() else f"the text is empty: {value!r}"
+    if not value.strip():
+        return f"the text is empty: {value!r}"
+    return None if _is_unicode(value) else f"the text is not valid Unicode: {value[:40]!r}"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can hold and no tokenizer takes
+        return False
+    return True
+
+
+def notes(columns: Columns, data: ClassificationData) -> list[str]:
+    """What is to be said of a training split's labels."""
+    return doubtful(columns.labels, columns.source, data.label)
 
 
 def _label_problem(value: Any, declared: list[str] | None) -> str | None:
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if value is None or value != value or (isinstance(value, str) and not value.strip()):
         return "the label is missing"
     if declared is not None:
         return None if 0 <= value < len(declared) else f"the label is missing (coded {value})"
-    if not isinstance(value, str | int):
-        return f"the label must be a string, an integer or a boolean, got {value!r} ({type(value).__name__})"
-    return None
+    if isinstance(value, str | int) or (isinstance(value, float) and value.is_integer()):
+        return None if not isinstance(value, str) or _is_unicode(value) else f"the label is not Unicode: {value!r}"
+    law = f"the label must be a string, an integer or a boolean, got {value!r} ({type(value).__name__})"
+    return f"{law}; a bin for each class makes labels of a number" if isinstance(value, float) else law
 
 
 def _label_name(value: Any, declared: list[str] | None) -> str:
@@ -228,4 +237,4 @@ def _label_name(value: Any, declared: list[str] | None) -> str:
         return declared[int(value)]
     if isinstance(value, bool):
         return "true" if value else "false"  # as JSON and TOML write them
-    return str(value).strip()
+    return str(int(value) if isinstance(value, float) else value).strip()

@@ -6,12 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ptune.data.table import Table
 from ptune.errors import DataError
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 _COMMENTS = ("## ", "-DOCSTART-", "#begin document", "#end document")
 _DOUBTFUL = "# "
@@ -42,7 +39,7 @@ class _Line:
         return self.text.startswith(_DOUBTFUL)
 
 
-def read_tagged(path: Path) -> Dataset:
+def read_tagged(path: Path, text: str) -> Table:
     """Read sentences into a table with the list columns `words` and `tags`.
 
     Columns are separated by tabs where a line holds one, else by white space; the first is the word, the last its tag.
@@ -51,21 +48,18 @@ def read_tagged(path: Path) -> Dataset:
     that begin with `# ` (`# text = ...`, `# id 7`), unless they have the columns and a tag of other lines: then `#` is
     a word.
 
-    Raises:
-        DataError: the file is not UTF-8, holds no sentence, has a line of one column, or is CoNLL-U, whose first
-            column is no word.
-    """
-    import datasets
+    Args:
+        path: the file, for messages.
+        text: its text.
 
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: cannot be loaded: not UTF-8: {error}") from error
+    Raises:
+        DataError: it holds no sentence, has a line of one column, or is CoNLL-U, whose first column is no word.
+    """
     sentences = [[_word(path, line) for line in sentence] for sentence in _sentences(text.split("\n"))]
     if not sentences:
         raise DataError(f"{path}: holds no examples")
     words, tags = ([[row[column] for row in sentence] for sentence in sentences] for column in (0, 1))
-    return datasets.Dataset.from_dict({"words": words, "tags": tags})
+    return Table({"words": words, "tags": tags}, len(sentences))
 
 
 def _sentences(lines: Sequence[str]) -> Iterator[list[_Line]]:

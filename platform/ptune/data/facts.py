@@ -9,14 +9,12 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ptune.data.columns import Columns, bad_rows, text_problem, texts_of
+from ptune.data.bad_rows import bad_rows, refuse
+from ptune.data.columns import Columns, text_problem, texts_of
+from ptune.data.table import Table
 from ptune.errors import DataError, nearest
 from ptune.spec.data import ClozeData
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 
 def columns_read(data: ClozeData) -> list[str]:
@@ -24,17 +22,16 @@ def columns_read(data: ClozeData) -> list[str]:
     return [*data.text, data.label]
 
 
-def extract(table: Dataset, source: str, data: ClozeData) -> Columns:
+def extract(table: Table, source: str, data: ClozeData) -> Columns:
     """Take subjects and objects out of a table that has them.
 
     Raises:
         DataError: rows hold no subject, no object, or something else; one line for each column with a problem.
     """
     texts, problems = texts_of(table, source, data.text)
-    objects = table[data.label][:]
+    objects = table[data.label]
     problems += bad_rows(f"{source}: column {data.label!r}", objects, text_problem)
-    if problems:
-        raise DataError("\n".join(problems))
+    refuse(problems)
     return Columns(source, texts, [word.strip() for word in objects])
 
 

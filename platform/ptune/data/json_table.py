@@ -1,63 +1,87 @@
-"""Files of JSON objects, whether in one array or one after another (JSON lines), as a table."""
+"""Files of JSON objects as a table: rows in an array, one after another (JSON lines), or column by column."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
+from ptune.data.bad_rows import BadRow
+from ptune.data.table import Table
 from ptune.errors import DataError
 
-if TYPE_CHECKING:
-    from datasets import Dataset
-
+Row: TypeAlias = dict[str, Any]
+"""An object: values by column."""
 _KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+_DEEPEST = 4
+"""Levels at which a nested list of rows is looked for."""
 
 
-def read_json(path: Path, columns: Collection[str] | None = None) -> Dataset:
+def read_json(
+    path: Path, text: str, columns: Collection[str] | None = None, *, tagged: bool = False, skip: bool = False
+) -> tuple[Table, list[BadRow]]:
     """Read objects into a table with a row for each of them; a column that a row lacks is null there.
 
-    Every file is parsed by Python before a native library sees its values: a native parser ends the whole process
-    on some files that are valid JSON, and guesses dates and numbers from the first rows.
+    A single object that holds whole columns, as pandas writes it, is read as such: lists of the same length, or
+    objects with the same keys.
 
     Args:
         path: the file.
+        text: its text.
         columns: the columns whose values are needed; all others are null. None needs all.
+        tagged: rows hold lists of words, so that a list alone is no column.
+        skip: lines that are not JSON are bad rows.
+
+    Returns:
+        the table without its bad rows, and these.
 
     Raises:
-        DataError: the file is not UTF-8 or not JSON, holds no row, or holds a row that is no object or has a value
-            that a table cannot hold.
+        DataError: the file is not JSON, holds no row, or holds its rows somewhere inside.
     """
-    import datasets
+    values, broken = _parsed(path, text, columns, skip=skip)
+    if len(values) == 1 and isinstance(values[0], dict) and (turned := _turned(values[0], columns, tagged=tagged)):
+        rows, how = turned
+        return _noted(Table.of_rows(rows, columns), f"{path}: read column by column: {how}"), []
+    rows = values[0] if len(values) == 1 and isinstance(values[0], list) else values
+    numbers = [number for number in range(1, len(rows) + len(broken) + 1) if number not in broken]
+    laws = dict(broken)
+    for number, row in zip(numbers, rows, strict=True):
+        if not isinstance(row, dict):
+            laws[number] = f"a row must be an object with its columns, got {_described(row)}"
+    if not rows and not laws:
+        raise DataError(f"{path}: holds no examples")
+    good = [(number, row) for number, row in zip(numbers, rows, strict=True) if number not in laws]
+    _check_depth(path, [row for _, row in good], columns)
+    table = Table.of_rows([row for _, row in good], columns)
+    bad = [BadRow(number, laws[number]) for number in sorted(laws)]
+    return (Table(table.columns, table.rows, numbers=[n for n, _ in good]) if bad else table), bad
 
-    rows = _rows(path, columns)
-    names = dict.fromkeys(name for row in rows for name in row)
-    table = {name: [row.get(name) if columns is None or name in columns else None for row in rows] for name in names}
+
+def _noted(table: Table, note: str) -> Table:
+    return Table(table.columns, table.rows, notes=(note,))
+
+
+def _parsed(path: Path, text: str, columns: Collection[str] | None, *, skip: bool) -> tuple[list[Any], dict[int, str]]:
+    """The values of a file, and the lines that are none if they may be skipped, by their number among the rows."""
     try:
-        return datasets.Dataset.from_dict(table, on_mixed_types="use_json")
-    except (ValueError, TypeError, OverflowError) as error:
-        raise DataError("\n".join(_unfit(path, table)) or f"{path}: cannot be loaded: {error}") from error
-
-
-def _rows(path: Path, columns: Collection[str] | None) -> list[dict[str, Any]]:
-    try:
-        values = list(_values(path.read_text(encoding="utf-8-sig"), columns))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: cannot be loaded: not UTF-8: {error}") from error
+        return list(_values(text, columns)), {}
     except RecursionError:
         raise DataError(f"{path}: cannot be loaded: values are nested too deep") from None
     except ValueError as error:
-        raise DataError(f"{path}: cannot be loaded: {error}") from error
-    rows = values[0] if len(values) == 1 and isinstance(values[0], list) else values
-    for number, row in enumerate(rows, 1):
-        if not isinstance(row, dict):
-            raise DataError(f"{path}: row {number}: a row must be an object with its columns, got {_described(row)}")
-    if not rows:
-        raise DataError(f"{path}: holds no examples")
-    return rows
+        if not skip or not text.lstrip().startswith("{"):
+            raise DataError(f"{path}: cannot be loaded: {error}") from error
+    values: list[Any] = []
+    broken: dict[int, str] = {}
+    for number, line in enumerate(filter(str.strip, text.splitlines()), 1):
+        try:
+            (value,) = _values(line, columns)
+            values.append(value)
+        except (ValueError, RecursionError) as error:
+            broken[number] = f"not JSON: {error}"
+    return values, broken
 
 
 def _values(text: str, columns: Collection[str] | None) -> Iterator[Any]:
@@ -68,7 +92,7 @@ def _values(text: str, columns: Collection[str] | None) -> Iterator[Any]:
         yield value
 
 
-def _object(pairs: list[tuple[str, Any]], columns: Collection[str] | None) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]], columns: Collection[str] | None) -> Row:
     """An object; it may repeat the names of columns that are not needed."""
     values = dict(pairs)
     if len(values) < len(pairs):
@@ -86,18 +110,69 @@ def _next_character(text: str, start: int) -> int:
     return start
 
 
+def _turned(value: Row, columns: Collection[str] | None, *, tagged: bool) -> tuple[list[Row], str] | None:
+    """The rows of an object that holds whole columns, and how they lie there; None if it is a row itself."""
+    inner = list(value.values())
+    if not inner or (columns is not None and value.keys().isdisjoint(columns) and not _are_objects(inner)):
+        return None
+    if _are_objects(inner):
+        names = list(inner[0])
+        if any(list(each) != names and set(each) != set(names) for each in inner):
+            return None
+        if _is_by_row(value, names, columns):
+            return inner, "each key is a row"
+        return [{name: value[name][key] for name in value} for key in names], "each key is a column"
+    lists = all(isinstance(each, list) and len(each) == len(inner[0]) for each in inner)
+    if lists and inner[0] and len(inner) > 1 and all(_is_cell(item, tagged=tagged) for each in inner for item in each):
+        return [dict(zip(value, row, strict=True)) for row in zip(*inner, strict=True)], "each key is a column"
+    return None
+
+
+def _is_cell(item: Any, *, tagged: bool) -> bool:
+    """Whether a value is one of many in a column: a list of words where words are tagged, else no list."""
+    return isinstance(item, list) if tagged else not isinstance(item, list | dict)
+
+
+def _are_objects(values: Sequence[Any]) -> bool:
+    return len(values) > 1 and all(isinstance(each, dict) and each for each in values)
+
+
+def _is_by_row(value: Row, names: Sequence[str], columns: Collection[str] | None) -> bool:
+    """Whether the outer keys of an object of objects name rows, and not columns."""
+    if columns is not None:
+        return value.keys().isdisjoint(columns) and not set(names).isdisjoint(columns)
+    return all(key.isdigit() for key in value) or not all(name.isdigit() for name in names)
+
+
+def _check_depth(path: Path, rows: Sequence[Row], columns: Collection[str] | None) -> None:
+    """Refuse rows of which no column is needed, if the rows that are meant may lie inside them."""
+    if columns is None or any(name in columns for row in rows for name in row):
+        return
+    found = list(_lists(rows))
+    if not found:
+        return
+    described = "; ".join(f"{name} (with {', '.join(inner)})" if inner else name for name, inner in found[:_DEEPEST])
+    first = found[0][0]
+    raise DataError(
+        f"{path}: there is no column {', '.join(map(repr, sorted(columns)))} at the top, and lists lie inside: "
+        f"{described}; explode = {first!r} makes rows of its items, and columns are then named by their paths"
+    )
+
+
+def _lists(rows: Sequence[Any], path: str = "", depth: int = 0) -> Iterator[tuple[str, list[str]]]:
+    """The nested lists of rows by their paths, each with the columns that its objects have."""
+    if depth == _DEEPEST:
+        return
+    keys = dict.fromkeys(key for row in rows[:50] if isinstance(row, dict) for key in row)
+    for key in keys:
+        inner = [row[key] for row in rows[:50] if isinstance(row, dict) and key in row]
+        name = f"{path}.{key}" if path else key
+        items = [item for value in inner if isinstance(value, list) for item in value]
+        if items and not all(isinstance(item, list) for item in items):
+            fields = dict.fromkeys(f"{name}.{field}" for item in items[:50] if isinstance(item, dict) for field in item)
+            yield name, list(fields)
+        yield from _lists(items or [value for value in inner if isinstance(value, dict)], name, depth + 1)
+
+
 def _described(value: Any) -> str:
     return "null" if value is None else f"{_KINDS[type(value)]}: {json.dumps(value, ensure_ascii=False)[:80]}"
-
-
-def _unfit(path: Path, table: dict[str, list[Any]]) -> Iterator[str]:
-    """What the first value of each column is that a table cannot hold, one line for each column."""
-    import pyarrow as pa
-
-    for name, values in table.items():
-        for number, value in enumerate(values, 1):
-            try:
-                pa.array([value])
-            except (ValueError, TypeError, OverflowError) as error:
-                yield f"{path}: column {name!r}: row {number}: the value cannot be read: {error}"
-                break

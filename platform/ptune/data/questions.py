@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ptune.data.columns import Columns, bad_rows, texts_of
+from ptune.data.bad_rows import bad_rows, refuse
+from ptune.data.columns import Columns, texts_of
+from ptune.data.table import Table
 from ptune.errors import DataError
 from ptune.spec.data import SpanData
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 ANSWERABLE = "answerable"
 UNANSWERABLE = "unanswerable"
@@ -21,7 +20,7 @@ def columns_read(data: SpanData) -> list[str]:
     return [data.question, data.context, data.answers]
 
 
-def extract(table: Dataset, source: str, data: SpanData) -> Columns:
+def extract(table: Table, source: str, data: SpanData) -> Columns:
     """Take questions, contexts and answers out of a table that has them.
 
     Answers are `{text = [...], answer_start = [...]}`, or a list of `{text = ..., answer_start = ...}` as in SQuAD's
@@ -32,12 +31,11 @@ def extract(table: Dataset, source: str, data: SpanData) -> Columns:
         DataError: rows hold no text, or an answer that does not stand where it should; one line for each problem.
     """
     texts, problems = texts_of(table, source, data.fields)
-    answers = table[data.answers][:]
+    answers = table[data.answers]
     if not problems:
         rows = [(context, answer) for (_, context), answer in zip(texts, answers, strict=True)]
         problems += bad_rows(f"{source}: column {data.answers!r}", rows, lambda row: _problem(*row))
-    if problems:
-        raise DataError("\n".join(problems))
+    refuse(problems)
     return Columns(source, texts, [_pairs(answer) for answer in answers])
 
 
@@ -64,8 +62,7 @@ def number(columns: Columns, labels: Sequence[str]) -> list[Any]:
             return None
         return "the question has no answer, and every question of the training split has one"
 
-    if problems := bad_rows(columns.source, columns.labels, problem):
-        raise DataError("\n".join(problems))
+    refuse(bad_rows(columns.source, columns.labels, problem))
     return columns.labels
 
 

@@ -1,83 +1,124 @@
-"""Read one file or one Hub data set into a `datasets.Dataset`, or say in one line why that cannot be.
+"""Read one file or one Hub data set into a `Table`, or say in one line why that cannot be.
 
-Knows formats and places; knows nothing of texts, labels or tasks. The `datasets` library is imported when something
-is read, because importing it takes seconds.
+Training, validating and predicting read files here alone. Knows formats and places; knows nothing of texts, labels or
+tasks. The `datasets` library is imported when the Hub is read, because importing it takes seconds.
 """
 
 from __future__ import annotations
 
-import csv
 import os
 import re
-import tempfile
 import warnings
-from collections import Counter
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Any
 
+from ptune.data.bad_rows import BadRow, BadRows, BadRowsError, left_out
 from ptune.data.conll import read_tagged
+from ptune.data.csv_table import read_csv
 from ptune.data.json_table import read_json
 from ptune.data.parquet_table import read_parquet
+from ptune.data.table import Table
+from ptune.data.text_file import SUFFIXES, TAGGED, check_there, contents, unpacked_suffix
 from ptune.errors import DataError, nearest
+from ptune.spec.data import Source
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
-_KINDS = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "json",
-    ".json": "json",
-    ".parquet": "parquet",
-    ".conll": "tagged",
-    ".annotated": "tagged",
-    ".txt": "tagged",
-}
-_UNREAD = "\x1f"  # a control character, with which no column of a table begins
+_PACKED = (".gz", ".zip")
 
 
-def read_file(path: Path, columns: Collection[str] | None = None, *, tagged: bool = False) -> Dataset:
+@dataclass(frozen=True)
+class Reading:
+    """How files are read.
+
+    Attributes:
+        tagged: text files hold a tagged word on each line.
+        encoding: their encoding; None is what a byte order mark says, and UTF-8 without one.
+        delimiter: what stands between the cells of csv and tsv files; None is found out.
+        skip: rows that cannot be read are left out, and said.
+    """
+
+    tagged: bool = False
+    encoding: str | None = None
+    delimiter: str | None = None
+    skip: bool = False
+
+    @classmethod
+    def of(cls, data: Source) -> Reading:
+        """How a job's files are read."""
+        return cls(data.tagged, data.encoding, data.delimiter, data.on_bad_row == "skip")
+
+
+def read_file(path: Path, columns: Collection[str] | None = None, reading: Reading | None = None) -> Table:
     """Read a csv, tsv, jsonl, json (an array of objects, or SQuAD's one object), parquet or conll file into memory.
 
-    The cells of csv and tsv files are strings, as written: nothing becomes a number, and `NA` or `null` stay words.
-    A tsv file has no quoting, so a bare `"` is a character like any other, as in GLUE's files. Files of tagged words
-    (conll, annotated, txt) become a table with the columns `words` and `tags`, see `ptune.data.conll`.
+    Any of them may be compressed, as `.gz` or as a `.zip` of one file. The cells of csv and tsv files are strings, as
+    written: nothing becomes a number, and `NA` or `null` stay words. Files of tagged words (conll, annotated, txt)
+    become a table with the columns `words` and `tags`, see `ptune.data.conll`.
 
     Args:
         path: the file.
         columns: the columns whose values are needed. Whatever stands in other columns, it cannot stop the reading;
             they are null or left out. None needs all.
-        tagged: a tsv file holds tagged words, too.
+        reading: how it is read; None is as a file of unknown content.
 
     Raises:
         DataError: the file is missing, of another kind, empty, or not what its suffix says.
     """
-    _check_file(path)
-    suffix = path.suffix.lower()
-    kind = "tagged" if tagged and suffix == ".tsv" else _KINDS[suffix]
-    match kind:
-        case "tagged":
-            return read_tagged(path)
-        case "json":
-            return read_json(path, columns)
-        case "parquet":
-            return read_parquet(path, columns)
-        case _:
-            return _read_csv(path, columns)
+    reading = reading or Reading()
+    check_there(path)
+    if unpacked_suffix(path) == ".parquet" and path.suffix.lower() == ".parquet":
+        return read_parquet(path, columns)
+    content = contents(path)
+    _check_kind(path, content.kind)
+    if content.kind == ".parquet":
+        raise DataError(f"{path}: parquet is compressed by itself; unpack it")
+    text = content.text(reading.encoding)
+    bad: list[BadRow] = []
+    if content.kind == ".conll" or (content.kind in (".tsv", *TAGGED) and reading.tagged):
+        return read_tagged(path, text)
+    if content.kind in (".json", ".jsonl"):
+        table, bad = read_json(path, text, columns, tagged=reading.tagged, skip=reading.skip)
+    else:
+        table, bad = read_csv(content, text, columns, reading.delimiter)
+    if not bad:
+        return table
+    rows = len(table) + len(bad)
+    if not reading.skip:
+        raise BadRowsError.of([BadRows(str(path), bad, rows)])
+    return replace(table, notes=(*table.notes, left_out(str(path), bad, rows)))
 
 
-def _read_csv(path: Path, columns: Collection[str] | None) -> Dataset:
-    names = _header(path, columns)
-    with tempfile.TemporaryDirectory(prefix="ptune-") as scratch:
-        # `datasets` reads file names as patterns and skips hidden folders; a link in a folder of its own is neither.
-        link = Path(scratch) / f"data{path.suffix.lower()}"
-        link.symlink_to(path.resolve())
-        options = {"data_files": {"train": str(link)}, "split": "train", "cache_dir": scratch, "keep_in_memory": True}
-        with _quiet():
-            table = cast("Dataset", _load(str(path), "csv", **options, **_csv_options(path, names)))
-    return table.select_columns([name for name in names if not name.startswith(_UNREAD)])
+def _check_kind(path: Path, kind: str) -> None:
+    if kind not in SUFFIXES:
+        valid = f"{', '.join(SUFFIXES)}, or one of these with {' or '.join(_PACKED)} behind it"
+        raise DataError(f"{path}: the suffix must be one of {valid}, got {kind!r}{nearest(kind, SUFFIXES)}")
+
+
+def table_of(data_set: Dataset, columns: Collection[str]) -> Table:
+    """A split of a Hub data set, with the columns that are needed; all others are null.
+
+    Raises:
+        DataError: a value cannot be read.
+    """
+    nulls = [None] * len(data_set)
+    names = data_set.column_names
+    try:
+        read = {name: data_set[name][:] if name in columns else nulls for name in names}
+    except (OSError, ValueError, ImportError) as error:
+        raise DataError(f"cannot be read: {error}") from error
+    found = {name: _label_names(data_set.features[name]) for name in names}
+    return Table(read, len(data_set), declared={name: labels for name, labels in found.items() if labels})
+
+
+def _label_names(feature: Any) -> list[str] | None:
+    names: list[str] | None = getattr(feature, "names", None) or getattr(
+        getattr(feature, "feature", None), "names", None
+    )
+    return names
 
 
 def read_hub(name: str, config: str | None) -> DatasetDict:
@@ -133,76 +174,3 @@ def _reason(error: BaseException) -> str:
             " because HF_HUB_OFFLINE is set and the cache lacks it" if offline else "; check the network and the name"
         )
     return text
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep bars and log lines about a local file out of ptune's own output: reading is fast and failures are raised."""
-    import datasets
-    from datasets.utils import logging
-
-    level, silent = logging.get_verbosity(), datasets.are_progress_bars_disabled()
-    logging.set_verbosity(logging.CRITICAL)
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if not silent:
-            datasets.enable_progress_bars()
-
-
-def _check_file(path: Path) -> None:
-    if path.suffix.lower() not in _KINDS:
-        hint = nearest(path.suffix.lower(), _KINDS)
-        raise DataError(f"{path}: the suffix must be one of {', '.join(_KINDS)}, got {path.suffix!r}{hint}")
-    if not path.exists():
-        neighbours = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
-        missing = "" if path.parent.is_dir() else f": there is no folder {path.parent}"
-        raise DataError(f"{path}: there is no such file{nearest(path.name, neighbours)}{missing}")
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder, not a file")
-    if not path.is_file():
-        raise DataError(f"{path}: is not an ordinary file")
-    if not path.read_bytes().strip():
-        raise DataError(f"{path}: holds no examples")
-
-
-def _header(path: Path, columns: Collection[str] | None) -> list[str]:
-    """The names of a csv or tsv file's columns, all different; those that cannot be asked for begin with `_UNREAD`.
-
-    These have no name, as the index that pandas writes, or share it with another column.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            header = next(filter(None, csv.reader(stream, **_dialect(path))))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: cannot be loaded: not UTF-8: {error}") from error
-    except csv.Error as error:
-        raise DataError(f"{path}: the header cannot be read: {error}") from error
-    counts = Counter(header)
-    repeated = sorted(name for name, count in counts.items() if count > 1 and (columns is None or name in columns))
-    if repeated:
-        raise DataError(f"{path}: the header names a column twice: {', '.join(map(repr, repeated))}")
-    return [name if name and counts[name] == 1 else f"{_UNREAD}{index}" for index, name in enumerate(header)]
-
-
-class _Dialect(TypedDict):
-    """How a csv or tsv file separates its cells: arguments of `csv.reader` and of pandas."""
-
-    delimiter: str
-    quoting: Literal[0, 3]  # csv.QUOTE_MINIMAL, csv.QUOTE_NONE
-
-
-def _dialect(path: Path) -> _Dialect:
-    if path.suffix.lower() == ".tsv":
-        return {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
-    return {"delimiter": ",", "quoting": csv.QUOTE_MINIMAL}
-
-
-def _csv_options(path: Path, names: list[str]) -> dict[str, Any]:
-    from datasets import Features, Value
-
-    cells_as_written = {"features": Features({name: Value("string") for name in names}), "keep_default_na": False}
-    header = {"names": names, "header": 0, "index_col": False}
-    return {**_dialect(path), **cells_as_written, **header, "encoding": "utf-8-sig"}

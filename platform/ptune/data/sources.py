@@ -13,14 +13,17 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import Any, assert_never
 
 import numpy as np
 
 from ptune.data import candidates, columns, facts, questions, tagged, targets
+from ptune.data.bad_rows import BadRow, BadRowsError, left_out
 from ptune.data.builtin import PREFIX, split_file
 from ptune.data.columns import Columns, explode, needed, prepared
-from ptune.data.readers import pick_split, read_file, read_hub
+from ptune.data.limits import kept
+from ptune.data.readers import Reading, pick_split, read_file, read_hub, table_of
+from ptune.data.table import Table
 from ptune.errors import DataError, SpecError
 from ptune.files import value_hash
 from ptune.spec.data import (
@@ -34,10 +37,6 @@ from ptune.spec.data import (
     file_of,
 )
 
-if TYPE_CHECKING:
-    from datasets import Dataset
-
-_DRAW = int.from_bytes(b"draw")  # keeps this stream apart from every other that starts from the job's seed
 _SHOTS = int.from_bytes(b"shots")
 
 
@@ -81,6 +80,8 @@ class Splits:
     test: Split | None
     labels: list[str]
     """Label names in the order of the head's outputs; empty for tasks without labels."""
+    notes: tuple[str, ...] = ()
+    """What was assumed of the data, left out or looks doubtful, one line for each."""
 
     def draw(self, data: Data, seed: int, number: int) -> Splits:
         """Few-shot draw `number`: as many examples as `data.shots` for training and for dev; whole without shots.
@@ -94,39 +95,49 @@ class Splits:
         assert number < data.splits, "a trial's split is judged by `ptune.spec.protocol.split_law`"
         if data.shots is None:
             return self
+        if (law := self.shots_law(data)) is not None:
+            raise SpecError(law)
         pool = _joined(self.train, self.dev)
-        if len(pool) < 2 * data.shots:
-            raise SpecError(f"task.data.shots <= {len(pool) // 2} must hold for {len(pool)} examples, got {data.shots}")
         order = np.random.default_rng([_SHOTS, seed, number]).permutation(len(pool)).tolist()
         return replace(self, train=pool.pick(order[: data.shots]), dev=pool.pick(order[data.shots : 2 * data.shots]))
+
+    def shots_law(self, data: Data) -> str | None:
+        """The law that the number of shots breaks, if there are too few examples; None if there are enough."""
+        examples = len(self.train) + len(self.dev)
+        if data.shots is None or 2 * data.shots <= examples:
+            return None
+        return f"task.data.shots <= {examples // 2} must hold for {examples} examples, got {data.shots}"
 
 
 def load_splits(data: Data, seed: int) -> Splits:
     """Load and check every split that a data set names.
 
-    `limit_train` keeps the first k of a permutation of the training split drawn from `seed` alone, in the source's
-    order: a smaller limit is a subset of a larger one. `limit_dev` and `limit_test` keep the first examples. Labels
-    are found, and checked, before limits apply.
+    A limit keeps examples as `ptune.data.limits` says, in the source's order. Labels are found, and checked, before
+    limits apply.
 
     Raises:
         DataError: a source cannot be read, or what it holds is no data of this kind; one line for each problem.
     """
     kind = _kind(data)
-    read = _read_all(data, kind)
+    read, notes = _read_all(data, kind)
+    if hasattr(kind, "notes"):
+        notes += kind.notes(read["train"], data)
     labels = kind.label_order(_deciding(read, data), data)
     numbered: dict[str, list[Any]] = {}
     problems: list[str] = []
     for name, split in read.items():
         try:
-            numbered[name] = kind.number(split, labels)
+            read[name], numbered[name], said = _numbered(split, labels, data, kind)
+            notes += said
         except DataError as error:
             problems.append(str(error))
     if problems:
         raise DataError("\n".join(problems))
-    splits = {
-        name: _split(read[name], numbered[name]).pick(_kept(data, seed, name)(len(numbered[name]))) for name in read
-    }
-    return Splits(splits["train"], splits["dev"], splits.get("test"), labels)
+    splits = {name: _split(read[name], numbered[name]).pick(kept(data, seed, name, numbered[name])) for name in read}
+    loaded = Splits(splits["train"], splits["dev"], splits.get("test"), labels, tuple(dict.fromkeys(notes)))
+    if (law := loaded.shots_law(data)) is not None:
+        raise DataError(law)
+    return loaded
 
 
 def _kind(data: Data) -> Any:
@@ -155,39 +166,77 @@ def _deciding(read: dict[str, Columns], data: Data) -> Columns:
     return replace(read["train"], labels=[word for columns in read.values() for word in columns.labels])
 
 
-def _read_all(data: Data, kind: Any) -> dict[str, Columns]:
-    """The columns of every split that the data set names, by the split's role."""
+def _read_all(data: Data, kind: Any) -> tuple[dict[str, Columns], list[str]]:
+    """The columns of every split that the data set names, by the split's role, and what is to be said of them."""
     columns = kind.columns_read(data)
     read = _reader(data, needed(data, columns))
     names = {"train": data.train, "dev": data.dev, "test": data.test}
     columns_of: dict[str, Columns] = {}
+    notes: list[str] = []
     problems: list[str] = []
     for role, name in names.items():
         if name is None:
             continue
         try:
             table, source = read(name)
+            notes += table.notes
             table = explode(table, source, data.explode) if data.explode is not None else table
-            columns_of[role] = kind.extract(prepared(table, source, data, columns), source, data)
+            columns_of[role], said = _extracted(prepared(table, source, data, columns), source, data, kind)
+            notes += said
         except DataError as error:
             problems.append(str(error))
     if problems:
-        raise DataError("\n".join(problems))
-    return columns_of
+        raise DataError("\n".join(dict.fromkeys(problems)))
+    return columns_of, notes
 
 
-def _reader(data: Data, columns: Collection[str]) -> Callable[[str], tuple[Dataset, str]]:
+def _extracted(table: Table, source: str, data: Data, kind: Any) -> tuple[Columns, list[str]]:
+    """The columns of a table's good rows, and what is said of the others, if the job leaves them out.
+
+    What is wrong with a row may show only when others are gone, so rows are left out until none is bad.
+    """
+    rows, bad = len(table), list[BadRow]()
+    while True:
+        try:
+            columns: Columns = kind.extract(table, source, data)
+        except BadRowsError as error:
+            if data.on_bad_row == "refuse":
+                raise
+            bad += [BadRow(table.number(number - 1), law) for number, law in sorted(error.rows.items())]
+            table = table.select([index for index in range(len(table)) if index + 1 not in error.rows])
+            if not len(table):
+                raise DataError(f"{source}: holds no good row: {left_out(source, bad, rows)}") from None
+            continue
+        return columns, [left_out(source, sorted(bad, key=lambda row: row.number), rows)] if bad else []
+
+
+def _numbered(read: Columns, labels: list[str], data: Data, kind: Any) -> tuple[Columns, list[Any], list[str]]:
+    """A split with its answers as numbers, without the rows of other labels if the job leaves bad rows out."""
+    try:
+        return read, kind.number(read, labels), []
+    except BadRowsError as error:
+        if data.on_bad_row == "refuse" or len(error.rows) == len(read.texts):
+            raise
+        bad = [BadRow(number, law) for number, law in sorted(error.rows.items())]
+        good = read.pick([index for index in range(len(read.texts)) if index + 1 not in error.rows])
+        return good, kind.number(good, labels), [left_out(read.source, bad, len(read.texts))]
+
+
+def _reader(data: Data, columns: Collection[str]) -> Callable[[str], tuple[Table, str]]:
     """How this job's splits are read: a function from a split's name to its table and the name of its source."""
-    source, config, words = data.source, data.config, data.tagged
+    source, config, reading = data.source, data.config, Reading.of(data)
     if source is None:
-        return lambda name: (_part(read_file(Path(file_of(name)), columns, tagged=words), name), name)
+        return lambda name: (_part(read_file(Path(file_of(name)), columns, reading), name), name)
     if source.startswith(PREFIX):
         return lambda name: (_part(read_file(split_file(source, file_of(name)), columns), name), f"{source}:{name}")
     tables = read_hub(source, config)
-    return lambda name: (pick_split(tables, source, config, name), ":".join(filter(None, (source, config, name))))
+    return lambda name: (
+        table_of(pick_split(tables, source, config, name), columns),
+        ":".join(filter(None, (source, config, name))),
+    )
 
 
-def _part(table: Dataset, name: str) -> Dataset:
+def _part(table: Table, name: str) -> Table:
     """The rows that a slice behind a file's name takes: `[:80%]`, `[80%:]`, `[100:200]`.
 
     Raises:
@@ -196,29 +245,20 @@ def _part(table: Dataset, name: str) -> Dataset:
     part = name[len(file_of(name)) :]
     if not part:
         return table
-    edges = re.fullmatch(r"\[(?P<start>\d+%?)?:(?P<end>\d+%?)?\]", part)
+    edges = re.fullmatch(r"\[(?P<start>[0-9]{1,18}%?)?:(?P<end>[0-9]{1,18}%?)?\]", part)
     if edges is None:
-        raise DataError(f"{name}: write a part of a file as [:80%], [80%:] or [100:200], got {part}")
+        raise DataError(f"{file_of(name)}: write a part of a file as [:80%], [80%:] or [100:200], got {part[:80]}")
     start, end = (_edge(edges[key], len(table)) for key in ("start", "end"))
     rows = range(len(table))[start:end]
     if not rows:
         raise DataError(f"{name}: holds no examples: the file has {len(table)} rows")
-    return table.select(rows)
+    return replace(table.select(rows), numbers=None)
 
 
 def _edge(text: str | None, rows: int) -> int | None:
     if text is None:
         return None
     return rows * int(text[:-1]) // 100 if text.endswith("%") else int(text)
-
-
-def _kept(data: Data, seed: int, role: str) -> Callable[[int], list[int]]:
-    """Which examples of a split of n are used."""
-    if role == "train" and data.limit_train is not None:
-        limit = data.limit_train
-        return lambda n: sorted(np.random.default_rng([_DRAW, seed]).permutation(n)[:limit].tolist())
-    first = {"train": None, "dev": data.limit_dev, "test": data.limit_test}[role]
-    return lambda n: list(range(n))[:first]
 
 
 def _split(read: Columns, answers: list[Any]) -> Split:

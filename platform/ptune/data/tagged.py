@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ptune.data.columns import Columns, bad_rows, sorted_labels, texts_of
+from ptune.data.bad_rows import bad_rows, refuse
+from ptune.data.columns import Columns, sorted_labels, texts_of
+from ptune.data.lookalikes import doubtful
+from ptune.data.table import Table
 from ptune.errors import DataError, nearest
 from ptune.spec.data import TokensData
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 
 def columns_read(data: TokensData) -> list[str]:
@@ -18,7 +18,7 @@ def columns_read(data: TokensData) -> list[str]:
     return [data.words, data.tags, *data.text]
 
 
-def extract(table: Dataset, source: str, data: TokensData) -> Columns:
+def extract(table: Table, source: str, data: TokensData) -> Columns:
     """Take the words, tags and further texts out of a table that has them.
 
     Blank words, as files with a character on each line write the spaces of a sentence, are left out with their tags:
@@ -27,8 +27,8 @@ def extract(table: Dataset, source: str, data: TokensData) -> Columns:
     Raises:
         DataError: rows hold no words, not one tag for each word, or no further text; one line for each problem.
     """
-    declared = getattr(getattr(table.features[data.tags], "feature", None), "names", None)
-    words, tags = table[data.words][:], table[data.tags][:]
+    declared = table.declared.get(data.tags)
+    words, tags = table[data.words], table[data.tags]
     further, problems = texts_of(table, source, data.text)
     problems += bad_rows(f"{source}: column {data.words!r}", words, _words_problem)
     if not problems:
@@ -36,8 +36,7 @@ def extract(table: Dataset, source: str, data: TokensData) -> Columns:
         problems += bad_rows(
             f"{source}: column {data.tags!r}", pairs, lambda pair: _tags_problem(*pair, declared=declared)
         )
-    if problems:
-        raise DataError("\n".join(problems))
+    refuse(problems)
     visible = [[index for index, word in enumerate(sentence) if word.strip()] for sentence in words]
     texts = [
         ([sentence[index] for index in indices], *more_texts)
@@ -73,8 +72,7 @@ def number(columns: Columns, labels: Sequence[str]) -> list[list[int]]:
         unknown = next((tag for tag in tags if tag not in position), None)
         return None if unknown is None else _unknown(unknown, labels)
 
-    if problems := bad_rows(columns.source, columns.labels, problem):
-        raise DataError("\n".join(problems))
+    refuse(bad_rows(columns.source, columns.labels, problem))
     return [[position[tag] for tag in tags] for tags in columns.labels]
 
 
@@ -92,6 +90,22 @@ def _unknown(tag: str, labels: Sequence[str]) -> str:
         return f"{law}, which have {kind!r} only in {', '.join(map(repr, siblings))} {valid}"
     plausible = [label for label in labels if label.partition("-")[0] == place] if hyphen else labels
     return f"{law}{nearest(tag, plausible)} {valid}"
+
+
+_PLACES = ("B-", "I-", "E-", "S-", "L-", "U-")
+"""How the tags of IOB1, IOB2, BIOES and BILOU begin."""
+
+
+def notes(columns: Columns, data: TokensData) -> list[str]:
+    """What is to be said of a training split's tags."""
+    tags = [tag for sentence in columns.labels for tag in sentence]
+    strange = sorted({tag for tag in tags if tag != "O" and not tag.startswith(_PLACES)})
+    said = doubtful(tags, columns.source, data.tags)
+    if not strange:
+        return said
+    named = ", ".join(map(repr, strange[:5])) + (", ..." if len(strange) > 5 else "")
+    law = "are of no scheme (O, B-x, I-x): entity scores such as f1 mean little, accuracy counts words"
+    return [*said, f"{columns.source}: the tags {named} {law}"]
 
 
 def _words_problem(value: Any) -> str | None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from ptune.data.bad_rows import refuse
 from ptune.data.columns import Columns, texts_of
-from ptune.errors import DataError
+from ptune.data.table import Table
 from ptune.spec.data import GenerationData
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 
 def columns_read(data: GenerationData) -> list[str]:
@@ -18,15 +15,14 @@ def columns_read(data: GenerationData) -> list[str]:
     return [*data.text, data.target]
 
 
-def extract(table: Dataset, source: str, data: GenerationData) -> Columns:
+def extract(table: Table, source: str, data: GenerationData) -> Columns:
     """Take the texts and targets out of a table that has them; the answer of an example is its target.
 
     Raises:
         DataError: rows hold no text or something else; one line for each column with a problem.
     """
     rows, problems = texts_of(table, source, columns_read(data))
-    if problems:
-        raise DataError("\n".join(problems))
+    refuse(problems)
     return Columns(source, [row[:-1] for row in rows], [row[-1] for row in rows])
 
 

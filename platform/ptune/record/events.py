@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from ptune.errors import JournalError, nearest
 from ptune.record.spread import Spread
 from ptune.spec.job import Job
-from ptune.spec.tracking import RECORDED
+from ptune.spec.strict import RECORDED
 from ptune.spec.trial import Config
 from ptune.spec.varied import varied
 

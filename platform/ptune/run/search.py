@@ -233,6 +233,8 @@ def start_search(
     check_runs(runs)
     track(job, runs / job.name, unheard)  # refuses settings that cannot be used, before anything is written
     prepared = prepare(job)
+    for note in dict.fromkeys(note for splits in prepared.splits for note in splits.notes):
+        _LOG.warning("ptune: %s", note)
     folder = claim(runs, job.name)
     prepared = prepared.renamed(folder.name)
     with recording(folder) as record, _removed_unless_begun(folder):

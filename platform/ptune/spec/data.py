@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, model_validator
 
+from ptune.errors import nearest
 from ptune.spec.problem import Problem
-from ptune.spec.strict import Strict, broken, refusal
+from ptune.spec.strict import RECORDED, Strict, broken, refusal
 
 _SLICE = re.compile(r"\[[^\]]*\]$")
 Labels = Annotated[list[str], Field(min_length=2)]
 Words = str | Annotated[list[str], Field(min_length=1)]
 """One label's word, or several."""
+_ENCODINGS = ("utf-8", "utf-16", "latin-1", "iso-8859-1", "cp1252", "cp1251", "cp949", "euc-kr", "gb18030", "shift-jis")
 CHOICE = "choice"
 """What templates call the candidate of a multiple choice."""
 
@@ -22,6 +24,28 @@ CHOICE = "choice"
 def file_of(split: str) -> str:
     """The file of a split that may name a part of it: `facts.jsonl[:80%]` is a part of `facts.jsonl`."""
     return _SLICE.sub("", split)
+
+
+def encoding_law(name: str) -> str | None:
+    """What is wrong with the name of an encoding; None if Python knows it."""
+    try:
+        "".encode(name)  # refuses the codecs that are no encodings of text, too
+    except (LookupError, ValueError):
+        law = f"encoding must be one that Python knows, such as latin-1, cp1252, utf-16 or cp949, got {name!r}"
+        return f"{law}{nearest(name.lower(), _ENCODINGS)}"
+    return None
+
+
+def _known_encoding(name: str) -> str:
+    if (law := encoding_law(name)) is not None:
+        raise broken(law)
+    return name
+
+
+def _one_sign(delimiter: str) -> str:
+    if len(delimiter) != 1 or delimiter in '"\r\n' or delimiter.isalnum():
+        raise broken(f'delimiter must be one sign, such as "," ";" "|" or "\\t", got {delimiter!r}')
+    return delimiter
 
 
 class Source(Strict):
@@ -59,16 +83,34 @@ class Source(Strict):
     max_length: int = Field(128, ge=8)
     """Longest input in tokens, prompt tokens of v1 included. Longer texts are shortened."""
     limit_train: int | None = Field(None, ge=1)
-    """Use only this many training examples, drawn with the job's seed."""
+    """Use only this many training examples, drawn with the job's seed; fewer are a part of more."""
     limit_dev: int | None = Field(None, ge=1)
-    """Use only this many dev examples, the first ones."""
+    """Use only this many dev examples, drawn with the job's seed."""
     limit_test: int | None = Field(None, ge=1)
-    """Use only this many test examples, the first ones."""
+    """Use only this many test examples, drawn with the job's seed."""
+    limit_by: Literal["stratified", "first"] = "stratified"
+    """How limited examples are chosen: `stratified` draws from each label its share; `first` takes the first ones of
+    dev and test, and any for training."""
+    encoding: Annotated[str, AfterValidator(_known_encoding)] | None = None
+    """Encoding of local text files, such as `latin-1` or `cp949`; None is UTF-8, or what a byte order mark says."""
+    delimiter: Annotated[str, AfterValidator(_one_sign)] | None = None
+    """What stands between the cells of local csv and tsv files; None is found out from the header, and said."""
+    on_bad_row: Literal["refuse", "skip"] = "refuse"
+    """What happens to rows without a text or a label, or that cannot be read: `skip` leaves them out, and says so."""
     shots: int | None = Field(None, ge=1)
     """Few-shot: draw this many examples for training, and as many for dev, from the training and dev splits together.
     A trial's `split` says which draw it uses. The test split is not changed."""
     splits: int = Field(1, ge=1)
     """Number of few-shot draws."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_recorded(cls, written: Any, info: ValidationInfo) -> Any:
+        """Journals that limit and do not state `limit_by` are of versions that took the first examples."""
+        limits = ("limit_train", "limit_dev", "limit_test")
+        if info.context != RECORDED or not isinstance(written, dict) or not any(written.get(key) for key in limits):
+            return written
+        return {"limit_by": "first", **written}
 
     @property
     def fields(self) -> list[str]:

@@ -16,6 +16,8 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from ptune.errors import nearest
 from ptune.spec.problem import Problem
 
+RECORDED = "recorded"
+"""The context in which a job is validated that a journal holds, which an earlier version may have written."""
 _QUOTED = re.compile("'([^']*)'")
 
 

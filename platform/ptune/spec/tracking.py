@@ -9,14 +9,12 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, ValidationInfo
 
 from ptune.errors import nearest
-from ptune.spec.strict import Strict, broken
+from ptune.spec.strict import RECORDED, Strict, broken
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _SERVERS = ("http", "https", "databricks")
 RUNS, MODELS = "runs:/", "models:/"
 """How the name of a prompt in MLflow begins: a run, or a model."""
-RECORDED = "recorded"
-"""The context in which a job is validated that a journal holds: earlier versions let it hold a password."""
 
 
 def scheme_of(uri: str) -> str:
@@ -85,7 +83,7 @@ def _registrable(name: str) -> str:
 
 def _usable(uri: str, info: ValidationInfo) -> str:
     law = uri_law(uri) if uri else None
-    if law is None and info.context != RECORDED:
+    if law is None and info.context != RECORDED:  # earlier versions let a job hold a password
         law = secret_law(uri)
     if law is not None:
         raise broken(law)
