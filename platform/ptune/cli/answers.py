@@ -8,10 +8,12 @@ import json
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 from ptune.errors import SpecError
 from ptune.files import replacing
+from ptune.report.cells import harmless
+from ptune.report.said import Shown, json_line
 
 if TYPE_CHECKING:
     from ptune.tasks.kind import Prediction
@@ -39,7 +41,7 @@ def format_of(chosen: Format | None, target: Path | None) -> Format:
 def destination(target: Path | None) -> Iterator[IO[str]]:
     """Standard output, or a file that is there when everything is written and not before."""
     if target is None:
-        yield sys.stdout
+        yield cast("IO[str]", Shown(sys.stdout)) if sys.stdout.isatty() else sys.stdout
         return
     with replacing(target) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
         yield stream
@@ -56,15 +58,15 @@ def write(answers: Iterable[Prediction], stream: IO[str], kind: Format, labels: 
     """
     if kind == "json":
         for answer in answers:
-            stream.write(json.dumps(answer, ensure_ascii=False) + "\n")
+            stream.write(json_line(answer, stream) + "\n")
             stream.flush()
         return
     table = csv.writer(stream, lineterminator="\n")
     for number, answer in enumerate(answers):
         row = cells(answer, labels)
         if number == 0:
-            table.writerow(row)
-        table.writerow(row.values())
+            table.writerow(map(harmless, row))
+        table.writerow(map(harmless, row.values()))
         stream.flush()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 import click
 
 from ptune.cli.running import program
+from ptune.report.said import say, say_json
 
 if TYPE_CHECKING:
     from ptune.record.events import Suggested
@@ -54,10 +54,10 @@ def ask(name: str, change: Change, words: Sequence[str], address: str | None, *,
             "said": told(name, asked),
         }
     if as_json:
-        click.echo(json.dumps(content, ensure_ascii=False))
+        say_json(content)
         return
     for line in content["said"]:
-        click.echo(line)
+        say(line)
 
 
 def told(name: str, asked: Asked) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ptune.cli.exits import FAILED, INTERRUPTED
+from ptune.report.said import say
 
 if TYPE_CHECKING:
     from ptune.raytune.jobs import JobInfo
@@ -28,9 +29,9 @@ def is_dashboard(address: str) -> bool:
 def show(submitted: Submitted, address: str | None, *, follow: bool) -> int:
     """Say what became of a submission, and follow the job if that is wanted; return the exit code."""
     if not follow:
-        click.echo(submitted.id)
+        say(submitted.id)
         return 0
-    click.echo(f"ptune: {'runs already' if submitted.known else 'submitted'} as {submitted.id}", err=True)
+    say(f"ptune: {'runs already' if submitted.known else 'submitted'} as {submitted.id}", err=True)
     return watch(submitted.id, address)
 
 
@@ -39,19 +40,17 @@ def watch(job_id: str, address: str | None) -> int:
     from ptune.raytune.jobs import follow
 
     try:
-        info = follow(job_id, lambda piece: click.echo(piece, nl=False), address)
+        info = follow(job_id, lambda piece: say(piece, nl=False), address)
     except KeyboardInterrupt:
         arguments = f"{job_id} --address {address}" if address else job_id
-        click.echo(
-            f"ptune: the job goes on; `ptune logs {arguments}` shows it, `ptune stop {arguments}` ends it", err=True
-        )
+        say(f"ptune: the job goes on; `ptune logs {arguments}` shows it, `ptune stop {arguments}` ends it", err=True)
         raise
     return report_end(info)
 
 
 def report_end(info: JobInfo) -> int:
     """Say how a job ended, without the log that Ray repeats; return the exit code of its search."""
-    click.echo(f"ptune: job {info.id}: {info.status.lower()}", err=True)
+    say(f"ptune: job {info.id}: {info.status.lower()}", err=True)
     if info.status == "FAILED" and info.message:
-        click.echo(f"ptune: {info.message.partition(_LOG)[0].strip()}", err=True)
+        say(f"ptune: {info.message.partition(_LOG)[0].strip()}", err=True)
     return {"SUCCEEDED": 0, "STOPPED": INTERRUPTED}.get(info.status, info.exit_code or FAILED)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import click
-
 from ptune.cli.cluster import is_dashboard
 from ptune.cli.faults import print_faults
+from ptune.report.said import say_json
 
 if TYPE_CHECKING:
     from ptune.raytune.survey import NodeFacts
@@ -41,7 +39,7 @@ def examine_cluster(address: str, *, as_json: bool) -> int:
     faults = list(cluster_problems(nodes))
     if as_json:
         content = {"runs": runs, "nodes": [asdict(node) for node in nodes], "problems": faults}
-        click.echo(json.dumps(content, ensure_ascii=False))
+        say_json(content)
     else:
         _print(runs, nodes, faults)
     return 1 if faults else 0
@@ -67,8 +65,9 @@ def cluster_problems(nodes: Sequence[NodeFacts]) -> Iterator[str]:
 
 
 def _print(runs: str, nodes: Sequence[NodeFacts], faults: Sequence[str]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from ptune.report.console import Terminal
 
     table = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
     for column in ("node", "cores", "GPUs", *_DECIDING, "runs"):
@@ -78,7 +77,7 @@ def _print(runs: str, nodes: Sequence[NodeFacts], faults: Sequence[str]) -> None
         state = node.runs if node.runs == "shared" else "not usable" if node.answers else "no answer"
         gpus = f"{node.gpus:g}" + (f" ({', '.join(node.devices)})" if node.devices else "")
         table.add_row(node.name, f"{node.cpus:g}", gpus, *seen, state)
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     console.print(table)
     console.print(f"\nruns  {runs}", markup=False, soft_wrap=True)
     print_faults(console, faults)

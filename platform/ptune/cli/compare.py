@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
+
+from ptune.report.said import say, say_json
 
 
 @click.command(short_help="Set searches side by side.")
@@ -38,7 +39,7 @@ def compare(names: tuple[str, ...], html: Path | None, as_json: bool) -> None:
     target = html or page_file(names, runs_folder())
     write_text(target, page(content))
     if as_json:
-        click.echo(json.dumps({**content.to_json(), "page": str(target)}, ensure_ascii=False))
+        say_json({**content.to_json(), "page": str(target)})
         return
     console_on().print(printed(content))
-    click.echo(f"  written to {shown(target)}")
+    say(f"  written to {shown(target)}")

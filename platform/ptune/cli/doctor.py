@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 import click
 
 from ptune.cli.faults import print_faults
+from ptune.report.said import say_json
 
 LOW_DISK_GB, LOW_MEMORY_GB = 5.0, 4.0
 _UNUSABLE = "not usable: "
@@ -44,7 +44,7 @@ def doctor(address: str | None, as_json: bool) -> int:
     facts = examine()
     faults = list(problems(facts))
     if as_json:
-        click.echo(json.dumps(asdict(facts) | {"problems": faults}, ensure_ascii=False))
+        say_json(asdict(facts) | {"problems": faults})
     else:
         _print(facts, faults)
     return 1 if faults else 0
@@ -213,15 +213,16 @@ def plan(facts: Facts) -> list[str]:
 
 
 def _print(facts: Facts, faults: Sequence[str]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from ptune.report.console import Terminal
 
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(overflow="fold")
     for label, value in _lines(facts):
         rows.add_row(label, value)
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     console.print(rows)
     print_faults(console, faults)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ptune.errors import ArtifactError, SpecError
+from ptune.report.said import say
 from ptune.spec.formats import FORMATS
 from ptune.spec.tracking import is_in_mlflow
 
@@ -72,20 +73,20 @@ def export(
     _say_what(source, found)
     if hub is not None:
         written, address = found.push(target, kind, hub, backbone=backbone)
-        click.echo(f"{kind} -> {address}: {written.checked}")
+        say(f"{kind} -> {address}: {written.checked}")
         return
     assert target is not None, "without --push there is --to"
     if all_formats:
         for name, result in found.write_all(target, backbone=backbone, embed=embed_backbone).items():
             if isinstance(result, ArtifactError):
-                click.echo(f"{name:10} not written: {_reason(result)}")
+                say(f"{name:10} not written: {_reason(result)}")
             else:
-                click.echo(f"{name:10} -> {result.folder}: {result.checked}")
+                say(f"{name:10} -> {result.folder}: {result.checked}")
         return
     written = found.write(target, kind, backbone=backbone, embed=embed_backbone)
-    click.echo(f"{kind} -> {target}: {written.checked}")
+    say(f"{kind} -> {target}: {written.checked}")
     if written.note is not None:
-        click.echo(written.note.replace("`", ""))
+        say(written.note.replace("`", ""))
 
 
 def _hub(repo: str | None, *, private: bool, revision: str | None, message: str | None) -> HubTarget | None:
@@ -139,7 +140,7 @@ def _say_what(source: str, found: Found) -> None:
     manifest = found.artifact.manifest
     metric = manifest.task.metric
     dev = f"{metric} {score_text(manifest.scores['dev'].get(metric))} on dev"
-    click.echo(f"trial {manifest.trial} of {manifest.search} ({dev}), from {source}")
+    say(f"trial {manifest.trial} of {manifest.search} ({dev}), from {source}")
 
 
 def _reason(refusal: ArtifactError) -> str:

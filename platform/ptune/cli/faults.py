@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from ptune.report.console import Terminal
 
 
-def print_faults(console: Console, faults: Sequence[str]) -> None:
+def print_faults(console: Terminal, faults: Sequence[str]) -> None:
     """Print each fault on a line of its own, or that there is none."""
     if faults:
         console.print("\n[bold red]to mend[/]")

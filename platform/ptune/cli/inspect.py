@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -14,6 +13,7 @@ import click
 
 from ptune.cli.exits import FAILED
 from ptune.errors import JournalError
+from ptune.report.said import say_json
 from ptune.spec.tracking import is_in_mlflow
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def inspect(source: str, backbone: str | None, as_json: bool) -> int:
         words, header = words_near(inspection, backbone), _header(folder)
     if as_json:
         begun = asdict(header.origin) if header is not None and header.origin is not None else None
-        click.echo(json.dumps({**inspection.to_json(), "origin": begun, "words": asdict(words)}, ensure_ascii=False))
+        say_json({**inspection.to_json(), "origin": begun, "words": asdict(words)})
     else:
         from ptune.report.console import console_on
         from ptune.report.inspected import inspected

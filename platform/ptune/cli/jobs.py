@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict
 
 import click
 
 from ptune.cli.cluster import dashboard_option
+from ptune.report.said import say, say_json
 
 
 @click.command(short_help="List the jobs of a Ray cluster.")
@@ -26,10 +26,10 @@ def jobs(address: str | None, as_json: bool) -> None:
 
     ray_jobs = jobs_at(address)
     if as_json:
-        click.echo(json.dumps({"jobs": [asdict(job) for job in ray_jobs]}))
+        say_json({"jobs": [asdict(job) for job in ray_jobs]})
         return
     if not ray_jobs:
-        click.echo("no jobs; submit one with `ptune submit JOB`")
+        say("no jobs; submit one with `ptune submit JOB`")
     for job in ray_jobs:
         ran = duration((job.ended_at or time.time()) - job.started_at) if job.started_at else NONE
-        click.echo(f"{job.id}  {job.status.lower():<10}  {ran:>8}  {job.name or NONE}")
+        say(f"{job.id}  {job.status.lower():<10}  {ran:>8}  {job.name or NONE}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from textwrap import shorten
 
 import click
+
+from ptune.report.said import say, say_json
 
 _REASON = 100  # characters of a reason below the table
 
@@ -48,9 +49,9 @@ def listing(address: str | None, as_json: bool) -> None:
 def _show(runs: str, entries: list[Entry], *, as_json: bool) -> None:
     if as_json:
         content = {"runs": runs, "searches": [asdict(entry) for entry in entries]}
-        click.echo(json.dumps(content, ensure_ascii=False))
+        say_json(content)
     elif not entries:
-        click.echo(f"no searches in {runs}; start one with `ptune search JOB`")
+        say(f"no searches in {runs}; start one with `ptune search JOB`")
     else:
         _print(entries)
 
@@ -111,10 +112,10 @@ def _entry(path: Path) -> Entry:
 
 
 def _print(entries: list[Entry]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from ptune.record.wording import NONE
+    from ptune.report.console import Terminal
     from ptune.report.wording import score_text
 
     table = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
@@ -127,7 +128,7 @@ def _print(entries: list[Entry]) -> None:
         score = f"{score_text(entry.best)} {entry.metric} (trial {entry.best_trial})"
         best = NONE if entry.best_trial is None else score
         table.add_row(entry.name, entry.state, f"{entry.trials} of {entry.planned}", best)
-    Console().print(table)
+    Terminal().print(table)
     for entry in entries:
         if entry.reason is not None:
-            click.echo(f"{entry.name} is {entry.state}: {shorten(entry.reason, _REASON)}")
+            say(f"{entry.name} is {entry.state}: {shorten(entry.reason, _REASON)}")

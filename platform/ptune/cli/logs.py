@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ptune.cli.cluster import dashboard_option, watch
+from ptune.report.said import say
 
 
 @click.command(short_help="Show the log of a Ray job.")
@@ -22,5 +23,5 @@ def logs(job: str, address: str | None, follow: bool) -> int:
         return watch(job, address)
     from ptune.raytune.jobs import logs as written
 
-    click.echo(written(job, address), nl=False)
+    say(written(job, address), nl=False)
     return 0

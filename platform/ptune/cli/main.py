@@ -5,6 +5,7 @@ Exit codes: 0 done · 2 the input is wrong · 130 interrupted, and resumable · 
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ from ptune.cli.trial import trial
 from ptune.cli.ui import ui
 from ptune.cli.validate import validate
 from ptune.errors import ArtifactError, BackboneError, DataError, PtuneError, SpecError
+from ptune.report.said import prepare_streams, say
 
 COMMANDS = (
     validate,
@@ -95,6 +97,7 @@ for command in COMMANDS:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave the process; see the exit codes above."""
     sys.excepthook = _without_traceback
+    prepare_streams()
     sys.exit(run(arguments, owns_process=True))
 
 
@@ -108,15 +111,17 @@ def run(arguments: Sequence[str] | None = None, *, owns_process: bool = False) -
     try:
         code = cli.main(args=arguments, prog_name="ptune", standalone_mode=False, obj=owns_process)
     except click.ClickException as error:
-        error.show()
+        message = io.StringIO()
+        error.show(message)
+        say(message.getvalue(), err=True, nl=False)
         return error.exit_code
     except PtuneError as error:
         if debugging():
             raise
-        click.echo(f"ptune: {error}", err=True)
+        say(f"ptune: {error}", err=True)
         return WRONG_INPUT if isinstance(error, SpecError | DataError | BackboneError | ArtifactError) else FAILED
     except (KeyboardInterrupt, click.Abort):
-        click.echo("ptune: interrupted", err=True)
+        say("ptune: interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -135,4 +140,4 @@ def _without_traceback(kind: type[BaseException], error: BaseException, trace: T
         sys.__excepthook__(kind, error, trace)
         return
     hint = "" if isinstance(error, OSError) else " (this should not happen; PTUNE_DEBUG=1 shows where)"
-    click.echo(f"ptune: {kind.__name__}: {error}{hint}", err=True)
+    say(f"ptune: {kind.__name__}: {error}{hint}", err=True)

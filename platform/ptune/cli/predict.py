@@ -15,6 +15,7 @@ from ptune.artifacts.inputs import row
 from ptune.cli.answers import Format, destination, format_of, write
 from ptune.data.text_file import contents, is_table
 from ptune.errors import DataError, SpecError
+from ptune.report.said import say
 from ptune.report.wording import plural
 from ptune.spec.data import encoding_law
 
@@ -82,7 +83,7 @@ def predict(
     kind = format_of(kind, target)
     by_hand = not texts and not has_columns and _lines_are_typed(file)
     if by_hand:
-        click.echo("type one input on each line; Ctrl-D ends (--text and --file give inputs, too)", err=True)
+        say("type one input on each line; Ctrl-D ends (--text and --file give inputs, too)", err=True)
     if owns_process:
         from ptune.backbone.lean_imports import import_leanly
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ptune.cli.exits import WRONG_INPUT
+from ptune.report.said import say
 
 
 @click.group(short_help="Make the files that clusters take.")
@@ -66,11 +67,11 @@ def render(kind: str, job: Path, overrides: tuple[str, ...], image: str | None, 
     from ptune.raytune.manifests import render as rendered
 
     if kind not in KINDS:
-        click.echo(f"ptune: {kind!r} is no kind of file{nearest(kind, KINDS)} (kinds: {', '.join(KINDS)})", err=True)
+        say(f"ptune: {kind!r} is no kind of file{nearest(kind, KINDS)} (kinds: {', '.join(KINDS)})", err=True)
         return WRONG_INPUT
     checked = checked_job(job, overrides)
     chosen = {key: value for key, value in site.items() if value is not None}
     chosen |= {"image": image or Site.image}
     chosen |= {} if mlflow is None else {"mlflow": None if mlflow == "none" else mlflow}
-    click.echo(rendered(kind, checked, str(job), Site(**chosen)), nl=False)
+    say(rendered(kind, checked, str(job), Site(**chosen)), nl=False)
     return 0

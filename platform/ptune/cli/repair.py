@@ -9,6 +9,7 @@ import click
 
 from ptune.cli.exits import FAILED
 from ptune.cli.running import program
+from ptune.report.said import say
 
 if TYPE_CHECKING:
     from ptune.record.recovery import Recovery
@@ -35,16 +36,16 @@ def repair(name: str, yes: bool) -> int:
 
     damage = examine(search_folder(runs_folder(), name))
     if damage.is_none:
-        click.echo(f"{name}: nothing is damaged")
+        say(f"{name}: nothing is damaged")
         return 0
     for line in _told(damage):
-        click.echo(line)
+        say(line)
     if not yes:
-        click.echo(f"Nothing has changed. `{program()} repair {name} --yes` puts it in order.")
+        say(f"Nothing has changed. `{program()} repair {name} --yes` puts it in order.")
         return FAILED
     for path in mend(damage):
-        click.echo(f"set aside  {path}")
-    click.echo(f"Go on with `{program()} resume {name}`.")
+        say(f"set aside  {path}")
+    say(f"Go on with `{program()} resume {name}`.")
     return 0
 
 

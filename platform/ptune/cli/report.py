@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+
+from ptune.report.said import say, say_json
 
 
 @click.command(short_help="Compare a search with published numbers.")
@@ -39,9 +39,9 @@ def report(name: str, as_json: bool) -> None:
     report = of_folder(folder, history, running=running)
     write_report(folder, history, report)
     if as_json:
-        click.echo(json.dumps(report.to_json(), ensure_ascii=False))
+        say_json(report.to_json())
         return
     console = console_on()
     console.print(printed(report, history, console.width))
     print_diagnosed(console, report.diagnoses)
-    click.echo(f"  written to {shown(folder / PAGE)}")
+    say(f"  written to {shown(folder / PAGE)}")

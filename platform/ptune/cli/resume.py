@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from ptune.cli.cluster import is_dashboard, show
 from ptune.cli.running import conclude, json_option, local_option, pick_observer, program
+from ptune.report.said import say, say_json
 
 if TYPE_CHECKING:
     from ptune.record.history import History
@@ -82,7 +82,7 @@ def go_on(
         _say_it_is_complete(folder, history, as_json=as_json)
         return 0
     if missing is not None:
-        click.echo(f"ptune: {name} is complete, and {' and '.join(missing)} will be written again", err=True)
+        say(f"ptune: {name} is complete, and {' and '.join(missing)} will be written again", err=True)
     runner = compose.runner_for(local=local, address=address)
     outcome = compose.resume(name, runs_folder(), runner, pick_observer(as_json=as_json), resources)
     return conclude(outcome, as_json=as_json, local=local, address=address)
@@ -95,9 +95,9 @@ def _say_it_is_complete(folder: Path, history: History, *, as_json: bool) -> Non
 
     content = result_of(folder)
     if as_json:
-        click.echo(json.dumps(content, ensure_ascii=False))
+        say_json(content)
         return
-    click.echo(f"{folder.name} is complete: {trials_and_best(history)}. Nothing is left to resume.")
+    say(f"{folder.name} is complete: {trials_and_best(history)}. Nothing is left to resume.")
     commands = [(f"{program()} report {folder.name}", "show its results")]
     behind = (content.get(history.job.tracking.type) or {}).get("lagging")
     if behind is not None:

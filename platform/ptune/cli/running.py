@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ptune.cli.exits import FAILED, INTERRUPTED
+from ptune.report.said import say, say_json
 
 if TYPE_CHECKING:
     from ptune.run.search import Outcome
@@ -41,7 +41,7 @@ def conclude(outcome: Outcome, *, as_json: bool, local: bool, address: str | Non
     """Say how a search ended, and how to go on on the same runner; return the exit code."""
     resume = f"{program()} resume {outcome.name}{_runner_options(local=local, address=address)}"
     if as_json:
-        click.echo(json.dumps(outcome.to_json(), ensure_ascii=False))
+        say_json(outcome.to_json())
     else:
         from ptune.report.summary import next_commands, print_summary
 
@@ -55,10 +55,10 @@ def conclude(outcome: Outcome, *, as_json: bool, local: bool, address: str | Non
         )
         print_summary(sys.stdout, outcome, commands)
     if outcome.status == "interrupted":
-        click.echo(f"ptune: interrupted; go on with `{resume}`", err=True)
+        say(f"ptune: interrupted; go on with `{resume}`", err=True)
         return INTERRUPTED
     if outcome.best is None:
-        click.echo("ptune: no trial has a result; `failed` above says why", err=True)
+        say("ptune: no trial has a result; `failed` above says why", err=True)
         return FAILED
     return 0
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ptune.errors import SpecError
+from ptune.report.said import say
 
 _INSIDE = "artifact"  # the folder of a search that holds its best prompt
 
@@ -56,7 +57,7 @@ def serve(
 
     listener = bound(host, port)
     if not _is_loopback(host):
-        click.echo(
+        say(
             f"{host} can be reached from other machines, and whoever reaches it may ask: put a proxy that checks who "
             "asks before it, or stay on 127.0.0.1 and let others in by an SSH tunnel",
             err=True,
@@ -72,11 +73,11 @@ def serve(
     known = ", ".join(named)
 
     def ready() -> None:
-        click.echo(f"{known} on {address(listener)} (Ctrl-C ends it)")
+        say(f"{known} on {address(listener)} (Ctrl-C ends it)")
 
     with interrupts():
         run(app, listener, ready)
-    click.echo("ended")
+    say("ended")
     return 0
 
 

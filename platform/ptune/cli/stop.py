@@ -6,6 +6,7 @@ import click
 
 from ptune.cli.asking import told
 from ptune.cli.cluster import dashboard_option
+from ptune.report.said import say
 
 
 @click.command(short_help="Stop a search; it can be resumed.")
@@ -32,8 +33,8 @@ def stop(name: str, address: str | None) -> None:
         from ptune.run.asking import ask
 
         for line in told(name, ask(folder, End())):
-            click.echo(line)
+            say(line)
         return
     from ptune.raytune.jobs import stop as ask_cluster
 
-    click.echo(f"{name} is stopping" if ask_cluster(name, address) else f"{name} was not running")
+    say(f"{name} is stopping" if ask_cluster(name, address) else f"{name} was not running")

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ptune.cli.cluster import dashboard_option, show
+from ptune.report.said import say
 
 
 @click.command(short_help="Run a job as a Ray job on a cluster.")
@@ -37,5 +38,5 @@ def submit(job: Path, address: str | None, overrides: tuple[str, ...], name: str
         overrides = (*overrides, f"name={json.dumps(name)}")
     checked = checked_job(job, overrides)
     runs = os.environ.get("PTUNE_RUNS") or None
-    submitted = submitted_to(checked, runs, address, overrides, lambda text: click.echo(f"ptune: {text}", err=True))
+    submitted = submitted_to(checked, runs, address, overrides, lambda text: say(f"ptune: {text}", err=True))
     return show(submitted, address, follow=follow)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from ptune.report.said import say
+
 
 @click.command(short_help="Send MLflow what it lacks of a search.")
 @click.argument("name")
@@ -27,6 +29,6 @@ def sync(name: str, register_as: str | None) -> None:
     runs = runs_folder()
     state = sync_search(name, runs, register_as)
     if state is not None:
-        click.echo(f"{name} is up to date in {state.title} at {state.uri}, run {state.run_id}")
+        say(f"{name} is up to date in {state.title} at {state.uri}, run {state.run_id}")
     if (url := url_of(runs / name)) is not None:
-        click.echo(f"{name} is kept in {url}")
+        say(f"{name} is kept in {url}")

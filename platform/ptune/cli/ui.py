@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ptune.report.said import say
+
 if TYPE_CHECKING:
     from ptune.run.shown import Shown
 
@@ -50,7 +52,7 @@ def ui(name: str | None, port: int, *, browser: bool | None) -> int:
     if pages.artifacts is not None:
         return serve(pages, pages.artifacts, port, browser=browser)
     link = pages.link(without_password(pages.uri))
-    click.echo(f"runs are tracked on a server: open {link}")
+    say(f"runs are tracked on a server: open {link}")
     open_page(link, wanted=browser)
     return 0
 
@@ -62,10 +64,10 @@ def serve(pages: Shown, artifacts: str, port: int, *, browser: bool) -> int:
 
     try:
         with interrupts(), PagesServer(pages.uri, artifacts, free_port(port)) as server:
-            click.echo(f"MLflow starts on {server.address} ...")
+            say(f"MLflow starts on {server.address} ...")
             server.wait_until_ready()
             link = pages.link(server.address)
-            click.echo(f"trials, best first: {link}  (Ctrl-C ends it)")
+            say(f"trials, best first: {link}  (Ctrl-C ends it)")
             open_page(link, wanted=browser)
             server.wait()
     except KeyboardInterrupt:
@@ -75,7 +77,7 @@ def serve(pages: Shown, artifacts: str, port: int, *, browser: bool) -> int:
 def open_page(link: str, *, wanted: bool) -> None:
     """Open a link in the user's browser; say so where there is none."""
     if wanted and not webbrowser.open(link):
-        click.echo("no browser opened; open the link yourself", err=True)
+        say("no browser opened; open the link yourself", err=True)
 
 
 def may_open_a_browser() -> bool:

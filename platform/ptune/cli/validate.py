@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ptune.errors import SpecError
+from ptune.report.said import say, say_json
 
 if TYPE_CHECKING:
     from ptune.backbone.profile import Profile
@@ -41,14 +41,14 @@ def validate(jobs: tuple[Path, ...], overrides: tuple[str, ...], read_data: bool
     results = [check_file(path, overrides, read_data=read_data) for path in job_files(jobs)]
     if as_json:
         ok = all(not result.problems for result in results)
-        click.echo(json.dumps({"ok": ok, "jobs": [_as_json(result) for result in results]}, ensure_ascii=False))
+        say_json({"ok": ok, "jobs": [_as_json(result) for result in results]})
     for result in [] if as_json else results:
         for problem in result.problems:
-            click.echo(problem, err=True)
+            say(problem, err=True)
         if result.job is not None:
-            click.echo(f"ok {result.path}: {_summary(result.job, result.profile)}")
+            say(f"ok {result.path}: {_summary(result.job, result.profile)}")
             for note in [*result.later, *result.notes]:
-                click.echo(f"   {note}")
+                say(f"   {note}")
     return 2 if any(result.problems for result in results) else 0
 
 

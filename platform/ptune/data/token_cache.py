@@ -74,5 +74,5 @@ def _is_whole(path: Path, count: int) -> bool:
 
 
 def _mapped(path: Path, count: int) -> Ragged:
-    numbers = np.load(path, mmap_mode="r")
+    numbers = np.load(path, mmap_mode="r", allow_pickle=False)
     return Ragged.parted(numbers[count:], numbers[:count])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
+
+from ptune.report.console import Terminal
 
 _LEAST = 40
 """Columns that words need beside numbers."""
-_WIDE = Console(width=1000)
+_WIDE = Terminal(width=1000)
 
 
 def beside_words(

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from rich.console import Console
 from rich.table import Table
 
 from ptune.record.history import FINAL, Configuration, History, Status, TrialRecord, constant_sets, is_constant
 from ptune.record.wording import described, param_heading, value_text
+from ptune.report.cells import harmless
+from ptune.report.console import Terminal
 from ptune.report.folded import Folded
 from ptune.report.wording import alike, count, duration, score_text, spread_text
 from ptune.spec.trial import Config
@@ -117,7 +118,7 @@ def as_csv(history: History) -> str:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(flat)
+    writer.writerows({column: harmless(cell) for column, cell in row.items()} for row in flat)
     return stream.getvalue()
 
 
@@ -170,7 +171,7 @@ def _group_table(history: History) -> Table:
 
 
 def _fits(table: Table, width: int) -> bool:
-    return Console(width=1000).measure(table).maximum <= width
+    return Terminal(width=1000).measure(table).maximum <= width
 
 
 def _columns(*right: str, left: Sequence[str]) -> Table:

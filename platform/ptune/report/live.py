@@ -14,14 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from ptune.errors import JournalError
 from ptune.record.journal import JOURNAL, Reader
-from ptune.report.console import WIDEST
+from ptune.report.console import WIDEST, Terminal
 from ptune.report.progress import Progress
+from ptune.report.said import one_line, say
 from ptune.report.screen import line, picture, waiting_line
 
 POLL = 0.5
@@ -82,7 +82,7 @@ class Follower:
 class LiveTable:
     """The table that redraws itself on a terminal."""
 
-    def __init__(self, console: Console, poll: float = POLL) -> None:
+    def __init__(self, console: Terminal, poll: float = POLL) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._follower = Follower(self._show, self._lose, poll)
@@ -133,19 +133,19 @@ class LiveLines:
         awaiting = progress.history.awaiting
         if awaiting != self._awaiting:
             self._awaiting = awaiting
-            print(waiting_line(progress, now), file=self._stream, flush=True)
+            say(one_line(waiting_line(progress, now)), file=self._stream)
         if best == self._best and now - self._shown_at < LINE_EVERY:
             return
         self._best, self._shown_at = best, now
-        print(line(progress, now), file=self._stream, flush=True)
+        say(one_line(line(progress, now)), file=self._stream)
 
     def _lose(self, message: str) -> None:
-        print(message, file=self._stream, flush=True)
+        say(message, file=self._stream)
 
 
 def live_view(stream: IO[str]) -> LiveTable | LiveLines:
     """The table where `stream` is a terminal, else lines. A notebook has a view of its own: `ptune.report.notebook`."""
-    console = Console(file=stream)
+    console = Terminal(file=stream)
     if not console.is_terminal or console.is_dumb_terminal:
         return LiveLines(stream)
     return LiveTable(console)

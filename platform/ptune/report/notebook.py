@@ -10,9 +10,7 @@ import sys
 from html import escape
 from pathlib import Path
 
-from rich.console import Console
-
-from ptune.report.console import PLAIN
+from ptune.report.console import PLAIN, Terminal
 from ptune.report.live import POLL, Follower
 from ptune.report.progress import Progress
 from ptune.report.screen import line, picture
@@ -74,7 +72,7 @@ class NotebookView:
 
 def as_html(progress: Progress, now: float) -> str:
     """The live table as HTML whose plain text takes the notebook's own colour, be it light or dark."""
-    console = Console(
+    console = Terminal(
         file=io.StringIO(), record=True, width=PLAIN, height=_LINES, color_system="standard", force_jupyter=False
     )
     console.print(picture(progress, now, PLAIN, _LINES))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +14,7 @@ from ptune.record.wording import NONE, described
 from ptune.report import confirmation, leaderboard
 from ptune.report.beside_words import beside_words
 from ptune.report.comparison import Comparison
-from ptune.report.console import PLAIN
+from ptune.report.console import PLAIN, Terminal
 from ptune.report.diagnosed import print_diagnosed
 from ptune.report.findings import Findings
 from ptune.report.folded import Folded
@@ -43,7 +43,7 @@ def printed(report: Findings, history: History, width: int) -> RenderableType:
 
 def as_text(report: Findings, history: History, width: int = PLAIN) -> str:
     """The report as plain text on `width` columns."""
-    console = Console(file=io.StringIO(), width=width, color_system=None, force_jupyter=False)
+    console = Terminal(file=io.StringIO(), width=width, color_system=None, force_jupyter=False)
     with console.capture() as captured:
         console.print(printed(report, history, width))
         print_diagnosed(console, report.diagnoses)

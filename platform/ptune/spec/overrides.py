@@ -12,6 +12,7 @@ from typing import Any
 
 from ptune.errors import SpecError
 from ptune.spec.trial import Scalar
+from ptune.spec.write import toml_value
 
 _MARK = "# --set "
 
@@ -19,9 +20,10 @@ _MARK = "# --set "
 def value_of(text: str) -> Any:
     """The value that a text has in TOML; else the text itself, which then needs no quotes."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        tables = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
+    return tables["value"] if len(tables) == 1 else text  # a second line would set something else
 
 
 def configuration(settings: Iterable[str]) -> dict[str, Scalar]:
@@ -45,10 +47,19 @@ def configuration(settings: Iterable[str]) -> dict[str, Scalar]:
 
 
 def noted(overrides: Iterable[str]) -> str:
-    """The lines to add to a job file's text."""
-    return "".join(f"{_MARK}{override}\n" for override in overrides)
+    """The lines to add to a job file's text, one for each override."""
+    return "".join(f"{_MARK}{_on_one_line(override)}\n" for override in overrides)
 
 
 def found(text: str) -> list[str]:
     """The overrides that a job file's text notes."""
-    return [line.removeprefix(_MARK).strip() for line in text.splitlines() if line.startswith(_MARK)]
+    return [line.removeprefix(_MARK).strip() for line in text.split("\n") if line.startswith(_MARK)]
+
+
+def _on_one_line(override: str) -> str:
+    """An override without line breaks and control characters, which the copy would take as they are."""
+    if override.isprintable():
+        return override
+    key, _, raw = override.partition("=")
+    written = f"{key.strip()}={toml_value(value_of(raw))}"
+    return "".join(sign if sign.isprintable() else f"\\U{ord(sign):08X}" for sign in written)
