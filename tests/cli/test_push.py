@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from ptune.artifacts.inspection import inspect
+from ptune.spec.job import Job
+from ptune.spec.write import job_toml
 from support.fake_hub import fake_hub, files_of
 from support.families import make_backbone
 from support.made_artifacts import make_task_artifact, write_native
+from support.small_search import small_job
 
 CALLS = """\
 import json, os, sys
@@ -55,6 +58,15 @@ def folder(hub, tmp_path):
     return str(tmp_path / "prompt")
 
 
+def job_starting_from(start, folder):
+    """The file of a job of one trial that starts from a prompt like that of `folder`, on the same model."""
+    space = {"method": {"value": "v2"}, "length": {"value": 3}}
+    content = small_job(folder, "someone/tiny", parameters=space, trials=1, epochs=1).model_dump()
+    job = Job.model_validate({**content, "start": start, "tracking": {"type": "none"}})
+    (folder / "job.toml").write_text(job_toml(job))
+    return str(folder / "job.toml")
+
+
 def in_a_process(code, *arguments, endpoint, home, **settings):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     environment |= {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", **settings}
@@ -71,7 +83,8 @@ def called(calls, more="", **process):
 
 
 def test_a_pushed_prompt_comes_back_as_it_was(hub, folder, tmp_path):
-    process = {"endpoint": hub, "home": tmp_path / "home", "HF_TOKEN": "hf_me"}
+    process = {"endpoint": hub, "home": tmp_path / "home", "HF_TOKEN": "hf_me", "PTUNE_RUNS": str(tmp_path / "runs")}
+    again = job_starting_from("hub:me/open@trial", tmp_path)
     calls = [
         [{}, ["export", folder, "--push", "me/prompt"]],
         [{}, ["export", folder, "--push", "me/prompt", "--format", "peft", "--message", "Now for PEFT"]],
@@ -80,6 +93,7 @@ def test_a_pushed_prompt_comes_back_as_it_was(hub, folder, tmp_path):
             ["export", folder, "--push", "me/open", "--public", "--revision", "trial", "--to", str(tmp_path / "kept")],
         ],
         [{}, ["predict", "hub:me/open@trial", "--text", "red green"]],
+        [{}, ["search", again, "--local", "--json"]],
         [{}, ["export", folder, "--push", "you/prompt"]],
         [{}, ["export", folder, "--push", "me/model"]],
         [{}, ["predict", "hub:me/nothing", "--text", "red"]],
@@ -88,7 +102,7 @@ def test_a_pushed_prompt_comes_back_as_it_was(hub, folder, tmp_path):
     (root / "me" / "model").mkdir(parents=True)
     (root / "me" / "model" / "config.json").write_text("{}")
     codes, told, errors = called(calls, BACK, **process)
-    assert codes == [0, 0, 0, 0, 1, 1, 1], errors
+    assert codes == [0, 0, 0, 0, 0, 1, 1, 1], errors
     repo = root / "me" / "prompt"
     assert "adapter_model.safetensors" in files_of(repo)
     assert not {"artifact.json", "prompt.safetensors"} & set(files_of(repo)), "what the export before held is gone"
@@ -111,6 +125,10 @@ def test_a_pushed_prompt_comes_back_as_it_was(hub, folder, tmp_path):
     ours = next(json.loads(line)["probabilities"] for line in told.splitlines() if line.startswith('{"label"'))
     theirs = json.loads(re.search(r"^scores (.+)$", told, re.MULTILINE)[1])
     assert theirs == pytest.approx(list(ours.values()), abs=1e-5)
+    searched = next(json.loads(line) for line in told.splitlines() if line.startswith('{"name": "small"'))
+    assert (searched["status"], searched["start"]["uri"]) == ("complete", "hub:me/open@trial")
+    started, pushed = tmp_path / "runs/small/start", root / "me/open@trial"
+    assert (started / "prompt.safetensors").read_bytes() == (pushed / "prompt.safetensors").read_bytes()
 
     rights, foreign, missing = (line for line in errors.splitlines() if line.startswith("ptune: "))
     assert rights.startswith("ptune: you/prompt is not pushed: your token lacks the right to do this")

@@ -100,7 +100,7 @@ def test_every_trial_starts_from_the_artifacts_prompt(job, exported, runs, tmp_p
     content["task"]["more"] = []
     later = Job.model_validate({**content, "name": "later", "start": str(exported)})
     prepared = prepare(later)
-    factory = TrialFactory(later, prepared.splits, load_job_backbone(later), tmp_path)
+    factory = TrialFactory(later, prepared.splits, load_job_backbone(later), tmp_path, prepared.start)
     _, learner = factory.make(3, {"method": "v2", "length": 4})
 
     tensors = native.read(exported).tensors

@@ -17,10 +17,12 @@ from ptune.record.events import Reported, Resumed
 from ptune.record.history import History
 from ptune.record.journal import JOURNAL, read
 from ptune.run import recording
+from ptune.run.confirm import listing
 from ptune.run.folders import bring_journals, runs_folder, search_folder
 from ptune.run.local import LocalRunner
 from ptune.run.search import resume_search, start_search
 from ptune.run.sync import sync_search
+from ptune.spec.budget import Budget, FullBudget
 from ptune.spec.write import job_toml
 from ptune.storage.bucket import Bucket
 from ptune.storage.local_copy import bucket_of
@@ -154,6 +156,23 @@ def test_a_killed_search_goes_on_elsewhere_from_the_url_alone(machine, job, unbr
     assert content_hash(third / PROMPT) == content_hash(unbroken / PROMPT)
     secrets = [path for path in tmp_path.rglob("*") if path.is_file() and b"a-secret-of-no-use" in path.read_bytes()]
     assert not secrets
+
+
+def test_the_prompt_that_trials_start_from_is_there_for_other_machines_while_they_train(machine, job, unbroken):
+    history, runs, there = History.of(read(unbroken / JOURNAL)), machine("one"), []
+    changes = {"start": str(unbroken / "artifact"), "space": listing([history.best.config]), "name": "later"}
+    budget = Budget(trials=1, epochs=3, stopping=FullBudget())
+
+    def look():
+        there.extend(bucket_of(runs / "later").sizes(""))
+        raise KeyboardInterrupt
+
+    broken = start_search(job.model_copy(update={**changes, "budget": budget}), "", runs, Disturbed(look))
+    assert (broken.status, "start/prompt.safetensors" in there) == ("interrupted", True)
+    runs = machine("other")
+    outcome = resume_search("later", runs, LocalRunner())
+    assert content_hash(outcome.folder / "start/prompt.safetensors") == content_hash(unbroken / PROMPT)
+    assert outcome.status == "complete"
 
 
 def test_an_outage_costs_nothing(machine, job, line, unbroken):

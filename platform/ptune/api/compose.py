@@ -59,7 +59,7 @@ def start(
     from ptune.run.folders import claim_folder, take_folder
     from ptune.run.search import start_search
 
-    job, text = read_job(source, overrides)
+    job, text = read_job(source, overrides, runs)
     with interrupts():
         claim = take_folder if only else claim_folder
         return start_search(job, text, runs, runner, observer, publish, claim=claim, keeps_data=keeps_data)

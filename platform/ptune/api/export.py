@@ -203,11 +203,14 @@ def find_artifact(folder: Path, history: History, number: int | None) -> Artifac
         exported = native.read(folder / ARTIFACT)  # which has the test split's scores, too
         if exported.manifest.trial == trial.number:
             return exported
+    from ptune.run.kept_start import kept_start
     from ptune.run.load import load_job_backbone
     from ptune.run.prepare import prepare
 
     job = history.job
-    return artifact_of(trial, load_job_backbone(job), prepare(job).splits, history, folder)
+    return artifact_of(
+        trial, load_job_backbone(job), prepare(job, folder.parent, kept_start(history.header, folder)), history, folder
+    )
 
 
 def pick(history: History, number: int | None) -> TrialRecord:

@@ -17,12 +17,13 @@ JobSource: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Job"
 """A job file's path, its tables as a dictionary, or the job itself."""
 
 
-def read_job(source: JobSource, overrides: Sequence[str] = ()) -> tuple[Job, str]:
+def read_job(source: JobSource, overrides: Sequence[str] = (), runs: Path | None = None) -> tuple[Job, str]:
     """A job with its overrides, and the text that its search keeps as `job.toml`.
 
     Args:
         source: the job; paths in a dictionary are relative to the working directory.
         overrides: `table.key=value` settings that replace the job's, as `--set` takes them.
+        runs: the runs folder, where a prompt to start from may be.
 
     Raises:
         PtuneError: the job breaks a law; the message has one line for each problem.
@@ -35,7 +36,7 @@ def read_job(source: JobSource, overrides: Sequence[str] = ()) -> tuple[Job, str
 
     if isinstance(source, str | os.PathLike):
         path = Path(source)
-        job = checked_job(path, overrides)
+        job = checked_job(path, overrides, runs)
         complete = not extends(path)
         text = path.read_text(encoding="utf-8") if complete else job_toml(job)
         return job, text + noted(overrides)
@@ -43,7 +44,7 @@ def read_job(source: JobSource, overrides: Sequence[str] = ()) -> tuple[Job, str
         source = source.model_dump(mode="json")
     if not isinstance(source, Mapping):
         raise SpecError(f"a job is a path, a dictionary or a Job, got {type(source).__name__}")
-    job = checked_tables({str(key): plain(value, str(key)) for key, value in source.items()}, overrides)
+    job = checked_tables({str(key): plain(value, str(key)) for key, value in source.items()}, overrides, runs)
     return job, job_toml(job) + noted(overrides)
 
 

@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, Field
 
 from ptune.backbone.families import family_of
 from ptune.errors import ArtifactError, nearest
+from ptune.record.started_from import StartedFrom
 from ptune.spec.data import Data, HeadName
 from ptune.spec.layout import input_parts
 from ptune.spec.prompt import PromptSpec, PromptV2, chosen_layers, is_shifted
@@ -130,6 +131,8 @@ class Provenance(Strict):
     """The Git commit of the directory where it was begun; None outside a repository."""
     data: dict[str, SplitDigest]
     """By split; of several data sets, by `split.NAME`."""
+    start: StartedFrom | None = None
+    """The prompt from which its trial started; None is none, or one that is not known."""
 
 
 class Manifest(Strict):

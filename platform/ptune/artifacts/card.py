@@ -87,10 +87,12 @@ def _hub_id(manifest: Manifest, reference: BackboneReference | None) -> str | No
 
 
 def _summary(manifest: Manifest, format_name: str) -> str:
+    start = manifest.provenance.start if manifest.provenance is not None else None
+    started = "" if start is None else f" Its training started from {start}."
     return (
         f"A prompt of the method `{manifest.prompt.method}` for {manifest.task.kind} on `{manifest.backbone.id}`"
         f"{', with the backbone tuned' if manifest.tuned else ''}. It is trial {manifest.trial} of the ptune search "
-        f"`{manifest.search}`, exported in the format `{format_name}`."
+        f"`{manifest.search}`, exported in the format `{format_name}`.{started}"
     )
 
 

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING
 from ptune.artifacts.checksums import CARD, CHECKSUMS, listed
 from ptune.backbone.hub import HOW_TO_SIGN_IN, asking_hub
 from ptune.errors import HubError, SpecError
+from ptune.spec.prompt_uri import HUB
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
-
-SCHEME = "hub:"
-"""How the name of a prompt on the Hub begins: `hub:ORG/NAME`, or `hub:ORG/NAME@REVISION`."""
 
 _REPO = re.compile(r"[\w.-]+/[\w.-]+")
 _WHEREVER = {CARD, CHECKSUMS, ".gitattributes", ".gitignore", "LICENSE", "LICENSE.txt", "LICENSE.md"}
@@ -133,16 +131,16 @@ def fetched(name: str | os.PathLike[str]) -> Path:
         SpecError: what follows `hub:` is no name of a repository.
     """
     text = os.fspath(name)
-    if not text.startswith(SCHEME):
+    if not text.startswith(HUB):
         return Path(text)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 
-    repo, _, revision = text.removeprefix(SCHEME).partition("@")
+    repo, _, revision = text.removeprefix(HUB).partition("@")
     try:
         with asking_hub():
             return Path(snapshot_download(repo, revision=revision or None))
     except HFValidationError:
-        raise SpecError(f"a prompt on the Hub is named {SCHEME}ORG/NAME, got {text!r}") from None
+        raise SpecError(f"a prompt on the Hub is named {HUB}ORG/NAME, got {text!r}") from None
     except HubError as error:
         raise HubError(f"{text} cannot be fetched from the Hub: {error}") from error

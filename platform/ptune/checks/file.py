@@ -39,49 +39,58 @@ class CheckedFile:
     splits: list[Splits] | None = None
 
 
-def check_file(path: Path, overrides: Sequence[str] = (), *, read_data: bool = False) -> CheckedFile:
+def check_file(
+    path: Path, overrides: Sequence[str] = (), *, read_data: bool = False, runs: Path | None = None
+) -> CheckedFile:
     """Judge a job file by every law that needs nothing but files on this machine.
 
     Args:
         path: the job file.
         overrides: `table.key=value` settings that replace the file's.
         read_data: also read the data and check columns, labels, texts, label words and an artifact to start from.
+        runs: the runs folder, see `ptune.checks.job.check`.
     """
     try:
         file = read_job(path, overrides)
     except SpecError as error:
         return CheckedFile(path, problems=str(error).splitlines())
-    checked = check(file.tables, read_data=read_data)
+    checked = check(file.tables, read_data=read_data, runs=runs)
     problems = _told(file, checked)
     job = None if problems else file.job()
     return CheckedFile(path, job, problems, checked.later, checked.profile, checked.notes, checked.splits)
 
 
-def checked_job(path: Path, overrides: Sequence[str] = ()) -> Job:
+def checked_job(path: Path, overrides: Sequence[str] = (), runs: Path | None = None) -> Job:
     """Read a job file for a search.
+
+    Args:
+        path: the job file.
+        overrides: as for `check_file`.
+        runs: as for `check_file`.
 
     Raises:
         PtuneError: it has a problem; the message lists every one, those of its data's contents included.
     """
-    return _job_of(read_job(path, overrides))
+    return _job_of(read_job(path, overrides), runs)
 
 
-def checked_tables(tables: Toml, overrides: Sequence[str] = ()) -> Job:
+def checked_tables(tables: Toml, overrides: Sequence[str] = (), runs: Path | None = None) -> Job:
     """Read a job from tables in memory for a search; paths in them are relative to the working directory.
 
     Args:
         tables: what a job's file would hold; changed by the call.
         overrides: as for `check_file`.
+        runs: as for `check_file`.
 
     Raises:
         PtuneError: as for `checked_job`, with `job` in place of a file.
     """
-    return _job_of(read_tables(tables, overrides))
+    return _job_of(read_tables(tables, overrides), runs)
 
 
-def _job_of(file: JobFile) -> Job:
+def _job_of(file: JobFile, runs: Path | None) -> Job:
     if file.problems or check(file.tables).problems:
-        checked = check(file.tables, read_data=True)
+        checked = check(file.tables, read_data=True, runs=runs)
         error = SpecError if file.problems else error_of([problem.error for problem in checked.problems])
         raise error("\n".join(_told(file, checked)))
     return file.job()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ptune.backbone.locate import locate, located
 from ptune.backbone.profile import Profile, read_profile
@@ -14,13 +15,18 @@ from ptune.backbone.tokenizer import check_vocabulary
 from ptune.checks.configuration import space_problems, unfit_inputs
 from ptune.checks.data import file_problems, is_elsewhere
 from ptune.checks.positions import position_problems
-from ptune.checks.start import folder_problems, start_problems
+from ptune.checks.start import artifact_at, place_problems, start_problems
 from ptune.checks.words import language_head_problems, word_problems
 from ptune.data.sources import Splits, load_splits
-from ptune.errors import BackboneError, DataError
+from ptune.errors import BackboneError, DataError, PtuneError
 from ptune.spec.job import BackboneSpec, Tables, job_problems
 from ptune.spec.problem import Problem
+from ptune.spec.prompt_uri import is_uri
 from ptune.spec.task import Task
+from ptune.spec.tracking import is_in_mlflow
+
+if TYPE_CHECKING:
+    from ptune.artifacts.artifact import Artifact
 
 
 @dataclass
@@ -33,6 +39,7 @@ class Checked:
         later: what is only judged when the search starts.
         profile: its backbone; None where its files are not here.
         splits: its data sets, in order, where all were read.
+        start: the artifact from which its trials start, where it was read.
     """
 
     tables: Tables
@@ -40,6 +47,7 @@ class Checked:
     later: list[str] = field(default_factory=list)
     profile: Profile | None = None
     splits: list[Splits] | None = None
+    start: Artifact | None = None
 
     @property
     def notes(self) -> list[str]:
@@ -47,13 +55,22 @@ class Checked:
         return list(dict.fromkeys(note for splits in self.splits or [] for note in splits.notes))
 
 
-def check(tables: Tables, *, fetch: bool = False, read_data: bool = False) -> Checked:
+def check(
+    tables: Tables,
+    *,
+    fetch: bool = False,
+    read_data: bool = False,
+    runs: Path | None = None,
+    kept: Path | None = None,
+) -> Checked:
     """Judge a job by every law.
 
     Args:
         tables: its tables.
         fetch: whether a backbone that is not here is fetched from the Hub.
         read_data: whether data is read and, with it, label words and an artifact to start from, which takes torch.
+        runs: the runs folder, in whose database an artifact to start from may be; None leaves MLflow alone.
+        kept: the artifact that a search which has begun starts from, whatever is by now where the job names it.
     """
     checked = Checked(tables)
     checked.problems += job_problems(tables)
@@ -64,7 +81,7 @@ def check(tables: Tables, *, fetch: bool = False, read_data: bool = False) -> Ch
     elif tables.space is not None and tables.task is not None:
         checked.problems += unfit_inputs(tables.space, tables.task, dropped=tables.dropped)
     if tables.start is not None:
-        checked.problems += folder_problems(tables.start)
+        _check_start(checked, tables.start if kept is None else str(kept), runs, read_data=read_data)
     if tables.task is not None:
         _check_data(checked, tables.task, read_data=read_data)
     if read_data and checked.profile is not None:
@@ -125,6 +142,21 @@ def _check_data(checked: Checked, task: Task, *, read_data: bool) -> None:
     checked.splits = splits if len(splits) == len(task.sets) else None
 
 
+def _check_start(checked: Checked, start: str, runs: Path | None, *, read_data: bool) -> None:
+    """Judge what a job starts from and, if asked for, read it."""
+    if problems := place_problems(start):
+        checked.problems += problems
+        return
+    if not read_data or (runs is None and is_in_mlflow(start)):
+        if is_uri(start):
+            checked.later.append(f"the prompt {start} is fetched when the search starts")
+        return
+    try:
+        checked.start = artifact_at(start, checked.tables.tracking, runs or Path())
+    except PtuneError as error:  # what is wrong there: the folder, the artifact, the server, the Hub
+        checked.problems.append(Problem(("start",), str(error), type(error)))
+
+
 def _check_contents(checked: Checked, profile: Profile) -> None:
     """Judge what needs the data or another artifact as well as the backbone."""
     tables = checked.tables
@@ -132,5 +164,5 @@ def _check_contents(checked: Checked, profile: Profile) -> None:
         return
     if checked.splits is not None:
         checked.problems += word_problems(tables.task, tables.space, checked.splits, profile)
-    if tables.start is not None and not tables.dropped and Path(tables.start).is_dir():
-        checked.problems += start_problems(tables.start, tables.task, tables.space, profile)
+    if checked.start is not None and not tables.dropped:
+        checked.problems += start_problems(checked.start, tables.task, tables.space, profile)

@@ -1,34 +1,61 @@
-"""Whether a search can start from an exported artifact: the same backbone, and a prompt of the same shape."""
+"""Whether a search can start from a trained prompt: it is there, on the same backbone, and of the same shape."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ptune.backbone.profile import Profile
 from ptune.errors import ArtifactError
 from ptune.spec.problem import Problem
 from ptune.spec.prompt import METHODS
+from ptune.spec.prompt_uri import FORMS, is_uri, uri_law
 from ptune.spec.space import Space
 from ptune.spec.starts import SHAPE
 from ptune.spec.task import Task
+from ptune.spec.tracking import Tracking, is_in_mlflow
 from ptune.spec.trial import DEFAULT_METHOD, Scalar, defaults
 
+if TYPE_CHECKING:
+    from ptune.artifacts.artifact import Artifact
 
-def folder_problems(start: str) -> list[Problem]:
-    """That the artifact which a job starts from is not there."""
-    law = f"{start}: there is no such folder to start from"
+
+def place_problems(start: str) -> list[Problem]:
+    """That a job starts from a folder that is not there, or from a URI that can be none of a prompt."""
+    if is_uri(start):
+        law = uri_law(start)
+        return [] if law is None else [Problem(("start",), law)]
+    law = f"{start}: there is no such folder to start from; a prompt that lies elsewhere is named {FORMS}"
     return [] if Path(start).is_dir() else [Problem(("start",), law, ArtifactError)]
 
 
-def start_problems(start: str, task: Task, space: Space, profile: Profile) -> list[Problem]:
-    """What keeps every trial of a job from starting from an artifact; imports torch to read it."""
+def artifact_at(start: str, tracking: Tracking | None, runs: Path) -> Artifact:
+    """The artifact from which a job starts, fetched if it lies elsewhere; imports torch to read it.
+
+    Args:
+        start: what the job names, of a form that can be right.
+        tracking: where the job's runs are, and so those of MLflow that `start` may mean.
+        runs: the runs folder, whose database MLflow has where nothing else is said.
+
+    Raises:
+        PtuneError: there is no such prompt, or where it should be does not answer.
+    """
     from ptune.artifacts.load import load_artifact  # imported here because artifacts import torch
 
-    try:
-        manifest = load_artifact(Path(start)).manifest
-    except ArtifactError as error:
-        return [Problem(("start",), str(error), ArtifactError)]
-    laws = []
+    if not (is_uri(start) and is_in_mlflow(start)):
+        return load_artifact(Path(start))
+    from ptune.tracking.fetch import fetch_prompt
+    from ptune.tracking.location import resolve_uri
+
+    uri = resolve_uri(tracking.uri if tracking is not None else None, runs)
+    with tempfile.TemporaryDirectory(prefix="ptune-start-") as scratch:
+        return load_artifact(fetch_prompt(start, uri, Path(scratch)))
+
+
+def start_problems(artifact: Artifact, task: Task, space: Space, profile: Profile) -> list[Problem]:
+    """What keeps every trial of a job from starting from an artifact."""
+    manifest, laws = artifact.manifest, []
     if manifest.backbone.hash != profile.weights_hash:
         laws.append(f"the artifact's prompt belongs to {manifest.backbone.id}, not to {profile.id}")
     if manifest.tuned:

@@ -10,13 +10,12 @@ import click
 from ptune.errors import ArtifactError, SpecError
 from ptune.report.said import say
 from ptune.spec.formats import FORMATS
+from ptune.spec.prompt_uri import HUB
 from ptune.spec.tracking import is_in_mlflow
 
 if TYPE_CHECKING:
     from ptune.api.export import Found
     from ptune.artifacts.hub import HubTarget
-
-_HUB = "hub:"
 
 
 @click.command(short_help="Write the best prompt, or any trial's, for ptune and other tools.")
@@ -113,7 +112,7 @@ def _found(source: str, trial: int | None) -> Found:
     """
     from ptune.api.export import of_folder, of_run, of_search
 
-    is_folder = source.startswith(_HUB) or _holds_artifact(Path(source))
+    is_folder = source.startswith(HUB) or _holds_artifact(Path(source))
     is_run = is_in_mlflow(source) and not is_folder
     if trial is not None and (is_run or is_folder):
         raise SpecError(f"--trial chooses among the trials of a search, and {source} is a single prompt: leave it out")

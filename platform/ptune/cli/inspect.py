@@ -14,12 +14,11 @@ import click
 from ptune.cli.exits import FAILED
 from ptune.errors import JournalError
 from ptune.report.said import say_json
+from ptune.spec.prompt_uri import HUB
 from ptune.spec.tracking import is_in_mlflow
 
 if TYPE_CHECKING:
     from ptune.record.events import Header
-
-_HUB = "hub:"
 
 
 @click.command(short_help="Say what an exported prompt is, and whether its files are whole.")
@@ -49,7 +48,7 @@ def inspect(source: str, backbone: str | None, as_json: bool) -> int:
         from ptune.report.console import console_on
         from ptune.report.inspected import inspected
 
-        name = source if is_in_mlflow(source) or source.startswith(_HUB) else None
+        name = source if is_in_mlflow(source) or source.startswith(HUB) else None
         console_on().print(inspected(inspection, words, header, name), highlight=False)
     return FAILED if inspection.damage else 0
 
@@ -74,7 +73,7 @@ def _folder(source: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="ptune-run-") as scratch:
             yield fetch_prompt(source, resolve_uri(None, runs_folder()), Path(scratch))
         return
-    if source.startswith(_HUB):
+    if source.startswith(HUB):
         from ptune.artifacts.hub import fetched
 
         yield fetched(source)

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     "--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Replace a value of the job. May be repeated."
 )
 @click.option(
-    "--data", "read_data", is_flag=True, help="Read the data, too, and check columns, labels, texts and label words."
+    "--data",
+    "read_data",
+    is_flag=True,
+    help="Read the data, too, and check columns, labels, texts, label words and a prompt to start from.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def validate(jobs: tuple[Path, ...], overrides: tuple[str, ...], read_data: bool, as_json: bool) -> int:
@@ -37,8 +40,10 @@ def validate(jobs: tuple[Path, ...], overrides: tuple[str, ...], read_data: bool
     ptune validate jobs/quickstart.toml --set budget.trials=8 --data
     """
     from ptune.checks.file import check_file
+    from ptune.run.folders import runs_folder
 
-    results = [check_file(path, overrides, read_data=read_data) for path in job_files(jobs)]
+    runs = runs_folder() if read_data else None
+    results = [check_file(path, overrides, read_data=read_data, runs=runs) for path in job_files(jobs)]
     if as_json:
         ok = all(not result.problems for result in results)
         say_json({"ok": ok, "jobs": [_as_json(result) for result in results]})

@@ -114,16 +114,16 @@ class EngineActor:
         self._check_folder()
         if self._device == "cuda":
             _check_cuda()
-        job = self._prepared.job
+        prepared, job = self._prepared, self._prepared.job
         backbone = load_job_backbone(job, self._device)
-        expected = self._prepared.header.backbone.hash
+        expected = prepared.header.backbone.hash
         if backbone.hash != expected:
             raise BackboneError(
                 f"{job.backbone.id} on node {ray.util.get_node_ip_address()} has weights sha256 {backbone.hash}, "
                 f"but the search began with {expected}; every node needs the same copy"
             )
         self._engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
-        return self._engine, TrialFactory(job, self._prepared.splits, backbone, self._folder)
+        return self._engine, TrialFactory(job, prepared.splits, backbone, self._folder, prepared.start)
 
     def _check_folder(self) -> None:
         """Refuse a node that has no access to the search's folder."""

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from ptune.errors import JournalError, nearest
 from ptune.record.spread import Spread
+from ptune.record.started_from import StartedFrom
 from ptune.spec.job import Job
 from ptune.spec.strict import RECORDED
 from ptune.spec.trial import Config
@@ -130,6 +131,8 @@ class Header(_Stamped):
     """What this search confirms; not on disk for a search that confirms nothing."""
     origin: Origin | None = None
     """Where it was begun; not on disk where that is not known."""
+    start: StartedFrom | None = None
+    """What its trials start from; not on disk for a search that starts from nothing, or keeps no copy of it."""
 
     @cached_property
     def varied(self) -> list[str]:
@@ -322,7 +325,7 @@ _TYPES: Mapping[str, type[Event]] = {
     "ended": Ended,
 }
 _KINDS = {event_type: kind for kind, event_type in _TYPES.items()}
-_LEFT_OUT = {"confirms": None, "origin": None, "request": None, "cloned": None, "warm": False}
+_LEFT_OUT = {"confirms": None, "origin": None, "start": None, "request": None, "cloned": None, "warm": False}
 """Keys that a line lacks where they have this value."""
 _SCALARS = ("bool", "int", "float", "str")  # how pydantic calls the types that a parameter's value may have
 

@@ -82,6 +82,8 @@ def _about(inspection: Inspection, manifest: Manifest, header: Header | None) ->
     yield "from", SEPARATOR.join(_source(manifest, header))
     if header is not None and header.origin is not None:
         yield "", SEPARATOR.join([f"by {header.origin.user}", header.origin.command])
+    if manifest.provenance is not None and manifest.provenance.start is not None:
+        yield "started from", str(manifest.provenance.start)
     splits = list(_data(manifest, header))
     for number, (split, digest, rows) in enumerate(splits[:_SPLITS]):
         yield "" if number else "data", f"{split}: {plural(rows, 'row')}{SEPARATOR}sha256 {digest}"

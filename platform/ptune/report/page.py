@@ -229,6 +229,7 @@ def _provenance(report: Findings, history: History) -> str:
         ("last at work", source.last),
         ("backbone", escape(backbone)),
         ("weights", f"<code>{escape(source.backbone.hash)}</code>"),
+        *([("started from", escape(str(source.start)))] if source.start else []),
         ("versions", escape(versions)),
         ("commit", f"<code>{escape(source.commit)}</code>" if source.commit else NONE),
         ("the same in all trials", escape(_constants(history))),

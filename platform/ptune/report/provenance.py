@@ -9,6 +9,7 @@ from typing import Any
 
 from ptune.record.events import Checkpoint
 from ptune.record.history import History
+from ptune.record.started_from import StartedFrom
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Provenance:
     backbone: Checkpoint
     dtype: str | None
     """The type of the frozen weights; None before they were loaded."""
+    start: StartedFrom | None
+    """What its trials started from; None if that was nothing."""
     tracked: TrackedAt | None
     """None for a search that nothing tracks."""
 
@@ -71,6 +74,7 @@ def provenance(history: History, server: str | None = None) -> Provenance:
         versions=header.versions,
         backbone=header.backbone,
         dtype=history.dtype,
+        start=header.start,
         tracked=None if header.job.tracking.type == "none" else _tracked(history, server),
     )
 

@@ -52,7 +52,7 @@ def conclude(backbone: Backbone, prepared: Prepared, history: History, folder: P
     if best is None:
         return Conclusion()
     job, splits = prepared.job, prepared.splits
-    artifact = artifact_of(best, backbone, splits, history, folder)
+    artifact = artifact_of(best, backbone, prepared, history, folder)
     test = test_scores(artifact, backbone, splits, token_budget(backbone, job.resources.token_budget))
     if test is not None:
         artifact = artifact.scored("test", _scores(test))
@@ -63,23 +63,21 @@ def conclude(backbone: Backbone, prepared: Prepared, history: History, folder: P
     return conclusion
 
 
-def artifact_of(
-    trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits], history: History, folder: Path
-) -> Artifact:
+def artifact_of(trial: TrialRecord, backbone: Backbone, prepared: Prepared, history: History, folder: Path) -> Artifact:
     """A trial's prompt as it was after its best epoch, from a saved state; damage to the last two is trained again.
 
     Args:
         trial: the trial.
         backbone: its backbone.
-        splits: its data sets.
+        prepared: its job and data.
         history: its search.
         folder: the search's folder.
 
     Raises:
         EngineError: the trial's states are damaged, and it cannot be trained again.
     """
-    job = history.job
-    saved = _state_of(trial, backbone, splits, history, folder)
+    job, splits = history.job, prepared.splits
+    saved = _state_of(trial, backbone, prepared, history, folder)
     manifest = describe(
         TrialSpec.from_config(trial.config),
         job.task,
@@ -96,25 +94,21 @@ def artifact_of(
     return Artifact(manifest, saved.best)
 
 
-def _state_of(
-    trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits], history: History, folder: Path
-) -> SavedState:
+def _state_of(trial: TrialRecord, backbone: Backbone, prepared: Prepared, history: History, folder: Path) -> SavedState:
     """The state of a trial that holds the learner of its best epoch."""
     assert trial.state is not None, "a trial with a report has a state"
     TrialStates(folder).bring(trial.number, enough=trial.epoch)
     saved, problems = read_sound(folder / trial.state, trial.best_epoch)
     if saved is None:
         _LOG.warning("ptune: trial %d is trained again: %s", trial.number, problems[0])
-        _train_again(trial, backbone, splits, history, folder)
+        _train_again(trial, backbone, prepared, history, folder)
         return read(folder / trial.state)
     if problems:
         _LOG.warning("ptune: an earlier state of trial %d is taken: %s", trial.number, problems[0])
     return saved
 
 
-def _train_again(
-    trial: TrialRecord, backbone: Backbone, splits: Sequence[Splits], history: History, folder: Path
-) -> None:
+def _train_again(trial: TrialRecord, backbone: Backbone, prepared: Prepared, history: History, folder: Path) -> None:
     """Train a trial as far as it came, from its last sound state; the journal keeps what it reported at first.
 
     Raises:
@@ -122,7 +116,8 @@ def _train_again(
     """
     job = history.job
     engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
-    engine.join(*TrialFactory(job, splits, backbone, folder).make(trial.number, trial.config))
+    factory = TrialFactory(job, prepared.splits, backbone, folder, prepared.start)
+    engine.join(*factory.make(trial.number, trial.config))
     engine.advance(trial.number, trial.epoch)
     while engine.busy:
         for outcome in engine.step():
@@ -166,6 +161,7 @@ def _provenance(header: Header) -> Provenance:
         begun=datetime.fromtimestamp(header.time, UTC),
         commit=header.origin.commit if header.origin else None,
         data={name: SplitDigest(digest=split.digest, rows=split.rows) for name, split in header.data.items()},
+        start=header.start,
     )
 
 
@@ -207,7 +203,7 @@ def _score_trials(
     budget = token_budget(backbone, job.resources.token_budget)
     for trial in sorted(history.ranked(), key=lambda trial: trial.number):
         if trial.test is None:
-            artifact = artifact_of(trial, backbone, splits, history, folder)
+            artifact = artifact_of(trial, backbone, prepared, history, folder)
             scores = test_scores(artifact, backbone, splits, budget)
             if scores is None:  # the job names no test split
                 return {}

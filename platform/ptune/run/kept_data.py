@@ -15,7 +15,7 @@ DATA = "data"
 
 
 def keep_data(prepared: Prepared, folder: Path) -> Prepared:
-    """Copy the files that a prepared job names into its search's folder; the same, with these copies.
+    """Copy the files of a prepared job's data into its search's folder; the same, with these copies.
 
     Args:
         prepared: the job, whose data has been read.
@@ -24,7 +24,7 @@ def keep_data(prepared: Prepared, folder: Path) -> Prepared:
     Raises:
         OSError: they cannot be copied.
     """
-    homes = copy_files(named_files(prepared.job), folder / DATA)
+    homes = copy_files([file for file in named_files(prepared.job) if file.place != ("start",)], folder / DATA)
     job = relocated(prepared.job, {root: str(home) for root, home in homes.items()})
     return replace(prepared, job=job, header=replace(prepared.header, job=job))
 

@@ -59,7 +59,7 @@ class LocalSession:
             return
         job, backbone = self._prepared.job, self._backbone
         engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
-        factory = TrialFactory(job, self._prepared.splits, backbone, self._folder)
+        factory = TrialFactory(job, self._prepared.splits, backbone, self._folder, self._prepared.start)
         _Training(engine, factory, conductor, job.resources.slots, Inbox(self._folder, conductor)).run()
 
     def conclude(self, history: History) -> Conclusion:

@@ -10,6 +10,8 @@ import platform
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ptune.backbone.profile import Profile
 from ptune.checks.job import check
@@ -21,6 +23,9 @@ from ptune.spec import grid
 from ptune.spec.job import Job, Tables
 from ptune.spec.places import locate, written
 from ptune.spec.problem import error_of
+
+if TYPE_CHECKING:
+    from ptune.artifacts.artifact import Artifact
 
 _LIBRARIES = ("ptune", "torch", "transformers", "datasets", "optuna", "ray", "mlflow")
 
@@ -35,6 +40,7 @@ class Prepared:
         splits: its data sets, in order.
         header: what the journal's first event says about it.
         engine_bytes: memory that an engine takes on CPUs, see `ptune.checks.memory`.
+        start: the artifact from which its trials start; None if they start from nothing.
     """
 
     job: Job
@@ -42,6 +48,7 @@ class Prepared:
     splits: Sequence[Splits]
     header: Header
     engine_bytes: int
+    start: Artifact | None = None
 
     def renamed(self, name: str) -> Prepared:
         """The same under another name of the search."""
@@ -56,17 +63,24 @@ class Prepared:
         return replace(self, job=self.job.model_copy(update={"backbone": backbone}))
 
 
-def prepare(job: Job) -> Prepared:
+def prepare(job: Job, runs: Path | None = None, kept: Path | None = None) -> Prepared:
     """Check a job against its backbone and its data, and load the data.
+
+    Args:
+        job: the job.
+        runs: the runs folder, in whose database an artifact to start from may be.
+        kept: the artifact that a search which has begun starts from, see `ptune.run.kept_start`.
 
     Raises:
         BackboneError: the backbone is not there or cannot take a prompt.
         SpecError: the space does not fit the backbone, the verbalizer's words its vocabulary, or the artifact to
             start from the space; or there are problems of several kinds.
         ArtifactError: the artifact to start from cannot be read.
+        TrackingError: MLflow does not have it, or does not answer.
+        HubError: the Hub does not have it, or does not answer.
         DataError: the data is missing or does not fit the task.
     """
-    checked = check(Tables.of(job), fetch=True, read_data=True)
+    checked = check(Tables.of(job), fetch=True, read_data=True, runs=runs, kept=kept)
     if checked.problems:
         content = written(job.model_dump(mode="json"))
         lines = [f"{locate(Job, content, problem.place)[0]}: {problem.text}" for problem in checked.problems]
@@ -75,7 +89,8 @@ def prepare(job: Job) -> Prepared:
     assert profile is not None, "a backbone without a problem has a profile"
     assert splits is not None, "data without a problem is read"
     job = _counted(job, profile.layers)
-    return Prepared(job, profile.layers, splits, _header(job, profile, splits), engine_bytes(job, profile))
+    header = _header(job, profile, splits)
+    return Prepared(job, profile.layers, splits, header, engine_bytes(job, profile), checked.start)
 
 
 def _counted(job: Job, layers: int) -> Job:

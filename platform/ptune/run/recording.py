@@ -37,7 +37,7 @@ class Recording:
     _mirror: JournalMirror | None = None
 
     def take_over(self, trials: Container[int]) -> None:
-        """Return when no other process can go on with the search any more: the journal's last event is in the bucket.
+        """Return when no other process can go on with the search: its last event and its files are in the bucket.
 
         Args:
             trials: those that the journal knows. The states of others were saved by a driver that ended before it had
@@ -45,10 +45,11 @@ class Recording:
 
         Raises:
             JournalError: another process has gone on with it.
-            BucketError: the bucket does not take the event.
+            BucketError: the bucket does not take them.
         """
         if self._bucket is not None and self._mirror is not None:
             self._mirror.settle(_SETTLED_WITHIN_S)
+            send_results(self._bucket, self.journal.path.parent)
             BucketStates(self._bucket).keep_only(trials)
 
 

@@ -21,6 +21,7 @@ from ptune.run.confirm import confirmation, result
 from ptune.run.folders import JOB, check_runs, claim_folder, search_folder
 from ptune.run.inbox import EndRequestedError, Inbox
 from ptune.run.kept_data import keep_data
+from ptune.run.kept_start import keep_start, kept_start
 from ptune.run.prepare import Prepared, prepare, versions
 from ptune.run.recording import recording
 from ptune.run.session import Observer, Publisher, Runner, Session
@@ -81,6 +82,7 @@ class Outcome:
             "test": self.conclusion.test,
             "mlflow": None,
             **({} if self.tracking is None else {self.tracking.type: self.tracking.to_json(self.history.header.id)}),
+            **({} if self.history.header.start is None else {"start": vars(self.history.header.start)}),
             "artifact": _text(self.conclusion.artifact),
             "exports": {name: str(folder) for name, folder in self.conclusion.exports.items()},
             "importances": self.importances,
@@ -209,6 +211,7 @@ def start_search(
     track: TrackerFactory = tracker_of,
     claim: Callable[[Path, str], Path] = claim_folder,
     keeps_data: bool = False,
+    kept: Path | None = None,
 ) -> Outcome:
     """Run a job as a new search. If it cannot begin, its folder is gone again.
 
@@ -223,6 +226,7 @@ def start_search(
         track: makes the search's tracker.
         claim: makes the search's folder, see `ptune.run.folders`.
         keeps_data: whether to copy the data files into the folder, see `ptune.run.kept_data`.
+        kept: the artifact to start from that another search keeps, whatever is where the job names it.
 
     Raises:
         PtuneError: the job cannot run; nothing is left behind then.
@@ -232,7 +236,7 @@ def start_search(
     runner.check()
     check_runs(runs)
     track(job, runs / job.name, unheard)  # refuses settings that cannot be used, before anything is written
-    prepared = prepare(job)
+    prepared = prepare(job, runs, kept)
     for note in dict.fromkeys(note for splits in prepared.splits for note in splits.notes):
         _LOG.warning("ptune: %s", note)
     folder = claim(runs, job.name)
@@ -243,6 +247,7 @@ def start_search(
             raise JournalError(f"another process has begun {folder.name} at this moment; run the same command again")
         if keeps_data:
             prepared = keep_data(prepared, folder)
+        prepared = keep_start(prepared, folder)
         write_text(folder / "job.toml", without_password(job_text))
         write_json(folder / JOB, prepared.job.model_dump(mode="json"))
         journal.append(replace(prepared.header, confirms=confirms))
@@ -284,7 +289,8 @@ def resume_search(
             raise JournalError(f"{name} was stopped before its first step; start it again with `ptune search`")
         header = History.of(events).header
         runner.check()
-        prepared = prepare(header.job if resources is None else header.job.model_copy(update={"resources": resources}))
+        job = header.job if resources is None else header.job.model_copy(update={"resources": resources})
+        prepared = prepare(job, runs, kept_start(header, folder))
         _check_same(header, prepared.header, name)
         journal.append(Resumed(versions()))
         record.take_over(History.of(events).trials)
@@ -309,10 +315,12 @@ def confirm_search(
         PtuneError: what the job needs is not there any more, or there is nothing to confirm.
     """
     folder = search_folder(runs, name)
-    job, confirms = confirmation(History.of(read(folder / JOURNAL)), top, seeds)
+    history = History.of(read(folder / JOURNAL))
+    job, confirms = confirmation(history, top, seeds)
+    kept = kept_start(history.header, folder)
     comment = f"# ptune confirm {name} --top {top} --seeds {seeds}; job.json beside this file is the job that runs\n"
     text = (folder / "job.toml").read_text(encoding="utf-8")
-    return start_search(job, comment + text, runs, runner, observer, publish, confirms, track=track)
+    return start_search(job, comment + text, runs, runner, observer, publish, confirms, track=track, kept=kept)
 
 
 @contextlib.contextmanager

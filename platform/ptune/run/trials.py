@@ -11,7 +11,6 @@ from typing import Any
 from torch import Tensor
 
 from ptune.artifacts.artifact import Artifact
-from ptune.artifacts.load import load_artifact
 from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Splits
 from ptune.data.templates import Layout
@@ -41,15 +40,25 @@ def weights_type(backbone: Backbone) -> str:
 class TrialFactory:
     """Makes the trials of one job on one backbone; the data is encoded once for each template in use.
 
+    Args:
+        job: the job.
+        splits: its data sets, in order.
+        backbone: its backbone.
+        folder: the folder of its search.
+        start: the artifact from which every trial starts.
+
     Attributes:
         states: the trials' saved states; the newest of a trial is on this disk when it is made.
     """
 
-    def __init__(self, job: Job, splits: Sequence[Splits], backbone: Backbone, folder: Path) -> None:
+    def __init__(
+        self, job: Job, splits: Sequence[Splits], backbone: Backbone, folder: Path, start: Artifact | None = None
+    ) -> None:
         self._splits = splits
         self._job = job
         self._backbone = backbone
         self._folder = folder
+        self._start = start
         self.states = TrialStates(folder)
         self._encoded: OrderedDict[tuple[Any, ...], Encoded] = OrderedDict()
 
@@ -101,12 +110,12 @@ class TrialFactory:
 
     @cached_property
     def _starting_tensors(self) -> Mapping[str, Tensor]:
-        """The tensors that every trial starts from; none unless the job names an artifact."""
-        if self._job.start is None:
+        """The tensors that every trial starts from; none unless it starts from an artifact."""
+        if self._start is None:
             return {}
         names = self._job.task.set_names
         labels = {name: splits.labels for name, splits in zip(names, self._splits, strict=True)}
-        return starting_tensors(load_artifact(Path(self._job.start)), labels)
+        return starting_tensors(self._start, labels)
 
     def _encode(self, spec: TrialSpec) -> Encoded:
         """The task, and training and dev data as this configuration's trials see them."""

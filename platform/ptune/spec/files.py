@@ -10,6 +10,7 @@ from ptune.spec.data import Source, file_of
 from ptune.spec.extends import Toml
 from ptune.spec.job import Job
 from ptune.spec.problem import Place
+from ptune.spec.prompt_uri import is_uri
 
 _SPLITS = ("train", "dev", "test")
 
@@ -35,13 +36,13 @@ class NamedFile:
 
 
 def named_files(job: Job) -> list[NamedFile]:
-    """The files of a job's data, and the folder of the artifact from which it starts; each path once."""
+    """The files of a job's data, and the folder of the artifact from which it starts, if it is one; each path once."""
     named = [
         NamedFile((*place, key), Path(file_of(text)), _root(getattr(_written(job, place), key)))
         for data, place in zip(job.task.sets, job.task.set_places, strict=True)
         for key, text in _texts(data)
     ]
-    if job.start is not None:
+    if job.start is not None and not is_uri(job.start):
         named.append(NamedFile(("start",), Path(job.start), _root(job.start)))
     once: dict[Path, NamedFile] = {}
     for file in named:

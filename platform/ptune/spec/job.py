@@ -61,7 +61,8 @@ class Job(Strict):
     space: Space
     """The search space; in the file, a path relative to it or a table."""
     start: str | None = None
-    """Folder of an exported artifact from whose prompt every trial starts. In a job file it is relative to the file."""
+    """The trained prompt from which every trial starts: the folder of an artifact, in a job file relative to the file;
+    or a URI, see `ptune.spec.prompt_uri`."""
     budget: Budget
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
@@ -92,6 +93,7 @@ class Tables:
     space: Space | None = None
     start: str | None = None
     budget: Budget | None = None
+    tracking: Tracking | None = None
     published: list[Published] | None = None
     drawing_seed: int = 0
     dropped: frozenset[str] = frozenset()

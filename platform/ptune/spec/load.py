@@ -26,11 +26,13 @@ from ptune.spec.kept import Kept, kept
 from ptune.spec.overrides import value_of
 from ptune.spec.places import locate
 from ptune.spec.problem import Place, Problem
+from ptune.spec.prompt_uri import is_uri
 from ptune.spec.protocol import Published
 from ptune.spec.space import Space
 from ptune.spec.strict import got
 from ptune.spec.task import Task
 from ptune.spec.texts import unusable
+from ptune.spec.tracking import Tracking
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,7 @@ _TABLES: dict[str, TypeAdapter[Any]] = {
     "task": TypeAdapter(Task),
     "start": TypeAdapter(str),
     "budget": TypeAdapter(Budget),
+    "tracking": TypeAdapter(Tracking),
     "published": TypeAdapter(list[Published]),
 }
 
@@ -269,7 +272,7 @@ def _absolute_paths(content: Toml, folder: Path) -> None:
     if isinstance(task, dict):
         for data in [task.get("data"), *_list(task.get("more"))]:
             _absolute_data(data, folder)
-    _make_absolute(content, "start", folder, bool)
+    _make_absolute(content, "start", folder, lambda text: bool(text) and not is_uri(text))
     _make_absolute(content, "space", folder, bool)
     if isinstance(content.get("space"), dict):
         _make_absolute(content["space"], "extends", folder, bool)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ptune.errors import TrackingError, nearest
 from ptune.spec.tracking import MODELS, RUNS, without_password
-from ptune.tracking.location import quiet_mlflow
+from ptune.tracking.location import quiet_mlflow, sqlite_file
 from ptune.tracking.projection import SEARCH_TAG, TRIAL_TAG
 
 if TYPE_CHECKING:
@@ -33,6 +33,12 @@ def fetch_prompt(uri: str, tracking_uri: str, target: Path) -> Path:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
+    database = sqlite_file(tracking_uri)
+    if database is not None and not database.is_file():  # which MLflow would make
+        raise TrackingError(
+            f"{uri} cannot be fetched: there is no database {database}; set MLFLOW_TRACKING_URI to where MLflow keeps "
+            "the run"
+        )
     client = MlflowClient(tracking_uri, tracking_uri)
     try:
         if uri.startswith(MODELS):

@@ -62,7 +62,7 @@ def create_database(uri: str) -> None:
     processes at once disturb each other. The tables are therefore made in a draft, under a lock, and the finished file
     takes the name.
     """
-    path = _sqlite_file(uri)
+    path = sqlite_file(uri)
     if path is None or path.exists():
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -91,7 +91,7 @@ def experiment_of(uri: str, run_id: str) -> str:
         raise TrackingError(f"MLflow at {without_password(uri)} does not show run {run_id}: {error}") from error
 
 
-def _sqlite_file(uri: str) -> Path | None:
+def sqlite_file(uri: str) -> Path | None:
     """The file of a SQLite URI; None for other stores and databases in memory."""
     _, slashes, name = uri.partition(":///")
     name = name.partition("?")[0]

@@ -69,6 +69,8 @@ def _paragraphs(history: History, advice: str) -> list[str]:
         told = [f"{told[0]} No trial has a result."]
     if history.ended is not None and (items := _diagnoses(history)):
         told += [f"**{advice}**", "\n".join(items)]
+    if header.start is not None:
+        told.append(f"Every trial started from {header.start}.")
     if header.origin is not None:
         told.append(f"Begun by {header.origin.user} with `{header.origin.command}`.")
     return told

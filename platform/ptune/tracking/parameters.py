@@ -29,11 +29,13 @@ def constant_params(header: Header) -> Config:
 def search_params(header: Header) -> dict[str, str]:
     """The parameters of a search's run: its job, with dotted keys as `--set` takes them, and `trial.` what is constant.
 
-    Settings without a value are left out.
+    What its trials start from is told by `start.`. Settings without a value are left out.
     """
     tables = header.job.model_dump(mode="json", include=set(_TABLES))
     tables["backbone"] |= vars(header.backbone)
     settings = {name: tables[name] for name in _TABLES} | {"seed": header.job.seed, "trial": constant_params(header)}
+    if header.start is not None:
+        settings["start"] = vars(header.start)
     return dict(_flat(settings))
 
 
