@@ -8,7 +8,10 @@ from ptune.raytune.lost import EngineLostError, NodeLostError
 from ptune.raytune.messages import Failed, Lost, Trained
 from ptune.record.events import Metered
 from ptune.record.journal import Journal, read
+from ptune.record.requests import Add, End, Stop
+from ptune.run.inbox import Bell, EndRequestedError, Inbox
 from ptune.searching.conductor import Conductor
+from ptune.storage.requests import leave
 from support.fake_engines import Launcher, fixed_world
 from support.made_headers import header_of
 from support.small_search import small_job
@@ -23,7 +26,8 @@ class Desk:
         self.conductor = Conductor(self.journal, [header])
         self.launcher = Launcher(*scripts)
         self.world = fixed_world(engines, slots, self.launcher)
-        self.dispatcher = Dispatcher(self.conductor, self.world.pool)
+        inbox = Inbox(folder, self.conductor, clock=lambda: self.world.clock.now)
+        self.dispatcher = Dispatcher(self.conductor, self.world.pool, inbox)
         self.step()
 
     def step(self, seconds=1.0):
@@ -237,3 +241,43 @@ def test_a_client_that_dies_with_its_node_keeps_new_trials_off_the_engine(make_d
     desk.step(3.0)
     desk.step()
     assert desk.dispatcher.hand_out("c").engine == "e1"
+
+
+def test_a_trial_that_a_user_stops_leaves_its_engine(make_desk, tmp_path):
+    desk = make_desk(slots=1, epochs=3)
+    desk.dispatcher.hand_out("a")
+    assert desk.report("a", 1)
+    leave(tmp_path, Stop(0))
+    leave(tmp_path, Add({"lr": 0.05}))
+    desk.step()
+    assert desk.trial(0).status == "stopped"
+    assert desk.launcher.engines[0].left == ["a"]
+    assert not desk.dispatcher.take_in("a", Lost("trial 0 has left the engine"))
+    assert desk.dispatcher.hand_out("b").config["lr"] == 0.05
+    assert desk.trial(1).added
+
+
+def test_a_trial_that_waits_for_another_engine_may_be_stopped(make_desk, tmp_path):
+    desk = make_desk(engines=1, slots=1)
+    desk.dispatcher.hand_out("a")
+    desk.dispatcher.client_died("a", "gone")
+    leave(tmp_path, Stop(0))
+    desk.step()
+    assert desk.dispatcher.hand_out("b").trial == 1
+
+
+def test_a_user_ends_a_search_whether_it_trains_or_waits_for_engines(make_desk, tmp_path):
+    desk = make_desk()
+    bell = Bell(tmp_path, {})
+    bell()
+    leave(tmp_path, Add({}))
+    request = leave(tmp_path, End())
+    with pytest.raises(EndRequestedError) as asked:
+        bell()
+    assert asked.value.request == request.id
+    assert desk.dispatcher.hand_out("a")
+    desk.step()
+    assert desk.dispatcher.over
+    with pytest.raises(EndRequestedError):
+        desk.dispatcher.finish()
+    Bell(tmp_path, {request.id})()

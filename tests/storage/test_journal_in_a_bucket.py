@@ -11,12 +11,16 @@ import pytest
 from ptune.errors import JournalError
 from ptune.record.events import Ended, Resumed, Suggested
 from ptune.record.journal import JOURNAL, Journal, read
+from ptune.record.requests import Stop
 from ptune.run.folders import is_running
-from ptune.storage import drivers
+from ptune.storage import drivers, journal_mirror, requests
 from ptune.storage.bucket import Bucket
 from ptune.storage.drivers import Driver, bring_driver, claim, declare, wait_until_free
 from ptune.storage.journal_mirror import JournalMirror
+from ptune.storage.results import send_results
 from ptune.storage.segments import Known, bring_journal, segment_name
+from ptune.storage.states import BucketStates, start_file
+from support.waiting import wait_for
 
 
 @pytest.fixture
@@ -141,3 +145,37 @@ def test_a_process_that_runs_no_longer_is_no_hindrance(search, monkeypatch, driv
     wait_until_free(search.bucket, "search")
     declare(search.bucket, driver, ended=True)
     wait_until_free(search.bucket, "search")
+
+
+def test_requests_and_starts_travel_through_the_bucket(search, monkeypatch):
+    monkeypatch.setattr(journal_mirror, "_BRING_EVERY_S", 0.0)
+    monkeypatch.setattr(requests, "bucket_of", lambda _folder: search.bucket)
+    asked = requests.leave(search.other, Stop(0))
+    seen = requests.RequestFolder(search.one)
+    assert seen.new() == []
+    with closing(Journal(search.one / JOURNAL)) as journal:
+        mirror = JournalMirror(journal, search.bucket, Driver.here())
+        wait_for((search.one / "requests" / f"{asked.id}.json").exists)
+        mirror.close(60)
+    assert seen.new() == [asked]
+    assert seen.new() == []
+    (search.one / "requests" / "broken.json").write_text("{")
+    assert seen.new() == []
+
+    states = BucketStates(search.bucket)
+    start, state = search.one / "start", search.one / "state"
+    start.write_bytes(b"learned")
+    state.write_bytes(b"state")
+    states.send_start(3, start)
+    states.send(3, 1, state)
+    for trial in (3, 4):
+        states.bring(trial, 0, search.other / f"trials/{trial:04d}/state.safetensors")
+    brought = sorted(
+        path.relative_to(search.other).as_posix() for path in (search.other / "trials").rglob("*.safetensors")
+    )
+    assert brought == ["trials/0003/start.safetensors", "trials/0003/state.safetensors"]
+    assert (search.other / start_file(3)).read_bytes() == b"learned"
+    send_results(search.bucket, search.one)
+    assert "requests" not in str(json.loads(search.bucket.get("files.json") or b"{}").keys())
+    states.keep_only([])
+    assert search.bucket.sizes("trials") == {}

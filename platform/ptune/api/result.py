@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ptune.api import compose
+from ptune.api import asking, compose
 from ptune.api.arguments import as_path
 from ptune.api.trial import Trial
 from ptune.api.watching import observer_for
@@ -274,6 +274,47 @@ class SearchResult:
         observer = observer_for(progress=progress)
         outcome = compose.confirm(self.name, self._folder.parent, runner, observer, top=top, seeds=seeds)
         return concluded(outcome.folder, outcome.status)
+
+    def add(self, config: Mapping[str, object] | None = None) -> int | None:
+        """Ask for one more trial, the next to begin; what its configuration leaves out is proposed.
+
+        Returns:
+            Its number; None if the search has not taken it up yet, because it does not run: `resume` takes it up.
+
+        Raises:
+            SpecError: no such trial can be tried.
+        """
+        return asking.add(self._folder, config)
+
+    def clone(self, trial: int, config: Mapping[str, object] | None = None, *, warm: bool = False) -> int | None:
+        """Ask for a trial with the configuration of another one, some values changed; as `add`.
+
+        Args:
+            trial: the other trial's number.
+            config: the values that differ.
+            warm: start from what the other trial has learned; its prompt must have the same shape.
+        """
+        return asking.clone(self._folder, trial, config, warm=warm)
+
+    def stop(self, trial: int | None = None) -> bool:
+        """Ask for the end of a trial, or (None) of the whole search, which can be resumed.
+
+        Returns:
+            Whether that has been done; else it waits until the search goes on.
+
+        Raises:
+            SpecError: there is no such trial, or it has ended.
+            JournalError: the search does not run.
+        """
+        return asking.stop(self._folder, trial)
+
+    def extend(self, trials: int) -> bool:
+        """Ask for more trials than the budget says; see `stop` for what is returned.
+
+        Raises:
+            SpecError: the search is a grid or a confirmation, or `trials` is less than 1.
+        """
+        return asking.extend(self._folder, trials)
 
     def __repr__(self) -> str:
         """One line: name, status, trials and the best."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +13,6 @@ from ptune.cli.running import program
 from ptune.report.said import say, say_json
 
 if TYPE_CHECKING:
-    from ptune.record.events import Suggested
     from ptune.record.requests import Change
     from ptune.run.asking import Asked
 
@@ -62,52 +61,21 @@ def ask(name: str, change: Change, words: Sequence[str], address: str | None, *,
 
 def told(name: str, asked: Asked) -> list[str]:
     """What has become of a request, in lines for people."""
-    from ptune.record.events import Ended, Extended, Finished, Refused, Suggested
-    from ptune.report.wording import score_text
-
-    history, answer = asked.history, asked.answer
-    match answer:
-        case None:
-            return [_waiting(name, asked)]
-        case Suggested():
-            return _added(asked, answer)
-        case Finished(trial):
-            record, metric = history.trials[trial], history.objective.metric
-            best = "" if record.best_value is None else f"; its best {metric} is {score_text(record.best_value)}"
-            return [f"trial {trial} is stopped after epoch {record.epoch}{best}"]
-        case Extended():
-            return [f"{name} is extended: it will have {history.planned} trials"]
-        case Ended(status):
-            return [f"{name} is {status}; go on with `{program()} resume {shlex.quote(name)}`"]
-        case Refused(reason=reason):
-            return [reason]
-        case _:
-            assert_never(answer)
-
-
-def _waiting(name: str, asked: Asked) -> str:
-    """Who takes a request up that has no answer yet."""
-    from ptune.record.requests import End
-
-    if asked.running:
-        return f"{name} has been asked, and takes it up after what it does at present"
-    if isinstance(asked.request.change, End):
-        return f"{name} has come to its end by itself: it is {asked.history.status}"
-    state = asked.history.status
-    return f"{name} is {state}, so this waits for it to go on: `{program()} resume {shlex.quote(name)}`"
-
-
-def _added(asked: Asked, answer: Suggested) -> list[str]:
-    """What trial has been added."""
-    from ptune.record.requests import Add, Clone
-    from ptune.record.wording import described
+    from ptune.record.events import Ended, Suggested
+    from ptune.record.requests import Add, Clone, End
+    from ptune.report.answers import answer_text
     from ptune.searching.requested import outside
 
-    history, change = asked.history, asked.request.change
-    assert isinstance(change, Add | Clone), "only these are answered with a trial"
-    record = history.trials[answer.trial]
-    names = list(dict.fromkeys([*history.header.varied, *change.config]))
-    kind = "added" if answer.cloned is None else f"a {'warm ' if answer.warm else ''}clone of trial {answer.cloned}"
-    lines = [f"trial {answer.trial} is {kind}: {described(record.config, names)}"]
-    lines += outside(record.config, list(change.config), history)
-    return lines if record.status != "failed" else [*lines, f"it cannot be trained: {record.reason}"]
+    history, answer, change = asked.history, asked.answer, asked.request.change
+    resume = f"`{program()} resume {shlex.quote(name)}`"
+    if answer is not None:
+        lines = [answer_text(answer, history)]
+        if isinstance(change, Add | Clone):
+            config = history.trials[answer.trial].config if isinstance(answer, Suggested) else {}
+            lines += outside(config, list(change.config), history)
+        return [f"{lines[0]}; go on with {resume}"] if isinstance(answer, Ended) else lines
+    if asked.running:
+        return [f"{name} has been asked, and takes it up after what it does at present"]
+    if isinstance(change, End):
+        return [f"{name} has come to its end by itself: it is {history.status}"]
+    return [f"{name} is {history.status}, so this waits until it goes on: {resume}"]

@@ -17,12 +17,13 @@ def few_trials(history: History) -> list[Diagnosis]:
     With no more trials than parameters, not even effects that only add up can be told from each other.
     """
     budget = history.job.budget
-    if history.header.confirms is not None or budget.sampler == "grid" or budget.trials is None:
+    planned = history.planned
+    if history.header.confirms is not None or budget.sampler == "grid" or planned is None:
         return []
     searched = [name for name in history.job.space.searched if name not in REPEATING]
-    if budget.trials > len(searched):
+    if planned > len(searched):
         return []
-    text = f"{counted(budget.trials, 'trial')} {'is' if budget.trials == 1 else 'are'} too few to tell "
+    text = f"{counted(planned, 'trial')} {'is' if planned == 1 else 'are'} too few to tell "
     text += f"{counted(len(searched), 'searched parameter')} apart."
     return [
         Diagnosis(
@@ -32,6 +33,6 @@ def few_trials(history: History) -> list[Diagnosis]:
             advice="try more configurations",
             typed=setting("budget.trials", ENOUGH * len(searched)),
             parameters=searched,
-            evidence={"trials": float(budget.trials), "parameters": float(len(searched))},
+            evidence={"trials": float(planned), "parameters": float(len(searched))},
         )
     ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
@@ -40,7 +40,7 @@ from ptune.record.order import Order
 from ptune.record.spread import Spread
 from ptune.spec.job import Job
 from ptune.spec.trial import Config
-from ptune.spec.varied import in_order
+from ptune.spec.varied import in_order, strange
 
 Status = Literal["waiting", "running", "paused", "interrupted"] | FinalStatus
 FINAL: frozenset[Status] = frozenset({"complete", "stopped", "failed"})
@@ -91,6 +91,15 @@ class TrialRecord:
     """Whether it started from what that trial had learned."""
     ended_by_user: bool = False
     """Whether it was stopped because a user asked for that."""
+    strange: Sequence[str] = ()
+    """The parameters in which it differs from every trial of the search's own."""
+
+    @property
+    def by_user(self) -> str | None:
+        """What users have done to it, in a few words; None for most trials."""
+        came = "added" if self.cloned is None else f"{'warm ' if self.warm else ''}clone of {self.cloned}"
+        parts = [*([came] if self.added else []), *(["ended by user"] if self.ended_by_user else [])]
+        return ", ".join(parts) or None
 
     @property
     def epoch(self) -> int:
@@ -198,6 +207,10 @@ class History:
     def objective(self) -> Objective:
         """What the search is after."""
         return Objective.of(self.job.task)
+
+    def names(self, trial: TrialRecord) -> list[str]:
+        """The parameters that tell a trial apart from others, in the order in which people see them."""
+        return [*self.header.varied, *trial.strange]
 
     def horizon(self, trial: TrialRecord) -> int:
         """The most epochs a trial trains: its own, or the budget's."""
@@ -313,13 +326,15 @@ class History:
 
     def _take_suggestion(self, event: Suggested) -> None:
         config = in_order(event.config, self.header.varied)
+        added = event.request is not None
         self.trials[event.trial] = TrialRecord(
             event.trial,
             config,
             self.objective,
-            added=event.request is not None,
+            added=added,
             cloned=event.cloned,
             warm=event.warm,
+            strange=strange(config, self.job.space) if added else (),
         )
 
     def _take_report(self, report: Reported) -> None:

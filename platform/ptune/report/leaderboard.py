@@ -47,11 +47,14 @@ class TrialRow:
     constant_on: Sequence[str]
     """Of several data sets, those on which it does."""
     reason: str | None
+    by_user: str | None
+    """What users have done to it; no file has this key where they have done nothing."""
     config: Config
 
     def to_json(self, metric: str) -> dict[str, Any]:
         """The row as a flat record, with the best value under the metric's name."""
-        return {metric if key == "best" else key: value for key, value in vars(self).items()}
+        content = {metric if key == "best" else key: value for key, value in vars(self).items()}
+        return content if self.by_user else {key: value for key, value in content.items() if key != "by_user"}
 
 
 def rows(history: History) -> list[TrialRow]:
@@ -150,7 +153,7 @@ def table(history: History, width: int) -> Table:
         )
         unfinished = "" if trial.status in FINAL else f" ({trial.status})"
         narrow.add_row(*standing, Folded(f"{described(trial.config, names)}{unfinished}{flag}"), style=style)
-    if any(_flag(trial) for trial in top):
+    if any(map(_alike, top)):
         wide.caption = narrow.caption = "(constant): answers every dev example alike"
     if not _fits(wide, width):
         wide.collapse_padding, wide.pad_edge = True, False
@@ -199,15 +202,25 @@ def _row(trial: TrialRecord, rank: int | None) -> TrialRow:
         constant_prediction=is_constant(best_report) if "constant_prediction" in best_report else None,
         constant_on=constant_sets(best_report),
         reason=trial.reason,
+        by_user=_by_user(trial),
         config=trial.config,
     )
 
 
 def _flag(trial: TrialRecord) -> str:
-    """What stands behind a trial's status if it always answers alike; nothing if it does not."""
+    """What stands behind a trial's status: that it always answers alike, and what users have done to it."""
+    marks = ", ".join(filter(None, [_alike(trial), _by_user(trial)]))
+    return f" ({marks})" if marks else ""
+
+
+def _alike(trial: TrialRecord) -> str:
     best_report = trial.best_report
-    mark = alike(everywhere=is_constant(best_report), on=constant_sets(best_report))
-    return f" ({mark})" if mark else ""
+    return alike(everywhere=is_constant(best_report), on=constant_sets(best_report))
+
+
+def _by_user(trial: TrialRecord) -> str | None:
+    """What users have done to a trial, with its values that no other trial has."""
+    return ", ".join(filter(None, [trial.by_user, described(trial.config, trial.strange)])) or None
 
 
 def _last(trial: TrialRecord, key: str) -> float | None:

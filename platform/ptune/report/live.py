@@ -22,7 +22,7 @@ from ptune.record.journal import JOURNAL, Reader
 from ptune.report.console import WIDEST, Terminal
 from ptune.report.progress import Progress
 from ptune.report.said import one_line, say
-from ptune.report.screen import line, picture, waiting_line
+from ptune.report.screen import answer_line, line, picture, waiting_line
 
 POLL = 0.5
 """Seconds between two looks at the journal."""
@@ -115,6 +115,7 @@ class LiveLines:
         self._shown_at = 0.0
         self._best: float | None = None
         self._awaiting: str | None = None
+        self._answered: set[str] = set()
 
     def start(self, folder: Path) -> None:
         """Begin to write lines about the search in `folder`."""
@@ -134,6 +135,11 @@ class LiveLines:
         if awaiting != self._awaiting:
             self._awaiting = awaiting
             say(one_line(waiting_line(progress, now)), file=self._stream)
+        for request, answer in progress.history.answers.items():
+            if request not in self._answered:
+                self._answered.add(request)
+                if answer.time >= (progress.since or 0.0):
+                    say(one_line(answer_line(progress, answer, now)), file=self._stream)
         if best == self._best and now - self._shown_at < LINE_EVERY:
             return
         self._best, self._shown_at = best, now

@@ -14,7 +14,7 @@ from collections import Counter, deque
 from itertools import pairwise
 
 from ptune.record.events import Event, Finished, Header, Reported, Resumed, Started
-from ptune.record.history import FINAL, History, TrialRecord
+from ptune.record.history import FINAL, Answer, History, TrialRecord
 from ptune.spec.budget import Budget
 
 _WINDOW = 40  # epochs the pace is measured over: long enough to even out slow and fast trials
@@ -28,18 +28,22 @@ class Progress:
     Attributes:
         history: the search so far.
         since: seconds since 1970 when the process that runs the search began it or took it up; None before.
+        answered: the latest answer to a request of a user.
         latest: trials in the order in which they last reported or ended, the latest last.
     """
 
     def __init__(self) -> None:
         self.history = History()
         self.since: float | None = None
+        self.answered: Answer | None = None
         self.latest: dict[int, None] = {}
         self._times: deque[float] = deque(maxlen=_WINDOW + 1)
 
     def apply(self, event: Event) -> None:
         """Take in the next event of the journal."""
         self.history.apply(event)
+        if isinstance(event, Answer) and event.request is not None:
+            self.answered = event
         match event:
             case Header() | Resumed():
                 self.since = event.time

@@ -14,8 +14,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from ptune.record.history import TrialRecord
+from ptune.record.history import Answer, TrialRecord
 from ptune.record.wording import described
+from ptune.report.answers import answer_text
 from ptune.report.folded import fold
 from ptune.report.progress import Progress
 from ptune.report.wording import duration, plural, score_text
@@ -25,6 +26,7 @@ _LABEL = 8  # columns of a fact's label, with its margin
 _MARGINS = 2 * 5  # columns between those of the table of trials
 _FIXED_LINES = 5  # title, bar, rule, heading, and what is hidden
 _RESTED_SHOWN = 6
+_ANSWER_SHOWN_S = 60.0
 
 
 def picture(progress: Progress, now: float, width: int, height: int) -> RenderableType:
@@ -38,7 +40,7 @@ def picture(progress: Progress, now: float, width: int, height: int) -> Renderab
     """
     if progress.history.first is None:
         return Text("ptune: waiting for the search to begin", style="dim")
-    facts = list(_facts(progress, width - _LABEL))
+    facts = list(_facts(progress, now, width - _LABEL))
     room = height - _FIXED_LINES - sum(len(lines) for _, lines in facts)
     parts = [_title(progress, now), _bar(progress), _labelled(facts), Rule(style="dim"), _trials(progress, width, room)]
     return Constrain(Group(*parts), width)
@@ -51,7 +53,7 @@ def line(progress: Progress, now: float) -> str:
     parts = [_counts(progress), plural(progress.epochs_done, "epoch")]
     best = history.best
     if best is not None:
-        config = described(best.config, progress.history.header.varied)
+        config = described(best.config, progress.history.names(best))
         parts.append(f"best {score_text(best.best_value)} {history.objective.metric} (trial {best.number}: {config})")
     return f"[{elapsed}] {', '.join(parts)}, {_left(progress, now)}"
 
@@ -61,6 +63,11 @@ def waiting_line(progress: Progress, now: float) -> str:
     awaiting = progress.history.awaiting
     what = "waits no longer" if awaiting is None else f"waiting for {awaiting}"
     return f"[{duration(now - (progress.since or now))}] {what}"
+
+
+def answer_line(progress: Progress, answer: Answer, now: float) -> str:
+    """What has become of a user's request, in one line of plain text."""
+    return f"[{duration(now - (progress.since or now))}] {answer_text(answer, progress.history)}"
 
 
 def _title(progress: Progress, now: float) -> Table:
@@ -103,8 +110,8 @@ def _bar(progress: Progress) -> Table:
     return row
 
 
-def _facts(progress: Progress, width: int) -> Iterator[tuple[str, list[Text]]]:
-    """What counts: a label, and its lines on `width` columns."""
+def _facts(progress: Progress, now: float, width: int) -> Iterator[tuple[str, list[Text]]]:
+    """What counts: a label, and its lines on `width` columns; an answer to a request for a while."""
     history = progress.history
     yield "trials", [Text(_counts(progress))]
     if history.awaiting is not None:
@@ -112,10 +119,12 @@ def _facts(progress: Progress, width: int) -> Iterator[tuple[str, list[Text]]]:
     steps = progress.rungs()
     if len(steps) > 1:
         yield "rungs", [Text(" → ".join(f"{epoch}: {number}" for epoch, number in steps) + "   (epoch: trials there)")]
+    if progress.answered is not None and now - progress.answered.time < _ANSWER_SHOWN_S:
+        yield "asked", [Text(part) for part in fold(answer_text(progress.answered, history), width)]
     best = history.best
     if best is not None:
         score = score_text(best.best_value)
-        config = described(best.config, history.header.varied)
+        config = described(best.config, history.names(best))
         first, *more = fold(f"{score} {history.objective.metric} · trial {best.number} · {config}", width)
         yield "best", [Text.assemble((score, "bold green"), first.removeprefix(score)), *map(Text, more)]
     failed = [trial for trial in progress.latest if history.trials[trial].status == "failed"]
@@ -181,12 +190,13 @@ def _row(trial: TrialRecord, progress: Progress) -> tuple[str, str, str, str, st
         str(trial.number),
         f"{trial.epoch}/{progress.history.horizon(trial)}",
         score_text(trial.best_value),
-        str(trial.status),
-        described(trial.config, progress.history.header.varied),
+        f"{trial.status} ({trial.by_user})" if trial.by_user else str(trial.status),
+        described(trial.config, progress.history.names(trial)),
     )
 
 
 def _add_row(table: Table, row: Sequence[str], lines: list[str]) -> None:
     *standing, status, _ = row
-    coloured = Text(status, style=COLOURS.get(status, ""))
-    table.add_row(*standing, coloured, "\n".join(lines), style=None if status == "running" else "dim")
+    word = status.partition(" ")[0]
+    coloured = Text(status, style=COLOURS.get(word, ""))
+    table.add_row(*standing, coloured, "\n".join(lines), style=None if word == "running" else "dim")

@@ -163,7 +163,8 @@ def trial_table(report: Findings, limit: int = _ROWS, few: int = 0) -> str:
 
 def _trial_cells(row: TrialRow, names: Sequence[str], page: str | None) -> list[Cell]:
     mark = alike(everywhere=bool(row.constant_prediction), on=row.constant_on)
-    constant = f' <span class="flag">{escape(mark)}</span>' if mark else ""
+    marks = ", ".join(filter(None, [mark, row.by_user]))
+    flag = f' <span class="flag">{escape(marks)}</span>' if marks else ""
     reason = f"<br><small>{escape(row.reason)}</small>" if row.status == "failed" and row.reason else ""
     return [
         number(NONE if row.rank is None else str(row.rank)),
@@ -173,7 +174,7 @@ def _trial_cells(row: TrialRow, names: Sequence[str], page: str | None) -> list[
         number(str(row.epochs)),
         number(count(row.trainable_parameters), row.trainable_parameters),
         number(duration(row.seconds), row.seconds),
-        Cell("", escape(str(row.status)) + constant + reason),
+        Cell("", escape(str(row.status)) + flag + reason),
         *(_value(row.config.get(name)) for name in names),
     ]
 

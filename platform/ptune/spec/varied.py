@@ -29,6 +29,12 @@ def constant(space: Space) -> dict[str, Scalar]:
     }
 
 
+def strange(config: Config, space: Space) -> list[str]:
+    """The parameters in which a configuration differs from all trials of a space; none if it is one of them."""
+    apart, same = set(varied(space)), constant(space)
+    return [name for name, value in config.items() if name not in apart and value not in (None, same.get(name))]
+
+
 def in_order(config: Config, names: list[str]) -> Config:
     """A configuration with some of its parameters first, in their order, and the others as they stood."""
     return {name: config[name] for name in dict.fromkeys([*names, *config]) if name in config}

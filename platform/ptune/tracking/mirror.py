@@ -18,10 +18,20 @@ from ptune.tracking.batches import cut
 from ptune.tracking.best_model import BestModel, Registration
 from ptune.tracking.notes import Place, experiment_note, search_note
 from ptune.tracking.parameters import constant_params, trial_params
-from ptune.tracking.projection import LAYOUT, NAME_TAG, NOTE_TAG, STATUS_TAG, Projection, RunImage, settled_points
+from ptune.tracking.projection import (
+    CLONED_RUN_TAG,
+    CLONED_TAG,
+    LAYOUT,
+    NAME_TAG,
+    NOTE_TAG,
+    STATUS_TAG,
+    Projection,
+    RunImage,
+    settled_points,
+)
 from ptune.tracking.state import Announce
 from ptune.tracking.store import RefusedError, Store, StoredRun
-from ptune.tracking.views import experiment_tags
+from ptune.tracking.views import experiment_tags, run_route
 
 CONFIG = "config.json"
 """The file that says which parameters differ between trials, and the values of those that do not."""
@@ -105,7 +115,7 @@ class Mirror:
             name=header.name,
             trial=best.number,
             task=header.job.task,
-            params=trial_params(best.config, header.varied),
+            params=trial_params(best.config, history.names(best)),
             points=settled_points(Reader(self._folder / JOURNAL), best.number),
             runs=[run.run_id, parent],
             folder=folder,
@@ -146,6 +156,8 @@ class Mirror:
             self._note_run(image.trial, run.run_id)
             if begins and self._projection.history.header.data:
                 self._store.add_data(run.run_id, self._projection.history.header.data)
+            if begins and CLONED_TAG in image.tags:
+                image.pending.tags |= self._lineage(int(image.tags[CLONED_TAG]))
             if image.trial is None:
                 note = search_note(self._projection.history, self._place(run.run_id))
                 image.pending.tags[NOTE_TAG] = note
@@ -157,6 +169,14 @@ class Mirror:
                 self._introduce(run.run_id)
         except RefusedError as error:
             self._refused[image.trial] = str(error)
+
+    def _lineage(self, parent: int) -> dict[str, str]:
+        """What leads from the run of a clone to that of the trial which it takes up."""
+        run = self._stored.get(parent)
+        if run is None:
+            return {}
+        route = run_route(self._store.experiment_id, run.run_id)
+        return {CLONED_RUN_TAG: run.run_id, NOTE_TAG: f"A clone of [trial {parent}]({route})."}
 
     def _repair(self, run: StoredRun, image: RunImage) -> None:
         """Leave out the parameters that a run has, which cannot change, and lay it out as runs are.

@@ -42,7 +42,6 @@ from ptune.record.events import (
 from ptune.record.history import History, TrialRecord
 from ptune.record.objective import Objective
 from ptune.record.wording import described
-from ptune.spec.trial import Config
 from ptune.tracking.metrics import best_key, metric_key, usage_key
 from ptune.tracking.parameters import search_params, trial_params
 
@@ -51,6 +50,9 @@ RunStatus = Literal["running", "complete", "stopped", "failed", "interrupted"]
 SEARCH_TAG = "ptune.search"
 TRIAL_TAG = "ptune.trial"
 STATUS_TAG = "ptune.status"
+CLONED_TAG = "ptune.cloned_from"
+"""The trial whose configuration a trial takes up."""
+CLONED_RUN_TAG = "ptune.cloned_from_run"
 LAYOUT_TAG = "ptune.layout"
 LAYOUT = "2"
 """Of a run's names, parameters and metrics; a run with another one is repaired."""
@@ -115,8 +117,6 @@ class Projection:
         """Images by trial, the parent first."""
         self.run_ids: dict[int | None, str] = {}
         """The run ids that the journal holds."""
-        self.varied: list[str] = []
-        """The parameters by which trials differ."""
         self._changed: dict[int | None, None] = {}  # an ordered set
         self._about: dict[str, str] = {}  # tags of every run
 
@@ -132,13 +132,15 @@ class Projection:
         match event:
             case Header():
                 self._open_search(event, time)
-            case Suggested(trial, config):
-                self._open_trial(trial, config, time)
+            case Suggested(trial):
+                self._open_trial(trial, time)
             case Reported(trial, epoch, metrics):
                 self._report(self.runs[trial], epoch, metrics, time)
             case Finished(trial, status, reason):
                 self._total(trial, time)
-                self._change(trial).set_status(status, time, **({"reason": reason} if reason else {}))
+                by_user = {"by_user": self.history.trials[trial].by_user} if event.request is not None else {}
+                told = {key: text for key, text in {"reason": reason, **by_user}.items() if text}
+                self._change(trial).set_status(status, time, **told)
             case Tested(trial, metrics):
                 self._test(trial, metrics, time)
             case Tracked(trial, run_id):
@@ -179,15 +181,22 @@ class Projection:
     def _open_search(self, header: Header, time: int) -> None:
         versions = {f"version.{name}": version for name, version in header.versions.items()}
         self._about = {SEARCH_TAG: header.id, LAYOUT_TAG: LAYOUT, **_source(header), **versions}
-        self.varied = header.varied
         tags = {**self._about, "ptune.kind": "search", STATUS_TAG: "running"}
         self.runs[None] = RunImage(None, header.name, time, tags)
         self._change(None).pending.params = search_params(header)
 
-    def _open_trial(self, trial: int, config: Config, time: int) -> None:
-        tags = {**self._about, "ptune.kind": "trial", TRIAL_TAG: str(trial), STATUS_TAG: "running"}
-        self.runs[trial] = RunImage(trial, f"#{trial} {described(config, self.varied)}", time, tags)
-        self._change(trial).pending.params = trial_params(config, self.varied)
+    def _open_trial(self, trial: int, time: int) -> None:
+        record = self.history.trials[trial]
+        names = self.history.names(record)
+        tags = {
+            **self._about,
+            "ptune.kind": "trial",
+            TRIAL_TAG: str(trial),
+            STATUS_TAG: "running",
+            **_parentage(record),
+        }
+        self.runs[trial] = RunImage(trial, f"#{trial} {described(record.config, names)}", time, tags)
+        self._change(trial).pending.params = trial_params(record.config, names)
 
     def _report(self, image: RunImage, epoch: int, metrics: Metrics, time: int) -> None:
         objective = self.history.objective
@@ -244,6 +253,14 @@ class Projection:
         else:
             parent.pending.points.append(Point(best_key(self.history.objective), best.best_value, time))
             parent.set_status(status, time, best_trial=str(best.number))
+
+
+def _parentage(trial: TrialRecord) -> dict[str, str]:
+    """The tags that say whose idea a trial was, if it was a user's."""
+    if trial.by_user is None:
+        return {}
+    cloned = {} if trial.cloned is None else {CLONED_TAG: str(trial.cloned)}
+    return {"ptune.by_user": trial.by_user, **cloned}
 
 
 def settled_points(events: Iterable[Event], trial: int) -> list[Point]:
