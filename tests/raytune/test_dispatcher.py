@@ -126,8 +126,26 @@ def test_a_trial_that_always_breaks_its_engine_fails_and_its_neighbours_do_not(m
         if turn := desk.dispatcher.hand_out(f"t{round_}"):
             turns[turn.lease] = turn.trial
     assert [desk.trial(number).status for number in range(3)] == ["complete", "failed", "complete"]
-    assert f"{STRIKES} times" in desk.trial(1).reason
+    assert f"{STRIKES + 1} times" in desk.trial(1).reason
     assert "segmentation fault" in desk.trial(1).reason
+
+
+def test_a_trial_that_others_seem_to_break_comes_last_and_is_complete(make_desk):
+    desk = make_desk(trials=2, epochs=1)
+    unlucky = desk.dispatcher.hand_out("a")
+    for round_ in range(STRIKES):
+        desk.dispatcher.take_in(unlucky.lease, Lost("killed from outside"))
+        desk.step()
+        turn = desk.dispatcher.hand_out(f"again-{round_}")
+        unlucky = turn if turn.trial == 0 else None
+    assert turn.trial == 1
+    assert desk.dispatcher.hand_out("b") is None, "something else trains"
+    desk.report(turn.lease, 1)
+    last = desk.dispatcher.hand_out("c")
+    assert (last.trial, desk.trial(0).status) == (0, "running")
+    desk.report("c", 1)
+    assert [desk.trial(number).status for number in (0, 1)] == ["complete", "complete"]
+    assert desk.dispatcher.over
 
 
 def test_a_turn_whose_client_died_is_handed_out_again(make_desk):
@@ -229,7 +247,14 @@ def test_nodes_that_leave_cost_a_trial_nothing_and_only_the_one_that_always_leav
                 desk.report(turn.lease, turn.epoch + 1)
                 if alone.lease not in desk.dispatcher._under_way:
                     alone = desk.dispatcher.hand_out(f"later-{round_}") or alone
-    assert [desk.trial(number).status for number in (0, 1)] == ["running", "failed"]
+    assert [desk.trial(number).status for number in (0, 1)] == ["running", "running"]
+    (lease,) = desk.dispatcher._under_way
+    while desk.report(lease, desk.trial(0).epoch + 1):
+        assert desk.dispatcher.hand_out("not yet") is None
+    last = desk.dispatcher.hand_out("last")
+    assert last.trial == 1
+    desk.dispatcher.take_in("last", Lost("its node has died", with_node=True))
+    assert [desk.trial(number).status for number in (0, 1)] == ["complete", "failed"]
 
 
 def test_a_client_that_dies_with_its_node_keeps_new_trials_off_the_engine(make_desk):

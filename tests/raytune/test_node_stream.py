@@ -70,4 +70,5 @@ def test_a_search_goes_from_no_node_to_its_end_while_nodes_come_leave_and_hang(
     assert [(trial.status, trial.epoch) for trial in trials] == [("complete", 8)] * 3
     assert "waiting for room for an engine, which needs 1 CPUs (1 asked for;" in out.read_text()
     assert "the engine on node" in out.read_text()
+    assert "(raylet)" not in out.read_text(), "what Ray says of dead processes belongs to no output of ours"
     wait_for(lambda: not engines())

@@ -13,10 +13,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import ray
+from ray._private import worker
 
 from ptune.errors import ClusterError
 from ptune.raytune.authentication import ADVICE, authenticate, find_token
-from ptune.raytune.embedded import alone, provide_token
+from ptune.raytune.embedded import alone, provide_token, replaced
 from ptune.raytune.placement import Fleet, Node, suitable
 from ptune.raytune.probe_address import probe_address
 from ptune.spec.resources import Resources
@@ -54,7 +55,7 @@ def connect(address: str | None = None) -> bool:
         provide_token()
         starting = alone()
     try:
-        with _own_sigterm(), starting:
+        with _own_sigterm(), starting, replaced(worker, "listen_error_messages", _unsaid):
             ray.init(address, **options)
     except ray.exceptions.AuthenticationError as error:
         raise ClusterError(
@@ -97,6 +98,10 @@ def _no_answer(address: str, problem: str) -> ClusterError:
         f"no Ray cluster answers at {address!r} (from --address or RAY_ADDRESS): {problem}; "
         "start one with `ray start --head`, or unset RAY_ADDRESS to run on this machine alone"
     )
+
+
+def _unsaid(*_: Any) -> None:
+    """Ray prints a paragraph on standard output for each process or node that dies. A search says that in its way."""
 
 
 @contextlib.contextmanager

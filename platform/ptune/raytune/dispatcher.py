@@ -2,8 +2,8 @@
 
 Tune calls it in one thread. Nothing is raised into Tune, which would end the whole search for one trial's error. When
 an engine or a client dies, its turns are handed out again from the trials' saved states. Such a trial is on probation
-until its next epoch, so that a trial that breaks its engine is found out alone. Knows the conductor and the pool, not
-Ray.
+until its next epoch, so that a trial that breaks its engine is found out alone. Bad luck may look the same where many
+engines die, so a suspect gets a last try when nothing else trains. Knows the conductor and the pool, not Ray.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ptune.raytune.pool import EnginePool
 from ptune.run.inbox import EndRequestedError, Inbox
 from ptune.searching.conductor import Conductor
 
-STRIKES = 3  # engines or clients that a trial may lose without finishing an epoch
+STRIKES = 3  # engines or clients that a trial may lose without finishing an epoch, before it comes last
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -40,6 +40,7 @@ class Dispatcher:
         self._inbox = inbox
         self._under_way: dict[str, int] = {}
         self._again: deque[int] = deque()
+        self._last: deque[int] = deque()
         self._strikes: Counter[int] = Counter()
         self._evictions: Counter[int] = Counter()
         self._interrupted = False
@@ -129,7 +130,9 @@ class Dispatcher:
         if self._again:
             return self._again.popleft()
         turn = self._conductor.next_turn()
-        return turn.trial if turn is not None else None
+        if turn is not None:
+            return turn.trial
+        return self._last.popleft() if self._last and not self._under_way else None
 
     def _take_in(self, lease: str, answer: Answer) -> bool:
         trial = self._under_way[lease]
@@ -162,7 +165,7 @@ class Dispatcher:
         return False
 
     def _look_after_engines(self) -> None:
-        demand = self._pool.leases + len(self._again) + self._conductor.waiting
+        demand = self._pool.leases + len(self._again) + len(self._last) + self._conductor.waiting
         for loss in self._pool.poll(demand):
             self._engine_died(loss)
 
@@ -193,9 +196,14 @@ class Dispatcher:
             self._evictions[trial] += 1
             return
         self._strikes[trial] += 1
-        if self._strikes[trial] >= STRIKES:
-            self._again.remove(trial)
-            self._conductor.fail(trial, f"its process died {STRIKES} times before an epoch was finished: {reason}")
+        if self._strikes[trial] < STRIKES:
+            return
+        self._again.remove(trial)
+        if self._strikes[trial] == STRIKES:
+            self._last.append(trial)
+        else:
+            times = f"{self._strikes[trial]} times"
+            self._conductor.fail(trial, f"its process died {times} before an epoch was finished: {reason}")
 
     def _guarded(self, action: Callable[[], T], otherwise: T) -> T:
         """Run one step of the search; an error ends the search, after Tune has come to its end."""

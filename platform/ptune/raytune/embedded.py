@@ -25,8 +25,8 @@ _PRIVATE = 0o600
 def alone() -> Iterator[None]:
     """Let a Ray that starts meanwhile listen on the loopback interface, and end with its driver only."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_replaced(ray_constants, "ENABLE_RAY_CLUSTER", value=False))
-        stack.enter_context(_replaced(services, "ConsolePopen", _Sheltered))
+        stack.enter_context(replaced(ray_constants, "ENABLE_RAY_CLUSTER", value=False))
+        stack.enter_context(replaced(services, "ConsolePopen", _Sheltered))
         yield
 
 
@@ -73,7 +73,8 @@ def provide_token() -> None:
 
 
 @contextlib.contextmanager
-def _replaced(module: Any, name: str, value: Any) -> Iterator[None]:
+def replaced(module: Any, name: str, value: Any) -> Iterator[None]:
+    """Let a name of a module of Ray stand for something else meanwhile."""
     before = getattr(module, name)
     setattr(module, name, value)
     try:
