@@ -56,3 +56,13 @@ def test_text_reaches_a_terminal_through_one_door():
             continue
         assert name not in ("print", "click.echo", "click.secho", "Console", "rich.print"), place
         assert name not in ("sys.stdout.write", "sys.stderr.write", "sys.stderr.writelines"), place
+
+
+def test_every_model_and_tokenizer_is_told_whether_code_may_run():
+    loaded = [
+        (place, call) for place, call, name in calls() if name.endswith(".from_pretrained") and "Peft" not in name
+    ]
+    assert len(loaded) >= 7
+    assert [place for place, call in loaded if option(call, "trust_remote_code") is None] == []
+    models = [call for _, call in loaded if option(call, "use_safetensors")]
+    assert [option(call, "use_safetensors") for call in models] == ["True"]

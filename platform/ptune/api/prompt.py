@@ -19,6 +19,7 @@ def load(
     backbone: str | None = None,
     device: str = "auto",
     dtype: str | None = None,
+    trust_remote_code: bool = False,
 ) -> Prompt:
     """Load a trained prompt and the backbone it was trained on.
 
@@ -28,10 +29,11 @@ def load(
         backbone: folder or Hub id of the backbone, if it is not where it was at training.
         device: `cpu`, `cuda`, or `auto`: a GPU if there is one.
         dtype: type of the backbone's weights: `float32`, `bfloat16` or `auto`; None is that of the training.
+        trust_remote_code: whether Python code is run that the backbone brings along.
 
     Raises:
         ArtifactError: the folder holds no artifact or a damaged one, or the backbone has other weights, settings or
-            tokens than the one the prompt was trained on.
+            tokens than the one the prompt was trained on; or it needs code that is not trusted.
         BackboneError: the backbone cannot be found or loaded.
         SpecError: `folder` is no path.
 
@@ -43,7 +45,7 @@ def load(
     from ptune.api.arguments import as_path
     from ptune.artifacts.predict import Predictor
 
-    return Prompt(Predictor.load(as_path(folder, "folder"), backbone, device, dtype))
+    return Prompt(Predictor.load(as_path(folder, "folder"), backbone, device, dtype, trust=trust_remote_code))
 
 
 class Prompt:

@@ -16,6 +16,7 @@ from ptune.backbone.budget import FASTEST
 from ptune.backbone.hashes import settings_hashes, weights_hash
 from ptune.backbone.load import best_device, load_backbone
 from ptune.backbone.locate import locate
+from ptune.backbone.own_code import code_hashes
 from ptune.data.sources import Split, unlabelled
 from ptune.errors import ArtifactError, BackboneError, nearest
 from ptune.prompts.build import load_learner
@@ -67,6 +68,8 @@ class Predictor:
         backbone_id: str | None = None,
         device: str = "auto",
         dtype: str | None = None,
+        *,
+        trust: bool = False,
     ) -> Self:
         """Load an artifact, native or PEFT, and its backbone.
 
@@ -75,20 +78,27 @@ class Predictor:
             backbone_id: where the backbone is, if not where the artifact says; see `ptune.backbone.locate.locate`.
             device: `cpu`, `cuda`, or `auto`: a GPU if there is one.
             dtype: type of the backbone's weights: `float32`, `bfloat16`, or `auto`; None is that of the training.
+            trust: whether Python code is run that the backbone brings along.
 
         Raises:
-            ArtifactError: the artifact cannot be read, or the backbone's weights, settings or tokenizer are not those
-                it was trained on.
+            ArtifactError: the artifact cannot be read, the backbone's weights, settings or tokenizer are not those it
+                was trained on, or it needs code that is not trusted.
             BackboneError: the backbone cannot be found or loaded.
         """
-        return cls.on_backbone(load_artifact(Path(folder)), backbone_id, device, dtype)
+        return cls.on_backbone(load_artifact(Path(folder)), backbone_id, device, dtype, trust=trust)
 
     @classmethod
     def on_backbone(
-        cls, artifact: Artifact, backbone_id: str | None = None, device: str = "auto", dtype: str | None = None
+        cls,
+        artifact: Artifact,
+        backbone_id: str | None = None,
+        device: str = "auto",
+        dtype: str | None = None,
+        *,
+        trust: bool = False,
     ) -> Self:
         """Load an artifact's backbone; arguments and errors are those of `load`."""
-        backbone = find_backbone(artifact, backbone_id, device, dtype, lm=artifact.manifest.language)
+        backbone = find_backbone(artifact, backbone_id, device, dtype, lm=artifact.manifest.language, trust=trust)
         if not artifact.manifest.backbone.pooled:  # as in a search whose trials may use the language head
             backbone = replace(backbone, pooler=None)
         return cls(artifact, backbone)
@@ -258,18 +268,28 @@ def answer(inquiries: Sequence[Inquiry], token_budget: int | None = None) -> lis
     return answers
 
 
-def find_backbone(artifact: Artifact, backbone_id: str | None, device: str, dtype: str | None, *, lm: bool) -> Backbone:
+def find_backbone(
+    artifact: Artifact, backbone_id: str | None, device: str, dtype: str | None, *, lm: bool, trust: bool = False
+) -> Backbone:
     """Load an artifact's backbone; `lm` loads its language head, too. Other arguments, and errors: `Predictor.load`."""
     origin = artifact.manifest.backbone
     resolved, dtype = _device(device), dtype or origin.dtype
     _check_choice("dtype", dtype, ("auto", "float32", "bfloat16"))
     name, revision = (origin.id, origin.revision) if backbone_id is None else (backbone_id, None)
+    code = any(file.endswith(".py") for file in origin.settings or ())
+    if code and not trust:
+        raise ArtifactError(
+            f"the prompt was trained on {origin.id}, which runs Python code of its own; `ptune predict "
+            "--trust-remote-code`, or `ptune.load(..., trust_remote_code=True)`, runs it, too"
+        )
     try:
-        weights = locate(name, revision)
+        weights = locate(name, revision, code=code)
     except BackboneError as error:
         raise BackboneError(f"{error} ({_ELSEWHERE} another place to look)") from None
-    _check_backbone(artifact, name, weights_hash(weights), settings_hashes(weights))
-    return load_backbone(name, revision, dtype, resolved, lm=lm)
+    _check_backbone(
+        artifact, name, weights_hash(weights), settings_hashes(weights) | (code_hashes(weights) if code else {})
+    )
+    return load_backbone(name, revision, dtype, resolved, lm=lm, trust=code)
 
 
 def _device(name: str) -> str:

@@ -96,7 +96,9 @@ class Route:
 
         auto = getattr(transformers, self.model)
         with quiet():
-            return auto.from_pretrained(place, dtype=torch.float32, **self.options, **options).eval()
+            return auto.from_pretrained(
+                place, dtype=torch.float32, trust_remote_code=False, **self.options, **options
+            ).eval()
 
     def head(self, place: str | Path, trained: Mapping[str, Tensor]) -> tuple[dict[str, str], dict[str, Tensor]]:
         """Where the tensors of a trained head belong in the model.
@@ -148,7 +150,7 @@ class Route:
         import torch
         import transformers
 
-        config = transformers.AutoConfig.from_pretrained(place, **self.options)
+        config = transformers.AutoConfig.from_pretrained(place, trust_remote_code=False, **self.options)
         try:
             with torch.device("meta"), quiet():
                 model = getattr(transformers, self.model).from_config(config)

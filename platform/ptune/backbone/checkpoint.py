@@ -34,17 +34,49 @@ class LoadedCheckpoint:
     language_head: LanguageHead | None
 
 
+@dataclass(frozen=True)
+class _Reader:
+    """How a model is read: the auto class, the type of its weights, and whether code of its folder is run."""
+
+    auto: Any
+    dtype: torch.dtype
+    trust: bool
+
+    def load(self, folder: Path, source: Path) -> tuple[Any, set[str]]:
+        """The model that `folder` describes with the weights in `source`, and the names of those it lacks there."""
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=self.trust)
+        model, loading = self.auto.from_pretrained(
+            source,
+            config=config,
+            dtype=self.dtype,
+            use_safetensors=True,
+            output_loading_info=True,
+            attn_implementation="eager",
+            trust_remote_code=self.trust,
+        )
+        return model, set(loading["missing_keys"])
+
+
 def read_checkpoint(
-    folder: Path, backbone_id: str, family: Family, dtype: torch.dtype, lm: bool, shared: int = 0
+    folder: Path,
+    backbone_id: str,
+    family: Family,
+    dtype: torch.dtype,
+    lm: bool,
+    shared: int = 0,
+    *,
+    trust: bool = False,
 ) -> LoadedCheckpoint:
     """Read a backbone's checkpoint; with `lm`, its language-modelling head too.
 
     `shared` is the most bytes of this node's disk for converted weights, see `ptune.backbone.converted.in_type`.
+    With `trust`, code that the folder brings along is run.
 
     Raises:
         BackboneError: it cannot be loaded, or lacks weights of the model or of the head that is asked for.
     """
-    tokenizer, model, missing = _read(folder, backbone_id, dtype, CLASSES[family.reads] if lm else AutoModel, shared)
+    reader = _Reader(CLASSES[family.reads] if lm else AutoModel, dtype, trust)
+    tokenizer, model, missing = _read(folder, backbone_id, reader, 0 if trust else shared)
     missing -= _fix_tables(model)
     poolers = {key for key in missing if "pooler." in key}
     of_head = {key for key in missing - poolers if lm and _is_of_head(key, model, family)}
@@ -78,36 +110,27 @@ def _is_of_head(key: str, model: Any, family: Family) -> bool:
     return key.startswith(family.language) or (apart and not key.startswith(f"{model.base_model_prefix}."))
 
 
-def _read(folder: Path, backbone_id: str, dtype: torch.dtype, reader: Any, shared: int) -> tuple[Any, Any, set[str]]:
+def _read(folder: Path, backbone_id: str, reader: _Reader, shared: int) -> tuple[Any, Any, set[str]]:
     """The tokenizer, the model, and the names of the model's weights that the checkpoint lacks."""
     with _quiet():
-        tokenizer = load_tokenizer(folder, backbone_id)
+        tokenizer = load_tokenizer(folder, backbone_id, trust=reader.trust)
         try:
-            model, missing = _load_shared(folder, dtype, reader, shared) or _load(folder, folder, dtype, reader)
+            model, missing = _load_shared(folder, reader, shared) or reader.load(folder, folder)
         except _UNREADABLE as error:
             raise BackboneError(f"{backbone_id} cannot be loaded from {folder}: {error}") from error
     return tokenizer, model, missing
 
 
-def _load_shared(folder: Path, dtype: torch.dtype, reader: Any, budget: int) -> tuple[Any, set[str]] | None:
+def _load_shared(folder: Path, reader: _Reader, budget: int) -> tuple[Any, set[str]] | None:
     """The model with weights that this node's processes share; None if sharing is of no use or the weights are gone."""
-    source = in_type(folder, dtype, budget) if budget else folder
+    source = in_type(folder, reader.dtype, budget) if budget else folder
     if source == folder:
         return None
     try:
-        model, missing = _load(folder, source, dtype, reader)
+        model, missing = reader.load(folder, source)
     except _UNREADABLE:  # another process has made room, or the copy is damaged; the checkpoint itself is there
         return None
-    return (model, missing) if _is_all_in(model, dtype) else None  # otherwise some weights have to stay exact
-
-
-def _load(folder: Path, source: Path, dtype: torch.dtype, reader: Any) -> tuple[Any, set[str]]:
-    """The model that `folder` describes with the weights in `source`, and the names of the weights it lacks there."""
-    config = AutoConfig.from_pretrained(folder)
-    model, loading = reader.from_pretrained(
-        source, config=config, dtype=dtype, use_safetensors=True, output_loading_info=True, attn_implementation="eager"
-    )
-    return model, set(loading["missing_keys"])
+    return (model, missing) if _is_all_in(model, reader.dtype) else None  # otherwise some weights have to stay exact
 
 
 def _is_all_in(model: nn.Module, dtype: torch.dtype) -> bool:

@@ -19,16 +19,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ptune.backbone.hashes import weights_hash
+from ptune.backbone.hashes import INDEX, weight_files, weights_hash
 from ptune.files import Seal, replacing, value_hash, write_json
 from ptune.node_files import default_folder
 
 _LOG = logging.getLogger(__name__)
 _FORMAT = "ptune-weights-1"
-_WEIGHTS = "model.safetensors"
-_INDEX = "model.safetensors.index.json"
 _SEALS = "seals.json"
-_SETTINGS = (_INDEX, "generation_config.json")  # what transformers reads beside weights and config
+_SETTINGS = (INDEX, "generation_config.json")  # what transformers reads beside weights and config
 _NAMES = {torch.float32: "F32", torch.bfloat16: "BF16"}
 
 
@@ -44,7 +42,7 @@ def in_type(folder: Path, dtype: torch.dtype, budget: int) -> Path:
         `folder` itself where nothing has to be converted, the budget is too small, or the cache cannot be written.
     """
     try:
-        files = _files(folder)
+        files = weight_files(folder)
         count = _converted_numbers(files, dtype)
         size = count * dtype.itemsize
         if count and size <= budget:
@@ -52,14 +50,6 @@ def in_type(folder: Path, dtype: torch.dtype, budget: int) -> Path:
     except (OSError, ValueError, SafetensorError) as error:  # the reader of the checkpoint reports its faults
         _LOG.warning("converted weights are not shared between processes: %s", error)
     return folder
-
-
-def _files(folder: Path) -> list[Path]:
-    """The weight files that transformers reads."""
-    if (folder / _WEIGHTS).is_file() or not (folder / _INDEX).is_file():
-        return [folder / _WEIGHTS]
-    index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
-    return [folder / name for name in sorted(set(index["weight_map"].values()))]
 
 
 def _converted_numbers(files: list[Path], dtype: torch.dtype) -> int:

@@ -21,12 +21,43 @@ _SILENT = {
     },
 }
 """What settings say that changes neither hidden states nor tokens."""
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+_ADAPTER = "adapter_config.json"
 _NAMED_TOKENS = ("added_tokens.json", "special_tokens_map.json")
 _VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "*.model")
 
 
+def weight_files(folder: Path) -> list[Path]:
+    """The weight files that transformers reads from a backbone's folder.
+
+    Raises:
+        BackboneError: they lie outside of the folder, so that no hash of it covers them.
+    """
+    if (folder / _ADAPTER).is_file():
+        raise BackboneError(
+            f"{folder} holds an adapter ({_ADAPTER}), and so transformers reads weights that lie elsewhere; merge the "
+            "adapter into its backbone first"
+        )
+    if (folder / WEIGHTS).is_file() or not (folder / INDEX).is_file():
+        return [folder / WEIGHTS]
+    parts = read_object(folder / INDEX).get("weight_map")
+    if not isinstance(parts, dict) or not all(isinstance(name, str) for name in parts.values()):
+        raise BackboneError(f"{folder / INDEX} does not say in which files the weights are")
+    names = sorted(set(parts.values()))
+    if outside := [name for name in names if Path(name).name != name or not name.endswith(".safetensors")]:
+        raise BackboneError(
+            f"{folder / INDEX} names {outside[0]!r}, and weights must be *.safetensors files of the same folder"
+        )
+    return [folder / name for name in names]
+
+
 def weights_hash(folder: Path) -> str:
-    """Return one SHA-256 over all safetensors files of a backbone, by name and content."""
+    """Return one SHA-256 over all safetensors files of a backbone, by name and content.
+
+    Raises:
+        BackboneError: others would be loaded, see `weight_files`.
+    """
+    weight_files(folder)
     return value_hash({path.name: file_hash(path) for path in sorted(folder.glob("*.safetensors"))})
 
 

@@ -15,6 +15,7 @@ from ptune.backbone.hashes import settings_hashes
 from ptune.backbone.inject import IMPLEMENTATION, Prefix, number_layers
 from ptune.backbone.joined import JoinedLayers
 from ptune.backbone.locate import locate
+from ptune.backbone.own_code import code_hashes
 from ptune.backbone.profile import read_profile
 from ptune.backbone.staged import StagedLayers
 from ptune.errors import BackboneError
@@ -27,6 +28,8 @@ def load_backbone(
     device: str = "cpu",
     lm: bool = False,
     shared: int = 0,
+    *,
+    trust: bool | None = None,
 ) -> Backbone:
     """Load a backbone from the package, a folder or the Hub, freeze it, and prove that a prompt reaches every layer.
 
@@ -38,16 +41,17 @@ def load_backbone(
         lm: with its language-modelling head, for `Backbone.vocabulary`; a pooler is left out then.
         shared: most bytes of this node's disk for weights in another type than the checkpoint's, which processes on
             its CPUs share; 0 converts in memory.
+        trust: see `ptune.backbone.own_code.check_code`.
 
     Raises:
         BackboneError: it is not there, its family cannot take a prompt, its checkpoint is incomplete, or it has no
             language-modelling head and `lm` asks for one.
     """
-    folder = locate(backbone_id, revision)
-    profile = read_profile(folder, backbone_id)
+    folder = locate(backbone_id, revision, code=bool(trust))
+    profile = read_profile(folder, backbone_id, trust=trust)
     family = profile.family
     checkpoint = read_checkpoint(
-        folder, backbone_id, family, _dtype(dtype, device), lm, shared if device == "cpu" else 0
+        folder, backbone_id, family, _dtype(dtype, device), lm, shared if device == "cpu" else 0, trust=profile.trust
     )
     model = checkpoint.model
     shape = _shape(model, family, [checkpoint.pooler, checkpoint.language_head])
@@ -64,7 +68,7 @@ def load_backbone(
         first_position=family.first_position(model.config.pad_token_id),
         device=torch.device(device),
         layers=_layers(model, family),
-        settings=settings_hashes(folder),
+        settings=settings_hashes(folder) | (code_hashes(folder) if trust else {}),
     )
     backbone.module_dict().requires_grad_(False).eval().to(device)
     _prove_reach(backbone)

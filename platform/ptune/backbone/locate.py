@@ -22,12 +22,13 @@ PACKAGED = {
 _WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "tokenizer*"]
 
 
-def locate(backbone_id: str, revision: str | None = None) -> Path:
+def locate(backbone_id: str, revision: str | None = None, *, code: bool = False) -> Path:
     """Return the folder that holds a backbone's config, tokenizer and safetensors weights.
 
     Args:
         backbone_id: `packaged:minilm`, a folder, or a Hub id, which is downloaded to the Hub cache when needed.
         revision: Hub branch, tag or commit.
+        code: whether Python code is fetched, too.
 
     Raises:
         BackboneError: nothing is there, the Hub does not answer, weights are not safetensors, or a packaged file
@@ -39,7 +40,7 @@ def locate(backbone_id: str, revision: str | None = None) -> Path:
     if not backbone_id or not folder.is_dir():
         if folder.is_absolute() or backbone_id.startswith("."):
             raise BackboneError(f"backbone folder {backbone_id} does not exist")
-        folder = _download(backbone_id, revision)
+        folder = _download(backbone_id, revision, [*_WANTED, *(["*.py"] if code else [])])
     if not any(folder.glob("*.safetensors")):
         raise BackboneError(f"{backbone_id} has no *.safetensors weights in {folder}; other formats are not loaded")
     return folder
@@ -80,13 +81,13 @@ def _packaged(backbone_id: str) -> Path:
     return folder
 
 
-def _download(backbone_id: str, revision: str | None) -> Path:
+def _download(backbone_id: str, revision: str | None, wanted: list[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 
     try:
         with asking_hub():
-            return Path(snapshot_download(backbone_id, revision=revision, allow_patterns=_WANTED))
+            return Path(snapshot_download(backbone_id, revision=revision, allow_patterns=wanted))
     except HFValidationError:
         raise BackboneError(f"{backbone_id} is neither a folder nor a Hub id such as 'bert-base-uncased'") from None
     except HubError as error:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ptune.backbone.families import Family, family_of
-from ptune.backbone.hashes import read_object, weights_hash
+from ptune.backbone.hashes import read_object, weight_files, weights_hash
+from ptune.backbone.own_code import check_code
 from ptune.backbone.tokenizer import Unloaded, load_tokenizer
 from ptune.errors import BackboneError
 
@@ -31,6 +32,7 @@ class Profile:
         model_type: its family, as transformers names it.
         family: its family.
         layers: its layers; of an encoder-decoder, those of both stacks.
+        trust: whether Python code that its folder brings along is run.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Profile:
     model_type: str
     family: Family
     layers: int
+    trust: bool = False
 
     @property
     def positions(self) -> int | None:
@@ -79,7 +82,7 @@ class Profile:
         Raises:
             BackboneError: there is no tokenizer, or it cannot be read.
         """
-        return Unloaded(load_tokenizer(self.folder, self.id), self.family)
+        return Unloaded(load_tokenizer(self.folder, self.id, trust=self.trust), self.family)
 
     @cached_property
     def weights_hash(self) -> str:
@@ -93,17 +96,21 @@ class Profile:
         return sum(path.stat().st_size for path in self.folder.glob("*.safetensors")) * (2 if halved else 1)
 
 
-def read_profile(folder: Path, backbone_id: str | None = None) -> Profile:
+def read_profile(folder: Path, backbone_id: str | None = None, *, trust: bool | None = None) -> Profile:
     """Read what a backbone's `config.json` says.
 
     Args:
         folder: the backbone's files, see `ptune.backbone.locate.locate`.
         backbone_id: what the user calls it; None is the folder.
+        trust: see `ptune.backbone.own_code.check_code`.
 
     Raises:
-        BackboneError: the file is missing or not JSON, says too little, or the family cannot take a prompt.
+        BackboneError: the file is missing or not JSON, says too little, or the family cannot take a prompt; or nobody
+            has decided about the code that the folder brings along.
     """
     name = backbone_id or str(folder)
+    check_code(folder, name, trust=trust)
+    weight_files(folder)
     config = read_object(folder / "config.json")
     model_type = str(config.get("model_type"))
     family = family_of(model_type, name)
@@ -112,7 +119,7 @@ def read_profile(folder: Path, backbone_id: str | None = None) -> Profile:
     layers = _layer_count(config, family)
     if layers is None:
         raise BackboneError(f"{folder}/config.json does not say how many layers the backbone has")
-    return Profile(name, folder, config, model_type, family, layers)
+    return Profile(name, folder, config, model_type, family, layers, trust=bool(trust))
 
 
 def _layer_count(config: Mapping[str, object], family: Family) -> int | None:

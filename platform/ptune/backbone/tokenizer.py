@@ -36,8 +36,8 @@ def check_vocabulary(folder: Path, backbone_id: str) -> None:
         )
 
 
-def load_tokenizer(folder: Path, backbone_id: str) -> Any:
-    """Load a backbone's tokenizer from its folder.
+def load_tokenizer(folder: Path, backbone_id: str, *, trust: bool = False) -> Any:
+    """Load a backbone's tokenizer from its folder; with `trust`, code that the folder brings along is run.
 
     Raises:
         BackboneError: there is none, a file of it is missing, or it cannot be read.
@@ -46,7 +46,7 @@ def load_tokenizer(folder: Path, backbone_id: str) -> Any:
     from transformers import AutoTokenizer  # imported here because it takes seconds
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust)
     except Exception as error:  # what is written in Rust raises errors of no class of their own
         raise BackboneError(f"the tokenizer of {backbone_id} cannot be loaded from {folder}: {error}") from error
     if missing := _missing_files(tokenizer, folder):

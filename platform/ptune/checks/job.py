@@ -6,6 +6,7 @@ A law is judged when the tables it needs are valid by themselves.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,11 +94,13 @@ def check(
 def _check_backbone(checked: Checked, backbone: BackboneSpec, *, fetch: bool) -> None:
     """Find the backbone, read its profile and look for its tokenizer's files."""
     try:
-        folder = (locate if fetch else located)(backbone.id, backbone.revision)
+        trust = backbone.trust_remote_code
+        find = partial(locate, code=bool(trust)) if fetch else located
+        folder = find(backbone.id, backbone.revision)
         if folder is None:
             checked.later.append(f"{backbone.id} is not in the Hub cache here")
         else:
-            checked.profile = read_profile(folder, backbone.id)
+            checked.profile = read_profile(folder, backbone.id, trust=trust)
             check_vocabulary(folder, backbone.id)
     except BackboneError as error:
         checked.problems.append(Problem(("backbone", "id"), str(error), BackboneError))

@@ -40,6 +40,7 @@ _FIRST_CHUNK, _LARGEST_CHUNK = 32, 1024  # inputs answered together: few at firs
 @click.option("--format", "kind", type=click.Choice(["json", "csv"]), help="JSON lines (the default), or a table.")
 @click.option("--data-set", help="Data set that the texts belong to, if the artifact has several.")
 @click.option("--backbone", help="Folder or Hub id of the backbone, if it has moved since training.")
+@click.option("--trust-remote-code", is_flag=True, help="Run the Python code that the backbone brings along.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.pass_obj
 def predict(
@@ -54,6 +55,7 @@ def predict(
     kind: Format | None,
     data_set: str | None,
     backbone: str | None,
+    trust_remote_code: bool,
     device: str,
 ) -> None:
     """Load the artifact in DIR with its backbone, and answer for texts. DIR may be on the Hub (hub:ORG/NAME).
@@ -90,7 +92,7 @@ def predict(
         import_leanly()
     from ptune.api.prompt import load
 
-    prompt = load(folder, backbone=backbone, device=device)
+    prompt = load(folder, backbone=backbone, device=device, trust_remote_code=trust_remote_code)
     if data_set is not None:
         prompt = prompt.on(data_set)
     if texts:

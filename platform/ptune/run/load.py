@@ -26,5 +26,13 @@ def load_job_backbone(job: Job, device: str | None = None) -> Backbone:
     choice = job.backbone
     cache_bytes = int(job.resources.cache_gb * 2**30)
     weights = int(cache_bytes * _WEIGHTS_SHARE)
-    backbone = load_backbone(choice.id, choice.revision, choice.dtype, device, lm=job.task.language, shared=weights)
+    backbone = load_backbone(
+        choice.id,
+        choice.revision,
+        choice.dtype,
+        device,
+        lm=job.task.language,
+        shared=weights,
+        trust=choice.trust_remote_code,
+    )
     return replace(backbone.with_cache(cache_bytes - weights), checkpointing=job.resources.checkpointing)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ptune.backbone.own_code import tell_code
 from ptune.backbone.profile import Profile
 from ptune.checks.job import check
 from ptune.checks.memory import engine_bytes
@@ -88,6 +89,8 @@ def prepare(job: Job, runs: Path | None = None, kept: Path | None = None) -> Pre
     profile, splits = checked.profile, checked.splits
     assert profile is not None, "a backbone without a problem has a profile"
     assert splits is not None, "data without a problem is read"
+    if profile.trust:
+        tell_code(profile.folder, profile.id)
     job = _counted(job, profile.layers)
     header = _header(job, profile, splits)
     return Prepared(job, profile.layers, splits, header, engine_bytes(job, profile), checked.start)

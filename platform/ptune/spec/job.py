@@ -34,6 +34,9 @@ class BackboneSpec(Strict):
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Type of the frozen weights. auto is bfloat16 on GPUs and on CPUs that multiply it (AMX, AVX-512), and float32
     elsewhere."""
+    trust_remote_code: bool | None = None
+    """Whether Python code that the backbone brings along is run. None refuses such a backbone, and false loads it with
+    transformers' own classes."""
 
 
 def _native() -> list[FormatName]:

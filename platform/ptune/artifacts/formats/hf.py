@@ -102,7 +102,11 @@ class Hf:
 
         route, known = Route.of(export.manifest), _known(export)
         with quiet():
-            model = getattr(transformers, route.model).from_pretrained(folder, dtype=torch.float32).eval()
+            model = (
+                getattr(transformers, route.model)
+                .from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
+                .eval()
+            )
         if route.task == "SEQ_CLS" and export.family.reads == "last":
             model.config.pad_token_id = None  # a row comes alone: nothing in it is padding, whatever the tokens are
 

@@ -31,9 +31,11 @@ class Prompt:
         self.about = json.loads((FOLDER / "input.json").read_text(encoding="utf-8"))
         place = FOLDER / "backbone" if self.about["model"] == "backbone" else self.about["model"]
         self.vectors = load_file(FOLDER / "prompt.safetensors")["prompt"]
-        self.tokenizer = AutoTokenizer.from_pretrained(model or place)
+        self.tokenizer = AutoTokenizer.from_pretrained(model or place, trust_remote_code=False)
         # The whole model is loaded for its word embeddings; they may be float32 whatever the server's type is.
-        self.words = AutoModelForCausalLM.from_pretrained(model or place, dtype=torch.float32).get_input_embeddings()
+        self.words = AutoModelForCausalLM.from_pretrained(
+            model or place, dtype=torch.float32, trust_remote_code=False
+        ).get_input_embeddings()
 
     def token_ids(self, *texts: str) -> list[int]:
         """The input of some texts: token ids, and -(j + 1) for the prompt's vector j."""
