@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from ptune.errors import ClusterError
 from ptune.record.events import Ended
 from ptune.record.journal import JOURNAL, Journal, read
 from ptune.run.inbox import Inbox
@@ -98,6 +99,15 @@ def test_a_search_that_does_not_run_keeps_requests_until_it_goes_on(ptune, runni
     refused = ptune("stop", "tiny")
     assert (refused.code, refused.err) == (1, "ptune: tiny does not run: it is interrupted\n")
     assert len(list((running.folder / REQUESTS).iterdir())) == 1
+
+
+def test_a_name_that_no_search_has_is_told_with_the_nearest(ptune, running, monkeypatch):
+    monkeypatch.setattr("ptune.raytune.jobs.stop", lambda *_: (_ for _ in ()).throw(ClusterError("no answer")))
+    for command in (["stop", "tinny"], ["trial", "stop", "tinny", "0"], ["extend", "tinny", "--trials", "+1"]):
+        result = ptune(*command)
+        assert result.code == 1
+        assert "no search named 'tinny'" in result.err
+        assert "did you mean 'tiny'?" in result.err
 
 
 def test_a_cluster_is_asked_through_its_dashboard(ptune, monkeypatch):

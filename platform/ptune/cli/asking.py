@@ -43,7 +43,7 @@ def ask(name: str, change: Change, words: Sequence[str], address: str | None, *,
         from ptune.run.asking import ask as ask_here
         from ptune.run.folders import runs_folder, search_folder
 
-        asked = ask_here(search_folder(runs_folder(), name), change)
+        asked = ask_here(search_folder(runs_folder(), name), change, waiting_for)
         content = {
             "search": name,
             "request": asked.request.id,
@@ -57,6 +57,12 @@ def ask(name: str, change: Change, words: Sequence[str], address: str | None, *,
         return
     for line in content["said"]:
         say(line)
+
+
+def waiting_for(what: str | None) -> None:
+    """Say what an answer waits for."""
+    if what is not None:
+        say(f"ptune: waiting for {what}", err=True)
 
 
 def told(name: str, asked: Asked) -> list[str]:

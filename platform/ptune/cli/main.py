@@ -41,41 +41,34 @@ from ptune.cli.validate import validate
 from ptune.errors import ArtifactError, BackboneError, DataError, PtuneError, SpecError
 from ptune.report.said import prepare_streams, say
 
-COMMANDS = (
-    validate,
-    search,
-    resume,
-    stop,
-    trial,
-    extend,
-    listing,
-    report,
-    compare,
-    confirm,
-    export,
-    inspect,
-    predict,
-    serve,
-    ui,
-    sync,
-    repair,
-    doctor,
-    submit,
-    jobs,
-    logs,
-    cluster,
-)
+SECTIONS = {
+    "Search": (validate, search, resume, stop, trial, extend, listing),
+    "Compare": (report, compare, confirm, ui, sync),
+    "Use the best prompt": (export, inspect, predict, serve),
+    "Machines and clusters": (doctor, repair, submit, jobs, logs, cluster),
+}
+"""The commands, as the help shows them."""
+COMMANDS = tuple(command for commands in SECTIONS.values() for command in commands)
 
 
-class InOrder(click.Group):
-    """A group whose help lists commands in the order in which people meet them."""
+class InSections(click.Group):
+    """A group whose help lists commands by what they are for, in the order in which people meet them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The commands' names, as they were added."""
         return list(self.commands)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands, in sections."""
+        longest = max(map(len, self.commands))
+        limit = formatter.width - longest - 6
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                lines = [(f"{command.name:<{longest}}", command.get_short_help_str(limit)) for command in commands]
+                formatter.write_dl(lines)
 
-@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=InSections, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(ptune.__version__, prog_name="ptune")
 @click.option("--debug", is_flag=True, envvar="PTUNE_DEBUG", help="Show tracebacks.  [env: PTUNE_DEBUG]")
 def cli(debug: bool) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
-from ptune.cli.asking import told
+from ptune.cli.asking import told, waiting_for
 from ptune.cli.cluster import dashboard_option
 from ptune.report.said import say
 
@@ -23,7 +25,7 @@ def stop(name: str, address: str | None) -> None:
     ptune stop quickstart --address http://head:8265
     """
     from ptune.record.journal import JOURNAL
-    from ptune.run.folders import bring_search, runs_folder
+    from ptune.run.folders import bring_search, runs_folder, search_folder
 
     folder = runs_folder() / name
     if address is None:
@@ -32,9 +34,16 @@ def stop(name: str, address: str | None) -> None:
         from ptune.record.requests import End
         from ptune.run.asking import ask
 
-        for line in told(name, ask(folder, End())):
+        for line in told(name, ask(folder, End(), waiting_for)):
             say(line)
         return
+    from ptune.errors import ClusterError
     from ptune.raytune.jobs import stop as ask_cluster
 
-    say(f"{name} is stopping" if ask_cluster(name, address) else f"{name} was not running")
+    try:
+        ran = ask_cluster(name, address)
+    except ClusterError:
+        if address is None and "RAY_API_SERVER_ADDRESS" not in os.environ:
+            search_folder(runs_folder(), name)  # says which searches there are: no cluster was meant
+        raise
+    say(f"{name} is stopping" if ran else f"{name} was not running")

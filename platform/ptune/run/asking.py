@@ -12,13 +12,14 @@ from ptune.record.history import Answer, History
 from ptune.record.journal import JOURNAL, Reader
 from ptune.record.requests import Change, End, Request
 from ptune.run.folders import bring_search, is_running
+from ptune.run.waits import Say, Waits, unsaid
 from ptune.searching.requested import judge
 from ptune.storage.local_copy import bucket_of
 from ptune.storage.requests import leave
 
 _LOOK_S = 0.2
 _LOOK_IN_BUCKET_S = 2.0
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 """How long an answer is waited for: a driver looks between two passes, in a bucket every few seconds."""
 
 
@@ -39,12 +40,13 @@ class Asked:
     answer: Answer | None
 
 
-def ask(folder: Path, change: Change, patience_s: float = PATIENCE_S) -> Asked:
+def ask(folder: Path, change: Change, say: Say = unsaid, patience_s: float = PATIENCE_S) -> Asked:
     """Ask something of a search.
 
     Args:
         folder: the search's folder, up to date.
         change: what is asked.
+        say: told what is waited for, after a while.
         patience_s: how long to wait for the answer of a search that runs.
 
     Raises:
@@ -57,9 +59,11 @@ def ask(folder: Path, change: Change, patience_s: float = PATIENCE_S) -> Asked:
     if isinstance(change, End) and not is_running(folder):
         raise JournalError(f"{folder.name} does not run: it is {history.status}")
     request = leave(folder, change)
-    until = time.monotonic() + patience_s
-    while (running := is_running(folder)) and request.id not in history.answers and time.monotonic() < until:
+    waits = Waits(say)
+    while (running := is_running(folder)) and request.id not in history.answers and waits.lasted_s < patience_s:
+        waits.on(f"{folder.name}, which answers after what it does at present")
         following.wait()
+    waits.over()
     following.read()
     answer = history.answers.get(request.id)
     if isinstance(answer, Refused):
