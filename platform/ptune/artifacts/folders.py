@@ -96,7 +96,7 @@ def read_manifest(path: Path, format_name: str, further: Collection[str] = ()) -
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(f"{path} is damaged, it is not JSON: {error}") from None
     if not isinstance(content, dict) or content.get("format") != format_name:
         format_found = content.get("format") if isinstance(content, dict) else None

@@ -101,7 +101,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BackboneError(f"{path.parent} holds no readable {path.name}: {error}") from None
     if not isinstance(content, dict):
         raise BackboneError(f"{path.parent} holds no readable {path.name}: it is not a JSON object")

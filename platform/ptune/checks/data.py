@@ -24,6 +24,8 @@ def file_problems(task: Task) -> list[Problem]:
     problems: list[Problem] = []
     absent: dict[Place, list[Path]] = {}
     for data, table in zip(task.sets, task.set_places, strict=True):
+        if data.source is not None and data.source.startswith((".", "/", "~")) and not Path(data.source).is_dir():
+            problems.append(Problem((*table, "source"), f"{data.source}: there is no such folder", DataError))
         for key, file in _files(data):
             if isinstance(file, DataError):
                 problems.append(Problem((*table, key), str(file), DataError))

@@ -5,6 +5,7 @@ Exit codes: 0 done · 2 the input is wrong · 130 interrupted, and resumable · 
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -41,6 +42,8 @@ from ptune.cli.validate import validate
 from ptune.errors import ArtifactError, BackboneError, DataError, PtuneError, SpecError
 from ptune.report.said import prepare_streams, say
 
+_NO_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
+"""What a system says of a name that leads nowhere, whatever there is on its disks."""
 SECTIONS = {
     "Search": (validate, search, resume, stop, trial, extend, listing),
     "Compare": (report, compare, confirm, ui, sync),
@@ -119,6 +122,12 @@ def run(arguments: Sequence[str] | None = None, *, owns_process: bool = False) -
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        if error.errno not in _NO_NAMES or debugging():
+            raise
+        name = str(error.filename)
+        click.echo(f"ptune: {name if len(name) <= 80 else name[:80] + '...'}: {error.strerror}", err=True)
+        return WRONG_INPUT
     return code if isinstance(code, int) else 0
 
 

@@ -31,8 +31,8 @@ _SAMPLE = 1 << 16
 """Bytes around a fault from which its encoding is guessed."""
 _SCRIPTS = (
     ("cp1251", "\u0430-\u044f"),
-    ("cp949", "\uac00-\ud7a3"),
     ("shift-jis", "\u3000-\u30ff\u4e00-\u9fff"),
+    ("cp949", "\uac00-\ud7a3"),
     ("gb18030", "\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e"),
     ("big5", "\u4e00-\u9fff"),
 )

@@ -138,6 +138,9 @@ class Source(Strict):
         if self.splits > 1 and self.shots is None:
             raise ValueError(f"splits are few-shot draws and need shots, got splits={self.splits} without shots")
         if self.source is not None:
+            stated = {"encoding": self.encoding, "delimiter": self.delimiter}
+            if local := [f"{key} = {value!r}" for key, value in stated.items() if value is not None]:
+                raise ValueError(f"encoding and delimiter are of local files, and there is a source, got {local[0]}")
             return self
         splits = {"train": self.train, "dev": self.dev, "test": self.test}
         names = [

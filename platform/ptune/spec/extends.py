@@ -6,6 +6,7 @@ the two state different values of `type` or `kind`. The module knows no job and 
 
 from __future__ import annotations
 
+import stat
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ptune.errors import SpecError, nearest
-from ptune.spec.texts import unusable
+from ptune.spec.texts import DEEPEST, absolute, path_law, unusable
 
 Toml = dict[str, Any]
 """A table as TOML has it, not yet checked."""
 _TAGS = ("type", "kind")
+_LONGEST_CHAIN = 32
+_LARGEST = 1 << 24
+"""Bytes of a TOML file; jobs have a few thousand."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ def chain_of(path: Path, tables: Toml) -> list[TomlFile]:
             circle.
     """
     chain: list[TomlFile] = []
+    seen = {absolute(Path(), str(path))}
     while True:
         if problems := [*unusable(tables)]:
             raise SpecError("\n".join(f"{path}: {problem}" for problem in problems))
@@ -56,9 +61,12 @@ def chain_of(path: Path, tables: Toml) -> list[TomlFile]:
             return chain
         if not isinstance(extended, str):
             raise SpecError(f"{path}: extends: write the path of a file, got {extended!r}")
-        path = (path.parent / Path(extended).expanduser()).resolve()
-        if path in [file.path.resolve() for file in chain]:
-            raise SpecError(f"{chain[-1].path}: extends: files extend each other in a circle, back to {path}")
+        above, path = path, absolute(path.parent, extended)
+        if path in seen:
+            raise SpecError(f"{above}: extends: files extend each other in a circle, back to {path}")
+        if len(chain) == _LONGEST_CHAIN:
+            raise SpecError(f"{above}: extends: at most {_LONGEST_CHAIN} files extend each other, and these go on")
+        seen.add(path)
         tables = read_toml(path)
 
 
@@ -72,17 +80,40 @@ def read_toml(path: Path) -> Toml:
     """Read one file.
 
     Raises:
-        SpecError: it is missing or not TOML.
+        SpecError: it is missing, no ordinary file, or not TOML.
     """
+    if (law := path_law(str(path))) is not None:
+        raise SpecError(law)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise SpecError(f"{path}: is {'a folder' if path.is_dir() else 'no ordinary file'}, not a TOML file")
+        if path.stat().st_size > _LARGEST:
+            raise SpecError(f"{path}: has more than {_LARGEST >> 20} MiB, and is no job or space")
+        return parsed(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         beside = [file.name for file in path.parent.glob("*.toml")] if path.parent.is_dir() else []
         raise SpecError(f"{path}: no such file{nearest(path.name, beside)}") from None
-    except IsADirectoryError:
-        raise SpecError(f"{path}: is a folder, not a TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        if isinstance(error, SpecError):
+            raise
         raise SpecError(f"{path}: not valid TOML: {error}") from None
+
+
+def parsed(text: str) -> Toml:
+    """The tables of a text in TOML.
+
+    Raises:
+        ValueError: it is not TOML, or nests deeper than a job does.
+    """
+    dots = max((line.partition("=")[0].count(".") for line in text.splitlines() if len(line) > 2 * DEEPEST), default=0)
+    if dots > 4 * DEEPEST:  # Python's parser takes the square of their number
+        raise ValueError(f"tables are nested too deep; {DEEPEST} levels are the most")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(f"tables and lists are nested too deep; {DEEPEST} levels are the most") from None
 
 
 def merged(chain: Sequence[TomlFile], over: Callable[[Toml, Toml], Toml]) -> Toml:

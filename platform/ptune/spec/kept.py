@@ -57,9 +57,9 @@ def kept(content: Any) -> Kept:
         result.positions = {name: list(kept_ones) for name, kept_ones in definitions.items()}
         result.points = list(points)
         tables = {
-            **settings,
             "parameters": {name: list(kept_ones.values()) for name, kept_ones in definitions.items()},
             "baseline": [_without(point, result.dropped) for point in points.values()],
+            **settings,  # a baseline that is no list among them
         }
         try:
             result.space = Space.model_validate(tables if definitions or result.dropped else content)

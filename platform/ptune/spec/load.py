@@ -31,7 +31,7 @@ from ptune.spec.protocol import Published
 from ptune.spec.space import Space
 from ptune.spec.strict import got
 from ptune.spec.task import Task
-from ptune.spec.texts import unusable
+from ptune.spec.texts import DEEPEST, absolute, unusable
 from ptune.spec.tracking import Tracking
 
 
@@ -209,19 +209,24 @@ def _merged_tables(chain: list[TomlFile], overrides: Sequence[str]) -> tuple[Tom
     for file in chain:
         _absolute_paths(file.tables, file.path.parent)
     content = merged(chain, _JOB_OVER)
-    if isinstance(content.get("space"), str):
-        content["space"] = {"extends": content["space"]}
+    _space_as_table(content)
     name = content.get("name")
     problems = [problem for text in overrides if (problem := _override(content, text))]
     if problems:
         raise SpecError("\n".join(problems))
     if isinstance(name, str) and content["name"] != name:
         _keep_experiment(content, name)
+    _space_as_table(content)  # an override may name another file
     _absolute_paths(content, path.parent)
     settings: Toml = {}
     for text in overrides:
         _override(settings, text)
     return content, [TomlFile(path, settings), *chain]
+
+
+def _space_as_table(content: Toml) -> None:
+    if isinstance(content.get("space"), str):
+        content["space"] = {"extends": content["space"]}
 
 
 def _keep_experiment(content: Toml, name: str) -> None:
@@ -252,18 +257,22 @@ def _space_over(upper: Toml, lower: Toml) -> Toml:
 
 def _override(content: Toml, text: str) -> str | None:
     key, equals, raw = text.partition("=")
-    if not equals or not key.strip():
-        return f"--set {text}: write table.key=value"
+    *tables, last = (name.strip() for name in key.split("."))
+    if not equals or not all([*tables, last]) or len(tables) > DEEPEST:
+        return f"--set {_shortened(text)}: write table.key=value"
     value = value_of(raw)
-    if problem := next(unusable(value, key.strip()), None):
+    if problem := next(unusable({key.strip(): value}), None):
         return f"--set {problem}"
-    *tables, last = key.strip().split(".")
     for name in tables:
         content = content.setdefault(name, {})
         if not isinstance(content, dict):
-            return f"--set {text}: {name} is not a table"
+            return f"--set {_shortened(text)}: {name} is not a table"
     content[last] = value
     return None
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _absolute_paths(content: Toml, folder: Path) -> None:
@@ -313,12 +322,12 @@ def _absolute_database(uri: str, folder: Path) -> str:
     scheme, slashes, name = uri.partition(":///")
     if not scheme.startswith("sqlite") or not name or name.startswith(("/", ":", "file:")):
         return uri
-    return f"{scheme}{slashes}{(folder / name).resolve()}"
+    return f"{scheme}{slashes}{absolute(folder, name)}"
 
 
 def _make_absolute(table: Toml, key: str, folder: Path, applies: Callable[[str], bool]) -> None:
     if isinstance(table.get(key), str) and applies(table[key]):
-        table[key] = str((folder / Path(table[key]).expanduser()).resolve())
+        table[key] = str(absolute(folder, table[key]))
 
 
 def _told(chain: Sequence[TomlFile], model: type[BaseModel], content: Any, issues: Sequence[ErrorDetails]) -> list[str]:
@@ -339,6 +348,12 @@ def _told(chain: Sequence[TomlFile], model: type[BaseModel], content: Any, issue
 _PYDANTIC = "Input should be "
 
 
+def _tag(issue: ErrorDetails) -> str:
+    """The key that tells the members of a union apart: one of their fields, or what a function reads as `kind`."""
+    tag: str = issue["ctx"]["discriminator"].strip("'")
+    return "kind" if tag.endswith("()") else tag
+
+
 def _problem(model: type[BaseModel], content: Any, issue: ErrorDetails) -> tuple[str, str, str]:
     """The key of an issue, the law that it breaks, and the value given with the nearest valid one."""
     key, valid = locate(model, content, issue["loc"])
@@ -353,8 +368,11 @@ def _problem(model: type[BaseModel], content: Any, issue: ErrorDetails) -> tuple
             return key, issue["msg"], ""
         case "union_tag_invalid":
             law = f"{_PYDANTIC}one of {context['expected_tags']}"
-            tag = context["discriminator"].strip("'")
-            return f"{key}.{tag}", law, got(context["tag"], context["expected_tags"])
+            return f"{key}.{_tag(issue)}", law, got(context["tag"], context["expected_tags"])
+        case "union_tag_not_found":
+            written = value.get(_tag(issue)) if isinstance(value, dict) else value
+            law = f"{_PYDANTIC}a string" if isinstance(value, dict) else f"{_PYDANTIC}a table"
+            return f"{key}.{_tag(issue)}" if isinstance(value, dict) else key, law, got(written)
         case "model_type" | "model_attributes_type" | "dict_type":
             return key, f"{_PYDANTIC}a table", got(value)
         case "value_error":

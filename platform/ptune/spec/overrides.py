@@ -6,11 +6,11 @@ Overrides of a job file are noted at the end of its text, so that a search's cop
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterable
 from typing import Any
 
 from ptune.errors import SpecError
+from ptune.spec.extends import parsed
 from ptune.spec.trial import Scalar
 from ptune.spec.write import toml_value
 
@@ -20,8 +20,8 @@ _MARK = "# --set "
 def value_of(text: str) -> Any:
     """The value that a text has in TOML; else the text itself, which then needs no quotes."""
     try:
-        tables = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        tables = parsed(f"value = {text}")
+    except ValueError:
         return text
     return tables["value"] if len(tables) == 1 else text  # a second line would set something else
 

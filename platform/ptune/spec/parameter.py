@@ -52,6 +52,8 @@ class Parameter(Strict):
             self._check_range()
         elif self.log or self.step is not None:
             raise ValueError("log and step belong to a range of low and high")
+        if empty := [key for key, allowed in self.when.items() if allowed == []]:
+            raise ValueError(f"when asks for one of no values, so the parameter never exists, got {empty[0]} = []")
         if self.choices is not None and len(set(map(repr, self.choices))) != len(self.choices):
             raise ValueError(f"choices must differ from each other, got {self.choices}")
         return self

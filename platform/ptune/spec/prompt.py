@@ -12,8 +12,9 @@ from ptune.spec.strict import Strict, broken
 
 Positions = Literal["auto", "shifted", "unshifted"]
 
-_RANGES = re.compile(r"\s*\d+(\s*-\s*\d+)?(\s*,\s*\d+(\s*-\s*\d+)?)*\s*")
-_LENGTHS = re.compile(r"\s*\d+(\s*,\s*\d+)*\s*")
+_RANGES = re.compile(r"\s*\d{1,9}(\s*-\s*\d{1,9})?(\s*,\s*\d{1,9}(\s*-\s*\d{1,9})?)*\s*", re.ASCII)
+_LENGTHS = re.compile(r"\s*\d{1,9}(\s*,\s*\d{1,9})*\s*", re.ASCII)
+_MOST_LAYERS = 10_000
 _INIT = re.compile(r"normal|zero|vocabulary|text|text:.*\S.*", re.DOTALL)
 
 
@@ -42,6 +43,8 @@ def layers_of(text: str) -> tuple[int, ...]:
         start, end = int(first), int(last or first)
         if start < 1 or end < start:
             raise broken(f"layers count from 1 and ranges ascend, got {part.strip()!r}")
+        if end > _MOST_LAYERS:
+            raise broken(f"layers <= {_MOST_LAYERS} must hold, got {part.strip()!r}")
         layers += range(start - 1, end)
     if len(set(layers)) != len(layers):
         raise broken(f"a layer is named twice in {text!r}")

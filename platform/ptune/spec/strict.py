@@ -18,6 +18,8 @@ from ptune.spec.problem import Problem
 
 RECORDED = "recorded"
 """The context in which a job is validated that a journal holds, which an earlier version may have written."""
+_SHOWN = 300
+_QUOTES = "'\""
 _QUOTED = re.compile("'([^']*)'")
 
 
@@ -42,4 +44,9 @@ def refusal(model: type[BaseModel], problems: Iterable[Problem]) -> ValidationEr
 
 def got(value: Any, expected: str = "") -> str:
     """The value given, and the nearest of those that `expected` quotes."""
-    return f", got {value!r}{nearest(str(value), _QUOTED.findall(expected))}"
+    try:
+        shown = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, or tables inside each other without an end
+        shown = "a value too large to be shown"
+    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+    return f", got {shown}{nearest(shown.strip(_QUOTES), _QUOTED.findall(expected))}"

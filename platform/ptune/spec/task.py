@@ -75,6 +75,8 @@ def _check_metric(metric: str, metrics: Sequence[str]) -> None:
                 f"metric must be one of {', '.join(metrics)}, or several joined by '+', got {metric!r}"
                 f"{nearest(name, metrics)}"
             )
+    if len(set(names)) < len(names):
+        raise broken(f"metric must name each metric once, got {metric!r}")
     if len(set(map(is_minimized, names))) > 1:
         minimized = ", ".join(name for name in names if is_minimized(name))
         maximized = ", ".join(name for name in names if not is_minimized(name))

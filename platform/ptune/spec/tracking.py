@@ -10,8 +10,10 @@ from pydantic import AfterValidator, ValidationInfo
 
 from ptune.errors import nearest
 from ptune.spec.strict import RECORDED, Strict, broken
+from ptune.spec.texts import path_law
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+_LONGEST_HOST = 253
 _SERVERS = ("http", "https", "databricks")
 RUNS, MODELS = "runs:/", "models:/"
 """How the name of a prompt in MLflow begins: a run, or a model."""
@@ -37,16 +39,20 @@ def uri_law(uri: str) -> str | None:
             f"must be a server (http://host:port) or a database (sqlite:///file.db), {got}"
             f"{nearest(scheme, allowed)} (schemes: {', '.join(allowed)})"
         )
+    if re.search(r"[\s\x00-\x1f\x7f]", uri):
+        return f"must hold no space and no control character, {got}"
     if scheme == "databricks":
         return None
     authority = uri.partition("://")[2].partition("?")[0].partition("/")[0].rpartition("@")[2]
     if scheme == "sqlite":
         law = "must have three slashes before a relative file (sqlite:///file.db), four before an absolute one"
-        return f"{law}, {got}" if authority or "://" not in uri else None
+        return f"{law}, {got}" if authority or "://" not in uri else path_law(uri.partition("://")[2].partition("?")[0])
     try:
         host, _ = urlsplit(f"//{authority}").hostname, urlsplit(f"//{authority}").port
     except ValueError:
         return f"must have a port of 0 to 65535 behind its host ({scheme}://host:port), {got}"
+    if host is not None and len(host) > _LONGEST_HOST:
+        return f"must name a host of at most {_LONGEST_HOST} characters, got {len(host)}"
     return f"must name a host ({scheme}://host:port), {got}" if host is None and scheme in _SERVERS else None
 
 

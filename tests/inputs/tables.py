@@ -1,0 +1,185 @@
+"""Data files, each read by a job that names it: what is read, and what is refused with which words."""
+
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+
+from support.input_cases import Case, Content, toml
+
+PAIRS = [(f"{'good' if number % 2 else 'bad'} thing {number}", "ny"[number % 2]) for number in range(12)]
+OBJECTS = [{"text": text, "label": label} for text, label in PAIRS]
+CSV = "text,label\n" + "".join(f"{text},{label}\n" for text, label in PAIRS)
+TSV, SEMICOLONS = CSV.replace(",", "\t"), CSV.replace(",", ";")
+LINES = "\n".join(map(json.dumps, OBJECTS))
+COLUMNS = {"text": [text for text, _ in PAIRS], "label": [label for _, label in PAIRS]}
+TAGGED = "".join(f"thing B-x\nred O\nnumber{number} O\n\n" for number in range(4))
+
+
+def zipped(members: dict[str, str]) -> bytes:
+    """A zip of some files."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+READ: dict[str, tuple[str, Content, str, list[str]]] = {
+    "csv": ("a.csv", CSV, "", []),
+    "csv with a mark": ("a.csv", CSV.encode("utf-8-sig"), "", []),
+    "csv of Windows": ("a.csv", CSV.replace("\n", "\r\n"), "", []),
+    "csv of old Macs": ("a.csv", CSV.replace("\n", "\r"), "", []),
+    "csv in UTF-16": ("a.csv", CSV.encode("utf-16"), "", []),
+    "csv in Latin-1": ("a.csv", CSV.replace("thing", "öde").encode("latin-1"), 'encoding = "latin-1"', []),
+    "csv in Korean": ("a.csv", CSV.replace("thing", "좋아").encode("cp949"), 'encoding = "cp949"', []),
+    "csv with semicolons": ("a.csv", SEMICOLONS, "", ['delimiter = ";"']),
+    "csv with stated semicolons": ("a.csv", SEMICOLONS, 'delimiter = ";"', []),
+    "csv with tabs": ("a.csv", TSV, "", ['delimiter = "\\t"']),
+    "csv with an index": ("a.csv", "".join(f",{line}\n" for line in CSV.splitlines()), "", []),
+    "csv with blank lines": ("a.csv", CSV.replace("\n", "\n\n"), "", []),
+    "csv with quotes": ("a.csv", "text,label\n" + "".join(f'"{t}, ""so""\n",{n}\n' for t, n in PAIRS), "", []),
+    "csv with a long text": ("a.csv", CSV + "w " * 100_000 + ",y\n", "", []),
+    "csv with a long name": (
+        "a.csv",
+        "".join(f"{'x' * 150_000 if not i else ''},{line}\n" for i, line in enumerate(CSV.splitlines())),
+        "",
+        [],
+    ),
+    "csv with spaces in its header": ("a.csv", CSV.replace("text,label", " text , label"), "", []),
+    "csv in gzip": ("a.csv.gz", gzip.compress(CSV.encode()), "", []),
+    "csv in zip": ("a.zip", zipped({"a.csv": CSV}), "", []),
+    "tsv": ("a.tsv", TSV, "", []),
+    "tsv with bare quotes": ("a.tsv", TSV.replace("good", '"good'), "", []),
+    "tsv with commas": ("a.tsv", CSV, "", ['delimiter = ","']),
+    "txt with a header": ("a.txt", TSV, "", []),
+    "json": ("a.json", json.dumps(OBJECTS), "", []),
+    "json with a mark": ("a.json", json.dumps(OBJECTS).encode("utf-8-sig"), "", []),
+    "json in UTF-16": ("a.json", json.dumps(OBJECTS).encode("utf-16"), "", []),
+    "json lines": ("a.jsonl", LINES, "", []),
+    "json lines with blanks": ("a.jsonl", LINES.replace("\n", "\n\n \n"), "", []),
+    "json lines named json": ("a.json", LINES, "", []),
+    "json columns": ("a.json", json.dumps(COLUMNS), "", ["column by column"]),
+    "json columns of pandas": (
+        "a.json",
+        json.dumps({name: dict(enumerate(column)) for name, column in COLUMNS.items()}),
+        "",
+        ["column by column"],
+    ),
+    "json rows by key": ("a.json", json.dumps(dict(enumerate(OBJECTS))), "", ["each key is a row"]),
+    "json inside": (
+        "a.json",
+        json.dumps({"data": OBJECTS}),
+        'explode = "data"\ntext = ["data.text"]\nlabel = "data.label"',
+        [],
+    ),
+    "numbers for labels": ("a.jsonl", LINES.replace('"y"', "1").replace('"n"', "0"), "", []),
+    "fractions for labels": ("a.jsonl", LINES.replace('"y"', "1.0").replace('"n"', "0.0"), "", []),
+    "truths for labels": ("a.jsonl", LINES.replace('"y"', "true").replace('"n"', "false"), "", []),
+    "labels that look alike": ("a.csv", CSV + "a,Y\nb,y \n", "", ["look alike", "'y' ", "'Y' (1)"]),
+    "labels with a sign that nobody sees": ("a.csv", CSV + "a,y\u200b\n", "", ["look alike", "u200b"]),
+    "labels that are missing": ("a.csv", CSV + "a,NaN\n", "", ["missing", "'NaN' (1)"]),
+    "bad rows left out": ("a.csv", CSV + ",y\nb,\nc,d,e\n", 'on_bad_row = "skip"', ["1 of 15 rows", "2 of 14 rows"]),
+    "bad lines left out": ("a.jsonl", LINES + '\n{"text"\n7\n', 'on_bad_row = "skip"', ["2 of 14 rows", "not JSON"]),
+    "a part": ("a.csv", CSV, "", []),
+}
+
+REFUSED: dict[str, tuple[str, Content, str, list[str]]] = {
+    "an empty csv": ("a.csv", "", "", ["holds no examples"]),
+    "a csv of spaces": ("a.csv", " \n\n", "", ["holds no examples"]),
+    "only a header": ("a.csv", "text,label\n", "", ["holds no examples"]),
+    "no header": ("a.csv", "good thing,y\nbad thing,n\n", "", ["there is no column 'text'"]),
+    "another header": ("a.csv", CSV.replace("text,", "txet,"), "", ["did you mean 'txet'"]),
+    "a header twice": ("a.csv", CSV.replace("text,", "text,text,"), "", ["twice: 'text'"]),
+    "Latin-1": ("a.csv", CSV.replace("thing", "öde").encode("latin-1"), "", ["line 2", "0xf6", 'encoding = "cp1252"']),
+    "Korean": ("a.jsonl", '{"text": "좋아요 정말"}'.encode("cp949"), "", ["line 1", 'encoding = "cp949"']),
+    "Japanese": ("a.csv", "text,label\nこれはペンです,はい\n".encode("shift-jis"), "", ['encoding = "shift-jis"']),
+    "Chinese": ("a.csv", "text,label\n这是一本书,好\n".encode("gb18030"), "", ["not UTF-8", "encoding = "]),
+    "UTF-16 without a mark": ("a.csv", CSV.encode("utf-16-le"), "", ['encoding = "utf-16-le"']),
+    "UTF-8 stated as UTF-16": ("a.csv", CSV + "x", 'encoding = "utf-16"', ["not utf-16", "UTF-16"][:0]),
+    "bytes": ("a.csv", bytes(range(128, 256)) * 8, "", ["not UTF-8"]),
+    "too many cells": ("a.csv", CSV + "a,b,c,y\n", "", ["row 13", "line 14 has 4 cells"]),
+    "a quote never closed": ("a.csv", CSV + '"a,y\n' + CSV, "", ["line 14 is never closed"]),
+    "another delimiter stated": ("a.csv", CSV, 'delimiter = ";"', ["there is no column 'text'"]),
+    "an empty text": ("a.csv", CSV + ",y\n", "", ["row 13", "the text is empty"]),
+    "a missing label": ("a.csv", CSV + "a\n", "", ["row 13", "the label is missing"]),
+    "one label": ("a.csv", "text,label\na,y\nb,y\n", "", ["at least two labels"]),
+    "nothing but bad rows": ("a.csv", "text,label\n,y\n,n\n", 'on_bad_row = "skip"', ["holds no good row"]),
+    "a label that is not stated": ("a.csv", CSV, 'labels = ["y", "N"]', ["'n' is not among", "did you mean 'N'"]),
+    "a part that is not there": ("a.csv[60:]", CSV, "", ["holds no examples: the file has 12 rows"]),
+    "a part past the end in percent": ("a.csv[100%:]", CSV, "", ["holds no examples"]),
+    "a part from behind": ("a.csv[-5:]", CSV, "", ["write a part of a file as"]),
+    "a part of one": ("a.csv[5]", CSV, "", ["write a part of a file as"]),
+    "a part of many digits": ("a.csv[" + "9" * 5_000 + ":]", CSV, "", []),
+    "json that is null": ("a.json", "null", "", ["row 1", "got null"]),
+    "json that is a number": ("a.jsonl", LINES + "\n5", "", ["row 13", "got a number: 5"]),
+    "json that is a string": ("a.json", '"x"', "", ["got a string"]),
+    "json that is empty": ("a.json", "[]", "", ["holds no examples"]),
+    "json of lists": ("a.json", "[[1, 2], [3, 4]]", "", ["got a list"]),
+    "json without an end": ("a.json", "[" * 100_000, "", ["nested too deep"]),
+    "json cut": ("a.jsonl", LINES[:-5], "", ["cannot be loaded", "line 12"]),
+    "json of many digits": ("a.jsonl", '{"text": ' + "9" * 5_000 + "}", "", ["digits"]),
+    "json with a column twice": ("a.jsonl", '{"text": "a", "text": "b", "label": 1}', "", ["twice"]),
+    "json with half a letter": ("a.jsonl", LINES + '\n{"text": "\\ud800", "label": "y"}', "", ["row 13", "Unicode"]),
+    "json rows inside": ("a.json", json.dumps({"data": OBJECTS}), "", ["explode = 'data'", "data.text, data.label"]),
+    "json of intents": (
+        "a.json",
+        json.dumps({"intents": [{"tag": "hi", "patterns": ["hello", "hey"]}]}),
+        "",
+        ["intents.patterns", "explode"],
+    ),
+    "json of other columns": ("a.json", json.dumps({"x": [1, 2], "y": [3, 4]}), "", ["there is no column"]),
+    "json with a list for a text": ("a.jsonl", '{"text": ["a"], "label": 1}', "", ["must be a string"]),
+    "json with an object for a label": ("a.jsonl", '{"text": "a", "label": {"b": 1}}', "", ["must be a string"]),
+    "json with a fraction": ("a.jsonl", '{"text": "a", "label": 0.5}', "", ["got 0.5 (float)"]),
+    "parquet that is none": ("a.parquet", b"PAR1", "", ["cannot be loaded"]),
+    "parquet that is a csv": ("a.parquet", CSV, "", ["cannot be loaded"]),
+    "a spreadsheet": ("a.xlsx", b"PK\x03\x04", "", ["save it as .csv"]),
+    "bzip2": ("a.csv.bz2", b"BZh", "", [".bz2 is not read"]),
+    "a tar": ("a.tar", b"x", "", [".tar is not read"]),
+    "zstd": ("a.jsonl.zst", b"x", "", [".zst is not read"]),
+    "gzip under another name": ("a.csv", gzip.compress(CSV.encode()), "", ["write its name with .gz"]),
+    "gzip that is none": ("a.csv.gz", CSV, "", ["cannot be loaded"]),
+    "gzip cut": ("a.csv.gz", gzip.compress(CSV.encode())[:-12], "", ["cannot be loaded"]),
+    "a zip of two": ("a.zip", zipped({"a.csv": CSV, "b.csv": CSV}), "", ["must hold one file, got 2"]),
+    "a zip of nothing": ("a.zip", zipped({}), "", ["must hold one file, got 0"]),
+    "a zip of a picture": ("a.zip", zipped({"a.png": "x"}), "", ["the suffix must be one of"]),
+    "a zip that is none": ("a.zip", b"PK\x03\x04", "", ["cannot be loaded"]),
+    "a picture": ("a.png", b"x", "", ["the suffix must be one of"]),
+    "no suffix": ("data", CSV, "", ["suffix"]),
+    "html": ("a.csv", "<!DOCTYPE html><html></html>", "", ["there is no column 'text'"]),
+    "a pointer of Git LFS": ("a.csv", "version https://git-lfs\noid sha256:1\nsize 5\n", "", ["there is no column"]),
+    "more shots than examples": ("a.csv", CSV, "shots = 50", ["shots <= 12 must hold for 24 examples"]),
+    "a column to replace that is not there": ("a.csv", CSV, "replace = {txt = {a = 'b'}}", ["did you mean 'text'"]),
+    "a list to explode that is not there": ("a.jsonl", LINES, "explode = 'rows'", ["no nested list 'rows'"]),
+}
+
+WORDS: dict[str, tuple[Content, int, list[str]]] = {
+    "sentences": (TAGGED, 0, []),
+    "sentences with comments": ("# sent_id = 1\n" + TAGGED.replace("\n\n", "\n\n# text = red\n"), 0, []),
+    "sentences of Windows": (TAGGED.replace("\n", "\r\n"), 0, []),
+    "tags of no scheme": (TAGGED.replace("B-x", "NOUN"), 0, ["'NOUN' are of no scheme"]),
+    "tags of many letters": (TAGGED.replace("B-x", "U-x"), 0, []),
+    "a word without a tag": (TAGGED + "alone\n", 2, ["line 17", "a word and its tag"]),
+    "CoNLL-U": ("1\tThey\tthey\tPRON\tPRP\tCase=Nom\t2\tnsubj\t_\t_\n", 2, ["is CoNLL-U"]),
+    "one tag": ("a O\nb O\n", 2, ["tags must differ"]),
+    "Latin-1": ("é O\nb B-x\n".encode("latin-1"), 2, ["line 1 holds the byte 0xe9"]),
+    "nothing": ("\n \n", 2, ["holds no examples"]),
+    "prose": ("This is a text.\nIt has no tags at all\n", 0, ["of no scheme"]),
+}
+
+
+def cases() -> Iterator[Case]:
+    """Every file, read by `ptune validate --data`."""
+    for code, files in ((0, READ), (2, REFUSED)):
+        for name, (path, content, keys, words) in files.items():
+            file = path.partition("[")[0]
+            job = toml({"task.data.source": None}, f'[task.data]\ntrain = "{file}"\ndev = "{path}"\n{keys}\n')
+            yield Case(
+                f"data: {name}", ("validate", "j.toml", "--data"), code, tuple(words), {file: content, "j.toml": job}
+            )
+    for name, (content, code, words) in WORDS.items():
+        data = '[task]\nkind = "tokens"\n[task.data]\ntrain = "a.conll"\ndev = "a.conll"\n'
+        files = {"a.conll": content, "j.toml": toml({"task.data.source": None}, data)}
+        yield Case(f"words: {name}", ("validate", "j.toml", "--data"), code, tuple(words), files)
