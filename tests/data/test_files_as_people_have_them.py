@@ -1,9 +1,7 @@
 """Files in other encodings, with other delimiters, compressed, column by column or with bad rows: read, or refused."""
 
 import gzip
-import io
 import json
-import zipfile
 
 import pandas as pd
 import pytest
@@ -12,6 +10,7 @@ from ptune.artifacts.table import read_table
 from ptune.data.sources import Splits, load_splits
 from ptune.errors import DataError
 from ptune.spec.data import ClassificationData, TokensData
+from support.data_files import zipped
 
 TEXTS = ["schöne Wohnung", "öde Gegend", "große Küche", "laute Straße"]
 LABELS = ["gut", "übel", "gut", "übel"]
@@ -34,14 +33,6 @@ def refused(path, **keys) -> str:
     with pytest.raises(DataError) as caught:
         read(path, **keys)
     return str(caught.value)
-
-
-def zipped(members: dict[str, str]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return stream.getvalue()
 
 
 @pytest.mark.parametrize(

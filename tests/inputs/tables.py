@@ -1,11 +1,10 @@
 """Data files, each read by a job that names it: what is read, and what is refused with which words."""
 
 import gzip
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 
+from support.data_files import zipped
 from support.input_cases import Case, Content, toml
 
 PAIRS = [(f"{'good' if number % 2 else 'bad'} thing {number}", "ny"[number % 2]) for number in range(12)]
@@ -15,15 +14,6 @@ TSV, SEMICOLONS = CSV.replace(",", "\t"), CSV.replace(",", ";")
 LINES = "\n".join(map(json.dumps, OBJECTS))
 COLUMNS = {"text": [text for text, _ in PAIRS], "label": [label for _, label in PAIRS]}
 TAGGED = "".join(f"thing B-x\nred O\nnumber{number} O\n\n" for number in range(4))
-
-
-def zipped(members: dict[str, str]) -> bytes:
-    """A zip of some files."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return stream.getvalue()
 
 
 READ: dict[str, tuple[str, Content, str, list[str]]] = {
