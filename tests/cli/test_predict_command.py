@@ -215,21 +215,27 @@ def test_whoever_types_is_told_how_and_answered_line_by_line(artifact):
     os.close(ours)
 
 
-def test_a_command_of_its_own_answers_without_what_only_training_needs(artifact):
-    """The same answer, though the compiler, distributed tensors and other libraries were never imported."""
+def test_a_command_of_its_own_answers_without_what_only_training_needs(artifact, tiny_backbone, tiny):
+    """The same answer on the same weights, though the compiler, SymPy and other libraries were never imported."""
+    families = ["deberta-v2", "llama", "modernbert", "t5"]
     unused = {"accelerate", "datasets", "mlflow", "optuna", "pandas", "ray", "scipy", "sklearn", "torchmetrics"}
-    unused |= {"torch._dynamo.config", "torch._inductor", "torch.distributed.tensor"}
+    unused |= {"torch._dynamo.config", "torch._inductor", "torch._refs", "torch.distributed.tensor", "sympy"}
     code = f"""
 import sys
 from ptune.cli.main import run
 assert run(["predict", {str(artifact)!r}, "--text", "rain"], owns_process=True) == 0
+from ptune.backbone.load import load_backbone
+for folder in {[str(tiny_backbone(family)) for family in families]!r}:
+    print(float(sum(weights.double().abs().sum() for weights in load_backbone(folder).model.parameters())))
 print(*sorted({unused} & sys.modules.keys()))
 import torch
 print(torch._dynamo.config.__name__)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    answer, imported, compiler = done.stdout.splitlines()
+    answer, *weights, imported, compiler = done.stdout.splitlines()
+    alike = [sum(tensor.double().abs().sum() for tensor in tiny(family).model.parameters()) for family in families]
+    assert [float(total) for total in weights] == near([float(total) for total in alike])
     assert json.loads(answer)["probabilities"] == near(load(artifact).predict("rain")["probabilities"])
     assert imported == ""
     assert compiler == "torch._dynamo.config", "the compiler is there for whoever asks for it"

@@ -1,8 +1,9 @@
 """Transformers' models without the libraries that only training, compiling and other architectures need.
 
-Whoever imports a model of transformers also imports PyTorch's compiler and distributed tensors, SciPy, and Accelerate
-where it is installed: a third of the time that a first answer takes. This module is for a process of ptune's own that
-answers and does nothing else, because what it leaves out stays out until the process ends.
+Whoever imports a model of transformers also imports PyTorch's compiler and distributed tensors, what only the compiler
+knows of tensors without data, SymPy, SciPy, and Accelerate where it is installed: half of the time that a first answer
+takes. This module is for a process of ptune's own that answers and does nothing else, because what it leaves out stays
+out until the process ends.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 _UNUSED = ("accelerate", "PIL", "scipy", "sklearn", "torchvision", "trio")
 """What transformers imports where it is installed, and works without."""
 _COMPILER = "torch._dynamo"
+_SHAPES = "torch._meta_registrations"
+"""Written in Python, for the compiler, what PyTorch's kernels in C++ do as well with tensors without data."""
 
 
 def _unmarked(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -24,7 +27,7 @@ def _unmarked(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Compiler(ModuleType):
-    """Stands where PyTorch's compiler would: marks for it mean nothing, and any other use imports the compiler."""
+    """Stands where PyTorch's compiler would: marks for it mean nothing, and any other use imports the real one."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(_COMPILER)
@@ -34,7 +37,8 @@ class _Compiler(ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         if sys.modules.get(_COMPILER) is self:
-            del sys.modules[_COMPILER]
+            del sys.modules[_COMPILER], sys.modules[_SHAPES]
+            importlib.import_module(_SHAPES)
         return getattr(importlib.import_module(_COMPILER), name)
 
     @staticmethod
@@ -51,6 +55,8 @@ def import_leanly() -> None:
         return
     hidden = [name for name in _UNUSED if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None says that a module is not to be found
+    if "torch" not in sys.modules:
+        sys.modules[_SHAPES] = ModuleType(_SHAPES)
     try:
         import torch
 
@@ -58,7 +64,18 @@ def import_leanly() -> None:
         compiler = _Compiler(Path(torch.__file__).parent / "_dynamo")
         sys.modules[_COMPILER] = compiler
         setattr(torch, "_dynamo", compiler)  # noqa: B010 - mypy knows it as another module
+        _scan_once(importlib.import_module("transformers.utils.import_utils"))
         importlib.import_module("transformers.modeling_utils")
     finally:
         for name in hidden:
             del sys.modules[name]
+
+
+def _scan_once(structure: Any) -> None:
+    """Let transformers' folder of models, all of whose files it has just searched for names, be searched only once."""
+    scan = structure.create_import_structure_from_path
+
+    def scan_folder(path: Any) -> Any:
+        return scan(Path(path).parent if Path(path).is_file() else Path(path))
+
+    structure.create_import_structure_from_path = scan_folder
