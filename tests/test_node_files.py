@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from ptune.node_files import NodeFiles
+from ptune.errors import StorageError
+from ptune.node_files import NodeFiles, check_cache
 from support.waiting import PATIENCE_S
 
 
@@ -90,3 +91,38 @@ def test_nobody_waits_for_a_file_that_is_gone_while_another_holds_it(tmp_path, m
 def test_a_file_that_is_not_whole_takes_no_room(tmp_path):
     (tmp_path / "one").write_bytes(b"x" * 8)
     assert hold(NodeFiles(tmp_path, 10), "one", 6) is not None
+
+
+def test_folders_of_caches_are_private_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        hold(NodeFiles(tmp_path / "cache" / "states", 10), "one")
+    finally:
+        os.umask(before)
+    made = [tmp_path / "cache", tmp_path / "cache" / "states"]
+    assert [path.stat().st_mode & 0o777 for path in made] == [0o700, 0o700]
+
+
+@pytest.mark.parametrize("unsafe", ["written by all", "of somebody else"])
+def test_a_cache_that_others_may_write_is_neither_read_nor_written(tmp_path, monkeypatch, unsafe):
+    folder = tmp_path / "cache"
+    files = NodeFiles(folder, 10)
+    hold(files, "one")
+    assert files.is_sealed("one")
+    if unsafe == "written by all":
+        folder.chmod(0o777)
+    else:
+        monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    assert not files.is_sealed("one")
+    monkeypatch.setenv("PTUNE_CACHE", str(folder))
+    for use in (check_cache, lambda: hold(NodeFiles(folder, 10), "two")):
+        with pytest.raises(StorageError, match="PTUNE_CACHE to a folder of your own") as refused:
+            use()
+        assert str(folder) in str(refused.value)
+
+
+def test_a_machine_without_room_for_caches_does_without(tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PTUNE_CACHE", str(tmp_path / "file" / "cache"))
+    check_cache()
+    assert "nothing is cached" in caplog.text

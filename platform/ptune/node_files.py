@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import shutil
 import time
@@ -19,12 +20,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
+from ptune.errors import StorageError
 from ptune.files import Seal
 
+_LOG = logging.getLogger(__name__)
 _STALE_SECONDS = 3600.0
 _AGAIN_SECONDS, _TURNS = 0.02, 100
 _LOCK, _DRAFT = ".lock", ".tmp"
 _READ_ONLY = 0o400
+_WORLD_WRITABLE = 0o002
+_REMEDY = "set PTUNE_CACHE to a folder of your own"
 
 
 class NodeFiles:
@@ -58,7 +63,7 @@ class NodeFiles:
         path = self.folder / name
         if name in self._held:
             return path
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.folder)
         with contextlib.ExitStack() as unless_held:
             lock = unless_held.enter_context(self._lock(name))
             for _ in range(_TURNS):
@@ -83,6 +88,7 @@ class NodeFiles:
     def is_sealed(self, name: str) -> bool:
         """Whether a file is there as it was made, for who looks without holding it."""
         try:
+            make_private(self.folder)
             with (self.folder / f"{name}{_LOCK}").open() as lock:
                 return self._is_sealed(lock, self.folder / name)
         except OSError:
@@ -148,6 +154,40 @@ def _alone(lock: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that nobody else can read, with those above it that are not there.
+
+    Raises:
+        StorageError: it is there, and others may write it, so that what lies in it may be theirs.
+        OSError: it cannot be made.
+    """
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+    status = folder.stat()
+    if status.st_uid != os.getuid():
+        raise StorageError(f"{folder} belongs to another user, who could put anything into it; {_REMEDY}")
+    if status.st_mode & _WORLD_WRITABLE:
+        raise StorageError(
+            f"{folder} can be written by every user, who could have put anything into it; {_REMEDY}, or empty it and "
+            "run `chmod 700` on it"
+        )
+
+
+def check_cache() -> None:
+    """Refuse caches that others may write; a machine that has no place for caches does without.
+
+    Raises:
+        StorageError: see `make_private`.
+    """
+    for folder in (cache_folder(), default_folder()):
+        try:
+            make_private(folder)
+        except StorageError:
+            raise
+        except OSError as error:
+            _LOG.warning("ptune: nothing is cached, because %s cannot be made: %s", folder, error)
 
 
 def cache_folder() -> Path:

@@ -47,10 +47,13 @@ def test_a_server_elsewhere_is_pointed_to(ptune, monkeypatch):
 
 
 def test_the_server_listens_on_loopback_and_runs_no_jobs():
-    command = server_command("sqlite:///runs/mlflow.db", "runs/mlartifacts", 5001)
+    command = server_command("runs/mlartifacts", 5001)
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert command[command.index("--port") + 1] == "5001"
-    assert server_environment()["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+    environment = server_environment(uri := "postgresql://me:secret@host/db")
+    assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == uri, "other users may read a command line, and no environment"
+    assert "secret" not in " ".join(command)
 
 
 def test_the_link_opens_the_trials_of_the_search_named_or_of_the_job_that_ran_last(folder):

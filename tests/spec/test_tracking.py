@@ -58,6 +58,15 @@ def test_passwords_are_not_shown():
     assert without_password("postgresql:///db?user=me&password=secret") == "postgresql:///db?user=me&password=***"
     assert without_password("no http://me:secret@host/api (retried)") == "no http://me:***@host/api (retried)"
     assert "secret" not in uri_law("http://me:secret@host:port")
+    for uri in (
+        'uri = "postgresql://me:se/c?secret@host/db"',
+        "mysql://me:sec@secret@host",
+        "https://host/api?Token=secret&page=2",
+        "postgresql://me@host/db?sslmode=require&SSLPassword=secret",
+    ):
+        assert "secret" not in without_password(uri)
+    for plain in ("http://host:5000/a@b", "http://host:5000 and me@host", "s3://bucket/a:b/c", "https://host/?q=token"):
+        assert without_password(plain) == plain
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 
 from ptune.backbone.hashes import INDEX, weight_files, weights_hash
 from ptune.files import Seal, replacing, value_hash, write_json
-from ptune.node_files import default_folder
+from ptune.node_files import default_folder, make_private
 
 _LOG = logging.getLogger(__name__)
 _FORMAT = "ptune-weights-1"
@@ -70,7 +70,7 @@ def _copy(folder: Path, files: list[Path], dtype: torch.dtype, size: int, budget
     """The converted copy. The first process of this node that needs it writes it."""
     cache = default_folder() / "weights"
     copy = cache / value_hash([_FORMAT, weights_hash(folder), str(dtype)])
-    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(cache)
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         seals = _seals(copy)

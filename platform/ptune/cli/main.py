@@ -126,7 +126,7 @@ def run(arguments: Sequence[str] | None = None, *, owns_process: bool = False) -
         if error.errno not in _NO_NAMES or debugging():
             raise
         name = str(error.filename)
-        click.echo(f"ptune: {name if len(name) <= 80 else name[:80] + '...'}: {error.strerror}", err=True)
+        say(f"ptune: {name if len(name) <= 80 else name[:80] + '...'}: {error.strerror}", err=True)
         return WRONG_INPUT
     return code if isinstance(code, int) else 0
 

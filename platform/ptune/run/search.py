@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from ptune.errors import JournalError
 from ptune.files import write_json, write_text
+from ptune.node_files import check_cache
 from ptune.record.events import Awaiting, Confirms, Ended, Header, Loaded, Metrics, Resumed, SearchStatus
 from ptune.record.history import History, TrialRecord
 from ptune.record.journal import JOURNAL, Journal, read
@@ -235,6 +236,7 @@ def start_search(
     job = job.model_copy(update={"tracking": tracking})
     runner.check()
     check_runs(runs)
+    check_cache()
     track(job, runs / job.name, unheard)  # refuses settings that cannot be used, before anything is written
     prepared = prepare(job, runs, kept)
     for note in dict.fromkeys(note for splits in prepared.splits for note in splits.notes):
@@ -282,6 +284,7 @@ def resume_search(
     """
     folder = search_folder(runs, name)
     check_runs(runs)
+    check_cache()
     with recording(folder) as record:
         journal = record.journal
         events = read(journal.path)

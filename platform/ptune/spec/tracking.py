@@ -15,6 +15,14 @@ from ptune.spec.texts import path_law
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _LONGEST_HOST = 253
 _SERVERS = ("http", "https", "databricks")
+_USER_AND_PASSWORD = re.compile(
+    r"""(?<=://)([^:/?#@\s]*):"""
+    r"""(?:[^/?#\s"']*|(?!\d*[/?#])[^\s"']*)@"""  # databases take a password with a slash; a port has digits alone
+)
+_QUERY = re.compile(
+    r"""([?&](?:password|passwd|pwd|sslpassword|access_token|auth_token|token|api_key|apikey|secret)=)[^&#\s"']*""",
+    re.IGNORECASE,
+)
 RUNS, MODELS = "runs:/", "models:/"
 """How the name of a prompt in MLflow begins: a run, or a model."""
 
@@ -26,8 +34,7 @@ def scheme_of(uri: str) -> str:
 
 def without_password(text: str) -> str:
     """A text as it may be shown: without the passwords of the URIs in it."""
-    hidden = re.sub(r"(?<=://)([^:/?#@\s]*):[^/?#\s]*@", r"\1:***@", text)
-    return re.sub(r"([?&]password=)[^&#\s]*", r"\1***", hidden)
+    return _QUERY.sub(r"\1***", _USER_AND_PASSWORD.sub(r"\1:***@", text))
 
 
 def uri_law(uri: str) -> str | None:

@@ -6,13 +6,11 @@ what others have put into the bucket comes down before the copy is read.
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
-from ptune.errors import BucketError
 from ptune.files import value_hash, write_text
-from ptune.node_files import cache_folder
+from ptune.node_files import cache_folder, make_private
 from ptune.storage.bucket import Bucket
 from ptune.storage.waiting import BRIEF, Patience
 
@@ -27,13 +25,11 @@ def local_copy(url: str) -> Path:
         url: see `ptune.storage.location.checked_url`.
 
     Raises:
-        BucketError: it belongs to somebody else.
+        StorageError: others may write it.
     """
     readable = re.sub(r"[^\w.]+", "-", url)[:60]
     folder = cache_folder() / "runs" / f"{readable}-{value_hash(url)[:8]}"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if folder.stat().st_uid != os.getuid():
-        raise BucketError(f"{folder} belongs to another user; set PTUNE_CACHE to a folder of your own")
+    make_private(folder)
     if not (folder / _MARKER).exists():
         write_text(folder / _MARKER, url + "\n")
     return folder

@@ -36,7 +36,8 @@ class PagesServer:
         self.address = f"http://{HOST}:{port}"
         """Where the pages are."""
         self._port = port
-        self._command = server_command(uri, artifacts, port)
+        self._command = server_command(artifacts, port)
+        self._environment = server_environment(uri)
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the server
 
     def __enter__(self) -> Self:
@@ -44,7 +45,7 @@ class PagesServer:
             self._command,
             stdout=self._output,
             stderr=subprocess.STDOUT,
-            env=server_environment(),
+            env=self._environment,
             start_new_session=True,
         )
         return self
@@ -112,12 +113,16 @@ def free_port(port: int) -> int:
     raise TrackingError(f"ports {port} to {last - 1} of this machine are taken; name a free one with --port")
 
 
-def server_command(uri: str, artifacts: str, port: int) -> list[str]:
-    """The command line of an MLflow server for this machine alone, with `ptune.tracking.pages`."""
-    stores = ["--backend-store-uri", uri, "--default-artifact-root", artifacts, "--app-name", "ptune"]
+def server_command(artifacts: str, port: int) -> list[str]:
+    """The command line of an MLflow server for this machine alone, with `ptune.tracking.pages`; anybody may read it."""
+    stores = ["--default-artifact-root", artifacts, "--app-name", "ptune"]
     return [sys.executable, "-m", "mlflow", "server", *stores, "--host", HOST, "--port", str(port), "--workers", "1"]
 
 
-def server_environment() -> dict[str, str]:
-    """This process's environment, with MLflow's job runner (232 MB, nothing here needs it) and telemetry off."""
-    return {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+def server_environment(uri: str) -> dict[str, str]:
+    """This process's environment with the store, whose URI may hold a password, and without MLflow's job runner.
+
+    The job runner takes 232 MB, and nothing here needs it.
+    """
+    off = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    return {**os.environ, "MLFLOW_BACKEND_STORE_URI": uri, **off}
