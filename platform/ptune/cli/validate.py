@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from ptune.report.said import say, say_json
 if TYPE_CHECKING:
     from ptune.backbone.profile import Profile
     from ptune.checks.file import CheckedFile
+    from ptune.checks.understood import Understood
     from ptune.spec.job import Job
 
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     "--data",
     "read_data",
     is_flag=True,
-    help="Read the data, too, and check columns, labels, texts, label words and a prompt to start from.",
+    help="Read the data, too: check it, and say what was understood of it, split by split.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def validate(jobs: tuple[Path, ...], overrides: tuple[str, ...], read_data: bool, as_json: bool) -> int:
@@ -54,7 +57,24 @@ def validate(jobs: tuple[Path, ...], overrides: tuple[str, ...], read_data: bool
             say(f"ok {result.path}: {_summary(result.job, result.profile)}")
             for note in [*result.later, *result.notes]:
                 say(f"   {note}")
+            for line in _data_lines(result):
+                say(line)
     return 2 if any(result.problems for result in results) else 0
+
+
+def _understood(result: CheckedFile) -> list[Understood]:
+    """What a job makes of its data, if all of it was read."""
+    from ptune.checks.understood import understood
+
+    if result.job is None or result.splits is None:
+        return []
+    return understood(result.job, result.splits, result.profile)
+
+
+def _data_lines(result: CheckedFile) -> Iterable[str]:
+    from ptune.report.understood import lines
+
+    return lines(_understood(result), shutil.get_terminal_size().columns)
 
 
 def job_files(paths: Iterable[Path]) -> list[Path]:
@@ -80,6 +100,7 @@ def _as_json(result: CheckedFile) -> dict[str, object]:
         "problems": result.problems,
         "later": result.later,
         "notes": result.notes,
+        "data": [asdict(data) for data in _understood(result)],
         "summary": None if result.job is None else _summary(result.job, result.profile),
     }
 

@@ -1,0 +1,217 @@
+"""What a job makes of its data, split by split: rows, answers, lengths in tokens, and an input as the model sees it."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from ptune.backbone.plain_tokenizer import PlainTokenizer
+from ptune.backbone.profile import Profile
+from ptune.backbone.tokenizer import Unloaded
+from ptune.data.sources import Split, Splits
+from ptune.data.templates import Layout
+from ptune.errors import BackboneError, PtuneError
+from ptune.prompts.layout import bind
+from ptune.spec.data import ChoiceData, ClassificationData, Data, SpanData, TokensData
+from ptune.spec.job import Job
+from ptune.spec.layout import input_parts
+from ptune.spec.trial import Scalar, TrialSpec, parameter_names
+
+_MEASURED = 2_000
+"""Examples of a split whose tokens are counted."""
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Inputs in tokens, everything that a prompt adds included.
+
+    Attributes:
+        shortest: tokens of the shortest input.
+        median: of the median one.
+        longest: of the longest one, before it is shortened.
+        over: inputs that are longer than the data's `max_length`.
+        of: inputs that were measured.
+    """
+
+    shortest: int
+    median: int
+    longest: int
+    over: int
+    of: int
+
+
+@dataclass(frozen=True)
+class UnderstoodSplit:
+    """One split.
+
+    Attributes:
+        role: train, dev or test.
+        rows: its examples.
+        answers: how often each answer stands there, in the order of labels; empty where answers are texts.
+        lengths: its inputs in tokens; None without the backbone.
+    """
+
+    role: str
+    rows: int
+    answers: list[tuple[str, int]]
+    lengths: Lengths | None
+
+
+@dataclass(frozen=True)
+class Understood:
+    """One data set.
+
+    Attributes:
+        name: what reports call it.
+        columns: what is read from which column.
+        max_length: the longest input in tokens.
+        windows: whether longer inputs are cut into windows, and not shortened.
+        splits: its splits.
+        example: the first training input as the model sees it; None without the backbone.
+        answer: its answer.
+    """
+
+    name: str
+    columns: str
+    max_length: int
+    windows: bool
+    splits: list[UnderstoodSplit]
+    example: str | None
+    answer: str
+
+
+def understood(job: Job, splits: Sequence[Splits], profile: Profile | None) -> list[Understood]:
+    """What a job makes of its data sets.
+
+    Args:
+        job: a job without a problem.
+        splits: its data sets, in order.
+        profile: its backbone; without it, nothing is said of tokens.
+    """
+    reading = None if profile is None else _reading(profile)
+    named = zip(job.task.set_names, job.task.sets, splits, strict=True)
+    return [_of_set(name, data, own, _layout(job, data, reading), reading) for name, data, own in named]
+
+
+def _reading(profile: Profile) -> Unloaded | None:
+    """A tokenizer for looking: from its own file where there is one, because transformers takes seconds."""
+    try:
+        return Unloaded(PlainTokenizer(profile.folder), profile.family)
+    except (ValueError, OSError):  # it has its words in other files
+        pass
+    try:
+        return profile.reading
+    except BackboneError:
+        return None
+
+
+def _layout(job: Job, data: Data, reading: Unloaded | None) -> Layout | None:
+    """The input of a data set under the first prompt of a job's space that fits it."""
+    if reading is None:
+        return None
+    methods: list[dict[str, Scalar | None]] = [{"method": method} for method in job.space.methods]
+    for point in [*job.space.baseline, *methods]:
+        method = str(point.get("method", job.space.methods[0]))
+        config = {name: value for name, value in point.items() if name in parameter_names(method)} | {"method": method}
+        spec, problems = TrialSpec.read(config)
+        if spec is None or problems:
+            continue
+        try:
+            parts = input_parts(spec.prompt, data.fields, data.template, masked=job.task.language and data.masked)
+            return bind(parts, reading, data.fields, data.max_length)
+        except PtuneError:
+            continue
+    return None
+
+
+def _of_set(name: str, data: Data, splits: Splits, layout: Layout | None, reading: Unloaded | None) -> Understood:
+    roles = {"train": splits.train, "dev": splits.dev, "test": splits.test}
+    first = splits.train
+    return Understood(
+        name,
+        _columns(data),
+        data.max_length,
+        isinstance(data, SpanData),
+        [
+            UnderstoodSplit(role, len(split), _answers(split, data, splits.labels), _lengths(split, data, layout))
+            for role, split in roles.items()
+            if split is not None
+        ],
+        None if layout is None or reading is None else _seen(_inputs(data, first.texts[:1])[0], layout, reading),
+        _answer(first.labels[0], data, splits.labels),
+    )
+
+
+def _columns(data: Data) -> str:
+    """Which columns are read as what."""
+    answer = [
+        f"{key} = {getattr(data, key)}" for key in ("label", "tags", "answers", "target") if getattr(data, key, None)
+    ]
+    texts = f"texts = {', '.join(data.columns)}"
+    return "; ".join([texts, *answer])
+
+
+def _answers(split: Split, data: Data, labels: Sequence[str]) -> list[tuple[str, int]]:
+    """How often each answer stands in a split."""
+    match data:
+        case TokensData():
+            counts = Counter(tag for tags in split.labels for tag in tags)
+        case ClassificationData() | ChoiceData():
+            counts = Counter(split.labels)
+        case SpanData():
+            return [("answered", sum(map(bool, split.labels))), ("unanswerable", sum(not x for x in split.labels))]
+        case _:
+            return []
+    return [(label, counts[number]) for number, label in enumerate(labels)]
+
+
+def _answer(answer: Any, data: Data, labels: Sequence[str]) -> str:
+    """An answer as people read it."""
+    match data:
+        case TokensData():
+            return " ".join(labels[tag] for tag in answer)
+        case ClassificationData() | ChoiceData():
+            return str(labels[answer])
+        case SpanData():
+            return str(answer[0][0]) if answer else "no answer"
+        case _:
+            return str(answer)
+
+
+def _inputs(data: Data, texts: Sequence[tuple[Any, ...]]) -> list[tuple[str, ...]]:
+    """The inputs of examples, text by text: one for each candidate of a choice, words as the text they make."""
+    if isinstance(data, ChoiceData):
+        places = [data.columns.index(name) for name in data.choices]
+        shared = len(data.text)
+        return [(*row[:shared], row[place]) for row in texts for place in places]
+    return [tuple(" ".join(text) if isinstance(text, list) else text for text in row) for row in texts]
+
+
+def _lengths(split: Split, data: Data, layout: Layout | None) -> Lengths | None:
+    """The inputs of a split in tokens, as if nothing were shortened."""
+    if layout is None:
+        return None
+    rows = _inputs(data, split.texts[:_MEASURED])
+    around = data.max_length - layout.room
+    fields = [piece.field for piece in layout.pieces if piece.field is not None]
+    texts = {field: [len(ids) for ids in layout.tokens(field, [row[field] for row in rows])] for field in set(fields)}
+    lengths = [around + sum(texts[field][index] for field in fields) for index in range(len(rows))]
+    over = sum(length > data.max_length for length in lengths)
+    return Lengths(min(lengths), round(statistics.median(lengths)), max(lengths), over, len(lengths))
+
+
+def _seen(texts: tuple[str, ...], layout: Layout, reading: Unloaded) -> str:
+    """An input as the model sees it: its tokens as a text, with the prompt's tokens in their places."""
+    runs = groupby(layout.encode(texts).ids, key=lambda token: token < 0)
+    return " ".join(_run(list(tokens), reading, prompt=prompt) for prompt, tokens in runs)
+
+
+def _run(tokens: list[int], reading: Unloaded, *, prompt: bool) -> str:
+    if prompt:
+        return "[P]" if len(tokens) == 1 else f"[P] x {len(tokens)}"
+    text: str = reading.tokenizer.decode(tokens)
+    return text.strip()
