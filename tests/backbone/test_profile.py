@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from ptune.backbone.profile import read_profile
+from ptune.backbone.profile import check_weights, read_profile
 from ptune.errors import BackboneError
+from support.families import make_backbone
 
 
 def test_a_profile_is_read_once(minilm, monkeypatch):
@@ -88,3 +89,23 @@ def test_a_config_without_layers_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(BackboneError, match="does not say how many layers"):
         read_profile(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "law"),
+    [
+        (lambda whole: whole[:-1], "is damaged"),
+        (lambda whole: whole[:5], "cannot be read"),
+        (lambda whole: b"\xff" * 8 + whole[8:], "cannot be read"),
+        (lambda _: (4).to_bytes(8, "little") + b"null", "does not begin"),
+        (lambda _: (9).to_bytes(8, "little") + b'{"a": {}}', "does not say where"),
+    ],
+)
+def test_damaged_weights_are_found_without_loading_them(tmp_path, damage, law):
+    folder = make_backbone("bert", tmp_path / "backbone")
+    check_weights(folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(damage(weights.read_bytes()))
+    with pytest.raises(BackboneError, match=law) as refused:
+        check_weights(folder)
+    assert str(weights) in str(refused.value)

@@ -10,7 +10,7 @@ import pytest
 from ptune.spec.load import load_job, load_space
 from support.repository import PACKAGE, PLATFORM, ROOT
 
-TOP = {"platform", "search_spaces", "jobs", "tests", "pyproject.toml", "README.md", "CONTRIBUTING.md"}
+TOP = {"platform", "search_spaces", "jobs", "tests", "pyproject.toml", "README.md", "SECURITY.md", "CONTRIBUTING.md"}
 CONVENTION = {"Makefile", "LICENSE", "constraints.txt", ".gitignore", ".ci"}
 
 

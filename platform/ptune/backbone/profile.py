@@ -67,7 +67,7 @@ class Profile:
         Raises:
             BackboneError: the weights cannot be read.
         """
-        names = [name for path in self.folder.glob("*.safetensors") for name in _weight_names(path)]
+        names = [name for path in self.folder.glob("*.safetensors") for name in _header(path)[0]]
         if any(name.startswith(self.family.language) for name in names):
             return True
         if self.family.reads == "first":
@@ -135,10 +135,31 @@ def _first_count(config: Mapping[str, object], *keys: str) -> int | None:
     return next((count for key in keys if isinstance(count := config.get(key), int)), None)
 
 
-def _weight_names(path: Path) -> list[str]:
-    """The names in a safetensors file's header, which is JSON after its own length in eight bytes."""
+def check_weights(folder: Path) -> None:
+    """Check, without loading them, that the weights of a folder are all there.
+
+    Raises:
+        BackboneError: a file of weights is missing, damaged, or shorter than it says.
+    """
+    for path in weight_files(folder):
+        header, begin = _header(path)
+        try:
+            ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
+        except (TypeError, KeyError, IndexError, ValueError):
+            raise BackboneError(f"{path} cannot be read: it does not say where its tensors are") from None
+        size, stated = path.stat().st_size, begin + max(ends, default=0)
+        if size != stated:
+            raise BackboneError(f"{path} is damaged: it has {size} bytes, and {stated} by what it says; fetch it again")
+
+
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """What a safetensors file says of its tensors, as JSON after its own length in eight bytes; and where that ends."""
     try:
         with path.open("rb") as stream:
-            return list(json.loads(stream.read(int.from_bytes(stream.read(8), "little"))))
+            length = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(length))
     except (OSError, ValueError, MemoryError, OverflowError) as error:
         raise BackboneError(f"{path} cannot be read: {error}") from None
+    if not isinstance(header, dict):
+        raise BackboneError(f"{path} cannot be read: it does not begin as a safetensors file does")
+    return header, 8 + length
