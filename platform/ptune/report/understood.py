@@ -36,11 +36,10 @@ def lines(data_sets: Sequence[Understood], width: int) -> Iterator[str]:
 
 def _told(name: str, text: str, width: int) -> list[str]:
     """A named text, folded beside its name."""
-    from rich.console import Console  # knows how wide the signs of a terminal are
     from rich.text import Text
 
     first = f"{' ' * _INDENT}{name:<{_NAME}}"
-    folded = [line.plain.rstrip() for line in Text(text).wrap(Console(), max(width, 40) - len(first))]
+    folded = [line.plain.rstrip() for line in Text(text).wrap(Terminal(), max(width, 40) - len(first))]
     return [(" " * len(first) if number else first) + line for number, line in enumerate(folded)]
 
 
