@@ -38,6 +38,8 @@ def _told(name: str, text: str, width: int) -> list[str]:
     """A named text, folded beside its name."""
     from rich.text import Text
 
+    from ptune.report.console import Terminal  # knows how wide the signs of a terminal are
+
     first = f"{' ' * _INDENT}{name:<{_NAME}}"
     folded = [line.plain.rstrip() for line in Text(text).wrap(Terminal(), max(width, 40) - len(first))]
     return [(" " * len(first) if number else first) + line for number, line in enumerate(folded)]
