@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ptune.api.inspect import inspect
     from ptune.api.prompt import Prompt, load
     from ptune.api.result import SearchResult
     from ptune.api.search import open, search  # noqa: A004 - ptune.open
@@ -41,6 +42,7 @@ __all__ = [
     "SpecError",
     "Trial",
     "__version__",
+    "inspect",
     "load",
     "open",
     "search",
@@ -57,6 +59,7 @@ _HOMES = {
     "SearchResult": "ptune.api.result",
     "SpecError": "ptune.errors",
     "Trial": "ptune.api.trial",
+    "inspect": "ptune.api.inspect",
     "load": "ptune.api.prompt",
     "open": "ptune.api.search",
     "search": "ptune.api.search",

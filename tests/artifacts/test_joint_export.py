@@ -15,6 +15,7 @@ from ptune.spec.data import ClassificationData, ClozeData
 from ptune.spec.task import Classification, Cloze
 from ptune.spec.trial import TrialSpec
 from ptune.tasks.build import build_task, lay_out
+from support.made_artifacts import make_task_artifact
 
 LIMITS = {"source": "made", "max_length": 32}
 LABELS = {"first": ["no", "yes"], "second": ["a", "b", "c"]}
@@ -84,3 +85,32 @@ def test_the_part_of_a_data_set_answers_as_the_whole_does_in_every_format(prompt
         write_export(BY_NAME["peft"], Export(whole, tmp_path / "all"))
     with pytest.raises(ArtifactError, match=f"no data set '{names[0]}s'; did you mean '{names[0]}'"):
         whole.part(f"{names[0]}s")
+
+
+def test_mlflow_asks_a_prompt_of_several_data_sets_for_the_one_that_is_named(tiny, tmp_path):
+    import mlflow
+
+    backbone = tiny("bert")
+    whole = joint(HEADS, [*LABELS.values()], backbone, method="v2", length=3)
+    write_export(BY_NAME["mlflow"], Export(whole, tmp_path / "model"))
+    model = mlflow.pyfunc.load_model(str(tmp_path / "model"), model_config={"backbone": backbone.id})
+    for name in LABELS:
+        (theirs,) = model.predict([{"text": "red green"}], params={"data_set": name})
+        ours = Predictor(whole, backbone).predict("red green", data_set=name)
+        assert theirs["label"] == ours["label"]
+        assert theirs["probabilities"] == pytest.approx(ours["probabilities"], abs=1e-5)
+    with pytest.raises(ArtifactError, match="several data sets, first, second: name the one"):
+        model.predict([{"text": "red green"}])
+    card = (tmp_path / "model/README.md").read_text()
+    assert "params={'data_set': 'first'}" in card
+
+
+def test_a_classifier_of_an_encoder_decoder_is_a_model_where_transformers_has_the_same_layers(tiny, tmp_path):
+    bart = make_task_artifact("classification", tiny("bart"), method="head")
+    written = write_export(BY_NAME["hf"], Export(bart, tmp_path / "bart"))
+    assert "equal" in written.checked or "1e-5" in written.checked
+    for family in ("t5", "mt5", "umt5"):
+        refused = make_task_artifact("classification", tiny(family), method="head")
+        with pytest.raises(ArtifactError, match=f"classifier of {family} has a trained layer and a tanh between"):
+            write_export(BY_NAME["hf"], Export(refused, tmp_path / family))
+        assert not (tmp_path / family).exists()

@@ -32,6 +32,9 @@ model = AutoPeftModelForSequenceClassification.from_pretrained("me/prompt", num_
 batch = AutoTokenizer.from_pretrained("someone/tiny")("red green", return_tensors="pt")
 print("folder", snapshot_download("me/prompt"))
 print("scores", model(**batch).logits[0].softmax(-1).tolist())
+import ptune
+print("pushed", ptune.open("small").push("me/again", message="From Python"))
+print("found", ptune.inspect("hub:me/again").manifest.provenance.start.uri, ptune.inspect("small").damage)
 """
 
 
@@ -129,6 +132,10 @@ def test_a_pushed_prompt_comes_back_as_it_was(hub, folder, tmp_path):
     assert (searched["status"], searched["start"]["uri"]) == ("complete", "hub:me/open@trial")
     started, pushed = tmp_path / "runs/small/start", root / "me/open@trial"
     assert (started / "prompt.safetensors").read_bytes() == (pushed / "prompt.safetensors").read_bytes()
+
+    assert f"pushed {hub}/me/again/commit/" in told
+    assert messages[-1] == "me/again@main: From Python"
+    assert "found hub:me/open@trial []" in told
 
     rights, foreign, missing = (line for line in errors.splitlines() if line.startswith("ptune: "))
     assert rights.startswith("ptune: you/prompt is not pushed: your token lacks the right to do this")

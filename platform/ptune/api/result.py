@@ -211,6 +211,44 @@ class SearchResult:
         target, name = as_path(folder, "folder"), format_of(format)
         return of_search(self._folder, self.history, trial).write(target, name, embed=embed_backbone).folder
 
+    def push(
+        self,
+        repo: str,
+        *,
+        format: FormatName = "native",  # noqa: A002 - the word that `ptune export` has
+        trial: int | None = None,
+        private: bool = True,
+        revision: str | None = None,
+        message: str | None = None,
+        backbone: str | None = None,
+    ) -> str:
+        """Push the prompt of the best trial, or of another one, to the Hugging Face Hub, as `ptune export --push` does.
+
+        Args:
+            repo: the repository, `ORG/NAME`; it is made if it does not exist.
+            format: as for `export`.
+            trial: a trial's number; None is the best.
+            private: whether a repository that is made for it is private.
+            revision: the branch; None is `main`.
+            message: of the commit; None says what is pushed.
+            backbone: Hub id of the backbone, where a format names it and the training had it from a folder.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            SpecError: the trial has no result, the format or `repo` is none, or the format would name a folder of this
+                machine.
+            HubError: there is no token, or the Hub refuses or does not answer.
+            ArtifactError: as for `export`; nothing is pushed.
+        """
+        from ptune.api.export import format_of, of_search
+        from ptune.artifacts.hub import HubTarget
+
+        hub, name = HubTarget(repo, private, revision, message), format_of(format)
+        hub.check()
+        return of_search(self._folder, self.history, trial).push(None, name, hub, backbone=backbone)[1]
+
     def load(self, *, trial: int | None = None, device: str = "auto") -> Prompt:
         """The prompt of the best trial, or of another one, on its backbone; see `ptune.load`.
 

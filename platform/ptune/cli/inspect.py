@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from ptune.cli.exits import FAILED
-from ptune.errors import JournalError
 from ptune.report.said import say_json
 from ptune.spec.prompt_uri import HUB
 from ptune.spec.tracking import is_in_mlflow
@@ -36,9 +32,10 @@ def inspect(source: str, backbone: str | None, as_json: bool) -> int:
     ptune inspect quickstart
     ptune inspect my-prompt --json
     """
+    from ptune.api.inspect import folder_of
     from ptune.artifacts.inspection import inspect, words_near
 
-    with _folder(source) as folder:
+    with folder_of(source) as folder:
         inspection = inspect(folder)
         words, header = words_near(inspection, backbone), _header(folder)
     if as_json:
@@ -51,43 +48,6 @@ def inspect(source: str, backbone: str | None, as_json: bool) -> int:
         name = source if is_in_mlflow(source) or source.startswith(HUB) else None
         console_on().print(inspected(inspection, words, header, name), highlight=False)
     return FAILED if inspection.damage else 0
-
-
-@contextlib.contextmanager
-def _folder(source: str) -> Iterator[Path]:
-    """The folder that is meant; that of a run is there as long as it is looked at.
-
-    Raises:
-        JournalError: it is a search that has exported nothing yet.
-        TrackingError: MLflow has no such run, or it holds no prompt.
-        HubError: the Hub has no such prompt, or does not answer.
-    """
-    from ptune.record.journal import JOURNAL
-    from ptune.run.conclusion import ARTIFACT
-    from ptune.run.folders import runs_folder, search_folder
-
-    if is_in_mlflow(source) and not Path(source).is_dir():
-        from ptune.tracking.fetch import fetch_prompt
-        from ptune.tracking.location import resolve_uri
-
-        with tempfile.TemporaryDirectory(prefix="ptune-run-") as scratch:
-            yield fetch_prompt(source, resolve_uri(None, runs_folder()), Path(scratch))
-        return
-    if source.startswith(HUB):
-        from ptune.artifacts.hub import fetched
-
-        yield fetched(source)
-        return
-    given = Path(source)
-    search = given if (given / JOURNAL).is_file() else runs_folder() / source
-    if (search / JOURNAL).is_file():
-        if not (search / ARTIFACT).is_dir():
-            raise JournalError(
-                f"{source} has exported no prompt yet; `ptune export {source} --to DIR` writes its best one up to now"
-            )
-        yield search / ARTIFACT
-        return
-    yield given if given.exists() or len(given.parts) > 1 else search_folder(runs_folder(), source)
 
 
 def _header(folder: Path) -> Header | None:

@@ -6,6 +6,7 @@ The common reading of a journal for resuming, reporting and tracking. Pure: no c
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -300,6 +301,12 @@ class History:
         """The best trial's report of its best epoch, if any trial has a result."""
         best = self.best
         return None if best is None else BestResult(best.number, best.config, best.best_report, best.best_epoch)
+
+    @property
+    def majority_baseline(self) -> float | None:
+        """What always giving the commonest answer scores on dev, as the best trial that says so; None if none does."""
+        said = (trial.best_report.get("majority_baseline", math.nan) for trial in self.ranked())
+        return next((score for score in said if math.isfinite(score)), None)
 
     def ranked(self) -> list[TrialRecord]:
         """Trials with a finite result, best first; ties go to the earlier trial. Failed trials are left out."""

@@ -113,7 +113,6 @@ def findings(
     header, best = history.header, history.best_result
     test = None if history.ended is None else history.ended.test
     rows = leaderboard.rows(history)
-    majorities = [row.majority_baseline for row in rows if row.majority_baseline is not None]
     return Findings(
         name=header.name,
         state=state,
@@ -128,7 +127,7 @@ def findings(
         standard_error=None if best is None else standard_error(header, best.metrics),
         test=test,
         test_standard_error=None if test is None else standard_error(header, test, "test"),
-        majority_baseline=majorities[0] if majorities else None,
+        majority_baseline=history.majority_baseline,
         majority_metric=majority_metric(header.job.task.kind),
         constant=[row.trial for row in rows if row.constant_prediction],
         published=[replace(row, confirmed=_confirmed(row, confirmed)) for row in comparisons(history)],

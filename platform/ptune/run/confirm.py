@@ -205,10 +205,9 @@ def _confirmed(history: History, point: ConfirmedPoint) -> ConfirmedConfiguratio
 
 
 def _majority(history: History) -> Majority:
-    trials = history.ranked()
-    dev = next((trial.reports[0].get("majority_baseline") for trial in trials), None)
-    test = next((trial.test.get("majority_baseline") for trial in trials if trial.test is not None), None)
-    return Majority(majority_metric(history.job.task.kind), dev, test)
+    tests = (trial.test for trial in history.ranked() if trial.test is not None)
+    test = next((scores.get("majority_baseline") for scores in tests), None)
+    return Majority(majority_metric(history.job.task.kind), history.majority_baseline, test)
 
 
 def _spread(values: Sequence[float]) -> Spread | None:

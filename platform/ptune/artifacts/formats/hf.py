@@ -47,10 +47,11 @@ class Hf:
                 "v1 or prompt_tuning becomes words of its vocabulary, and the formats peft and cartridge hold v2"
             )
         family, task = family_of(manifest.backbone.model_type, manifest.backbone.id), Route.of(manifest).task
-        if task in ("SEQ_CLS", "TOKEN_CLS") and family.reads == "decoder" and family.dense is None:
+        if task == "SEQ_CLS" and family.reads == "decoder" and family.dense is None:
             return (
-                f"transformers' classifiers of {manifest.backbone.model_type} have a layer under their head that this "
-                "prompt's head does not have"
+                f"transformers' classifier of {manifest.backbone.model_type} has a trained layer and a tanh between "
+                "the decoder and the scores, and no weights of that layer give the scores of this prompt's head, which is "
+                "linear"
             )
         if task == "SEQ_CLS" and family.pooler and not manifest.backbone.pooled:
             return (

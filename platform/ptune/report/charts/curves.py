@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,10 +49,9 @@ def levels(history: History) -> list[Level]:
     heads = [trial.best_value for trial in ranked if trial.config.get("method") == "head"]
     if heads and heads[0] is not None and len(heads) < len(ranked):
         found.append(Level(f"head only {score_text(heads[0])}", heads[0], theme.HEAD))
-    reports = [report for trial in ranked for report in trial.reports[:1]]
     comparable = history.objective.metric == majority_metric(history.job.task.kind)
-    majority = reports[0].get("majority_baseline") if reports and comparable else None
-    if majority is not None and math.isfinite(majority):
+    majority = history.majority_baseline if comparable else None
+    if majority is not None:
         found.append(Level(f"commonest answer {score_text(majority)}", majority, theme.MAJORITY))
     return found
 
