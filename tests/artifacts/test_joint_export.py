@@ -1,21 +1,18 @@
 """A prompt of several data sets, exported for one of them."""
 
 import pytest
-import torch
 
-from ptune.artifacts.artifact import Artifact, Origin, describe
+from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.export import write_export
 from ptune.artifacts.formats.format import Export
 from ptune.artifacts.formats.registry import BY_NAME
 from ptune.artifacts.load import load_artifact
 from ptune.artifacts.predict import Predictor
 from ptune.errors import ArtifactError
-from ptune.prompts.build import build_learner
 from ptune.spec.data import ClassificationData, ClozeData
 from ptune.spec.task import Classification, Cloze
 from ptune.spec.trial import TrialSpec
-from ptune.tasks.build import build_task, lay_out
-from support.made_artifacts import make_task_artifact
+from support.made_artifacts import learned, make_task_artifact
 
 LIMITS = {"source": "made", "max_length": 32}
 LABELS = {"first": ["no", "yes"], "second": ["a", "b", "c"]}
@@ -36,31 +33,10 @@ PROMPTS = Cloze(
 
 
 def joint(task, labels, backbone, **config) -> Artifact:
-    """An artifact of several data sets, its tensors drawn large enough to move every score."""
-    spec = TrialSpec.from_config(config)
+    """An artifact of several data sets."""
     scores = {"dev": {task.metric: 0.5, **{f"{task.metric}.{name}": 0.25 for name in task.set_names}}}
-    manifest = describe(
-        spec,
-        task,
-        Origin.of(backbone, revision=None),
-        labels=labels,
-        versions={"ptune": "0.1.0"},
-        scores=scores,
-        search="joint",
-        trial=1,
-        seed=2,
-    )
-    kinds = build_task(task, labels, manifest.head).kinds
-    layouts = [lay_out(spec.prompt, data, backbone, language=manifest.language) for data in task.sets]
-    heads = [kind.head_spec(layout) for kind, layout in zip(kinds, layouts, strict=True)]
-    prompts = len(task.sets) if task.prompts_by_set else 1
-    learner = build_learner(spec.prompt, backbone, heads, seed=3, recipe=spec.recipe, prompts=prompts)
-    generator = torch.Generator().manual_seed(4)
-    tensors = {
-        name: tensor + 0.5 * torch.randn(tensor.shape, generator=generator)
-        for name, tensor in learner.collapsed().items()
-    }
-    return Artifact(manifest, tensors)
+    spec = TrialSpec.from_config(config)
+    return learned(task, labels, backbone, spec, scores=scores, search="joint", trial=1, seed=2)
 
 
 @pytest.mark.parametrize("prompted", [False, True])

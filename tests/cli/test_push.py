@@ -137,7 +137,8 @@ def test_a_pushed_prompt_comes_back_as_it_was(hub, folder, tmp_path):
     assert messages[-1] == "me/again@main: From Python"
     assert "found hub:me/open@trial []" in told
 
-    rights, foreign, missing = (line for line in errors.splitlines() if line.startswith("ptune: "))
+    told_of = [line for line in errors.splitlines() if line.startswith(("ptune: me/", "ptune: you/", "ptune: hub:"))]
+    rights, foreign, missing = told_of
     assert rights.startswith("ptune: you/prompt is not pushed: your token lacks the right to do this")
     assert foreign.startswith("ptune: me/model is not pushed: it holds other things than an export (config.json); name")
     assert missing.startswith("ptune: hub:me/nothing cannot be fetched from the Hub: the Hub has no such repository")

@@ -2,16 +2,12 @@
 
 from dataclasses import dataclass
 
-import torch
-
-from ptune.artifacts.artifact import Artifact, Origin, describe
+from ptune.artifacts.artifact import Artifact
 from ptune.backbone.backbone import Backbone
-from ptune.prompts.build import build_learner
 from ptune.spec.data import ChoiceData, ClassificationData, ClozeData, GenerationData, SpanData, TokensData
 from ptune.spec.task import Choice, Classification, Cloze, Generation, Span, Task, Tokens
 from ptune.spec.trial import TrialSpec
-from ptune.tasks.build import build_task, lay_out
-from support.made_artifacts import PAIR
+from support.made_artifacts import PAIR, learned
 
 WORDY = "a bitter, loud, long and plain afternoon"
 
@@ -98,24 +94,15 @@ SAMPLES = {
 def sample_artifact(kind: str, backbone: Backbone, seed: int = 4, **config) -> Artifact:
     """An artifact of a kind; prompts of different seeds answer differently."""
     sample = SAMPLES[kind]
-    spec = TrialSpec.from_config(config or {"method": "v2", "length": 3})
-    task = build_task(sample.task, [sample.labels])
-    layout = lay_out(spec.prompt, sample.task.data, backbone, language=sample.words)
-    learner = build_learner(spec.prompt, backbone, [task.kinds[0].head_spec(layout)], seed=3, recipe=spec.recipe)
-    generator = torch.Generator().manual_seed(seed)
-    tensors = {
-        name: tensor + 0.7 * torch.randn(tensor.shape, generator=generator)
-        for name, tensor in learner.collapsed().items()
-    }
-    manifest = describe(
-        spec,
+    return learned(
         sample.task,
-        Origin.of(backbone, revision=None),
-        labels=[sample.labels],
-        versions={"ptune": "0.1.0"},
+        [sample.labels],
+        backbone,
+        TrialSpec.from_config(config or {"method": "v2", "length": 3}),
+        strength=lambda *_: 0.7,
+        drawn=seed,
         scores={"dev": {}},
         search=kind,
         trial=seed,
         seed=11,
     )
-    return Artifact(manifest, tensors)

@@ -1,10 +1,12 @@
 """Artifacts made from a backbone, as a search would leave them: a random prompt with an effect worth measuring."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ptune.artifacts.artifact import Artifact, Origin, Training, describe
 from ptune.artifacts.export import write_export
@@ -13,7 +15,6 @@ from ptune.artifacts.formats.registry import BY_NAME
 from ptune.artifacts.predict import Predictor
 from ptune.backbone.backbone import Backbone
 from ptune.prompts.build import build_learner
-from ptune.prompts.heads import Linear
 from ptune.spec.data import ChoiceData, ClassificationData, ClozeData, GenerationData, SpanData, TokensData
 from ptune.spec.task import Choice, Classification, Cloze, Generation, Span, Task, Tokens
 from ptune.spec.trial import TrialSpec
@@ -22,28 +23,56 @@ from ptune.tasks.build import build_task, lay_out
 PAIR = ["premise", "hypothesis"]
 
 
-def make_artifact(backbone: Backbone, fields=("text",), labels=("no", "yes"), max_length=32, **config) -> Artifact:
-    """An artifact for `config`, its tensors drawn large enough to move every score."""
-    spec = TrialSpec.from_config(config)
-    learner = build_learner(spec.prompt, backbone, [Linear(len(labels), pooled=True)], seed=3, recipe=spec.recipe)
-    data = ClassificationData(source="made", text=list(fields), labels=list(labels), max_length=max_length)
-    generator = torch.Generator().manual_seed(4)
+def learned(
+    task: Task,
+    labels: Sequence[Sequence[str]],
+    backbone: Backbone,
+    spec: TrialSpec,
+    *,
+    strength: Callable[[str, Tensor], float] = lambda *_: 0.5,
+    drawn: int = 4,
+    **about: Any,
+) -> Artifact:
+    """An artifact of a task, its tensors drawn large enough to move every score.
+
+    Args:
+        task: the task.
+        labels: of each data set.
+        backbone: the backbone.
+        spec: the trial.
+        strength: of what is added to a tensor, by its name and what an untrained learner has there.
+        drawn: seed of the tensors; prompts of different seeds answer differently.
+        about: what else the manifest says, as `describe` takes it.
+    """
+    origin = Origin.of(backbone, revision=None)
+    manifest = describe(spec, task, origin, labels=labels, versions={"ptune": "0.1.0"}, **about)
+    kinds = build_task(task, labels, manifest.head).kinds
+    layouts = [lay_out(manifest.prompt, data, backbone, language=manifest.language) for data in task.sets]
+    heads = [kind.head_spec(layout) for kind, layout in zip(kinds, layouts, strict=True)]
+    prompts = len(task.sets) if task.prompts_by_set else 1
+    learner = build_learner(spec.prompt, backbone, heads, seed=3, recipe=spec.recipe, prompts=prompts)
+    generator = torch.Generator().manual_seed(drawn)
     tensors = {
-        name: tensor + 0.5 * torch.randn(tensor.shape, generator=generator)
+        name: tensor + strength(name, tensor) * torch.randn(tensor.shape, generator=generator)
         for name, tensor in learner.collapsed().items()
     }
-    manifest = describe(
-        spec,
+    return Artifact(manifest, tensors)
+
+
+def make_artifact(backbone: Backbone, fields=("text",), labels=("no", "yes"), max_length=32, **config) -> Artifact:
+    """A classifier for `config`."""
+    data = ClassificationData(source="made", text=list(fields), labels=list(labels), max_length=max_length)
+    spec = TrialSpec.from_config(config)
+    return learned(
         Classification(data=data),
-        Origin.of(backbone, revision=None),
-        labels=[labels],
-        versions={"ptune": "0.1.0"},
+        [list(labels)],
+        backbone,
+        spec,
         scores={"dev": {"accuracy": 0.75}},
         search="made",
         trial=7,
         seed=11,
     )
-    return Artifact(manifest, tensors)
 
 
 def scores_of(predictor: Predictor, texts: Sequence[tuple[str, ...]], token_budget: int = 8_192) -> torch.Tensor:
@@ -88,7 +117,12 @@ TASKS: dict[str, Task] = {
     "generation": Generation(kind="generation", data=GenerationData(source="made", max_length=24, max_target=6)),
 }
 """A task of each kind, and of each head."""
-LABELS = {"tokens": ["O", "B-x", "I-x"], "span": ["unanswerable"], "choice": ["choice1", "choice2"]}
+LABELS = {
+    "tokens": ["O", "B-x", "I-x"],
+    "span": ["unanswerable"],
+    "choice": ["choice1", "choice2"],
+    "cloze": ["red", "green", "cold"],
+}
 
 
 def make_task_artifact(kind: str, backbone: Backbone, **config) -> Artifact:
@@ -96,28 +130,16 @@ def make_task_artifact(kind: str, backbone: Backbone, **config) -> Artifact:
     task = TASKS[kind]
     head = "verbalizer" if kind in ("words", "choice words", "cloze", "generation") else "linear"
     spec = TrialSpec.from_config({**config, "head": head} if len(task.heads) > 1 else config)
-    data = task.sets[0]
-    labels = getattr(data, "labels", None) or LABELS.get(kind.split(maxsplit=1)[0], [])
-    manifest = describe(
-        spec,
+    labels = getattr(task.sets[0], "labels", None) or LABELS.get(kind.split(maxsplit=1)[0], [])
+    return learned(
         task,
-        Origin.of(backbone, revision=None),
-        labels=[list(labels)] if kind != "cloze" else [["red", "green", "cold"]],
-        versions={"ptune": "0.1.0"},
+        [list(labels)],
+        backbone,
+        spec,
+        strength=lambda name, tensor: 0.5 if tensor.dim() > 1 and "backbone" not in name else 0.05,
         scores={"dev": {task.metric: 0.75}},
         search="made",
         trial=7,
         seed=11,
         training=Training(epochs=3, seconds=1.5, parameters=99, trials=4, examples={"train": 40, "dev": 8}),
     )
-    kinds = build_task(task, [manifest.sets[0].labels], manifest.head).kinds
-    layout = lay_out(manifest.prompt, data, backbone, language=manifest.language)
-    learner = build_learner(spec.prompt, backbone, [kinds[0].head_spec(layout)], seed=3, recipe=spec.recipe)
-    generator = torch.Generator().manual_seed(4)
-    tensors = {
-        name: tensor
-        + (0.5 if tensor.dim() > 1 and "backbone" not in name else 0.05)
-        * torch.randn(tensor.shape, generator=generator)
-        for name, tensor in learner.collapsed().items()
-    }
-    return Artifact(manifest, tensors)

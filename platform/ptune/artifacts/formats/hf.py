@@ -50,8 +50,7 @@ class Hf:
         if task == "SEQ_CLS" and family.reads == "decoder" and family.dense is None:
             return (
                 f"transformers' classifier of {manifest.backbone.model_type} has a trained layer and a tanh between "
-                "the decoder and the scores, and no weights of that layer give the scores of this prompt's head, which is "
-                "linear"
+                "the decoder and the scores, and no weights of that layer give the scores of this prompt's linear head"
             )
         if task == "SEQ_CLS" and family.pooler and not manifest.backbone.pooled:
             return (
