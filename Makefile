@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 READY  := $(VENV)/.ready
 JOB    ?= jobs/quickstart.toml
-BENCH  ?= limit growth overhead against_peft predicting serving tracking
+BENCH  ?= limit growth overhead against_peft predicting serving tracking searching
 
-.PHONY: search test check bench faults screenshots ui clean
+.PHONY: search test check bench bench-search faults screenshots ui clean
 .DEFAULT_GOAL := search
 
 search: $(READY)
@@ -23,6 +23,9 @@ check: $(READY)
 bench: $(READY)
 	set -e; for name in $(BENCH); do echo "== $$name"; $(VENV)/bin/python tests/benchmarks/$$name.py; done
 	@ls build/bench/*
+
+bench-search: BENCH := searching
+bench-search: bench
 
 faults: $(READY)
 	$(VENV)/bin/python tests/faults/drill.py $(FAULTS)

@@ -1,0 +1,52 @@
+"""The benchmark of searches: what is known of its surfaces, and that every search plays on them."""
+
+import numpy as np
+import pytest
+import search_rivals as rivals
+
+import searching
+from support.surfaces import HORIZON, SPACES, Surface
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_a_surface_has_a_known_optimum_and_a_region_at_chance(kind):
+    surface = Surface(kind, 3)
+    draws = np.random.default_rng(0)
+    values = np.array([surface.best(surface.drawn(draws)) for _ in range(200)])
+    assert values.max() <= surface.optimum
+    assert 0.1 < np.mean(values < 0.51) < 0.8
+    assert np.mean(values > surface.optimum - 0.01) < 0.1
+
+
+def test_reports_are_the_true_value_with_noise():
+    surface = Surface("four", 1)
+    draws = np.random.default_rng(0)
+    configs = [surface.drawn(draws) for _ in range(120)]
+    off = [surface.report(config, HORIZON) - surface.true(config, HORIZON) for config in configs]
+    assert abs(np.mean(off)) < 0.004
+    assert 0.008 < np.std(off) < 0.02
+    assert surface.report(configs[0], 1) == surface.report(dict(reversed(configs[0].items())), 1)
+
+
+@pytest.mark.parametrize("name", searching.SEARCHES)
+def test_a_search_uses_up_its_epochs_and_a_seed_decides_it(name):
+    surface = Surface("grid", 0)
+    one, again = (played(name, surface, 40) for _ in range(2))
+    assert one == again
+    assert 35 <= len(one) <= 40
+    regrets = searching.regret_by_epoch(surface, one, 40)
+    assert len(regrets) == 40
+    assert 0.0 <= regrets[-1] <= regrets[3]
+
+
+def played(name, surface, epochs):
+    with searching.SEARCHES[name](surface, 0, epochs) as search:
+        return rivals.play(search, surface, searching.SLOTS, epochs)
+
+
+def test_a_table_has_a_line_for_each_search(capsys, tmp_path):
+    played = searching.play_all("grid", 0, epochs=45)
+    lines = searching.table([searching.summary(played, "grid", name) for name in searching.SEARCHES])
+    assert [line.partition("  ")[0] for line in lines[2:]] == list(searching.SEARCHES)
+    searching.draw(played, "grid", tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").stat().st_size > 10_000

@@ -1,0 +1,217 @@
+"""Made-up searches of known truth: a space, and for each seed a surface of learning curves over it.
+
+A surface has one optimum at a place of its own, slopes of its own, pairs of parameters that depend on each other, a
+region at chance, and curves that rise at different speeds, so that the first epochs mislead. A report is the true
+value with noise, rounded as the score of a dev set of 300 examples is.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ptune.spec.parameter import Parameter
+from ptune.spec.space import Space
+from ptune.spec.trial import Config
+from support.simulated import LAYERS, make_job
+
+HORIZON = 9
+CHANCE, TOP = 0.5, 0.9
+EXAMPLES = 300
+RATE = {"low": 1e-4, "high": 1.0, "log": True}
+LENGTH = {"low": 4, "high": 128, "log": True}
+ENCODER = {"choices": ["embedding", "mlp"]}
+
+FOUR = {"lr": RATE, "length": LENGTH, "depth": {"low": 1, "high": LAYERS}, "encoder": ENCODER}
+EIGHT = FOUR | {
+    "dropout": {"low": 0.0, "high": 0.5, "step": 0.1},
+    "batch_size": {"choices": [8, 16, 32, 64]},
+    "warmup": {"choices": [0.0, 0.06, 0.2]},
+    "weight_decay": {"low": 1e-4, "high": 1.0, "log": True},
+}
+BRANCHED = {
+    "method": {"choices": ["v1", "v2"]},
+    "length": [
+        {"low": 2, "high": 16, "log": True, "when": {"method": "v1"}},
+        {"low": 2, "high": 32, "log": True, "when": {"method": "v2"}},
+    ],
+    "template": {"choices": ["before", "after", "around"], "when": {"method": "v1"}},
+    "encoder": [
+        {"choices": ["embedding", "mlp", "lstm"], "when": {"method": "v1"}},
+        {"choices": ["embedding", "mlp"], "when": {"method": "v2"}},
+    ],
+    "depth": {"low": 1, "high": LAYERS, "when": {"method": "v2"}},
+    "lr": [
+        {"low": 3e-3, "high": 1e-1, "log": True, "when": {"encoder": "embedding"}},
+        {"low": 3e-4, "high": 3e-2, "log": True, "when": {"encoder": ["mlp", "lstm"]}},
+    ],
+}
+RATES = (1e-4, 5e-4, 1e-3, 5e-3, 7e-3, 1e-2, 2e-2, 5e-2, 1e-1)
+GRID = {
+    "lr": {"choices": list(RATES)},
+    "length": {"choices": [10, 50, 100]},
+    "batch_size": {"choices": [4, 8, 16, 32]},
+}
+"""108 points, as the loops around P-tuning v2's scripts have."""
+SPACES = {"four": FOUR, "eight": EIGHT, "branched": BRANCHED, "grid": GRID}
+STEEP = {"four": 1.0, "eight": 0.5, "branched": 0.7, "grid": 1.0}
+"""How fast a surface falls from its optimum: set so that a third of a space, or half, stays at chance."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Learning curves over one of the spaces; a seed decides everything.
+
+    Args:
+        kind: a key of `SPACES`.
+        seed: of the optimum's place, the slopes and the noise.
+    """
+
+    kind: str
+    seed: int
+
+    @cached_property
+    def table(self) -> dict[str, Any]:
+        """The space as a job writes it."""
+        return {"parameters": SPACES[self.kind]}
+
+    @cached_property
+    def space(self) -> Space:
+        """The space, resolved."""
+        return make_job(space=self.table).space.resolved(LAYERS)
+
+    def own(self, config: Config) -> Config:
+        """What of a complete configuration the space states."""
+        chosen: Config = {}
+        for name, definition in self.space.ordered():
+            if definition.applies(chosen):
+                chosen[name] = config[name]
+        return chosen
+
+    def report(self, config: Config, epoch: int) -> float:
+        """What a dev set says after an epoch."""
+        draws = random.Random(f"{self.seed} {_named(config)} {epoch}")
+        value = self.true(config, epoch) + draws.gauss(0.0, self._noise)
+        return min(1.0, max(0.0, round(value * EXAMPLES) / EXAMPLES))
+
+    def true(self, config: Config, epoch: int) -> float:
+        """The value behind the noise: it rises towards the configuration's own, and may fall a little after that."""
+        return _risen(self._shape(config), epoch)
+
+    def best(self, config: Config) -> float:
+        """The best true value that a configuration comes to."""
+        shape = self._shape(config)
+        return max(_risen(shape, epoch) for epoch in range(1, HORIZON + 1))
+
+    def cost(self, config: Config) -> float:
+        """What an epoch takes: longer prompts take longer."""
+        return 0.8 + 0.4 * _place(config.get("length"), {"low": 2, "high": 128, "log": True})
+
+    @cached_property
+    def optimum(self) -> float:
+        """The best true value, by coordinate search from the best of many random configurations."""
+        draws = np.random.default_rng(self.seed)
+        configs = [self.drawn(draws) for _ in range(2000)]
+        best = sorted(configs, key=self.best, reverse=True)[:5]
+        return max(self.best(self._climbed(config, draws)) for config in best)
+
+    def drawn(self, draws: np.random.Generator) -> Config:
+        """A configuration drawn evenly."""
+        chosen: Config = {}
+        for name, definition in self.space.ordered():
+            if definition.applies(chosen):
+                chosen[name] = _value(definition, float(draws.random()))
+        return chosen
+
+    def _climbed(self, config: Config, draws: np.random.Generator) -> Config:
+        for scale in (0.2, 0.05, 0.01):
+            for _ in range(150):
+                near = dict(config)
+                for name, definition in self.space.ordered():
+                    if name in near and definition.choices is None and draws.random() < 0.5:
+                        moved = _place(near[name], definition) + float(draws.normal(0, scale))
+                        near[name] = _value(definition, min(0.999, max(0.0, moved)))
+                config = max(config, near, key=self.best)
+        return config
+
+    @cached_property
+    def _noise(self) -> float:
+        return random.Random(f"noise {self.seed}").uniform(0.010, 0.018)
+
+    def _draw(self, *names: object) -> random.Random:
+        return random.Random(f"{self.kind} {self.seed} {names}")
+
+    def _shape(self, config: Config) -> tuple[float, float, float]:
+        """Quality from 0 (chance) to 1, speed of learning, and the share lost by the horizon."""
+        method = str(config.get("method"))
+        numeric: list[tuple[str, float]] = []
+        loss = 0.0
+        for name, definition in self.space.ordered():
+            if name not in config or not definition.applies(config):
+                continue
+            if definition.choices is not None and not isinstance(config[name], int | float):
+                loss += self._draw(method if name != "method" else "", name, config[name]).uniform(0.0, 0.12)
+                continue
+            place = _place(config[name], definition)
+            off = place - self._draw(method, name).uniform(0.2, 0.85)
+            loss += STEEP[self.kind] * self._weight(method, name) * off * off
+            numeric.append((name, off))
+        for (one, left), (other, right) in pairwise(numeric):
+            loss += STEEP[self.kind] * self._draw(method, one, other).uniform(-1.2, 1.2) * left * right
+        rate = dict(numeric).get("lr", 0.0)
+        quality = max(0.0, 1.0 - max(0.0, loss))
+        speed = 0.25 + 0.9 / (1 + math.exp(-8 * rate)) + self._draw("speed", _named(config)).uniform(0.0, 0.2)
+        late = max(0.0, rate) * self._draw("late").uniform(0.0, 0.3)
+        return quality, speed, late
+
+    def _weight(self, method: str, name: str) -> float:
+        """How much a parameter matters: the rate most, about half of the others hardly."""
+        if name == "lr":
+            return self._draw(method, name, "weight").uniform(7.0, 12.0)
+        return self._draw(method, name, "weight").choice([0.15, 0.5, 1.0, 2.0])
+
+
+def _risen(shape: tuple[float, float, float], epoch: int) -> float:
+    quality, speed, late = shape
+    risen = (1 - math.exp(-speed * epoch)) / (1 - math.exp(-speed * HORIZON))
+    return CHANCE + (TOP - CHANCE) * quality * (risen - late * (epoch / HORIZON) ** 2)
+
+
+def _named(config: Config) -> str:
+    return repr(sorted(config.items(), key=str))
+
+
+def _place(value: Any, definition: Parameter | dict[str, Any]) -> float:
+    """Where a value lies in its range, from 0 to 1."""
+    table = definition if isinstance(definition, dict) else definition.model_dump()
+    if value is None:
+        return 0.5
+    if table.get("choices"):
+        return float(table["choices"].index(value)) / max(1, len(table["choices"]) - 1)
+    scale = math.log if table.get("log") else float
+    low, high = scale(table["low"]), scale(table["high"])
+    return (scale(value) - low) / (high - low)
+
+
+def _value(definition: Parameter, place: float) -> Any:
+    """The value at a place of a range, from 0 to 1."""
+    if definition.value is not None:
+        return definition.value
+    if definition.choices is not None:
+        return definition.choices[int(place * len(definition.choices))]
+    low, high = definition.low, definition.high
+    assert isinstance(low, int | float)
+    assert isinstance(high, int | float)
+    if definition.log:
+        value = math.exp(math.log(low) + place * (math.log(high) - math.log(low)))
+    else:
+        value = low + place * (high - low)
+    if definition.step is not None and not definition.integer:
+        value = low + round((value - low) / definition.step) * definition.step
+    return round(value) if definition.integer else value
