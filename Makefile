@@ -12,7 +12,7 @@ search: $(READY)
 	$(VENV)/bin/ptune search $(JOB)
 
 test: $(READY)
-	$(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
 	test ! -e platform/__init__.py

@@ -18,6 +18,28 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models gain nothing from threads, which wait for busy cores
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores: some tests wait for servers and for processes of their own."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In several processes, spread the files with slow tests over the first two thirds of the run.
+
+    They wait beside the work of others, and none of them is the last.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    slow = [file for file, tests in files.items() if any(test.get_closest_marker("slow") for test in tests)]
+    quick = [file for file in files if file not in slow]
+    places = {file: place / len(quick) for place, file in enumerate(quick)}
+    places |= {file: 2 / 3 * place / len(slow) for place, file in enumerate(slow)}
+    items[:] = [test for file in sorted(files, key=places.__getitem__) for test in files[file]]
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of third-party data sets, which lies beside the repository."""
