@@ -8,6 +8,17 @@ LONG = "x" * 5_000
 FILES = {"j.toml": toml(), "a.txt": "one\n", "ptune_runs/.keep": "", "folder/.keep": ""}
 COMMANDS: dict[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     "an unknown command": (("serach", "j.toml"), 2, ("serach",)),
+    "data that is not there": (("inspect-data", "k.csv"), 2, ("no such file",)),
+    "data that is a folder": (("inspect-data", "folder"), 2, ("is a folder",)),
+    "data that is a pipe": (("inspect-data", "pipe"), 2, ("not an ordinary file",)),
+    "data that is a circle of links": (("inspect-data", "circle"), 2, ("circle",)),
+    "data that is a job": (("inspect-data", "j.toml"), 2, ("suffix",)),
+    "data without columns": (("inspect-data", "a.txt"), 2, ("a.txt",)),
+    "data whose name no disk takes": (("inspect-data", LONG), 2, ("too long",)),
+    "a new job without data": (("init", "new.toml"), 2, ("--data is missing",)),
+    "a new job of nothing": (("init", "new.toml", "--data", "k.csv", "--backbone", "x"), 2, ("no such file",)),
+    "a new job over another": (("init", "j.toml"), 2, ("is not replaced",)),
+    "a new job without trials": (("init", "new.toml", "--trials", "0"), 2, ("--trials",)),
     "an unknown option": (("validate", "j.toml", "--dta"), 2, ("--dta",)),
     "no job": (("validate",), 2, ("JOB",)),
     "a job that is not there": (("validate", "k.toml"), 2, ("no such file", "did you mean 'j.toml'")),

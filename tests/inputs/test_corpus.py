@@ -50,9 +50,10 @@ def hang(signum: int, frame: FrameType | None) -> None:
 
 @pytest.fixture
 def bounded(monkeypatch):
-    """No input may take long, and none finds a search or a server of somebody else."""
+    """No input may take long, and none finds a search or a server of somebody else, or a terminal to ask."""
     for name in ("PTUNE_RUNS", "MLFLOW_TRACKING_URI", "RAY_ADDRESS", "PTUNE_DEBUG"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     before = signal.signal(signal.SIGALRM, hang)
     yield
     signal.alarm(0)

@@ -22,7 +22,9 @@ from ptune.cli.doctor import doctor
 from ptune.cli.exits import FAILED, INTERRUPTED, WRONG_INPUT
 from ptune.cli.export import export
 from ptune.cli.extend import extend
+from ptune.cli.init import init
 from ptune.cli.inspect import inspect
+from ptune.cli.inspect_data import inspect_data
 from ptune.cli.jobs import jobs
 from ptune.cli.listing import listing
 from ptune.cli.logs import logs
@@ -45,7 +47,7 @@ from ptune.report.said import prepare_streams, say
 _NO_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
 """What a system says of a name that leads nowhere, whatever there is on its disks."""
 SECTIONS = {
-    "Search": (validate, search, resume, stop, trial, extend, listing),
+    "Search": (init, inspect_data, validate, search, resume, stop, trial, extend, listing),
     "Compare": (report, compare, confirm, ui, sync),
     "Use the best prompt": (export, inspect, predict, serve),
     "Machines and clusters": (doctor, repair, submit, jobs, logs, cluster),

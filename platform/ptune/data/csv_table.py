@@ -83,11 +83,20 @@ def read_csv(
     return _table(header, good, notes, bad), bad
 
 
+def sniffed(contents: Contents, text: str) -> tuple[str, str]:
+    """The delimiter that a file's suffix stands for, and the one with which its first rows have the same cells."""
+    return _own(contents), _dialect(contents, text, None, None)[0].delimiter
+
+
+def _own(contents: Contents) -> str:
+    return "\t" if contents.kind in (".tsv", ".txt") else ","
+
+
 def _dialect(
     contents: Contents, text: str, columns: Collection[str] | None, delimiter: str | None
 ) -> tuple[Dialect, list[str]]:
     """The dialect of a file, and what is to be said of it."""
-    own = "\t" if contents.kind in (".tsv", ".txt") else ","
+    own = _own(contents)
     if delimiter is not None:
         return _with(delimiter, contents.kind), []
     candidates = [_with(sign, contents.kind) for sign in (own, *(sign for sign in _DELIMITERS if sign != own))]

@@ -148,7 +148,7 @@ def _check_depth(path: Path, rows: Sequence[Row], columns: Collection[str] | Non
     """Refuse rows of which no column is needed, if the rows that are meant may lie inside them."""
     if columns is None or any(name in columns for row in rows for name in row):
         return
-    found = list(_lists(rows))
+    found = list(nested_lists(rows))
     if not found:
         return
     described = "; ".join(f"{name} (with {', '.join(inner)})" if inner else name for name, inner in found[:_DEEPEST])
@@ -159,7 +159,7 @@ def _check_depth(path: Path, rows: Sequence[Row], columns: Collection[str] | Non
     )
 
 
-def _lists(rows: Sequence[Any], path: str = "", depth: int = 0) -> Iterator[tuple[str, list[str]]]:
+def nested_lists(rows: Sequence[Any], path: str = "", depth: int = 0) -> Iterator[tuple[str, list[str]]]:
     """The nested lists of rows by their paths, each with the columns that its objects have."""
     if depth == _DEEPEST:
         return
@@ -171,7 +171,7 @@ def _lists(rows: Sequence[Any], path: str = "", depth: int = 0) -> Iterator[tupl
         if items and not all(isinstance(item, list) for item in items):
             fields = dict.fromkeys(f"{name}.{field}" for item in items[:50] if isinstance(item, dict) for field in item)
             yield name, list(fields)
-        yield from _lists(items or [value for value in inner if isinstance(value, dict)], name, depth + 1)
+        yield from nested_lists(items or [value for value in inner if isinstance(value, dict)], name, depth + 1)
 
 
 def _described(value: Any) -> str:

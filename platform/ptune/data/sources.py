@@ -180,7 +180,6 @@ def _read_all(data: Data, kind: Any) -> tuple[dict[str, Columns], list[str]]:
         try:
             table, source = read(name)
             notes += table.notes
-            table = explode(table, source, data.explode) if data.explode is not None else table
             columns_of[role], said = _extracted(prepared(table, source, data, columns), source, data, kind)
             notes += said
         except DataError as error:
@@ -226,14 +225,33 @@ def _reader(data: Data, columns: Collection[str]) -> Callable[[str], tuple[Table
     """How this job's splits are read: a function from a split's name to its table and the name of its source."""
     source, config, reading = data.source, data.config, Reading.of(data)
     if source is None:
-        return lambda name: (_part(read_file(Path(file_of(name)), columns, reading), name), name)
+        return lambda name: (_rows(read_file(Path(file_of(name)), columns, reading), name, data), name)
     if source.startswith(PREFIX):
-        return lambda name: (_part(read_file(split_file(source, file_of(name)), columns), name), f"{source}:{name}")
+        return lambda name: (
+            _rows(read_file(split_file(source, file_of(name)), columns), name, data),
+            f"{source}:{name}",
+        )
     tables = read_hub(source, config)
-    return lambda name: (
-        table_of(pick_split(tables, source, config, name), columns),
-        ":".join(filter(None, (source, config, name))),
-    )
+
+    def of_hub(name: str) -> tuple[Table, str]:
+        table, named = table_of(pick_split(tables, source, config, name), columns), (source, config, name)
+        whole = ":".join(filter(None, named))
+        return table if data.explode is None else explode(table, whole, data.explode), whole
+
+    return of_hub
+
+
+def _rows(table: Table, name: str, data: Data) -> Table:
+    """The rows that a split's name takes of a file, one for each item where lists are exploded.
+
+    A part is one of the file's own rows, which hold the items of one text together; or of the items themselves, if the
+    whole file is a single row.
+    """
+    if data.explode is None:
+        return _part(table, name)
+    if len(table) == 1:
+        return _part(explode(table, name, data.explode), name)
+    return explode(_part(table, name), name, data.explode)
 
 
 def _part(table: Table, name: str) -> Table:

@@ -71,6 +71,15 @@ class Contents:
         except UnicodeError as error:
             raise DataError(f"{self.path}: cannot be loaded: {self._undecodable(named, error)}") from None
 
+    def likely_encoding(self) -> str | None:
+        """The encoding that a job has to state to read the file; None if it can be read as it is."""
+        try:
+            self.text()
+        except DataError as error:
+            stated = re.search(r'encoding = "([^"]+)"', str(error))
+            return None if stated is None else stated[1]
+        return None
+
     def _undecodable(self, encoding: str, error: UnicodeError) -> str:
         """What is wrong, in which line, and which encoding the file may have."""
         if not isinstance(error, UnicodeDecodeError):

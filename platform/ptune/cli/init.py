@@ -1,0 +1,101 @@
+"""`ptune init`: a job file from a data file, a backbone and a kind of task."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from ptune.cli.inspect_data import KINDS
+from ptune.errors import SpecError
+from ptune.report.said import say
+
+_REST = """
+[space.parameters]
+method = {{ choices = ["v1", "v2"] }}
+length = {{ low = 4, high = 32, log = true }}
+depth = {{ low = 1, high = "layers", when = {{ method = "v2" }} }}
+lr = {{ low = 1e-3, high = 1e-1, log = true }}
+
+[budget]
+trials = {trials}
+epochs = {epochs}
+"""
+
+
+@click.command(short_help="Write a job file for your data.")
+@click.argument("job", type=click.Path(path_type=Path), metavar="JOB")
+@click.option("--data", type=click.Path(path_type=Path), help="Data file to learn from.")
+@click.option("--backbone", help="Folder or Hub id of the backbone.")
+@click.option("--task", "kind", type=click.Choice(KINDS), help="Kind of task.  [default: guessed from the data]")
+@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option("--epochs", type=click.IntRange(min=1), default=5, show_default=True)
+def init(job: Path, data: Path | None, backbone: str | None, kind: str | None, trials: int, epochs: int) -> int:
+    """Write the job file JOB: a search over v1 and v2 prompts for a data file. A terminal is asked for what is missing.
+
+    The columns, the kind of task and the splits are guessed from the data, as `ptune inspect-data` shows them. A job
+    that is wrong for its data or its backbone is not kept. A file that exists is never replaced.
+
+    \b
+    ptune init jobs/reviews.toml --data reviews.csv --backbone bert-base-uncased
+    ptune init jobs/names.toml --data names.conll --task tokens
+    """
+    from ptune.data.proposal import propose
+    from ptune.report.proposed import task_tables
+
+    if job.suffix != ".toml":
+        raise SpecError(f"{job}: the name of a job file ends with .toml")
+    if job.exists():
+        raise SpecError(f"{job}: exists, and is not replaced")
+    if not job.parent.is_dir():
+        raise SpecError(f"{job}: there is no folder {job.parent}")
+    if data is None:
+        data = Path(_asked("--data", "Data file"))
+    proposal = propose(data, kind)
+    if backbone is None:
+        backbone = _asked("--backbone", "Backbone (a folder or Hub id)", "packaged:minilm")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", job.stem).strip("-._")[:80] or "search"
+    folder = job.parent.resolve()
+    head = f'name = "{name}"\n\n[backbone]\nid = {_written(backbone, folder)}\n\n'
+    text = head + task_tables(proposal, folder) + _REST.format(trials=trials, epochs=epochs)
+    return _kept(job, text)
+
+
+def _asked(option: str, question: str, default: str | None = None) -> str:
+    """What somebody at a terminal answers.
+
+    Raises:
+        SpecError: nobody is there.
+    """
+    if not sys.stdin.isatty():
+        raise SpecError(f"{option} is missing, and there is no terminal to ask")
+    answer: str = click.prompt(question, default=default, err=True)
+    return answer
+
+
+def _written(backbone: str, folder: Path) -> str:
+    """The backbone as a job in a folder has it: a folder of the working directory by its whole path."""
+    from ptune.spec.write import toml_value
+
+    local = Path(backbone)
+    return toml_value(str(local.resolve()) if local.is_dir() and folder != Path.cwd() else backbone)
+
+
+def _kept(job: Path, text: str) -> int:
+    """Write a job that has no problem; of any other one, say what is wrong and leave nothing behind."""
+    from ptune.checks.file import check_file
+
+    with job.open("x", encoding="utf-8") as stream:  # paths in it are relative to where it lies
+        stream.write(text)
+    checked = check_file(job, read_data=True)
+    if checked.problems:
+        job.unlink()
+        for problem in checked.problems:
+            say(problem, err=True)
+        return 2
+    for note in [*checked.later, *checked.notes]:
+        say(f"ptune: {note}", err=True)
+    say(f"{job} is written; go on with `ptune validate {job} --data` and `ptune search {job}`")
+    return 0

@@ -1,0 +1,158 @@
+"""A job for data that ptune has never seen: proposed by `inspect-data`, written by `init`, accepted by `validate`."""
+
+import json
+import tomllib
+
+import pandas as pd
+import pytest
+
+from ptune.data.proposal import propose
+from ptune.spec.load import load_job
+
+COLOURS = ["red", "green", "blue"]
+
+
+def rows_of(count: int):
+    """Rows with a text, a label that repeats and a number that does not."""
+    return [
+        {"id": n, "review": f"thing number {n} was as {COLOURS[n % 3]} as I like", "stars": n % 3} for n in range(count)
+    ]
+
+
+FILES = {
+    "semicolons.csv": (
+        "id;review;stars\n" + "".join(f"{r['id']};schön, {r['review']};{r['stars']}\n" for r in rows_of(30)),
+        {"kind": "classification", "text": ["review"], "label": "stars", "delimiter": ";"},
+    ),
+    "latin.csv": (
+        ("review,stars\n" + "".join(f"{r['review']} öde,{r['stars']}\n" for r in rows_of(30))).encode("latin-1"),
+        {"kind": "classification", "text": ["review"], "label": "stars", "encoding": "cp1252"},
+    ),
+    "pandas.csv": (
+        pd.DataFrame(rows_of(30)).to_csv(),
+        {"kind": "classification", "text": ["review"], "label": "stars"},
+    ),
+    "columns.json": (
+        pd.DataFrame(rows_of(30)).to_json(),
+        {"kind": "classification", "text": ["review"], "label": "stars"},
+    ),
+    "intents.json": (
+        json.dumps(
+            {"intents": [{"tag": c, "patterns": [f"{c} {n}, if I may say so" for n in range(9)]} for c in COLOURS]}
+        ),
+        {"kind": "classification", "explode": "intents.patterns", "text": ["intents.patterns"], "label": "intents.tag"},
+    ),
+    "pairs.tsv": (
+        "premise\thypothesis\tgold_label\n" + "".join(f"a man {n}\tone is {n}\t{COLOURS[n % 3]}\n" for n in range(30)),
+        {"kind": "classification", "text": ["premise", "hypothesis"], "label": "gold_label"},
+    ),
+    "words.conll": (
+        "thing B-x\nred O\n\nbig O\nbox B-x\n\n" * 10,
+        {"kind": "tokens", "words": "words", "tags": "tags"},
+    ),
+    "words.txt": ("thing B-x\nred O\n\nbig O\nbox B-x\n\n" * 10, {"kind": "tokens", "words": "words", "tags": "tags"}),
+    "tokens.jsonl": (
+        "\n".join(json.dumps({"id": n, "tokens": ["a", str(n)], "ner_tags": ["O", "B-x"]}) for n in range(20)),
+        {"kind": "tokens", "words": "tokens", "tags": "ner_tags"},
+    ),
+    "squad.json": (
+        json.dumps(
+            {
+                "data": [
+                    {
+                        "paragraphs": [
+                            {
+                                "context": f"Box {n} is red.",
+                                "qas": [
+                                    {
+                                        "question": f"How is box {n}?",
+                                        "answers": [{"text": "red", "answer_start": len(f"Box {n} is ")}],
+                                    }
+                                ],
+                            }
+                            for n in range(10)
+                        ]
+                    }
+                ]
+            }
+        ),
+        {"kind": "span", "explode": "data.paragraphs.qas", "context": "data.paragraphs.context"},
+    ),
+    "choice.jsonl": (
+        "\n".join(
+            json.dumps(
+                {"premise": f"It rained on day {n}.", "ending0": "I ran.", "ending1": f"I sat {n}.", "label": n % 2}
+            )
+            for n in range(20)
+        ),
+        {"kind": "choice", "text": ["premise"], "choices": ["ending0", "ending1"], "label": "label"},
+    ),
+    "summary.jsonl": (
+        "\n".join(json.dumps({"document": f"text {n} " * 9, "summary": f"this is text {n}"}) for n in range(20)),
+        {"kind": "generation", "text": ["document"], "target": "summary"},
+    ),
+}
+
+
+def written(folder, name: str):
+    content, expected = FILES[name]
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return expected
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_understood_and_its_proposal_loads(ptune, tmp_path, name):
+    expected = written(tmp_path, name)
+    result = ptune("inspect-data", name)
+    assert (result.code, result.err) == (0, "")
+    task = tomllib.loads(result.out)["task"]
+    found = {"kind": task["kind"], **task["data"]}
+    assert {key: found.get(key) for key in expected} == expected
+    assert found.keys() - expected.keys() <= {"train", "dev", "question", "answers"}
+
+
+def test_splits_that_lie_beside_a_file_are_its_splits(tmp_path):
+    for split in ("train", "valid", "test"):
+        (tmp_path / f"a-{split}.csv").write_text("text,label\n" + "a b c,x\nd e f,y\n" * 5, encoding="utf-8")
+    keys = propose(tmp_path / "a-train.csv").keys
+    assert {role: keys[role] for role in ("train", "dev", "test")} == {
+        "train": f"{tmp_path}/a-train.csv",
+        "dev": f"{tmp_path}/a-valid.csv",
+        "test": f"{tmp_path}/a-test.csv",
+    }
+
+
+def test_a_file_without_a_task_is_refused_with_its_columns(ptune, tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{n},{n * 7}\n" for n in range(20)), encoding="utf-8")
+    result = ptune("inspect-data", "a.csv")
+    assert (result.code, result.out) == (2, "")
+    assert "a.csv: no columns for a task are found (there are: x, y)" in result.err
+    assert "no columns for kind = 'span'" in ptune("inspect-data", "a.csv", "--task", "span").err
+
+
+@pytest.mark.parametrize("name", ["semicolons.csv", "words.conll", "choice.jsonl", "squad.json"])
+def test_a_job_is_written_that_validate_accepts(ptune, tmp_path, name):
+    written(tmp_path, name)
+    (tmp_path / "jobs").mkdir()
+    result = ptune("init", "jobs/my job.toml", "--data", name, "--backbone", "packaged:minilm", "--trials", 3)
+    assert (result.code, result.err) == (0, "")
+    assert "`ptune search" in result.out
+    job = load_job(tmp_path / "jobs" / "my job.toml")
+    assert (job.name, job.budget.trials) == ("my-job", 3)
+    assert ptune("validate", "jobs/my job.toml", "--data").code == 0
+
+
+def test_nothing_is_replaced_and_no_wrong_job_is_left(ptune, tmp_path):
+    written(tmp_path, "pairs.tsv")
+    (tmp_path / "a.toml").write_text("mine", encoding="utf-8")
+    flags = ("--data", "pairs.tsv", "--backbone", "packaged:minilm")
+    assert "a.toml: exists, and is not replaced" in ptune("init", "a.toml", *flags).err
+    assert (tmp_path / "a.toml").read_text(encoding="utf-8") == "mine"
+    assert ptune("init", "b.toml", "--data", "pairs.tsv", "--backbone", "packaged:nothing").code == 2
+    assert "--data is missing, and there is no terminal to ask" in ptune("init", "b.toml").err
+    assert "ends with .toml" in ptune("init", "b.json", *flags).err
+    assert "there is no folder none" in ptune("init", "none/b.toml", *flags).err
+    (tmp_path / "sorted.csv").write_text("text,label\n" + "a b c,x\n" * 8 + "d e f,y\n" * 2, encoding="utf-8")
+    result = ptune("init", "b.toml", "--data", "sorted.csv", "--backbone", "packaged:minilm")
+    assert (result.code, "every example here has 'x'" in result.err) == (2, True)
+    assert [path.name for path in tmp_path.glob("*.toml")] == ["a.toml"]
