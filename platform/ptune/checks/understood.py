@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import statistics
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 from ptune.backbone.plain_tokenizer import PlainTokenizer
 from ptune.backbone.profile import Profile
 from ptune.backbone.tokenizer import Unloaded
+from ptune.data.shown import answer_text, answers, in_windows, inputs
 from ptune.data.sources import Split, Splits
 from ptune.data.templates import Layout
 from ptune.errors import BackboneError, PtuneError
 from ptune.prompts.layout import bind
-from ptune.spec.data import ChoiceData, ClassificationData, Data, SpanData, TokensData
+from ptune.spec.data import Data
 from ptune.spec.job import Job
 from ptune.spec.layout import input_parts
 from ptune.spec.trial import Scalar, TrialSpec, parameter_names
@@ -135,14 +134,14 @@ def _of_set(name: str, data: Data, splits: Splits, layout: Layout | None, readin
         name,
         _columns(data),
         data.max_length,
-        isinstance(data, SpanData),
+        in_windows(data),
         [
-            UnderstoodSplit(role, len(split), _answers(split, data, splits.labels), _lengths(split, data, layout))
+            UnderstoodSplit(role, len(split), answers(split, data, splits.labels), _lengths(split, data, layout))
             for role, split in roles.items()
             if split is not None
         ],
-        None if layout is None or reading is None else _seen(_inputs(data, first.texts[:1])[0], layout, reading),
-        _answer(first.labels[0], data, splits.labels),
+        None if layout is None or reading is None else _seen(inputs(data, first.texts[:1])[0], layout, reading),
+        answer_text(first.labels[0], data, splits.labels),
     )
 
 
@@ -155,47 +154,11 @@ def _columns(data: Data) -> str:
     return "; ".join([texts, *answer])
 
 
-def _answers(split: Split, data: Data, labels: Sequence[str]) -> list[tuple[str, int]]:
-    """How often each answer stands in a split."""
-    match data:
-        case TokensData():
-            counts = Counter(tag for tags in split.labels for tag in tags)
-        case ClassificationData() | ChoiceData():
-            counts = Counter(split.labels)
-        case SpanData():
-            return [("answered", sum(map(bool, split.labels))), ("unanswerable", sum(not x for x in split.labels))]
-        case _:
-            return []
-    return [(label, counts[number]) for number, label in enumerate(labels)]
-
-
-def _answer(answer: Any, data: Data, labels: Sequence[str]) -> str:
-    """An answer as people read it."""
-    match data:
-        case TokensData():
-            return " ".join(labels[tag] for tag in answer)
-        case ClassificationData() | ChoiceData():
-            return str(labels[answer])
-        case SpanData():
-            return str(answer[0][0]) if answer else "no answer"
-        case _:
-            return str(answer)
-
-
-def _inputs(data: Data, texts: Sequence[tuple[Any, ...]]) -> list[tuple[str, ...]]:
-    """The inputs of examples, text by text: one for each candidate of a choice, words as the text they make."""
-    if isinstance(data, ChoiceData):
-        places = [data.columns.index(name) for name in data.choices]
-        shared = len(data.text)
-        return [(*row[:shared], row[place]) for row in texts for place in places]
-    return [tuple(" ".join(text) if isinstance(text, list) else text for text in row) for row in texts]
-
-
 def _lengths(split: Split, data: Data, layout: Layout | None) -> Lengths | None:
     """The inputs of a split in tokens, as if nothing were shortened."""
     if layout is None:
         return None
-    rows = _inputs(data, split.texts[:_MEASURED])
+    rows = inputs(data, split.texts[:_MEASURED])
     around = data.max_length - layout.room
     fields = [piece.field for piece in layout.pieces if piece.field is not None]
     texts = {field: [len(ids) for ids in layout.tokens(field, [row[field] for row in rows])] for field in set(fields)}

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from ptune.report.said import say
+from ptune.spec.task import METRICS
 
 if TYPE_CHECKING:
     from ptune.data.proposal import Proposal
 
-KINDS = ("classification", "tokens", "span", "choice", "generation", "cloze")
+KINDS = tuple(METRICS)
 
 
 @click.command("inspect-data", short_help="Propose the task of a data file.")

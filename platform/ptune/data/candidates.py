@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ptune.data.bad_rows import bad_rows, refuse
-from ptune.data.columns import Columns, texts_of
+from ptune.data.columns import Columns, counted, texts_of, written
 from ptune.data.table import Table
 from ptune.spec.data import ChoiceData
+
+__all__ = ["columns_read", "counted", "extract", "inputs", "label_order", "number", "written"]
 
 
 def columns_read(data: ChoiceData) -> list[str]:
@@ -49,3 +51,10 @@ def _problem(value: Any, last: int) -> str | None:
         f"the label must be the number of the right candidate, 0 to {last}, got {value!r}; `replace` writes other "
         f"values as these numbers"
     )
+
+
+def inputs(texts: Sequence[tuple[str, ...]], data: ChoiceData) -> list[tuple[str, ...]]:
+    """The inputs of examples: the shared texts with each candidate."""
+    places = [data.columns.index(name) for name in data.choices]
+    shared = len(data.text)
+    return [(*row[:shared], row[place]) for row in texts for place in places]

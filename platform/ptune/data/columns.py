@@ -5,6 +5,7 @@ Knows no files. Rows are counted from 1, the first example.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -238,3 +239,14 @@ def _label_name(value: Any, declared: list[str] | None) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"  # as JSON and TOML write them
     return str(int(value) if isinstance(value, float) else value).strip()
+
+
+def counted(answers: Sequence[int], labels: Sequence[str]) -> list[tuple[str, int]]:
+    """How often each label is an answer, in the order of the labels."""
+    counts = Counter(answers)
+    return [(label, counts[number]) for number, label in enumerate(labels)]
+
+
+def written(answer: int, labels: Sequence[str]) -> str:
+    """An answer as people read it: its label."""
+    return labels[answer]

@@ -16,6 +16,8 @@ from ptune.data.table import Table
 from ptune.errors import DataError, nearest
 from ptune.spec.data import ClozeData
 
+KIND = "cloze"
+
 
 def columns_read(data: ClozeData) -> list[str]:
     """The columns that facts have."""

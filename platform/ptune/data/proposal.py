@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ptune.data import facts
 from ptune.data.columns import explode
 from ptune.data.csv_table import sniffed
 from ptune.data.json_table import nested_lists
@@ -178,7 +179,7 @@ def _cloze(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
     if not {"sub_label", "obj_label"} <= values.keys():
         return None
     note = "the template is a guess: write the relation between {sub_label} and [MASK]"
-    return _Guess("cloze", {"template": "{sub_label} is [MASK]."}, [note])
+    return _Guess(facts.KIND, {"template": "{sub_label} is [MASK]."}, [note])
 
 
 def _classification(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
@@ -210,7 +211,7 @@ def _generation(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
     if not targets or len(texts) < 2:
         return None
     inputs = [name for name in texts if name != targets[0]]
-    return _Guess("generation", {"text": _chosen(inputs), "target": targets[0]})
+    return _Guess(targets.KIND, {"text": _chosen(inputs), "target": targets[0]})
 
 
 def _texts(values: Mapping[str, Sequence[Any]], fewest: float = 2) -> list[str]:

@@ -13,6 +13,8 @@ from ptune.spec.data import SpanData
 
 ANSWERABLE = "answerable"
 UNANSWERABLE = "unanswerable"
+IN_WINDOWS = True
+"""A context that is too long is cut into windows."""
 
 
 def columns_read(data: SpanData) -> list[str]:
@@ -90,3 +92,14 @@ def _problem(context: str, value: Any) -> str | None:
                 f"where {context[max(start, 0) : max(start, 0) + len(text)]!r} stands"
             )
     return None
+
+
+def counted(answers: Sequence[Any], labels: Sequence[str]) -> list[tuple[str, int]]:  # noqa: ARG001 - as others have it
+    """How many questions have an answer, and how many have none."""
+    answered = sum(map(bool, answers))
+    return [("answered", answered), (UNANSWERABLE, len(answers) - answered)]
+
+
+def written(answer: Sequence[Any], labels: Sequence[str]) -> str:  # noqa: ARG001 - as others have it
+    """An answer as people read it: the first of those that are accepted."""
+    return str(answer[0][0]) if answer else "no answer"

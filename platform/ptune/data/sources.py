@@ -118,7 +118,7 @@ def load_splits(data: Data, seed: int) -> Splits:
     Raises:
         DataError: a source cannot be read, or what it holds is no data of this kind; one line for each problem.
     """
-    kind = _kind(data)
+    kind = kind_of(data)
     read, notes = _read_all(data, kind)
     if hasattr(kind, "notes"):
         notes += kind.notes(read["train"], data)
@@ -140,7 +140,7 @@ def load_splits(data: Data, seed: int) -> Splits:
     return loaded
 
 
-def _kind(data: Data) -> Any:
+def kind_of(data: Data) -> Any:
     """The module that knows what an example of this kind of data is: `extract`, `label_order` and `number`."""
     match data:
         case ClassificationData():

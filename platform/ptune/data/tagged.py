@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ptune.data import columns
 from ptune.data.bad_rows import bad_rows, refuse
 from ptune.data.columns import Columns, sorted_labels, texts_of
 from ptune.data.lookalikes import doubtful
@@ -60,7 +61,7 @@ def label_order(train: Columns, data: TokensData) -> list[str]:
     return list(train.declared) if train.declared is not None else sorted_labels(names)
 
 
-def number(columns: Columns, labels: Sequence[str]) -> list[list[int]]:
+def number(read: Columns, labels: Sequence[str]) -> list[list[int]]:
     """Turn the tags of each sentence into their positions in `labels`.
 
     Raises:
@@ -72,8 +73,8 @@ def number(columns: Columns, labels: Sequence[str]) -> list[list[int]]:
         unknown = next((tag for tag in tags if tag not in position), None)
         return None if unknown is None else _unknown(unknown, labels)
 
-    refuse(bad_rows(columns.source, columns.labels, problem))
-    return [[position[tag] for tag in tags] for tags in columns.labels]
+    refuse(bad_rows(read.source, read.labels, problem))
+    return [[position[tag] for tag in tags] for tags in read.labels]
 
 
 def _unknown(tag: str, labels: Sequence[str]) -> str:
@@ -96,16 +97,16 @@ _PLACES = ("B-", "I-", "E-", "S-", "L-", "U-")
 """How the tags of IOB1, IOB2, BIOES and BILOU begin."""
 
 
-def notes(columns: Columns, data: TokensData) -> list[str]:
+def notes(read: Columns, data: TokensData) -> list[str]:
     """What is to be said of a training split's tags."""
-    tags = [tag for sentence in columns.labels for tag in sentence]
+    tags = [tag for sentence in read.labels for tag in sentence]
     strange = sorted({tag for tag in tags if tag != "O" and not tag.startswith(_PLACES)})
-    said = doubtful(tags, columns.source, data.tags)
+    said = doubtful(tags, read.source, data.tags)
     if not strange:
         return said
     named = ", ".join(map(repr, strange[:5])) + (", ..." if len(strange) > 5 else "")
     law = "are of no scheme (O, B-x, I-x): entity scores such as f1 mean little, accuracy counts words"
-    return [*said, f"{columns.source}: the tags {named} {law}"]
+    return [*said, f"{read.source}: the tags {named} {law}"]
 
 
 def _words_problem(value: Any) -> str | None:
@@ -136,3 +137,13 @@ def _tags_problem(words: list[str], tags: Any, *, declared: list[str] | None) ->
 
 def _tag_name(value: Any, declared: list[str] | None) -> str:
     return declared[int(value)] if declared is not None else str(value).strip()
+
+
+def counted(answers: Sequence[Sequence[int]], labels: Sequence[str]) -> list[tuple[str, int]]:
+    """How many words have each tag, in the order of the tags."""
+    return columns.counted([tag for tags in answers for tag in tags], labels)
+
+
+def written(answer: Sequence[int], labels: Sequence[str]) -> str:
+    """An answer as people read it: its tags."""
+    return " ".join(labels[tag] for tag in answer)

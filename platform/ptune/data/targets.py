@@ -9,6 +9,8 @@ from ptune.data.columns import Columns, texts_of
 from ptune.data.table import Table
 from ptune.spec.data import GenerationData
 
+KIND = "generation"
+
 
 def columns_read(data: GenerationData) -> list[str]:
     """The columns that generation reads."""

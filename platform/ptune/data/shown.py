@@ -1,0 +1,39 @@
+"""Examples as people read them: their answers counted and written out, and the inputs that a model gets of them.
+
+What a kind of data counts and writes in a way of its own stands in its module; this one knows the others' ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ptune.data.sources import Split, kind_of
+from ptune.spec.data import Data
+
+
+def in_windows(data: Data) -> bool:
+    """Whether an input that is too long is cut into windows, and not shortened."""
+    return getattr(kind_of(data), "IN_WINDOWS", False)
+
+
+def answers(split: Split, data: Data, labels: Sequence[str]) -> list[tuple[str, int]]:
+    """How often each answer stands in a split; empty where answers are texts."""
+    counted = getattr(kind_of(data), "counted", None)
+    found: list[tuple[str, int]] = [] if counted is None else counted(split.labels, labels)
+    return found
+
+
+def answer_text(answer: Any, data: Data, labels: Sequence[str]) -> str:
+    """An answer as people read it."""
+    written = getattr(kind_of(data), "written", None)
+    return str(answer if written is None else written(answer, labels))
+
+
+def inputs(data: Data, texts: Sequence[tuple[Any, ...]]) -> list[tuple[str, ...]]:
+    """The inputs of examples, text by text: one for each candidate of a choice, words as the text they make."""
+    apart = getattr(kind_of(data), "inputs", None)
+    if apart is not None:
+        found: list[tuple[str, ...]] = apart(texts, data)
+        return found
+    return [tuple(" ".join(text) if isinstance(text, list) else text for text in row) for row in texts]
