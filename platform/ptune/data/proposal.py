@@ -207,11 +207,11 @@ def _is_label(column: Sequence[Any]) -> bool:
 
 def _generation(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
     texts = _texts(values, fewest=1)
-    targets = [name for wanted in _TARGETS for name in texts if _last(name).lower() == wanted]
-    if not targets or len(texts) < 2:
+    named = [name for wanted in _TARGETS for name in texts if _last(name).lower() == wanted]
+    if not named or len(texts) < 2:
         return None
-    inputs = [name for name in texts if name != targets[0]]
-    return _Guess(targets.KIND, {"text": _chosen(inputs), "target": targets[0]})
+    inputs = [name for name in texts if name != named[0]]
+    return _Guess(targets.KIND, {"text": _chosen(inputs), "target": named[0]})
 
 
 def _texts(values: Mapping[str, Sequence[Any]], fewest: float = 2) -> list[str]:
