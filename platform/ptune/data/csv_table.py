@@ -96,13 +96,13 @@ def _dialect(
     contents: Contents, text: str, columns: Collection[str] | None, delimiter: str | None
 ) -> tuple[Dialect, list[str]]:
     """The dialect of a file, and what is to be said of it."""
-    own = _own(contents)
+    usual = _own(contents)
     if delimiter is not None:
         return _with(delimiter, contents.kind), []
-    candidates = [_with(sign, contents.kind) for sign in (own, *(sign for sign in _DELIMITERS if sign != own))]
+    candidates = [_with(sign, contents.kind) for sign in (usual, *(sign for sign in _DELIMITERS if sign != usual))]
     scores = [_fit(dialect, text, columns) for dialect in candidates]
     best = candidates[scores.index(max(scores))] if max(scores) > scores[0] else candidates[0]
-    if best.delimiter == own:
+    if best.delimiter == usual:
         return best, []
     name = _NAMES.get(best.delimiter, best.delimiter)
     written = best.delimiter.replace("\t", "\\t")

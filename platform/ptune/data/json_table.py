@@ -148,11 +148,11 @@ def _check_depth(path: Path, rows: Sequence[Row], columns: Collection[str] | Non
     """Refuse rows of which no column is needed, if the rows that are meant may lie inside them."""
     if columns is None or any(name in columns for row in rows for name in row):
         return
-    found = list(nested_lists(rows))
-    if not found:
+    nested = list(nested_lists(rows))
+    if not nested:
         return
-    described = "; ".join(f"{name} (with {', '.join(inner)})" if inner else name for name, inner in found[:_DEEPEST])
-    first = found[0][0]
+    described = "; ".join(f"{name} (with {', '.join(inner)})" if inner else name for name, inner in nested[:_DEEPEST])
+    first = nested[0][0]
     raise DataError(
         f"{path}: there is no column {', '.join(map(repr, sorted(columns)))} at the top, and lists lie inside: "
         f"{described}; explode = {first!r} makes rows of its items, and columns are then named by their paths"

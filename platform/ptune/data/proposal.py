@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ptune.data import facts
+from ptune.data import facts, targets
 from ptune.data.columns import explode
 from ptune.data.csv_table import sniffed
 from ptune.data.json_table import nested_lists
@@ -71,12 +71,12 @@ def propose(path: Path, kind: str | None = None) -> Proposal:
         DataError: the file cannot be read, or suits no task, or not this kind; the message lists its columns.
     """
     keys, table = _read(path, kind)
-    found = next((guess for guess in _guesses(table, str(path)) if kind is None or guess.kind == kind), None)
-    if found is None:
+    guess = next((likely for likely in _guesses(table, str(path)) if kind in (None, likely.kind)), None)
+    if guess is None:
         what = "a task" if kind is None else f"kind = {kind!r}"
         raise DataError(f"{path}: no columns for {what} are found (there are: {', '.join(_described(table))})")
-    keys = {**_splits(path), **keys, **found.keys}
-    return Proposal(found.kind, keys, len(table), table.column_names, [*table.notes, *found.notes])
+    keys = {**_splits(path), **keys, **guess.keys}
+    return Proposal(guess.kind, keys, len(table), table.column_names, [*table.notes, *guess.notes])
 
 
 def _read(path: Path, kind: str | None) -> tuple[Mapping[str, Any], Table]:
@@ -90,8 +90,8 @@ def _read(path: Path, kind: str | None) -> tuple[Mapping[str, Any], Table]:
     if is_tagged and (content.kind != ".txt" or kind == "tokens" or _is_tagged(path, encoding)):
         return keys, read_file(path, reading=Reading(tagged=True, encoding=encoding))
     if content.kind in (".csv", ".tsv", ".txt"):
-        own, delimiter = sniffed(content, content.text(encoding))
-        keys |= {} if delimiter == own else {"delimiter": delimiter}
+        usual, delimiter = sniffed(content, content.text(encoding))
+        keys |= {} if delimiter == usual else {"delimiter": delimiter}
         return keys, read_file(path, reading=Reading(encoding=encoding, delimiter=delimiter))
     return keys, read_file(path, reading=Reading(encoding=encoding))
 
@@ -124,10 +124,10 @@ def _guesses(table: Table, source: str) -> Iterator[_Guess]:
 def _flat_guesses(table: Table) -> Iterator[_Guess]:
     values = {name: [v for v in table[name][:_LOOKED_AT] if v is not None] for name in table.column_names}
     values = {name: column for name, column in values.items() if column}
-    for guess in (_tokens, _span, _choice, _cloze, _classification, _generation):
-        found = guess(values)
-        if found is not None:
-            yield found
+    for recognised in (_tokens, _span, _choice, _cloze, _classification, _generation):
+        guess = recognised(values)
+        if guess is not None:
+            yield guess
 
 
 def _tokens(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
@@ -248,13 +248,13 @@ def _splits(path: Path) -> Mapping[str, Any]:
     stem, _, suffixes = path.name.partition(".")
     parts = re.split(r"([-_.])", stem)
     beside: Collection[str] = {file.name for file in path.parent.iterdir() if file.is_file()}
-    found = {}
+    splits = {}
     if "train" in parts:
         for role, names in _SIBLINGS.items():
             others = ("".join(name if part == "train" else part for part in parts) for name in names)
             other = next((f"{name}.{suffixes}" for name in others if f"{name}.{suffixes}" in beside), None)
             if other is not None:
-                found[role] = str(path.parent / other)
-    if "dev" not in found:
-        return {"train": f"{path}[:80%]", "dev": f"{path}[80%:]", **found}
-    return {"train": str(path), **found}
+                splits[role] = str(path.parent / other)
+    if "dev" not in splits:
+        return {"train": f"{path}[:80%]", "dev": f"{path}[80%:]", **splits}
+    return {"train": str(path), **splits}

@@ -20,8 +20,8 @@ def in_windows(data: Data) -> bool:
 def answers(split: Split, data: Data, labels: Sequence[str]) -> list[tuple[str, int]]:
     """How often each answer stands in a split; empty where answers are texts."""
     counted = getattr(kind_of(data), "counted", None)
-    found: list[tuple[str, int]] = [] if counted is None else counted(split.labels, labels)
-    return found
+    counts: list[tuple[str, int]] = [] if counted is None else counted(split.labels, labels)
+    return counts
 
 
 def answer_text(answer: Any, data: Data, labels: Sequence[str]) -> str:
@@ -34,6 +34,6 @@ def inputs(data: Data, texts: Sequence[tuple[Any, ...]]) -> list[tuple[str, ...]
     """The inputs of examples, text by text: one for each candidate of a choice, words as the text they make."""
     apart = getattr(kind_of(data), "inputs", None)
     if apart is not None:
-        found: list[tuple[str, ...]] = apart(texts, data)
-        return found
+        rows: list[tuple[str, ...]] = apart(texts, data)
+        return rows
     return [tuple(" ".join(text) if isinstance(text, list) else text for text in row) for row in texts]
