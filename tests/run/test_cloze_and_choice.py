@@ -107,7 +107,7 @@ def test_a_choice_without_a_place_for_its_candidate_is_refused_before_anything_s
 def test_copa_runs_on_a_real_encoder_with_a_trained_head(shared_data, runs):
     folder = shared_data / "copa"
     files = {"train": str(folder / "train.jsonl"), "dev": str(folder / "dev.jsonl"), "test": str(folder / "dev.jsonl")}
-    limits = {"limit_train": 40, "limit_dev": 20, "limit_test": 20, "max_length": 64}
+    limits = {"limit_train": 40, "limit_dev": 20, "limit_test": 20, "limit_by": "first", "max_length": 64}
     data = {**files, **limits, "replace": QUESTIONS, "template": FLAT}
     parameters = {"method": {"value": "v2"}, "length": {"value": 4}, "batch_size": {"value": 8}}
     outcome = search(runs, "packaged:minilm", {"kind": "choice", "data": data}, parameters, trials=1)
