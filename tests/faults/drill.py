@@ -1,6 +1,6 @@
 """Injects faults into real searches and says what each has cost: `make faults`, or some of them with FAULTS="a b".
 
-    python tests/faults/drill.py [--seed 1] [--list] [FAULT ...]
+    python tests/faults/drill.py [--seed 1] [--most 20] [--list] [FAULT ...]
 
 Each fault is played on a stage of its own, one after another, with a tiny backbone. The table goes to standard output
 and, as JSON and Markdown, to `build/faults/`. The exit code is 1 if anything was lost, doubled or
@@ -40,10 +40,10 @@ def faults() -> dict[str, Fault]:
     return {fault.name: fault for module in modules for fault in module.FAULTS}
 
 
-def play(fault: Fault, seed: int, backbone: Path, database: Path) -> Costs:
+def play(fault: Fault, seed: int, most: int, backbone: Path, database: Path) -> Costs:
     """Play one fault on a fresh stage. Whatever goes wrong becomes a line of the table, and the stage is kept."""
     scratch = Path(tempfile.mkdtemp(prefix="f-", dir="/tmp"))  # Ray's sockets need a short path
-    stage = Stage(scratch, backbone, database, Random(f"{seed} {fault.name}"))
+    stage = Stage(scratch, backbone, database, Random(f"{seed} {fault.name}"), most)
     with stage.environment():
         try:
             costs = fault.play(stage)
@@ -83,6 +83,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("faults", nargs="*", metavar="FAULT", choices=[[], *known], help="all by default")
     parser.add_argument("--seed", type=int, default=1, help="decides when faults come")
+    parser.add_argument("--most", type=int, default=20, help="inject each fault at most so often")
     parser.add_argument("--list", action="store_true", help="only say which faults there are")
     asked = parser.parse_args()
     if asked.list:
@@ -94,7 +95,7 @@ def main() -> int:
         played = {}
         for name in names:
             say(f"{name}: {known[name].what}")
-            played[name] = play(known[name], asked.seed, backbone, database)
+            played[name] = play(known[name], asked.seed, asked.most, backbone, database)
             say(f"    {played[name]}")
             keep({name: played[name]}, asked.seed, known)
     say(f"\n{table({known[name].what: costs for name, costs in played.items()})}\n")

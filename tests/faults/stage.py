@@ -44,13 +44,15 @@ class Stage:
         backbone: folder of a tiny backbone.
         database: an empty database of MLflow.
         random: decides when a fault comes.
+        most: how often a fault is injected at most.
     """
 
-    def __init__(self, folder: Path, backbone: Path, database: Path, random: Random) -> None:
+    def __init__(self, folder: Path, backbone: Path, database: Path, random: Random, most: int) -> None:
         self.folder = folder
         self.runs = folder / "runs"
         self.runs.mkdir(parents=True)
         self.random = random
+        self._most = most
         self._backbone = backbone
         self._witness = folder / "witness.txt"
         self._witness.touch()
@@ -65,6 +67,10 @@ class Stage:
     def journal(self) -> Path:
         """The search's journal, which every machine sees here."""
         return self.runs / NAME / JOURNAL
+
+    def times(self, usual: int) -> range:
+        """The injections of a fault that is usually injected so often."""
+        return range(min(usual, self._most))
 
     @contextmanager
     def environment(self) -> Iterator[None]:
@@ -164,7 +170,7 @@ class Stage:
             inject: injects the fault; returns once the search feels it.
             times: how often; there is an epoch or two between each time and the next.
         """
-        for _ in range(times):
+        for _ in self.times(times):
             command.wait_for(self.more_reports(2))
             self.injected()
             inject()

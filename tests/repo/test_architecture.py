@@ -36,7 +36,7 @@ WALLS = {
     "vl_convert": ("report/charts/draw.py",),
     "click": ("cli/",),
     "rich": ("report/", "cli/"),
-    "pandas": ("api/",),
+    "pandas": ("api/", "report/write_files.py"),
     "starlette": ("serving/",),
     "uvicorn": ("serving/",),
     "IPython": ("report/notebook.py",),

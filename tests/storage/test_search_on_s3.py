@@ -27,8 +27,10 @@ from ptune.spec.write import job_toml
 from ptune.storage.bucket import Bucket
 from ptune.storage.local_copy import bucket_of
 from ptune.storage.waiting import Patience
+from support.interrupting import Interrupting
 from support.line import Line
 from support.s3_server import BUCKET, CREDENTIALS, s3_server
+from support.same_end import same_end
 from support.small_jobs import small_job
 from support.waiting import wait_for
 
@@ -223,6 +225,14 @@ def test_of_two_drivers_the_younger_goes_on_and_the_older_ends(machine, job, unb
 def test_two_new_searches_of_one_name_have_a_folder_each(machine, job):
     names = [start_search(job, "", machine(name), LocalRunner()).name for name in ("one", "other")]
     assert names == ["small", "small-2"]
+
+
+@pytest.mark.parametrize("scheme", ["file", "memory"])
+def test_a_search_is_kept_wherever_fsspec_can_write(machine, job, unbroken, tmp_path, scheme):
+    url = f"{scheme}://{tmp_path}/bucket"
+    assert start_search(job, "", machine("one", url), Interrupting(5)).status == "interrupted"
+    outcome = resume_search("small", machine("other", url), LocalRunner())
+    assert same_end(outcome.folder, unbroken) == []
 
 
 def test_a_missing_bucket_is_refused_and_nothing_is_left_behind(machine, job):

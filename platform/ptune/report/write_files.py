@@ -23,6 +23,8 @@ def publish(folder: Path, history: History, importances: dict[str, float]) -> No
 
 def write_report(folder: Path, history: History, report: Findings) -> None:
     """Write `report.json`, `report.html` and, once a trial has a result, `curves.png`."""
+    import pandas as pd  # noqa: F401 - altair would look into a pandas that a tracker's thread has imported by half
+
     from ptune.report.charts.picture import picture  # charts take half a second to import
     from ptune.report.page import page
 

@@ -47,7 +47,7 @@ def _killed_meanwhile(stage: Stage) -> Costs:
     """The driver dies during an outage, with epochs that the bucket has not got."""
     stage.job(trials=10, epochs=9)
     with _line(stage) as line:
-        for _ in range(2):
+        for _ in stage.times(2):
             command = stage.search("--local")
             command.wait_for(stage.more_reports(2))
             line.refused = 0

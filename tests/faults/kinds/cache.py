@@ -25,7 +25,7 @@ def _cut_meanwhile(stage: Stage) -> Costs:
 
 def _cut_between(stage: Stage) -> Costs:
     stage.job(trials=10, epochs=9)
-    for _ in range(2):
+    for _ in stage.times(2):
         command = stage.search("--local")
         command.wait_for(stage.more_reports(3))
         command.kill()

@@ -13,7 +13,7 @@ _MOST_S = 10.0  # that one may live which is killed at a moment of the clock
 def _killed(stage: Stage, *options: str) -> Costs:
     """Kill the driver alone, as a kernel out of memory does; what it started has to find out."""
     stage.job(trials=24, epochs=9)
-    for _ in range(TIMES):
+    for _ in stage.times(TIMES):
         command = stage.search(*options)
         _wait_for_a_moment(stage, command)
         stage.injected()
@@ -37,7 +37,7 @@ def _wait_for_a_moment(stage: Stage, command) -> None:
 
 
 FAULTS = [
-    Fault("driver-kill-local", f"driver killed at {TIMES} random moments, `--local`", lambda s: _killed(s, "--local")),
-    Fault("driver-kill", f"driver killed at {TIMES} random moments, embedded Ray", _killed),
-    Fault("driver-kill-cluster", f"driver killed at {TIMES} random moments, on a cluster", _killed_on_a_cluster),
+    Fault("driver-kill-local", "driver killed at random moments, `--local`", lambda s: _killed(s, "--local")),
+    Fault("driver-kill", "driver killed at random moments, embedded Ray", _killed),
+    Fault("driver-kill-cluster", "driver killed at random moments, on a cluster", _killed_on_a_cluster),
 ]

@@ -10,7 +10,7 @@ _TIMES = 2
 
 def _restarted(stage: Stage) -> Costs:
     stage.job(trials=10, epochs=9, engines=1)
-    for _ in range(_TIMES):
+    for _ in stage.times(_TIMES):
         with raylets() as cluster:
             cluster.add_node(num_cpus=1)
             command = stage.search("--address", cluster.address)

@@ -16,7 +16,7 @@ def _damaged(harm: Callable[[Stage, bytes], bytes], *, repaired: bool = True) ->
 
     def play(stage: Stage) -> Costs:
         stage.job(trials=10, epochs=9)
-        for _ in range(_TIMES):
+        for _ in stage.times(_TIMES):
             command = stage.search("--local")
             command.wait_for(stage.more_reports(stage.random.randint(3, 5)))
             command.kill()

@@ -23,7 +23,7 @@ def _lost_while_loading(stage: Stage) -> Costs:
     stage.job(engines=1)
     with raylets() as cluster:
         command = stage.search("--address", cluster.address)
-        for _ in range(2):
+        for _ in stage.times(2):
             node = cluster.add_node(num_cpus=1)
             command.wait_for(engines)
             stage.injected()
@@ -36,7 +36,7 @@ def _lost_while_loading(stage: Stage) -> Costs:
 
 def _added(stage: Stage) -> Costs:
     """A node joins a search that has more trials than slots, and gets an engine."""
-    stage.job(trials=24, epochs=9, rows=400, slots=2)
+    stage.job(trials=16, slots=2)
     with raylets() as cluster:
         cluster.add_node(num_cpus=1)
         command = stage.search("--address", cluster.address)

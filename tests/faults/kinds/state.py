@@ -23,7 +23,7 @@ def _running(stage: Stage) -> Costs:
     """The latest state of every trial that is under way."""
     stage.job(trials=10, epochs=9)
     due = 0
-    for _ in range(_TIMES):
+    for _ in stage.times(_TIMES):
         command = stage.search("--local")
         command.wait_for(stage.more_reports(3))
         command.kill()

@@ -30,7 +30,7 @@ def _full(stage: Stage) -> Costs:
     stage.job(trials=10, epochs=9)
     with _small_disk(stage.folder / "disk") as disk:
         stage.keep_runs_at(str(disk))
-        for _ in range(2):
+        for _ in stage.times(2):
             command = stage.search("--local")
             command.wait_for(stage.more_reports(2))
             stage.injected()
@@ -49,7 +49,7 @@ def _fill(path: Path) -> None:
 
 def _moved(stage: Stage) -> Costs:
     stage.job(trials=10, epochs=9)
-    for _ in range(2):
+    for _ in stage.times(2):
         command = stage.search("--local")
         command.wait_for(stage.more_reports(2))
         stage.injected()
@@ -68,7 +68,6 @@ def _ended_with_one_line(command: Command, reason: str) -> None:
     assert "Traceback" not in command.err, command.err[-2000:]
 
 
-FAULTS = [
-    Fault("disk-full", "disk of the runs full", _full),
-    Fault("folder-moved", "folder of the search moved away, put back", _moved),
-]
+FAULTS = [Fault("folder-moved", "folder of the search moved away, put back", _moved)]
+if os.geteuid() == 0:  # nobody else can mount a small disk
+    FAULTS.append(Fault("disk-full", "disk of the runs full", _full))
