@@ -51,7 +51,7 @@ def refused(path, **keys) -> str:
         ("a.txt", CSV.replace(",", "\t"), {}, None),
         ("a.csv", CSV.replace(",", '","').replace("\n", '"\n"')[:-1].join(['"', ""]), {}, None),
         ("a.csv", "\n".join(line + "," for line in CSV.splitlines()), {}, None),
-        ("a.csv.gz", gzip.compress(CSV.encode()), {}, None),
+        ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0), {}, None),
         ("a.zip", zipped({"a.csv": CSV}), {}, None),
         ("a.json.zip", zipped({"b.jsonl": JSON_LINES, "__MACOSX/b.jsonl": "x"}), {}, None),
         ("a.json", json.dumps({"text": TEXTS, "label": LABELS}), {}, "column by column"),
@@ -75,8 +75,8 @@ def test_the_same_examples_are_read_and_what_was_assumed_is_said(tmp_path, name,
         ("a.csv", CSV.encode("utf-16-le"), ['encoding = "utf-16-le"']),
         ("a.csv.bz2", "x", [".bz2 is not read", ".gz"]),
         ("a.xlsx", "PK", ["is a spreadsheet", "save it as .csv"]),
-        ("a.csv", gzip.compress(CSV.encode()), ["is compressed (gz); write its name with .gz"]),
-        ("a.csv.gz", gzip.compress(CSV.encode())[:-20], ["cannot be loaded"]),
+        ("a.csv", gzip.compress(CSV.encode(), mtime=0), ["is compressed (gz); write its name with .gz"]),
+        ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0)[:-20], ["cannot be loaded"]),
         ("a.zip", zipped({"a.csv": CSV, "b.csv": CSV}), ["must hold one file, got 2 (a.csv, b.csv)"]),
         ("a.zip", b"PK\x03\x04", ["cannot be loaded"]),
         ("a.csv", CSV + '"never closed,gut\n' + CSV, ["a quote", "line 6 is never closed"]),
@@ -166,7 +166,7 @@ def test_predicting_reads_as_training_does_and_leaves_no_row_out(tmp_path):
     path = made(tmp_path / "a.csv", CSV.replace(",", ";").encode("latin-1"))
     assert read_table(path, data, ["text"]) == [(text,) for text in TEXTS]
     assert read_table(
-        made(tmp_path / "b.csv.gz", gzip.compress(CSV.encode("utf-8-sig"))),
+        made(tmp_path / "b.csv.gz", gzip.compress(CSV.encode("utf-8-sig"), mtime=0)),
         data.model_copy(update={"encoding": None}),
         ["text"],
     ) == [(text,) for text in TEXTS]
