@@ -14,10 +14,10 @@ from pydantic import AwareDatetime, Field
 
 from ptune.backbone.families import family_of
 from ptune.errors import ArtifactError, nearest
-from ptune.record.started_from import StartedFrom
 from ptune.spec.data import Data, HeadName
 from ptune.spec.layout import input_parts
 from ptune.spec.prompt import PromptSpec, PromptV2, chosen_layers, is_shifted
+from ptune.spec.started_from import StartedFrom
 from ptune.spec.strict import Strict
 from ptune.spec.task import Task
 from ptune.spec.template import written

@@ -18,8 +18,8 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from ptune.errors import JournalError, nearest
 from ptune.record.spread import Spread
-from ptune.record.started_from import StartedFrom
 from ptune.spec.job import Job
+from ptune.spec.started_from import StartedFrom
 from ptune.spec.strict import RECORDED
 from ptune.spec.trial import Config
 from ptune.spec.varied import varied

@@ -9,7 +9,7 @@ from typing import Any
 
 from ptune.record.events import Checkpoint
 from ptune.record.history import History
-from ptune.record.started_from import StartedFrom
+from ptune.spec.started_from import StartedFrom
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 from ptune.errors import JournalError
 from ptune.files import content_hash
 from ptune.record.events import Header
-from ptune.record.started_from import StartedFrom
 from ptune.run.prepare import Prepared
 from ptune.spec.prompt_uri import is_uri
+from ptune.spec.started_from import StartedFrom
 
 START = "start"
 """Name of the folder in a search's folder."""
