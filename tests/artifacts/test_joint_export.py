@@ -64,12 +64,12 @@ def test_the_part_of_a_data_set_answers_as_the_whole_does_in_every_format(prompt
 
 
 def test_mlflow_asks_a_prompt_of_several_data_sets_for_the_one_that_is_named(tiny, tmp_path):
-    import mlflow
+    from ptune.tracking.model import load_model
 
     backbone = tiny("bert")
     whole = joint(HEADS, [*LABELS.values()], backbone, method="v2", length=3)
     write_export(BY_NAME["mlflow"], Export(whole, tmp_path / "model"))
-    model = mlflow.pyfunc.load_model(str(tmp_path / "model"), model_config={"backbone": backbone.id})
+    model = load_model(tmp_path / "model", backbone=backbone.id)
     for name in LABELS:
         (theirs,) = model.predict([{"text": "red green"}], params={"data_set": name})
         ours = Predictor(whole, backbone).predict("red green", data_set=name)
