@@ -123,6 +123,19 @@ def test_nothing_imports_in_a_circle():
     assert not graph, f"in or behind a circle: {sorted(graph)}"
 
 
+def test_a_model_of_mlflow_carries_every_part_that_it_imports():
+    from ptune.tracking import model
+
+    waiting, reached = [model._LOADER], set()
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += own_imports(modules()[name], top_level=True)
+    carried = {*model._PARTS, *(name.removesuffix(".py") for name in model._MODULES)}
+    assert {part(name) for name in reached} <= carried
+
+
 def loaded_by(code):
     """The top-level packages in memory after running some code in a fresh interpreter."""
     program = f"import sys\n{code}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
