@@ -79,7 +79,7 @@ def local_data(data, shared, made):
     files = _files(data, made)
     for role in ("train", "dev", "test"):
         files[role] = None if files.get(role) is None else str(shared / files[role])
-    limits = {"limit_train": ROWS, "limit_dev": ROWS, "limit_test": ROWS, "max_length": TEXT}
+    limits = {"limit_train": ROWS, "limit_dev": ROWS, "limit_test": ROWS, "limit_by": "first", "max_length": TEXT}
     shots = {"shots": ROWS // 2} if data["shots"] else {}
     stride = {"stride": TEXT // 3} if data.get("stride") else {}
     return {**data, "source": None, "config": None, **files, **limits, **shots, **stride}
