@@ -15,6 +15,7 @@ from ptune.record.history import History
 from ptune.run.conclude import conclude
 from ptune.run.conclusion import Conclusion
 from ptune.run.inbox import EndRequestedError, Inbox
+from ptune.run.interrupts import interrupts
 from ptune.run.load import load_job_backbone
 from ptune.run.prepare import Prepared
 from ptune.run.trial_states import state_file
@@ -52,15 +53,20 @@ class LocalSession:
     def train(self, conductor: Conductor) -> None:
         """Run turns until the conductor is done.
 
+        The first signal is heeded between two passes: what a handler raises in the middle of one may come out of torch
+        as another error, which would be taken for the trial's. A second one is heeded at once.
+
         Raises:
-            EndRequestedError: a user has asked for an early end; the search can be resumed.
+            KeyboardInterrupt: Ctrl-C or SIGTERM, or (EndRequestedError) a user's request; the search can be resumed.
         """
         if conductor.done:
             return
         job, backbone = self._prepared.job, self._backbone
         engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
         factory = TrialFactory(job, self._prepared.splits, backbone, self._folder, self._prepared.start)
-        _Training(engine, factory, conductor, job.resources.slots, Inbox(self._folder, conductor)).run()
+        training = _Training(engine, factory, conductor, job.resources.slots, Inbox(self._folder, conductor))
+        with interrupts(training.interrupt):
+            training.run()
 
     def conclude(self, history: History) -> Conclusion:
         """Export the best prompt and score it on the test split; see `ptune.run.conclude.conclude`."""
@@ -81,9 +87,16 @@ class _Training:
         self._slots = slots
         self._inbox = inbox
         self._meter = Meter()
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        """Ask for an early end. A signal handler may call this."""
+        self._interrupted = True
 
     def run(self) -> None:
         while not self._conductor.done:
+            if self._interrupted:
+                raise KeyboardInterrupt
             self._take_requests()
             self._fill_slots()
             for outcome in self._engine.step():
@@ -102,13 +115,17 @@ class _Training:
 
     def _fill_slots(self) -> None:
         """Begin turns until every slot is taken or no turn is ready."""
-        while self._engine.occupied < self._slots and (turn := self._conductor.next_turn()) is not None:
+        while self._has_room and (turn := self._conductor.next_turn()) is not None:
             try:
                 self._conductor.set_aside(self._engine.join(*self._factory.make(turn.trial, turn.config)))
             except (RuntimeError, ValueError, LookupError) as error:  # every PtuneError, and what a wrong shape raises
                 self._conductor.fail(turn.trial, str(error) or type(error).__name__)
                 continue
             self._advance(turn.trial, turn.epoch + 1)
+
+    @property
+    def _has_room(self) -> bool:
+        return not self._interrupted and self._engine.occupied < self._slots
 
     def _advance(self, trial: int, epoch: int) -> None:
         """Ask for one more epoch; a restored state may hold its report already."""
