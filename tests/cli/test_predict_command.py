@@ -200,6 +200,17 @@ def test_nothing_is_written_where_an_input_is_wrong(ptune, artifact, tmp_path):
     assert not (tmp_path / "answers.csv").exists()
 
 
+def test_rows_of_json_are_no_texts_and_a_prompt_in_mlflow_is_exported_first(ptune, artifact, tmp_path):
+    (tmp_path / "rows").write_text('{"text": "a lovely film"}\n')
+    result = ptune("predict", artifact, "--file", tmp_path / "rows")
+    assert result.code == 2
+    assert "line 1 is a JSON object" in result.err
+    assert "--file DATA.jsonl" in " ".join(result.err.split())
+    result = ptune("predict", "models:/triage@best", "--text", "x")
+    assert result.code == 2
+    assert "ptune export models:/triage@best --to DIR" in " ".join(result.err.split())
+
+
 def test_whoever_types_is_told_how_and_answered_line_by_line(artifact):
     """On a terminal of its own: the hint comes before anything is loaded, and an answer before the next line."""
     ours, theirs = os.openpty()

@@ -98,12 +98,13 @@ class Found:
             ArtifactError: as for `write`.
             BackboneError: as for `write`.
         """
+        from ptune.artifacts.formats.format import is_bound
         from ptune.artifacts.formats.registry import BY_NAME
         from ptune.artifacts.reference import BackboneReference
 
         origin, chosen = self.artifact.manifest.backbone, BY_NAME[format_of(format_name)]
         name = backbone or origin.id
-        if chosen.by_place and not BackboneReference.of(name, origin.revision, None).hub:
+        if is_bound(chosen, BackboneReference.of(name, origin.revision, None)):
             raise SpecError(
                 f"{hub.repo} is not pushed: {name} has no Hub id, and a folder of the format {chosen.name} would name "
                 "it by its place on this machine; --backbone ORG/NAME gives its Hub id, and the formats native and hf "

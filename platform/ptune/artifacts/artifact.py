@@ -55,6 +55,11 @@ class Origin(Strict):
     settings: dict[str, str] | None = None
     """Hashes of its settings and its tokenizer, see `ptune.backbone.hashes.settings_hashes`; None is unknown."""
 
+    @property
+    def has_code(self) -> bool:
+        """Whether it runs Python code of its own."""
+        return any(file.endswith(".py") for file in self.settings or ())
+
     @classmethod
     def of(cls, backbone: Backbone, revision: str | None) -> Self:
         """Describe a loaded backbone."""

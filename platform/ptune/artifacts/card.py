@@ -37,7 +37,7 @@ def model_card(
     sections = [
         _head(manifest, usage, reference),
         f"# {manifest.search}\n\n{_summary(manifest, format_name)}",
-        f"## Use\n\n{fetch}Run this in this folder:\n\n" + _fenced(usage.code) + _notes(usage.notes, reference),
+        f"## Use\n\n{fetch}Run this in this folder:\n\n" + _fenced(usage.code) + _notes(usage.notes),
         "## Scores\n\n" + _scores(manifest),
         "## Task and data\n\n" + _task(manifest),
         "## Configuration\n\n" + _configuration(manifest),
@@ -100,10 +100,8 @@ def _fenced(code: Sequence[str]) -> str:
     return "```python\n" + "\n".join(code) + "\n```"
 
 
-def _notes(notes: Sequence[str], reference: BackboneReference | None) -> str:
-    place = reference.note() if reference is not None else None
-    said = [*notes, *([place] if place else [])]
-    return "".join(f"\n\n{note}" for note in said)
+def _notes(notes: Sequence[str]) -> str:
+    return "".join(f"\n\n{note}" for note in notes)
 
 
 def _scores(manifest: Manifest) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ptune.artifacts.card import model_card
 from ptune.artifacts.checksums import CARD, write_checksums
 from ptune.artifacts.folders import replacing_folder
-from ptune.artifacts.formats.format import Export, Format
+from ptune.artifacts.formats.format import Export, Format, is_bound, why_not
+from ptune.artifacts.formats.registry import format_in
 from ptune.errors import ArtifactError
 from ptune.files import write_text
 
@@ -36,15 +37,23 @@ def write_export(chosen: Format, export: Export) -> Exported:
             anything that is not an export's.
         BackboneError: the format needs the backbone, and it cannot be found or loaded.
     """
-    reason = chosen.why_not(export.manifest)
+    reason = why_not(chosen, export.manifest)
     if reason is not None:
         raise ArtifactError(
             f"the prompt cannot be exported as {chosen.name}: {reason}; the native format holds every prompt"
+        )
+    there = format_in(export.target)
+    if there not in (None, chosen.name):
+        raise ArtifactError(
+            f"{export.target} is not replaced, because it holds an export in another format, {there}, and not "
+            f"{chosen.name}; name a folder that does not exist"
         )
     with replacing_folder(export.target, chosen.marker) as draft:
         usage = chosen.write(export, draft)
         checked = chosen.check(export, draft)
         reference = export.reference if chosen.name != "native" else None
+        place = reference.note() if reference is not None and is_bound(chosen, reference) else None
+        usage = replace(usage, notes=[*usage.notes, *([place] if place else [])])
         write_text(draft / CARD, model_card(export.manifest, chosen.name, usage, reference, checked, export.repo))
         write_checksums(draft)
-    return Exported(export.target, checked, None if reference is None else reference.note())
+    return Exported(export.target, checked, place)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ptune.artifacts.checksums import CARD, CHECKSUMS, listed
 from ptune.backbone.hub import HOW_TO_SIGN_IN, asking_hub
 from ptune.errors import HubError, SpecError
-from ptune.spec.prompt_uri import HUB
+from ptune.spec.prompt_uri import HUB, is_uri
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -128,10 +128,12 @@ def fetched(name: str | os.PathLike[str]) -> Path:
 
     Raises:
         HubError: the Hub has no such repository, cannot be reached, or refuses.
-        SpecError: what follows `hub:` is no name of a repository.
+        SpecError: what follows `hub:` is no name of a repository, or the prompt lies in MLflow.
     """
     text = os.fspath(name)
     if not text.startswith(HUB):
+        if is_uri(text):
+            raise SpecError(f"{text} lies in MLflow; `ptune export {text} --to DIR` brings it to a folder")
         return Path(text)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError

@@ -13,6 +13,7 @@ from typing import Any
 
 from ptune.artifacts.artifact import Manifest
 from ptune.artifacts.checksums import CHECKSUMS, differences, listed
+from ptune.artifacts.formats.format import why_not
 from ptune.artifacts.formats.registry import BY_NAME
 from ptune.artifacts.load import FolderLayout, layout_of, load_artifact, load_manifest
 from ptune.backbone.hashes import weights_hash
@@ -106,7 +107,7 @@ def inspect(folder: Path) -> Inspection:
         if not damage:
             raise
         damage.append(str(error))
-    exports = {} if manifest is None else {name: chosen.why_not(manifest) for name, chosen in BY_NAME.items()}
+    exports = {} if manifest is None else {name: why_not(chosen, manifest) for name, chosen in BY_NAME.items()}
     checksums = (folder / CHECKSUMS).is_file()
     beside = _beside(folder) if checksums and manifest is not None else []
     return Inspection(folder, layout, manifest, checksums, damage, beside, tensors, exports)

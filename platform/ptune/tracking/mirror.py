@@ -115,6 +115,7 @@ class Mirror:
             name=header.name,
             trial=best.number,
             task=header.job.task,
+            backbone=header.job.backbone.id,
             params=trial_params(best.config, history.names(best)),
             points=settled_points(Reader(self._folder / JOURNAL), best.number),
             runs=[run.run_id, parent],

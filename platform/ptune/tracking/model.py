@@ -21,6 +21,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import Array, ColSpec, DataType, Map, Object, ParamSchema, ParamSpec, Property, Schema
 
 import ptune
+from ptune.spec.packaged import PACKAGES
 from ptune.spec.task import ANSWERS, Form, Task
 from ptune.tracking.location import quiet_mlflow
 
@@ -45,12 +46,15 @@ _TYPES: Mapping[Form, Array | DataType | Map] = {
 }
 
 
-def write_model(folder: Path, task: Task, *, backbone: str | None = None, model: Model | None = None) -> None:
+def write_model(
+    folder: Path, task: Task, trained_on: str, *, backbone: str | None = None, model: Model | None = None
+) -> None:
     """Write what makes a folder an MLflow model, into an empty folder; the prompt's own files come beside it.
 
     Args:
         folder: where to write.
         task: what the prompt answers.
+        trained_on: its backbone's name at training. A package that holds it is required, unless it is elsewhere now.
         backbone: where its backbone is, if not where the prompt's own files say.
         model: what MLflow knows of the model already.
     """
@@ -63,7 +67,7 @@ def write_model(folder: Path, task: Task, *, backbone: str | None = None, model:
         mlflow_model=model,
         signature=signature(task),
         input_example=(inputs, {"data_set": task.set_names[0]}) if len(task.sets) > 1 else inputs,
-        pip_requirements=requirements(),
+        pip_requirements=requirements(trained_on if backbone is None else backbone),
         model_config={"backbone": backbone, "device": "auto", "dtype": None},
         metadata={"ptune": ptune.__version__},
     )
@@ -100,9 +104,10 @@ def signature(task: Task) -> ModelSignature:
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs), params=chosen)
 
 
-def requirements() -> Sequence[str]:
-    """The packages that answer, in the versions that are installed here."""
-    return [f"{name}=={version(name).partition('+')[0]}" for name in _REQUIREMENTS]  # an index has no local versions
+def requirements(backbone: str) -> Sequence[str]:
+    """The packages that answer on a backbone, in the versions that are installed here."""
+    names = [*_REQUIREMENTS, *([PACKAGES[backbone]] if backbone in PACKAGES else [])]
+    return [f"{name}=={version(name).partition('+')[0]}" for name in names]  # an index has no local versions
 
 
 @cache

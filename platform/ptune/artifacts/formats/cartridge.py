@@ -34,6 +34,7 @@ class Cartridge:
     name: FormatName = "cartridge"
     marker = CACHE
     by_place = True
+    by_package = False
     _adapter = Peft("CARTRIDGE")
 
     def why_not(self, manifest: Manifest) -> str | None:

@@ -105,6 +105,8 @@ class Format(Protocol):
     """The file that tells its folders from others."""
     by_place: bool
     """Whether its files name a backbone without a Hub id by its place on this machine."""
+    by_package: bool
+    """Whether they name a packaged one by its package, all the same."""
 
     def why_not(self, manifest: Manifest) -> str | None:
         """Why it cannot express a prompt, and what would make it exportable; None when it can."""
@@ -123,3 +125,16 @@ class Format(Protocol):
         Raises:
             ArtifactError: the scores differ.
         """
+
+
+def why_not(chosen: Format, manifest: Manifest) -> str | None:
+    """Why a prompt cannot be exported in a format, and what would make it exportable; None when it can."""
+    if manifest.backbone.has_code and chosen.name != "native":
+        return f"{manifest.backbone.id} brings Python code along, which no other format can vouch for"
+    return chosen.why_not(manifest)
+
+
+def is_bound(chosen: Format, reference: BackboneReference) -> bool:
+    """Whether an export in a format names its backbone by its place on this machine."""
+    portable = reference.hub or reference.embedded or (chosen.by_package and reference.package)
+    return chosen.by_place and not portable

@@ -33,6 +33,7 @@ class Hf:
     name: FormatName = "hf"
     marker = "config.json"
     by_place = False
+    by_package = False
 
     def why_not(self, manifest: Manifest) -> str | None:
         """Why no model holds a prompt, and what would make it one; None when one does."""
@@ -44,7 +45,8 @@ class Hf:
         if manifest.layers is not None:
             return (
                 "a model of transformers has no weights for keys and values before the text; a prompt of the methods "
-                "v1 or prompt_tuning becomes words of its vocabulary, and the formats peft and cartridge hold v2"
+                "v1 or prompt_tuning becomes words of its vocabulary, and the formats peft and cartridge hold v2 in "
+                "every layer"
             )
         family, task = family_of(manifest.backbone.model_type, manifest.backbone.id), Route.of(manifest).task
         if task == "SEQ_CLS" and family.reads == "decoder" and family.dense is None:

@@ -11,6 +11,7 @@ from ptune.artifacts.formats.format import Export, Usage
 from ptune.artifacts.probe import TOLERANCE, Probe, hold
 from ptune.errors import ArtifactError
 from ptune.spec.formats import FormatName
+from ptune.spec.packaged import PACKAGES
 
 
 class Mlflow:
@@ -19,6 +20,7 @@ class Mlflow:
     name: FormatName = "mlflow"
     marker = "MLmodel"
     by_place = True
+    by_package = True
 
     def why_not(self, manifest: Manifest) -> str | None:  # noqa: ARG002 - it holds every prompt
         """Nothing stands against it."""
@@ -29,8 +31,7 @@ class Mlflow:
         from ptune.tracking.model import example, write_model  # which takes seconds to import MLflow
 
         manifest, reference = export.manifest, export.reference
-        elsewhere = not reference.embedded and reference.name != manifest.backbone.id
-        write_model(folder, manifest.task, backbone=reference.name if elsewhere else None)
+        write_model(folder, manifest.task, manifest.backbone.id, backbone=_elsewhere(export))
         native.fill(folder, export.artifact)
         reference.embed(folder, ())
         params = f", params={{'data_set': {manifest.set_names[0]!r}}}" if len(manifest.sets) > 1 else ""
@@ -61,6 +62,14 @@ class Mlflow:
             if not _same(model.predict(records, params=chosen), export.predictor.predict(rows, name)):
                 raise ArtifactError(f"MLflow's predict gives other answers than ptune on {probe.origin}")
         return said
+
+
+def _elsewhere(export: Export) -> str | None:
+    """What names the backbone, if the manifest's own name for it does not; a package keeps its name everywhere."""
+    trained_on = export.manifest.backbone.id
+    given = export.backbone_id or trained_on
+    name = given if given in PACKAGES else export.reference.name
+    return None if export.embed or name == trained_on else name
 
 
 def _rows(probe: Probe) -> list[tuple[str, ...]]:

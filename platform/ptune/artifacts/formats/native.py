@@ -17,6 +17,7 @@ class Native:
     name: FormatName = "native"
     marker = native.MANIFEST
     by_place = False
+    by_package = False
 
     def why_not(self, manifest: Manifest) -> str | None:  # noqa: ARG002 - it holds every prompt
         """Nothing stands against it."""

@@ -44,6 +44,7 @@ class Peft:
     name: FormatName = "peft"
     marker = MANIFEST
     by_place = True
+    by_package = False
 
     def __init__(self, prefix_type: Literal["PREFIX_TUNING", "CARTRIDGE"] = "PREFIX_TUNING") -> None:
         self._prefix_type = prefix_type

@@ -37,7 +37,7 @@ CLIENT = "client.py"
 
 _SCALED_BY_SERVER = ("gemma", "gemma2")
 """Families whose embeddings vLLM multiplies after it has been given them, and transformers before."""
-_BEST_WORDS = 20  # log-probabilities that vLLM gives by default, at most
+_MOST_LOGPROBS = 20  # log-probabilities that vLLM gives by default, at most
 
 
 class Vllm:
@@ -46,6 +46,7 @@ class Vllm:
     name: FormatName = "vllm"
     marker = INPUT
     by_place = True
+    by_package = False
 
     def why_not(self, manifest: Manifest) -> str | None:
         """Why vLLM cannot serve a prompt, and what would make it servable; None when it can."""
@@ -90,6 +91,7 @@ class Vllm:
                 "pieces": recipe.as_json(),
                 "server_scale": scale,
                 "sampling": _sampling(export),
+                "labels": _label_tokens(export),
             },
         )
         write_text(folder / CLIENT, Path(__file__).with_name("vllm_client.py").read_text(encoding="utf-8"))
@@ -107,9 +109,9 @@ class Vllm:
             "",
             f"body = Prompt().request({texts})",
             "print({name: str(value)[:60] for name, value in body.items()})",
-            '# print(ask("http://127.0.0.1:8000", body))',
+            f"# print({_answered(export)})",
         ]
-        served = f"Serve the backbone with `vllm serve {reference.name} --enable-prompt-embeds`."
+        served = f"Serve the backbone with `{_command(export)}`."
         scaled = f"vLLM multiplies the embeddings of this family by {scale:.6g}; the client divides them by it."
         return Usage("vllm", code, [served, *filter(None, [scaled if scale != 1.0 else None, recipe.note()])])
 
@@ -158,19 +160,51 @@ def decoded(body: dict[str, Any]) -> Tensor:
 
 def _sampling(export: Export) -> dict[str, Any]:
     """The settings with which vLLM gives ptune's answer."""
-    from ptune.prompts.heads import Verbalizer
-
-    route, predictor = Route.of(export.manifest), export.predictor
+    route = Route.of(export.manifest)
     if route.answer == "text":
         return {"max_tokens": route.most_tokens, "temperature": 0}
     if route.answer == "word":
-        return {"max_tokens": 1, "temperature": 0, "logprobs": _BEST_WORDS}
+        return {"max_tokens": 1, "temperature": 0, "logprobs": _MOST_LOGPROBS}
+    tokens = [token for tokens in (_label_tokens(export) or {}).values() for token in tokens]
+    return {
+        "max_tokens": 1,
+        "temperature": 0,
+        "logprobs": len(tokens),
+        "allowed_token_ids": tokens,
+        "return_tokens_as_token_ids": True,
+    }
+
+
+def _label_tokens(export: Export) -> dict[str, list[int]] | None:
+    """The tokens that stand for each label; None where answers are no labels."""
+    from ptune.prompts.heads import Verbalizer
+
+    if Route.of(export.manifest).answer in ("text", "word"):
+        return None
+    predictor = export.predictor
     spec = predictor.task.kinds[0].head_spec(predictor.layouts[0])
     assert isinstance(spec, Verbalizer), "the language head answers with words"
-    tokens = [word[0] for words in spec.words for word in words]
     if predictor.layouts[0].masks > 1:
         raise ArtifactError("the words that stand for labels are several tokens each, and vLLM scores one at a time")
-    return {"max_tokens": 1, "temperature": 0, "logprobs": len(tokens), "allowed_token_ids": tokens}
+    labels = predictor.labels(None) or ()
+    return {label: [word[0] for word in words] for label, words in zip(labels, spec.words, strict=True)}
+
+
+def _command(export: Export) -> str:
+    """How the backbone is served; label words are scored among themselves, which is not what vLLM does unasked."""
+    command = f"vllm serve {export.reference.name} --enable-prompt-embeds"
+    labels = _label_tokens(export)
+    if labels is None:
+        return command
+    scored = sum(map(len, labels.values()))
+    most = f" --max-logprobs {scored}" if scored > _MOST_LOGPROBS else ""
+    return f"{command} --logprobs-mode processed_logprobs{most}"
+
+
+def _answered(export: Export) -> str:
+    """Code that asks a server and says what it answers."""
+    asked = 'ask("http://127.0.0.1:8000", body)'
+    return asked if _label_tokens(export) is None else f"Prompt().probabilities({asked})"
 
 
 def _client(folder: Path) -> Any:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import io
 import json
+import statistics
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -65,14 +67,24 @@ class Prompt:
         embeds = base64.b64encode(buffer.getvalue()).decode()
         return {"model": self.about["served_model"], "prompt_embeds": embeds, **self.about["sampling"]}
 
+    def probabilities(self, answer: dict[str, Any]) -> dict[str, float]:
+        """The probability of each label, of which several words may each be scored, from a server's answer."""
+        (scored,) = answer["choices"][0]["logprobs"]["top_logprobs"]
+        scores = {
+            label: statistics.mean(scored[f"token_id:{token}"] for token in tokens)
+            for label, tokens in self.about["labels"].items()
+        }
+        shares = torch.tensor([*scores.values()]).softmax(0).tolist()
+        return dict(zip(scores, shares, strict=True))
 
-def ask(server: str, body: dict[str, object]) -> dict[str, object]:
+
+def ask(server: str, body: dict[str, object]) -> dict[str, Any]:
     """The server's answer."""
     request = urllib.request.Request(  # noqa: S310 - the address is the user's own
         f"{server.rstrip('/')}/v1/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request) as answer:  # noqa: S310
-        read: dict[str, object] = json.load(answer)
+        read: dict[str, Any] = json.load(answer)
         return read
 
 
