@@ -20,6 +20,8 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 FOLDER = Path(__file__).parent
+Answer = dict[str, Any]
+"""What a server says, as JSON."""
 
 
 class Prompt:
@@ -67,7 +69,7 @@ class Prompt:
         embeds = base64.b64encode(buffer.getvalue()).decode()
         return {"model": self.about["served_model"], "prompt_embeds": embeds, **self.about["sampling"]}
 
-    def probabilities(self, answer: dict[str, Any]) -> dict[str, float]:
+    def probabilities(self, answer: Answer) -> dict[str, float]:
         """The probability of each label, of which several words may each be scored, from a server's answer."""
         (scored,) = answer["choices"][0]["logprobs"]["top_logprobs"]
         scores = {
@@ -78,13 +80,13 @@ class Prompt:
         return dict(zip(scores, shares, strict=True))
 
 
-def ask(server: str, body: dict[str, object]) -> dict[str, Any]:
+def ask(server: str, body: dict[str, object]) -> Answer:
     """The server's answer."""
     request = urllib.request.Request(  # noqa: S310 - the address is the user's own
         f"{server.rstrip('/')}/v1/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request) as answer:  # noqa: S310
-        read: dict[str, Any] = json.load(answer)
+        read: Answer = json.load(answer)
         return read
 
 
