@@ -108,7 +108,7 @@ class _Conducted:
 @contextlib.contextmanager
 def random_full(surface: Surface, seed: int, budget: int) -> Iterator[Search]:
     """Random configurations, each trained to the horizon."""
-    yield _Drawn(surface, seed, lambda trial, epoch, value: epoch < HORIZON)  # noqa: ARG005 - depends on the epoch
+    yield _Drawn(surface, seed)
 
 
 @contextlib.contextmanager
@@ -121,23 +121,22 @@ def screened(surface: Surface, seed: int, budget: int) -> Iterator[Search]:
 class _Drawn:
     """Random configurations, without end."""
 
-    def __init__(self, surface: Surface, seed: int, goes_on: Callable[[int, int, float], bool]) -> None:
+    def __init__(self, surface: Surface, seed: int) -> None:
         self._surface = surface
         self._draws = np.random.default_rng(seed)
-        self._goes_on = goes_on
         self.configs: list[Config] = []
 
     def begin(self) -> Begun | None:
         self.configs.append(self._surface.drawn(self._draws))
         return Begun(len(self.configs) - 1, self.configs[-1], 0)
 
-    def report(self, trial: int, epoch: int, value: float) -> bool:
-        return self._goes_on(trial, epoch, value)
+    def report(self, trial: int, epoch: int, value: float) -> bool:  # noqa: ARG002 - as every search has it
+        return epoch < HORIZON
 
 
 class _Screened(_Drawn):
     def __init__(self, surface: Surface, seed: int, budget: int) -> None:
-        super().__init__(surface, seed, self._on)
+        super().__init__(surface, seed)
         self._many = max(2, budget // 2)
         self._kept = max(1, (budget - self._many) // (HORIZON - 1))
         self._values: dict[int, float] = {}
@@ -156,7 +155,7 @@ class _Screened(_Drawn):
         trial = self._chosen.pop(0)
         return Begun(trial, self.configs[trial], 1)
 
-    def _on(self, trial: int, epoch: int, value: float) -> bool:
+    def report(self, trial: int, epoch: int, value: float) -> bool:
         self._values.setdefault(trial, value)
         return 1 < epoch < HORIZON
 

@@ -7,6 +7,9 @@ import search_rivals as rivals
 import searching
 from support.surfaces import HORIZON, SPACES, Surface
 
+GRID = Surface("grid", 0)
+"""One for all searches: what it is known to have as its optimum takes a second to find."""
+
 
 @pytest.mark.parametrize("kind", SPACES)
 def test_a_surface_has_a_known_optimum_and_a_region_at_chance(kind):
@@ -30,11 +33,10 @@ def test_reports_are_the_true_value_with_noise():
 
 @pytest.mark.parametrize("name", searching.SEARCHES)
 def test_a_search_uses_up_its_epochs_and_a_seed_decides_it(name):
-    surface = Surface("grid", 0)
-    one, again = (played(name, surface, 40) for _ in range(2))
+    one, again = (played(name, GRID, 40) for _ in range(2))
     assert one == again
     assert 35 <= len(one) <= 40
-    regrets = searching.regret_by_epoch(surface, one, 40)
+    regrets = searching.regret_by_epoch(GRID, one, 40)
     assert len(regrets) == 40
     assert 0.0 <= regrets[-1] <= regrets[3]
 

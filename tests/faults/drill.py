@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -24,9 +22,10 @@ from pathlib import Path
 from random import Random
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "benchmarks")]
 
-from costs import Costs, Fault, table  # noqa: E402 - the folders above come first
+import results  # noqa: E402 - the folders above come first
+from costs import Costs, Fault, table  # noqa: E402
 from stage import Stage  # noqa: E402
 
 from ptune.files import write_json, write_text  # noqa: E402
@@ -68,13 +67,9 @@ def prepare(folder: Path) -> tuple[Path, Path]:
 
 def machine() -> str:
     """The machine in words."""
-    stated = Path("/proc/cpuinfo")
-    names = [
-        line.partition(":")[2].strip() for line in stated.read_text().splitlines() if line.startswith("model name")
-    ]
-    cores = len(os.sched_getaffinity(0))
+    here = results.machine()
     libraries = ", ".join(f"{name} {version(name)}" for name in ("ray", "mlflow", "torch"))
-    return f"{cores} cores of {names[0] if names else platform.machine()}, no GPU, {libraries}"
+    return f"{here['cores']} cores of {here['cpu']}, {here['gpu'] or 'no GPU'}, {libraries}"
 
 
 def main() -> int:

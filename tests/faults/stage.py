@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -29,7 +29,7 @@ from ptune.spec.job import Job
 from ptune.spec.write import job_toml
 from ptune.tracking.location import DATABASE
 from support.command import Command
-from support.small_jobs import small_job, write_split
+from support.small_jobs import changed, small_job, write_split
 from support.worlds import sentences
 
 _WITNESS = Path(__file__).resolve().parent / "witness"
@@ -100,13 +100,9 @@ class Stage:
         """Write the job's file and data; return the job."""
         job = small_job(self.folder / "data", self._backbone, trials=trials, epochs=epochs)
         write_split(self.folder / "data" / "train.tsv", sentences(rows, 1))
-        job = job.model_copy(update={"resources": job.resources.model_copy(update=resources)})
-        self.write(job)
-        return job
-
-    def write(self, job: Job) -> None:
-        """Write a job's file."""
+        job = changed(job, resources=resources)
         (self.folder / "small.toml").write_text(job_toml(job), encoding="utf-8")
+        return job
 
     def keep_runs_at(self, place: str, **variables: str) -> None:
         """Keep the runs in another folder, or in a bucket; MLflow's database stays where it is.
@@ -185,8 +181,8 @@ class Stage:
         """
         history = History.of(read(self.journal))
         trials = [trial for trial in history.trials.values() if trial.status in FINAL - {"failed"}]
-        saved = Counter(tuple(line.split()[:2]) for line in self._witness.read_text(encoding="utf-8").splitlines())
-        reported = {(str(trial.number), str(1 + epoch)) for trial in trials for epoch in range(trial.epoch)}
+        saved = Counter((trial, epoch) for trial, epoch, _ in self._saved())
+        reported = {(trial.number, 1 + epoch) for trial in trials for epoch in range(trial.epoch)}
         assert reported <= set(saved), "the witness has seen less than the journal"
         again = saved.total() - len(saved)
         return Costs(
@@ -205,19 +201,16 @@ class Stage:
     def _recoveries(self) -> list[float]:
         """Seconds that each injection took to recover from; of several without an epoch between, the last counts."""
         following = [*self._moments[1:], math.inf]
-        recoveries = [self._recovery(moment) for moment in self._moments]
+        saved_at = {(trial, epoch): at for trial, epoch, at in self._saved()}
+        recoveries = [self._recovery(moment, saved_at) for moment in self._moments]
         return [
             seconds
             for moment, seconds, later in zip(self._moments, recoveries, following, strict=True)
             if moment + seconds <= later
         ]
 
-    def _recovery(self, moment: float) -> float:
+    def _recovery(self, moment: float, saved_at: Mapping[tuple[int, int], float]) -> float:
         """Seconds from a moment to the report of an epoch that was saved after it; to the end where none followed."""
-        saved_at = {
-            (int(trial), int(epoch)): float(at)
-            for trial, epoch, at in map(str.split, self._witness.read_text(encoding="utf-8").splitlines())
-        }
         events = self.events()
         times = [
             event.time
@@ -227,6 +220,11 @@ class Stage:
             and saved_at.get((event.trial, event.epoch), 0.0) > moment
         ]
         return max(0.0, min(times, default=events[-1].time) - moment)
+
+    def _saved(self) -> list[tuple[int, int, float]]:
+        """Each saved state in order: its trial, its epoch, and when."""
+        lines = self._witness.read_text(encoding="utf-8").splitlines()
+        return [(int(trial), int(epoch), float(at)) for trial, epoch, at in map(str.split, lines)]
 
     def _doubled_runs(self) -> int:
         """Runs in MLflow's database that stand for something that has a run already."""

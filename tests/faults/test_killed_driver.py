@@ -17,7 +17,7 @@ from ptune.spec.write import job_toml
 from ptune.tracking.location import DATABASE
 from support.command import Command
 from support.same_end import same_end
-from support.small_jobs import small_job
+from support.small_jobs import changed, small_job
 
 
 def count(kind, events):
@@ -77,7 +77,7 @@ def assert_taken_up(command, journal, before):
 def job(tiny_backbone, tmp_path):
     """One trial at a time: trials that share passes differ in the last digits of float32 with their company."""
     job = small_job(tmp_path / "data", tiny_backbone("bert"))
-    return job.model_copy(update={"resources": job.resources.model_copy(update={"slots": 1})})
+    return changed(job, resources={"slots": 1})
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_search_that_is_killed_and_evicted_at_every_moment_ends_as_an_unbroken
     ends = [Command.kill, evict, Command.kill, evict]
     before = [end_when(start("--local"), journal, when, end) for when, end in zip(MOMENTS.values(), ends, strict=True)]
     assert_taken_up(start("--local"), journal, before)
-    untracked = job.model_copy(update={"tracking": job.tracking.model_copy(update={"type": "none"})})
+    untracked = changed(job, tracking={"type": "none"})
     unbroken = start_search(untracked, "", tmp_path / "unbroken", LocalRunner())
     assert same_end(journal.parent, unbroken.folder) == []
 

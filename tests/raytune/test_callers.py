@@ -8,6 +8,7 @@ import pytest
 
 from ptune.record.events import Ended
 from ptune.record.journal import JOURNAL, read
+from support.small_jobs import changed
 from support.small_search import small_job
 
 CALLERS = """
@@ -39,7 +40,7 @@ thread.join()
 @pytest.mark.slow
 def test_an_event_loop_and_a_thread_of_one_process_search_in_turn_and_the_users_ray_stays(tiny_backbone, tmp_path):
     job = small_job(tmp_path, tiny_backbone("bert"), trials=1, epochs=1)
-    job = job.model_copy(update={"tracking": job.tracking.model_copy(update={"type": "none"})})
+    job = changed(job, tracking={"type": "none"})
     command = [sys.executable, "-c", CALLERS, job.model_dump_json(), str(tmp_path / "runs")]
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)

@@ -13,13 +13,13 @@ from ptune.record.journal import JOURNAL, read
 from ptune.spec.write import job_toml
 from support.ray_head import ray_head
 from support.s3_server import BUCKET, CREDENTIALS, s3_server
-from support.small_jobs import small_job
+from support.small_jobs import changed, small_job
 
 
 @pytest.mark.slow
 def test_an_engine_and_its_driver_share_nothing_but_the_bucket(tiny_backbone, tmp_path):
     job = small_job(tmp_path / "data", tiny_backbone("bert"))
-    job = job.model_copy(update={"resources": job.resources.model_copy(update={"engines": 1})})
+    job = changed(job, resources={"engines": 1})
     (tmp_path / "small.toml").write_text(job_toml(job))
     with s3_server(tmp_path) as address:
         token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "of-no-use-elsewhere-0123456789abcdef"}

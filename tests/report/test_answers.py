@@ -12,10 +12,10 @@ from ptune.report import leaderboard
 from ptune.report.answers import answer_text
 from ptune.report.findings import findings
 from ptune.report.live import LiveLines
-from ptune.report.progress import Progress
 from ptune.report.screen import picture
 from ptune.report.tables import trial_table
 from ptune.tracking.projection import Projection
+from support.played import watched
 from support.simulated import SPACE, make_job, start
 
 BASELINE = {"method": "v2", "length": 20, "encoder": "embedding", "depth": 6, "dropout": 0.1, "lr": 0.02}
@@ -53,9 +53,7 @@ def test_every_answer_is_told_once_in_a_log_and_the_last_on_a_terminal(asked):
     lines = [line.partition("] ")[2] for line in stream.getvalue().splitlines()]
     assert lines[:5] == TOLD
 
-    progress = Progress()
-    for event in read(asked / "journal.jsonl"):
-        progress.apply(event)
+    progress = watched(asked / "journal.jsonl")
     assert [answer_text(answer, progress.history) for answer in progress.history.answers.values()] == TOLD
     console = Console(file=io.StringIO(), width=110)
     console.print(picture(progress, progress.answered.time + 1, 110, 30))
@@ -70,10 +68,7 @@ def test_every_answer_is_told_once_in_a_log_and_the_last_on_a_terminal(asked):
 
 
 def test_leaderboards_say_what_users_have_done(asked):
-    progress = Progress()
-    for event in read(asked / "journal.jsonl"):
-        progress.apply(event)
-    history = progress.history
+    history = watched(asked / "journal.jsonl").history
     marks = {0: "ended by user", 1: "added, weight decay 0.2", 2: "clone of 0"}
     assert {row.trial: row.by_user for row in leaderboard.rows(history)} == marks
     content = json.loads(leaderboard.as_json(history))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from ptune.run.cores import share_cores
+from support.small_jobs import changed
 
 PROGRAM = """
 import os, sys
@@ -22,7 +23,7 @@ print("mlflow" in sys.modules)
 
 
 def test_a_search_in_this_process_lets_idle_threads_sleep_and_without_tracking_imports_no_mlflow(job, tmp_path):
-    untracked = job.model_copy(update={"tracking": job.tracking.model_copy(update={"type": "none"})})
+    untracked = changed(job, tracking={"type": "none"})
     environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
     command = [sys.executable, "-c", PROGRAM, untracked.model_dump_json(), str(tmp_path / "runs")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

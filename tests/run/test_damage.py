@@ -14,7 +14,7 @@ from ptune.run.local import LocalRunner
 from ptune.run.search import resume_search, start_search
 from support.closeness import near
 from support.interrupting import Interrupting
-from support.small_jobs import small_job
+from support.small_jobs import changed, small_job
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def searched(tiny_backbone, tmp_path_factory):
     """Two searches of one job, complete and interrupted, to be copied and damaged."""
     folder = tmp_path_factory.mktemp("searched")
     job = small_job(folder / "data", tiny_backbone("bert"))
-    job = job.model_copy(update={"tracking": job.tracking.model_copy(update={"type": "none"})})
+    job = changed(job, tracking={"type": "none"})
     start_search(job, "", folder / "runs", LocalRunner())
     start_search(job, "", folder / "runs", Interrupting(10))
     return folder / "runs"

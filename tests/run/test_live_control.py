@@ -18,10 +18,12 @@ from ptune.run.asking import ask
 from ptune.run.finished import lacking
 from ptune.run.local import LocalRunner
 from ptune.run.search import resume_search, start_search
+from ptune.spec.job import Job
 from ptune.storage.requests import RequestFolder
 from support.asked import CHANGES
 from support.repository import ROOT
 from support.small_jobs import small_job
+from support.waiting import wait_for
 
 SPACE = {
     "parameters": {
@@ -44,8 +46,7 @@ def steady_job(folder, backbone, **budget):
 @pytest.fixture(scope="module")
 def make_job(tiny_backbone, tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
-    validate = type(small_job(folder, tiny_backbone("bert"))).model_validate
-    return lambda **options: validate(steady_job(folder, tiny_backbone("bert"), **options))
+    return lambda **options: Job.model_validate(steady_job(folder, tiny_backbone("bert"), **options))
 
 
 def best(folder, trial):
@@ -107,10 +108,12 @@ def test_a_search_is_asked_while_it_runs_and_after_its_end(make_job, runs):
     running = threading.Thread(target=start_search, args=(make_job(trials=2, epochs=2000), "", runs, LocalRunner()))
     running.start()
     folder = runs / "small"
-    reported = threading.Event()
-    while not reported.wait(0.05) and running.is_alive():
-        events = read(folder / JOURNAL) if (folder / JOURNAL).exists() else []
-        reported.set() if any(isinstance(event, Reported) for event in events) else None
+
+    def reported():
+        written = (folder / JOURNAL).exists()
+        return written and any(isinstance(event, Reported) for event in read(folder / JOURNAL))
+
+    wait_for(reported, lambda: not running.is_alive() and "the search has ended")
     search = open_search(folder)
     assert search.add({"lr": 0.02, "weight_decay": 0.1}) == 1
     assert search.stop(1)

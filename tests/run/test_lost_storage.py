@@ -12,6 +12,7 @@ from ptune.record.history import FINAL
 from ptune.record.journal import JOURNAL, Journal, read
 from ptune.run.local import LocalRunner
 from ptune.run.search import resume_search, start_search
+from support.small_jobs import changed
 
 
 @contextmanager
@@ -27,7 +28,7 @@ def no_file_larger_than(size):
 
 @pytest.fixture
 def job(job):
-    return job.model_copy(update={"tracking": job.tracking.model_copy(update={"type": "none"})})
+    return changed(job, tracking={"type": "none"})
 
 
 def test_a_line_that_does_not_fit_leaves_no_half(tmp_path):

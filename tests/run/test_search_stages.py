@@ -13,7 +13,7 @@ from ptune.run.finished import lacking
 from ptune.run.folders import claim_folder, take_folder
 from ptune.run.search import resume_search, start_search
 from ptune.run.tracker import NoTracker
-from support.small_jobs import small_job
+from support.small_jobs import changed, small_job
 
 
 class Scripted:
@@ -96,7 +96,7 @@ class Shown(NoTracker):
 @pytest.fixture
 def job(tiny_backbone, tmp_path):
     job = small_job(tmp_path / "data", tiny_backbone("bert"))
-    return job.model_copy(update={"tracking": job.tracking.model_copy(update={"type": "none"})})
+    return changed(job, tracking={"type": "none"})
 
 
 def search(job, runs, runner):
@@ -169,7 +169,7 @@ def test_a_start_that_was_stopped_before_its_first_step_is_taken_over(job, tmp_p
 def test_a_search_goes_on_only_with_its_own_job(job, tmp_path):
     assert begun(job, tmp_path) is None
     start_search(job, "", tmp_path, Scripted(train=KeyboardInterrupt()))
-    elsewhere = job.model_copy(update={"resources": job.resources.model_copy(update={"slots": 2})})
+    elsewhere = changed(job, resources={"slots": 2})
     assert begun(elsewhere, tmp_path).status == "interrupted"
     with pytest.raises(JournalError, match=r"another job.*seed is \d+ in the kept job and 99 in this one.*--name"):
         begun(job.model_copy(update={"seed": 99}), tmp_path)

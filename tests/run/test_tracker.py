@@ -14,6 +14,7 @@ from ptune.run.sync import sync_search
 from ptune.run.tracker import NoTracker, tracker_of
 from ptune.tracking.mlflow_tracker import MlflowTracker
 from ptune.tracking.state import TrackingState
+from support.small_jobs import changed
 
 
 class LinesTracker:
@@ -53,7 +54,7 @@ def runs(tmp_path, monkeypatch):
 
 @pytest.fixture
 def untracked(job):
-    return job.model_copy(update={"tracking": job.tracking.model_copy(update={"type": "none"})})
+    return changed(job, tracking={"type": "none"})
 
 
 def test_another_tracker_sees_the_whole_search(job, runs):
@@ -87,7 +88,7 @@ def test_a_job_says_which_tracker(job, untracked, tmp_path):
 
 
 def test_a_place_where_mlflow_cannot_be_is_refused_before_anything_starts(job, runs):
-    misplaced = job.model_copy(update={"tracking": job.tracking.model_copy(update={"uri": "./mlruns"})})
+    misplaced = changed(job, tracking={"uri": "./mlruns"})
     with pytest.raises(SpecError, match=r"tracking\.uri must be a server"):
         start_search(misplaced, "", runs, LocalRunner())
     assert not runs.exists()

@@ -22,6 +22,7 @@ from ptune.run.prepare import prepare
 from ptune.run.search import resume_search, start_search
 from support.closeness import near
 from support.interrupting import Interrupting
+from support.small_jobs import changed
 
 
 def test_a_search_ends_with_every_trial_final_and_the_best_exported(finished):
@@ -198,9 +199,8 @@ def test_further_formats_are_written_when_asked_for_and_a_refusal_is_told(job, r
 
 
 def test_a_search_for_the_least_loss_keeps_and_exports_what_is_lowest(job, runs):
-    task = job.task.model_copy(update={"metric": "loss"})
-    tracking = job.tracking.model_copy(update={"type": "none"})
-    outcome = start_search(job.model_copy(update={"task": task, "tracking": tracking}), "", runs, LocalRunner())
+    least = changed(job, task={"metric": "loss"}, tracking={"type": "none"})
+    outcome = start_search(least, "", runs, LocalRunner())
     trials = outcome.history.trials.values()
     lowest = min(report["loss"] for trial in trials for report in trial.reports)
     assert outcome.best.best_value == outcome.to_json()["best"]["metrics"]["loss"] == lowest

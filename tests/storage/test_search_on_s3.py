@@ -31,7 +31,7 @@ from support.interrupting import Interrupting
 from support.line import Line
 from support.s3_server import BUCKET, CREDENTIALS, s3_server
 from support.same_end import same_end
-from support.small_jobs import small_job
+from support.small_jobs import changed, small_job
 from support.waiting import wait_for
 
 PROMPT = "artifact/prompt.safetensors"
@@ -47,9 +47,7 @@ def server(tmp_path_factory):
 def job(tiny_backbone, tmp_path_factory):
     """One trial at a time, so that every number is the same however often the search is taken up."""
     job = small_job(tmp_path_factory.mktemp("data"), tiny_backbone("bert"), trials=4, epochs=3)
-    tracking = job.tracking.model_copy(update={"type": "none"})
-    resources = job.resources.model_copy(update={"slots": 1})
-    return job.model_copy(update={"tracking": tracking, "resources": resources})
+    return changed(job, tracking={"type": "none"}, resources={"slots": 1})
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,12 @@ def write_split(path: Path, split: Split) -> str:
     return str(path)
 
 
+def changed(job: Job, **tables: dict[str, object]) -> Job:
+    """A job with other values in some of its tables; they are taken as they are."""
+    copies = {name: getattr(job, name).model_copy(update=values) for name, values in tables.items()}
+    return job.model_copy(update=copies)
+
+
 def small_job(folder: Path, backbone: Path, **budget: object) -> Job:
     """A job of six v1 and v2 trials under ASHA, on data written into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)

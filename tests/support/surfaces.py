@@ -60,6 +60,7 @@ GRID = {
 }
 """108 points, as the loops around P-tuning v2's scripts have."""
 SPACES = {"four": FOUR, "eight": EIGHT, "branched": BRANCHED, "grid": GRID}
+_LENGTHS = Parameter(low=2, high=128, log=True)  # of all spaces
 STEEP = {"four": 1.0, "eight": 0.5, "branched": 0.7, "grid": 1.0}
 """How fast a surface falls from its optimum: set so that a third of a space, or half, stays at chance."""
 
@@ -111,7 +112,7 @@ class Surface:
 
     def cost(self, config: Config) -> float:
         """What an epoch takes: longer prompts take longer."""
-        return 0.8 + 0.4 * _place(config.get("length"), {"low": 2, "high": 128, "log": True})
+        return 0.8 + 0.4 * _place(config["length"], _LENGTHS)
 
     @cached_property
     def optimum(self) -> float:
@@ -134,7 +135,8 @@ class Surface:
             for _ in range(150):
                 near = dict(config)
                 for name, definition in self.space.ordered():
-                    if name in near and definition.choices is None and draws.random() < 0.5:
+                    moves = name in near and definition.applies(near) and definition.choices is None
+                    if moves and draws.random() < 0.5:
                         moved = _place(near[name], definition) + float(draws.normal(0, scale))
                         near[name] = _value(definition, min(0.999, max(0.0, moved)))
                 config = max(config, near, key=self.best)
@@ -187,22 +189,19 @@ def _named(config: Config) -> str:
     return repr(sorted(config.items(), key=str))
 
 
-def _place(value: Any, definition: Parameter | dict[str, Any]) -> float:
+def _place(value: Any, definition: Parameter) -> float:
     """Where a value lies in its range, from 0 to 1."""
-    table = definition if isinstance(definition, dict) else definition.model_dump()
-    if value is None:
-        return 0.5
-    if table.get("choices"):
-        return float(table["choices"].index(value)) / max(1, len(table["choices"]) - 1)
-    scale = math.log if table.get("log") else float
-    low, high = scale(table["low"]), scale(table["high"])
+    if definition.choices is not None:
+        return definition.choices.index(value) / (len(definition.choices) - 1)
+    assert isinstance(definition.low, int | float)
+    assert isinstance(definition.high, int | float)
+    scale = math.log if definition.log else float
+    low, high = scale(definition.low), scale(definition.high)
     return (scale(value) - low) / (high - low)
 
 
 def _value(definition: Parameter, place: float) -> Any:
     """The value at a place of a range, from 0 to 1."""
-    if definition.value is not None:
-        return definition.value
     if definition.choices is not None:
         return definition.choices[int(place * len(definition.choices))]
     low, high = definition.low, definition.high

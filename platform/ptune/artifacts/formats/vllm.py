@@ -11,6 +11,7 @@ import binascii
 import importlib.util
 import io
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ CLIENT = "client.py"
 
 _SCALED_BY_SERVER = ("gemma", "gemma2")
 """Families whose embeddings vLLM multiplies after it has been given them, and transformers before."""
+_ASKED = 'ask("http://127.0.0.1:8000", body)'
 _MOST_LOGPROBS = 20  # log-probabilities that vLLM gives by default, at most
 
 
@@ -79,6 +81,7 @@ class Vllm:
         recipe = Recipe.prove(predictor, 0, export.probes[0], framed=True)
         width = predictor.backbone.shape.embedding
         vectors = export.artifact.tensors.get("prompt.0", torch.zeros(0, width))
+        labels = _label_tokens(export)
         scale = width**0.5 if export.manifest.backbone.model_type in _SCALED_BY_SERVER else 1.0
         write_tensors(folder / TENSORS, {"prompt": vectors})
         write_json(
@@ -90,8 +93,8 @@ class Vllm:
                 "max_length": recipe.max_length,
                 "pieces": recipe.as_json(),
                 "server_scale": scale,
-                "sampling": _sampling(export),
-                "labels": _label_tokens(export),
+                "sampling": _sampling(export, labels),
+                "labels": labels,
             },
         )
         write_text(folder / CLIENT, Path(__file__).with_name("vllm_client.py").read_text(encoding="utf-8"))
@@ -109,9 +112,9 @@ class Vllm:
             "",
             f"body = Prompt().request({texts})",
             "print({name: str(value)[:60] for name, value in body.items()})",
-            f"# print({_answered(export)})",
+            f"# print({_ASKED if labels is None else f'Prompt().probabilities({_ASKED})'})",
         ]
-        served = f"Serve the backbone with `{_command(export)}`."
+        served = f"Serve the backbone with `{_command(reference.name, labels)}`."
         scaled = f"vLLM multiplies the embeddings of this family by {scale:.6g}; the client divides them by it."
         return Usage("vllm", code, [served, *filter(None, [scaled if scale != 1.0 else None, recipe.note()])])
 
@@ -158,14 +161,14 @@ def decoded(body: dict[str, Any]) -> Tensor:
     return torch.as_tensor(embeds)
 
 
-def _sampling(export: Export) -> dict[str, Any]:
+def _sampling(export: Export, labels: Mapping[str, Sequence[int]] | None) -> dict[str, Any]:
     """The settings with which vLLM gives ptune's answer."""
     route = Route.of(export.manifest)
     if route.answer == "text":
         return {"max_tokens": route.most_tokens, "temperature": 0}
-    if route.answer == "word":
+    if labels is None:
         return {"max_tokens": 1, "temperature": 0, "logprobs": _MOST_LOGPROBS}
-    tokens = [token for tokens in (_label_tokens(export) or {}).values() for token in tokens]
+    tokens = [token for tokens in labels.values() for token in tokens]
     return {
         "max_tokens": 1,
         "temperature": 0,
@@ -186,25 +189,18 @@ def _label_tokens(export: Export) -> dict[str, list[int]] | None:
     assert isinstance(spec, Verbalizer), "the language head answers with words"
     if predictor.layouts[0].masks > 1:
         raise ArtifactError("the words that stand for labels are several tokens each, and vLLM scores one at a time")
-    labels = predictor.labels(None) or ()
-    return {label: [word[0] for word in words] for label, words in zip(labels, spec.words, strict=True)}
+    words_of = zip(predictor.labels(), spec.words, strict=True)
+    return {label: [word[0] for word in words] for label, words in words_of}
 
 
-def _command(export: Export) -> str:
+def _command(backbone: str, labels: Mapping[str, Sequence[int]] | None) -> str:
     """How the backbone is served; label words are scored among themselves, which is not what vLLM does unasked."""
-    command = f"vllm serve {export.reference.name} --enable-prompt-embeds"
-    labels = _label_tokens(export)
+    command = f"vllm serve {backbone} --enable-prompt-embeds"
     if labels is None:
         return command
     scored = sum(map(len, labels.values()))
     most = f" --max-logprobs {scored}" if scored > _MOST_LOGPROBS else ""
     return f"{command} --logprobs-mode processed_logprobs{most}"
-
-
-def _answered(export: Export) -> str:
-    """Code that asks a server and says what it answers."""
-    asked = 'ask("http://127.0.0.1:8000", body)'
-    return asked if _label_tokens(export) is None else f"Prompt().probabilities({asked})"
 
 
 def _client(folder: Path) -> Any:
