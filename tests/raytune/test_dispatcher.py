@@ -130,15 +130,21 @@ def test_a_trial_that_always_breaks_its_engine_fails_and_its_neighbours_do_not(m
     assert "segmentation fault" in desk.trial(1).reason
 
 
-def test_a_trial_that_others_seem_to_break_comes_last_and_is_complete(make_desk):
-    desk = make_desk(trials=2, epochs=1)
-    unlucky = desk.dispatcher.hand_out("a")
+def break_engines(desk):
+    """Lose every engine under trial 0 until it comes last; return the turn of the trial that goes before it."""
+    turn = desk.dispatcher.hand_out("a")
     for round_ in range(STRIKES):
-        desk.dispatcher.take_in(unlucky.lease, Lost("killed from outside"))
+        assert turn.trial == 0
+        desk.dispatcher.take_in(turn.lease, Lost("killed from outside"))
         desk.step()
         turn = desk.dispatcher.hand_out(f"again-{round_}")
-        unlucky = turn if turn.trial == 0 else None
     assert turn.trial == 1
+    return turn
+
+
+def test_a_trial_that_others_seem_to_break_comes_last_and_is_complete(make_desk):
+    desk = make_desk(trials=2, epochs=1)
+    turn = break_engines(desk)
     assert desk.dispatcher.hand_out("b") is None, "something else trains"
     desk.report(turn.lease, 1)
     last = desk.dispatcher.hand_out("c")
@@ -289,6 +295,16 @@ def test_a_trial_that_waits_for_another_engine_may_be_stopped(make_desk, tmp_pat
     leave(tmp_path, Stop(0))
     desk.step()
     assert desk.dispatcher.hand_out("b").trial == 1
+
+
+def test_a_trial_that_comes_last_may_be_stopped(make_desk, tmp_path):
+    desk = make_desk(trials=2, epochs=1)
+    turn = break_engines(desk)
+    leave(tmp_path, Stop(0))
+    desk.step()
+    desk.report(turn.lease, 1)
+    assert desk.dispatcher.hand_out("b") is None
+    assert desk.dispatcher.over
 
 
 def test_a_user_ends_a_search_whether_it_trains_or_waits_for_engines(make_desk, tmp_path):

@@ -12,10 +12,12 @@ CARD = "README.md"
 """The model card: listed, but people may change it."""
 
 
-def write_checksums(folder: Path) -> None:
-    """Write the checksums of all files that lie in a folder and below it."""
+def write_checksums(folder: Path) -> dict[str, str]:
+    """Write the checksums of all files that lie in a folder and below it; return them by name."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    write_text(folder / CHECKSUMS, "".join(f"{content_hash(path)}  {_name(path, folder)}\n" for path in files))
+    sums = {_name(path, folder): content_hash(path) for path in files}
+    write_text(folder / CHECKSUMS, "".join(f"{digest}  {name}\n" for name, digest in sums.items()))
+    return sums
 
 
 def listed(folder: Path) -> list[str]:

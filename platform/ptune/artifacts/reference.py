@@ -50,8 +50,8 @@ class BackboneReference:
         files = locate(backbone_id, revision)
         if target is not None:
             return cls(str(target.absolute() / FOLDER), None, files, hub=False, embedded=True)
-        if backbone_id in PACKAGES or Path(backbone_id).expanduser().is_dir():
-            package = backbone_id in PACKAGES
+        package = backbone_id in PACKAGES
+        if package or Path(backbone_id).expanduser().is_dir():
             return cls(str(files.absolute()), None, files, hub=False, embedded=False, package=package)
         return cls(backbone_id, revision, files, hub=True, embedded=False)
 

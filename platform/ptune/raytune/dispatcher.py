@@ -110,8 +110,9 @@ class Dispatcher:
 
     def _let_go(self, trial: int) -> None:
         """End a trial's turn, if one is under way: its client learns it from the engine."""
-        if trial in self._again:
-            self._again.remove(trial)
+        for queue in (self._again, self._last):
+            if trial in queue:
+                queue.remove(trial)
         for lease in [lease for lease, running in self._under_way.items() if running == trial]:
             self._end(lease)
 

@@ -137,14 +137,19 @@ class RaySession:
         launch = partial(
             RemoteEngine, resources=resources, prepared=ray.put(prepared), address=address_of(self._folder)
         )
-        planner = Planner(resources, _planned(History.of(read(self._folder / JOURNAL))), prepared.engine_bytes)
+        planner = Planner(resources, _planned(self._begun), prepared.engine_bytes)
         pool = EnginePool(launch, planner, partial(fleet, resources), self._waits)
         self._stack.callback(pool.close)
         return pool
 
+    @cached_property
+    def _begun(self) -> History:
+        """The search as it stands before its first turn here; what is written until then changes no trial."""
+        return History.of(read(self._folder / JOURNAL))
+
     def _wait(self) -> None:
         """Wait until an engine is ready."""
-        pool, history = self.pool, History.of(read(self._folder / JOURNAL))
+        pool, history = self.pool, self._begun
         done = sum(trial.status in FINAL for trial in history.trials.values())
         with interrupts():
             importlib.import_module("ray.tune")  # takes a second: well spent while the engines load

@@ -159,6 +159,8 @@ class History:
     """Seconds since 1970 of the latest event."""
     rested_s: float = 0.0
     """Seconds between interruptions and going on."""
+    suggested: int = 0
+    """How many trials the search has suggested itself; users have asked for the others."""
     extended: int = 0
     """How many trials users have added to the budget."""
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -192,11 +194,6 @@ class History:
     def job(self) -> Job:
         """The job that is searched."""
         return self.header.job
-
-    @property
-    def suggested(self) -> int:
-        """How many trials the search has suggested itself; users have asked for the others."""
-        return sum(not trial.added for trial in self.trials.values())
 
     @property
     def planned(self) -> int | None:
@@ -334,6 +331,7 @@ class History:
     def _take_suggestion(self, event: Suggested) -> None:
         config = in_order(event.config, self.header.varied)
         added = event.request is not None
+        self.suggested += not added
         self.trials[event.trial] = TrialRecord(
             event.trial,
             config,

@@ -25,14 +25,14 @@ from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
 from ptune.data.sources import Splits
 from ptune.engine.fused import Engine, Failure
-from ptune.engine.state import SavedState, read, read_sound
+from ptune.engine.state import SavedState, read
 from ptune.errors import ArtifactError
 from ptune.record.events import Header, Metrics
 from ptune.record.history import History, TrialRecord
 from ptune.record.spread import Spread
 from ptune.run.conclusion import ARTIFACT, Conclusion
 from ptune.run.prepare import Prepared, versions
-from ptune.run.trial_states import TrialStates
+from ptune.run.trial_states import TrialStates, state_file
 from ptune.run.trials import TrialFactory
 from ptune.spec.formats import FormatName
 from ptune.spec.trial import TrialSpec
@@ -96,13 +96,11 @@ def artifact_of(trial: TrialRecord, backbone: Backbone, prepared: Prepared, hist
 
 def _state_of(trial: TrialRecord, backbone: Backbone, prepared: Prepared, history: History, folder: Path) -> SavedState:
     """The state of a trial that holds the learner of its best epoch."""
-    assert trial.state is not None, "a trial with a report has a state"
-    TrialStates(folder).bring(trial.number, enough=trial.epoch)
-    saved, problems = read_sound(folder / trial.state, trial.best_epoch)
+    saved, problems = TrialStates(folder).best(trial)
     if saved is None:
         _LOG.warning("ptune: trial %d is trained again: %s", trial.number, problems[0])
         _train_again(trial, backbone, prepared, history, folder)
-        return read(folder / trial.state)
+        return read(folder / state_file(trial.number))
     if problems:
         _LOG.warning("ptune: an earlier state of trial %d is taken: %s", trial.number, problems[0])
     return saved

@@ -25,10 +25,8 @@ def lacking(folder: Path, history: History) -> list[str] | None:
 
 def _is_asked_for_more(folder: Path, history: History) -> bool:
     """Whether a request waits that only a running search can answer."""
-    return any(
-        request.id not in history.answers and not isinstance(request.change, End)
-        for request in RequestFolder(folder).new()
-    )
+    waiting = RequestFolder(folder).new(history.answers)
+    return any(not isinstance(request.change, End) for request in waiting)
 
 
 def result_of(folder: Path) -> dict[str, Any]:

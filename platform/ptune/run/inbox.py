@@ -58,8 +58,8 @@ class Bell:
         Raises:
             EndRequestedError: one of them asks for the end.
         """
-        for request in self._requests.new():
-            if isinstance(request.change, End) and request.id not in self._answered:
+        for request in self._requests.new(self._answered):
+            if isinstance(request.change, End):
                 raise EndRequestedError(request.id)
 
 
@@ -102,8 +102,7 @@ class Inbox:
                 self._answer(request)
 
     def _new(self) -> list[Request]:
-        answers = self._conductor.history.answers
-        return [request for request in self._requests.new() if request.id not in answers]
+        return self._requests.new(self._conductor.history.answers)
 
     def _answer(self, request: Request) -> None:
         """Let the conductor decide; what a warm trial starts from is there before the journal says so."""

@@ -35,12 +35,11 @@ def keep_start(prepared: Prepared, folder: Path) -> Prepared:
     kept = folder / START
     kept.mkdir(exist_ok=True)
     native.fill(kept, artifact)
-    write_checksums(kept)
     start = StartedFrom(
         uri=named if is_uri(named) else None,
         search=artifact.manifest.search,
         trial=artifact.manifest.trial,
-        digest=content_hash(kept / native.TENSORS),
+        digest=write_checksums(kept)[native.TENSORS],
     )
     return replace(prepared, header=replace(prepared.header, start=start))
 

@@ -6,7 +6,9 @@ import math
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from ptune.engine.state import saved_epochs
+from ptune.engine.state import SavedState, read_sound, saved_epochs
+from ptune.errors import EngineError
+from ptune.record.history import TrialRecord
 from ptune.storage.local_copy import bucket_of
 from ptune.storage.segments import TRIALS
 from ptune.storage.states import BucketStates, start_file
@@ -41,6 +43,16 @@ class TrialStates:
             epochs = saved_epochs(path)
             if enough is None or epochs < enough:
                 self._bucket.bring(trial, epochs, path)
+
+    def best(self, trial: TrialRecord) -> tuple[SavedState | None, list[EngineError]]:
+        """The newest sound state that holds the learner of a trial's best epoch, if any; and what is wrong with others.
+
+        Args:
+            trial: it has a report.
+        """
+        assert trial.state is not None, "a trial with a report has a state"
+        self.bring(trial.number, enough=trial.epoch)
+        return read_sound(self._folder / trial.state, trial.best_epoch)
 
     def send(self, trial: int, epoch: int) -> None:
         """Return when a trial's state after an epoch, saved on this disk, is where every node finds it."""

@@ -9,7 +9,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ptune.engine.state import read_sound
 from ptune.errors import EngineError
 from ptune.files import replacing
 from ptune.record.history import TrialRecord
@@ -28,10 +27,8 @@ def keep_start(folder: Path, parent: TrialRecord, trial: int) -> None:
     Raises:
         EngineError: the parent's saved states are damaged.
     """
-    assert parent.state is not None, "a trial with a report has a state"
     states = TrialStates(folder)
-    states.bring(parent.number, enough=parent.epoch)
-    saved, problems = read_sound(folder / parent.state, parent.best_epoch)
+    saved, problems = states.best(parent)
     if saved is None:
         raise problems[0]
     with replacing(folder / start_file(trial)) as draft:

@@ -86,9 +86,7 @@ class Conductor:
         self._objective = Objective.of(job.task)
         self._space = job.space.resolved(self._layers)
         self._stated = grid.points(self._space) if job.budget.sampler == "grid" else self._space.baseline
-        budget = len(self._stated) if job.budget.trials is None else job.budget.trials
-        self._planned = budget  # trials that the search suggests itself
-        self._suggested = 0
+        self._budget = len(self._stated) if job.budget.trials is None else job.budget.trials
         self._rungs = job.budget.rungs
         self._scheduler = scheduler_of(job.budget)
         self._in_flight: set[int] = set()
@@ -99,7 +97,7 @@ class Conductor:
         for event in events:
             self._fold(event)
         self.history.interrupt()
-        self._study = Study(self._space, job.budget.sampler, job.seed, budget)
+        self._study = Study(self._space, job.budget.sampler, job.seed, self._budget)
         self._study.replay(self.history)
         self._take_up()
 
@@ -111,7 +109,7 @@ class Conductor:
     @property
     def waiting(self) -> int:
         """Trials that could begin a turn now; those that a rung may let go on later are not counted."""
-        return len(self._unfinished) + max(0, self._planned - self._suggested)
+        return len(self._unfinished) + max(0, self._to_suggest)
 
     def next_turn(self) -> Turn | None:
         """Hand out the next turn; None when there is none at present, or for good (see `done`).
@@ -210,8 +208,13 @@ class Conductor:
         self._append(Metered(engine, usage))
 
     @property
+    def _to_suggest(self) -> int:
+        """How many trials the search has yet to suggest itself."""
+        return self._budget + self.history.extended - self.history.suggested
+
+    @property
     def _all_suggested(self) -> bool:
-        return self._suggested >= self._planned
+        return self._to_suggest <= 0
 
     def _next_trial(self) -> int | None:
         if self._unfinished:
@@ -229,7 +232,7 @@ class Conductor:
     def _suggest(self) -> int | None:
         """Draw new trials until one breaks no law; None when the budget of trials is used up."""
         while not self._all_suggested:
-            number, own = len(self.history.trials), self._suggested
+            number, own = len(self.history.trials), self.history.suggested
             chosen = self._study.ask(number, self._stated[own] if own < len(self._stated) else None, [own])
             if self._take_on(Suggested(number, chosen)):
                 return number
@@ -311,10 +314,6 @@ class Conductor:
         """Take an event into the history and the rungs."""
         self.history.apply(event)
         match event:
-            case Suggested():
-                self._suggested += event.request is None
-            case Extended(trials):
-                self._planned += trials
             case Started(trial, epoch) if epoch in self._rungs:
                 self._scheduler.promote(trial, epoch)
             case Reported(trial, epoch):

@@ -42,11 +42,12 @@ def suggest(trial: optuna.Trial, space: Space, point: Config | None = None) -> d
         point: what the trial has been told to take. Values that Optuna has no room for, such as a choice that the space
             does not state, are taken without being noted.
     """
+    given = point or {}
     chosen: dict[str, Scalar | None] = {}
     for label, name, definition in _labelled(space):
         if definition.applies(chosen):
-            is_strange = point is not None and name in point and not _can_be_noted(definition, point[name])
-            chosen[name] = point[name] if point is not None and is_strange else _value(trial, label, definition)
+            is_strange = name in given and not _can_be_noted(definition, given[name])
+            chosen[name] = given[name] if is_strange else _value(trial, label, definition)
     return chosen
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Container
 from pathlib import Path
 
 from ptune.errors import JournalError
@@ -28,11 +29,15 @@ class RequestFolder:
         self._path = folder / REQUESTS
         self._seen: set[str] = set()
 
-    def new(self) -> list[Request]:
-        """Those that this object has not returned yet, oldest first. A damaged one is told of, and is none."""
+    def new(self, answered: Container[str] = ()) -> list[Request]:
+        """Those that this object has not returned yet, oldest first. A damaged one is told of, and is none.
+
+        Args:
+            answered: ids of requests that nobody waits for any more; they are not even read.
+        """
         requests = []
         for path in sorted(self._path.glob(f"*{_SUFFIX}")):
-            if path.name not in self._seen:
+            if path.name not in self._seen and path.stem not in answered:
                 self._seen.add(path.name)
                 try:
                     requests.append(Request.decode(path.stem, path.read_bytes()))

@@ -11,7 +11,6 @@ from ptune.artifacts.formats.format import Export, Usage
 from ptune.artifacts.probe import TOLERANCE, Probe, hold
 from ptune.errors import ArtifactError
 from ptune.spec.formats import FormatName
-from ptune.spec.packaged import PACKAGES
 
 
 class Mlflow:
@@ -68,7 +67,7 @@ def _elsewhere(export: Export) -> str | None:
     """What names the backbone, if the manifest's own name for it does not; a package keeps its name everywhere."""
     trained_on = export.manifest.backbone.id
     given = export.backbone_id or trained_on
-    name = given if given in PACKAGES else export.reference.name
+    name = given if export.reference.package else export.reference.name
     return None if export.embed or name == trained_on else name
 
 
