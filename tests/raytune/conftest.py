@@ -1,11 +1,11 @@
-"""One embedded Ray for all tests of this folder."""
+"""One embedded Ray for the tests of a file, and a search's folder."""
 
 import pytest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def embedded_ray():
-    """A cluster on this machine; runners that find it use it and leave it."""
+    """A cluster on this machine; runners that find it use it and leave it. Gone before another file has its own."""
     from ptune.raytune.cluster import connect, disconnect
 
     assert connect("local")

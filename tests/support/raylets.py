@@ -6,17 +6,19 @@ from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
+import ray
 from ray.cluster_utils import Cluster
 
 
 @contextmanager
 def raylets(**head):
     """A cluster of a head, without CPUs unless told, which soon notices that a node is dead; its processes end here."""
+    assert not ray.is_initialized(), "the head would listen where this process's own Ray does"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
         patch.setenv("RAY_health_check_period_ms", "500")
         patch.setenv("RAY_health_check_failure_threshold", "4")
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **head})
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **head})
         try:
             yield cluster
         finally:
