@@ -6,8 +6,9 @@ from stage import Stage
 from support.raylets import raylets
 
 TIMES = 20
-_MOST_EVENTS = 12  # that a driver may write before it is killed
+_MOST_EPOCHS = 4  # that may be reported before a driver is killed
 _MOST_S = 10.0  # that one may live which is killed at a moment of the clock
+_EPOCH_S = 1.0  # within it, whatever follows a report is under way
 
 
 def _killed(stage: Stage, *options: str) -> Costs:
@@ -28,12 +29,12 @@ def _killed_on_a_cluster(stage: Stage) -> Costs:
 
 
 def _wait_for_a_moment(stage: Stage, command) -> None:
-    """Wait for a moment of the clock, which mostly falls into the start, or for one of the search, in turns."""
-    if stage.random.random() < 0.4:
+    """Wait for a moment of the clock, which mostly falls into the start, or, two times in three, for one of training."""
+    if stage.random.random() < 1 / 3:
         stage.pause(stage.random.uniform(0.0, _MOST_S))
     else:
-        enough = len(stage.events()) + stage.random.randint(1, _MOST_EVENTS)
-        command.wait_for(lambda: len(stage.events()) >= enough)
+        command.wait_for(stage.more_reports(stage.random.randint(1, _MOST_EPOCHS)))
+        stage.pause(stage.random.uniform(0.0, _EPOCH_S))
 
 
 FAULTS = [
