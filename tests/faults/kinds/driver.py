@@ -29,7 +29,7 @@ def _killed_on_a_cluster(stage: Stage) -> Costs:
 
 
 def _wait_for_a_moment(stage: Stage, command) -> None:
-    """Wait for a moment of the clock, which mostly falls into the start, or, two times in three, for one of training."""
+    """Wait for a moment of the clock, which mostly falls into the start, or, two times in three, of training."""
     if stage.random.random() < 1 / 3:
         stage.pause(stage.random.uniform(0.0, _MOST_S))
     else:
