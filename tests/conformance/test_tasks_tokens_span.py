@@ -9,7 +9,7 @@ from ptune.engine.reference import predict_alone, score, train_alone
 from ptune.prompts.forward import MiniBatch, forward
 from ptune.prompts.predict import predict
 from support.closeness import close
-from support.words_and_spans import KINDS, job_for, trials_of
+from support.words_and_spans import job_for, trials_of
 
 CONFIGS = {
     "head": {"method": "head", "lr": 0.05, "batch_size": 6},
@@ -25,7 +25,7 @@ def backbone(request, tiny):
     return tiny(request.param)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["tokens", "span"])
 def made(request, backbone, tmp_path):
     """A trial of each method."""
     return trials_of(job_for(request.param, backbone.id, tmp_path), backbone, tmp_path, list(CONFIGS.values()))

@@ -43,6 +43,7 @@ EXAMPLES = {
         {"TokensData", "TokensKind", "ptune.spec.task.Tokens"},
         {"SpanData", "SpanKind", "ptune.spec.task.Span"},
         {"ChoiceData", "ChoiceKind", "ptune.spec.task.Choice"},
+        {"EntityData", "EntityKind", "ptune.spec.task.Entity"},
         {"GenerationData", "GenerationKind", "ptune.spec.task.Generation", "generation"},
     ],
     "An export format": [

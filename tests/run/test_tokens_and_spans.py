@@ -1,4 +1,4 @@
-"""Whole searches over words and spans: folder, journal, artifact, its scores, and answers for people."""
+"""Whole searches over words, spans and entities: folder, journal, artifact, its scores, and answers for people."""
 
 import json
 import shutil
@@ -8,6 +8,7 @@ import pytest
 
 from ptune.artifacts import native
 from ptune.artifacts.predict import Predictor
+from ptune.errors import DataError
 from ptune.record.history import FINAL
 from ptune.record.journal import JOURNAL, read
 from ptune.run.local import LocalRunner
@@ -16,11 +17,12 @@ from ptune.run.search import start_search
 from ptune.spec.job import Job
 from ptune.tracking.location import DATABASE
 from support.closeness import near
-from support.words_and_spans import KINDS, asked, data_for, job_for, tagged
+from support.words_and_spans import KINDS, asked, data_for, job_for, recorded, tagged
 
 METRICS = {
     "tokens": {"f1", "precision", "recall", "accuracy"},
     "span": {"f1", "exact_match"},
+    "entity": {"f1", "exact_match"},
 }
 
 
@@ -88,7 +90,24 @@ def test_an_artifact_answers_from_the_context(searched):
     assert json.loads(json.dumps(answers)) == answers
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def test_an_artifact_names_the_entity_that_it_has_learned_to_look_for(searched):
+    _, outcome = searched("entity")
+    predictor = Predictor.load(outcome.folder / "artifact")
+    rows = recorded(18, 2)
+    named = [[row["passage"][one["start"] : one["end"] + 1] for one in row["entities"]] for row in rows]
+    answers = predictor.predict(
+        [(row["passage"], row["query"], " | ".join(names)) for row, names in zip(rows, named, strict=True)]
+    )
+    assert [list(answer["probabilities"]) for answer in answers] == named
+    right = sum(answer["answer"] == row["answers"][0]["text"] for answer, row in zip(answers, rows, strict=True))
+    best = outcome.best.reports[outcome.best.best_epoch - 1]
+    assert right / len(rows) == pytest.approx(best["exact_match"])
+    assert best["exact_match"] > 1.4 * best["majority_baseline"]
+    with pytest.raises(DataError, match="entities must name entities, separated by"):
+        predictor.predict(("red", "@placeholder", "|"))
+
+
+@pytest.mark.parametrize("kind", ["tokens", "span"])
 def test_several_data_sets_share_a_prompt(kind, runs, tmp_path, tiny_backbone):
     content = job_for(kind, str(tiny_backbone("bert")), tmp_path, name="one").model_dump()
     content["task"]["more"] = [data_for(kind, tmp_path / "more", name="two")]

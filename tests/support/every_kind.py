@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from ptune.artifacts.artifact import Artifact
 from ptune.backbone.backbone import Backbone
-from ptune.spec.data import ChoiceData, ClassificationData, ClozeData, GenerationData, SpanData, TokensData
-from ptune.spec.task import Choice, Classification, Cloze, Generation, Span, Task, Tokens
+from ptune.spec.data import ChoiceData, ClassificationData, ClozeData, EntityData, GenerationData, SpanData, TokensData
+from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Span, Task, Tokens
 from ptune.spec.trial import TrialSpec
 from support.made_artifacts import PAIR, learned
 
@@ -71,6 +71,17 @@ SAMPLES = {
         ["answerable"],
         [("which word", "red green blue cold warm"), ("which", WORDY), ("what is old", "new and flat " * 12)],
         ["answer", "score", "no_answer_score"],
+    ),
+    "entity": Sample(
+        "bert",
+        Entity(kind="entity", data=EntityData(**_limits())),
+        ["other", "answer"],
+        [
+            ("red and green", "@placeholder is cold", "red | green"),
+            (WORDY, "it was @placeholder , @placeholder", "loud\nlong\nplain"),
+            ("old", "new", "old"),
+        ],
+        ["answer", "probabilities"],
     ),
     "cloze": Sample(
         "bert",

@@ -15,8 +15,8 @@ from ptune.artifacts.formats.registry import BY_NAME
 from ptune.artifacts.predict import Predictor
 from ptune.backbone.backbone import Backbone
 from ptune.prompts.build import build_learner
-from ptune.spec.data import ChoiceData, ClassificationData, ClozeData, GenerationData, SpanData, TokensData
-from ptune.spec.task import Choice, Classification, Cloze, Generation, Span, Task, Tokens
+from ptune.spec.data import ChoiceData, ClassificationData, ClozeData, EntityData, GenerationData, SpanData, TokensData
+from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Span, Task, Tokens
 from ptune.spec.trial import TrialSpec
 from ptune.tasks.build import build_task, lay_out
 
@@ -113,6 +113,7 @@ TASKS: dict[str, Task] = {
         head="verbalizer",
         data=ChoiceData(source="made", text=["premise"], template="{premise} so {choice}", max_length=32),
     ),
+    "entity": Entity(kind="entity", data=EntityData(source="made", max_length=32)),
     "cloze": Cloze(kind="cloze", data=ClozeData(source="made", template="{sub_label} is [MASK]", max_length=24)),
     "generation": Generation(kind="generation", data=GenerationData(source="made", max_length=24, max_target=6)),
 }
@@ -121,6 +122,7 @@ LABELS = {
     "tokens": ["O", "B-x", "I-x"],
     "span": ["unanswerable"],
     "choice": ["choice1", "choice2"],
+    "entity": ["other", "answer"],
     "cloze": ["red", "green", "cold"],
 }
 

@@ -23,6 +23,15 @@ NESTED_MULTIRC = {
 }
 AS_NAMED = {"replace": {"label": {"true": "True", "false": "False"}}}
 """Local files hold JSON booleans where the Hub's data sets name their labels `True` and `False`."""
+NESTED_RECORD = {
+    "explode": "qas",
+    "rename": {
+        "passage.text": "passage",
+        "passage.entities": "entities",
+        "qas.query": "query",
+        "qas.answers": "answers",
+    },
+}
 NLI = {
     "train": "klue/klue-nli-v1.1_dev.json",
     "dev": "klue/klue-nli-v1.1_dev.json",
@@ -64,6 +73,10 @@ MADE = {
         "context": "the old round one is red and the new one is blue",
         "answers": {"text": ["round one"], "answer_start": [8]},
     },
+    "record": {
+        "passage": {"text": "the red one is old", "entities": [{"start": 4, "end": 6}, {"start": 15, "end": 17}]},
+        "qas": [{"query": "@placeholder is new", "answers": [{"start": 4, "end": 6, "text": "red"}]}],
+    },
 }
 """A row of what is not among the local data."""
 
@@ -89,6 +102,8 @@ def _files(data, made):
     train = data["train"]
     if data["source"] is not None and data["source"].startswith("rajpurkar/"):
         return dict.fromkeys(("train", "dev"), made / "questions.jsonl")
+    if data["config"] == "record":
+        return {**NESTED_RECORD, **dict.fromkeys(("train", "dev"), made / "record.jsonl")}
     if data["source"] is not None:
         return dict(HUB[data["config"]])
     if train.endswith(".conll"):

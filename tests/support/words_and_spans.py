@@ -1,4 +1,4 @@
-"""Small tasks over words and spans: made sentences with tags, questions about made contexts, and jobs over both."""
+"""Small tasks over words, spans and entities: made sentences, contexts and passages, and jobs over them."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from support import families
 WORDS = families.WORDS
 COLOURS, AGES = WORDS[:3], ("old", "new")
 SIZES = {"train": (28, 1), "dev": (18, 2), "test": (18, 3)}
-KINDS = ("tokens", "span")
+KINDS = ("tokens", "span", "entity")
 
 SPACE = {
     "parameters": {
@@ -60,16 +60,35 @@ def asked(count: int, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
+def recorded(count: int, seed: int) -> list[dict[str, Any]]:
+    """Which entity fits? Passages of 5 to 12 words, 2 or 3 of them entities, of which the only colour is the answer."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(count):
+        words = list(map(str, rng.choice(WORDS[3:], size=rng.integers(5, 13), replace=False)))
+        places = sorted(rng.choice(len(words), size=rng.integers(2, 4), replace=False).tolist())
+        words[places[int(rng.integers(len(places)))]] = colour = str(rng.choice(COLOURS))
+        starts = [len(" ".join([*words[:place], ""])) if place else 0 for place in places]
+        entities = [
+            {"start": start, "end": start + len(words[place]) - 1} for place, start in zip(places, starts, strict=True)
+        ]
+        passage = " ".join(words)
+        rows.append(
+            {"passage": passage, "query": "it is @placeholder", "entities": entities, "answers": [{"text": colour}]}
+        )
+    return rows
+
+
 def data_for(kind: str, folder: Path, **options: Any) -> dict[str, Any]:
     """Data of a kind, written into `folder`, as a job states it."""
     folder.mkdir(parents=True, exist_ok=True)
-    make = {"tokens": tagged, "span": asked}[kind]
+    make = {"tokens": tagged, "span": asked, "entity": recorded}[kind]
     files = {}
     for role, (count, seed) in SIZES.items():
         path = folder / f"{kind}-{role}.jsonl"
         path.write_text("\n".join(map(json.dumps, make(count, seed))), encoding="utf-8")
         files[role] = str(path)
-    limits = {"tokens": {"max_length": 30}, "span": {"max_length": 24, "stride": 6, "max_answer": 4}}[kind]
+    limits = {"max_length": 24, "stride": 6, "max_answer": 4} if kind == "span" else {"max_length": 30}
     return {**files, **limits, **options}
 
 

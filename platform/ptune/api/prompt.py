@@ -161,7 +161,8 @@ class Prompt:
         Returns:
             A dictionary for one input, a list of dictionaries for several, ready for JSON: `label` and `probabilities`
             (classification); `choice`, `text` and `probabilities` (choice); `words`, `tags` and `entities` (tokens);
-            `answer`, `score` and `no_answer_score` (span); `object` and `probabilities` (cloze); `text` (generation).
+            `answer`, `score` and `no_answer_score` (span); `object` and `probabilities` (cloze); `answer` and
+            `probabilities` (entity); `text` (generation).
 
         Raises:
             DataError: an input is of another type, has another number of texts, or an empty one.

@@ -63,6 +63,8 @@ def _answer(predictor: Predictor, part: int, route: Route, words: str) -> list[s
             return ["output = model(**batch)", "print(output.start_logits.argmax(), output.end_logits.argmax())"]
         case "worth":
             return ["print(model(**batch).logits.item())  # the candidate that is worth most is chosen"]
+        case "entity":
+            return ["print(model(**batch).logits[0].softmax(-1)[1].item())  # that the query's entity is the answer"]
         case "text":
             written = f"model.generate(**batch, max_new_tokens={route.most_tokens}, do_sample=False)[0]"
             return [f"print(tokenizer.decode({written}, skip_special_tokens=True))"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ptune.artifacts.artifact import Manifest
 from ptune.backbone.families import family_of
 from ptune.errors import ArtifactError
-from ptune.spec.task import Choice, Classification, Cloze, Generation, Span, Tokens
+from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Span, Tokens
 
 if TYPE_CHECKING:
     import torch
@@ -32,9 +32,10 @@ _WORDS = {
 }
 
 
-Answer = Literal["label", "tags", "edges", "worth", "text", "likelihood", "word", "label words"]
-"""What becomes of a model's scores: the likeliest label, tags of tokens, the edges of a span, a candidate's worth. Of
-scores over the vocabulary: a written text, the likelihood of a candidate's tokens, a word, words that stand for labels.
+Answer = Literal["label", "tags", "edges", "worth", "entity", "text", "likelihood", "word", "label words"]
+"""What becomes of a model's scores: the likeliest label, tags of tokens, the edges of a span, a candidate's worth,
+whether an entity is the answer. Of scores over the vocabulary: a written text, the likelihood of a candidate's tokens,
+a word, words that stand for labels.
 """
 
 
@@ -79,6 +80,8 @@ class Route:
                 return cls(model, task, "likelihood", "multiple-choice")
             case Choice():
                 return cls(model, task, "worth", "multiple-choice", ("worth",))
+            case Entity():
+                return cls(model, task, "entity", "text-classification", labels)
             case Classification() if manifest.language:
                 return cls(model, task, "label words", "text-classification")
             case _:

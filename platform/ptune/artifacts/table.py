@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ptune.data.bad_rows import bad_rows, refuse
 from ptune.data.columns import explode, needed, prepared, text_problem
 from ptune.data.readers import Reading, read_file
+from ptune.data.shown import as_texts
 from ptune.errors import DataError
 from ptune.spec.data import Data
 
@@ -24,7 +24,7 @@ def read_table(
         data: the data set that the inputs are like, with what it renames and explodes.
         inputs: names of an input's texts, in order.
         columns: the columns that hold these texts, in the same order; None reads the columns that are named as in
-            training. Words in a list count as the text that they make.
+            training. Words in a list count as the text that they make, and so do the entities of a passage.
 
     Raises:
         DataError: the file cannot be read, a column is missing, or a text is missing or empty; one line for each
@@ -43,14 +43,7 @@ def read_table(
     if like.explode is not None:
         table = explode(table, source, like.explode)
     table = prepared(table, source, like, wanted)
-    texts = {name: [_text(cell) for cell in table[name]] for name in wanted}
-    refuse(
-        [bad for name, cells in texts.items() for bad in bad_rows(f"{source}: column {name!r}", cells, text_problem)]
-    )
-    return list(zip(*texts.values(), strict=True))
-
-
-def _text(cell: Any) -> Any:
-    """A cell as a text: the words of a list are joined, anything else stays as it is."""
-    is_words = isinstance(cell, list) and all(isinstance(word, str) for word in cell)
-    return " ".join(cell) if is_words else cell
+    rows = as_texts(data, list(zip(*(table[name] for name in wanted), strict=True)))
+    texts = zip(wanted, zip(*rows, strict=True), strict=True)
+    refuse([bad for name, cells in texts for bad in bad_rows(f"{source}: column {name!r}", cells, text_problem)])
+    return rows

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ptune.data import facts, targets
+from ptune.data import entities, facts, targets
 from ptune.data.columns import explode
 from ptune.data.csv_table import sniffed
 from ptune.data.json_table import nested_lists
@@ -124,7 +124,7 @@ def _guesses(table: Table, source: str) -> Iterator[_Guess]:
 def _flat_guesses(table: Table) -> Iterator[_Guess]:
     values = {name: [v for v in table[name][:_LOOKED_AT] if v is not None] for name in table.column_names}
     values = {name: column for name, column in values.items() if column}
-    for recognised in (_tokens, _span, _choice, _cloze, _classification, _generation):
+    for recognised in (_tokens, _span, _entity, _choice, _cloze, _classification, _generation):
         guess = recognised(values)
         if guess is not None:
             yield guess
@@ -158,6 +158,15 @@ def _is_answer(value: Any) -> bool:
     if isinstance(value, list):
         return all(isinstance(item, dict) and {"text", "answer_start"} <= item.keys() for item in value)
     return isinstance(value, dict) and {"text", "answer_start"} <= value.keys()
+
+
+def _entity(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
+    """A passage, a query, and two lists that are called as ReCoRD calls them."""
+    keys = {key: name for name in values if (key := _last(name)) in ("query", "entities", "answers")}
+    passages = [name for name in _texts(values) if name != keys.get("query")]
+    if len(keys) < 3 or not passages:
+        return None
+    return _Guess(entities.KIND, {"passage": passages[0], **keys})
 
 
 def _choice(values: Mapping[str, Sequence[Any]]) -> _Guess | None:

@@ -1,4 +1,4 @@
-"""Examples as people read them: their answers counted and written out, and the inputs that a model gets of them.
+"""Examples as people read and give them: their answers counted and written out, and the inputs of a model.
 
 What a kind of data counts and writes in a way of its own stands in its module; this one knows the others' ways.
 """
@@ -37,3 +37,14 @@ def inputs(data: Data, texts: Sequence[tuple[Any, ...]]) -> list[tuple[str, ...]
         rows: list[tuple[str, ...]] = apart(texts, data)
         return rows
     return [tuple(" ".join(text) if isinstance(text, list) else text for text in row) for row in texts]
+
+
+def as_texts(data: Data, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """Rows of cells as rows of texts; a cell that makes none stays as it is."""
+    own = getattr(kind_of(data), "as_texts", None)
+    return [tuple(map(_joined, cells)) if own is None else own(cells) for cells in rows]
+
+
+def _joined(cell: Any) -> Any:
+    is_words = isinstance(cell, list) and all(isinstance(word, str) for word in cell)
+    return " ".join(cell) if is_words else cell

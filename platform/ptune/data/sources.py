@@ -17,7 +17,7 @@ from typing import Any, assert_never
 
 import numpy as np
 
-from ptune.data import candidates, columns, facts, questions, tagged, targets
+from ptune.data import candidates, columns, entities, facts, questions, tagged, targets
 from ptune.data.bad_rows import BadRow, BadRowsError, left_out
 from ptune.data.builtin import PREFIX, split_file
 from ptune.data.columns import Columns, explode, needed, prepared
@@ -31,6 +31,7 @@ from ptune.spec.data import (
     ClassificationData,
     ClozeData,
     Data,
+    EntityData,
     GenerationData,
     SpanData,
     TokensData,
@@ -155,6 +156,8 @@ def kind_of(data: Data) -> Any:
             return facts
         case ChoiceData():
             return candidates
+        case EntityData():
+            return entities
         case _:
             assert_never(data)
 

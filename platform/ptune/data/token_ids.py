@@ -11,9 +11,10 @@ LEADER = "a"
 
 
 def token_ids(tokenizer: Any, texts: list[str]) -> list[list[int]]:
-    """Token ids of each text."""
-    result: list[list[int]] = encode(tokenizer, texts)["input_ids"] if texts else []
-    return result
+    """Token ids of each text; texts that stand there several times, such as a passage of many questions, take once."""
+    different = list(dict.fromkeys(texts))
+    known = dict(zip(different, encode(tokenizer, different)["input_ids"] if different else [], strict=True))
+    return [known[text] for text in texts]
 
 
 def encode(tokenizer: Any, texts: list[str], *, offsets: bool = False) -> Any:

@@ -320,6 +320,38 @@ class ChoiceData(Labelled):
         return [*self.text, CHOICE]
 
 
+class EntityData(Source):
+    """A query about a passage, with a place that one of the passage's entities fills (ReCoRD)."""
+
+    passage: str = "passage"
+    """Passage column."""
+    query: str = "query"
+    """Query column."""
+    entities: str = "entities"
+    """Column of the entities: texts, or `{start, end}` (the first and the last character) in the passage."""
+    answers: str = "answers"
+    """Column of the accepted answers, in the same form."""
+    placeholder: str = Field("@placeholder", min_length=1)
+    """What each entity replaces in the query."""
+
+    @property
+    def fields(self) -> list[str]:
+        """The passage, then the query with an entity in its place."""
+        return [self.passage, self.query]
+
+    @property
+    def columns(self) -> list[str]:
+        """The passage, the query and the entities."""
+        return [*self.fields, self.entities]
+
+    @model_validator(mode="after")
+    def _distinct_columns(self) -> Self:
+        names = [*self.columns, self.answers]
+        if len(set(names)) != len(names):
+            raise broken(f"passage, query, entities and answers must name different columns, got {names}")
+        return self
+
+
 class GenerationData(Source):
     """A text to be written for each input."""
 
@@ -341,5 +373,5 @@ class GenerationData(Source):
         return self.text
 
 
-Data = ClassificationData | ClozeData | TokensData | SpanData | ChoiceData | GenerationData
+Data = ClassificationData | ClozeData | TokensData | SpanData | ChoiceData | EntityData | GenerationData
 HeadName = Literal["linear", "verbalizer"]

@@ -14,6 +14,7 @@ from ptune.spec.data import (
     ClassificationData,
     ClozeData,
     Data,
+    EntityData,
     GenerationData,
     HeadName,
     SpanData,
@@ -290,6 +291,17 @@ class Choice(_Sets):
         return ("linear", "verbalizer") if self.language else ("linear",)
 
 
+class Entity(_Sets):
+    """The entity of a passage that fills the place which a query leaves open (ReCoRD)."""
+
+    kind: Literal["entity"]
+    data: EntityData
+    more: list[EntityData] = Field(default_factory=list)
+    """Further data sets, trained together with `data`: a shared prompt, a head for each."""
+    metric: str = "f1"
+    """What the search improves."""
+
+
 class Generation(_Sets):
     """A text, written by a causal language model or an encoder-decoder (prefix tuning; Li and Liang 2021)."""
 
@@ -320,6 +332,7 @@ METRICS: dict[str, tuple[str, ...]] = {
     "tokens": ("f1", "precision", "recall", "accuracy", "loss"),
     "span": ("f1", "exact_match", "loss"),
     "choice": ("accuracy", "loss"),
+    "entity": ("exact_match", "f1", "loss"),
     "generation": ("bleu", "chrf", "exact_match", "loss", "perplexity"),
 }
 """Metrics that a search may improve, by kind. The files of the kinds define them."""
@@ -329,6 +342,7 @@ SHARES: dict[str, tuple[str, ...]] = {
     "tokens": (),
     "span": ("exact_match",),
     "choice": ("accuracy",),
+    "entity": ("exact_match",),
     "generation": ("exact_match",),
 }
 """Of these metrics, the shares of examples that are right, each by itself. A tagger's accuracy is a share of words, and
@@ -340,6 +354,7 @@ ANSWERS: dict[str, dict[str, Form]] = {
     "tokens": {"words": "texts", "tags": "texts", "entities": "entities"},
     "span": {"answer": "text", "score": "number", "no_answer_score": "number"},
     "choice": {"choice": "text", "text": "text", "probabilities": "shares"},
+    "entity": {"answer": "text", "probabilities": "shares"},
     "generation": {"text": "text"},
 }
 """The keys of an answer by kind, in order, and the form of what each holds."""
@@ -365,6 +380,7 @@ Task = Annotated[
     | Annotated[Tokens, Tag("tokens")]
     | Annotated[Span, Tag("span")]
     | Annotated[Choice, Tag("choice")]
+    | Annotated[Entity, Tag("entity")]
     | Annotated[Generation, Tag("generation")],
     Discriminator(_kind_of),
 ]

@@ -15,6 +15,7 @@ from ptune.spec.data import (
     ClassificationData,
     ClozeData,
     Data,
+    EntityData,
     GenerationData,
     HeadName,
     SpanData,
@@ -23,11 +24,12 @@ from ptune.spec.data import (
 from ptune.spec.heads import head_law
 from ptune.spec.layout import input_parts
 from ptune.spec.prompt import PromptSpec
-from ptune.spec.task import Choice, Classification, Cloze, Generation, Span, Task, Tokens
+from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Span, Task, Tokens
 from ptune.spec.template import Part, TextField
 from ptune.tasks.choice import ChoiceKind
 from ptune.tasks.classification import ClassificationKind
 from ptune.tasks.cloze import ClozeKind
+from ptune.tasks.entity import EntityKind
 from ptune.tasks.generation import GenerationKind
 from ptune.tasks.joint import JointTask
 from ptune.tasks.kind import TaskKind
@@ -86,6 +88,8 @@ def build_kind(task: Task, data: Data, labels: list[str], head: HeadName, *, fai
             return ClozeKind(data.fields, labels, faithful)
         case Choice(), ChoiceData():
             return ChoiceKind(data.text, data.choices, task.loss, head == "verbalizer")
+        case Entity(), EntityData():
+            return EntityKind(data.fields, data.entities, data.placeholder)
         case Tokens(), TokensData():
             return TokensKind(data.fields, labels)
         case Span(), SpanData():

@@ -21,6 +21,7 @@ from ptune.prompts.forward import HeadOutput
 from ptune.prompts.heads import HeadSpec, Linear
 from ptune.prompts.rows import Examples, Row
 from ptune.tasks.kind import Prediction
+from ptune.tasks.squad_scores import squad_scores
 
 
 @dataclass(frozen=True)
@@ -137,17 +138,10 @@ class SpanKind:
         every question none, the share of questions without an answer; `constant_prediction` is 1.0 when every question
         gets the same answer.
         """
-        from torchmetrics.functional.text import squad  # a second, which searches of other kinds need not spend
-
-        golds = [[text for text, _ in pairs] or [""] for pairs in examples.labels]
-        scores = squad(
-            [{"prediction_text": answer.text, "id": str(number)} for number, answer in enumerate(answers)],
-            [{"answers": {"text": gold, "answer_start": [0]}, "id": str(n)} for n, gold in enumerate(golds)],
-        )
+        accepted = [[text for text, _ in pairs] for pairs in examples.labels]
         return {
             "loss": sum(answer.loss for answer in answers) / sum(answer.windows for answer in answers),
-            "f1": float(scores["f1"]) / 100,
-            "exact_match": float(scores["exact_match"]) / 100,
+            **squad_scores([answer.text for answer in answers], accepted),
             "majority_baseline": float(np.mean([not pairs for pairs in examples.labels])),
             "constant_prediction": float(len({answer.text for answer in answers}) == 1),
         }
