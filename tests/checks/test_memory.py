@@ -22,10 +22,9 @@ def changed(job, **tables):
     [
         {"resources": {"slots": 40}},
         {"resources": {"token_budget": 10**6}},
-        {"space": {"parameters": {"method": [{"value": "head"}], "batch_size": [{"choices": [8, 4096]}]}}},
         {"space": {"parameters": {"method": [{"value": "head"}], "backbone_lr": [{"value": 1e-4}]}, "baseline": []}},
     ],
-    ids=["slots", "token budget", "batch size", "tuned backbones"],
+    ids=["slots", "token budget", "tuned backbones"],
 )
 def test_what_takes_memory_counts(more, tiny_backbone, tmp_path):
     job = small_job(tmp_path, tiny_backbone("bert"))

@@ -10,6 +10,7 @@ from ptune.backbone.families import FAMILIES
 from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.load import load_backbone
 from ptune.errors import SpecError
+from ptune.prompts.draws import Draws
 from ptune.prompts.rows import Stack
 from support.closeness import close
 from support.families import make_backbone
@@ -134,6 +135,8 @@ def test_prefix_dropout_acts_while_training_only(family, tiny):
     group = group_for(backbone, method="v2", length=6, dropout=0.5)
     calm = [scores_of(backbone, group)[0] for _ in range(2)]
     assert torch.equal(*calm)
-    noisy = type(group)(group.learner, group.examples, group.indices, generator=torch.Generator().manual_seed(1))
+    noisy = type(group)(
+        group.learner, group.examples, group.indices, draws=Draws.of_step(torch.Generator().manual_seed(1))
+    )
     first, second = (scores_of(backbone, noisy)[0] for _ in range(2))
     assert not torch.allclose(first, second)

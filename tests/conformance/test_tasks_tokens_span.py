@@ -6,6 +6,7 @@ import torch
 from torch.testing import assert_close
 
 from ptune.engine.reference import predict_alone, score, train_alone
+from ptune.prompts.draws import Draws
 from ptune.prompts.forward import MiniBatch, forward
 from ptune.prompts.predict import predict
 from support.closeness import close
@@ -33,18 +34,18 @@ def made(request, backbone, tmp_path):
 
 def test_one_packed_pass_gives_every_method_its_own_loss_and_gradients(made, backbone):
     indices = [np.arange(4 + number) for number in range(len(made))]
-    generators = [torch.Generator().manual_seed(number) for number in range(len(made))]
+    draws = [Draws.of_step(torch.Generator().manual_seed(number)) for number in range(len(made))]
     groups = [
-        MiniBatch(learner, plan.train, own, plan.recipe.head_dropout, generator)
-        for (plan, learner), own, generator in zip(made, indices, generators, strict=True)
+        MiniBatch(learner, plan.train, own, plan.recipe.head_dropout, own_draws)
+        for (plan, learner), own, own_draws in zip(made, indices, draws, strict=True)
     ]
     losses = [plan.task.loss(one) for (plan, _), one in zip(made, forward(backbone, groups), strict=True)]
     torch.stack(losses).sum().backward()
     for number, ((plan, learner), own) in enumerate(zip(made, indices, strict=True)):
         packed = {name: parameter.grad.clone() for name, parameter in learner.named_parameters()}
         learner.zero_grad()
-        generator = torch.Generator().manual_seed(number)
-        loss = plan.task.loss(score(backbone, learner, plan.train, own, plan.recipe.head_dropout, generator))
+        own_draws = Draws.of_step(torch.Generator().manual_seed(number))
+        loss = plan.task.loss(score(backbone, learner, plan.train, own, plan.recipe.head_dropout, own_draws))
         loss.backward()
         close(losses[number], loss)
         for name, parameter in learner.named_parameters():

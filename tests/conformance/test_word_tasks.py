@@ -8,6 +8,7 @@ import torch
 
 from ptune.engine.fused import Engine
 from ptune.engine.reference import predict_alone, score
+from ptune.prompts.draws import Draws
 from ptune.prompts.forward import MiniBatch, forward
 from support.closeness import close, close_gradients
 from support.word_tasks import choice_trial, cloze_trial
@@ -47,15 +48,21 @@ def test_one_packed_pass_gives_every_learner_its_own_loss_and_gradients(kind, fa
     packed, alone = trials(kind, backbone, tmp_path), trials(kind, backbone, tmp_path)
     seeds = range(len(packed))
     groups = [
-        MiniBatch(learner, plan.train, np.arange(plan.recipe.batch_size), 0.0, torch.Generator().manual_seed(seed))
+        MiniBatch(
+            learner,
+            plan.train,
+            np.arange(plan.recipe.batch_size),
+            0.0,
+            Draws.of_step(torch.Generator().manual_seed(seed)),
+        )
         for seed, (plan, learner) in zip(seeds, packed, strict=True)
     ]
     scored = forward(backbone, groups)
     losses = [plan.task.loss(one) for (plan, _), one in zip(packed, scored, strict=True)]
     torch.stack(losses).sum().backward()
     for seed, group, loss, (plan, learner) in zip(seeds, groups, losses, alone, strict=True):
-        generator = torch.Generator().manual_seed(seed)
-        own = plan.task.loss(score(backbone, learner, plan.train, group.indices, 0.0, generator))
+        own_draws = Draws.of_step(torch.Generator().manual_seed(seed))
+        own = plan.task.loss(score(backbone, learner, plan.train, group.indices, 0.0, own_draws))
         close(loss, own)
         if own.requires_grad:
             own.backward()

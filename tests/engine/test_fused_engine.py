@@ -70,7 +70,7 @@ def test_trials_that_finish_an_epoch_together_are_scored_together(world, monkeyp
     real = fused.forward
 
     def noting(backbone, groups):
-        scored.append([group.generator is None for group in groups])
+        scored.append([group.draws is None for group in groups])
         return real(backbone, groups)
 
     monkeypatch.setattr(fused, "forward", noting)

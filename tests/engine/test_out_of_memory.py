@@ -25,12 +25,12 @@ def memory(monkeypatch):
     class Memory:
         rows = checkpointed = 10**9
         refused = 0
-        never = None
+        never = ()  # splits of which not even one example fits
 
         def __call__(self, backbone, groups):
             rows = sum(len(group.rows) for group in groups)
             most = self.checkpointed if backbone.checkpointing == "always" else self.rows
-            if rows > most or any(group.examples is self.never for group in groups):
+            if rows > most or any(group.examples is split for group in groups for split in self.never):
                 self.refused += 1
                 raise torch.OutOfMemoryError("too many rows")
             return real(backbone, groups)
@@ -66,26 +66,33 @@ def test_smaller_passes_give_the_same_numbers(world, memory, tmp_path):
 
 
 def test_only_a_trial_that_cannot_fit_alone_fails(world, memory, tmp_path):
-    memory.rows = memory.checkpointed = 7
-    small = {"method": "v2", "length": 2, "batch_size": 5}
-    _, found = trained(world, tmp_path, [*CONFIGS, small])
-    failures = [one for one in found if isinstance(one, Failure)]
-    assert sorted(one.trial for one in failures) == [0, 1, 2]
-    assert "a mini-batch of 8 rows" in str(failures[0].error)
-    assert max(one.epoch for one in found if not isinstance(one, Failure) and one.trial == 3) == 2
+    engine = Engine(world.backbone, token_budget=2000)
+    for trial, config in enumerate(CONFIGS):
+        plan, learner = world.trial(trial, config)
+        memory.never = memory.never or [plan.train]
+        engine.join(replace(plan, state_path=tmp_path / f"{trial}.safetensors"), learner)
+        engine.advance(trial, 1)
+    found = []
+    while engine.busy:
+        found += engine.step()
+    (failure,) = [one for one in found if isinstance(one, Failure)]
+    assert failure.trial == 0
+    assert "an example of its training split, 1 rows of" in str(failure.error)
+    assert sorted(one.trial for one in found if not isinstance(one, Failure)) == [1, 2]
 
 
 @pytest.mark.parametrize("checkpointing", ["auto", "never"])
 def test_what_does_not_fit_alone_is_checkpointed_before_it_fails(world, memory, tmp_path, checkpointing, caplog):
     _, roomy = trained(world, tmp_path / "roomy")
-    memory.rows, memory.checkpointed = 7, 8
+    memory.rows, memory.checkpointed = 0, 8
     allowed = replace(world, backbone=replace(world.backbone, checkpointing=checkpointing))
     engine, tight = trained(allowed, tmp_path / "tight")
     if checkpointing == "never":
         assert sorted(one.trial for one in tight if isinstance(one, Failure)) == [0, 1, 2]
         return
     assert engine.backbone.checkpointing == "always"
-    assert caplog.text.count("8 rows of") == 1
+    assert caplog.text.count("1 rows of") == 1
+    assert engine.token_budget > 13  # the width of the example that did not fit: passes have grown again
     expected = {(one.trial, one.epoch): one.metrics for one in roomy}
     assert len(tight) == len(roomy)
     for one in tight:
@@ -94,7 +101,7 @@ def test_what_does_not_fit_alone_is_checkpointed_before_it_fails(world, memory, 
 
 
 def test_a_tuned_backbone_is_not_checkpointed(world, memory, tmp_path):
-    memory.rows, memory.checkpointed = 7, 8
+    memory.rows, memory.checkpointed = 0, 8
     engine, found = trained(world, tmp_path, [{"method": "head", "backbone_lr": 1e-3, "batch_size": 8}])
     assert [type(one) for one in found] == [Failure]
     assert engine.backbone.checkpointing == "auto"
@@ -102,7 +109,7 @@ def test_a_tuned_backbone_is_not_checkpointed(world, memory, tmp_path):
 
 def test_a_dev_split_that_memory_never_holds_fails_its_trial_alone(world, memory, tmp_path):
     plan, learner = world.trial(0, CONFIGS[1])
-    memory.never = plan.dev
+    memory.never = [plan.dev]
     engine = Engine(world.backbone, token_budget=2000)
     engine.join(replace(plan, state_path=tmp_path / "0"), learner)
     engine.advance(0, 1)

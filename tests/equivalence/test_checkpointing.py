@@ -10,6 +10,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from ptune.backbone.cache import StateCache
 from ptune.backbone.load import load_backbone
 from ptune.data.sources import Splits
+from ptune.prompts.draws import Draws
 from ptune.prompts.forward import MiniBatch, forward
 from support.closeness import close_gradients
 from support.families import make_backbone
@@ -25,7 +26,9 @@ def world_on(folder, backbone):
 def gradients(backbone, trials):
     """Of one pass over some examples of every trial, prompts and heads with dropout."""
     groups = [
-        MiniBatch(learner, plan.train, np.arange(4), plan.recipe.head_dropout, torch.Generator().manual_seed(5))
+        MiniBatch(
+            learner, plan.train, np.arange(4), plan.recipe.head_dropout, Draws.of_step(torch.Generator().manual_seed(5))
+        )
         for plan, learner in trials
     ]
     for _, learner in trials:

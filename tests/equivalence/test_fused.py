@@ -13,6 +13,7 @@ from ptune.data.sources import Splits
 from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.reference import predict_alone, score, train_alone
 from ptune.engine.state import read
+from ptune.prompts.draws import Draws
 from ptune.prompts.forward import MiniBatch, forward
 from ptune.prompts.learner import Learner
 from ptune.prompts.predict import predict
@@ -92,10 +93,10 @@ def check_each_equals_its_reference(world: World, configs: dict[str, dict]) -> N
 
 def test_one_packed_pass_gives_every_trial_its_own_losses_and_gradients(world):
     trials = [world.trial(number, config) for number, config in enumerate(CONFIGS.values())]
-    generators = [torch.Generator().manual_seed(number) for number in range(len(trials))]
+    draws = [Draws.of_step(torch.Generator().manual_seed(number)) for number in range(len(trials))]
     groups = [
-        MiniBatch(learner, plan.train, range_of(plan.recipe.batch_size), plan.recipe.head_dropout, generator)
-        for (plan, learner), generator in zip(trials, generators, strict=True)
+        MiniBatch(learner, plan.train, range_of(plan.recipe.batch_size), plan.recipe.head_dropout, own_draws)
+        for (plan, learner), own_draws in zip(trials, draws, strict=True)
     ]
     scored = forward(world.backbone, groups)
     losses = [plan.task.loss(one) for (plan, _), one in zip(trials, scored, strict=True)]
@@ -103,9 +104,9 @@ def test_one_packed_pass_gives_every_trial_its_own_losses_and_gradients(world):
 
     for number, (config, packed) in enumerate(zip(CONFIGS.values(), groups, strict=True)):
         plan, learner = world.trial(number, config)
-        generator = torch.Generator().manual_seed(number)
+        own_draws = Draws.of_step(torch.Generator().manual_seed(number))
         dropout = plan.recipe.head_dropout
-        loss = plan.task.loss(score(world.backbone, learner, plan.train, packed.indices, dropout, generator))
+        loss = plan.task.loss(score(world.backbone, learner, plan.train, packed.indices, dropout, own_draws))
         loss.backward()
         close(losses[number], loss)
         pairs = zip(packed.learner.named_parameters(), learner.parameters(), strict=True)

@@ -9,6 +9,7 @@ from ptune.backbone.load import load_backbone
 from ptune.data.sources import Split
 from ptune.prompts import forward as module
 from ptune.prompts.build import build_learner
+from ptune.prompts.draws import Draws
 from ptune.prompts.forward import HeadOutput, MiniBatch, forward
 from ptune.prompts.heads import Linear
 from ptune.prompts.learner import Learner
@@ -137,8 +138,8 @@ def test_the_backbones_dropout_is_drawn_from_the_learners_stream_and_only_while_
     learner, examples = made(backbone, PromptV2(length=3), recipe)
 
     def run(seed: int | None) -> torch.Tensor:
-        generator = None if seed is None else torch.Generator().manual_seed(seed)
-        return forward(backbone, [MiniBatch(learner, examples, np.arange(4), 0.0, generator)])[0].scores.detach()
+        own_draws = None if seed is None else Draws.of_step(torch.Generator().manual_seed(seed))
+        return forward(backbone, [MiniBatch(learner, examples, np.arange(4), 0.0, own_draws)])[0].scores.detach()
 
     first, before = run(1), torch.randn(3)
     assert torch.equal(first, run(1)), f"drawn from the global stream: {before}"

@@ -19,6 +19,7 @@ from ptune.engine.fused import Engine
 from ptune.engine.reference import predict_alone, score
 from ptune.errors import SpecError
 from ptune.prompts import greedy_decode as decoding
+from ptune.prompts.draws import Draws
 from ptune.prompts.forward import MiniBatch, forward
 from ptune.prompts.greedy_decode import greedy_decode
 from ptune.prompts.rows import Examples, Row
@@ -50,10 +51,10 @@ def writer(tmp_path_factory):
 def test_one_packed_pass_gives_every_learner_its_own_loss_and_gradients(family, tiny_language_model, tmp_path):
     backbone = load_backbone(str(tiny_language_model(family)), lm=True)
     trials = [writing_trial(backbone, tmp_path, number, **config) for number, config in enumerate(CONFIGS.values())]
-    generators = [torch.Generator().manual_seed(number) for number in range(len(trials))]
+    draws = [Draws.of_step(torch.Generator().manual_seed(number)) for number in range(len(trials))]
     groups = [
-        MiniBatch(learner, plan.train, np.arange(plan.recipe.batch_size), 0.0, generator)
-        for (plan, learner), generator in zip(trials, generators, strict=True)
+        MiniBatch(learner, plan.train, np.arange(plan.recipe.batch_size), 0.0, own_draws)
+        for (plan, learner), own_draws in zip(trials, draws, strict=True)
     ]
     scored = forward(backbone, groups)
     losses = [plan.task.loss(one) for (plan, _), one in zip(trials, scored, strict=True)]
@@ -61,8 +62,8 @@ def test_one_packed_pass_gives_every_learner_its_own_loss_and_gradients(family, 
 
     for number, (config, group) in enumerate(zip(CONFIGS.values(), groups, strict=True)):
         plan, learner = writing_trial(backbone, tmp_path, number, **config)
-        generator = torch.Generator().manual_seed(number)
-        loss = plan.task.loss(score(backbone, learner, plan.train, group.indices, 0.0, generator))
+        own_draws = Draws.of_step(torch.Generator().manual_seed(number))
+        loss = plan.task.loss(score(backbone, learner, plan.train, group.indices, 0.0, own_draws))
         loss.backward()
         close(losses[number], loss)
         for (name, packed), alone in zip(group.learner.named_parameters(), learner.parameters(), strict=True):

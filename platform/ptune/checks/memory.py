@@ -17,14 +17,8 @@ def engine_bytes(job: Job, profile: Profile) -> int:
     """Bytes: process and clients, weights in float32, what the largest pass saves, each slot's own tuned backbone."""
     weights, width = profile.float32_bytes, profile.width or _WIDE
     budget = job.resources.token_budget
-    batch, longest = int(_largest(job, "batch_size", 32)), max(data.max_length for data in job.task.sets)
-    tokens = max(_TOKENS if budget == "auto" else budget, batch * longest)
+    longest = max(data.max_length for data in job.task.sets)
+    tokens = max(_TOKENS if budget == "auto" else budget, longest)
     saved = tokens * profile.layers * width * _SAVED_PER_NUMBER
     tuned = job.resources.slots * _TRAINED_COPIES * weights if "backbone_lr" in job.space.parameters else 0
     return int(_PROCESS + job.resources.slots * _CLIENT + weights + saved + tuned)
-
-
-def _largest(job: Job, name: str, default: float) -> float:
-    """The largest value of a parameter that is a number."""
-    values = [value for definition in job.space.parameters.get(name, []) for _, value in definition.stated()]
-    return max((value for value in values if isinstance(value, int | float)), default=default)

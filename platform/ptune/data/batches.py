@@ -78,6 +78,25 @@ def _shuffled(batches: list[Batch], sizes: NDArray[np.int64], ranks: np.random.G
     return [batches[index] for index in by_length[drawn]]
 
 
+def parts_of(batch: Batch, widths: NDArray[np.int64], rows: NDArray[np.int64], max_tokens: int) -> list[Batch]:
+    """Cut a mini-batch into parts that fit into memory one by one, its examples in their order.
+
+    Args:
+        batch: example numbers.
+        widths: tokens of each example's longest row, shape (n,).
+        rows: rows of each example, shape (n,).
+        max_tokens: most tokens of a part, padding included; an example that has more is a part by itself.
+    """
+    parts: list[Batch] = []
+    start = 0
+    for end in range(1, len(batch) + 1):
+        longer = batch[start : end + 1]
+        if end == len(batch) or rows[longer].sum() * widths[longer].max() > max_tokens:
+            parts.append(batch[start:end])
+            start = end
+    return parts
+
+
 def eval_batches(lengths: Sequence[int] | NDArray[np.int64], max_tokens: int) -> list[Batch]:
     """Cut a split into batches for evaluation, shortest examples first.
 

@@ -1,9 +1,9 @@
 """The fused engine: one frozen backbone, many trials, one forward and one backward pass for all of them.
 
 A frozen backbone with K prompts is one model, and each prompt has rows of its own in a pass. Every pass takes the next
-mini-batch of each slot that has work, up to a token budget, and steps each slot's own optimiser. Trials join and leave
-between passes. Each trial's numbers are those of `reference.py`, whichever trials share its passes. Knows no search and
-no cluster.
+mini-batch of each slot that has work, up to a token budget, and steps each slot's own optimiser. A larger mini-batch
+takes several passes, whose gradients add up before the step. Trials join and leave between passes. Each trial's
+numbers are those of `reference.py`, whichever trials share its passes. Knows no search and no cluster.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ class Engine:
     """Slots on one backbone.
 
     Attributes:
-        token_budget: most padded tokens of one pass; a single mini-batch larger than it runs alone. Halved whenever
-            memory does not hold a pass.
+        token_budget: most padded tokens of one pass; a larger mini-batch is trained in parts, and a single example
+            larger than it runs alone. Halved whenever memory does not hold a pass.
     """
 
     def __init__(self, backbone: Backbone, token_budget: int) -> None:
         self.backbone = backbone
-        self.token_budget = token_budget
+        self.token_budget = self._first_budget = token_budget
         self._slots: dict[int, Slot] = {}
         self._waiting: deque[int] = deque()  # trials, the one that has waited longest first
 
@@ -131,21 +131,25 @@ class Engine:
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _train(self, slots: list[Slot]) -> list[Settle]:
-        """One forward and backward pass over the next mini-batch of each slot, and one step of all their optimisers."""
-        outputs = forward(self.backbone, [slot.next_mini_batch() for slot in slots])
-        losses = [slot.plan.task.loss(output) for slot, output in zip(slots, outputs, strict=True)]
+        """One forward and backward pass over the next batch of each slot, and a step for each whole mini-batch.
+
+        The loss of a mini-batch is a mean over its examples, so a part's loss counts by the part's share in it. The
+        gradients of the parts add up to those of the whole.
+        """
+        outputs = forward(self.backbone, [slot.next_batch() for slot in slots])
+        losses = [slot.plan.task.loss(output) * slot.share() for slot, output in zip(slots, outputs, strict=True)]
         values: list[float] = torch.stack([loss.detach() for loss in losses]).tolist()
         finite = [(slot, loss) for slot, loss, value in zip(slots, losses, values, strict=True) if math.isfinite(value)]
         # A trial whose loss is not finite makes no step; it leaves when its batch is settled.
         if finite:
             torch.autograd.backward(torch.stack([loss for _, loss in finite]).sum())
-        step_together([slot.next_step() for slot, _ in finite])
+        step_together([slot.next_step() for slot, _ in finite if slot.completes_step])
         return [partial(self._settle_batch, slot, value) for slot, value in zip(slots, values, strict=True)]
 
     def _score(self, slots: list[Slot]) -> list[Settle]:
         """One forward pass over the next batch of each slot's dev split."""
         with torch.inference_mode():
-            outputs = forward(self.backbone, [slot.next_mini_batch() for slot in slots])
+            outputs = forward(self.backbone, [slot.next_batch() for slot in slots])
             answers = [slot.plan.task.answer(output) for slot, output in zip(slots, outputs, strict=True)]
         return [partial(self._settle_scores, slot, batch) for slot, batch in zip(slots, answers, strict=True)]
 
@@ -160,29 +164,35 @@ class Engine:
     def _shrink(self, slots: list[Slot]) -> list[Report | Failure]:
         """Take a pass back that memory did not hold, and go on with smaller ones.
 
-        A batch of a dev split that does not fit alone is cut in two. A mini-batch that does not fit alone is tried once
-        more on a backbone that keeps less for the backward pass. A trial whose single example or mini-batch still does
-        not fit fails.
+        Passes have half as many tokens from then on; a batch of a dev split that does not fit alone is only cut in two.
+        A training example that does not fit alone is tried once more on a backbone that keeps less for the backward
+        pass, and passes may be large again. A trial whose single example still does not fit fails.
         """
+        first, scoring = slots[0], slots[0].phase is Phase.SCORING
+        sizes = [slot.taken_size() for slot in slots]
+        examples, rows, width = (
+            sum(size[0] for size in sizes),
+            sum(size[1] for size in sizes),
+            max(size[2] for size in sizes),
+        )
         for slot in slots:
             slot.take_back()
         if self.backbone.device.type == "cuda":
             torch.cuda.empty_cache()
-        if len(slots) > 1:
-            self.token_budget = max(1, self.token_budget // 2)
+        if scoring and len(slots) == 1 and first.halve():
             return []
-        if slots[0].halve():
+        if len(slots) > 1 or (examples > 1 and not scoring):
+            self.token_budget = max(1, min(self.token_budget, rows * width) // 2)
             return []
-        trial, (rows, width) = slots[0].plan.trial, slots[0].next_shape()
-        scoring = slots[0].phase is Phase.SCORING
-        saving = None if slots[0].learner.needs_own_pass or scoring else self.backbone.saving()
+        saving = None if first.learner.needs_own_pass or scoring else self.backbone.saving()
         if saving is not None:
             _LOG.warning("%d rows of %d tokens do not fit into memory: layers are computed anew, not kept", rows, width)
-            self.backbone = saving
+            self.backbone, self.token_budget = saving, self._first_budget
             return []
-        self.leave(trial)
-        batch = "an example of its dev split," if scoring else "a mini-batch of"
-        return [_too_large(trial, f"{batch} {rows} rows of {width} tokens does not fit into memory alone")]
+        self.leave(first.plan.trial)
+        split = "dev" if scoring else "training"
+        problem = f"an example of its {split} split, {rows} rows of {width} tokens, does not fit into memory alone"
+        return [_too_large(first.plan.trial, problem)]
 
     def _pack(self) -> list[Slot]:
         """The slots of the next pass: the longest-waiting one, and those whose batches fit beside its own.
@@ -196,7 +206,7 @@ class Engine:
         for slot in [self._slots[trial] for trial in self._waiting]:
             if not slot.wants_work or (chosen and not _share(chosen[0], slot)):
                 continue
-            slot_rows, slot_width = slot.next_shape()
+            slot_rows, slot_width = slot.next_shape(self.token_budget)
             padded = (rows + slot_rows) * max(width, slot_width)
             if chosen and padded > min(self.token_budget, (tokens + slot_rows * slot_width) * (1 + _PADDING)):
                 continue
@@ -208,12 +218,12 @@ class Engine:
         return chosen
 
     def _settle_batch(self, slot: Slot, loss: float) -> Failure | None:
-        """Go on after a mini-batch: to the dev split after the epoch's last."""
+        """Go on after a mini-batch, or a part of one: to the dev split after the epoch's last."""
         trial = slot.plan.trial
         if not math.isfinite(loss):
             self.leave(trial)
             return _diverged(trial, "training loss", loss, slot.epoch + 1)
-        if slot.finish_batch(loss):
+        if slot.finish_part(loss):
             slot.begin_scoring(self.token_budget)
         return None
 
@@ -250,7 +260,7 @@ def _share(first: Slot, second: Slot) -> bool:
 
 
 def _too_large(trial: int, problem: str) -> Failure:
-    return Failure(trial, EngineError(f"trial {trial}: {problem}; a smaller batch_size, length or max_length may"))
+    return Failure(trial, EngineError(f"trial {trial}: {problem}; a smaller length or max_length may"))
 
 
 def _diverged(trial: int, quantity: str, value: float, epoch: int) -> Failure:

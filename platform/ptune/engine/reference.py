@@ -21,6 +21,7 @@ from ptune.data.batches import epoch_batches
 from ptune.engine.optim import build_optimizer, rate_share
 from ptune.engine.seeds import stream_seed
 from ptune.engine.slots import Plan
+from ptune.prompts.draws import Draws
 from ptune.prompts.forward import HeadOutput
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples, Row
@@ -33,7 +34,7 @@ def train_alone(backbone: Backbone, learner: Learner, plan: Plan, epochs: int) -
     recipe, train = plan.recipe, plan.train
     optimizer = build_optimizer(learner, recipe)
     assert optimizer is not None, "there is something to train"
-    generator = torch.Generator().manual_seed(stream_seed(plan.seed, plan.trial, "dropout"))
+    stream = torch.Generator().manual_seed(stream_seed(plan.seed, plan.trial, "dropout"))
     losses: list[float] = []
     for epoch in range(epochs * recipe.passes):
         for indices in epoch_batches(
@@ -42,7 +43,8 @@ def train_alone(backbone: Backbone, learner: Learner, plan: Plan, epochs: int) -
             share = rate_share(recipe, len(losses), plan.steps_per_epoch, plan.horizon)
             for group in optimizer.param_groups:
                 group["lr"] = share * group["peak"]
-            loss = plan.task.loss(score(backbone, learner, train, indices, recipe.head_dropout, generator))
+            draws = Draws.of_step(stream)
+            loss = plan.task.loss(score(backbone, learner, train, indices, recipe.head_dropout, draws))
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             if recipe.clip is not None:
@@ -65,9 +67,9 @@ def score(
     split: Examples,
     indices: np.ndarray,
     head_dropout: float = 0.0,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
 ) -> HeadOutput:
-    """Scores [R, C] of the chosen examples, all of one data set; dropout is on exactly when a generator is given."""
+    """Scores [R, C] of the chosen examples, all of one data set; dropout is on exactly when there are draws."""
     rows = split.rows_of(*indices)
     dataset_index = int(split.dataset_indices[indices[0]])
     width = max(len(row.ids) for row in rows)
@@ -89,16 +91,16 @@ def score(
         )
     elif isinstance(prompt, PrefixPrompt):
         table = prompt()
-        prefix = _prefix(prompt, table, backbone.shape.layers, len(rows), generator)
+        prefix = _prefix(prompt, table, backbone.shape.layers, len(rows), draws)
         shift += table.shape[2] if prompt.shifted else 0
 
-    with _dropout(backbone, generator if learner.backbone_dropout else None):
+    with _dropout(backbone, draws if learner.backbone_dropout else None):
         hidden = backbone.forward(embeds, visible, types, shift, prefix, **_decoder_inputs(rows, device))
     features = torch.stack([hidden[number, read] for number, row in enumerate(rows) for read in row.reads])
     if head.features == "pooled":
         features = backbone.pooled(features)
-    if generator is not None and head_dropout > 0.0:
-        keep = torch.rand(features.shape, generator=generator) >= head_dropout
+    if draws is not None and head_dropout > 0.0:
+        keep = torch.rand(features.shape, generator=draws.head) >= head_dropout
         features = features * keep.to(device) / (1.0 - head_dropout)
     scores: Tensor = head(backbone.vocabulary(features) if head.features == "words" else features)
     return HeadOutput(scores, split, indices)
@@ -115,17 +117,17 @@ def _decoder_inputs(rows: Sequence[Row], device: torch.device) -> dict[str, Tens
 
 
 @contextlib.contextmanager
-def _dropout(backbone: Backbone, generator: torch.Generator | None) -> Iterator[None]:
-    """The backbone's own dropout, from a seed that the learner's stream gives for each pass; off without a stream."""
-    with torch.random.fork_rng(), backbone.training_mode(generator is not None):
-        if generator is not None:
-            torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+def _dropout(backbone: Backbone, draws: Draws | None) -> Iterator[None]:
+    """The backbone's own dropout, from a seed that the step's draws give for each pass; off without them."""
+    with torch.random.fork_rng(), backbone.training_mode(draws is not None):
+        if draws is not None:
+            torch.manual_seed(int(torch.randint(2**62, (), generator=draws.body)))
         yield
 
 
-def _prefix(prompt: PrefixPrompt, table: Tensor, layers: int, rows: int, generator: torch.Generator | None) -> Prefix:
+def _prefix(prompt: PrefixPrompt, table: Tensor, layers: int, rows: int, draws: Draws | None) -> Prefix:
     """The same keys and values [B, N, T, D] for every row, apart from dropout."""
-    copies = table.expand(rows, *table.shape) if generator is None else prompt.drop(table, rows, generator)
+    copies = table.expand(rows, *table.shape) if draws is None else prompt.drop(table, rows, draws.body)
     slices: list[LayerPrefix | None] = [None] * layers
     for chosen, layer in enumerate(prompt.layers):
         key, value = copies[:, chosen, 0].transpose(1, 2), copies[:, chosen, 1].transpose(1, 2)

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ptune.data.batches import epoch_batches
+from ptune.data.batches import epoch_batches, parts_of
 from ptune.engine.movement import Movement
 from ptune.engine.optim import Step, build_optimizer, rate_share
 from ptune.engine.seeds import stream_seed
+from ptune.prompts.draws import Draws
 from ptune.prompts.forward import MiniBatch, eval_mini_batches
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
@@ -63,14 +64,38 @@ class Plan:
         _, sizes = np.unique(self.train.dataset_indices, return_counts=True)
         return self.recipe.passes * sum(-(-int(size) // self.recipe.batch_size) for size in sizes)
 
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """How much each training example counts in the loss of its mini-batch, [n]."""
+        return self.task.weights(self.train)
+
 
 class Phase(Enum):
     """What a trial does with its next batch."""
 
     TRAINING = "training"
-    """It learns from a mini-batch of its training split."""
+    """It learns from a mini-batch of its training split, or from a part of one."""
     SCORING = "scoring"
     """It answers a batch of its dev split."""
+
+
+@dataclass
+class _Step:
+    """An optimiser step under way: a mini-batch, whose parts' gradients add up.
+
+    Attributes:
+        examples: of the whole mini-batch.
+        parts: those that are still to come.
+        draws: its random numbers.
+        stream: the trial's random stream before the step.
+        loss: of the parts that are done.
+    """
+
+    examples: np.ndarray
+    parts: deque[np.ndarray]
+    draws: Draws
+    stream: Tensor
+    loss: float = 0.0
 
 
 class Slot:
@@ -97,7 +122,8 @@ class Slot:
         """The answer to each example of the dev split, while scoring."""
         self._train_queue: deque[np.ndarray] = deque()
         self._dev_queue: deque[np.ndarray] = deque()
-        self._taken: tuple[np.ndarray, Tensor] | None = None
+        self._under_way: _Step | None = None
+        self._taken: np.ndarray | None = None
         self._movement = Movement(learner)
         self._losses: list[float] = []
         self._began = 0.0
@@ -123,36 +149,55 @@ class Slot:
         self._dev_queue = deque(eval_mini_batches(self.plan.dev, token_budget))
         self.phase = Phase.SCORING
 
-    def next_shape(self) -> tuple[int, int]:
-        """Rows and width in tokens of the next batch."""
-        split, indices = self._split, self._queue()[0]
-        return int(split.row_counts[indices].sum()), int(split.lengths[indices].max())
+    def next_shape(self, token_budget: int) -> tuple[int, int]:
+        """Rows and width in tokens of the next batch; a mini-batch of more than `token_budget` comes in parts."""
+        if self.phase is Phase.TRAINING and self._under_way is None:
+            self._begin_step(token_budget)
+        return self._shape(self._batches[0])
 
-    def next_mini_batch(self) -> MiniBatch:
-        """Take the next batch."""
-        indices = self._queue().popleft()
-        self._taken = (indices, self.generator.get_state())
-        if self.phase is Phase.SCORING:
+    def next_batch(self) -> MiniBatch:
+        """Take the next batch, whose shape was asked for before."""
+        indices = self._taken = self._batches.popleft()
+        if self._under_way is None:
             return MiniBatch(self.learner, self.plan.dev, indices)
-        return MiniBatch(self.learner, self.plan.train, indices, self.plan.recipe.head_dropout, self.generator)
+        return MiniBatch(self.learner, self.plan.train, indices, self.plan.recipe.head_dropout, self._under_way.draws)
+
+    def taken_size(self) -> tuple[int, int, int]:
+        """Examples, rows and width in tokens of the batch just taken."""
+        assert self._taken is not None, "a batch was taken"
+        return len(self._taken), *self._shape(self._taken)
+
+    def share(self) -> float:
+        """What the loss of the part just taken counts in the loss of its whole mini-batch; all parts' sum to 1."""
+        assert self._under_way is not None, "a part is of a step"
+        assert self._taken is not None, "a batch was taken"
+        weights, whole = self.plan.weights, self._under_way.examples
+        total = weights[whole].sum()
+        # A mini-batch in which nothing counts, such as sentences without a word that is read, has no loss to share.
+        return float(weights[self._taken].sum() / total) if total else len(self._taken) / len(whole)
 
     def take_back(self) -> None:
-        """Undo `next_mini_batch` after a pass that came to nothing: the batch is next again, the stream as it was."""
+        """Undo `next_batch` after a pass that came to nothing; a step begins anew with its whole mini-batch."""
         assert self._taken is not None, "a batch was taken"
-        indices, stream = self._taken
-        self._queue(refill=False).appendleft(indices)
-        self.generator.set_state(stream)
+        if self._under_way is None:
+            self._dev_queue.appendleft(self._taken)
+            return
+        self._train_queue.appendleft(self._under_way.examples)
+        self.generator.set_state(self._under_way.stream)
+        self._under_way = None
         self.learner.zero_grad(set_to_none=True)
 
     def halve(self) -> bool:
-        """Cut the next batch of the dev split in two; return whether that is possible.
-
-        A single example cannot be cut. A mini-batch must not be cut: half of it is another step of the optimiser.
-        """
-        if self.phase is not Phase.SCORING or len(self._dev_queue[0]) == 1:
+        """Cut the next batch of the dev split in two; return whether that is possible: a single example cannot be."""
+        if len(self._dev_queue[0]) == 1:
             return False
         self._dev_queue.extendleft(reversed(np.array_split(self._dev_queue.popleft(), 2)))
         return True
+
+    @property
+    def completes_step(self) -> bool:
+        """Whether the batch just taken was the last part of its mini-batch."""
+        return self._under_way is not None and not self._under_way.parts
 
     def next_step(self) -> Step:
         """The optimiser's step that follows the mini-batch just taken."""
@@ -162,15 +207,21 @@ class Slot:
         share = rate_share(plan.recipe, number, plan.steps_per_epoch, plan.horizon)
         return Step(self.optimizer, share, plan.recipe.clip)
 
-    def finish_batch(self, loss: float) -> bool:
-        """Record a mini-batch that has been stepped on; return whether it was the epoch's last."""
-        self._losses.append(loss)
+    def finish_part(self, loss: float) -> bool:
+        """Record the loss that a part adds to its mini-batch's; return whether it was the epoch's last."""
+        step = self._under_way
+        assert step is not None, "a part is of a step"
+        step.loss += loss
+        if step.parts:
+            return False
+        self._losses.append(step.loss)
+        self._under_way = None
         return not self._train_queue
 
     def finish_scores(self, answers: Sequence[Any]) -> bool:
         """Record the answers to the batch just taken; return whether it was the split's last."""
         assert self._taken is not None, "a batch was taken"
-        for index, answer in zip(self._taken[0], answers, strict=True):
+        for index, answer in zip(self._taken, answers, strict=True):
             self.answers[index] = answer
         return not self._dev_queue
 
@@ -198,21 +249,22 @@ class Slot:
         self.answers = []
         return report
 
-    @property
-    def _split(self) -> Examples:
-        return self.plan.dev if self.phase is Phase.SCORING else self.plan.train
+    def _shape(self, indices: np.ndarray) -> tuple[int, int]:
+        split = self.plan.dev if self.phase is Phase.SCORING else self.plan.train
+        return int(split.row_counts[indices].sum()), int(split.lengths[indices].max())
 
-    def _queue(self, *, refill: bool = True) -> deque[np.ndarray]:
-        """The batches that are left of this phase; `refill` begins the next epoch where none is left to train on."""
-        match self.phase:
-            case Phase.SCORING:
-                return self._dev_queue
-            case Phase.TRAINING:
-                if refill and not self._train_queue:
-                    self._begin_epoch()
-                return self._train_queue
-            case _:
-                assert_never(self.phase)
+    @property
+    def _batches(self) -> deque[np.ndarray]:
+        """The batches that are left of this phase; those of the step under way, while it trains."""
+        return self._dev_queue if self._under_way is None else self._under_way.parts
+
+    def _begin_step(self, token_budget: int) -> None:
+        """Cut the next mini-batch into parts of at most `token_budget` padded tokens."""
+        if not self._train_queue:
+            self._begin_epoch()
+        train, examples, stream = self.plan.train, self._train_queue.popleft(), self.generator.get_state()
+        parts = deque(parts_of(examples, train.lengths, train.row_counts, token_budget))
+        self._under_way = _Step(examples, parts, Draws.of_step(self.generator), stream)
 
     def _begin_epoch(self) -> None:
         """Queue the mini-batches of all passes over the training split that one report takes."""

@@ -23,6 +23,7 @@ from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.transfer import to_device
 from ptune.data.batches import eval_batches
 from ptune.prompts.cached_states import CachedStates, cached_states
+from ptune.prompts.draws import Draws
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples, Rows, Stack, stack
 from ptune.prompts.v1 import InputPrompt
@@ -33,14 +34,14 @@ from ptune.prompts.v2 import PrefixPrompt
 class MiniBatch:
     """One learner's share of a pass: some examples, all of one data set.
 
-    Dropout is on exactly when a generator is given.
+    Dropout is on exactly when there are draws.
     """
 
     learner: Learner
     examples: Examples
     indices: np.ndarray
     head_dropout: float = 0.0
-    generator: torch.Generator | None = None
+    draws: Draws | None = None
 
     @property
     def dataset_index(self) -> int:
@@ -131,7 +132,7 @@ def forward(backbone: Backbone, mini_batches: Sequence[MiniBatch]) -> list[HeadO
     backbone = first.learner.backbone or backbone
     # Layers that run one by one draw no random numbers: a recomputed layer would draw others, and the layer that is
     # read at one position drops none of its attention. A pass with the backbone's dropout therefore runs as a whole.
-    by_layers = backbone.layers is not None and not (first.learner.backbone_dropout and first.generator is not None)
+    by_layers = backbone.layers is not None and not (first.learner.backbone_dropout and first.draws is not None)
     entries = [_entry(backbone, batch) if by_layers else _Entry() for batch in mini_batches]
     # Rows that join early stand first: the rows that are there at a layer are then the first rows of the stack.
     order = sorted(range(len(mini_batches)), key=lambda index: entries[index].layer)
@@ -218,12 +219,12 @@ def _entry(backbone: Backbone, batch: MiniBatch) -> _Entry:
 @contextlib.contextmanager
 def _dropout(backbone: Backbone, batch: MiniBatch) -> Iterator[None]:
     """Switch the backbone's own dropout on for a learner that trains with it, drawn from the learner's stream."""
-    if batch.generator is None or not batch.learner.backbone_dropout:
+    if batch.draws is None or not batch.learner.backbone_dropout:
         yield
         return
     # Transformers' dropout draws from torch's global state. A seed from the learner's own stream keeps its numbers
     # independent of its neighbours, and the fork gives the global state back.
-    seed = int(torch.randint(2**62, (), generator=batch.generator))
+    seed = int(torch.randint(2**62, (), generator=batch.draws.body))
     devices = [backbone.device] if backbone.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), backbone.training_mode(True):
         torch.manual_seed(seed)
@@ -269,7 +270,7 @@ def _prefix(
     if longest == 0:
         return None, shift_B
     copies = [
-        None if prompt is None or table is None else _copies(prompt, table, count, batch.generator)
+        None if prompt is None or table is None else _copies(prompt, table, count, batch.draws)
         for prompt, table, count, batch in zip(prompts, tables, row_counts, mini_batches, strict=True)
     ]
     layers = []
@@ -286,15 +287,15 @@ def _prefix_prompt(batch: MiniBatch) -> PrefixPrompt | None:
     return prompt if isinstance(prompt, PrefixPrompt) else None
 
 
-def _copies(prompt: PrefixPrompt, table: Tensor, rows: int, generator: torch.Generator | None) -> Sequence[Tensor]:
+def _copies(prompt: PrefixPrompt, table: Tensor, rows: int, draws: Draws | None) -> Sequence[Tensor]:
     """A v2 prompt [L, 2, T, N, D] for each of its rows: [B, 2, T, N, D] for each of the L layers.
 
     The layers are taken apart before rows are copied: the gradient of a slice is as large as the tensor it was cut
     from.
     """
-    if generator is None or prompt.dropout == 0.0:
+    if draws is None or prompt.dropout == 0.0:
         return [layer.expand(rows, *layer.shape) for layer in table.unbind(0)]
-    return prompt.drop(table, rows, generator).unbind(1)
+    return prompt.drop(table, rows, draws.body).unbind(1)
 
 
 def _layer_prefix(
@@ -338,9 +339,9 @@ def _score(backbone: Backbone, batch: MiniBatch, states_RH: Tensor) -> Tensor:
     """A head's scores [R, C] from the hidden states [R, H] that it reads."""
     head = batch.learner.head(batch.dataset_index)
     features_RH = backbone.pooled(states_RH) if head.features == "pooled" else states_RH
-    if batch.generator is not None and batch.head_dropout > 0.0:
+    if batch.draws is not None and batch.head_dropout > 0.0:
         # The mask comes from the CPU stream of the learner, so that it is the same on every device.
-        keep_RH = torch.rand(features_RH.shape, generator=batch.generator) >= batch.head_dropout
+        keep_RH = torch.rand(features_RH.shape, generator=batch.draws.head) >= batch.head_dropout
         features_RH = features_RH * to_device(keep_RH, features_RH.device) / (1.0 - batch.head_dropout)
     features = backbone.vocabulary(features_RH) if head.features == "words" else features_RH
     scores: Tensor = head(features)

@@ -67,12 +67,13 @@ class Resources(Strict):
     """Seconds after which an engine that does not answer is replaced. One that answers and makes no progress is
     replaced after five times as long, or after twenty times its longest pass if that is more."""
     token_budget: Annotated[int, Field(ge=64)] | Literal["auto"] = "auto"  # noqa: S105 - tokens of text
-    """Most tokens, padding included, in one pass of an engine. auto is as many as its device can use and hold."""
+    """Most tokens, padding included, in one pass of an engine. auto is as many as its device can use and hold. A larger
+    mini-batch is trained in parts, whose gradients add up."""
     cache_gb: float = Field(4.0, ge=0.0)
     """Disk that a node may spend on results that can be computed again: hidden states below the first prompted layer,
     tokens of large data and, on a quarter of it, weights in another type than the checkpoint's. 0 keeps nothing."""
     checkpointing: Literal["auto", "always", "never"] = "auto"
-    """Whether backward passes compute each layer anew instead of keeping it. `auto` does so once a single mini-batch
+    """Whether backward passes compute each layer anew instead of keeping it. `auto` does so once a single example
     does not fit into memory. Encoder-decoders, ALBERT, DeBERTa and trials that tune the backbone or train with its
     dropout never do."""
 

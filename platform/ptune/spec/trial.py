@@ -31,7 +31,7 @@ class Recipe(Strict):
     backbone_lr: float | None = Field(None, gt=0.0)
     """Peak learning rate of the backbone, which then trains with everything else. None keeps it frozen."""
     batch_size: int = Field(32, ge=1)
-    """Examples in an optimiser step."""
+    """Examples in an optimiser step. Those that one pass does not hold take several, whose gradients add up."""
     passes: int = Field(1, ge=1)
     """Passes over the training split between two reports. Few-shot data needs more than one."""
     optimizer: Literal["adamw", "adam"] = "adamw"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -85,6 +86,10 @@ class GenerationKind:
         """Cross-entropy, the mean of all target tokens."""
         targets = [token for target in output.labels for token in target]
         return functional.cross_entropy(output.scores, torch.tensor(targets, device=output.scores.device))
+
+    def weights(self, examples: Examples) -> np.ndarray:
+        """The number of tokens of each target."""
+        return np.array([len(target) for target in examples.labels], dtype=float)
 
     def answer(self, output: HeadOutput) -> Sequence[GenerationAnswer]:
         """The loss of each example's target; the text is not written yet."""

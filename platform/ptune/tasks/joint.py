@@ -19,7 +19,7 @@ from ptune.prompts.forward import HeadOutput
 from ptune.prompts.learner import Learner
 from ptune.prompts.predict import Question, predict_together
 from ptune.prompts.rows import Examples
-from ptune.tasks.kind import DecodingKind, TaskKind
+from ptune.tasks.kind import DecodingKind, TaskKind, WeighingKind
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,16 @@ class JointTask:
     def loss(self, output: HeadOutput) -> Tensor:
         """The loss of a mini-batch; its examples are of one data set."""
         return self._kind(output).loss(output)
+
+    def weights(self, examples: Examples) -> np.ndarray:
+        """How much each example counts in the loss of its mini-batch, [n]: the loss is the mean under these weights."""
+        weights = np.ones(len(examples))
+        for dataset_index in np.unique(examples.dataset_indices).tolist():
+            kind = self.kinds[dataset_index]
+            if isinstance(kind, WeighingKind):
+                members = examples.dataset_indices == dataset_index
+                weights[members] = kind.weights(examples.of_dataset(dataset_index))
+        return weights
 
     def answer(self, output: HeadOutput) -> Sequence[Any]:
         """What is kept of each example's scores; the examples are of one data set."""

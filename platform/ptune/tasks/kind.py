@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+import numpy as np
 from torch import Tensor
 
 from ptune.backbone.backbone import Backbone
@@ -64,3 +65,11 @@ class DecodingKind(Protocol):
         self, backbone: Backbone, learner: Learner, examples: Examples, answers: Sequence[Any], token_budget: int
     ) -> list[Any]:
         """Complete the answers to examples of one data set."""
+
+
+@runtime_checkable
+class WeighingKind(Protocol):
+    """A kind whose loss is no plain mean of its examples."""
+
+    def weights(self, examples: Examples) -> np.ndarray:
+        """How much each example counts in the mean that the loss of a mini-batch is, [n]."""

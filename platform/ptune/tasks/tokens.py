@@ -77,6 +77,10 @@ class TokensKind:
         losses = _losses(output)
         return losses.sum() / max(len(losses), 1)
 
+    def weights(self, examples: Examples) -> np.ndarray:
+        """The number of words of each sentence that are read."""
+        return np.array([len(read) for read in examples.task_info], dtype=float)
+
     def answer(self, output: HeadOutput) -> Sequence[TokensAnswer]:
         """The tags of each sentence's words."""
         tags = output.scores.argmax(dim=1).cpu().split_with_sizes(output.reads)
