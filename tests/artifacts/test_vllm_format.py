@@ -1,7 +1,8 @@
-"""vLLM's format on families whose embeddings are multiplied, by the model or by the server."""
+"""What vLLM is sent: requests as it reads them, on families that scale embeddings in different places too."""
 
 import json
 
+import jsonschema
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
@@ -10,23 +11,50 @@ from ptune.artifacts.export import write_export
 from ptune.artifacts.folders import read_tensors
 from ptune.artifacts.formats.format import Export
 from ptune.artifacts.formats.registry import BY_NAME
-from ptune.artifacts.formats.vllm import EXAMPLE, INPUT, _client
+from ptune.artifacts.formats.vllm import EXAMPLE, INPUT, _client, decoded
 from support.made_artifacts import make_task_artifact
 
 
-@pytest.mark.parametrize(
-    ("family", "scale"), [("gemma", 32**0.5), ("gemma2", 32**0.5), ("gemma3_text", 1.0), ("granite", 1.0)]
-)
-def test_the_client_sends_what_the_server_makes_the_prompt_of(family, scale, speaking, tmp_path):
-    """The export's own check multiplies as vLLM's models of Gemma and Gemma 2 do, and runs the rest by transformers."""
+FIELDS = {
+    "model": {"type": "string"},
+    "prompt_embeds": {"type": "string", "contentEncoding": "base64"},
+    "max_tokens": {"type": "integer", "minimum": 1},
+    "temperature": {"type": "number", "minimum": 0},
+    "logprobs": {"type": "integer", "minimum": 0},
+    "allowed_token_ids": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+    "return_tokens_as_token_ids": {"type": "boolean"},
+}
+"""Those of the body of /v1/completions that a request may hold: `CompletionRequest` of vLLM 0.33.0 takes them so."""
+SCHEMA = {
+    "type": "object",
+    "properties": FIELDS,
+    "required": ["model", "prompt_embeds", "max_tokens"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(("kind", "family"), [("words", "llama"), ("cloze", "gpt2"), ("generation", "llama")])
+def test_a_request_is_what_the_server_reads(kind, family, speaking, tmp_path):
+    artifact = make_task_artifact(kind, speaking(family), method="v1", length=3, encoder="embedding")
+    write_export(BY_NAME["vllm"], Export(artifact, tmp_path / "served"))
+    prompt = _client(tmp_path / "served").Prompt()
+    texts = [f"some {name}" for name in prompt.about["texts"]]
+    body = json.loads(json.dumps(prompt.request(*texts)))
+    jsonschema.validate(body, SCHEMA)
+    ids = prompt.token_ids(*texts)
+    torch.testing.assert_close(decoded(body), prompt.embeds(ids), rtol=0, atol=0)
+    assert "vLLM 0.18 or newer: `vllm serve " in (tmp_path / "served/README.md").read_text()
+
+
+@pytest.mark.parametrize("family", ["gemma", "gemma2", "gemma3_text", "granite"])
+def test_the_client_sends_vectors_as_they_were_trained(family, speaking, tmp_path):
+    """Some of these families multiply the words that they look up, others every embedding that they are given."""
     backbone = speaking(family)
     artifact = make_task_artifact("generation", backbone, method="v1", length=3, encoder="embedding")
     export = Export(artifact, tmp_path / "served")
     assert "scores under transformers with these embeddings" in write_export(BY_NAME["vllm"], export).checked
-    assert json.loads((tmp_path / "served" / INPUT).read_text())["server_scale"] == pytest.approx(scale)
     example = read_tensors(tmp_path / "served" / EXAMPLE)
-    sent = example["prompt_embeds"][example["is_prompt"] == 1]
-    torch.testing.assert_close(sent * scale, artifact.tensors["prompt.0"])
+    torch.testing.assert_close(example["prompt_embeds"][example["is_prompt"] == 1], artifact.tensors["prompt.0"])
 
 
 def test_the_client_reads_probabilities_of_labels_from_a_servers_answer(speaking, tmp_path):

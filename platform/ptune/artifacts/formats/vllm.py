@@ -36,8 +36,7 @@ TENSORS = "prompt.safetensors"
 EXAMPLE = "example.safetensors"
 CLIENT = "client.py"
 
-_SCALED_BY_SERVER = ("gemma", "gemma2")
-"""Families whose embeddings vLLM multiplies after it has been given them, and transformers before."""
+_OLDEST = "0.18"  # earlier ones multiply the embeddings of Gemma and Gemma 2 once more
 _ASKED = 'ask("http://127.0.0.1:8000", body)'
 _MOST_LOGPROBS = 20  # log-probabilities that vLLM gives by default, at most
 
@@ -82,7 +81,6 @@ class Vllm:
         width = predictor.backbone.shape.embedding
         vectors = export.artifact.tensors.get("prompt.0", torch.zeros(0, width))
         labels = _label_tokens(export)
-        scale = width**0.5 if export.manifest.backbone.model_type in _SCALED_BY_SERVER else 1.0
         write_tensors(folder / TENSORS, {"prompt": vectors})
         write_json(
             folder / INPUT,
@@ -92,7 +90,6 @@ class Vllm:
                 "texts": list(recipe.names),
                 "max_length": recipe.max_length,
                 "pieces": recipe.as_json(),
-                "server_scale": scale,
                 "sampling": _sampling(export, labels),
                 "labels": labels,
             },
@@ -114,9 +111,8 @@ class Vllm:
             "print({name: str(value)[:60] for name, value in body.items()})",
             f"# print({_ASKED if labels is None else f'Prompt().probabilities({_ASKED})'})",
         ]
-        served = f"Serve the backbone with `{_command(reference.name, labels)}`."
-        scaled = f"vLLM multiplies the embeddings of this family by {scale:.6g}; the client divides them by it."
-        return Usage("vllm", code, [served, *filter(None, [scaled if scale != 1.0 else None, recipe.note()])])
+        served = f"Serve the backbone with vLLM {_OLDEST} or newer: `{_command(reference.name, labels)}`."
+        return Usage("vllm", code, [served, *filter(None, [recipe.note()])])
 
     def check(self, export: Export, folder: Path) -> str:
         """Hold the client's embeddings, run by transformers, to ptune's scores; and its body to vLLM's schema."""
@@ -130,9 +126,8 @@ class Vllm:
         width = model.get_input_embeddings().embedding_dim
 
         def scores(row: Row) -> Tensor:
-            embeds = client.embeds(list(row.ids)) * client.about["server_scale"]  # as the server does
             with torch.inference_mode():
-                return route.scores(model(inputs_embeds=embeds[None]), row)
+                return route.scores(model(inputs_embeds=client.embeds(list(row.ids))[None]), row)
 
         texts = [f"some {name}" for name in client.about["texts"]]
         sent = decoded(json.loads(json.dumps(client.request(*texts))))

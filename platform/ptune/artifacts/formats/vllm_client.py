@@ -53,13 +53,12 @@ class Prompt:
         return ids
 
     def embeds(self, ids: list[int]) -> torch.Tensor:
-        """Prompt embeddings [tokens, hidden] of an input, which some models' servers multiply once more."""
+        """Prompt embeddings [tokens, hidden] of an input."""
         tokens = torch.tensor(ids)
         with torch.no_grad():
             embeds: torch.Tensor = self.words(tokens.clamp(min=0)).clone()
         is_prompt = tokens < 0
         embeds[is_prompt] = self.vectors[-tokens[is_prompt] - 1]
-        embeds /= self.about["server_scale"]
         return embeds
 
     def request(self, *texts: str) -> dict[str, object]:
