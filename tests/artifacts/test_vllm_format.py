@@ -14,7 +14,6 @@ from ptune.artifacts.formats.registry import BY_NAME
 from ptune.artifacts.formats.vllm import EXAMPLE, INPUT, _client, decoded
 from support.made_artifacts import make_task_artifact
 
-
 FIELDS = {
     "model": {"type": "string"},
     "prompt_embeds": {"type": "string", "contentEncoding": "base64"},
