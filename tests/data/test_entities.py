@@ -90,6 +90,11 @@ def test_the_form_is_recognised(tmp_path):
     path.write_text("\n".join([json.dumps(ROW)] * 3), encoding="utf-8")
     found = propose(path)
     assert (found.kind, found.keys["passage"], found.keys["entities"]) == ("entity", "passage", "entities")
+    path.write_text("\n".join([json.dumps(own_form())] * 3), encoding="utf-8")
+    nested = propose(path)
+    assert (nested.kind, nested.keys["explode"]) == ("entity", "qas")
+    splits = load_splits(EntityData(**nested.keys), seed=0)
+    assert splits.dev.texts[0] == (PASSAGE, "@placeholder left", ["Ada", "Bo", "Cork"])
 
 
 @pytest.mark.parametrize(

@@ -115,10 +115,13 @@ def _guesses(table: Table, source: str) -> Iterator[_Guess]:
     """What a table may be for, the likeliest first; rows that lie inside lists count where the table has none."""
     yield from _flat_guesses(table)
     rows = list(table.select(range(min(len(table), _LOOKED_AT))))
-    for path, _ in nested_lists(rows):
-        inner = explode(table, source, path)
-        for guess in _flat_guesses(inner):
-            yield _Guess(guess.kind, {"explode": path, **guess.keys}, guess.notes)
+    inside = [
+        _Guess(guess.kind, {"explode": path, **guess.keys}, guess.notes)
+        for path, _ in nested_lists(rows)
+        for guess in _flat_guesses(explode(table, source, path))
+    ]
+    # The places of entities in a passage look like rows with labels, too.
+    yield from sorted(inside, key=lambda guess: guess.kind != entities.KIND)
 
 
 def _flat_guesses(table: Table) -> Iterator[_Guess]:
