@@ -20,6 +20,7 @@ from ptune.run.folders import claim_folder, search_folder
 from ptune.run.local import LocalRunner
 from ptune.run.prepare import prepare
 from ptune.run.search import resume_search, start_search
+from ptune.tracking.location import DATABASE
 from support.closeness import near
 from support.interrupting import Interrupting
 from support.small_jobs import changed
@@ -53,6 +54,13 @@ def test_the_result_for_programs_names_everything(finished):
     assert {"uri", "experiment_id", "parent_run_id"} <= result["mlflow"].keys()
     assert sum(result["statuses"].values()) == result["trials"] == 6
     assert result["mlflow"]["parent_run_id"]
+
+
+def test_the_umask_alone_decides_who_may_read_what_a_search_leaves(finished, tmp_path):
+    (tmp_path / "new").touch()
+    files = [path for path in finished.outcome.folder.parent.rglob("*") if path.is_file() and path.name != DATABASE]
+    assert {".safetensors", ".json", ".jsonl", ".yaml", ".zip"} <= {path.suffix for path in files}
+    assert {path.stat().st_mode for path in files} == {(tmp_path / "new").stat().st_mode}
 
 
 def test_mlflow_shows_one_run_for_the_search_and_one_for_each_trial(finished):
