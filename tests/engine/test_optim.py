@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from transformers import Trainer, TrainingArguments, get_scheduler
 
 from ptune.engine.optim import Step, build_optimizer, rate_share, step_together
 from ptune.spec.trial import Recipe
@@ -23,20 +24,25 @@ def test_exponential_falls_by_a_factor_after_every_epoch():
     assert [rate_share(recipe, step, 2, 3) for step in range(6)] == [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
 
 
-def test_warmup_rises_then_falls():
-    shares = [rate_share(Recipe(schedule="linear", warmup=0.2), step, 10, 2) for step in range(20)]
-    peak = shares.index(max(shares))
-    assert peak == 4
-    assert shares[0] > 0
-    assert shares[:5] == sorted(shares[:5])
-    assert shares[4:] == sorted(shares[4:], reverse=True)
+@pytest.mark.parametrize("schedule", ["linear", "constant"])
+@pytest.mark.parametrize("warmup", [0.0, 0.06, 0.1, 0.5, 0.95])
+def test_rates_are_those_of_transformers_trainer(schedule, warmup, tmp_path):
+    name = "constant_with_warmup" if schedule == "constant" and warmup else schedule
+    for steps_per_epoch, epochs in ((1, 1), (3, 1), (1, 4), (7, 3), (27, 6)):
+        total = steps_per_epoch * epochs
+        arguments = TrainingArguments(tmp_path, warmup_steps=warmup, report_to=[], use_cpu=True)
+        optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+        theirs = get_scheduler(name, optimizer, arguments.get_warmup_steps(total), total)
+        for step in range(total):
+            ours = rate_share(Recipe(schedule=schedule, warmup=warmup), step, steps_per_epoch, epochs)
+            assert ours == theirs.get_last_lr()[0], (step, total)
+            optimizer.step()
+            theirs.step()
 
 
-@pytest.mark.parametrize("schedule", ["constant", "exponential"])
-def test_warmup_leads_to_every_schedule(schedule):
-    shares = [rate_share(Recipe(schedule=schedule, warmup=0.5), step, 4, 2) for step in range(5)]
-    assert shares[:4] == pytest.approx([0.2, 0.4, 0.6, 0.8])
-    assert shares[4] == rate_share(Recipe(schedule=schedule), 4, 4, 2)
+def test_warmup_leads_to_the_exponential_schedule():
+    shares = [rate_share(Recipe(schedule="exponential", warmup=0.5), step, 4, 2) for step in range(5)]
+    assert shares == [0.0, 0.25, 0.5, 0.75, 0.95]
 
 
 def test_prompt_and_head_have_their_own_rates(world):
@@ -66,16 +72,22 @@ def test_prompt_head_and_backbone_decay_apart_and_a_backbones_vectors_never(worl
     _, learner = world.trial(0, {"method": "v2", "length": 2, **config, "backbone_weight_decay": 0.03})
     optimizer = build_optimizer(learner, Recipe(**config, backbone_weight_decay=0.03))
     groups = [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups]
-    assert groups == [(0.1, 0.01), (0.2, 0.02), (0.3, 0.03), (0.3, 0.0)]
-    assert {parameter.dim() for parameter in optimizer.param_groups[3]["params"]} == {1}
+    assert groups == [(0.1, 0.01), (0.2, 0.02), (0.2, 0.0), (0.3, 0.03), (0.3, 0.0)]
+    assert {parameter.dim() for parameter in optimizer.param_groups[-1]["params"]} == {1}
     moved = [id(parameter) for group in optimizer.param_groups for parameter in group["params"]]
     assert sorted(moved) == sorted(map(id, learner.parameters()))
 
 
-def test_a_heads_decay_is_the_prompts_unless_stated(world):
+def test_of_a_head_decays_what_transformers_trainer_lets_decay(world, tmp_path):
     _, learner = world.trial(0, CONFIGS["v2 all layers"])
     groups = build_optimizer(learner, Recipe(weight_decay=0.1)).param_groups
-    assert [group["weight_decay"] for group in groups] == [0.1, 0.1]
+    decaying = {id(parameter) for group in groups[1:] if group["weight_decay"] for parameter in group["params"]}
+    trainer = Trainer(learner.head(), TrainingArguments(tmp_path, report_to=[], use_cpu=True))
+    allowed = trainer.get_decay_parameter_names(learner.head())
+    assert decaying == {id(parameter) for name, parameter in learner.head().named_parameters() if name in allowed}
+    assert groups[0]["weight_decay"] == 0.1, "the head's decay is the prompt's unless it is stated"
+    flat = build_optimizer(learner, Recipe()).param_groups
+    assert [one for group in flat for one in group["params"]] == [one for group in groups for one in group["params"]]
 
 
 def test_adam_adds_the_decay_to_the_gradient(world):

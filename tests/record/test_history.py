@@ -15,7 +15,7 @@ from ptune.record.events import (
     Suggested,
     Tracked,
 )
-from ptune.record.history import History
+from ptune.record.history import History, mean_of_draws
 from ptune.spec.job import Job
 from support.made_headers import header_of
 
@@ -130,6 +130,20 @@ def test_trials_of_one_configuration_are_grouped_and_the_best_mean_leads():
     assert long.spread.mean == pytest.approx(0.7)
     assert long.spread.sd == pytest.approx(math.sqrt(0.08))
     assert History.of([HEADER, *suggested(0), steps[0]]).configurations()[0].spread.sd is None
+
+
+def test_over_few_shot_draws_the_commonest_answer_scores_the_mean_of_their_dev_splits():
+    draws = {0: 0.5, 1: 0.625, 2: 0.75}
+    begun = [Suggested(number, {"length": number, "split": number % 3}) for number in range(5)]
+    steps = [
+        replace(step, metrics={**step.metrics, "majority_baseline": draws[step.trial % 3]})
+        for step in (reported(number, 1, 0.9 - number / 10) for number in range(5))
+    ]
+    history = History.of([HEADER, *begun, *steps])
+    assert history.majority_baseline == pytest.approx(0.625)
+    tested = [(trial, {"majority_baseline": 0.25}) for trial in history.trials.values()]
+    assert mean_of_draws(tested) == 0.25
+    assert mean_of_draws([(history.trials[0], {"f1": 0.3})]) is None
 
 
 def test_a_journal_that_does_not_say_what_is_searched_has_no_header():

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import sacrebleu
 import torch
 from peft import PrefixTuningConfig, TaskType, get_peft_model, set_peft_model_state_dict
 from tokenizers.processors import TemplateProcessing
@@ -270,6 +271,28 @@ def test_metrics_are_those_of_the_texts_and_of_every_token_of_the_targets():
     assert same["constant_prediction"] == 1.0
     assert 0.0 < same["bleu"] < 1.0
     assert 0.0 < same["chrf"] < 1.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bleu_and_chrf_are_those_of_sacrebleus_command(seed):
+    draw = np.random.default_rng(seed)
+    words = ["a", "b", "yes", "Paris", "cat,", "sat", "on", "mat."]
+    targets, texts = ([" ".join(draw.choice(words, draw.integers(1, 7))) for _ in range(5)] for _ in range(2))
+    found = scores_of(texts, targets)
+    assert found["bleu"] == pytest.approx(sacrebleu.corpus_bleu(texts, [targets]).score / 100)
+    assert found["chrf"] == pytest.approx(sacrebleu.corpus_chrf(texts, [targets]).score / 100)
+
+
+def test_short_texts_can_be_perfect_and_a_weak_answer_is_told_from_a_weaker_one():
+    assert {scores_of([text], [text])["chrf"] for text in ("a b", "yes", "Paris")} == {1.0}
+    target = "the cat sat on the mat"
+    weak, weaker = (scores_of([text], [target])["bleu"] for text in ("the cat lay under a mat", "a dog is on it now"))
+    assert weak > weaker > 0.0, "no order of four matches, and sacreBLEU smooths it"
+
+
+def scores_of(texts, targets):
+    examples = Examples.of(Split([("x",)] * len(targets), targets, "made", ""), [[Row([1], [0], (0,))]] * len(targets))
+    return GenerationKind(["text"], MOST).measure([GenerationAnswer(1.0, 1, text) for text in texts], examples)
 
 
 def test_a_prefix_teaches_a_real_language_model_to_answer(shared_data, tmp_path):

@@ -1,5 +1,8 @@
 """Answers cut from contexts: offsets, windows, the best pair of start and end, and SQuAD's scores."""
 
+import re
+import string
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -213,9 +216,9 @@ def test_no_answer_must_beat_the_best_stretch(score, expected, tiny):
     assert replace(KIND, unanswerable=False).answer(scored)[0].text == "cold warm"
 
 
-def measured(given: list[str], golds: list[list[str]]) -> dict[str, float]:
+def measured(given: list[str], golds: list[list[str]], kind: SpanKind = KIND) -> dict[str, float]:
     split = split_of(*(("q", "c", [[gold, 0] for gold in each]) for each in golds))
-    return KIND.measure([SpanAnswer(text, 1.0, 0.0, 2.0, 2) for text in given], Examples.of(split, [[]] * len(golds)))
+    return kind.measure([SpanAnswer(text, 1.0, 0.0, 2.0, 2) for text in given], Examples.of(split, [[]] * len(golds)))
 
 
 def test_metrics_equal_torchmetrics():
@@ -231,6 +234,35 @@ def test_metrics_equal_torchmetrics():
     assert found["f1"] == pytest.approx(float(metrics["f1"]) / 100) == pytest.approx((1 + 1 + 0.8 + 0 + 1) / 5)
     assert found["loss"] == 1.0
     assert found["majority_baseline"] == 0.0
+
+
+def by_squads_script(given: list[str], golds: list[list[str]]) -> tuple[float, float]:
+    """Exact match and F1 as SQuAD 2.0's evaluation script defines them."""
+
+    def words(text):
+        text = "".join(letter for letter in text.lower() if letter not in string.punctuation)
+        return re.sub(r"\b(a|an|the)\b", " ", text).split()
+
+    def f1(text, gold):
+        same = sum((Counter(words(text)) & Counter(words(gold))).values())
+        if not words(text) or not words(gold):
+            return float(words(text) == words(gold))
+        return 2 * same / (len(words(text)) + len(words(gold)))
+
+    counted = [[gold for gold in each if words(gold)] or [""] for each in golds]
+    pairs = list(zip(given, counted, strict=True))
+    exact = np.mean([max(words(text) == words(gold) for gold in each) for text, each in pairs])
+    return exact, np.mean([max(f1(text, gold) for gold in each) for text, each in pairs])
+
+
+def test_accepted_answers_that_normalise_to_nothing_count_as_in_squads_script():
+    golds = [["The", "The Who"], ["The", "The Who"], ["!"], ["an", "A"], ["the cat's"], ["..."], []]
+    given = ["the", "Who", "", "red", "a cats", "the", "an"]
+    found = measured(given, golds)
+    assert (found["exact_match"], found["f1"]) == pytest.approx(by_squads_script(given, golds))
+    assert found["majority_baseline"] == pytest.approx(4 / 7), "the share that is right without an answer"
+    without = measured(given, golds, replace(KIND, unanswerable=False))
+    assert without["exact_match"] == pytest.approx(found["exact_match"] + 1 / 7), "SQuAD 1.1's script drops none"
 
 
 def test_an_unanswerable_question_is_right_exactly_if_it_is_given_no_answer():

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, TypedDict
 
 import torch
@@ -16,31 +17,38 @@ from ptune.spec.trial import Recipe
 
 
 def rate_share(recipe: Recipe, step: int, steps_per_epoch: int, epochs: int) -> float:
-    """The share of the peak learning rate that optimiser step `step` (from 0) uses in a horizon of `epochs` epochs."""
+    """The share of the peak learning rate that optimiser step `step` (from 0) uses in a horizon of `epochs` epochs.
+
+    Warm-up and the linear schedule are those of transformers: the rate rises from zero, over a whole number of steps.
+    """
     total = epochs * steps_per_epoch
-    warm = recipe.warmup * total
+    warm = math.ceil(total * recipe.warmup)
     if step < warm:
-        return (step + 1) / (warm + 1)
+        return step / warm
     match recipe.schedule:
         case "constant":
             return 1.0
         case "exponential":
             return float(recipe.gamma ** (step // steps_per_epoch))
         case "linear":
-            return max(0.0, (total - step) / max(1.0, total - warm))
+            return max(0.0, (total - step) / max(1, total - warm))
 
 
 def build_optimizer(learner: Learner, recipe: Recipe) -> torch.optim.Optimizer | None:
     """The recipe's optimiser over all that trains; None if nothing does.
 
     Prompt, head and backbone have parameter groups of their own, each with its weight decay, and its peak rate as
-    `peak`. Only the matrices of a tuned backbone decay.
+    `peak`. Of head and backbone, only matrices decay, as in transformers' Trainer.
     """
     head_lr = recipe.lr if recipe.head_lr is None else recipe.head_lr
     head_decay = recipe.weight_decay if recipe.head_weight_decay is None else recipe.head_weight_decay
     groups = [
         _param_group(learner.prompt_parameters, recipe.lr, recipe.weight_decay),
-        _param_group(learner.head_parameters, head_lr, head_decay),
+        # Saved states know parameters by their order, so that of the head's is kept.
+        *(
+            _param_group(list(members), head_lr, decay)
+            for decay, members in groupby(learner.head_parameters, lambda one: head_decay if one.dim() > 1 else 0.0)
+        ),
     ]
     if recipe.backbone_lr is not None:
         body = [parameter for _, parameter in learner.body_parameters]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -301,9 +302,8 @@ class History:
 
     @property
     def majority_baseline(self) -> float | None:
-        """What always giving the commonest answer scores on dev, as the best trial that says so; None if none does."""
-        said = (trial.best_report.get("majority_baseline", math.nan) for trial in self.ranked())
-        return next((score for score in said if math.isfinite(score)), None)
+        """What always giving the commonest answer scores on dev, the mean of all few-shot draws; None if unknown."""
+        return mean_of_draws((trial, trial.best_report) for trial in self.ranked())
 
     def ranked(self) -> list[TrialRecord]:
         """Trials with a finite result, best first; ties go to the earlier trial. Failed trials are left out."""
@@ -352,6 +352,16 @@ class History:
             self.run_id = run_id
         else:
             self.trials[trial].run_id = run_id
+
+
+def mean_of_draws(scored: Iterable[tuple[TrialRecord, Metrics]]) -> float | None:
+    """The mean majority baseline of the few-shot draws that trials were scored on; None where no score has one."""
+    baselines = {
+        trial.config.get("split"): metrics["majority_baseline"]
+        for trial, metrics in scored
+        if math.isfinite(metrics.get("majority_baseline", math.nan))
+    }
+    return statistics.fmean(baselines.values()) if baselines else None
 
 
 def without_repetition(config: Config) -> Config:

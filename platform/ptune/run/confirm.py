@@ -22,6 +22,7 @@ from ptune.record.history import (
     History,
     constant_sets,
     is_constant,
+    mean_of_draws,
     without_repetition,
 )
 from ptune.record.spread import Spread
@@ -205,8 +206,7 @@ def _confirmed(history: History, point: ConfirmedPoint) -> ConfirmedConfiguratio
 
 
 def _majority(history: History) -> Majority:
-    tests = (trial.test for trial in history.ranked() if trial.test is not None)
-    test = next((scores.get("majority_baseline") for scores in tests), None)
+    test = mean_of_draws((trial, trial.test) for trial in history.ranked() if trial.test is not None)
     return Majority(majority_metric(history.job.task.kind), history.majority_baseline, test)
 
 

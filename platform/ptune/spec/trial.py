@@ -39,7 +39,7 @@ class Recipe(Strict):
     weight_decay: float = Field(0.0, ge=0.0)
     """Weight decay of the prompt."""
     head_weight_decay: float | None = Field(None, ge=0.0)
-    """Weight decay of the head; None is the prompt's."""
+    """Weight decay of the head's matrices; None is the prompt's. Biases never decay."""
     backbone_weight_decay: float = Field(0.0, ge=0.0)
     """Weight decay of the backbone's matrices when it is tuned; biases and norms never decay."""
     schedule: Literal["constant", "linear", "exponential"] = "linear"
@@ -48,7 +48,7 @@ class Recipe(Strict):
     gamma: float = Field(0.95, gt=0.0, le=1.0)
     """Factor of the exponential schedule: 0.95 in P-tuning v2's sequence tagging and QA, 0.98 in v1's LAMA."""
     warmup: float = Field(0.0, ge=0.0, lt=1.0)
-    """Share of the horizon over which the rate rises from zero."""
+    """Share of the horizon's steps, rounded up, over which the rate rises from zero."""
     clip: float | None = Field(1.0, gt=0.0)
     """Largest gradient norm over everything that trains. None does not clip."""
     head_dropout: float = Field(0.0, ge=0.0, lt=1.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -26,6 +26,9 @@ from ptune.prompts.heads import HeadSpec, Vocabulary
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples, Row
 from ptune.tasks.kind import Prediction
+
+if TYPE_CHECKING:
+    from sacrebleu.metrics.base import Score
 
 
 @dataclass(frozen=True)
@@ -111,21 +114,21 @@ class GenerationKind:
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
         """Metrics of written texts, all from 0 to 1, and the loss and perplexity of the targets' tokens.
 
-        `bleu` is sacreBLEU's corpus score, `chrf` its character F2 without word n-grams; `exact_match` is the share of
+        `bleu` and `chrf` are sacreBLEU's corpus scores at its own settings (Post 2018); `exact_match` is the share of
         texts that are the target itself, but for white space; `constant_prediction` is 1.0 when every input gets the
         same text.
         """
-        from torchmetrics.text import CHRFScore, SacreBLEUScore
+        from sacrebleu.metrics.bleu import BLEU  # half a second, which searches of other kinds need not spend
+        from sacrebleu.metrics.chrf import CHRF
 
         targets = [_tidy(text) for text in examples.splits[0].labels]
         texts = [_tidy(answer.text) for answer in answers]
-        references = [[target] for target in targets]
         loss = sum(answer.loss for answer in answers) / sum(answer.tokens for answer in answers)
         return {
             "loss": loss,
             "perplexity": _perplexity(loss),
-            "bleu": float(SacreBLEUScore()(texts, references)),
-            "chrf": float(CHRFScore(n_word_order=0)(texts, references)),
+            "bleu": _share(BLEU().corpus_score(texts, [targets])),
+            "chrf": _share(CHRF().corpus_score(texts, [targets])),
             "exact_match": sum(map(str.__eq__, texts, targets)) / len(targets),
             "constant_prediction": float(len(set(texts)) == 1),
         }
@@ -145,6 +148,11 @@ class GenerationKind:
             [*target, end][: self.max_tokens] if text is not None else []
             for text, target in zip(split.labels, targets, strict=True)
         ]
+
+
+def _share(score: Score) -> float:
+    """A score of 0 to 100 as one of 0 to 1; sacreBLEU's may exceed 100 by a rounding error."""
+    return min(float(score.score) / 100, 1.0)
 
 
 def _perplexity(loss: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from ptune.prompts.heads import HeadSpec, Linear
 from ptune.prompts.rows import Examples, Row
 from ptune.tasks.kind import Prediction
 from ptune.tasks.squad_scores import squad_scores
+
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 @dataclass(frozen=True)
@@ -134,15 +137,16 @@ class SpanKind:
     def measure(self, answers: Sequence[Any], examples: Examples) -> dict[str, float]:
         """SQuAD's scores after its normalisation (case, punctuation, articles), the best of all accepted answers.
 
-        A question without an answer is right exactly if it is given none. `majority_baseline` is the score of giving
-        every question none, the share of questions without an answer; `constant_prediction` is 1.0 when every question
-        gets the same answer.
+        A question without an answer is right exactly if it is given none. Where there are such questions, an accepted
+        answer of which the normalisation leaves nothing does not count, as in SQuAD 2.0's own script.
+        `majority_baseline` is the score of giving every question none, the share of questions without an answer;
+        `constant_prediction` is 1.0 when every question gets the same answer.
         """
-        accepted = [[text for text, _ in pairs] for pairs in examples.labels]
+        golds = [self._golds([text for text, _ in pairs]) for pairs in examples.labels]
         return {
             "loss": sum(answer.loss for answer in answers) / sum(answer.windows for answer in answers),
-            **squad_scores([answer.text for answer in answers], accepted),
-            "majority_baseline": float(np.mean([not pairs for pairs in examples.labels])),
+            **squad_scores([answer.text for answer in answers], golds),
+            "majority_baseline": float(np.mean([gold == [""] for gold in golds])),
             "constant_prediction": float(len({answer.text for answer in answers}) == 1),
         }
 
@@ -153,6 +157,10 @@ class SpanKind:
     def present(self, answer: Any, texts: tuple[Any, ...]) -> Prediction:  # noqa: ARG002
         """The answer, empty if there is none; the best stretch's score, and that of there being none."""
         return {"answer": answer.text, "score": answer.score, "no_answer_score": answer.no_answer_score}
+
+    def _golds(self, texts: Sequence[str]) -> list[str]:
+        """The accepted answers that count; an empty one alone where there is none."""
+        return [text for text in texts if not (self.unanswerable and _is_nothing(text))] or [""]
 
     def _windows(
         self, layout: Layout, question: list[int], context: Located, answer: tuple[int, int] | None
@@ -206,6 +214,11 @@ class SpanKind:
         pairs = np.where((lengths >= 1) & (lengths <= self.max_answer), pairs, -math.inf)
         start, end = np.unravel_index(pairs.argmax(), pairs.shape)
         return float(pairs[start, end]), window.first + int(starts[start]), window.first + int(ends[end])
+
+
+def _is_nothing(text: str) -> bool:
+    """Whether SQuAD's normalisation leaves nothing of a text: it has no words but articles."""
+    return set(text.lower().translate(_NO_PUNCTUATION).split()) <= {"a", "an", "the"}
 
 
 def _once(layout: Layout, field: int, texts: Sequence[str]) -> dict[str, Located]:
