@@ -15,9 +15,9 @@ from ptune.raytune.embedded import provide_token
 from ptune.raytune.runner import RayRunner
 
 
-def alone(code):
+def alone(code, **variables):
     """Run code in a process of its own, because one process knows one Ray."""
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **variables}
     return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
 
 
@@ -94,6 +94,24 @@ def test_a_head_that_does_not_answer_is_named_without_asking_ray(address, proble
             ask()
         assert repr(address) in str(refused.value)
         assert problem in str(refused.value)
+
+
+START = """
+from ptune.errors import ClusterError
+from ptune.raytune.cluster import connect
+try:
+    connect("local")
+except ClusterError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+def test_a_ray_that_does_not_start_is_an_error_with_a_way_out(tmp_path):
+    (tmp_path / "file").touch()
+    done = alone(START, RAY_TMPDIR=str(tmp_path / "file" / "below"))
+    assert done.stdout.startswith("Ray cannot start on this machine: "), done.stderr
+    assert done.stdout.endswith("`--local` trains without it\n")
 
 
 @pytest.mark.slow
