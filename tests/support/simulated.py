@@ -31,7 +31,16 @@ SPACE = {
 
 
 def make_job(
-    trials=12, epochs=9, stopping=None, sampler="tpe", seed=0, space=SPACE, text=("text",), metric="accuracy", **data
+    trials=12,
+    epochs=9,
+    stopping=None,
+    sampler="tpe",
+    seed=0,
+    space=SPACE,
+    text=("text",),
+    metric="accuracy",
+    limits=None,
+    **data,
 ):
     return Job.model_validate(
         {
@@ -45,6 +54,7 @@ def make_job(
                 "epochs": epochs,
                 "sampler": sampler,
                 "stopping": stopping or {"type": "asha", "eta": 3, "grace": 1},
+                **(limits or {}),
             },
         }
     )

@@ -116,7 +116,7 @@ def _print(entries: list[Entry]) -> None:
 
     from ptune.record.wording import NONE
     from ptune.report.console import Terminal
-    from ptune.report.wording import score_text
+    from ptune.report.wording import of_planned, score_text
 
     table = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
     for column in ("name", "state", "trials", "best"):
@@ -127,7 +127,7 @@ def _print(entries: list[Entry]) -> None:
             continue
         score = f"{score_text(entry.best)} {entry.metric} (trial {entry.best_trial})"
         best = NONE if entry.best_trial is None else score
-        table.add_row(entry.name, entry.state, f"{entry.trials} of {entry.planned}", best)
+        table.add_row(entry.name, entry.state, of_planned(entry.trials or 0, entry.planned), best)
     Terminal().print(table)
     for entry in entries:
         if entry.reason is not None:

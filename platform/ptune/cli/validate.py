@@ -112,7 +112,8 @@ def _summary(job: Job, profile: Profile | None) -> str:
     data = job.task.sets[0]
     depth = f" ({profile.layers} layers)" if profile is not None else ""
     return (
-        f"{_trials(job, profile)} x {plural(job.budget.epochs, 'epoch')} ({job.budget.stopping.summary}), "
+        f"{_trials(job, profile)} x {plural(job.budget.epochs, 'epoch')} "
+        f"({', '.join([job.budget.stopping.summary, *job.budget.limits])}), "
         f"{plural(len(job.space.searched), 'parameter')}, "
         f"{job.backbone.id}{depth}, {data.source or Path(data.train).name}"
     )
@@ -126,4 +127,6 @@ def _trials(job: Job, profile: Profile | None) -> str:
     trials = job.budget.trials
     if trials is None and (profile is not None or not grid.needs_layers(job.space)):
         trials = grid.size(job.space.resolved(profile.layers if profile is not None else 1))
-    return "all trials" if trials is None else plural(trials, "grid trial" if job.budget.sampler == "grid" else "trial")
+    if trials is not None:
+        return plural(trials, "grid trial" if job.budget.sampler == "grid" else "trial")
+    return "all trials" if job.budget.sampler == "grid" else "trials"

@@ -18,7 +18,8 @@ def few_trials(history: History) -> list[Diagnosis]:
     """
     budget = history.job.budget
     planned = history.planned
-    if history.header.confirms is not None or budget.sampler == "grid" or planned is None:
+    limited = history.header.confirms is not None or history.limit is not None or budget.sampler == "grid"
+    if limited or planned is None:
         return []
     searched = [name for name in history.job.space.searched if name not in REPEATING]
     if planned > len(searched):

@@ -157,9 +157,8 @@ class RaySession:
 
 
 def _planned(history: History) -> int:
-    """How many trials a search will have."""
-    assert history.planned is not None, "a prepared grid has been counted"
-    return history.planned
+    """How many trials a search will have at most."""
+    return history.job.budget.most_trials if history.planned is None else history.planned
 
 
 def _fit(dispatcher: Dispatcher, folder: Path) -> None:

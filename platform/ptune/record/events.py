@@ -268,6 +268,14 @@ class Extended(_Stamped):
 
 
 @dataclass(frozen=True)
+class LimitReached(_Stamped):
+    """`limit_reached`: a limit of the budget, other than its `trials`, has been reached; no more trials begin."""
+
+    limit: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Refused(_Stamped):
     """`refused`: a request cannot be met."""
 
@@ -302,6 +310,7 @@ Event = (
     | Metered
     | Awaiting
     | Extended
+    | LimitReached
     | Refused
     | Ended
 )
@@ -321,6 +330,7 @@ _TYPES: Mapping[str, type[Event]] = {
     "metered": Metered,
     "awaiting": Awaiting,
     "extended": Extended,
+    "limit_reached": LimitReached,
     "refused": Refused,
     "ended": Ended,
 }

@@ -23,6 +23,7 @@ from ptune.record.events import (
     FinalStatus,
     Finished,
     Header,
+    LimitReached,
     Loaded,
     Metered,
     Metrics,
@@ -164,6 +165,8 @@ class History:
     """How many trials the search has suggested itself; users have asked for the others."""
     extended: int = 0
     """How many trials users have added to the budget."""
+    limit: LimitReached | None = None
+    """The limit of the budget, other than its trials, that has been reached."""
     answers: dict[str, Answer] = field(default_factory=dict)
     """What answers each request of a user, by its id."""
     _order: Order = field(default_factory=Order, repr=False, compare=False)
@@ -198,7 +201,9 @@ class History:
 
     @property
     def planned(self) -> int | None:
-        """How many trials it will have, as far as is known; None for a grid that has not been counted."""
+        """How many trials it will have; None where other limits decide, and for a grid that has not been counted."""
+        if self.limit is not None:
+            return len(self.trials)
         budget = self.job.budget.trials
         return None if budget is None else budget + self.extended + len(self.trials) - self.suggested
 
@@ -260,6 +265,8 @@ class History:
                 self.awaiting = what
             case Extended(trials):
                 self.extended += trials
+            case LimitReached():
+                self.limit = event
             case Refused():
                 pass  # whoever asked wants to know
             case Ended():

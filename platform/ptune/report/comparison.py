@@ -12,7 +12,7 @@ from typing import Any
 from ptune.record.history import Configuration, History, TrialRecord
 from ptune.record.objective import Objective
 from ptune.record.spread import Spread
-from ptune.report.wording import plural
+from ptune.report.wording import plural, trials_of
 from ptune.spec.protocol import Published
 from ptune.spec.task import Task
 from ptune.spec.trial import Config
@@ -90,8 +90,10 @@ def protocol_notes(history: History, overrides: Sequence[str], state: str) -> li
         trials = history.trials.values()
         ended = sum(trial.status == "complete" for trial in trials)
         notes.append(f"early stopping ({job.budget.stopping.type}): {ended} of {len(trials)} reached the horizon")
+    if history.limit is not None:
+        notes.append(f"it ended by budget.{history.limit.limit}: {history.limit.reason}")
     if state != "complete":
-        begun = f"{len(history.trials)} of {plural(history.planned or 0, 'trial')} begun"
+        begun = f"{trials_of(len(history.trials), history.planned)} begun"
         notes.append(f"the search is {state} ({begun}); its best may change")
     return notes
 

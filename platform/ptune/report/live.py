@@ -22,7 +22,7 @@ from ptune.record.journal import JOURNAL, Reader
 from ptune.report.console import WIDEST, Terminal
 from ptune.report.progress import Progress
 from ptune.report.said import one_line, say
-from ptune.report.screen import answer_line, line, picture, waiting_line
+from ptune.report.screen import answer_line, limit_line, line, picture, waiting_line
 
 POLL = 0.5
 """Seconds between two looks at the journal."""
@@ -115,6 +115,7 @@ class LiveLines:
         self._shown_at = 0.0
         self._best: float | None = None
         self._awaiting: str | None = None
+        self._limited = False
         self._answered: set[str] = set()
 
     def start(self, folder: Path) -> None:
@@ -135,6 +136,10 @@ class LiveLines:
         if awaiting != self._awaiting:
             self._awaiting = awaiting
             say(one_line(waiting_line(progress, now)), file=self._stream)
+        limit = progress.history.limit
+        if limit is not None and not self._limited:
+            self._limited = True
+            say(one_line(limit_line(progress, limit, now)), file=self._stream)
         for request, answer in progress.history.answers.items():
             if request not in self._answered:
                 self._answered.add(request)

@@ -19,7 +19,7 @@ from ptune.report.diagnosed import print_diagnosed
 from ptune.report.findings import Findings
 from ptune.report.folded import Folded
 from ptune.report.summary import importance_bars
-from ptune.report.wording import answering_alike, plural, score_text, signed, spread_text
+from ptune.report.wording import answering_alike, plural, score_text, signed, spread_text, trials_of
 
 
 def printed(report: Findings, history: History, width: int) -> RenderableType:
@@ -52,7 +52,7 @@ def as_text(report: Findings, history: History, width: int = PLAIN) -> str:
 
 def headline(report: Findings) -> Text:
     """How the search stands, its best, and what that has to beat."""
-    begun = f"{report.trials} of {plural(report.planned or 0, 'trial')}"
+    begun = trials_of(report.trials, report.planned)
     head = Text.assemble((report.name, "bold"), f" {report.state}: {begun} on {report.backbone}")
     best = report.best
     if best is None:

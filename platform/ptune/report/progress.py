@@ -63,9 +63,11 @@ class Progress:
 
     @property
     def planned(self) -> int:
-        """Trials that the search will have."""
+        """Trials that the search will have at most."""
         planned = self.history.planned
-        return len(self.history.trials) if planned is None else planned
+        if planned is None:
+            return len(self.history.trials) if self.budget.sampler == "grid" else self.budget.most_trials
+        return planned
 
     @property
     def epochs_done(self) -> int:
@@ -85,6 +87,12 @@ class Progress:
 
     def epochs_left(self) -> int:
         """Epochs still expected; 0 once every planned trial is final."""
+        total = self.budget.epochs_total
+        expected = self._epochs_of_planned()
+        return expected if total is None else min(expected, max(0, total - self.epochs_done))
+
+    def _epochs_of_planned(self) -> int:
+        """Epochs that the planned trials are expected to take yet."""
         budget = self.budget
         trials = self.history.trials.values()
         alive = [trial for trial in trials if trial.status != "failed"]

@@ -14,12 +14,13 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from ptune.record.events import LimitReached
 from ptune.record.history import Answer, TrialRecord
 from ptune.record.wording import described
 from ptune.report.answers import answer_text
 from ptune.report.folded import fold
 from ptune.report.progress import Progress
-from ptune.report.wording import duration, plural, score_text
+from ptune.report.wording import duration, of_planned, plural, score_text
 
 COLOURS = {"running": "cyan", "complete": "green", "failed": "red"}
 _LABEL = 8  # columns of a fact's label, with its margin
@@ -65,9 +66,18 @@ def waiting_line(progress: Progress, now: float) -> str:
     return f"[{duration(now - (progress.since or now))}] {what}"
 
 
+def limit_line(progress: Progress, limit: LimitReached, now: float) -> str:
+    """Which limit of its budget a search has reached, in one line of plain text."""
+    return f"[{duration(now - (progress.since or now))}] {_limit(limit)}"
+
+
 def answer_line(progress: Progress, answer: Answer, now: float) -> str:
     """What has become of a user's request, in one line of plain text."""
     return f"[{duration(now - (progress.since or now))}] {answer_text(answer, progress.history)}"
+
+
+def _limit(limit: LimitReached) -> str:
+    return f"{limit.reason}; the leaders finish, the rest stop"
 
 
 def _title(progress: Progress, now: float) -> Table:
@@ -119,6 +129,8 @@ def _facts(progress: Progress, now: float, width: int) -> Iterator[tuple[str, li
     steps = progress.rungs()
     if len(steps) > 1:
         yield "rungs", [Text(" → ".join(f"{epoch}: {number}" for epoch, number in steps) + "   (epoch: trials there)")]
+    if history.limit is not None:
+        yield "limit", [Text(part) for part in fold(_limit(history.limit), width)]
     if progress.answered is not None and now - progress.answered.time < _ANSWER_SHOWN_S:
         yield "asked", [Text(part) for part in fold(answer_text(progress.answered, history), width)]
     best = history.best
@@ -150,7 +162,7 @@ def _counts(progress: Progress) -> str:
     statuses = progress.statuses()
     shown = ("running", "interrupted", "paused", "complete", "stopped", "failed")
     parts = [f"{statuses[status]} {status}" for status in shown if statuses[status]]
-    return " · ".join([f"{len(progress.history.trials)} of {progress.planned} begun", *parts])
+    return " · ".join([f"{of_planned(len(progress.history.trials), progress.history.planned)} begun", *parts])
 
 
 def _mlflow(progress: Progress) -> str:

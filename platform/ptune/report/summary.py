@@ -136,6 +136,8 @@ def _headline(outcome: Outcome) -> Text:
     if outcome.status == "interrupted":
         trials += f" ({', '.join(f'{count} {status}' for status, count in history.statuses.items())})"
     head = Text.assemble((outcome.name, "bold"), f" {outcome.status}: {trials} in {duration(outcome.wall_s)}")
+    if history.limit is not None:
+        head.append(f"; {history.limit.reason}")
     confirmed = result(history)
     if confirmed is not None:
         first = confirmed.configurations[0]

@@ -20,6 +20,7 @@ from ptune.report.wording import (
     score_text,
     signed,
     spread_text,
+    trials_of,
 )
 from ptune.run.confirm import Confirmation
 from ptune.spec.trial import Scalar
@@ -33,7 +34,7 @@ _FAILED = 20
 def headline(report: Findings) -> str:
     """How the search stands, its best, and what that has to beat."""
     statuses = ", ".join(f"{number} {status}" for status, number in report.statuses.items())
-    begun = f"{report.trials} of {plural(report.planned or 0, 'trial')}: {statuses or NONE}"
+    begun = f"{trials_of(report.trials, report.planned)}: {statuses or NONE}"
     lines = [f"<h1>{escape(report.name)}</h1>"]
     lines.append(paragraph(f"{report.state} · {begun} · {report.backbone}", "soft"))
     best, metric = report.best, report.metric

@@ -66,6 +66,16 @@ def answering_alike(trials: Sequence[int]) -> str:
     return f"{plural(len(trials), 'trial')} {'answers' if len(trials) == 1 else 'answer'} every dev example alike"
 
 
+def of_planned(trials: int, planned: int | None) -> str:
+    """`12 of 40`, or `12` where nobody knows how many there will be."""
+    return str(trials) if planned is None else f"{trials} of {planned}"
+
+
 def plural(number: int, noun: str) -> str:
     """`1 trial`, `3 trials`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def trials_of(trials: int, planned: int | None) -> str:
+    """`12 of 40 trials`, or `12 trials` where nobody knows how many there will be."""
+    return plural(trials, "trial") if planned is None else f"{trials} of {plural(planned, 'trial')}"

@@ -98,7 +98,7 @@ def prepare(job: Job, runs: Path | None = None, kept: Path | None = None) -> Pre
 
 def _counted(job: Job, layers: int) -> Job:
     """The job with the number of trials that a grid has."""
-    if job.budget.trials is not None:
+    if job.budget.trials is not None or job.budget.sampler != "grid":
         return job
     trials = grid.size(job.space.resolved(layers))
     return job.model_copy(update={"budget": job.budget.model_copy(update={"trials": trials})})

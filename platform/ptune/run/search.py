@@ -83,6 +83,7 @@ class Outcome:
             "test": self.conclusion.test,
             "mlflow": None,
             **({} if self.tracking is None else {self.tracking.type: self.tracking.to_json(self.history.header.id)}),
+            **({} if self.history.limit is None else {"limit": self.history.limit.limit}),
             **({} if self.history.header.start is None else {"start": vars(self.history.header.start)}),
             "artifact": _text(self.conclusion.artifact),
             "exports": {name: str(folder) for name, folder in self.conclusion.exports.items()},

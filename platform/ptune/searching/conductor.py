@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
 from ptune.errors import SpecError
-from ptune.record.divergence import diverged
 from ptune.record.events import (
     Event,
     Extended,
@@ -37,10 +36,13 @@ from ptune.record.history import FINAL, History, TrialRecord
 from ptune.record.journal import Journal
 from ptune.record.objective import Objective
 from ptune.record.requests import Add, Clone, End, Extend, Request, Stop
+from ptune.searching.limits import Limits
+from ptune.searching.reports import report_problem
 from ptune.searching.requested import judge, point_of
 from ptune.searching.scheduler import scheduler_of
 from ptune.searching.study import Study
 from ptune.spec import grid
+from ptune.spec.budget import MOST_TRIALS
 from ptune.spec.configuration import complete
 from ptune.spec.trial import Config
 
@@ -86,36 +88,40 @@ class Conductor:
         self._objective = Objective.of(job.task)
         self._space = job.space.resolved(self._layers)
         self._stated = grid.points(self._space) if job.budget.sampler == "grid" else self._space.baseline
-        self._budget = len(self._stated) if job.budget.trials is None else job.budget.trials
+        self._budget = len(self._stated) if job.budget.sampler == "grid" else MOST_TRIALS
+        self._budget = self._budget if job.budget.trials is None else job.budget.trials
         self._rungs = job.budget.rungs
         self._scheduler = scheduler_of(job.budget)
         self._in_flight: set[int] = set()
         self._unfinished: deque[int] = deque()
+        self._left_at: dict[int, int] = {}  # by trial, after how many epochs its latest turn began
         self._draining = False
         self._final = 0
         self.history = History()
+        self._limits = Limits(job.budget, self.history)
         for event in events:
             self._fold(event)
         self.history.interrupt()
-        self._study = Study(self._space, job.budget.sampler, job.seed, self._budget)
+        self._study = Study(self._space, job.budget.sampler, job.seed, min(self._budget, job.budget.most_trials))
         self._study.replay(self.history)
+        self._look_at_limits()
         self._take_up()
 
     @property
     def done(self) -> bool:
-        """Whether every trial of the budget, and every one that users have asked for, is final."""
+        """Whether every trial that the budget has room for, and every one that users have asked for, is final."""
         return self._all_suggested and self._final == len(self.history.trials)
 
     @property
     def waiting(self) -> int:
         """Trials that could begin a turn now; those that a rung may let go on later are not counted."""
-        return len(self._unfinished) + max(0, self._to_suggest)
+        return len(self._unfinished) + max(0, min(self._to_suggest, self._limits.new_trials(self._under_way)))
 
     def next_turn(self) -> Turn | None:
         """Hand out the next turn; None when there is none at present, or for good (see `done`).
 
         Trials a previous process left under way come first, then promotions from the highest rung down, then a new
-        suggestion. When all are suggested and none is under way, the leaders of every rung go on to the horizon.
+        suggestion. When the budget is used up and none is under way, the leaders of every rung go on to the horizon.
         """
         trial = self._next_trial()
         if trial is None:
@@ -140,12 +146,13 @@ class Conductor:
         record = self.history.trials[trial]
         if record.status not in ("waiting", "running") or epoch <= record.epoch:
             return _standing(record)
-        problem = self._problem(record, epoch, metrics)
+        problem = report_problem(record, epoch, metrics)
         if problem is not None:
             self.fail(trial, problem)
             return "finish"
         self._append(Reported(trial, epoch, metrics, state))
         self._study.report(trial, epoch, self._objective.utility(metrics[self._objective.metric]))
+        self._look_at_limits()
         decision = self._decide(record)
         if decision != "continue":
             self._release(trial)
@@ -209,8 +216,8 @@ class Conductor:
 
     @property
     def _to_suggest(self) -> int:
-        """How many trials the search has yet to suggest itself."""
-        return self._budget + self.history.extended - self.history.suggested
+        """How many trials the search has yet to suggest itself, as far as its number of trials says."""
+        return 0 if self.history.limit is not None else self._budget + self.history.extended - self.history.suggested
 
     @property
     def _all_suggested(self) -> bool:
@@ -219,19 +226,32 @@ class Conductor:
     def _next_trial(self) -> int | None:
         if self._unfinished:
             return self._unfinished.popleft()
-        promotion = self._scheduler.promotable(self._draining)
+        promotion = self._promotion()
         if promotion is not None:
-            return promotion[0]
+            return promotion
         suggestion = self._suggest()
         if suggestion is not None:
             return suggestion
         self._settle()
+        return self._promotion()
+
+    def _promotion(self) -> int | None:
+        """The trial that goes on from its rung now."""
+        record = self._promotable()
+        return record.number if record is not None and self._fits(record) else None
+
+    def _promotable(self) -> TrialRecord | None:
+        """The trial that is to go on from its rung next; where a limit has been reached, the best of all goes first."""
+        best = self._leader
+        if best is not None and best.status == "paused":
+            return best
         promotion = self._scheduler.promotable(self._draining)
-        return promotion[0] if promotion is not None else None
+        record = None if promotion is None else self.history.trials[promotion[0]]
+        return record if record is not None and record.status == "paused" else None
 
     def _suggest(self) -> int | None:
-        """Draw new trials until one breaks no law; None when the budget of trials is used up."""
-        while not self._all_suggested:
+        """Draw new trials until one breaks no law; None when the budget is used up, or a promotion waits for room."""
+        while not self._all_suggested and self._promotable() is None and self._fits(None):
             number, own = len(self.history.trials), self.history.suggested
             chosen = self._study.ask(number, self._stated[own] if own < len(self._stated) else None, [own])
             if self._take_on(Suggested(number, chosen)):
@@ -260,30 +280,47 @@ class Conductor:
         self._append(replace(suggestion, config=config))
         return True
 
-    def _problem(self, record: TrialRecord, epoch: int, metrics: Metrics) -> str | None:
-        metric = self._objective.metric
-        if metric not in metrics:
-            return f"the report of epoch {epoch} holds no {metric}, only {sorted(metrics)}"
-        for name in (metric, "loss", "train_loss"):
-            if not math.isfinite(metrics.get(name, 0.0)):
-                return diverged(name, metrics[name], epoch)
-        if epoch != record.epoch + 1:
-            return f"epoch {epoch} was reported after epoch {record.epoch}"
-        return None
-
     def _decide(self, record: TrialRecord) -> Decision:
         """Say how a trial goes on after its latest epoch, and note it."""
         trial, epoch = record.number, record.epoch
         if epoch >= self.history.horizon(record):
             self._finish(trial, "complete")
             return "finish"
-        if epoch not in self._rungs:
+        if (reason := self._limits.cuts(record)) is not None:
+            self._finish(trial, "stopped", f"stopped after epoch {epoch}: {reason}")
+            return "finish"
+        if epoch not in self._rungs or self._left_at.get(trial) == epoch:
             return "continue"
-        if self._scheduler.goes_on(trial, epoch, self._draining):
+        if self._goes_on(record):
             self._scheduler.promote(trial, epoch)
             return "continue"
         self._append(Paused(trial, epoch))
         return "pause"
+
+    def _goes_on(self, record: TrialRecord) -> bool:
+        """Whether a trial at a rung need not wait there."""
+        if record is self._leader:
+            return True
+        return self._scheduler.goes_on(record.number, record.epoch, self._draining) and self._fits(record)
+
+    @property
+    def _leader(self) -> TrialRecord | None:
+        """The best trial of a search that drains because it has reached a limit."""
+        return self.history.best if self._draining and self.history.limit is not None else None
+
+    def _fits(self, record: TrialRecord | None) -> bool:
+        """Whether a trial's next turn, or a new trial's first, fits into the budget."""
+        return self._limits.fits(record, self._under_way, self._leader)
+
+    @property
+    def _under_way(self) -> list[TrialRecord]:
+        return [self.history.trials[number] for number in {*self._in_flight, *self._unfinished}]
+
+    def _look_at_limits(self) -> None:
+        """Note that the search has reached a limit."""
+        limit = None if self.history.limit is not None else self._limits.reached()
+        if limit is not None:
+            self._append(limit)
 
     def _release(self, trial: int) -> None:
         self._in_flight.discard(trial)
@@ -293,14 +330,19 @@ class Conductor:
 
     def _settle(self) -> None:
         """When nothing is under way or left to suggest: drain the rungs, then stop the trials that stay behind."""
-        if self._in_flight or self._unfinished or not self._all_suggested:
+        if self._in_flight or self._unfinished:
             return
+        if not self._all_suggested:
+            if self._fits(self._promotable()):
+                return
+            self._append(self._limits.used_up)
         self._draining = True
-        if self._scheduler.promotable(drain=True) is not None:
+        if self._promotion() is not None:
             return
         for record in self.history.trials.values():
             if record.status == "paused":
-                reason = self._scheduler.reason(record.epoch)
+                leads = self._scheduler.goes_on(record.number, record.epoch, drain=True)
+                reason = self._limits.used_up.reason if leads else self._scheduler.reason(record.epoch)
                 self._finish(record.number, "stopped", f"stopped at the rung of epoch {record.epoch}: {reason}")
 
     def _finish(self, trial: int, status: FinalStatus, reason: str | None = None, request: str | None = None) -> None:
@@ -313,9 +355,12 @@ class Conductor:
     def _fold(self, event: Event) -> None:
         """Take an event into the history and the rungs."""
         self.history.apply(event)
+        self._limits.take(event)
         match event:
-            case Started(trial, epoch) if epoch in self._rungs:
-                self._scheduler.promote(trial, epoch)
+            case Started(trial, epoch):
+                self._left_at[trial] = epoch
+                if epoch in self._rungs:
+                    self._scheduler.promote(trial, epoch)
             case Reported(trial, epoch):
                 self._fold_rungs(trial, epoch)
             case Finished(trial, status, request=request):

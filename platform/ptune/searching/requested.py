@@ -89,6 +89,13 @@ def _check_grows(trials: int, history: History) -> None:
     name, confirms = history.header.name, history.header.confirms
     if trials < 1:
         raise SpecError(f"a search is extended by 1 trial or more, got {trials}")
+    if history.limit is not None:
+        raise SpecError(
+            f"{name} begins no more trials, since {history.limit.reason} (budget.{history.limit.limit}); "
+            f"add single ones with `ptune trial add {name}`"
+        )
+    if history.planned is None:
+        raise SpecError(f"{name} has no number of trials to extend: its budget states none")
     if confirms is not None:
         raise SpecError(
             f"{name} confirms {confirms.name}, and has a trial for each of its seeds; "

@@ -11,6 +11,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from ptune.spec.strict import Strict, broken
 
 Sampler = Literal["tpe", "random", "grid"]
+MOST_TRIALS = 100_000
+"""Trials that no search begins, where its budget states no number."""
 
 
 class _Stopping(Strict):
@@ -92,8 +94,15 @@ class Budget(Strict):
 
     sampler: Sampler = "tpe"
     """How configurations are proposed after the baseline points; `grid` tries every combination of the space."""
+    epochs_total: int | None = Field(None, ge=1)
+    """Most epochs that the search's trials train together. The best trial still trains to the horizon."""
+    target: float | None = None
+    """A value of the metric that is good enough: once a trial reports it, no other one begins."""
+    patience: int | None = Field(None, ge=1)
+    """Epochs of all trials together without a better value, after which no other trial begins."""
     trials: int | None = Field(None, ge=1, validate_default=True)
-    """Configurations to try. Only a grid may leave this out; it then tries every combination."""
+    """Most configurations to try. A grid that leaves this out tries every combination, and a budget with
+    `epochs_total` as many as there is room for."""
     epochs: int = Field(ge=1)
     """Horizon: the most epochs a trial trains, and the length of its learning-rate schedule."""
     stopping: Annotated[Asha | FullBudget, Field(discriminator="type")] = Asha()
@@ -109,6 +118,25 @@ class Budget(Strict):
         """The epochs below the horizon after which a trial may be stopped."""
         return self.stopping.rungs(self.epochs)
 
+    @property
+    def stretches(self) -> Sequence[int]:
+        """The epochs at which a trial's turn may end: the rungs and the horizon."""
+        return (*self.rungs, self.epochs)
+
+    @property
+    def limits(self) -> list[str]:
+        """The limits that are stated beside the number of trials, in a few words each."""
+        stated = {"epochs_total": self.epochs_total, "target": self.target, "patience": self.patience}
+        return [f"{name} {value:g}" for name, value in stated.items() if value is not None]
+
+    @property
+    def most_trials(self) -> int:
+        """A bound on how many trials the search begins itself; a grid is counted first."""
+        bounds = [MOST_TRIALS] if self.trials is None else [self.trials]
+        if self.epochs_total is not None:
+            bounds.append(self.epochs_total // self.stretches[0])
+        return min(bounds)
+
     @field_validator("stopping", mode="before")
     @classmethod
     def _asha_unless_stated(cls, stopping: Any) -> Any:
@@ -118,9 +146,15 @@ class Budget(Strict):
     @classmethod
     def _stated_unless_a_grid(cls, trials: int | None, info: ValidationInfo) -> int | None:
         sampler = info.data.get("sampler", "grid")
-        if trials is None and sampler != "grid":
-            raise broken(f"required, and missing (only a grid knows how many there are, and sampler is {sampler!r})")
+        if trials is None and sampler != "grid" and info.data.get("epochs_total", 0) is None:
+            raise broken(f"required, and missing (it, or epochs_total, says when a search by {sampler!r} ends)")
         return trials
+
+    @model_validator(mode="after")
+    def _total_has_room_for_a_trial(self) -> Self:
+        if self.epochs_total is not None and self.epochs_total < self.epochs:
+            raise ValueError(f"epochs_total >= epochs must hold, got {self.epochs_total} < {self.epochs}")
+        return self
 
     @model_validator(mode="after")
     def _stopping_within_horizon(self) -> Self:

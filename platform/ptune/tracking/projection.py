@@ -26,6 +26,7 @@ from ptune.record.events import (
     Extended,
     Finished,
     Header,
+    LimitReached,
     Loaded,
     Metered,
     Metrics,
@@ -52,6 +53,8 @@ TRIAL_TAG = "ptune.trial"
 STATUS_TAG = "ptune.status"
 CLONED_TAG = "ptune.cloned_from"
 """The trial whose configuration a trial takes up."""
+LIMIT_TAG = "ptune.limit"
+"""The limit of the budget that a search has reached, other than its trials."""
 CLONED_RUN_TAG = "ptune.cloned_from_run"
 LAYOUT_TAG = "ptune.layout"
 LAYOUT = "2"
@@ -149,6 +152,8 @@ class Projection:
                 self._reopen()
             case Metered(engine, usage):
                 self._meter(engine, usage, time)
+            case LimitReached(limit):
+                self._change(None).pending.tags[LIMIT_TAG] = limit
             case Awaiting() | Refused():
                 pass  # whoever runs the search, or asked something of it, wants to know
             case Ended(status, best, test):

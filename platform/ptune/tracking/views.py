@@ -151,9 +151,10 @@ def _compared(history: History) -> dict[str, list[str]]:
 
 
 def _trials(history: History) -> int:
-    """How many trials the search will have."""
+    """How many trials the search will have at most."""
     job, layers = history.job, history.header.backbone.layers
-    return grid.size(job.space.on_layers(layers)) if job.budget.trials is None else job.budget.trials
+    is_whole_grid = job.budget.sampler == "grid" and job.budget.trials is None
+    return grid.size(job.space.on_layers(layers)) if is_whole_grid else job.budget.most_trials
 
 
 def _columns(history: History) -> State:

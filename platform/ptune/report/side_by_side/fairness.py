@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from ptune.record.events import Header
 from ptune.record.spread import Spread
 from ptune.report.side_by_side.side import Side
-from ptune.report.wording import plural, score_text
+from ptune.report.wording import plural, score_text, trials_of
 
 
 def why_unranked(sides: Sequence[Side]) -> str | None:
@@ -41,7 +41,7 @@ def _unequal_effort(sides: Sequence[Side]) -> Iterator[str]:
         yield f"the searches have different numbers of trials ({_each(trials)}), and the best of more is luckier"
     for side in sides:
         if side.report.state != "complete":
-            begun = f"{side.report.trials} of {plural(side.report.planned or 0, 'trial')} begun"
+            begun = f"{trials_of(side.report.trials, side.report.planned)} begun"
             yield f"{side.name} is {side.report.state} ({begun}), so its best may change"
 
 

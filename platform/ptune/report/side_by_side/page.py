@@ -12,7 +12,7 @@ from ptune.report.html import number, paragraph, table, words
 from ptune.report.page import compose
 from ptune.report.side_by_side.side import Side
 from ptune.report.side_by_side.together import SideBySide
-from ptune.report.wording import score_text, spread_text
+from ptune.report.wording import of_planned, score_text, spread_text
 
 
 def page(content: SideBySide) -> str:
@@ -58,7 +58,7 @@ def _results(content: SideBySide) -> str:
             number(spread_text(side.confirmed)),
             number(spread_text(side.confirmed_test)),
             number(NONE if side.confirmed is None else str(side.confirmed.n)),
-            number(f"{side.report.trials} of {side.report.planned}"),
+            number(of_planned(side.report.trials, side.report.planned)),
             words(_best(side)),
         ]
         for side in content.sides

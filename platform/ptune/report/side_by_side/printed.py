@@ -11,7 +11,7 @@ from ptune.report.folded import Folded
 from ptune.report.printed import note
 from ptune.report.side_by_side.side import Side
 from ptune.report.side_by_side.together import SideBySide
-from ptune.report.wording import plural, score_text, spread_text
+from ptune.report.wording import of_planned, plural, score_text, spread_text
 
 
 def printed(content: SideBySide) -> RenderableType:
@@ -48,7 +48,7 @@ def _results(content: SideBySide) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     for rank, side in enumerate(content.sides, 1):
         scores = [_best(side, named=not ranked), score_text(side.test_value), *(_again(side) if confirmed else [])]
-        effort = [f"{side.report.trials} of {side.report.planned}", str(side.history.job.budget.epochs)]
+        effort = [of_planned(side.report.trials, side.report.planned), str(side.history.job.budget.epochs)]
         table.add_row(side.name, *scores, *effort, style="bold" if ranked and rank == 1 else None)
     return table
 

@@ -1,0 +1,118 @@
+"""The limits of a budget, beside its number of trials: whether a search has reached one, and what still fits.
+
+Everything is counted from a journal's events, so a search that is resumed decides as it would have. What users have
+asked for is not counted: they have asked for it beside the budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ptune.record.events import Event, Finished, LimitReached, Reported, Started
+from ptune.record.history import FINAL, History, TrialRecord
+from ptune.spec.budget import MOST_TRIALS, Budget
+
+EPOCHS = "epochs_total"
+
+
+class Limits:
+    """How much of its budget a search has used.
+
+    Args:
+        budget: the budget.
+        history: the search so far, live; empty at first.
+    """
+
+    def __init__(self, budget: Budget, history: History) -> None:
+        self._budget = budget
+        self._history = history
+        self._epochs = 0
+        self._best: float | None = None
+        self._since_best = 0
+        self._training: set[int] = set()
+
+    def take(self, event: Event) -> None:
+        """Take in the next event, which the history has taken in already."""
+        match event:
+            case Started(trial):
+                self._training.add(trial)
+            case Reported(trial, metrics=metrics):
+                self._count(trial)
+                value = self._history.objective.best([metrics[self._history.objective.metric]])
+                if value is not None and (self._best is None or self._history.objective.is_better(value, self._best)):
+                    self._best, self._since_best = value, 0
+            case Finished(trial, status="failed") if trial in self._training:
+                self._count(trial)  # the epoch that it failed in
+
+    def reached(self) -> LimitReached | None:
+        """A limit that the search has reached; the one of epochs is reached when something does not fit any more."""
+        budget, objective = self._budget, self._history.objective
+        if budget.target is not None and self._best is not None and not objective.is_better(budget.target, self._best):
+            return LimitReached("target", f"{objective.metric} has reached the target of {budget.target:g}")
+        if budget.patience is not None and self._since_best >= budget.patience:
+            return LimitReached("patience", f"{objective.metric} has not got better in {budget.patience} epochs")
+        return None
+
+    def cuts(self, trial: TrialRecord) -> str | None:
+        """Why a trial has to end although no rung says so: it began just before a limit was reached.
+
+        The best trial goes on, as do those that have left a rung already. The limit of epochs ends none: it has counted
+        every turn up to its end.
+        """
+        limit = self._history.limit
+        if limit is None or limit.limit == EPOCHS or trial.added or trial is self._history.best:
+            return None
+        return None if any(rung <= trial.epoch for rung in self._budget.rungs) else limit.reason
+
+    @property
+    def used_up(self) -> LimitReached:
+        """That nothing fits into the epochs that are left."""
+        return LimitReached(EPOCHS, f"no further trial fits into {self._budget.epochs_total} epochs")
+
+    def fits(self, trial: TrialRecord | None, under_way: Iterable[TrialRecord], leader: TrialRecord | None) -> bool:
+        """Whether a trial's next turn fits into the epochs that are left.
+
+        The trials that are under way are counted as far as their turns may go. The best trial has to fit as well, up
+        to its horizon. While trials begin, any of them may turn out to be the best.
+
+        Args:
+            trial: the trial; None is one that has not begun.
+            under_way: the trials under way. The trial itself may be among them.
+            leader: the best trial, once the search drains; None before. The others are then let on only if they fit up
+                to their horizons, since each of them may still become the best.
+        """
+        if self._budget.epochs_total is None or (trial is not None and trial.added):
+            return True
+        others = [record for record in under_way if record is not trial and not record.added]
+        if leader is None:
+            return self._turn(trial) <= self._room(others)
+        climbing = {record.number: record for record in (*others, leader, trial or leader) if not record.added}
+        return self._epochs + sum(map(self._climb, climbing.values())) <= self._budget.epochs_total
+
+    def new_trials(self, under_way: Iterable[TrialRecord]) -> int:
+        """How many trials could begin beside those under way."""
+        if self._budget.epochs_total is None:
+            return MOST_TRIALS
+        return max(0, self._room(record for record in under_way if not record.added) // self._turn(None))
+
+    def _room(self, under_way: Iterable[TrialRecord]) -> int:
+        """Epochs that are left beside the turns under way, and beside what takes one trial to the horizon."""
+        assert self._budget.epochs_total is not None, "only a total has room"
+        held = sum(self._turn(record) for record in under_way)
+        return self._budget.epochs_total - self._epochs - held - (self._budget.epochs - self._budget.stretches[0])
+
+    def _count(self, trial: int) -> None:
+        own = not self._history.trials[trial].added
+        self._epochs += own
+        self._since_best += own
+
+    def _turn(self, trial: TrialRecord | None) -> int:
+        """Epochs until a trial's turn may end."""
+        if trial is None:
+            return self._budget.stretches[0]
+        ends = (*self._budget.rungs, self._history.horizon(trial))
+        return next((end for end in ends if end > trial.epoch), trial.epoch) - trial.epoch
+
+    def _climb(self, trial: TrialRecord) -> int:
+        """Epochs until a trial's horizon; none for one that has ended."""
+        return 0 if trial.status in FINAL else self._history.horizon(trial) - trial.epoch

@@ -1,0 +1,125 @@
+"""What a budget limits beside its trials: epochs, a target, patience."""
+
+import pytest
+
+from ptune.errors import SpecError
+from ptune.record import journal
+from ptune.record.events import LimitReached
+from ptune.record.history import FINAL
+from ptune.record.requests import Extend
+from ptune.searching.requested import judge
+from ptune.searching.simulate import simulate
+from support.simulated import curve, make_job, resume, start
+
+FULL = {"type": "none"}
+ASHA = {"type": "asha", "eta": 3, "grace": 1}
+
+
+def job(trials=None, **limits):
+    others = {key: limits.pop(key) for key in ("epochs", "stopping", "sampler", "seed") if key in limits}
+    return make_job(trials=trials, limits=limits, **{"sampler": "random", **others})
+
+
+def limits_in(path):
+    return [(event.limit, event.reason) for event in journal.read(path) if isinstance(event, LimitReached)]
+
+
+def standing(conductor):
+    return [(trial.number, trial.status, trial.epoch, trial.reason) for trial in conductor.history.trials.values()]
+
+
+@pytest.mark.parametrize("stopping", [ASHA, FULL], ids=lambda stopping: stopping["type"])
+@pytest.mark.parametrize(("slots", "total"), [(1, 9), (4, 61), (16, 100), (16, 300)])
+def test_a_total_of_epochs_is_kept_and_the_best_trial_reaches_the_horizon(path, slots, total, stopping):
+    conductor = start(job(epochs_total=total, stopping=stopping, seed=slots), path)
+    taken = simulate(conductor, curve, slots)
+    assert total - 9 < taken.epochs <= total
+    best = conductor.history.best
+    assert (best.status, best.epoch) == ("complete", 9)
+    assert {trial.status for trial in conductor.history.trials.values()} <= FINAL
+    assert limits_in(path) == [("epochs_total", f"no further trial fits into {total} epochs")]
+    assert (conductor.done, conductor.waiting, conductor.history.planned) == (True, 0, len(conductor.history.trials))
+
+
+def test_whichever_limit_is_reached_first_ends_the_search(path):
+    few = start(job(trials=3, epochs_total=300), path)
+    simulate(few, curve, 2)
+    assert len(few.history.trials) == 3
+    assert not limits_in(path)
+
+
+@pytest.mark.parametrize("stopping", [ASHA, FULL], ids=lambda stopping: stopping["type"])
+def test_a_target_ends_the_search_and_the_best_trial_still_reaches_the_horizon(path, stopping):
+    conductor = start(job(trials=60, target=0.8, stopping=stopping), path)
+    simulate(conductor, curve, 4)
+    best = conductor.history.best
+    assert best.best_value >= 0.8
+    assert (best.status, best.epoch) == ("complete", 9)
+    assert len(conductor.history.trials) < 60
+    assert limits_in(path) == [("target", "accuracy has reached the target of 0.8")]
+    reasons = {trial.reason for trial in conductor.history.trials.values() if trial.status == "stopped"}
+    assert stopping is ASHA or any("reached the target" in reason for reason in reasons)
+
+
+def test_a_target_of_a_loss_is_reached_from_above(path):
+    conductor = start(make_job(trials=30, sampler="random", metric="loss", limits={"target": 0.25}), path)
+    simulate(conductor, lambda config, epoch: 1 - curve(config, epoch), 1)
+    assert limits_in(path) == [("target", "loss has reached the target of 0.25")]
+
+
+def test_patience_counts_the_epochs_of_all_trials_since_the_best(path):
+    conductor = start(job(trials=60, patience=12, stopping=FULL), path)
+    simulate(conductor, lambda _, epoch: 0.5 + 0.01 * min(epoch, 3), 2)
+    assert limits_in(path) == [("patience", "accuracy has not got better in 12 epochs")]
+    epochs = sum(trial.epoch for trial in conductor.history.trials.values())
+    assert 5 + 12 <= epochs <= 5 + 12 + 9, "two trials reach 0.53 after their third epoch, the best goes on"
+    assert conductor.history.best.status == "complete"
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"epochs_total": 20},
+        {"epochs_total": 20, "stopping": FULL},
+        {"trials": 9, "target": 0.7},
+        {"trials": 9, "patience": 4},
+    ],
+    ids=str,
+)
+def test_a_search_cut_anywhere_ends_as_it_would_have(path, limits):
+    whole = start(job(**limits, seed=4), path)
+    simulate(whole, curve, 1)
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert limits_in(path)
+    for after in range(1, len(lines) + 1):
+        cut = path.with_name(f"{after}.jsonl")
+        cut.write_bytes(b"".join(lines[:after]))
+        resumed = resume(cut)
+        simulate(resumed, curve, 1)
+        assert standing(resumed) == standing(whole), f"cut after line {after}"
+        assert limits_in(cut) == limits_in(path)
+        resumed._journal.close()
+
+
+def test_on_many_slots_a_resumed_search_keeps_its_total(path):
+    simulate(start(job(epochs_total=60, seed=5), path), curve, 6)
+    lines = path.read_bytes().splitlines(keepends=True)
+    for after in range(1, len(lines), 7):
+        cut = path.with_name(f"{after}.jsonl")
+        cut.write_bytes(b"".join(lines[:after]))
+        resumed = resume(cut)
+        simulate(resumed, curve, 6)
+        assert sum(trial.epoch for trial in resumed.history.trials.values()) <= 60
+        assert resumed.history.best.status == "complete"
+        resumed._journal.close()
+
+
+def test_a_search_that_has_reached_a_limit_is_not_extended(path):
+    conductor = start(job(epochs_total=20), path)
+    with pytest.raises(SpecError, match="no number of trials to extend"):
+        judge(Extend(5), conductor.history)
+    simulate(conductor, curve, 2)
+    with pytest.raises(
+        SpecError, match=r"begins no more trials, since no further trial fits into 20 epochs \(budget.epochs_total\)"
+    ):
+        judge(Extend(5), conductor.history)
