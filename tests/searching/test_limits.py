@@ -1,10 +1,13 @@
 """What a budget limits beside its trials: epochs, a target, patience."""
 
+import math
+from types import SimpleNamespace
+
 import pytest
 
 from ptune.errors import SpecError
 from ptune.record import journal
-from ptune.record.events import LimitReached
+from ptune.record.events import LimitReached, Resumed
 from ptune.record.history import FINAL
 from ptune.record.requests import Extend
 from ptune.searching.requested import judge
@@ -123,3 +126,52 @@ def test_a_search_that_has_reached_a_limit_is_not_extended(path):
         SpecError, match=r"begins no more trials, since no further trial fits into 20 epochs \(budget.epochs_total\)"
     ):
         judge(Extend(5), conductor.history)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of the journal, in the test's hands."""
+    clock = SimpleNamespace(time=lambda: clock.now, monotonic=lambda: clock.now, now=1_000_000.0)
+    monkeypatch.setattr(journal, "time", clock)
+    return clock
+
+
+def train(conductor, clock, epochs=math.inf, slots=4):
+    """Let every slot train an epoch of six minutes at a time, until nothing is left or so many epochs are trained."""
+    turns, trained = [], 0
+    while trained < epochs:
+        turns += [turn for _ in range(slots - len(turns)) if (turn := conductor.next_turn()) is not None]
+        if not turns:
+            return
+        clock.now += 360
+        for turn in list(turns):
+            epoch = conductor.history.trials[turn.trial].epoch + 1
+            value = 0.6 + 0.01 * (turn.trial % 7) + 0.001 * epoch
+            trained += 1
+            told = {"accuracy": value, "loss": 0.5, "seconds": 360.0}
+            if conductor.report(turn.trial, epoch, told, "state") != "continue":
+                turns.remove(turn)
+            conductor.metered(turn.trial % 2, {"cpu_utilization_percentage": 50.0})
+
+
+@pytest.mark.parametrize("stopping", [ASHA, FULL], ids=lambda stopping: stopping["type"])
+@pytest.mark.parametrize(("limit", "hours"), [("hours", 3.0), ("device_hours", 5.0)])
+def test_hours_of_processes_and_engines_are_kept(path, clock, stopping, limit, hours):
+    conductor = start(job(**{limit: hours}, stopping=stopping), path)
+    train(conductor, clock, epochs=24)
+    assert not limits_in(path)
+    conductor._journal.close()
+    clock.now += 24 * 3600  # the process has died, and a day later another one goes on
+    writer = journal.Journal(path)
+    writer.append(Resumed({}))
+    writer.close()
+    resumed = resume(path)
+    train(resumed, clock)
+    assert resumed.done
+    assert [name for name, _ in limits_in(path)] == [limit]
+    worked_hours = resumed.history.worked_s / 3600
+    if limit == "hours":
+        assert 0.8 * hours < worked_hours <= 1.1 * hours
+    else:  # one of the two engines stands idle while the best trial climbs
+        assert 0.8 * hours < 2 * worked_hours <= 1.25 * hours
+    assert (resumed.history.best.status, resumed.history.best.epoch) == ("complete", 9)

@@ -63,11 +63,9 @@ class Progress:
 
     @property
     def planned(self) -> int:
-        """Trials that the search will have at most."""
+        """Trials that the search will have, as far as is known."""
         planned = self.history.planned
-        if planned is None:
-            return len(self.history.trials) if self.budget.sampler == "grid" else self.budget.most_trials
-        return planned
+        return len(self.history.trials) if planned is None else planned
 
     @property
     def epochs_done(self) -> int:
@@ -87,9 +85,13 @@ class Progress:
 
     def epochs_left(self) -> int:
         """Epochs still expected; 0 once every planned trial is final."""
-        total = self.budget.epochs_total
-        expected = self._epochs_of_planned()
-        return expected if total is None else min(expected, max(0, total - self.epochs_done))
+        budget, history = self.budget, self.history
+        expected = [] if history.planned is None and budget.sampler != "grid" else [self._epochs_of_planned()]
+        if budget.epochs_total is not None:
+            expected.append(max(0, budget.epochs_total - self.epochs_done))
+        if budget.hours is not None and history.limit is None and self.epochs_done and history.worked_s:
+            expected.append(max(1, round(self.epochs_done * (budget.hours * 3600 / history.worked_s - 1))))
+        return min(expected or [self._epochs_of_planned()])
 
     def _epochs_of_planned(self) -> int:
         """Epochs that the planned trials are expected to take yet."""

@@ -342,7 +342,7 @@ class Conductor:
         for record in self.history.trials.values():
             if record.status == "paused":
                 leads = self._scheduler.goes_on(record.number, record.epoch, drain=True)
-                reason = self._limits.used_up.reason if leads else self._scheduler.reason(record.epoch)
+                reason = self._limits.reason if leads else self._scheduler.reason(record.epoch)
                 self._finish(record.number, "stopped", f"stopped at the rung of epoch {record.epoch}: {reason}")
 
     def _finish(self, trial: int, status: FinalStatus, reason: str | None = None, request: str | None = None) -> None:

@@ -7,12 +7,22 @@ asked for is not counted: they have asked for it beside the budget.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from ptune.record.events import Event, Finished, LimitReached, Reported, Started
+from ptune.record.events import Event, Finished, LimitReached, Metered, Reported, Resumed, Started
 from ptune.record.history import FINAL, History, TrialRecord
 from ptune.spec.budget import MOST_TRIALS, Budget
 
 EPOCHS = "epochs_total"
+_HOUR_S = 3600.0
+
+
+@dataclass
+class _Span:
+    """When an engine was first and last heard of, in seconds since 1970."""
+
+    first: float
+    last: float = 0.0
 
 
 class Limits:
@@ -30,12 +40,20 @@ class Limits:
         self._best: float | None = None
         self._since_best = 0
         self._training: set[int] = set()
+        self._engines: dict[int, _Span] = {}
+        self._began: float | None = None  # the first turn of this process
+        self._past_s = 0.0  # of the engines of earlier processes
 
     def take(self, event: Event) -> None:
         """Take in the next event, which the history has taken in already."""
         match event:
-            case Started(trial):
+            case Started(trial, time=time):
                 self._training.add(trial)
+                self._began = time if self._began is None else self._began
+            case Metered(engine, time=time):
+                self._engines.setdefault(engine, _Span(self._began or time)).last = time
+            case Resumed():
+                self._past_s, self._engines, self._began = self._devices_s, {}, None  # engines are counted from 0 again
             case Reported(trial, metrics=metrics):
                 self._count(trial)
                 value = self._history.objective.best([metrics[self._history.objective.metric]])
@@ -45,8 +63,15 @@ class Limits:
                 self._count(trial)  # the epoch that it failed in
 
     def reached(self) -> LimitReached | None:
-        """A limit that the search has reached; the one of epochs is reached when something does not fit any more."""
+        """A limit that the search has reached; the one of epochs is reached when something does not fit any more.
+
+        Time is up while the best trial still has what it needs to its horizon, at its own pace.
+        """
         budget, objective = self._budget, self._history.objective
+        if budget.hours is not None and self._history.worked_s + self._climb_s >= budget.hours * _HOUR_S:
+            return LimitReached("hours", f"its {budget.hours:g} hours are used up")
+        if budget.device_hours is not None and self._devices_s + self._climb_s >= budget.device_hours * _HOUR_S:
+            return LimitReached("device_hours", f"its {budget.device_hours:g} hours of devices are used up")
         if budget.target is not None and self._best is not None and not objective.is_better(budget.target, self._best):
             return LimitReached("target", f"{objective.metric} has reached the target of {budget.target:g}")
         if budget.patience is not None and self._since_best >= budget.patience:
@@ -59,10 +84,20 @@ class Limits:
         The best trial goes on, as do those that have left a rung already. The limit of epochs ends none: it has counted
         every turn up to its end.
         """
-        limit = self._history.limit
-        if limit is None or limit.limit == EPOCHS or trial.added or trial is self._history.best:
+        if not self._cuts or trial.added or trial is self._history.best:
             return None
-        return None if any(rung <= trial.epoch for rung in self._budget.rungs) else limit.reason
+        return None if any(rung <= trial.epoch for rung in self._budget.rungs) else self.reason
+
+    @property
+    def reason(self) -> str:
+        """What has been reached, in words; a limit has."""
+        assert self._history.limit is not None, "only who is held up by a limit asks"
+        return self._history.limit.reason
+
+    @property
+    def _cuts(self) -> bool:
+        """Whether a limit is reached that counts no turns beforehand."""
+        return self._history.limit is not None and self._history.limit.limit != EPOCHS
 
     @property
     def used_up(self) -> LimitReached:
@@ -70,7 +105,7 @@ class Limits:
         return LimitReached(EPOCHS, f"no further trial fits into {self._budget.epochs_total} epochs")
 
     def fits(self, trial: TrialRecord | None, under_way: Iterable[TrialRecord], leader: TrialRecord | None) -> bool:
-        """Whether a trial's next turn fits into the epochs that are left.
+        """Whether a trial's next turn fits into what is left. After another limit, only that of the best trial does.
 
         The trials that are under way are counted as far as their turns may go. The best trial has to fit as well, up
         to its horizon. While trials begin, any of them may turn out to be the best.
@@ -81,7 +116,11 @@ class Limits:
             leader: the best trial, once the search drains; None before. The others are then let on only if they fit up
                 to their horizons, since each of them may still become the best.
         """
-        if self._budget.epochs_total is None or (trial is not None and trial.added):
+        if trial is not None and trial.added:
+            return True
+        if self._cuts:
+            return trial is not None and trial is self._history.best
+        if self._budget.epochs_total is None:
             return True
         others = [record for record in under_way if record is not trial and not record.added]
         if leader is None:
@@ -100,6 +139,18 @@ class Limits:
         assert self._budget.epochs_total is not None, "only a total has room"
         held = sum(self._turn(record) for record in under_way)
         return self._budget.epochs_total - self._epochs - held - (self._budget.epochs - self._budget.stretches[0])
+
+    @property
+    def _devices_s(self) -> float:
+        return self._past_s + sum(span.last - span.first for span in self._engines.values())
+
+    @property
+    def _climb_s(self) -> float:
+        """Seconds that the best trial needs to its horizon."""
+        best = self._history.best
+        if best is None:
+            return 0.0
+        return self._climb(best) * sum(report.get("seconds", 0.0) for report in best.reports) / best.epoch
 
     def _count(self, trial: int) -> None:
         own = not self._history.trials[trial].added

@@ -11,6 +11,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from ptune.spec.strict import Strict, broken
 
 Sampler = Literal["tpe", "random", "grid"]
+SPENT = ("epochs_total", "hours", "device_hours")
+"""Limits of what a search spends. One of them may stand in place of the number of trials."""
 MOST_TRIALS = 100_000
 """Trials that no search begins, where its budget states no number."""
 
@@ -96,13 +98,17 @@ class Budget(Strict):
     """How configurations are proposed after the baseline points; `grid` tries every combination of the space."""
     epochs_total: int | None = Field(None, ge=1)
     """Most epochs that the search's trials train together. The best trial still trains to the horizon."""
+    hours: float | None = Field(None, gt=0)
+    """Hours of the search's processes, by the clock. What takes the best trial to the horizon is kept free of them."""
+    device_hours: float | None = Field(None, gt=0)
+    """The same of its engines, each from the first turn of its process to its own latest epoch."""
     target: float | None = None
     """A value of the metric that is good enough: once a trial reports it, no other one begins."""
     patience: int | None = Field(None, ge=1)
     """Epochs of all trials together without a better value, after which no other trial begins."""
     trials: int | None = Field(None, ge=1, validate_default=True)
-    """Most configurations to try. A grid that leaves this out tries every combination, and a budget with
-    `epochs_total` as many as there is room for."""
+    """Most configurations to try. A grid that leaves this out tries every combination, and a budget with another limit
+    of what is spent as many as there is room for."""
     epochs: int = Field(ge=1)
     """Horizon: the most epochs a trial trains, and the length of its learning-rate schedule."""
     stopping: Annotated[Asha | FullBudget, Field(discriminator="type")] = Asha()
@@ -126,7 +132,7 @@ class Budget(Strict):
     @property
     def limits(self) -> list[str]:
         """The limits that are stated beside the number of trials, in a few words each."""
-        stated = {"epochs_total": self.epochs_total, "target": self.target, "patience": self.patience}
+        stated = {name: getattr(self, name) for name in (*SPENT, "target", "patience")}
         return [f"{name} {value:g}" for name, value in stated.items() if value is not None]
 
     @property
@@ -146,8 +152,8 @@ class Budget(Strict):
     @classmethod
     def _stated_unless_a_grid(cls, trials: int | None, info: ValidationInfo) -> int | None:
         sampler = info.data.get("sampler", "grid")
-        if trials is None and sampler != "grid" and info.data.get("epochs_total", 0) is None:
-            raise broken(f"required, and missing (it, or epochs_total, says when a search by {sampler!r} ends)")
+        if trials is None and sampler != "grid" and all(info.data.get(limit, 0) is None for limit in SPENT):
+            raise broken(f"required, and missing (it, or {' or '.join(SPENT)}, says when a search by {sampler!r} ends)")
         return trials
 
     @model_validator(mode="after")
