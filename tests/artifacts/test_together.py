@@ -16,7 +16,7 @@ CONFIGS = (
 )
 
 
-NUMBERS = ("probabilities", "score", "no_answer_score")
+NUMBERS = ("probabilities", "value", "score", "no_answer_score")
 
 
 def inquiries(predictors):

@@ -78,6 +78,14 @@ FILES = {
         ),
         {"kind": "span", "explode": "data.paragraphs.qas", "context": "data.paragraphs.context"},
     ),
+    "similar.csv": (
+        "id,sentence1,sentence2,score\n" + "".join(f"{n},a man {n},one man {n},{n % 50 / 10}\n" for n in range(60)),
+        {"kind": "regression", "text": ["sentence1", "sentence2"], "label": "score"},
+    ),
+    "fractions.jsonl": (
+        "\n".join(json.dumps({"essay": f"an essay on {n} things", "readability": n / 7 - 2}) for n in range(20)),
+        {"kind": "regression", "text": ["essay"], "label": "readability"},
+    ),
     "choice.jsonl": (
         "\n".join(
             json.dumps(
@@ -130,7 +138,7 @@ def test_a_file_without_a_task_is_refused_with_its_columns(ptune, tmp_path):
     assert "no columns for kind = 'span'" in ptune("inspect-data", "a.csv", "--task", "span").err
 
 
-@pytest.mark.parametrize("name", ["semicolons.csv", "words.conll", "choice.jsonl", "squad.json"])
+@pytest.mark.parametrize("name", ["semicolons.csv", "words.conll", "choice.jsonl", "squad.json", "similar.csv"])
 def test_a_job_is_written_that_validate_accepts(ptune, tmp_path, name):
     written(tmp_path, name)
     (tmp_path / "jobs").mkdir()

@@ -1,4 +1,4 @@
-"""Invariant 1 over words and spans: a trial packed with others ends as it does alone."""
+"""Invariant 1 over words, spans and numbers: a trial packed with others ends as it does alone."""
 
 from functools import partial
 
@@ -7,8 +7,9 @@ from torch.testing import assert_close
 
 from ptune.engine.fused import Engine
 from ptune.engine.reference import predict_alone, train_alone
+from support import pairs_and_topics, words_and_spans
 from support.closeness import near
-from support.words_and_spans import KINDS, job_for, trials_of
+from support.words_and_spans import trials_of
 
 EPOCHS = 3
 CONFIGS = {
@@ -19,9 +20,15 @@ CONFIGS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+JOBS = {
+    **dict.fromkeys(words_and_spans.KINDS, words_and_spans.job_for),
+    **dict.fromkeys(pairs_and_topics.KINDS, partial(pairs_and_topics.job_for, limit_train=24, limit_dev=16)),
+}
+
+
+@pytest.mark.parametrize("kind", JOBS)
 def test_a_whole_training_equals_the_reference_whoever_the_neighbours_are(kind, tiny, tmp_path):
-    backbone, job = tiny("bert"), job_for(kind, tiny("bert").id, tmp_path)
+    backbone, job = tiny("bert"), JOBS[kind](kind, tiny("bert").id, tmp_path)
     together = trials_of(job, backbone, tmp_path, list(CONFIGS.values()))
     engine = Engine(backbone, token_budget=2_000)
     for plan, learner in together:

@@ -4,8 +4,17 @@ from dataclasses import dataclass
 
 from ptune.artifacts.artifact import Artifact
 from ptune.backbone.backbone import Backbone
-from ptune.spec.data import ChoiceData, ClassificationData, ClozeData, EntityData, GenerationData, SpanData, TokensData
-from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Span, Task, Tokens
+from ptune.spec.data import (
+    ChoiceData,
+    ClassificationData,
+    ClozeData,
+    EntityData,
+    GenerationData,
+    RegressionData,
+    SpanData,
+    TokensData,
+)
+from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Regression, Span, Task, Tokens
 from ptune.spec.trial import TrialSpec
 from support.made_artifacts import PAIR, learned
 
@@ -50,6 +59,13 @@ SAMPLES = {
         ["a", "b", "c"],
         [("red green", "cold"), (WORDY, "warm and new"), ("old", "old")],
         ["label", "probabilities"],
+    ),
+    "regression": Sample(
+        "bert",
+        Regression(kind="regression", data=RegressionData(**_limits(text=PAIR))),
+        [],
+        [("red green", "cold"), (WORDY, "warm and new"), ("old", "old")],
+        ["value"],
     ),
     "choice": Sample(
         "bert",

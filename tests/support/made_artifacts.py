@@ -15,8 +15,17 @@ from ptune.artifacts.formats.registry import BY_NAME
 from ptune.artifacts.predict import Predictor
 from ptune.backbone.backbone import Backbone
 from ptune.prompts.build import build_learner
-from ptune.spec.data import ChoiceData, ClassificationData, ClozeData, EntityData, GenerationData, SpanData, TokensData
-from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Span, Task, Tokens
+from ptune.spec.data import (
+    ChoiceData,
+    ClassificationData,
+    ClozeData,
+    EntityData,
+    GenerationData,
+    RegressionData,
+    SpanData,
+    TokensData,
+)
+from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Regression, Span, Task, Tokens
 from ptune.spec.trial import TrialSpec
 from ptune.tasks.build import build_task, lay_out
 
@@ -105,6 +114,7 @@ TASKS: dict[str, Task] = {
             max_length=32,
         )
     ),
+    "regression": Regression(kind="regression", data=RegressionData(source="made", text=PAIR, max_length=32)),
     "tokens": Tokens(kind="tokens", data=TokensData(source="made", max_length=32)),
     "span": Span(kind="span", data=SpanData(source="made", max_length=32, stride=4, max_answer=4)),
     "choice": Choice(kind="choice", data=ChoiceData(source="made", text=["premise"], max_length=32)),

@@ -68,6 +68,7 @@ HUB = {
 """Local data by configuration of a Hub data set."""
 MADE = {
     "roles": {"words": ["he", "sold", "it", "."], "tags": ["B-A0", "B-V", "B-A1", "O"], "predicate": "sold"},
+    "pairs": {"sentence1": "the old one is red", "sentence2": "a red one", "label": 3.8},
     "questions": {
         "question": "what is red",
         "context": "the old round one is red and the new one is blue",
@@ -104,6 +105,8 @@ def _files(data, made):
         return dict.fromkeys(("train", "dev"), made / "questions.jsonl")
     if data["config"] == "record":
         return {**NESTED_RECORD, **dict.fromkeys(("train", "dev"), made / "record.jsonl")}
+    if data["config"] == "stsb":
+        return dict.fromkeys(("train", "dev"), made / "pairs.jsonl")
     if data["source"] is not None:
         return dict(HUB[data["config"]])
     if train.endswith(".conll"):

@@ -61,6 +61,8 @@ def _answer(predictor: Predictor, part: int, route: Route, words: str) -> list[s
             if route.task == "TOKEN_CLS":
                 return ["starts, ends = model(**batch).logits[0].T", "print(starts.argmax(), ends.argmax())"]
             return ["output = model(**batch)", "print(output.start_logits.argmax(), output.end_logits.argmax())"]
+        case "number":
+            return ["print(model(**batch).logits.item())"]
         case "worth":
             return ["print(model(**batch).logits.item())  # the candidate that is worth most is chosen"]
         case "entity":

@@ -117,7 +117,7 @@ def _scores(manifest: Manifest) -> str:
     lines = ["\n".join(rows)]
     baseline = manifest.scores.get("dev", {}).get("majority_baseline")
     if baseline is not None:
-        lines.append(f"The commonest answer alone scores {_number(baseline)} on dev.")
+        lines.append(f"{manifest.task.always.capitalize()} alone scores {_number(baseline)} on dev.")
     repeats = training.repeats if training is not None else {}
     lines += [
         f"Over {spread.n} repetitions on fresh seeds, {metric} on {split} is {_number(spread.mean)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -71,8 +71,8 @@ class BackboneReference:
             "An export with `--embed-backbone` holds a copy of it."
         )
 
-    def embed(self, draft: Path, labels: Sequence[str]) -> None:
-        """Copy the backbone into a draft, if it is to be embedded; its config then names the labels."""
+    def embed(self, draft: Path, settings: Mapping[str, object]) -> None:
+        """Copy the backbone into a draft, if it is to be embedded; `settings` become entries of its config."""
         if not self.embedded:
             return
         folder = draft / FOLDER
@@ -80,16 +80,8 @@ class BackboneReference:
         for path in sorted({path for pattern in _FILES for path in self.files.glob(pattern) if path.is_file()}):
             with replacing(folder / path.name) as copy:
                 shutil.copyfile(path, copy)
-        if labels:
-            write_json(folder / "config.json", {**read_object(self.files / "config.json"), **label_names(labels)})
-
-
-def label_names(labels: Sequence[str]) -> dict[str, dict[str, int] | dict[str, str]]:
-    """A config's entries for labels."""
-    return {
-        "id2label": {str(index): label for index, label in enumerate(labels)},
-        "label2id": {label: index for index, label in enumerate(labels)},
-    }
+        if settings:
+            write_json(folder / "config.json", {**read_object(self.files / "config.json"), **settings})
 
 
 def licence_of(files: Path) -> str | None:

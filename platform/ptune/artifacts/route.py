@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ptune.artifacts.artifact import Manifest
 from ptune.backbone.families import family_of
 from ptune.errors import ArtifactError
-from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Span, Tokens
+from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Regression, Span, Tokens
 
 if TYPE_CHECKING:
     import torch
@@ -32,10 +32,10 @@ _WORDS = {
 }
 
 
-Answer = Literal["label", "tags", "edges", "worth", "entity", "text", "likelihood", "word", "label words"]
-"""What becomes of a model's scores: the likeliest label, tags of tokens, the edges of a span, a candidate's worth,
-whether an entity is the answer. Of scores over the vocabulary: a written text, the likelihood of a candidate's tokens,
-a word, words that stand for labels.
+Answer = Literal["label", "number", "tags", "edges", "worth", "entity", "text", "likelihood", "word", "label words"]
+"""What becomes of a model's scores: the likeliest label, a number, tags of tokens, the edges of a span, a candidate's
+worth, whether an entity is the answer. Of scores over the vocabulary: a written text, the likelihood of a candidate's
+tokens, a word, words that stand for labels.
 """
 
 
@@ -49,6 +49,7 @@ class Route:
         answer: what becomes of its scores.
         pipeline: the Hub's name of the task.
         labels: the outputs of its trained head; none for a language model.
+        problem: what transformers calls the problem that its classifier solves; None leaves it to transformers.
         most_tokens: longest written text in tokens; 0 where none is written.
     """
 
@@ -57,6 +58,7 @@ class Route:
     answer: Answer
     pipeline: str
     labels: tuple[str, ...] = ()
+    problem: Literal["regression"] | None = None
     most_tokens: int = 0
 
     @classmethod
@@ -82,6 +84,8 @@ class Route:
                 return cls(model, task, "worth", "multiple-choice", ("worth",))
             case Entity():
                 return cls(model, task, "entity", "text-classification", labels)
+            case Regression():
+                return cls(model, task, "number", "text-classification", ("value",), "regression")
             case Classification() if manifest.language:
                 return cls(model, task, "label words", "text-classification")
             case _:
@@ -91,6 +95,17 @@ class Route:
     def options(self) -> dict[str, int]:
         """Arguments of `from_pretrained` that a plain backbone needs."""
         return {} if not self.labels or self.task == "QUESTION_ANS" else {"num_labels": len(self.labels)}
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The entries of a model's config that say what its trained head's outputs are."""
+        if not self.labels:
+            return {}
+        named = {
+            "id2label": {str(index): label for index, label in enumerate(self.labels)},
+            "label2id": {label: index for index, label in enumerate(self.labels)},
+        }
+        return named if self.problem is None else {**named, "problem_type": self.problem}
 
     def load(self, place: str | Path, **options: Any) -> Any:
         """The model, as `from_pretrained` loads it, in float32 and without dropout."""

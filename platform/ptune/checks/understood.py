@@ -10,9 +10,10 @@ from itertools import groupby
 from ptune.backbone.plain_tokenizer import PlainTokenizer
 from ptune.backbone.profile import Profile
 from ptune.backbone.tokenizer import Unloaded
-from ptune.data.shown import answer_text, answers, in_windows, inputs
+from ptune.data.shown import answer_text, answers, extent, in_windows, inputs
 from ptune.data.sources import Split, Splits
 from ptune.data.templates import Layout
+from ptune.data.values import Extent
 from ptune.errors import BackboneError, PtuneError
 from ptune.prompts.layout import bind
 from ptune.spec.data import Data
@@ -50,13 +51,15 @@ class UnderstoodSplit:
     Attributes:
         role: train, dev or test.
         rows: its examples.
-        answers: how often each answer stands there, in the order of labels; empty where answers are texts.
+        answers: how often each answer stands there, in the order of labels; empty where answers are no labels.
+        numbers: the answers where they are numbers; None where they are not.
         lengths: its inputs in tokens; None without the backbone.
     """
 
     role: str
     rows: int
     answers: list[tuple[str, int]]
+    numbers: Extent | None
     lengths: Lengths | None
 
 
@@ -135,14 +138,15 @@ def _of_set(name: str, data: Data, splits: Splits, layout: Layout | None, readin
         _columns(data),
         data.max_length,
         in_windows(data),
-        [
-            UnderstoodSplit(role, len(split), answers(split, data, splits.labels), _lengths(split, data, layout))
-            for role, split in roles.items()
-            if split is not None
-        ],
+        [_of_split(role, split, data, splits.labels, layout) for role, split in roles.items() if split is not None],
         None if layout is None or reading is None else _seen(inputs(data, first.texts[:1])[0], layout, reading),
         answer_text(first.labels[0], data, splits.labels),
     )
+
+
+def _of_split(role: str, split: Split, data: Data, labels: Sequence[str], layout: Layout | None) -> UnderstoodSplit:
+    counted, numbers = answers(split, data, labels), extent(split, data)
+    return UnderstoodSplit(role, len(split), counted, numbers, _lengths(split, data, layout))
 
 
 def _columns(data: Data) -> str:

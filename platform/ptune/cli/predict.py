@@ -18,7 +18,7 @@ from ptune.data.text_file import contents, is_table
 from ptune.errors import DataError, SpecError
 from ptune.report.said import say
 from ptune.report.wording import plural
-from ptune.spec.data import encoding_law
+from ptune.spec.text_form import encoding_law
 
 if TYPE_CHECKING:
     from ptune.api.prompt import Prompt

@@ -18,12 +18,15 @@ from ptune.data.json_table import nested_lists
 from ptune.data.readers import Reading, read_file
 from ptune.data.table import Table
 from ptune.data.text_file import TAGGED, contents, unpacked_suffix
+from ptune.data.values import KIND as REGRESSION
+from ptune.data.values import parsed
 from ptune.errors import DataError
 
 _LABELS = (
     *("label", "labels", "gold_label", "class", "category", "sentiment", "stars", "rating", "score", "intent", "topic"),
     *("emotion", "polarity", "tag", "type", "stance", "verdict", "target", "y"),
 )
+_NUMBERS = ("score", "similarity", "similarity_score", "relatedness", "relatedness_score", "mos", "value")
 _TARGETS = ("target", "summary", "output", "response", "highlights", "completion", "translation", "answer", "reference")
 _PAIRS = (
     ("premise", "hypothesis"),
@@ -127,7 +130,8 @@ def _guesses(table: Table, source: str) -> Iterator[_Guess]:
 def _flat_guesses(table: Table) -> Iterator[_Guess]:
     values = {name: [v for v in table[name][:_LOOKED_AT] if v is not None] for name in table.column_names}
     values = {name: column for name, column in values.items() if column}
-    for recognised in (_tokens, _span, _entity, _choice, _cloze, _classification, _generation):
+    before = (_tokens, _span, _entity, _choice, _cloze, _named_fractions)
+    for recognised in (*before, _classification, _fractions, _generation, _named_numbers):
         guess = recognised(values)
         if guess is not None:
             yield guess
@@ -194,6 +198,40 @@ def _cloze(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
     return _Guess(facts.KIND, {"template": "{sub_label} is [MASK]."}, [note])
 
 
+def _named_fractions(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
+    """Regression on a column of fractions whose name says that it is what to predict."""
+    return _named({name: column for name, column in values.items() if _is_measured(column)}, values)
+
+
+def _named_numbers(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
+    """The same of any numbers, which are mostly something else."""
+    return _named({name: column for name, column in values.items() if None not in map(parsed, column)}, values)
+
+
+def _fractions(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
+    """Regression on the first column of fractions."""
+    label = next((name for name, column in values.items() if _is_measured(column)), None)
+    note = f"that {label!r} holds the number to predict is a guess: it is the first column of fractions"
+    return None if label is None else _regression(values, label, note)
+
+
+def _named(numbers: Collection[str], values: Mapping[str, Sequence[Any]]) -> _Guess | None:
+    by_name = {_last(name).lower(): name for name in numbers}
+    label = next((by_name[name] for name in (*_NUMBERS, *_LABELS) if name in by_name), None)
+    return None if label is None else _regression(values, label)
+
+
+def _regression(values: Mapping[str, Sequence[Any]], label: str, *notes: str) -> _Guess | None:
+    texts = [name for name in _texts(values) if name != label]
+    return _Guess(REGRESSION, {"text": _chosen(texts), "label": label}, notes) if texts else None
+
+
+def _is_measured(column: Sequence[Any]) -> bool:
+    """Whether values are numbers, and some of them fractions."""
+    numbers = [parsed(value) for value in column]
+    return None not in numbers and any(number is not None and not number.is_integer() for number in numbers)
+
+
 def _classification(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
     texts = _texts(values)
     labels = [name for name in values if name not in texts[:1] and _is_label(values[name])]
@@ -211,6 +249,8 @@ def _classification(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
 def _is_label(column: Sequence[Any]) -> bool:
     """Whether values repeat as labels do: few of them, short, and none a list, an object or a fraction."""
     if not all(isinstance(v, str | int | bool) or (isinstance(v, float) and v.is_integer()) for v in column):
+        return False
+    if _is_measured(column):
         return False
     distinct = {str(v).strip() for v in column}
     short = all(0 < len(v) <= 60 and len(v.split()) <= 6 for v in distinct)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ptune.data.sources import Split, kind_of
+from ptune.data.values import Extent
 from ptune.spec.data import Data
 
 
@@ -22,6 +23,12 @@ def answers(split: Split, data: Data, labels: Sequence[str]) -> list[tuple[str, 
     counted = getattr(kind_of(data), "counted", None)
     counts: list[tuple[str, int]] = [] if counted is None else counted(split.labels, labels)
     return counts
+
+
+def extent(split: Split, data: Data) -> Extent | None:
+    """The lowest, mean and highest answer of a split whose answers are numbers; None where they are not."""
+    found = getattr(kind_of(data), "extent", None)
+    return None if found is None else found(split.labels)
 
 
 def answer_text(answer: Any, data: Data, labels: Sequence[str]) -> str:

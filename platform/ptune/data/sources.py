@@ -17,7 +17,7 @@ from typing import Any, assert_never
 
 import numpy as np
 
-from ptune.data import candidates, columns, entities, facts, questions, tagged, targets
+from ptune.data import candidates, columns, entities, facts, questions, tagged, targets, values
 from ptune.data.bad_rows import BadRow, BadRowsError, left_out
 from ptune.data.builtin import PREFIX, split_file
 from ptune.data.columns import Columns, explode, needed, prepared
@@ -33,6 +33,7 @@ from ptune.spec.data import (
     Data,
     EntityData,
     GenerationData,
+    RegressionData,
     SpanData,
     TokensData,
     file_of,
@@ -146,6 +147,8 @@ def kind_of(data: Data) -> Any:
     match data:
         case ClassificationData():
             return columns
+        case RegressionData():
+            return values
         case TokensData():
             return tagged
         case SpanData():

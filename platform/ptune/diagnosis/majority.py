@@ -10,6 +10,7 @@ from ptune.diagnosis.rates import Fault, Remedy, remedy
 from ptune.diagnosis.standstill import moved, stood_still
 from ptune.diagnosis.wording import among
 from ptune.record.history import FINAL, History, TrialRecord, is_constant
+from ptune.record.objective import Objective
 from ptune.record.wording import value_text
 from ptune.spec.protocol import majority_metric
 
@@ -25,8 +26,9 @@ v2 come 10 to 50 lengths far, and those of an LSTM, whose start is short, a thou
 def at_majority(history: History, trial: TrialRecord) -> bool:
     """Whether a trial answers every dev example alike, or scores no better than always giving the commonest answer."""
     best = trial.best_report
-    baseline, value = best.get("majority_baseline"), best.get(majority_metric(history.job.task.kind))
-    beaten = baseline is None or value is None or value > baseline
+    metric = majority_metric(history.job.task.kind)
+    baseline, value = best.get("majority_baseline"), best.get(metric)
+    beaten = baseline is None or value is None or Objective.in_metric(metric).is_better(value, baseline)
     return is_constant(best) or not beaten
 
 
@@ -51,7 +53,7 @@ def majority(history: History) -> list[Diagnosis]:
         return []
     numbers = sorted(trial.number for trial in members)
     text = f"{among(numbers, len(trained)).capitalize()} {'does' if len(numbers) == 1 else 'do'} no better than "
-    text += f"the commonest answer, always given{_baseline(history, members)}. {cure.text}".strip()
+    text += f"{history.job.task.always}, always given{_baseline(history, members)}. {cure.text}".strip()
     return [
         Diagnosis(
             kind="majority",

@@ -44,5 +44,5 @@ def baseline(confirmed: Confirmation) -> str:
     majority = confirmed.majority_baseline
     if majority.dev is not None:
         tested = "" if majority.test is None else f", {score_text(majority.test)} on test"
-        text += f"; always the commonest answer: {majority.metric} {score_text(majority.dev)} on dev{tested}"
+        text += f"; always {majority.answer}: {majority.metric} {score_text(majority.dev)} on dev{tested}"
     return text

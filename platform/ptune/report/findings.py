@@ -59,8 +59,10 @@ class Findings:
     test_standard_error: float | None
     """Of its score on test."""
     majority_baseline: float | None
-    """What always giving the commonest answer scores on dev, in `majority_metric`."""
+    """What always giving one answer scores on dev, in `majority_metric`."""
     majority_metric: str
+    majority_answer: str
+    """That answer, in words."""
     constant: Sequence[int]
     """Trials that answer every dev example alike."""
     published: Sequence[Comparison]
@@ -129,6 +131,7 @@ def findings(
         test_standard_error=None if test is None else standard_error(header, test, "test"),
         majority_baseline=history.majority_baseline,
         majority_metric=majority_metric(header.job.task.kind),
+        majority_answer=header.job.task.always,
         constant=[row.trial for row in rows if row.constant_prediction],
         published=[replace(row, confirmed=_confirmed(row, confirmed)) for row in comparisons(history)],
         notes=protocol_notes(history, overrides, state),

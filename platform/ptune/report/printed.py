@@ -65,9 +65,8 @@ def headline(report: Findings) -> Text:
     config = described(best.config, report.varied)
     head.append(f" · trial {best.trial}: {config}")
     if report.majority_baseline is not None:
-        head.append(
-            f"\nalways the commonest answer: {report.majority_metric} {score_text(report.majority_baseline)} on dev"
-        )
+        majority = f"{report.majority_metric} {score_text(report.majority_baseline)}"
+        head.append(f"\nalways {report.majority_answer}: {majority} on dev")
     if report.constant:
         head.append(f"\n{answering_alike(report.constant)}", style="yellow")
     return head

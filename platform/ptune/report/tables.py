@@ -47,7 +47,7 @@ def headline(report: Findings) -> str:
         lines += [paragraph(text, "soft") for text in _certainty(report)]
     if report.majority_baseline is not None:
         majority = f"{report.majority_metric} {score_text(report.majority_baseline)}"
-        lines.append(paragraph(f"always the commonest answer: {majority} on dev"))
+        lines.append(paragraph(f"always {report.majority_answer}: {majority} on dev"))
     if report.constant:
         lines.append(paragraph(answering_alike(report.constant), "flag"))
     return "".join(lines)

@@ -49,6 +49,9 @@ def _split(split: UnderstoodSplit, data: Understood) -> str:
     parts = [plural(split.rows, "row")]
     if split.answers:
         parts.append(_answers(split.answers))
+    if split.numbers is not None:
+        numbers = split.numbers
+        parts.append(f"{numbers.lowest:g} to {numbers.highest:g}, mean {numbers.mean:.4g}")
     if split.lengths is not None:
         parts.append(_lengths(split.lengths, data, split.rows))
     return "; ".join(parts)

@@ -56,8 +56,9 @@ class ConfirmedConfiguration:
 
 @dataclass(frozen=True)
 class Majority:
-    """What always giving the commonest answer scores."""
+    """What always giving one answer scores."""
 
+    answer: str
     metric: str
     dev: float | None
     test: float | None
@@ -206,8 +207,9 @@ def _confirmed(history: History, point: ConfirmedPoint) -> ConfirmedConfiguratio
 
 
 def _majority(history: History) -> Majority:
+    task = history.job.task
     test = mean_of_draws((trial, trial.test) for trial in history.ranked() if trial.test is not None)
-    return Majority(majority_metric(history.job.task.kind), history.majority_baseline, test)
+    return Majority(task.always, majority_metric(task.kind), history.majority_baseline, test)
 
 
 def _spread(values: Sequence[float]) -> Spread | None:

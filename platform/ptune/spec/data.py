@@ -8,15 +8,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, model_validator
 
-from ptune.errors import nearest
 from ptune.spec.problem import Problem
 from ptune.spec.strict import RECORDED, Strict, broken, refusal
+from ptune.spec.text_form import known_encoding, one_sign
 
 _SLICE = re.compile(r"\[[^\]]*\]$")
 Labels = Annotated[list[str], Field(min_length=2)]
 Words = str | Annotated[list[str], Field(min_length=1)]
 """One label's word, or several."""
-_ENCODINGS = ("utf-8", "utf-16", "latin-1", "iso-8859-1", "cp1252", "cp1251", "cp949", "euc-kr", "gb18030", "shift-jis")
 CHOICE = "choice"
 """What templates call the candidate of a multiple choice."""
 
@@ -24,28 +23,6 @@ CHOICE = "choice"
 def file_of(split: str) -> str:
     """The file of a split that may name a part of it: `facts.jsonl[:80%]` is a part of `facts.jsonl`."""
     return _SLICE.sub("", split)
-
-
-def encoding_law(name: str) -> str | None:
-    """What is wrong with the name of an encoding; None if Python knows it."""
-    try:
-        "".encode(name)  # refuses the codecs that are no encodings of text, too
-    except (LookupError, ValueError):
-        law = f"encoding must be one that Python knows, such as latin-1, cp1252, utf-16 or cp949, got {name!r}"
-        return f"{law}{nearest(name.lower(), _ENCODINGS)}"
-    return None
-
-
-def _known_encoding(name: str) -> str:
-    if (law := encoding_law(name)) is not None:
-        raise broken(law)
-    return name
-
-
-def _one_sign(delimiter: str) -> str:
-    if len(delimiter) != 1 or delimiter in '"\r\n' or delimiter.isalnum():
-        raise broken(f'delimiter must be one sign, such as "," ";" "|" or "\\t", got {delimiter!r}')
-    return delimiter
 
 
 class Source(Strict):
@@ -91,9 +68,9 @@ class Source(Strict):
     limit_by: Literal["stratified", "first"] = "stratified"
     """How limited examples are chosen: `stratified` draws from each label its share; `first` takes the first ones of
     dev and test, and any for training."""
-    encoding: Annotated[str, AfterValidator(_known_encoding)] | None = None
+    encoding: Annotated[str, AfterValidator(known_encoding)] | None = None
     """Encoding of local text files, such as `latin-1` or `cp949`; None is UTF-8, or what a byte order mark says."""
-    delimiter: Annotated[str, AfterValidator(_one_sign)] | None = None
+    delimiter: Annotated[str, AfterValidator(one_sign)] | None = None
     """What stands between the cells of local csv and tsv files; None is found out from the header, and said."""
     on_bad_row: Literal["refuse", "skip"] = "refuse"
     """What happens to rows without a text or a label, or that cannot be read: `skip` leaves them out, and says so."""
@@ -196,6 +173,10 @@ class ClassificationData(Labelled):
         return self
 
 
+class RegressionData(Labelled):
+    """One number for each input; the label column holds it."""
+
+
 class ClozeData(Labelled):
     """Facts: a subject, and an object that the language model is to name at [MASK]."""
 
@@ -212,6 +193,17 @@ class ClozeData(Labelled):
     vocabulary: str | None = None
     """File of the words that may be answers, one on each line or a JSON list. None takes every object of the
     relation's splits."""
+
+    def of_relation(self, relation: str) -> ClozeData:
+        """The data of one of the relations."""
+        changes = {
+            key: value.replace("{relation}", relation)
+            for key in ("train", "dev", "test", "template")
+            if (value := getattr(self, key)) is not None
+        }
+        if self.templates is not None:
+            changes["template"] = self.templates[relation]
+        return self.model_copy(update={**changes, "name": relation, "relations": None, "templates": None})
 
     @property
     def files(self) -> dict[str, str]:
@@ -373,5 +365,7 @@ class GenerationData(Source):
         return self.text
 
 
-Data = ClassificationData | ClozeData | TokensData | SpanData | ChoiceData | EntityData | GenerationData
+Data = (
+    ClassificationData | RegressionData | ClozeData | TokensData | SpanData | ChoiceData | EntityData | GenerationData
+)
 HeadName = Literal["linear", "verbalizer"]

@@ -15,7 +15,7 @@ from ptune.spec.problem import Problem, dotted
 from ptune.spec.prompt import METHODS
 from ptune.spec.space import Space
 from ptune.spec.strict import Strict
-from ptune.spec.task import METRICS, Task, is_minimized
+from ptune.spec.task import CORRELATIONS, METRICS, Task, is_minimized
 from ptune.spec.trial import Config, Scalar, broken_law, parameter_names
 
 
@@ -111,7 +111,7 @@ def reported(task: Task) -> list[str]:
 
 
 def majority_metric(kind: str) -> str:
-    """The metric of a kind of task in which `majority_baseline` scores always giving the commonest answer."""
+    """The metric of a kind of task in which `majority_baseline` scores always giving one answer, `Task.always`."""
     return METRICS[kind][0]
 
 
@@ -135,11 +135,11 @@ def published_problems(published: Sequence[Published], task: Task) -> list[Probl
 
 
 def _out_of_reach(row: Published) -> str | None:
-    """The law that an unreachable number breaks: metrics are shares, except for a correlation and losses."""
+    """The law that an unreachable number breaks: metrics are shares, except for correlations and losses."""
     if is_minimized(row.metric):
         minimum = 1 if "perplexity" in row.metric else 0
         return None if row.value >= minimum else f"value >= {minimum} must hold for {row.metric}, got {row.value:g}"
-    minimum = -1 if "matthews" in row.metric else 0
+    minimum = -1 if any(name in row.metric for name in CORRELATIONS) else 0
     if minimum <= row.value <= 1:
         return None
     hint = f"; write {row.value / 100:.4g}, not {row.value:g}" if minimum <= row.value / 100 <= 1 else ""

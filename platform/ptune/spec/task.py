@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ptune.errors import nearest
+from ptune.spec.any_task import AnyTask, Read
 from ptune.spec.data import (
     ChoiceData,
     ClassificationData,
@@ -17,54 +17,18 @@ from ptune.spec.data import (
     EntityData,
     GenerationData,
     HeadName,
+    RegressionData,
     SpanData,
     TokensData,
 )
 from ptune.spec.problem import Place, Problem
-from ptune.spec.strict import Strict, broken, refusal
+from ptune.spec.strict import broken, refusal
 
 DEFAULT_KIND = "classification"
 GROUPED = "exact_groups"
 """The metric of whole groups. It is reported if the data names groups."""
-_Read = Literal["first", "last", "decoder"]
-_TEXT: tuple[_Read, ...] = ("first", "last")
+_TEXT: tuple[Read, ...] = ("first", "last")
 _NEEDS_TEXT = "reads the tokens of the text, as an encoder or a causal language model does"
-
-
-class _Task(Strict):
-    """The fields of every kind of task."""
-
-    read: ClassVar[tuple[_Read, ...]] = ("first", "last", "decoder")
-    """The backbones that can answer, by where a classifier reads them, as `ptune.backbone.families` has it."""
-    needs: ClassVar[str] = "needs any backbone"
-    """The demand that `read` makes on a backbone, in words."""
-    prompts_by_set: ClassVar[bool] = False
-    """Whether each data set has a prompt of its own, and not only a head."""
-    labelled: ClassVar[bool] = False
-    """Whether its data sets have labels."""
-    other_head: ClassVar[str] = ""
-    """How to get the head that a task does not have; empty if there is no way."""
-
-    description: str | None = Field(None, pattern=r"\S")
-    """What the task is, in words, such as `Is this review positive?`. Prompts with `init = "text"` start from it; None
-    is the labels."""
-    selection: Literal["first", "last"] = "first"
-    """Which of several epochs with the best dev value is kept: the `first` or the `last`."""
-
-    @property
-    def language(self) -> bool:
-        """Whether the task may need the backbone's language head, whatever a trial's `head` says."""
-        return False
-
-    @property
-    def default_head(self) -> HeadName:
-        """The head of trials that state none."""
-        return "linear"
-
-    @property
-    def heads(self) -> Sequence[HeadName]:
-        """The heads that trials may have."""
-        return (self.default_head,)
 
 
 def _check_metric(metric: str, metrics: Sequence[str]) -> None:
@@ -87,7 +51,7 @@ def _check_metric(metric: str, metrics: Sequence[str]) -> None:
         )
 
 
-class _Sets(_Task):
+class _Sets(AnyTask):
     """A task over one data set, or several that share a prompt (P-Tuning v2, section 3.3, "multi-task learning")."""
 
     @property
@@ -181,6 +145,19 @@ class Classification(_Sets):
         return ("linear", "verbalizer") if self.language else ("linear",)
 
 
+class Regression(_Sets):
+    """One number for each input, such as how similar two sentences are."""
+
+    always: ClassVar[str] = "the mean"
+
+    kind: Literal["regression"]
+    data: RegressionData
+    more: list[RegressionData] = Field(default_factory=list)
+    """Further data sets, trained together with `data`: a shared prompt, a head for each."""
+    metric: str = "mse"
+    """What the search improves on the dev split: one metric, or the mean of several, such as `pearson+spearman`."""
+
+
 class Cloze(_Sets):
     """The object of a fact, named by the language model itself (LAMA; "GPT Understands, Too", section 4.1)."""
 
@@ -226,14 +203,14 @@ class Cloze(_Sets):
     def _relations(self) -> list[ClozeData]:
         if self.data.relations is None:
             return [self.data]
-        return [_of_relation(self.data, relation) for relation in self.data.relations]
+        return [self.data.of_relation(relation) for relation in self.data.relations]
 
 
 class Tokens(_Sets):
     """A tag for each word: named entities, semantic roles."""
 
     labelled: ClassVar[bool] = True
-    read: ClassVar[tuple[_Read, ...]] = _TEXT
+    read: ClassVar[tuple[Read, ...]] = _TEXT
     needs: ClassVar[str] = _NEEDS_TEXT
 
     kind: Literal["tokens"]
@@ -247,7 +224,7 @@ class Tokens(_Sets):
 class Span(_Sets):
     """The stretch of a context that answers a question."""
 
-    read: ClassVar[tuple[_Read, ...]] = _TEXT
+    read: ClassVar[tuple[Read, ...]] = _TEXT
     needs: ClassVar[str] = _NEEDS_TEXT
 
     kind: Literal["span"]
@@ -305,7 +282,7 @@ class Entity(_Sets):
 class Generation(_Sets):
     """A text, written by a causal language model or an encoder-decoder (prefix tuning; Li and Liang 2021)."""
 
-    read: ClassVar[tuple[_Read, ...]] = ("last", "decoder")
+    read: ClassVar[tuple[Read, ...]] = ("last", "decoder")
     needs: ClassVar[str] = "needs a causal language model or an encoder-decoder"
 
     kind: Literal["generation"]
@@ -328,6 +305,7 @@ class Generation(_Sets):
 
 METRICS: dict[str, tuple[str, ...]] = {
     "classification": ("accuracy", "macro_f1", "f1", "matthews", GROUPED, "loss"),
+    "regression": ("mse", "mae", "pearson", "spearman", "loss"),
     "cloze": ("p_at_1", "p_at_10", "mrr", "loss"),
     "tokens": ("f1", "precision", "recall", "accuracy", "loss"),
     "span": ("f1", "exact_match", "loss"),
@@ -338,6 +316,7 @@ METRICS: dict[str, tuple[str, ...]] = {
 """Metrics that a search may improve, by kind. The files of the kinds define them."""
 SHARES: dict[str, tuple[str, ...]] = {
     "classification": ("accuracy",),
+    "regression": (),
     "cloze": ("p_at_1", "p_at_10"),
     "tokens": (),
     "span": ("exact_match",),
@@ -350,6 +329,7 @@ the words of a sentence are right or wrong together."""
 Form = Literal["text", "texts", "number", "shares", "entities"]
 ANSWERS: dict[str, dict[str, Form]] = {
     "classification": {"label": "text", "probabilities": "shares"},
+    "regression": {"value": "number"},
     "cloze": {"object": "text", "probabilities": "shares"},
     "tokens": {"words": "texts", "tags": "texts", "entities": "entities"},
     "span": {"answer": "text", "score": "number", "no_answer_score": "number"},
@@ -358,8 +338,10 @@ ANSWERS: dict[str, dict[str, Form]] = {
     "generation": {"text": "text"},
 }
 """The keys of an answer by kind, in order, and the form of what each holds."""
-MINIMIZED = frozenset({"loss", "perplexity"})
+MINIMIZED = frozenset({"loss", "perplexity", "mse", "mae"})
 """Metrics of which less is better. Of all others more is better."""
+CORRELATIONS = frozenset({"matthews", "pearson", "spearman"})
+"""Metrics that lie between -1 and 1. All others of which more is better are shares, between 0 and 1."""
 
 
 def is_minimized(metric: str) -> bool:
@@ -376,6 +358,7 @@ def _kind_of(value: Any) -> str | None:
 
 Task = Annotated[
     Annotated[Classification, Tag("classification")]
+    | Annotated[Regression, Tag("regression")]
     | Annotated[Cloze, Tag("cloze")]
     | Annotated[Tokens, Tag("tokens")]
     | Annotated[Span, Tag("span")]
@@ -384,14 +367,3 @@ Task = Annotated[
     | Annotated[Generation, Tag("generation")],
     Discriminator(_kind_of),
 ]
-
-
-def _of_relation(data: ClozeData, relation: str) -> ClozeData:
-    changes = {
-        key: re.sub(r"\{relation\}", relation, value)
-        for key in ("train", "dev", "test", "template")
-        if (value := getattr(data, key)) is not None
-    }
-    if data.templates is not None:
-        changes["template"] = data.templates[relation]
-    return data.model_copy(update={**changes, "name": relation, "relations": None, "templates": None})

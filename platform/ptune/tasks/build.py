@@ -18,13 +18,14 @@ from ptune.spec.data import (
     EntityData,
     GenerationData,
     HeadName,
+    RegressionData,
     SpanData,
     TokensData,
 )
 from ptune.spec.heads import head_law
 from ptune.spec.layout import input_parts
 from ptune.spec.prompt import PromptSpec
-from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Span, Task, Tokens
+from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Regression, Span, Task, Tokens
 from ptune.spec.template import Part, TextField
 from ptune.tasks.choice import ChoiceKind
 from ptune.tasks.classification import ClassificationKind
@@ -33,6 +34,7 @@ from ptune.tasks.entity import EntityKind
 from ptune.tasks.generation import GenerationKind
 from ptune.tasks.joint import JointTask
 from ptune.tasks.kind import TaskKind
+from ptune.tasks.regression import RegressionKind
 from ptune.tasks.span import SpanKind
 from ptune.tasks.tokens import TokensKind
 
@@ -82,6 +84,8 @@ def build_kind(task: Task, data: Data, labels: list[str], head: HeadName, *, fai
         case Classification(), ClassificationData():
             words = _words(data) if head == "verbalizer" else None
             return ClassificationKind(data.fields, labels, words)
+        case Regression(), RegressionData():
+            return RegressionKind(data.fields)
         case Generation(), GenerationData():
             return GenerationKind(data.fields, data.max_target)
         case Cloze(), ClozeData():

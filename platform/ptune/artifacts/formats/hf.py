@@ -14,7 +14,6 @@ from ptune.artifacts.artifact import Manifest
 from ptune.artifacts.formats.format import Export, Usage
 from ptune.artifacts.probe import hold
 from ptune.artifacts.recipe import Recipe
-from ptune.artifacts.reference import label_names
 from ptune.artifacts.route import Route, quiet
 from ptune.backbone.families import family_of
 from ptune.errors import ArtifactError
@@ -71,9 +70,8 @@ class Hf:
         model.load_state_dict(merged, strict=False)
         known = _known(export)
         _merge_prompt(model, export, known)
-        if route.labels:
-            for name, value in label_names(route.labels).items():
-                setattr(model.config, name, value)
+        for name, value in route.settings.items():
+            setattr(model.config, name, value)
         with quiet(), following_umask(folder):
             model.save_pretrained(folder)
             export.predictor.backbone.tokenizer.save_pretrained(folder)

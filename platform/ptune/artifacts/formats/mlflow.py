@@ -32,7 +32,7 @@ class Mlflow:
         manifest, reference = export.manifest, export.reference
         write_model(folder, manifest.task, manifest.backbone.id, backbone=_elsewhere(export))
         native.fill(folder, export.artifact)
-        reference.embed(folder, ())
+        reference.embed(folder, {})
         params = f", params={{'data_set': {manifest.set_names[0]!r}}}" if len(manifest.sets) > 1 else ""
         code = [
             "import mlflow",

@@ -80,7 +80,7 @@ class Peft:
         write_tensors(folder / TENSORS, adapter)
         write_json(folder / CONFIG, self._config(export, route, len(prompt)))
         write_manifest(folder / MANIFEST, FORMAT, manifest, {"names": asdict(names)})
-        export.reference.embed(folder, route.labels if route.options else ())
+        export.reference.embed(folder, route.settings if route.options else {})
         return _usage(export, route, len(virtual))
 
     def _config(self, export: Export, route: Route, tokens: int) -> dict[str, object]:

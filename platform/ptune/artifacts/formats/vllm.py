@@ -95,7 +95,7 @@ class Vllm:
             },
         )
         write_text(folder / CLIENT, Path(__file__).with_name("vllm_client.py").read_text(encoding="utf-8"))
-        reference.embed(folder, ())
+        reference.embed(folder, {})
         row = export.probes[0].rows[0]
         ids = torch.tensor(list(row.ids))
         with quiet():

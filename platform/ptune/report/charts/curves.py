@@ -43,7 +43,7 @@ class Level:
 
 
 def levels(history: History) -> list[Level]:
-    """What a prompt has to beat: the best trial without one, and always giving the commonest answer."""
+    """What a prompt has to beat: the best trial without one, and always giving one answer."""
     found = []
     ranked = history.ranked()
     heads = [trial.best_value for trial in ranked if trial.config.get("method") == "head"]
@@ -52,7 +52,8 @@ def levels(history: History) -> list[Level]:
     comparable = history.objective.metric == majority_metric(history.job.task.kind)
     majority = history.majority_baseline if comparable else None
     if majority is not None:
-        found.append(Level(f"commonest answer {score_text(majority)}", majority, theme.MAJORITY))
+        answer = history.job.task.always.removeprefix("the ")
+        found.append(Level(f"{answer} {score_text(majority)}", majority, theme.MAJORITY))
     return found
 
 

@@ -1,0 +1,52 @@
+"""What every kind of task has: its demands on a backbone, its heads, and how it is described and selected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from ptune.spec.data import HeadName
+from ptune.spec.strict import Strict
+
+Read = Literal["first", "last", "decoder"]
+"""Where a classifier reads a backbone."""
+
+
+class AnyTask(Strict):
+    """The fields of every kind of task."""
+
+    read: ClassVar[tuple[Read, ...]] = ("first", "last", "decoder")
+    """The backbones that can answer, by where a classifier reads them, as `ptune.backbone.families` has it."""
+    needs: ClassVar[str] = "needs any backbone"
+    """The demand that `read` makes on a backbone, in words."""
+    prompts_by_set: ClassVar[bool] = False
+    """Whether each data set has a prompt of its own, and not only a head."""
+    labelled: ClassVar[bool] = False
+    """Whether its data sets have labels."""
+    other_head: ClassVar[str] = ""
+    """How to get the head that a task does not have; empty if there is no way."""
+    always: ClassVar[str] = "the commonest answer"
+    """The answer that `majority_baseline` scores, given to every input."""
+
+    description: str | None = Field(None, pattern=r"\S")
+    """What the task is, in words, such as `Is this review positive?`. Prompts with `init = "text"` start from it; None
+    is the labels."""
+    selection: Literal["first", "last"] = "first"
+    """Which of several epochs with the best dev value is kept: the `first` or the `last`."""
+
+    @property
+    def language(self) -> bool:
+        """Whether the task may need the backbone's language head, whatever a trial's `head` says."""
+        return False
+
+    @property
+    def default_head(self) -> HeadName:
+        """The head of trials that state none."""
+        return "linear"
+
+    @property
+    def heads(self) -> Sequence[HeadName]:
+        """The heads that trials may have."""
+        return (self.default_head,)
