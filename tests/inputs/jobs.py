@@ -51,6 +51,7 @@ WRONG = {
     "task.data.on_bad_row": ("'drop'", "3"),
     "task.data.template": ("3", "'{txt}'", "'{text'", "'text'", "''"),
     "task.data.verbalizer": ("3", "{a = 3}", "{a = []}"),
+    "task.data.class_weights": ("'balance'", "3", "{}", "{a = 0}", "{a = 'x'}", "{a = -1}"),
     "task.data.source": ("3", "'./nowhere'", "'/dev/zero'", "'~nosuchuser/x'", json.dumps(LONG)),
     "task.data.train": ("3", "'trian'", "''", "[]"),
     "task.data.dev": ("3", "'dve'"),
@@ -175,6 +176,7 @@ PARAMETERS = {
     "an encoder that there is not": ("encoder = {value='gru'}", ["encoder"]),
     "a parameter that is a number": ("length = 3", ["length"]),
     "a parameter that is a list of numbers": ("length = [3]", ["length"]),
+    "labels smoothed away": ("label_smoothing = {value=1.0}", ["label_smoothing"]),
     "epochs under early stopping": ("epochs = {choices=[1,2]}", ["epochs"]),
 }
 

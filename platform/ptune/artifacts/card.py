@@ -157,6 +157,11 @@ def _configuration(manifest: Manifest) -> str:
     if training is not None:
         shown = "nothing" if training.parameters == 0 else f"{training.parameters:,} parameters"
         cost = f"\n\nThe trial trained {shown} for {training.epochs} epochs, in {training.seconds:.0f} s."
+        if training.label_smoothing:
+            cost += f" Labels were smoothed by {training.label_smoothing:g}."
+        for name, weights in training.class_weights.items():
+            listed = ", ".join(f"`{label}` {weight:.4g}" for label, weight in weights.items())
+            cost += f" In `{name}`, the labels counted {listed}."
     versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
     return "\n".join(rows) + cost + f"\n\nVersions: {versions}."
 

@@ -10,6 +10,7 @@ from itertools import groupby
 from ptune.backbone.plain_tokenizer import PlainTokenizer
 from ptune.backbone.profile import Profile
 from ptune.backbone.tokenizer import Unloaded
+from ptune.data.class_weights import class_weights
 from ptune.data.shown import answer_text, answers, extent, in_windows, inputs
 from ptune.data.sources import Split, Splits
 from ptune.data.templates import Layout
@@ -73,6 +74,7 @@ class Understood:
         max_length: the longest input in tokens.
         windows: whether longer inputs are cut into windows, and not shortened.
         splits: its splits.
+        weights: how much each label counts in training; empty where all count alike.
         example: the first training input as the model sees it; None without the backbone.
         answer: its answer.
     """
@@ -82,6 +84,7 @@ class Understood:
     max_length: int
     windows: bool
     splits: list[UnderstoodSplit]
+    weights: dict[str, float]
     example: str | None
     answer: str
 
@@ -139,6 +142,7 @@ def _of_set(name: str, data: Data, splits: Splits, layout: Layout | None, readin
         data.max_length,
         in_windows(data),
         [_of_split(role, split, data, splits.labels, layout) for role, split in roles.items() if split is not None],
+        class_weights(data, first, splits.labels),
         None if layout is None or reading is None else _seen(inputs(data, first.texts[:1])[0], layout, reading),
         answer_text(first.labels[0], data, splits.labels),
     )

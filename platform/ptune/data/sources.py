@@ -26,6 +26,7 @@ from ptune.data.readers import Reading, pick_split, read_file, read_hub, table_o
 from ptune.data.table import Table
 from ptune.errors import DataError, SpecError
 from ptune.files import value_hash
+from ptune.spec.class_weights import weights_law
 from ptune.spec.data import (
     ChoiceData,
     ClassificationData,
@@ -125,6 +126,8 @@ def load_splits(data: Data, seed: int) -> Splits:
     if hasattr(kind, "notes"):
         notes += kind.notes(read["train"], data)
     labels = kind.label_order(_deciding(read, data), data)
+    if (law := weights_law(getattr(data, "class_weights", None), labels)) is not None:
+        raise DataError(law)
     numbered: dict[str, list[Any]] = {}
     problems: list[str] = []
     for name, split in read.items():

@@ -85,7 +85,7 @@ def protocol_notes(history: History, overrides: Sequence[str], state: str) -> li
     settings = [text for text in overrides if text.split("=")[0].split(".")[0].strip() not in _HARMLESS]
     law = "; published numbers belong to the job as written" if job.published else ""
     notes = [f"run with --set {text}{law}" for text in settings]
-    notes += _limits(job.task)
+    notes += [*_limits(job.task), *_class_weights(job.task)]
     if job.budget.stops_early:
         trials = history.trials.values()
         ended = sum(trial.status == "complete" for trial in trials)
@@ -108,6 +108,14 @@ def _limits(task: Task) -> list[str]:
         if (limit := getattr(data, key)) is not None
     ]
     return list(dict.fromkeys(notes))
+
+
+def _class_weights(task: Task) -> list[str]:
+    return [
+        f"labels of {name} do not count alike in training (class_weights = {weights!r})"
+        for name, data in zip(task.set_names, task.sets, strict=True)
+        if (weights := getattr(data, "class_weights", None)) is not None
+    ]
 
 
 def _compare(row: Published, history: History) -> Comparison:

@@ -28,6 +28,10 @@ def lines(data_sets: Sequence[Understood], width: int) -> Iterator[str]:
         yield from _told("columns", data.columns, width)
         for split in data.splits:
             yield from _told(split.role, _split(split, data), width)
+        if data.weights:
+            yield from _told(
+                "weights", _answers([(name, round(value, 4)) for name, value in data.weights.items()]), width
+            )
         if data.example is not None:
             shown = data.example if len(data.example) <= _EXAMPLE else f"{data.example[:_EXAMPLE]}..."
             yield from _told("example", one_line(shown), width)
@@ -57,8 +61,8 @@ def _split(split: UnderstoodSplit, data: Understood) -> str:
     return "; ".join(parts)
 
 
-def _answers(answers: Sequence[tuple[str, int]]) -> str:
-    """How often each answer stands there; of many, the commonest, the rarest and their number."""
+def _answers(answers: Sequence[tuple[str, float]]) -> str:
+    """How often each answer stands there, or how much it counts; of many, the extremes and their number."""
     if len(answers) <= _LABELS:
         return ", ".join(f"{one_line(label)} {number}" for label, number in answers)
     ranked = sorted(answers, key=lambda answer: -answer[1])

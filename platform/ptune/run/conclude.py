@@ -23,6 +23,7 @@ from ptune.artifacts.formats.registry import BY_NAME
 from ptune.artifacts.predict import Predictor
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
+from ptune.data.class_weights import class_weights
 from ptune.data.sources import Splits
 from ptune.engine.fused import Engine, Failure
 from ptune.engine.state import SavedState, read
@@ -135,7 +136,15 @@ def test_scores(
 
 def _training(trial: TrialRecord, splits: Sequence[Splits], history: History) -> Training:
     """What a trial cost, and how much its scores rest on."""
-    job, best = history.job, trial.best_report
+    job, best, spec = history.job, trial.best_report, TrialSpec.from_config(trial.config)
+    drawn = [
+        of_set.draw(data, job.drawing_seed, spec.protocol.split)
+        for data, of_set in zip(job.task.sets, splits, strict=True)
+    ]
+    weights = {
+        name: class_weights(data, of_set.train, of_set.labels)
+        for name, data, of_set in zip(job.task.set_names, job.task.sets, drawn, strict=True)
+    }
     shots = [data.shots for data in job.task.sets]
     counts = {
         "train": sum(draw or len(data.train) for draw, data in zip(shots, splits, strict=True)),
@@ -148,6 +157,8 @@ def _training(trial: TrialRecord, splits: Sequence[Splits], history: History) ->
         parameters=int(best.get("trainable_parameters", 0)),
         trials=len(history.ranked()),
         examples={split: count for split, count in counts.items() if count},
+        label_smoothing=spec.recipe.label_smoothing,
+        class_weights={name: of_set for name, of_set in weights.items() if of_set},
         repeats=_repeats(trial, history),
     )
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ptune.artifacts.artifact import Artifact
 from ptune.backbone.backbone import Backbone
+from ptune.data.class_weights import class_weights
 from ptune.data.sources import Splits
 from ptune.data.templates import Layout
 from ptune.engine.seeds import stream_seed
@@ -26,10 +27,11 @@ from ptune.spec.job import Job
 from ptune.spec.prompt import input_length, input_template
 from ptune.spec.trial import Config, TrialSpec
 from ptune.tasks.build import build_task, lay_out
+from ptune.tasks.class_loss import ClassLoss
 from ptune.tasks.joint import JointTask
 
 _MOST_ENCODINGS = 8  # of the data, each under another template; slots hold on to their own
-Encoded = tuple[JointTask, list[Layout], Examples, Examples]
+Encoded = tuple[list[Layout], Examples, Examples]
 
 
 def weights_type(backbone: Backbone) -> str:
@@ -60,6 +62,7 @@ class TrialFactory:
         self._folder = folder
         self._start = start
         self.states = TrialStates(folder)
+        self._draws: dict[int, list[Splits]] = {}
         self._encoded: OrderedDict[tuple[Any, ...], Encoded] = OrderedDict()
 
     def make(self, trial: int, config: Config) -> tuple[Plan, Learner]:
@@ -72,7 +75,7 @@ class TrialFactory:
         """
         job, backbone = self._job, self._backbone
         spec = TrialSpec.from_config(config)
-        task, layouts, train, dev = self._encode(spec)
+        task, (layouts, train, dev) = self._task(spec), self._encode(spec)
         learner = build_learner(
             spec.prompt,
             backbone,
@@ -117,8 +120,25 @@ class TrialFactory:
         labels = {name: splits.labels for name, splits in zip(names, self._splits, strict=True)}
         return starting_tensors(self._start, labels)
 
+    def _task(self, spec: TrialSpec) -> JointTask:
+        """The task as this configuration's trials learn it."""
+        recipe, sets, drawn = spec.recipe, self._job.task.sets, self._drawn(spec.protocol.split)
+        weights = [class_weights(data, splits.train, splits.labels) for data, splits in zip(sets, drawn, strict=True)]
+        losses = [ClassLoss(tuple(of_set.values()), recipe.label_smoothing) for of_set in weights]
+        labels = [splits.labels for splits in drawn]
+        return build_task(self._job.task, labels, spec.head, losses=losses, faithful=recipe.faithful)
+
+    def _drawn(self, number: int) -> list[Splits]:
+        """The data sets as trials of few-shot draw `number` see them."""
+        if number not in self._draws:
+            seed, sets = self._job.drawing_seed, self._job.task.sets
+            self._draws[number] = [
+                splits.draw(data, seed, number) for data, splits in zip(sets, self._splits, strict=True)
+            ]
+        return self._draws[number]
+
     def _encode(self, spec: TrialSpec) -> Encoded:
-        """The task, and training and dev data as this configuration's trials see them."""
+        """Training and dev data as this configuration's trials see them, laid out as they are."""
         prompt = spec.prompt
         key = (input_template(prompt), input_length(prompt), spec.head, spec.protocol.split, spec.recipe.faithful)
         if key not in self._encoded:
@@ -130,18 +150,13 @@ class TrialFactory:
 
     def _encode_anew(self, spec: TrialSpec) -> Encoded:
         job, backbone = self._job, self._backbone
-        sets = job.task.sets
-        drawn = [
-            splits.draw(data, job.drawing_seed, spec.protocol.split)
-            for data, splits in zip(sets, self._splits, strict=True)
-        ]
-        task = build_task(job.task, [splits.labels for splits in drawn], spec.head, faithful=spec.recipe.faithful)
+        task, drawn = self._task(spec), self._drawn(spec.protocol.split)
         language = (spec.head or job.task.default_head) == "verbalizer"
-        layouts = [lay_out(spec.prompt, data, backbone, language=language) for data in sets]
+        layouts = [lay_out(spec.prompt, data, backbone, language=language) for data in job.task.sets]
         parts = list(zip(task.kinds, layouts, drawn, strict=True))
         train = [kind.encode(splits.train, layout, backbone, training=True) for kind, layout, splits in parts]
         dev = [kind.encode(splits.dev, layout, backbone, training=False) for kind, layout, splits in parts]
-        return task, layouts, Examples.joined(train), Examples.joined(dev)
+        return layouts, Examples.joined(train), Examples.joined(dev)
 
 
 def starting_tensors(artifact: Artifact, labels: Mapping[str, Sequence[str]]) -> dict[str, Tensor]:

@@ -25,6 +25,8 @@ class AnyTask(Strict):
     """Whether each data set has a prompt of its own, and not only a head."""
     labelled: ClassVar[bool] = False
     """Whether its data sets have labels."""
+    class_loss: ClassVar[bool] = False
+    """Whether it learns by a cross-entropy over classes."""
     other_head: ClassVar[str] = ""
     """How to get the head that a task does not have; empty if there is no way."""
     always: ClassVar[str] = "the commonest answer"
@@ -40,6 +42,11 @@ class AnyTask(Strict):
     def language(self) -> bool:
         """Whether the task may need the backbone's language head, whatever a trial's `head` says."""
         return False
+
+    @property
+    def smooths(self) -> bool:
+        """Whether the labels that it learns from can be smoothed."""
+        return self.class_loss
 
     @property
     def default_head(self) -> HeadName:

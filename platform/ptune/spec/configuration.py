@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ptune.spec.job import Job
 from ptune.spec.layout import input_problems
+from ptune.spec.losses import smoothing_law
 from ptune.spec.problem import Problem, refuse
 from ptune.spec.prompt import layer_problems
 from ptune.spec.protocol import horizon_law, split_law
@@ -41,13 +42,17 @@ def configuration_problems(spec: TrialSpec, job: Job, layers: int) -> list[Probl
         *_protocol_problems(spec.protocol, job.task, job.budget.epochs),
         *input_problems(spec.prompt, job.task),
         *layer_problems(spec.prompt, layers),
-        *([] if (law := start_law(spec.prompt, job.task)) is None else [Problem(("init",), law)]),
+        *_named("init", start_law(spec.prompt, job.task)),
+        *_named("label_smoothing", smoothing_law(spec.recipe.label_smoothing, job.task)),
     ]
 
 
+def _named(name: str, law: str | None) -> list[Problem]:
+    return [] if law is None else [Problem((name,), law)]
+
+
 def _protocol_problems(protocol: Protocol, task: Task, epochs: int) -> list[Problem]:
-    laws = {
-        "epochs": None if protocol.epochs is None else horizon_law(protocol.epochs, epochs),
-        "split": split_law(protocol.split, task),
-    }
-    return [Problem((name,), law) for name, law in laws.items() if law is not None]
+    return [
+        *_named("epochs", None if protocol.epochs is None else horizon_law(protocol.epochs, epochs)),
+        *_named("split", split_law(protocol.split, task)),
+    ]

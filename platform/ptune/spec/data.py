@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, model_validator
 
+from ptune.spec.class_weights import ClassWeights, weights_law
 from ptune.spec.problem import Problem
 from ptune.spec.strict import RECORDED, Strict, broken, refusal
 from ptune.spec.text_form import known_encoding, one_sign
@@ -158,6 +159,8 @@ class ClassificationData(Labelled):
     """Label values in the order of the head's outputs; None takes those of the training split, sorted."""
     verbalizer: dict[str, Words] | None = None
     """The word, or words, that stand for each label at the template's [MASK]; each must be a single token."""
+    class_weights: ClassWeights | None = None
+    """How much each label counts in training: `balanced`, by how rare it is there, or a table; None is all alike."""
     group: str | None = None
     """Column whose equal values make one question. `exact_groups` is the share of questions with only right answers."""
 
@@ -165,6 +168,8 @@ class ClassificationData(Labelled):
     def _distinct_labels(self) -> Self:
         if self.labels is not None and len(set(self.labels)) != len(self.labels):
             raise ValueError(f"labels must differ from each other, got {self.labels}")
+        if self.labels is not None and (law := weights_law(self.class_weights, self.labels)) is not None:
+            raise broken(law)
         if self.labels is not None and self.verbalizer is not None and set(self.verbalizer) != set(self.labels):
             raise broken(
                 f"verbalizer must hold a word for every label and no other, "
@@ -236,6 +241,14 @@ class TokensData(Source):
     """Further text columns behind the sentence, such as the predicate in semantic role labelling."""
     labels: Labels | None = None
     """Tags in the order of the head's outputs; None takes those of the training split, sorted."""
+    class_weights: ClassWeights | None = None
+    """How much each tag counts in training: `balanced`, by how rare it is there, or a table; None is all alike."""
+
+    @model_validator(mode="after")
+    def _weighs_its_labels(self) -> Self:
+        if self.labels is not None and (law := weights_law(self.class_weights, self.labels)) is not None:
+            raise broken(law)
+        return self
 
     @property
     def fields(self) -> list[str]:

@@ -12,6 +12,7 @@ from ptune.spec.cluster import Cluster
 from ptune.spec.formats import FormatName
 from ptune.spec.heads import head_problems
 from ptune.spec.layout import template_problems
+from ptune.spec.losses import smoothing_problems
 from ptune.spec.problem import Problem
 from ptune.spec.protocol import Published, grid_problems, horizon_problems, published_problems, split_problems
 from ptune.spec.resources import Resources
@@ -116,7 +117,7 @@ def job_problems(tables: Tables) -> list[Problem]:
         problems += [*grid_problems(space, budget, counted=not tables.dropped), *horizon_problems(space, budget)]
     if space is not None and task is not None:
         problems += [*head_problems(space, task, tables.dropped), *split_problems(space, task)]
-        problems += start_problems(space, task)
+        problems += [*start_problems(space, task), *smoothing_problems(space, task)]
     if task is not None and tables.published:
         problems += published_problems(tables.published, task)
     return problems

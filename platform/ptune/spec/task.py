@@ -96,6 +96,7 @@ class _Sets(AnyTask):
 class Classification(_Sets):
     """One label for each input."""
 
+    class_loss: ClassVar[bool] = True
     labelled: ClassVar[bool] = True
     other_head: ClassVar[str] = "a verbalizer needs its words: state task.data.verbalizer"
 
@@ -161,6 +162,7 @@ class Regression(_Sets):
 class Cloze(_Sets):
     """The object of a fact, named by the language model itself (LAMA; "GPT Understands, Too", section 4.1)."""
 
+    class_loss: ClassVar[bool] = True
     prompts_by_set: ClassVar[bool] = True
 
     kind: Literal["cloze"]
@@ -209,6 +211,7 @@ class Cloze(_Sets):
 class Tokens(_Sets):
     """A tag for each word: named entities, semantic roles."""
 
+    class_loss: ClassVar[bool] = True
     labelled: ClassVar[bool] = True
     read: ClassVar[tuple[Read, ...]] = _TEXT
     needs: ClassVar[str] = _NEEDS_TEXT
@@ -238,6 +241,7 @@ class Span(_Sets):
 class Choice(_Sets):
     """The right one of several candidates."""
 
+    class_loss: ClassVar[bool] = True
     other_head: ClassVar[str] = 'state task.head = "verbalizer"'
 
     kind: Literal["choice"]
@@ -251,6 +255,11 @@ class Choice(_Sets):
     head: HeadName = "linear"
     """`linear` scores each candidate from its features; `verbalizer` by the language head's probability of the
     candidate's own tokens at [MASK] (P-tuning v1's COPA)."""
+
+    @property
+    def smooths(self) -> bool:
+        """Unless the candidates are told apart by a margin."""
+        return self.loss == "softmax"
 
     @property
     def language(self) -> bool:
@@ -271,6 +280,8 @@ class Choice(_Sets):
 class Entity(_Sets):
     """The entity of a passage that fills the place which a query leaves open (ReCoRD)."""
 
+    class_loss: ClassVar[bool] = True
+
     kind: Literal["entity"]
     data: EntityData
     more: list[EntityData] = Field(default_factory=list)
@@ -282,6 +293,7 @@ class Entity(_Sets):
 class Generation(_Sets):
     """A text, written by a causal language model or an encoder-decoder (prefix tuning; Li and Liang 2021)."""
 
+    class_loss: ClassVar[bool] = True
     read: ClassVar[tuple[Read, ...]] = ("last", "decoder")
     needs: ClassVar[str] = "needs a causal language model or an encoder-decoder"
 

@@ -53,6 +53,8 @@ class Recipe(Strict):
     """Largest gradient norm over everything that trains. None does not clip."""
     head_dropout: float = Field(0.0, ge=0.0, lt=1.0)
     """Dropout on the features that the head reads, while training."""
+    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
+    """Share of each target's probability that is spread evenly over all classes, while training."""
     faithful: bool = False
     """Reproduce the known quirks of the papers' code that published numbers depend on; the documentation lists them."""
 

@@ -28,6 +28,7 @@ from ptune.spec.prompt import PromptSpec
 from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Regression, Span, Task, Tokens
 from ptune.spec.template import Part, TextField
 from ptune.tasks.choice import ChoiceKind
+from ptune.tasks.class_loss import PLAIN, ClassLoss
 from ptune.tasks.classification import ClassificationKind
 from ptune.tasks.cloze import ClozeKind
 from ptune.tasks.entity import EntityKind
@@ -40,16 +41,23 @@ from ptune.tasks.tokens import TokensKind
 
 
 def build_task(
-    task: Task, labels: Sequence[Sequence[str]], head: HeadName | None = None, *, faithful: bool = False
+    task: Task,
+    labels: Sequence[Sequence[str]],
+    head: HeadName | None = None,
+    *,
+    losses: Sequence[ClassLoss] | None = None,
+    faithful: bool = False,
 ) -> JointTask:
     """The kinds of a task's data sets, each with its labels, under one head; None is the task's own.
 
-    `faithful` trains as the papers' code does where that is known to be wrong.
+    `losses` are what training minimises in each data set, and need not be stated to answer. `faithful` trains as the
+    papers' code does where that is known to be wrong.
     """
     chosen = head or task.default_head
+    losses = [PLAIN] * len(task.sets) if losses is None else losses
     kinds = [
-        build_kind(task, data, list(names), chosen, faithful=faithful)
-        for data, names in zip(task.sets, labels, strict=True)
+        build_kind(task, data, list(names), chosen, loss, faithful=faithful)
+        for data, names, loss in zip(task.sets, labels, losses, strict=True)
     ]
     return JointTask(kinds, task.set_names)
 
@@ -72,8 +80,10 @@ def lay_out(prompt: PromptSpec, data: Data, backbone: Reading, *, language: bool
     return bind(parts, backbone, data.fields, data.max_length)
 
 
-def build_kind(task: Task, data: Data, labels: list[str], head: HeadName, *, faithful: bool = False) -> TaskKind:
-    """The kind of one data set of a task.
+def build_kind(
+    task: Task, data: Data, labels: list[str], head: HeadName, loss: ClassLoss = PLAIN, *, faithful: bool = False
+) -> TaskKind:
+    """The kind of one data set of a task; `loss` is what training minimises, where the kind chooses among classes.
 
     Raises:
         SpecError: the task has no such head, see `ptune.spec.heads.head_law`.
@@ -83,19 +93,19 @@ def build_kind(task: Task, data: Data, labels: list[str], head: HeadName, *, fai
     match task, data:
         case Classification(), ClassificationData():
             words = _words(data) if head == "verbalizer" else None
-            return ClassificationKind(data.fields, labels, words)
+            return ClassificationKind(data.fields, labels, words, loss)
         case Regression(), RegressionData():
             return RegressionKind(data.fields)
         case Generation(), GenerationData():
-            return GenerationKind(data.fields, data.max_target)
+            return GenerationKind(data.fields, data.max_target, loss)
         case Cloze(), ClozeData():
-            return ClozeKind(data.fields, labels, faithful)
+            return ClozeKind(data.fields, labels, faithful, loss)
         case Choice(), ChoiceData():
-            return ChoiceKind(data.text, data.choices, task.loss, head == "verbalizer")
+            return ChoiceKind(data.text, data.choices, task.loss, head == "verbalizer", loss)
         case Entity(), EntityData():
-            return EntityKind(data.fields, data.entities, data.placeholder)
+            return EntityKind(data.fields, data.entities, data.placeholder, loss)
         case Tokens(), TokensData():
-            return TokensKind(data.fields, labels)
+            return TokensKind(data.fields, labels, loss)
         case Span(), SpanData():
             return SpanKind(data.fields, UNANSWERABLE in labels, data.overlap, data.max_answer, data.best)
         case _:

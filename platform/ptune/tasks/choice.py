@@ -27,6 +27,7 @@ from ptune.prompts.forward import HeadOutput
 from ptune.prompts.heads import HeadSpec, Linear, Vocabulary
 from ptune.prompts.layout import read_position
 from ptune.prompts.rows import Examples, Row
+from ptune.tasks.class_loss import PLAIN, ClassLoss
 from ptune.tasks.kind import Prediction
 
 CandidateTokens = tuple[int, ...]
@@ -42,12 +43,14 @@ class ChoiceKind:
         choices: names of the candidates, in order.
         margin: what training minimises.
         words: whether the language head scores candidates; else a trained head does.
+        trained_by: what the softmax over the candidates minimises.
     """
 
     shared: list[str]
     choices: list[str]
     margin: Literal["softmax", "hinge"] = "softmax"
     words: bool = False
+    trained_by: ClassLoss = PLAIN
 
     @property
     def inputs(self) -> list[str]:
@@ -89,7 +92,10 @@ class ChoiceKind:
 
     def loss(self, output: HeadOutput) -> Tensor:
         """Softmax over the candidates, or the hinge, whose margin is 1; a scalar."""
-        return self._loss(self._worth(output), torch.tensor(output.labels, device=output.scores.device))
+        worth = self._worth(output)
+        if self.margin == "softmax":
+            return self.trained_by.of(worth, output.labels)
+        return self._loss(worth, torch.tensor(output.labels, device=worth.device))
 
     def answer(self, output: HeadOutput) -> Sequence[np.ndarray]:
         """The scores [N] of each example's candidates."""

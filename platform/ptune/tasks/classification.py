@@ -19,6 +19,7 @@ from ptune.prompts.heads import HeadSpec, Linear, Verbalizer
 from ptune.prompts.layout import read_position
 from ptune.prompts.rows import Examples, Row
 from ptune.spec.task import GROUPED
+from ptune.tasks.class_loss import PLAIN, ClassLoss
 from ptune.tasks.kind import Prediction
 from ptune.tasks.verbalizer import label_words
 
@@ -31,11 +32,13 @@ class ClassificationKind:
         inputs: names of the texts, in order.
         labels: label names in the order of the head's outputs.
         words: the words that stand for each label; None for a trained head.
+        trained_by: what training minimises.
     """
 
     inputs: list[str]
     labels: Sequence[str]
     words: Mapping[str, Sequence[str]] | None = None
+    trained_by: ClassLoss = PLAIN
 
     def head_spec(self, layout: Layout) -> HeadSpec:
         """A class for each label.
@@ -55,7 +58,11 @@ class ClassificationKind:
 
     def loss(self, output: HeadOutput) -> Tensor:
         """Cross-entropy over the labels."""
-        return functional.cross_entropy(output.scores, torch.tensor(output.labels, device=output.scores.device))
+        return self.trained_by.of(output.scores, output.labels)
+
+    def weights(self, examples: Examples) -> np.ndarray:
+        """The weight of each example's label."""
+        return self.trained_by.counts(examples.labels)
 
     def answer(self, output: HeadOutput) -> Sequence[np.ndarray]:
         """The scores [C] of each example."""

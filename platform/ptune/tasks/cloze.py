@@ -25,6 +25,7 @@ from ptune.errors import DataError, SpecError
 from ptune.prompts.forward import HeadOutput
 from ptune.prompts.heads import HeadSpec, Vocabulary
 from ptune.prompts.rows import Examples, Row
+from ptune.tasks.class_loss import PLAIN, ClassLoss
 from ptune.tasks.kind import Prediction
 
 SHOWN = 5
@@ -65,11 +66,13 @@ class ClozeKind:
         vocabulary: the words that may be answers.
         faithful: train causal models as the paper's code does, on the scores one position before those that are
             evaluated (it labels the last prompt token, and the language model shifts labels once more).
+        trained_by: what training minimises.
     """
 
     inputs: list[str]
     vocabulary: Sequence[str]
     faithful: bool = False
+    trained_by: ClassLoss = PLAIN
 
     def head_spec(self, layout: Layout) -> HeadSpec:
         """The whole vocabulary.
@@ -106,7 +109,7 @@ class ClozeKind:
 
     def loss(self, output: HeadOutput) -> Tensor:
         """Cross-entropy of the objects in the whole vocabulary."""
-        return functional.cross_entropy(output.scores, torch.tensor(output.labels, device=output.scores.device))
+        return self.trained_by.of(output.scores, output.labels)
 
     def answer(self, output: HeadOutput) -> Sequence[ClozeAnswer]:
         """The best candidates for each fact, and where its object stands among them."""

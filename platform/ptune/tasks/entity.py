@@ -26,6 +26,7 @@ from ptune.prompts.forward import HeadOutput
 from ptune.prompts.heads import HeadSpec, Linear
 from ptune.prompts.layout import read_position
 from ptune.prompts.rows import Examples, Row, Rows
+from ptune.tasks.class_loss import PLAIN, ClassLoss
 from ptune.tasks.kind import Prediction
 from ptune.tasks.squad_scores import squad_scores
 
@@ -60,11 +61,13 @@ class EntityKind:
         fields: names of the passage and the query.
         entities: name of the entities.
         placeholder: what the entity replaces in a query.
+        trained_by: what training minimises.
     """
 
     fields: list[str]
     entities: str
     placeholder: str
+    trained_by: ClassLoss = PLAIN
 
     @property
     def inputs(self) -> list[str]:
@@ -100,7 +103,7 @@ class EntityKind:
 
     def loss(self, output: HeadOutput) -> Tensor:
         """Cross-entropy over whether each entity is the answer."""
-        return functional.cross_entropy(output.scores, torch.tensor(output.labels, device=output.scores.device))
+        return self.trained_by.of(output.scores, output.labels)
 
     def answer(self, output: HeadOutput) -> Sequence[EntityAnswer]:
         """What the head says of the entities of each query."""

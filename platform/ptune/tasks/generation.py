@@ -25,6 +25,7 @@ from ptune.prompts.greedy_decode import greedy_decode
 from ptune.prompts.heads import HeadSpec, Vocabulary
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples, Row
+from ptune.tasks.class_loss import PLAIN, ClassLoss
 from ptune.tasks.kind import Prediction
 
 if TYPE_CHECKING:
@@ -53,10 +54,12 @@ class GenerationKind:
     Attributes:
         inputs: names of the texts of an input, in order.
         max_tokens: longest written text in tokens, its end included.
+        trained_by: what training minimises.
     """
 
     inputs: list[str]
     max_tokens: int
+    trained_by: ClassLoss = PLAIN
 
     def head_spec(self, layout: Layout) -> HeadSpec:
         """The whole vocabulary.
@@ -88,7 +91,7 @@ class GenerationKind:
     def loss(self, output: HeadOutput) -> Tensor:
         """Cross-entropy, the mean of all target tokens."""
         targets = [token for target in output.labels for token in target]
-        return functional.cross_entropy(output.scores, torch.tensor(targets, device=output.scores.device))
+        return self.trained_by.of(output.scores, targets)
 
     def weights(self, examples: Examples) -> np.ndarray:
         """The number of tokens of each target."""

@@ -18,6 +18,7 @@ from ptune.data.templates import Layout
 from ptune.prompts.forward import HeadOutput
 from ptune.prompts.heads import HeadSpec, Linear
 from ptune.prompts.rows import Examples, Row
+from ptune.tasks.class_loss import PLAIN, ClassLoss
 from ptune.tasks.kind import Prediction
 
 OUTSIDE = "O"
@@ -49,10 +50,12 @@ class TokensKind:
     Attributes:
         inputs: names of the texts: the sentence, then further texts.
         labels: tags in the order of the head's outputs.
+        trained_by: what training minimises.
     """
 
     inputs: list[str]
     labels: Sequence[str]
+    trained_by: ClassLoss = PLAIN
 
     def head_spec(self, layout: Layout) -> HeadSpec:  # noqa: ARG002
         """A class for each tag."""
@@ -74,12 +77,12 @@ class TokensKind:
 
     def loss(self, output: HeadOutput) -> Tensor:
         """Mean cross-entropy over the tags of all words that are read."""
-        losses = _losses(output)
-        return losses.sum() / max(len(losses), 1)
+        return self.trained_by.of(output.scores, _tags_read(output.labels, output.task_info))
 
     def weights(self, examples: Examples) -> np.ndarray:
-        """The number of words of each sentence that are read."""
-        return np.array([len(read) for read in examples.task_info], dtype=float)
+        """The weights of the tags of each sentence's words that are read, summed."""
+        pairs = zip(examples.labels, examples.task_info, strict=True)
+        return np.array([self.trained_by.counts(_tags_read([tags], [read])).sum() for tags, read in pairs])
 
     def answer(self, output: HeadOutput) -> Sequence[TokensAnswer]:
         """The tags of each sentence's words."""
@@ -160,9 +163,14 @@ def _first_tokens(words: Sequence[Sequence[int]], span: tuple[int, int], *, keep
     return {word: position for word, position in positions.items() if start <= position < end}
 
 
+def _tags_read(labels: Sequence[Sequence[int]], read: Sequence[Sequence[int]]) -> list[int]:
+    """The tags of the words that are read, sentence by sentence."""
+    return [tags[word] for tags, words in zip(labels, read, strict=True) for word in words]
+
+
 def _losses(output: HeadOutput) -> Tensor:
     """The cross-entropy of each word read."""
-    tags = [tags[word] for tags, read in zip(output.labels, output.task_info, strict=True) for word in read]
+    tags = _tags_read(output.labels, output.task_info)
     return functional.cross_entropy(
         output.scores, torch.tensor(tags, dtype=torch.long, device=output.scores.device), reduction="none"
     )
