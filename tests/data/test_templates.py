@@ -6,7 +6,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from ptune.data.templates import Layout
 from ptune.errors import DataError
-from ptune.spec.template import parse, plain, run_lengths
+from ptune.spec.template import Stretch, parse, plain, run_lengths
 
 PAIRS = [
     ("A short film.", "It is long, and it never ends: 1999 minutes of rain."),
@@ -249,3 +249,18 @@ def test_anchors_written_without_a_space_stand_right_behind_the_text(gpt2):
     assert glued == [-1, *words(gpt2, " rain?")]
     quoted = layout(gpt2, '[P] "{text}"', length=1).encode(("rain",)).ids
     assert quoted == [-1, *words(gpt2, ' "rain"')]
+
+
+@pytest.mark.parametrize("max_length", [64, 17, 9])
+@pytest.mark.parametrize("cut", ["50%", "3", "40"])
+def test_prompt_tokens_between_the_words_of_a_text_change_nothing_else(tokenizer, cut, max_length):
+    divided = layout(tokenizer, f"{{text[:{cut}]}} [P] {{text[{cut}:]}}", length=2, max_length=max_length + 2)
+    whole = Layout(tokenizer, ["text"], plain(["text"]), [], max_length)
+    texts = [(text,) for pair in PAIRS for text in pair]
+    for (text,), parted, one in zip(texts, divided.encode_all(texts), whole.encode_all(texts), strict=True):
+        before = len(words(tokenizer, Stretch(end=cut).of(text)))
+        if before == 0:  # a text of one word: it follows the prompt, and a byte-level tokenizer marks that
+            continue
+        assert [token for token in parted.ids if token >= 0] == one.ids, text
+        special = whole.pieces[0].ids
+        assert parted.ids.index(-1) == len(special) + min(before, len(one.ids) - len(special) - whole.closing)

@@ -1,11 +1,14 @@
 """The input of a prompt: its template with every run's length."""
 
 import pytest
+from pydantic import TypeAdapter
 
 from ptune.errors import SpecError
-from ptune.spec.layout import input_parts
+from ptune.spec.layout import input_parts, input_problems
 from ptune.spec.prompt import ManualPrompt, NoPrompt, PromptTuning, PromptV1, PromptV2
+from ptune.spec.task import Task
 from ptune.spec.template import Anchor, Mask, PromptRun, Separator, TextField, written
+from support.task_tables import PLAIN_TASKS
 
 
 def test_every_run_of_a_template_gets_its_length():
@@ -47,6 +50,16 @@ def test_a_trained_head_needs_no_place_for_a_word(prompt):
 def test_a_template_that_does_not_fit_is_refused(prompt, message):
     with pytest.raises(SpecError, match=message):
         input_parts(prompt, ["a", "b"])
+
+
+@pytest.mark.parametrize("kind", ["tokens", "span", "choice"])
+def test_a_text_whose_words_have_places_stays_whole(kind):
+    task = TypeAdapter(Task).validate_python(PLAIN_TASKS[kind])
+    first, *others = task.data.fields
+    divided = f"{{{first}[:2]}} [P] {{{first}[2:]}} {' '.join(f'{{{name}}}' for name in others)}"
+    [problem] = input_problems(PromptV1(template=divided), task)
+    assert problem.text.endswith(f": write {{{first}}}")
+    assert f"{{{first}[:2]}} divides a text, and {task.data.whole_texts}" in problem.text
 
 
 @pytest.mark.parametrize(

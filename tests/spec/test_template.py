@@ -8,6 +8,7 @@ from ptune.spec.template import (
     Mask,
     PromptRun,
     Separator,
+    Stretch,
     TextField,
     parse,
     plain,
@@ -46,7 +47,7 @@ def test_presets_place_prompt_tokens_around_a_pair(preset, expected):
     assert parse(preset, PAIR) == expected
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", [preset for preset in PRESETS if preset != "own"])
 def test_presets_fit_a_single_text(preset):
     parts = parse(preset, ["text"])
     assert [part for part in parts if not isinstance(part, PromptRun)] == [TextField("text")]
@@ -115,7 +116,46 @@ def test_presets_put_prompt_tokens_around_the_datas_own_template(preset, expecte
     assert written(parts) == expected
 
 
-@pytest.mark.parametrize("template", ["[P:2] {text!}? [MASK]!", "({text}) [SEP] [MASK][MASK] {text}", "a{text} [P]"])
+def test_a_template_of_ones_own_holds_its_runs_itself():
+    assert parse("own", PAIR, "{premise} so [P:2] {hypothesis}") == [ONE, Anchor("so"), PromptRun(2), TWO]
+    with pytest.raises(ValueError, match="needs at least one prompt run"):
+        run_lengths(parse("own", PAIR), 3)
+
+
+def test_prompt_tokens_may_stand_between_the_words_of_a_text():
+    assert parse("{text[:50%]} [P] {text[50%:]!}.", ["text"]) == [
+        TextField("text", stretch=Stretch(end="50%")), P, TextField("text", fixed=True, stretch=Stretch(start="50%")),
+        Anchor(".", glued=True),
+    ]  # fmt: skip
+    assert [Stretch("1", "3").of(" a  b c d"), Stretch("3").of("a b"), Stretch(end="34%").of("a b c")] == [
+        "b c",
+        "",
+        "a",
+    ]
+
+
+@pytest.mark.parametrize(
+    "stretches",
+    ["{text[:50%]}", "{text[50%:]} {text[:50%]}", "{text[:2]} {text[3:]}", "{text[:2]} {text[2:50%]} {text[50%:]}",
+     "{text[:50%]} {text[:50%]} {text[50%:]}", "{text[:5]} {text[5:5]} {text[5:]}", "{text[:120%]} {text[120%:]}"],
+)  # fmt: skip
+def test_the_stretches_of_a_text_are_its_whole(stretches):
+    with pytest.raises(
+        ValueError, match=r"the stretches of \{text\} must be its whole text, one behind another, as in"
+    ):
+        parse(f"[P] {stretches}", ["text"])
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{text[:50%]} [P] {text[50%:]!}",
+        "{text[:1]} [P] {text[1:3]} {text[3:]}.",
+        "[P:2] {text!}? [MASK]!",
+        "({text}) [SEP] [MASK][MASK] {text}",
+        "a{text} [P]",
+    ],
+)
 def test_what_is_written_reads_back(template):
     parts = parse(template, ["text"])
     assert written(parts) == template

@@ -15,11 +15,19 @@ from ptune.artifacts.probe import Probe
 from ptune.data.sources import unlabelled
 from ptune.data.templates import Piece
 from ptune.errors import ArtifactError
-from ptune.spec.template import plain, written
+from ptune.spec.template import Stretch, plain, written
 
 if TYPE_CHECKING:
     from ptune.artifacts.predict import Predictor
 
+_STRETCH_CODE = [
+    "def stretch(text, start, end, before):  # some of a text's words, by their number or their share",
+    "    words = text.split()",
+    "    at = lambda edge: len(words) * int(edge[:-1]) // 100 if edge.endswith('%') else int(edge)",
+    "    some = ' '.join(words[at(start) : at(end)])",
+    "    return before * bool(some) + some",
+    "",
+]
 _TRIED = 8  # texts on which a recipe is proven
 
 
@@ -117,8 +125,9 @@ class Recipe:
                 ids += piece.ids
                 types += piece.types
             else:
-                text = " " * next(spaced) + texts[piece.field].strip()
-                tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
+                text = texts[piece.field].strip() if piece.stretch is None else piece.stretch.of(texts[piece.field])
+                lead = " " if next(spaced) and text else ""
+                tokens = tokenizer(lead + text, add_special_tokens=False)["input_ids"]
                 ids += tokens
                 types += [*piece.types] * len(tokens)
         return ids, types
@@ -137,16 +146,20 @@ class Recipe:
         spaced = iter(self.spaced)
         parts = []
         for piece in self.pieces:
-            text = "" if piece.field is None else " " * next(spaced) + given[piece.field]
-            alone = str(list(piece.ids)) if piece.field is None else tokenized(repr(text))
+            alone = str(list(piece.ids))
+            if piece.field is not None:
+                alone = tokenized(_text_code(given[piece.field], piece.stretch, " " * next(spaced)))
             parts.append(last if last is not None and piece.field == len(given) - 1 else alone)
+        cut = _STRETCH_CODE if any(piece.stretch is not None for piece in self.pieces) else []
         if not self.types:
             return [
+                *cut,
                 f"ids = {' + '.join(parts)}",
                 "batch = {'input_ids': torch.tensor([ids]), 'attention_mask': torch.ones(1, len(ids)).long()}",
             ]
         typed = ", ".join(f"({code}, {piece.types[0]})" for code, piece in zip(parts, self.pieces, strict=True))
         return [
+            *cut,
             f"pieces = [{typed}]",
             "ids, types = [i for ids, _ in pieces for i in ids], [kind for ids, kind in pieces for _ in ids]",
             "batch = {'input_ids': torch.tensor([ids]), 'token_type_ids': torch.tensor([types])}",
@@ -170,14 +183,16 @@ class Recipe:
         return spaced, behind
 
     def as_json(self) -> list[dict[str, object]]:
-        """The pieces for programs: `ids`, or which `text`, and what stands `before` it.
+        """The pieces for programs: `ids`, or which `text`, what stands `before` it, and which `stretch` of it is meant.
 
         Only of a recipe that is framed.
         """
         assert self.pieces is not None, "asked of a framed recipe"
         spaced = iter(self.spaced)
         return [
-            {"ids": list(piece.ids)} if piece.field is None else {"text": piece.field, "before": " " * next(spaced)}
+            {"ids": list(piece.ids)}
+            if piece.field is None
+            else {"text": piece.field, "before": " " * next(spaced), **_edges(piece.stretch)}
             for piece in self.pieces
         ]
 
@@ -186,6 +201,17 @@ class Recipe:
         if self.pieces is None:
             return None
         return f"Shorten the texts so that the input has at most {self.max_length - lead} tokens, as ptune does."
+
+
+def _text_code(text: str, stretch: Stretch | None, before: str) -> str:
+    """Code for a text, or for some of its words, with what is put before it."""
+    if stretch is None:
+        return repr(before + text)
+    return f"stretch({text!r}, {stretch.start!r}, {stretch.end!r}, {before!r})"
+
+
+def _edges(stretch: Stretch | None) -> dict[str, list[str]]:
+    return {} if stretch is None else {"stretch": [stretch.start, stretch.end]}
 
 
 def tokenized(text: str) -> str:

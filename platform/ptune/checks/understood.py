@@ -168,9 +168,7 @@ def _lengths(split: Split, data: Data, layout: Layout | None) -> Lengths | None:
         return None
     rows = inputs(data, split.texts[:_MEASURED])
     around = data.max_length - layout.room
-    fields = [piece.field for piece in layout.pieces if piece.field is not None]
-    texts = {field: [len(ids) for ids in layout.tokens(field, [row[field] for row in rows])] for field in set(fields)}
-    lengths = [around + sum(texts[field][index] for field in fields) for index in range(len(rows))]
+    lengths = [around + sum(map(len, texts)) for texts in zip(*layout.columns(rows), strict=True)]
     over = sum(length > data.max_length for length in lengths)
     return Lengths(min(lengths), round(statistics.median(lengths)), max(lengths), over, len(lengths))
 

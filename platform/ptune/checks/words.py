@@ -67,13 +67,19 @@ def _broken(task: Task, data: Data, labels: list[str], space: Space, profile: Pr
 
 def _prompts(data: Data, space: Space) -> Iterator[PromptSpec]:
     """A prompt for each template of a job that lays out the data: the data's own, and those that the space states."""
-    if not data.masked or (data.template is not None and "[MASK]" in data.template):
+    template = data.template
+    if not data.masked or (template is not None and "[MASK]" in template and not _runs(template, data)):
         yield prompt_of(None)
-    for template in space_templates(space):
-        try:
-            parts = parse(template, data.fields, data.template)
-        except ValueError:  # `ptune.spec.layout.template_problems` says why
-            continue
-        runs = [part for part in parts if isinstance(part, PromptRun)]
-        length = sum(run.count or 1 for run in runs)
-        yield prompt_of(template, length)
+    for chosen in space_templates(space):
+        runs = _runs(chosen, data)
+        if runs is not None:
+            yield prompt_of(chosen, sum(run.count or 1 for run in runs))
+
+
+def _runs(template: str, data: Data) -> list[PromptRun] | None:
+    """The runs of a template; None if it does not lay out the data, of which `ptune.spec.layout` says why."""
+    try:
+        parts = parse(template, data.fields, data.template)
+    except ValueError:
+        return None
+    return [part for part in parts if isinstance(part, PromptRun)]

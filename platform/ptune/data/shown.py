@@ -48,8 +48,8 @@ def inputs(data: Data, texts: Sequence[tuple[Any, ...]]) -> list[tuple[str, ...]
 
 def as_texts(data: Data, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
     """Rows of cells as rows of texts; a cell that makes none stays as it is."""
-    own = getattr(kind_of(data), "as_texts", None)
-    return [tuple(map(_joined, cells)) if own is None else own(cells) for cells in rows]
+    reader = getattr(kind_of(data), "as_texts", None)
+    return [tuple(map(_joined, cells)) if reader is None else reader(cells) for cells in rows]
 
 
 def _joined(cell: Any) -> Any:

@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ptune.data.framing import Framing
 from ptune.data.token_cache import TokenCache
-from ptune.data.token_ids import LEADER, behind_leader, encode, probe_word, single_tokens, token_ids
+from ptune.data.token_ids import LEADER, behind_leader, encode, single_tokens, token_ids
 from ptune.errors import DataError
-from ptune.spec.template import Anchor, Mask, Part, PromptRun, Separator, TextField, written
+from ptune.spec.template import Anchor, Mask, Part, PromptRun, Separator, Stretch, TextField, written
 
 
 @dataclass(frozen=True)
@@ -53,51 +54,6 @@ class Located:
 
 
 @dataclass(frozen=True)
-class SpecialTokens:
-    """Special tokens and their types."""
-
-    ids: tuple[int, ...] = ()
-    types: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Framing:
-    """What a tokenizer puts before, between and after the segments of an input."""
-
-    before: SpecialTokens
-    between: SpecialTokens
-    after: SpecialTokens
-    segment_types: tuple[int, ...]
-    """Token type of the text in each segment."""
-    cls_index: int
-    """Where in `before` the class token is; 0 if the tokenizer has none."""
-
-    @property
-    def size(self) -> int:
-        """Number of special tokens in an input."""
-        return len(self.before.ids) + len(self.between.ids) + len(self.after.ids)
-
-    @classmethod
-    def of(cls, tokenizer: Any, segments: int) -> Framing:
-        """Find the framing of one or two segments by tokenising a word in each."""
-        word = probe_word(tokenizer)
-        encoded = tokenizer(*[word] * segments, return_special_tokens_mask=True)
-        ids = encoded["input_ids"]
-        types = encoded.get("token_type_ids") or [0] * len(ids)
-        runs = _text_runs(encoded["special_tokens_mask"])
-        if len(runs) == 1 and segments == 2:  # nothing between the two: they are halves of one run
-            start, end = runs[0]
-            runs = [(start, (start + end) // 2), ((start + end) // 2, end)]
-        edges = [0, *(edge for run in runs for edge in run), len(ids)]
-        bounds = zip(edges[::2], edges[1::2], strict=True)
-        special = [SpecialTokens(tuple(ids[start:end]), tuple(types[start:end])) for start, end in bounds]
-        between = special[1] if segments == 2 else SpecialTokens()
-        class_token = getattr(tokenizer, "cls_token_id", None)
-        cls_index = special[0].ids.index(class_token) if class_token in special[0].ids else 0
-        return cls(special[0], between, special[-1], tuple(types[start] for start, _ in runs), cls_index)
-
-
-@dataclass(frozen=True)
 class Piece:
     """A part of the input: fixed tokens, or the field whose text goes there, or a place for a word.
 
@@ -108,6 +64,7 @@ class Piece:
         follows: whether the text is tokenised as the words behind a word are.
         fixed: whether the text is never shortened.
         mask: whether the language model names a word there.
+        stretch: which words of the field's text go there; None is all of them.
     """
 
     ids: tuple[int, ...]
@@ -116,6 +73,7 @@ class Piece:
     follows: bool = False
     fixed: bool = False
     mask: bool = False
+    stretch: Stretch | None = None
 
 
 class Layout:
@@ -153,6 +111,7 @@ class Layout:
         self._framing = Framing.of(tokenizer, 2 if any(isinstance(part, Separator) for part in parts) else 1)
         self._prefix = token_ids(tokenizer, [LEADER])[0]
         self._pieces = self._lay_out(list(fields), parts, list(run_lengths))
+        self._yielding = _yielding(self._pieces)
         fixed = sum(len(piece.ids) for piece in self._pieces)
         self._room = max_length - fixed
         self.prompt_tokens = sum(run_lengths)
@@ -173,7 +132,8 @@ class Layout:
         """Encode examples: texts are stripped, tokenised column by column, shortened and framed.
 
         While an input is too long its longest text loses a token, exactly as `truncation="longest_first"` does it, on
-        the tokenizer's own truncation side. Prompt, anchor and special tokens and fixed fields are never cut.
+        the tokenizer's own truncation side. Prompt, anchor and special tokens and fixed fields are never cut. The
+        stretches of one text count as one.
 
         Args:
             rows: the texts of each example, in the order of the fields.
@@ -182,12 +142,19 @@ class Layout:
             DataError: an example has no token at all (an empty text under a tokenizer without special tokens), or its
                 fixed fields leave no room.
         """
-        columns = [
-            self.tokens(piece.field, [row[piece.field] for row in rows], piece.follows)
+        return [self._assemble(texts) for texts in zip(*self.columns(rows), strict=True)]
+
+    def columns(self, rows: Sequence[Sequence[str]]) -> list[list[list[int]]]:
+        """Token ids of the texts of some examples before they are shortened: for each place of a field, of all rows."""
+        return [
+            self.tokens(
+                piece.field,
+                [row[piece.field] if piece.stretch is None else piece.stretch.of(row[piece.field]) for row in rows],
+                piece.follows,
+            )
             for piece in self._pieces
             if piece.field is not None
         ]
-        return [self._assemble(texts) for texts in zip(*columns, strict=True)]
 
     def tokens(self, field: int, texts: Sequence[str], follows: bool | None = None) -> list[list[int]]:
         """Token ids of texts as they stand in a field's place (by default its first one)."""
@@ -264,8 +231,9 @@ class Layout:
                 case Anchor(text, glued):
                     ids = tuple(self._tokenise([text], follows and not glued)[0])
                     pieces.append(Piece(ids, (kind,) * len(ids)))
-                case TextField(name, glued, fixed):
-                    pieces.append(Piece((), (kind,), fields.index(name), follows and not glued, fixed))
+                case TextField(name, glued, fixed, stretch):
+                    field = fields.index(name)
+                    pieces.append(Piece((), (kind,), field, follows and not glued, fixed, stretch=stretch))
                 case Mask(glued):
                     ids = () if self._causal else (self._mask_token(),)
                     pieces.append(Piece(ids, (kind,) * len(ids), follows=follows and not glued, mask=True))
@@ -326,12 +294,29 @@ class Layout:
 
     def _kept(self, lengths: list[int]) -> list[int]:
         """How many tokens each text keeps."""
-        fixed = [piece.fixed for piece in self._pieces if piece.field is not None]
-        room = self._room - sum(length for length, is_fixed in zip(lengths, fixed, strict=True) if is_fixed)
+        kept = list(lengths)
+        if sum(lengths) <= self._room:
+            return kept
+        room = self._room - (sum(lengths) - sum(lengths[index] for group in self._yielding for index in group))
         if room < 0:
             raise DataError(f"a text that must not be shortened takes {self._room - room} tokens of {self._room}")
-        shares = iter(_shares([length for length, is_fixed in zip(lengths, fixed, strict=True) if not is_fixed], room))
-        return [length if is_fixed else next(shares) for length, is_fixed in zip(lengths, fixed, strict=True)]
+        shares = _shares([sum(lengths[index] for index in group) for group in self._yielding], room)
+        for group, share in zip(self._yielding, shares, strict=True):
+            left = share
+            for index in reversed(group) if self.keeps_end else group:
+                kept[index] = min(lengths[index], left)
+                left -= kept[index]
+        return kept
+
+
+def _yielding(pieces: Sequence[Piece]) -> list[list[int]]:
+    """The places of texts that may be shortened, counted over all texts; the stretches of one text yield together."""
+    places = [piece for piece in pieces if piece.field is not None]
+    groups: dict[tuple[int | None, int | None], list[int]] = {}
+    for index, piece in enumerate(places):
+        if not piece.fixed:
+            groups.setdefault((piece.field, index if piece.stretch is None else None), []).append(index)
+    return list(groups.values())
 
 
 def _up_to_mask(parts: Sequence[Part]) -> Sequence[Part]:
@@ -379,9 +364,3 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     piece = bare[start:end]
     leading = len(piece) - len(piece.lstrip())
     return lead + start + leading, lead + start + max(len(piece.rstrip()), leading)
-
-
-def _text_runs(mask: list[int]) -> list[tuple[int, int]]:
-    """Start and end of each run of tokens that are not special."""
-    edges = [i for i in range(len(mask) + 1) if (i == 0 or mask[i - 1]) != (i == len(mask) or mask[i])]
-    return list(zip(edges[::2], edges[1::2], strict=True))

@@ -33,6 +33,8 @@ class Source(Strict):
     """Whether local text files hold a tagged word on each line."""
     masked: ClassVar[bool] = False
     """Whether the language head names words where the template has [MASK]."""
+    whole_texts: ClassVar[str] = ""
+    """Why a template cannot divide a text; empty if it can."""
     word_labels: ClassVar[bool] = False
     """Whether the labels are words to rank. They then come from every split, not from the training split alone."""
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
@@ -233,6 +235,7 @@ class TokensData(Source):
     """A tag for each word of a sentence."""
 
     tagged: ClassVar[bool] = True
+    whole_texts: ClassVar[str] = "every word is tagged where it stands"
     words: str = "words"
     """Column of the sentence's words, as a list."""
     tags: str = "tags"
@@ -259,6 +262,7 @@ class TokensData(Source):
 class SpanData(Source):
     """A question about a context, answered by a stretch of it or not at all (SQuAD 1.1 and 2.0)."""
 
+    whole_texts: ClassVar[str] = "answers are cut from a context as it stands"
     question: str = "question"
     """Question column."""
     context: str = "context"
@@ -296,6 +300,7 @@ class SpanData(Source):
 class ChoiceData(Labelled):
     """Several candidates for one input; the label is the number of the right one."""
 
+    whole_texts: ClassVar[str] = "candidates are scored as they stand"
     text: list[str] = Field(default_factory=lambda: ["premise", "question"], min_length=1, max_length=8)
     """Text columns that all candidates share."""
     choices: Annotated[list[str], Field(min_length=2)] = Field(default_factory=lambda: ["choice1", "choice2"])

@@ -14,7 +14,7 @@ from ptune.spec.problem import Place, Problem, dotted
 from ptune.spec.prompt import PromptSpec, input_length, input_template
 from ptune.spec.space import Space
 from ptune.spec.task import Task
-from ptune.spec.template import Mask, Part, PromptRun, parse, plain, run_lengths
+from ptune.spec.template import Mask, Part, PromptRun, TextField, parse, plain, run_lengths
 
 _MASK = "the language head reads a word's place: write [MASK] where the word goes"
 _NO_RUNS = 'prompt runs ([P]) belong to method = "v1"; a discrete template holds words and fields'
@@ -54,7 +54,10 @@ def input_problems(prompt: PromptSpec, task: Task, *, masked: bool = True) -> li
         if data.template is not None and _misfit(data.template, data, masked=False) is not None:
             continue  # a problem of the data, reported there once
         parts = _parts(prompt, data.fields, data.template, masked=masked)
-        problems += [parts] if isinstance(parts, Problem) else []
+        if isinstance(parts, Problem):
+            problems.append(parts)
+        elif (law := _undivided(parts, data)) is not None:
+            problems.append(Problem(("template",), f"template {input_template(prompt) or data.template!r}: {law}"))
     return list(dict.fromkeys(problems))
 
 
@@ -124,4 +127,16 @@ def _misfit(template: str, data: Data, *, masked: bool) -> str | None:
         parts = parse(template, data.fields, data.template)
     except ValueError as error:
         return str(error)
-    return _MASK if masked and not any(isinstance(part, Mask) for part in parts) else None
+    if masked and not any(isinstance(part, Mask) for part in parts):
+        return _MASK
+    return _undivided(parts, data)
+
+
+def _undivided(parts: Sequence[Part], data: Data) -> str | None:
+    """The law that a divided text breaks in a data set whose texts stay whole; None if there is none."""
+    divided = [part for part in parts if isinstance(part, TextField) and part.stretch is not None]
+    if not divided or not data.whole_texts:
+        return None
+    return (
+        f"{{{divided[0].name}{divided[0].stretch}}} divides a text, and {data.whole_texts}: write {{{divided[0].name}}}"
+    )

@@ -3,11 +3,13 @@
     "[P] {premise} [P] {hypothesis} It is [P:2]"
 
 `[P]` is a run of prompt tokens that takes an equal share of the prompt's length, and `[P:2]` a run of exactly two.
-`{premise}` is a text field, and `{premise!}` one that is never shortened. `[MASK]` is the place where the language
-model names a word. `[SEP]` is the backbone's own separator between two segments. Everything else is anchor words, which
-are kept as real tokens (P-tuning, "GPT Understands, Too", section 3.2). The amount of white space does not matter, only
-whether there is any: `{premise}?` puts a question mark directly after the text. A preset (`before`, `around`, ...) puts
-prompt runs around a data set's own template. The module knows nothing of tokenizers.
+`{premise}` is a text field, and `{premise!}` one that is never shortened. `{premise[:50%]}` and `{premise[50%:]}` are
+the first and the second half of its words, with room for something between them. `[MASK]` is the place where the
+language model names a word. `[SEP]` is the backbone's own separator between two segments. Everything else is anchor
+words, which are kept as real tokens (P-tuning, "GPT Understands, Too", section 3.2). The amount of white space does not
+matter, only whether there is any: `{premise}?` puts a question mark directly after the text. A preset (`before`,
+`around`, ...) puts prompt runs around a data set's own template; `own` is that template with its own runs. The module
+knows nothing of tokenizers.
 """
 
 from __future__ import annotations
@@ -19,11 +21,14 @@ from typing import Literal, assert_never, get_args
 
 from ptune.errors import nearest
 
-Preset = Literal["before", "between", "after", "around", "everywhere"]
+Preset = Literal["before", "between", "after", "around", "everywhere", "own"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
+_EDGE = "[0-9]{1,9}%?"
 _PIECE = re.compile(
-    r"\[P(?::(?P<count>[1-9]\d*))?\]|\{(?P<field>[^{}!]+)(?P<fixed>!?)\}|(?P<sep>\[SEP\])|(?P<mask>\[MASK\])"
+    r"\[P(?::(?P<count>[1-9]\d*))?\]"
+    rf"|\{{(?P<field>[^{{}}!]+?)(?:\[(?P<start>{_EDGE})?:(?P<end>{_EDGE})?\])?(?P<fixed>!?)\}}"
+    r"|(?P<sep>\[SEP\])|(?P<mask>\[MASK\])"
 )
 _STRAY = re.compile(r"\[P\b[^\s\]]*\]?|[{}]")
 
@@ -36,12 +41,36 @@ class PromptRun:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """Some of a text's words: from one edge to another, each a number of words or a share of them, such as `50%`."""
+
+    start: str = "0"
+    end: str = "100%"
+
+    def of(self, text: str) -> str:
+        """These words, parted by single spaces; none of a text that ends before."""
+        words = text.split()
+        start, end = (
+            len(words) * int(edge[:-1]) // 100 if edge.endswith("%") else int(edge) for edge in (self.start, self.end)
+        )
+        return " ".join(words[start:end])
+
+    def __str__(self) -> str:
+        """As templates write it."""
+        return f"[{'' if self.start == '0' else self.start}:{'' if self.end == '100%' else self.end}]"
+
+
+@dataclass(frozen=True)
 class TextField:
-    """The text of one column; `glued` when no space stands before it, `fixed` when it is never shortened."""
+    """The text of one column; `glued` when no space stands before it, `fixed` when it is never shortened.
+
+    With a `stretch`, only these of its words stand there, and the others elsewhere.
+    """
 
     name: str
     glued: bool = False
     fixed: bool = False
+    stretch: Stretch | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +120,9 @@ def parse(template: str, fields: list[str], base: str | None = None) -> list[Par
             raise ValueError(
                 f"the template names the field {{{name}}}; the task's text fields are {fields}{nearest(name, fields)}"
             )
+    for name in dict.fromkeys(used):
+        if (law := _divided(name, parts)) is not None:
+            raise ValueError(law)
     for name in fields:
         if name not in used:
             held = ", ".join(f"{{{field}}}" for field in used) or "no field"
@@ -138,8 +170,8 @@ def written(parts: Sequence[Part]) -> str:
         match part:
             case PromptRun(count):
                 piece, glued = "[P]" if count is None else f"[P:{count}]", False
-            case TextField(name, glued, fixed):
-                piece = f"{{{name}!}}" if fixed else f"{{{name}}}"
+            case TextField(name, glued, fixed, stretch):
+                piece = f"{{{name}{'' if stretch is None else stretch}{'!' if fixed else ''}}}"
             case Mask(glued):
                 piece = "[MASK]"
             case Anchor(piece, glued):
@@ -164,6 +196,8 @@ def _preset(name: Preset, base: str) -> str:
             return f"{base} [P]"
         case "between":
             return f"{first} [P] [SEP] {second}" if sep else f"{base} [P]"
+        case "own":
+            return base
         case "everywhere":
             return f"[P] {first} [P] [SEP] {second} [P]" if sep else f"[P] {base} [P]"
         case _:
@@ -176,7 +210,9 @@ def _pieces(template: str) -> list[Part]:
     for match in _PIECE.finditer(template):
         parts += _anchor(template, position, match.start())
         if match["field"] is not None:
-            parts.append(TextField(match["field"], _glued(template, match.start()), bool(match["fixed"])))
+            parts.append(
+                TextField(match["field"], _glued(template, match.start()), bool(match["fixed"]), _stretch(match))
+            )
         elif match["mask"]:
             parts.append(Mask(_glued(template, match.start())))
         elif match["sep"]:
@@ -185,6 +221,36 @@ def _pieces(template: str) -> list[Part]:
             parts.append(PromptRun(int(match["count"]) if match["count"] else None))
         position = match.end()
     return parts + _anchor(template, position, len(template))
+
+
+def _stretch(match: re.Match[str]) -> Stretch | None:
+    start, end = match["start"], match["end"]
+    return None if start is None and end is None else Stretch(start or "0", end or "100%")
+
+
+def _divided(name: str, parts: Sequence[Part]) -> str | None:
+    """The law that the stretches of a field break: together, and in order, they are its whole text, once."""
+    stretches = [
+        part.stretch for part in parts if isinstance(part, TextField) and part.name == name and part.stretch is not None
+    ]
+    if not stretches:
+        return None
+    edges = [edge for stretch in stretches for edge in (stretch.start, stretch.end)]
+    whole = edges[0] == "0" and edges[-1] == "100%" and edges[1:-1:2] == edges[2::2] and _ascending(edges[1:-1:2])
+    if whole:
+        return None
+    got = " ".join(f"{{{name}{stretch}}}" for stretch in stretches)
+    return (
+        f"the stretches of {{{name}}} must be its whole text, one behind another, as in {{{name}[:50%]}} and "
+        f"{{{name}[50%:]}}, or {{{name}[:3]}} and {{{name}[3:]}}, got {got}"
+    )
+
+
+def _ascending(edges: Sequence[str]) -> bool:
+    """Whether edges between stretches ascend; words and shares cannot be compared, so all are of one kind."""
+    numbers = [int(edge.rstrip("%")) for edge in edges]
+    shares = {edge.endswith("%") for edge in edges}
+    return len(shares) == 1 and numbers == sorted(set(numbers)) and not (shares == {True} and numbers[-1] >= 100)
 
 
 def _anchor(template: str, start: int, end: int) -> list[Part]:

@@ -112,8 +112,8 @@ class EntityKind:
         leads = (output.scores[:, 1] - output.scores[:, 0]).float().cpu()
         counts = [len(entities) for entities, _ in output.task_info]
         return [
-            EntityAnswer(entities, lead.numpy(), float(own.sum()))
-            for (entities, _), lead, own in zip(
+            EntityAnswer(entities, lead.numpy(), float(entity_losses.sum()))
+            for (entities, _), lead, entity_losses in zip(
                 output.task_info, leads.split_with_sizes(counts), losses.split_with_sizes(counts), strict=True
             )
         ]
@@ -130,7 +130,7 @@ class EntityKind:
             "loss": sum(answer.loss for answer in answers) / sum(len(right) for right in rights),
             **squad_scores([answer.entities[answer.chosen] for answer in answers], examples.labels),
             "majority_baseline": max(
-                float(np.mean([place < len(right) and right[place] for right in rights])) for place in range(places)
+                float(np.mean([rank < len(right) and right[rank] for right in rights])) for rank in range(places)
             ),
             "constant_prediction": float(len({answer.chosen for answer in answers}) == 1),
         }

@@ -48,8 +48,9 @@ class Prompt:
             if "ids" in piece:
                 ids += piece["ids"]
             else:
-                text = piece["before"] + texts[piece["text"]].strip()
-                ids += self.tokenizer(text, add_special_tokens=False).input_ids
+                text = texts[piece["text"]].strip()
+                text = stretch(text, *piece["stretch"]) if "stretch" in piece else text
+                ids += self.tokenizer(piece["before"] * bool(text) + text, add_special_tokens=False).input_ids
         return ids
 
     def embeds(self, ids: list[int]) -> torch.Tensor:
@@ -77,6 +78,13 @@ class Prompt:
         }
         shares = torch.tensor([*scores.values()]).softmax(0).tolist()
         return dict(zip(scores, shares, strict=True))
+
+
+def stretch(text: str, start: str, end: str) -> str:
+    """Some of a text's words, from one edge to another: by their number, or their share such as 50%."""
+    words = text.split()
+    first, last = (len(words) * int(edge[:-1]) // 100 if edge.endswith("%") else int(edge) for edge in (start, end))
+    return " ".join(words[first:last])
 
 
 def ask(server: str, body: dict[str, object]) -> Answer:
