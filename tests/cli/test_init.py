@@ -82,6 +82,16 @@ FILES = {
         "id,sentence1,sentence2,score\n" + "".join(f"{n},a man {n},one man {n},{n % 50 / 10}\n" for n in range(60)),
         {"kind": "regression", "text": ["sentence1", "sentence2"], "label": "score"},
     ),
+    "topics.jsonl": (
+        "\n".join(
+            json.dumps({"text": f"this is a text {n}", "topics": ["art", "law"][n % 2 : 1 + n % 3]}) for n in range(20)
+        ),
+        {"kind": "multilabel", "text": ["text"], "label": "topics"},
+    ),
+    "genres.csv": (
+        "plot,genres\n" + "".join(f"a story of {n} men,{['war|love', 'love', 'war'][n % 3]}\n" for n in range(30)),
+        {"kind": "multilabel", "text": ["plot"], "label": "genres", "separator": "|"},
+    ),
     "fractions.jsonl": (
         "\n".join(json.dumps({"essay": f"an essay on {n} things", "readability": n / 7 - 2}) for n in range(20)),
         {"kind": "regression", "text": ["essay"], "label": "readability"},

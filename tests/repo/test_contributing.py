@@ -39,6 +39,7 @@ EXAMPLES = {
     ],
     "A kind of task": [
         {"ClassificationData", "ClassificationKind", "ptune.spec.task.Classification"},
+        {"MultilabelData", "MultilabelKind", "ptune.spec.task.Multilabel", "multilabel"},
         {"RegressionData", "RegressionKind", "ptune.spec.task.Regression", "regression"},
         {"ClozeData", "ClozeKind", "ptune.spec.task.Cloze", "cloze"},
         {"TokensData", "TokensKind", "ptune.spec.task.Tokens"},

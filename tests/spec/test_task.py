@@ -5,8 +5,9 @@ from functools import partial
 import pytest
 from pydantic import ValidationError
 
-from ptune.spec.data import ClassificationData, ClozeData, SpanData, file_of
+from ptune.spec.data import ClassificationData, ClozeData, SpanData
 from ptune.spec.job import Job
+from ptune.spec.source import file_of
 from ptune.spec.task import Classification, Cloze, is_minimized
 from support.refusals import refused
 

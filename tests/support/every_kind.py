@@ -10,11 +10,23 @@ from ptune.spec.data import (
     ClozeData,
     EntityData,
     GenerationData,
+    MultilabelData,
     RegressionData,
     SpanData,
     TokensData,
 )
-from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Regression, Span, Task, Tokens
+from ptune.spec.task import (
+    Choice,
+    Classification,
+    Cloze,
+    Entity,
+    Generation,
+    Multilabel,
+    Regression,
+    Span,
+    Task,
+    Tokens,
+)
 from ptune.spec.trial import TrialSpec
 from support.made_artifacts import PAIR, learned
 
@@ -59,6 +71,13 @@ SAMPLES = {
         ["a", "b", "c"],
         [("red green", "cold"), (WORDY, "warm and new"), ("old", "old")],
         ["label", "probabilities"],
+    ),
+    "multilabel": Sample(
+        "bert",
+        Multilabel(kind="multilabel", data=MultilabelData(**_limits())),
+        ["old", "loud", "very new"],
+        [("red green blue",), ("cold",), (WORDY,)],
+        ["labels", "probabilities"],
     ),
     "regression": Sample(
         "bert",

@@ -21,11 +21,23 @@ from ptune.spec.data import (
     ClozeData,
     EntityData,
     GenerationData,
+    MultilabelData,
     RegressionData,
     SpanData,
     TokensData,
 )
-from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Regression, Span, Task, Tokens
+from ptune.spec.task import (
+    Choice,
+    Classification,
+    Cloze,
+    Entity,
+    Generation,
+    Multilabel,
+    Regression,
+    Span,
+    Task,
+    Tokens,
+)
 from ptune.spec.trial import TrialSpec
 from ptune.tasks.build import build_task, lay_out
 
@@ -65,7 +77,8 @@ def learned(
         name: tensor + strength(name, tensor) * torch.randn(tensor.shape, generator=generator)
         for name, tensor in learner.collapsed().items()
     }
-    return Artifact(manifest, tensors)
+    artifact = Artifact(manifest, tensors)
+    return artifact.deciding([[0.5] * len(own.labels) for own in manifest.sets]) if task.decides else artifact
 
 
 def make_artifact(backbone: Backbone, fields=("text",), labels=("no", "yes"), max_length=32, **config) -> Artifact:
@@ -113,6 +126,9 @@ TASKS: dict[str, Task] = {
             verbalizer={"no": "cold", "yes": ["warm", "sweet"]},
             max_length=32,
         )
+    ),
+    "multilabel": Multilabel(
+        kind="multilabel", data=MultilabelData(source="made", labels=["a", "b", "c"], max_length=32)
     ),
     "regression": Regression(kind="regression", data=RegressionData(source="made", text=PAIR, max_length=32)),
     "tokens": Tokens(kind="tokens", data=TokensData(source="made", max_length=32)),

@@ -68,6 +68,7 @@ HUB = {
 """Local data by configuration of a Hub data set."""
 MADE = {
     "roles": {"words": ["he", "sold", "it", "."], "tags": ["B-A0", "B-V", "B-A1", "O"], "predicate": "sold"},
+    "emotions": {"text": "the old one is red", "labels": ["joy", "love"]},
     "pairs": {"sentence1": "the old one is red", "sentence2": "a red one", "label": 3.8},
     "questions": {
         "question": "what is red",
@@ -105,8 +106,9 @@ def _files(data, made):
         return dict.fromkeys(("train", "dev"), made / "questions.jsonl")
     if data["config"] == "record":
         return {**NESTED_RECORD, **dict.fromkeys(("train", "dev"), made / "record.jsonl")}
-    if data["config"] == "stsb":
-        return dict.fromkeys(("train", "dev"), made / "pairs.jsonl")
+    if data["config"] in ("stsb", "simplified"):
+        name = {"stsb": "pairs", "simplified": "emotions"}[data["config"]]
+        return dict.fromkeys(("train", "dev"), made / f"{name}.jsonl")
     if data["source"] is not None:
         return dict(HUB[data["config"]])
     if train.endswith(".conll"):

@@ -1,6 +1,7 @@
 """Small tasks that need no single label: how alike the sentences of a made pair are, and the topics of a made text."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from support import families
 
 FAMILIAR, FOREIGN = families.WORDS[:6], families.WORDS[6:]
 LENGTH = 5
+TOPICS = dict(zip(families.WORDS[::5], ("colour", "taste", "age"), strict=False))
 SIZES = {"train": (160, 1), "dev": (48, 2), "test": (48, 3)}
 CONFIG = {"method": "v2", "length": 4, "lr": 0.1, "backbone_lr": 3e-3, "batch_size": 8}
 
@@ -31,7 +33,20 @@ def alike(count: int, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-MAKERS = {"regression": (alike, {"text": ["sentence1", "sentence2"], "label": "score"})}
+def topical(count: int, seed: int) -> list[dict[str, Any]]:
+    """Texts of 3 to 7 words; each of three words stands for a topic, and a text may be of any number of them."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(count):
+        words = list(map(str, rng.choice(families.WORDS, rng.integers(3, 8))))
+        rows.append({"text": " ".join(words), "labels": [topic for word, topic in TOPICS.items() if word in words]})
+    return rows
+
+
+MAKERS: dict[str, tuple[Callable[[int, int], list[dict[str, Any]]], dict[str, Any]]] = {
+    "regression": (alike, {"text": ["sentence1", "sentence2"], "label": "score"}),
+    "multilabel": (topical, {}),
+}
 KINDS = tuple(MAKERS)
 
 

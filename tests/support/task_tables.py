@@ -2,6 +2,7 @@
 
 PLAIN_TASKS = {
     "classification": {"data": {"source": "a/b"}},
+    "multilabel": {"kind": "multilabel", "data": {"source": "a/b"}},
     "regression": {"kind": "regression", "data": {"source": "a/b"}},
     "tokens": {"kind": "tokens", "data": {"source": "a/b"}},
     "span": {"kind": "span", "data": {"source": "a/b"}},

@@ -61,6 +61,13 @@ def _answer(predictor: Predictor, part: int, route: Route, words: str) -> list[s
             if route.task == "TOKEN_CLS":
                 return ["starts, ends = model(**batch).logits[0].T", "print(starts.argmax(), ends.argmax())"]
             return ["output = model(**batch)", "print(output.start_logits.argmax(), output.end_logits.argmax())"]
+        case "labels":
+            least = dict(zip(labels, predictor.artifact.manifest.sets[part].thresholds or (), strict=True))
+            return [
+                f"least = {least}",
+                "shares = dict(zip(least, model(**batch).logits[0].sigmoid().tolist()))",
+                "print([label for label, share in shares.items() if share >= least[label]], shares)",
+            ]
         case "number":
             return ["print(model(**batch).logits.item())"]
         case "worth":

@@ -88,6 +88,8 @@ class TaskSet(Strict):
     """The input, with the length of every prompt run; see `ptune.spec.template`."""
     labels: list[str]
     """Label names in the order of the head's outputs; empty for tasks without labels."""
+    thresholds: list[Annotated[float, Field(ge=0.0, le=1.0)]] | None = None
+    """The probability from which each label is given, where any number of them may be; None elsewhere."""
 
 
 class Repeats(Strict):
@@ -218,6 +220,12 @@ class Artifact:
         """The same artifact with its scores on one more split."""
         scores = {**self.manifest.scores, split: dict(metrics)}
         return Artifact(self.manifest.model_copy(update={"scores": scores}), self.tensors)
+
+    def deciding(self, thresholds: Sequence[Sequence[float]]) -> Artifact:
+        """The same artifact with the thresholds of each data set's labels."""
+        pairs = zip(self.manifest.sets, thresholds, strict=True)
+        sets = [task_set.model_copy(update={"thresholds": list(least)}) for task_set, least in pairs]
+        return Artifact(self.manifest.model_copy(update={"sets": sets}), self.tensors)
 
     def part(self, data_set: str) -> Artifact:
         """The artifact for one of its data sets alone, with the prompt and the head that answer for it.

@@ -108,7 +108,7 @@ def read_manifest(path: Path, format_name: str, further: Collection[str] = ()) -
         )
     described = {key: value for key, value in content.items() if key not in {"format", *further}}
     try:
-        return Manifest.model_validate_json(json.dumps({**described, "sets": _labelled(described.get("sets"))}))
+        manifest = Manifest.model_validate_json(json.dumps({**described, "sets": _labelled(described.get("sets"))}))
     except ValidationError as error:
         issues = [f"{'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in error.errors()]
         writer = _writer(content)
@@ -118,6 +118,13 @@ def read_manifest(path: Path, format_name: str, further: Collection[str] = ()) -
                 f"{'; '.join(issues)}"
             ) from None
         raise ArtifactError(f"{path} is damaged: {'; '.join(issues)}") from None
+    for task_set in manifest.sets:
+        if manifest.task.decides and len(task_set.thresholds or ()) != len(task_set.labels):
+            raise ArtifactError(
+                f"{path} is damaged: {task_set.name} has {len(task_set.labels)} labels, and a threshold "
+                f"for {len(task_set.thresholds or ())}"
+            )
+    return manifest
 
 
 def _writer(content: Any) -> str | None:

@@ -24,7 +24,7 @@ from ptune.prompts.rows import Examples
 from ptune.spec.data import Data
 from ptune.tasks.build import build_task, lay_out
 from ptune.tasks.joint import Asked, answer_together, with_joint_metric
-from ptune.tasks.kind import Prediction
+from ptune.tasks.kind import DecidingKind, Prediction
 
 _ELSEWHERE = "`--backbone`, or `backbone=` in Python, names"
 
@@ -48,7 +48,13 @@ class Predictor:
         _check_backbone(artifact, backbone.id, backbone.hash, backbone.settings)
         self.artifact = artifact
         self.backbone = backbone
-        self.task = build_task(manifest.task, [task_set.labels for task_set in manifest.sets], manifest.head)
+        sets = manifest.sets
+        self.task = build_task(
+            manifest.task,
+            [task_set.labels for task_set in sets],
+            manifest.head,
+            thresholds=[task_set.thresholds for task_set in sets],
+        )
         if manifest.tuned and not any(name.startswith("backbone.") for name in artifact.tensors):
             raise ArtifactError("the artifact is damaged: its backbone was tuned, and the tuned weights are missing")
         try:
@@ -192,13 +198,25 @@ class Predictor:
         Raises:
             DataError: an example cannot be encoded.
         """
+        encoded, answers = self._answered(splits, token_budget)
+        every = [answer for found in answers for answer in found]
+        metrics = self.task.measure(every, Examples.joined(encoded))
+        return with_joint_metric(metrics, self.artifact.manifest.task.metric)
+
+    def decided(self, splits: Sequence[Split], token_budget: int | None = None) -> list[list[float]]:
+        """The thresholds that labelled splits, one for each of the task's data sets, decide for their labels.
+
+        Raises:
+            DataError: an example cannot be encoded.
+        """
+        parts = zip(self.task.kinds, *self._answered(splits, token_budget), strict=True)
+        return [kind.decided(found, own) for kind, own, found in parts if isinstance(kind, DecidingKind)]
+
+    def _answered(self, splits: Sequence[Split], token_budget: int | None) -> tuple[list[Examples], list[list[Any]]]:
+        """The examples of each split, and the answers to them."""
         budget = token_budget or FASTEST[self.backbone.device.type]
         encoded = [self._encoded(part, split) for part, split in enumerate(splits)]
-        answers = [
-            found for examples in encoded for found in self.task.predict(self.backbone, self.learner, examples, budget)
-        ]
-        metrics = self.task.measure(answers, Examples.joined(encoded))
-        return with_joint_metric(metrics, self.artifact.manifest.task.metric)
+        return encoded, [self.task.predict(self.backbone, self.learner, examples, budget) for examples in encoded]
 
     def _encoded(self, part: int, split: Split) -> Examples:
         examples = self.task.kinds[part].encode(split, self.layouts[part], self.backbone, training=False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ptune.artifacts.artifact import Manifest
 from ptune.backbone.families import family_of
 from ptune.errors import ArtifactError
-from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Regression, Span, Tokens
+from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Multilabel, Regression, Span, Tokens
 
 if TYPE_CHECKING:
     import torch
@@ -32,10 +32,12 @@ _WORDS = {
 }
 
 
-Answer = Literal["label", "number", "tags", "edges", "worth", "entity", "text", "likelihood", "word", "label words"]
-"""What becomes of a model's scores: the likeliest label, a number, tags of tokens, the edges of a span, a candidate's
-worth, whether an entity is the answer. Of scores over the vocabulary: a written text, the likelihood of a candidate's
-tokens, a word, words that stand for labels.
+Answer = Literal[
+    "label", "labels", "number", "tags", "edges", "worth", "entity", "text", "likelihood", "word", "label words"
+]
+"""What becomes of a model's scores: the likeliest label, any labels, a number, tags of tokens, the edges of a span, a
+candidate's worth, whether an entity is the answer. Of scores over the vocabulary: a written text, the likelihood of a
+candidate's tokens, a word, words that stand for labels.
 """
 
 
@@ -58,7 +60,7 @@ class Route:
     answer: Answer
     pipeline: str
     labels: tuple[str, ...] = ()
-    problem: Literal["regression"] | None = None
+    problem: Literal["regression", "multi_label_classification"] | None = None
     most_tokens: int = 0
 
     @classmethod
@@ -84,6 +86,8 @@ class Route:
                 return cls(model, task, "worth", "multiple-choice", ("worth",))
             case Entity():
                 return cls(model, task, "entity", "text-classification", labels)
+            case Multilabel():
+                return cls(model, task, "labels", "text-classification", labels, "multi_label_classification")
             case Regression():
                 return cls(model, task, "number", "text-classification", ("value",), "regression")
             case Classification() if manifest.language:

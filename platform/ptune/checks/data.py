@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ptune.data.builtin import PREFIX, split_file
 from ptune.errors import DataError, nearest
-from ptune.spec.data import Data, file_of
+from ptune.spec.data import Data
 from ptune.spec.problem import Place, Problem
+from ptune.spec.source import file_of
 from ptune.spec.task import Task
 
 SPLITS = ("train", "dev", "test")

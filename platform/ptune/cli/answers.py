@@ -73,8 +73,8 @@ def write(answers: Iterable[Prediction], stream: IO[str], kind: Format, labels: 
 def cells(answer: Prediction, labels: Collection[str]) -> dict[str, str | float]:
     """An answer as a row of a table.
 
-    The values of labels have a column each, such as `probabilities.yes`. Words are separated by spaces, and whatever
-    else is nested is JSON.
+    The values of labels have a column each, such as `probabilities.yes`. Words are separated by spaces; whatever
+    else is nested, and a list with a text of several words, is JSON.
     """
     row: dict[str, str | float] = {}
     for name, value in answer.items():
@@ -86,6 +86,6 @@ def cells(answer: Prediction, labels: Collection[str]) -> dict[str, str | float]
 
 
 def _cell(value: Any) -> str | float:
-    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+    if isinstance(value, list) and all(isinstance(word, str) and " " not in word for word in value):
         return " ".join(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value

@@ -96,7 +96,7 @@ def example_texts(task: Task) -> list[str]:
     from ptune.data.builtin import PREFIX, split_file
     from ptune.data.readers import Reading, read_file
     from ptune.errors import DataError
-    from ptune.spec.data import file_of
+    from ptune.spec.source import file_of
 
     data = task.sets[0]
     names = data.columns

@@ -14,7 +14,8 @@ from ptune.data.bad_rows import BadRows, bad_rows, refuse
 from ptune.data.lookalikes import doubtful, likeliest
 from ptune.data.table import Table
 from ptune.errors import DataError, nearest
-from ptune.spec.data import ClassificationData, Source
+from ptune.spec.data import ClassificationData
+from ptune.spec.source import Source
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,10 @@ def extract(table: Table, source: str, data: ClassificationData) -> Columns:
     texts, problems = texts_of(table, source, data.text)
     declared = table.declared.get(data.label)
     values = table[data.label]
-    problems += bad_rows(f"{source}: column {data.label!r}", values, lambda value: _label_problem(value, declared))
+    problems += bad_rows(f"{source}: column {data.label!r}", values, lambda value: label_problem(value, declared))
     refuse(problems)
     groups = list(table[data.group]) if data.group is not None else None
-    return Columns(source, texts, [_label_name(value, declared) for value in values], declared, groups)
+    return Columns(source, texts, [label_name(value, declared) for value in values], declared, groups)
 
 
 def needed(data: Source, columns: Sequence[str]) -> set[str]:
@@ -135,11 +136,16 @@ def prepared(table: Table, source: str, data: Source, columns: Sequence[str]) ->
     return table
 
 
-def _replaced(cell: Any, values: dict[str, str], declared: list[str] | None) -> str | None:
-    """A cell as what the job replaces it by; a number is found by its digits as they stand in the file, too."""
+def _replaced(cell: Any, values: dict[str, str], declared: list[str] | None) -> Any:
+    """A cell as what the job replaces it by; a number is found by its digits as they stand in the file, too.
+
+    Of a list, it is each of its items.
+    """
     if cell is None:
         return None
-    word = cell if isinstance(cell, str) else _label_name(cell, declared)
+    if isinstance(cell, list):
+        return [_replaced(item, values, declared) for item in cell]
+    word = cell if isinstance(cell, str) else label_name(cell, declared)
     return values.get(word, values.get(str(cell), word))
 
 
@@ -222,7 +228,8 @@ def notes(columns: Columns, data: ClassificationData) -> list[str]:
     return doubtful(columns.labels, columns.source, data.label)
 
 
-def _label_problem(value: Any, declared: list[str] | None) -> str | None:
+def label_problem(value: Any, declared: list[str] | None) -> str | None:
+    """What is wrong with a label; None if nothing is."""
     if value is None or value != value or (isinstance(value, str) and not value.strip()):
         return "the label is missing"
     if declared is not None:
@@ -233,7 +240,8 @@ def _label_problem(value: Any, declared: list[str] | None) -> str | None:
     return f"{law}; a bin for each class makes labels of a number" if isinstance(value, float) else law
 
 
-def _label_name(value: Any, declared: list[str] | None) -> str:
+def label_name(value: Any, declared: list[str] | None) -> str:
+    """The name of a label that has no problem."""
     if declared is not None:
         return declared[int(value)]
     if isinstance(value, bool):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ptune.spec.data import Source
+from ptune.spec.source import Source
 
 _DRAW = int.from_bytes(b"draw")  # keeps this stream apart from every other that starts from the job's seed
 _ROLES = ("train", "dev", "test")

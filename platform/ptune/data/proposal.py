@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ptune.data import entities, facts, targets
+from ptune.data import entities, facts, label_sets, targets
 from ptune.data.columns import explode
 from ptune.data.csv_table import sniffed
 from ptune.data.json_table import nested_lists
@@ -27,6 +27,7 @@ _LABELS = (
     *("emotion", "polarity", "tag", "type", "stance", "verdict", "target", "y"),
 )
 _NUMBERS = ("score", "similarity", "similarity_score", "relatedness", "relatedness_score", "mos", "value")
+_LABEL_SETS = ("labels", "tags", "topics", "genres", "categories", "classes", "emotions", "keywords", "codes", "genre")
 _TARGETS = ("target", "summary", "output", "response", "highlights", "completion", "translation", "answer", "reference")
 _PAIRS = (
     ("premise", "hypothesis"),
@@ -130,7 +131,7 @@ def _guesses(table: Table, source: str) -> Iterator[_Guess]:
 def _flat_guesses(table: Table) -> Iterator[_Guess]:
     values = {name: [v for v in table[name][:_LOOKED_AT] if v is not None] for name in table.column_names}
     values = {name: column for name, column in values.items() if column}
-    before = (_tokens, _span, _entity, _choice, _cloze, _named_fractions)
+    before = (_tokens, _span, _entity, _choice, _cloze, _label_lists, _label_texts, _named_fractions)
     for recognised in (*before, _classification, _fractions, _generation, _named_numbers):
         guess = recognised(values)
         if guess is not None:
@@ -196,6 +197,40 @@ def _cloze(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
         return None
     note = "the template is a guess: write the relation between {sub_label} and [MASK]"
     return _Guess(facts.KIND, {"template": "{sub_label} is [MASK]."}, [note])
+
+
+def _label_lists(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
+    """Multi-label classification on a column of lists."""
+    lists = {name: column for name, column in values.items() if all(isinstance(v, list) for v in column)}
+    return _multilabel({name: column for name, column in lists.items() if _are_labels(column)}, values)
+
+
+def _label_texts(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
+    """The same on a column of texts that a sign takes apart, if its name says so."""
+    for sign in label_sets.SEPARATORS:
+        taken = {
+            name: [label_sets.apart(v, sign) for v in column]
+            for name, column in values.items()
+            if _last(name).lower() in _LABEL_SETS and all(isinstance(v, str) for v in column)
+        }
+        several = {name: column for name, column in taken.items() if any(len(v) > 1 for v in column)}
+        guess = _multilabel({name: column for name, column in several.items() if _are_labels(column)}, values)
+        if guess is not None:
+            return _Guess(guess.kind, {**guess.keys, "separator": sign}, guess.notes)
+    return None
+
+
+def _multilabel(columns: Collection[str], values: Mapping[str, Sequence[Any]]) -> _Guess | None:
+    by_name = {_last(name).lower(): name for name in columns}
+    label = next((by_name[name] for name in _LABEL_SETS if name in by_name), next(iter(columns), None))
+    texts = [name for name in _texts(values) if name != label]
+    return _Guess(label_sets.KIND, {"text": _chosen(texts), "label": label}) if label and texts else None
+
+
+def _are_labels(column: Sequence[Sequence[Any]]) -> bool:
+    """Whether the items of lists repeat as labels do."""
+    items = [item for value in column for item in value]
+    return all(isinstance(item, str | int) for item in items) and _is_label(items)
 
 
 def _named_fractions(values: Mapping[str, Sequence[Any]]) -> _Guess | None:

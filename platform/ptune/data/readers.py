@@ -22,7 +22,7 @@ from ptune.data.parquet_table import read_parquet
 from ptune.data.table import Table
 from ptune.data.text_file import SUFFIXES, TAGGED, check_there, contents, unpacked_suffix
 from ptune.errors import DataError, nearest
-from ptune.spec.data import Source
+from ptune.spec.source import Source
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict

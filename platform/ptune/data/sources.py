@@ -17,7 +17,7 @@ from typing import Any, assert_never
 
 import numpy as np
 
-from ptune.data import candidates, columns, entities, facts, questions, tagged, targets, values
+from ptune.data import candidates, columns, entities, facts, label_sets, questions, tagged, targets, values
 from ptune.data.bad_rows import BadRow, BadRowsError, left_out
 from ptune.data.builtin import PREFIX, split_file
 from ptune.data.columns import Columns, explode, needed, prepared
@@ -34,11 +34,12 @@ from ptune.spec.data import (
     Data,
     EntityData,
     GenerationData,
+    MultilabelData,
     RegressionData,
     SpanData,
     TokensData,
-    file_of,
 )
+from ptune.spec.source import file_of
 
 _SHOTS = int.from_bytes(b"shots")
 
@@ -150,6 +151,8 @@ def kind_of(data: Data) -> Any:
     match data:
         case ClassificationData():
             return columns
+        case MultilabelData():
+            return label_sets
         case RegressionData():
             return values
         case TokensData():

@@ -92,7 +92,18 @@ def artifact_of(trial: TrialRecord, backbone: Backbone, prepared: Prepared, hist
         training=_training(trial, splits, history),
         provenance=_provenance(history.header),
     )
-    return Artifact(manifest, saved.best)
+    artifact = Artifact(manifest, saved.best)
+    return _decided(artifact, backbone, prepared, trial) if job.task.decides else artifact
+
+
+def _decided(artifact: Artifact, backbone: Backbone, prepared: Prepared, trial: TrialRecord) -> Artifact:
+    """The artifact with the thresholds that the trial's dev split decides."""
+    job, number = prepared.job, TrialSpec.from_config(trial.config).protocol.split
+    sets = zip(job.task.sets, prepared.splits, strict=True)
+    dev = [splits.draw(data, job.drawing_seed, number).dev for data, splits in sets]
+    return artifact.deciding(
+        Predictor(artifact, backbone).decided(dev, token_budget(backbone, job.resources.token_budget))
+    )
 
 
 def _state_of(trial: TrialRecord, backbone: Backbone, prepared: Prepared, history: History, folder: Path) -> SavedState:

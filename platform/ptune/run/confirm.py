@@ -81,8 +81,10 @@ class Confirmation:
     majority_baseline: Majority
 
     def to_json(self) -> dict[str, Any]:
-        """The confirmation as one JSON object."""
-        return asdict(self)
+        """The confirmation as one JSON object; words are for people."""
+        content = asdict(self)
+        del content["majority_baseline"]["answer"]
+        return content
 
 
 def confirmation(history: History, top: int, seeds: int) -> tuple[Job, Confirms]:

@@ -12,6 +12,9 @@ from ptune.spec.strict import Strict
 
 Read = Literal["first", "last", "decoder"]
 """Where a classifier reads a backbone."""
+TEXT: tuple[Read, ...] = ("first", "last")
+NEEDS_TEXT = "reads the tokens of the text, as an encoder or a causal language model does"
+"""The demand of tasks that read the text itself."""
 
 
 class AnyTask(Strict):
@@ -29,6 +32,8 @@ class AnyTask(Strict):
     """Whether it learns by a cross-entropy over classes."""
     other_head: ClassVar[str] = ""
     """How to get the head that a task does not have; empty if there is no way."""
+    decides: ClassVar[bool] = False
+    """Whether the dev split decides from which probability a label is given."""
     always: ClassVar[str] = "the commonest answer"
     """The answer that `majority_baseline` scores, given to every input."""
 

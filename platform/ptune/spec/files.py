@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ptune.spec.data import Source, file_of
 from ptune.spec.extends import Toml
 from ptune.spec.job import Job
 from ptune.spec.problem import Place
 from ptune.spec.prompt_uri import is_uri
+from ptune.spec.source import Source, file_of
 
 _SPLITS = ("train", "dev", "test")
 

@@ -19,7 +19,6 @@ from pydantic_core import ErrorDetails
 
 from ptune.errors import SpecError, nearest
 from ptune.spec.budget import Budget
-from ptune.spec.data import file_of
 from ptune.spec.extends import Toml, TomlFile, chain_of, file_of_value, merged, over, read_chain
 from ptune.spec.job import BackboneSpec, Job, Tables, job_problems
 from ptune.spec.kept import Kept, kept
@@ -28,6 +27,7 @@ from ptune.spec.places import locate
 from ptune.spec.problem import Place, Problem
 from ptune.spec.prompt_uri import is_uri
 from ptune.spec.protocol import Published
+from ptune.spec.source import file_of
 from ptune.spec.space import Space
 from ptune.spec.strict import got
 from ptune.spec.task import Task

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ptune.errors import nearest
-from ptune.spec.any_task import AnyTask, Read
+from ptune.spec.any_task import NEEDS_TEXT, TEXT, AnyTask, Read
 from ptune.spec.data import (
     ChoiceData,
     ClassificationData,
@@ -17,6 +17,7 @@ from ptune.spec.data import (
     EntityData,
     GenerationData,
     HeadName,
+    MultilabelData,
     RegressionData,
     SpanData,
     TokensData,
@@ -27,8 +28,6 @@ from ptune.spec.strict import broken, refusal
 DEFAULT_KIND = "classification"
 GROUPED = "exact_groups"
 """The metric of whole groups. It is reported if the data names groups."""
-_TEXT: tuple[Read, ...] = ("first", "last")
-_NEEDS_TEXT = "reads the tokens of the text, as an encoder or a causal language model does"
 
 
 def _check_metric(metric: str, metrics: Sequence[str]) -> None:
@@ -146,6 +145,21 @@ class Classification(_Sets):
         return ("linear", "verbalizer") if self.language else ("linear",)
 
 
+class Multilabel(_Sets):
+    """Any number of labels for each input; the dev split decides from which probability each label is given."""
+
+    labelled: ClassVar[bool] = True
+    always: ClassVar[str] = "the commonest label"
+    decides: ClassVar[bool] = True
+
+    kind: Literal["multilabel"]
+    data: MultilabelData
+    more: list[MultilabelData] = Field(default_factory=list)
+    """Further data sets, trained together with `data`: a shared prompt, a head for each."""
+    metric: str = "micro_f1"
+    """What the search improves on the dev split."""
+
+
 class Regression(_Sets):
     """One number for each input, such as how similar two sentences are."""
 
@@ -213,8 +227,8 @@ class Tokens(_Sets):
 
     class_loss: ClassVar[bool] = True
     labelled: ClassVar[bool] = True
-    read: ClassVar[tuple[Read, ...]] = _TEXT
-    needs: ClassVar[str] = _NEEDS_TEXT
+    read: ClassVar[tuple[Read, ...]] = TEXT
+    needs: ClassVar[str] = NEEDS_TEXT
 
     kind: Literal["tokens"]
     data: TokensData
@@ -227,8 +241,8 @@ class Tokens(_Sets):
 class Span(_Sets):
     """The stretch of a context that answers a question."""
 
-    read: ClassVar[tuple[Read, ...]] = _TEXT
-    needs: ClassVar[str] = _NEEDS_TEXT
+    read: ClassVar[tuple[Read, ...]] = TEXT
+    needs: ClassVar[str] = NEEDS_TEXT
 
     kind: Literal["span"]
     data: SpanData
@@ -317,6 +331,7 @@ class Generation(_Sets):
 
 METRICS: dict[str, tuple[str, ...]] = {
     "classification": ("accuracy", "macro_f1", "f1", "matthews", GROUPED, "loss"),
+    "multilabel": ("micro_f1", "macro_f1", "map", "subset_accuracy", "loss"),
     "regression": ("mse", "mae", "pearson", "spearman", "loss"),
     "cloze": ("p_at_1", "p_at_10", "mrr", "loss"),
     "tokens": ("f1", "precision", "recall", "accuracy", "loss"),
@@ -328,6 +343,7 @@ METRICS: dict[str, tuple[str, ...]] = {
 """Metrics that a search may improve, by kind. The files of the kinds define them."""
 SHARES: dict[str, tuple[str, ...]] = {
     "classification": ("accuracy",),
+    "multilabel": ("subset_accuracy",),
     "regression": (),
     "cloze": ("p_at_1", "p_at_10"),
     "tokens": (),
@@ -341,6 +357,7 @@ the words of a sentence are right or wrong together."""
 Form = Literal["text", "texts", "number", "shares", "entities"]
 ANSWERS: dict[str, dict[str, Form]] = {
     "classification": {"label": "text", "probabilities": "shares"},
+    "multilabel": {"labels": "texts", "probabilities": "shares"},
     "regression": {"value": "number"},
     "cloze": {"object": "text", "probabilities": "shares"},
     "tokens": {"words": "texts", "tags": "texts", "entities": "entities"},
@@ -370,6 +387,7 @@ def _kind_of(value: Any) -> str | None:
 
 Task = Annotated[
     Annotated[Classification, Tag("classification")]
+    | Annotated[Multilabel, Tag("multilabel")]
     | Annotated[Regression, Tag("regression")]
     | Annotated[Cloze, Tag("cloze")]
     | Annotated[Tokens, Tag("tokens")]

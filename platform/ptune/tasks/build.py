@@ -18,6 +18,7 @@ from ptune.spec.data import (
     EntityData,
     GenerationData,
     HeadName,
+    MultilabelData,
     RegressionData,
     SpanData,
     TokensData,
@@ -25,7 +26,18 @@ from ptune.spec.data import (
 from ptune.spec.heads import head_law
 from ptune.spec.layout import input_parts
 from ptune.spec.prompt import PromptSpec
-from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Regression, Span, Task, Tokens
+from ptune.spec.task import (
+    Choice,
+    Classification,
+    Cloze,
+    Entity,
+    Generation,
+    Multilabel,
+    Regression,
+    Span,
+    Task,
+    Tokens,
+)
 from ptune.spec.template import Part, TextField
 from ptune.tasks.choice import ChoiceKind
 from ptune.tasks.class_loss import PLAIN, ClassLoss
@@ -35,6 +47,7 @@ from ptune.tasks.entity import EntityKind
 from ptune.tasks.generation import GenerationKind
 from ptune.tasks.joint import JointTask
 from ptune.tasks.kind import TaskKind
+from ptune.tasks.multilabel import MultilabelKind
 from ptune.tasks.regression import RegressionKind
 from ptune.tasks.span import SpanKind
 from ptune.tasks.tokens import TokensKind
@@ -47,17 +60,19 @@ def build_task(
     *,
     losses: Sequence[ClassLoss] | None = None,
     faithful: bool = False,
+    thresholds: Sequence[Sequence[float] | None] | None = None,
 ) -> JointTask:
     """The kinds of a task's data sets, each with its labels, under one head; None is the task's own.
 
     `losses` are what training minimises in each data set, and need not be stated to answer. `faithful` trains as the
-    papers' code does where that is known to be wrong.
+    papers' code does where that is known to be wrong. `thresholds` are those of each data set, where a split has
+    decided them.
     """
-    chosen = head or task.default_head
+    chosen, plain = head or task.default_head, [None] * len(task.sets)
     losses = [PLAIN] * len(task.sets) if losses is None else losses
     kinds = [
-        build_kind(task, data, list(names), chosen, loss, faithful=faithful)
-        for data, names, loss in zip(task.sets, labels, losses, strict=True)
+        build_kind(task, data, list(names), chosen, loss, faithful=faithful, thresholds=least)
+        for data, names, loss, least in zip(task.sets, labels, losses, thresholds or plain, strict=True)
     ]
     return JointTask(kinds, task.set_names)
 
@@ -81,7 +96,14 @@ def lay_out(prompt: PromptSpec, data: Data, backbone: Reading, *, language: bool
 
 
 def build_kind(
-    task: Task, data: Data, labels: list[str], head: HeadName, loss: ClassLoss = PLAIN, *, faithful: bool = False
+    task: Task,
+    data: Data,
+    labels: list[str],
+    head: HeadName,
+    loss: ClassLoss = PLAIN,
+    *,
+    faithful: bool = False,
+    thresholds: Sequence[float] | None = None,
 ) -> TaskKind:
     """The kind of one data set of a task; `loss` is what training minimises, where the kind chooses among classes.
 
@@ -94,6 +116,8 @@ def build_kind(
         case Classification(), ClassificationData():
             words = _words(data) if head == "verbalizer" else None
             return ClassificationKind(data.fields, labels, words, loss)
+        case Multilabel(), MultilabelData():
+            return MultilabelKind(data.fields, labels, thresholds)
         case Regression(), RegressionData():
             return RegressionKind(data.fields)
         case Generation(), GenerationData():

@@ -58,6 +58,14 @@ class TaskKind(Protocol):
 
 
 @runtime_checkable
+class DecidingKind(Protocol):
+    """A kind that gives labels from thresholds, which a split decides."""
+
+    def decided(self, answers: Sequence[Any], examples: Examples) -> list[float]:
+        """The threshold of each label that suits some answers to a split best."""
+
+
+@runtime_checkable
 class DecodingKind(Protocol):
     """A kind whose answers take passes of their own, each building on the last."""
 
