@@ -59,6 +59,22 @@ def failures(conductor):
     return Counter(trial.status for trial in conductor.history.trials.values())["failed"]
 
 
+@pytest.mark.parametrize("slots", [1, 4])
+def test_capped_no_more_trials_of_an_improving_search_go_on_than_are_due(search, slots):
+    def improving(config, epoch):
+        return 0.5 + 0.02 * epoch + 0.4 * (1 - abs(math.log10(config["lr"] / 0.02)) / 3)
+
+    conductor, taken = search(slots=slots, trials=50, curve=improving, stopping={"type": "asha", "capped": True})
+    reached = [sum(trial.epoch >= epoch for trial in conductor.history.trials.values()) for epoch in (1, 2, 4, 9)]
+    assert reached[0] == 50
+    assert reached[1] in (17, 18, 19), "50/3 and the leaders"
+    assert reached[2] in (6, 7, 8)
+    assert reached[3] in (6, 7, 8)
+    most = conductor.history.job.budget.most_epochs(50)
+    assert most == 50 + 17 * 2 + 6 * 6
+    assert 0.9 * most < taken.epochs <= 1.1 * most
+
+
 @pytest.mark.parametrize("slots", [1, 3, 50])
 @pytest.mark.parametrize("trials", [1, 2, 7, 20])
 def test_every_trial_ends_and_the_best_reaches_the_horizon(search, slots, trials):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ptune.backbone.profile import Profile
     from ptune.checks.file import CheckedFile
     from ptune.checks.understood import Understood
+    from ptune.spec.budget import Sampler
     from ptune.spec.job import Job
 
 
@@ -109,24 +110,32 @@ def _summary(job: Job, profile: Profile | None) -> str:
     """A job in one line."""
     from ptune.report.wording import plural
 
-    data = job.task.sets[0]
+    data, trials = job.task.sets[0], _trials(job, profile)
+    most = job.budget.most_epochs(trials)
+    cost = [] if most is None else [f"at most {plural(most, 'epoch')}"]
     depth = f" ({profile.layers} layers)" if profile is not None else ""
     return (
-        f"{_trials(job, profile)} x {plural(job.budget.epochs, 'epoch')} "
-        f"({', '.join([job.budget.stopping.summary, *job.budget.limits])}), "
+        f"{_counted(trials, job.budget.sampler)} x {plural(job.budget.epochs, 'epoch')} "
+        f"({', '.join([job.budget.stopping.summary, *job.budget.limits, *cost])}), "
         f"{plural(len(job.space.searched), 'parameter')}, "
         f"{job.backbone.id}{depth}, {data.source or Path(data.train).name}"
     )
 
 
-def _trials(job: Job, profile: Profile | None) -> str:
-    """The number of trials. A grid over the layers of a backbone that is not here cannot be counted."""
-    from ptune.report.wording import plural
+def _trials(job: Job, profile: Profile | None) -> int | None:
+    """The number of trials, if it is known. A grid over the layers of a backbone that is not here cannot be counted."""
     from ptune.spec import grid
 
-    trials = job.budget.trials
-    if trials is None and (profile is not None or not grid.needs_layers(job.space)):
-        trials = grid.size(job.space.resolved(profile.layers if profile is not None else 1))
+    if job.budget.trials is not None or job.budget.sampler != "grid":
+        return job.budget.trials
+    if profile is None and grid.needs_layers(job.space):
+        return None
+    return grid.size(job.space.resolved(profile.layers if profile is not None else 1))
+
+
+def _counted(trials: int | None, sampler: Sampler) -> str:
+    from ptune.report.wording import plural
+
     if trials is not None:
-        return plural(trials, "grid trial" if job.budget.sampler == "grid" else "trial")
-    return "all trials" if job.budget.sampler == "grid" else "trials"
+        return plural(trials, "grid trial" if sampler == "grid" else "trial")
+    return "all trials" if sampler == "grid" else "trials"

@@ -37,8 +37,8 @@ class Scheduler(Protocol):
 def scheduler_of(budget: Budget) -> Scheduler:
     """The scheduler that a job asks for."""
     match budget.stopping:
-        case Asha(eta=eta):
-            return Rungs(budget.rungs, eta)
+        case Asha(eta=eta, capped=capped):
+            return Rungs(budget.rungs, eta, capped)
         case FullBudget():
             return Rungs((), eta=1)
         case _:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -33,6 +34,10 @@ class _Stopping(Strict):
     def survivors(self, trials: int) -> int:
         """How many of some trials at a rung are expected to go on from it."""
 
+    def most_epochs(self, trials: int, horizon: int) -> int:
+        """Epochs that some trials take at most, but for a few that overtake the best at a rung."""
+        return trials * horizon
+
     def law(self, horizon: int) -> str | None:  # noqa: ARG002 - the signature of every rule
         """The law that the settings break under a horizon; None if they fit it."""
         return None
@@ -46,11 +51,13 @@ class Asha(_Stopping):
     """One in eta trials is promoted from a rung to the next."""
     grace: int = Field(1, ge=1)
     """Epochs before the first rung. Rungs lie at grace, grace*eta, grace*eta**2, ... and the horizon."""
+    capped: bool = False
+    """Whether no more than one in eta ever leaves a rung, but for those that lead it."""
 
     @property
     def summary(self) -> str:
-        """Name, eta and grace."""
-        return f"asha eta={self.eta} grace={self.grace}"
+        """Name, eta, grace, and whether it is capped."""
+        return f"asha eta={self.eta} grace={self.grace}{' capped' if self.capped else ''}"
 
     def rungs(self, horizon: int) -> list[int]:
         """Grace, grace*eta, grace*eta**2, ... below the horizon."""
@@ -64,6 +71,16 @@ class Asha(_Stopping):
     def survivors(self, trials: int) -> int:
         """One in eta, rounded up."""
         return -(-trials // self.eta)
+
+    def most_epochs(self, trials: int, horizon: int) -> int:
+        """Those of the survivors of each rung; without the cap, every trial may get to the horizon."""
+        if not self.capped:
+            return trials * horizon
+        epochs = 0
+        for start, end in pairwise((0, *self.rungs(horizon), horizon)):
+            trials = self.survivors(trials) if start else trials
+            epochs += trials * (end - start)
+        return epochs
 
     def law(self, horizon: int) -> str | None:
         """The first rung lies within the horizon."""
@@ -128,6 +145,13 @@ class Budget(Strict):
     def stretches(self) -> Sequence[int]:
         """The epochs at which a trial's turn may end: the rungs and the horizon."""
         return (*self.rungs, self.epochs)
+
+    def most_epochs(self, trials: int | None) -> int | None:
+        """Epochs that a search of so many trials takes at most, by what is known beforehand; None if nothing is."""
+        bounds = [self.epochs_total] if self.epochs_total is not None else []
+        if trials is not None:
+            bounds.append(self.stopping.most_epochs(trials, self.epochs))
+        return min(bounds, default=None)
 
     @property
     def limits(self) -> list[str]:
