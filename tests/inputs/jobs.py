@@ -27,7 +27,7 @@ WRONG = {
     "backbone.revision": ("3", "[]", '"a\\u0000"'),
     "backbone.dtype": ("'float16'", "'bfloat'", "3", "[]"),
     "backbone.weights": ("1",),
-    "task.kind": ("'regression'", "'tokenz'", "3", "[]", "{}", "''", "true"),
+    "task.kind": ("'regresion'", "'multi_label'", "'tokenz'", "3", "[]", "{}", "''", "true"),
     "task.metric": ("'acuracy'", "'bleu'", "3", "[]", "''", "'accuracy+'", "'accuracy+accuracy'", "'accuracy+loss'"),
     "task.selection": ("'best'", "3"),
     "task.description": ("''", "' '", "3"),

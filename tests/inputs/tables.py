@@ -160,6 +160,22 @@ WORDS: dict[str, tuple[Content, int, list[str]]] = {
 }
 
 
+ANSWERS: dict[str, tuple[str, str, list[str], int, list[str]]] = {
+    "numbers": ("regression", "", ["0", "2.5", "-1e1"], 0, ["-10 to 2.5, mean -2.5"]),
+    "one number": ("regression", "", ["2", "2"], 0, ["so there is nothing to learn"]),
+    "large numbers": ("regression", "", ["20", "52000"], 0, ["divide them by 10000"]),
+    "a word": ("regression", "", ["0", "good"], 2, ["column 'answer': row 2: the label must be a number", "`replace`"]),
+    "a comma": ("regression", "", ["0", "2,5"], 2, ["write it with a point, 2.5"]),
+    "an empty cell": ("regression", "", ["0", ""], 2, ["row 2: the number is missing", 'on_bad_row = "skip"']),
+    "stated labels": ("regression", 'labels = ["a", "b"]', ["0", "1"], 2, ["labels: unknown key"]),
+    "sets": ("multilabel", 'separator = "|"', ["a|b", "", "b"], 0, ["a 1, b 2"]),
+    "no separator": ("multilabel", "", ["a|b", "b"], 2, ["row 1: the labels must be a list", "separator = '|'"]),
+    "one label": ("multilabel", 'separator = "|"', ["a", ""], 2, ["at least two labels; there is only 'a'"]),
+    "an empty separator": ("multilabel", 'separator = ""', ["a", "b"], 2, ["separator"]),
+}
+"""Answers that are no single label, in a csv."""
+
+
 def cases() -> Iterator[Case]:
     """Every file, read by `ptune validate --data`."""
     for code, files in ((0, READ), (2, REFUSED)):
@@ -169,6 +185,11 @@ def cases() -> Iterator[Case]:
             yield Case(
                 f"data: {name}", ("validate", "j.toml", "--data"), code, tuple(words), {file: content, "j.toml": job}
             )
+    for name, (kind, keys, answers, code, words) in ANSWERS.items():
+        rows = "text,answer\n" + "".join(f'thing {number},"{answer}"\n' for number, answer in enumerate(answers))
+        named = f'[task]\nkind = "{kind}"\n[task.data]\ntrain = "a.csv"\ndev = "a.csv"\nlabel = "answer"\n{keys}\n'
+        files = {"a.csv": rows, "j.toml": toml({"task.data.source": None}, named)}
+        yield Case(f"{kind}: {name}", ("validate", "j.toml", "--data"), code, tuple(words), files)
     for name, (content, code, words) in WORDS.items():
         data = '[task]\nkind = "tokens"\n[task.data]\ntrain = "a.conll"\ndev = "a.conll"\n'
         files = {"a.conll": content, "j.toml": toml({"task.data.source": None}, data)}
