@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,42 @@ def pytest_xdist_auto_num_workers() -> int:
     return len(os.sched_getaffinity(0)) + 1
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--device`: where tests marked `gpu` compute."""
+    choices = ("cpu", "cuda", "pretended")
+    parser.addoption(
+        "--device", default="cpu", choices=choices, help="of tests marked gpu; pretended is support/pretended_gpu.py"
+    )
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In several processes, spread the files with slow tests over the first two thirds of the run.
+    """Leave out what needs a GPU where there is none, and put the rest in order."""
+    if config.getoption("--device") == "cuda" and not _has_gpu():
+        lacking = [item for item in items if item.get_closest_marker("gpu")]
+        items[:] = [item for item in items if item not in lacking]
+        config.hook.pytest_deselected(items=lacking)
+    if hasattr(config, "workerinput"):
+        _spread_slow_files(items)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what is left out."""
+    if config.getoption("--device") == "cuda" and not _has_gpu():
+        return "device: there is no CUDA here, so no test marked gpu is run"
+    return None
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _spread_slow_files(items: list[pytest.Item]) -> None:
+    """Spread the files with slow tests over the first two thirds of a run in several processes.
 
     They wait beside the work of others, and none of them is the last.
     """
-    if not hasattr(config, "workerinput"):
-        return
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
@@ -120,11 +150,30 @@ def blank_database(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def world(tiny_backbone, tmp_path):
+def device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The device that `--device` names; on a GPU, products in float32 are exact and sums come in one order."""
+    import torch
+
+    name = request.config.getoption("--device")
+    if name == "pretended":
+        from support.pretended_gpu import pretended_gpu
+
+        with pretended_gpu():
+            yield "cuda"
+        return
+    if name == "cuda":
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+        torch.use_deterministic_algorithms(mode=True, warn_only=True)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    yield name
+
+
+@pytest.fixture
+def world(tiny_backbone, tmp_path, device):
     """A tiny BERT and a few dozen sentences."""
     from ptune.backbone.load import load_backbone
     from ptune.data.sources import Splits
     from support.worlds import World, sentences
 
     splits = Splits(sentences(42, 1), sentences(30, 2), None, ["no", "yes"])
-    return World(load_backbone(str(tiny_backbone("bert"))), splits, tmp_path)
+    return World(load_backbone(str(tiny_backbone("bert")), device=device), splits, tmp_path)

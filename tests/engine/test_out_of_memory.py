@@ -10,6 +10,8 @@ from ptune.engine.fused import Engine, Failure
 from ptune.prompts import forward
 from support.closeness import near
 
+pytestmark = pytest.mark.gpu
+
 CONFIGS = [
     {"method": "v2", "length": 4, "dropout": 0.2, "batch_size": 8, "head_dropout": 0.1},
     {"method": "v2", "length": 6, "lr": 0.02, "batch_size": 8},

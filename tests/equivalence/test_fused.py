@@ -20,16 +20,18 @@ from ptune.prompts.predict import predict
 from support.closeness import close, close_gradients, near
 from support.worlds import CONFIGS, TUNED, WORDED, World, sentences
 
+pytestmark = pytest.mark.gpu
+
 EPOCHS = 3
 MANUAL = {"method": "manual"}
 FAITHFUL = {"method": "v2", "length": 5, "faithful": True, "batch_size": 8, "dropout": 0.1}
 
 
 @pytest.fixture(params=["bert", "gpt2"])
-def worded(request, tiny_language_model, world) -> World:
+def worded(request, tiny_language_model, world, device) -> World:
     """A world whose labels are words that the language head names."""
     words = {"template": "{text} It was [MASK]", "verbalizer": {"no": "cold", "yes": ["warm", "sweet"]}}
-    return replace(world, backbone=load_backbone(str(tiny_language_model(request.param)), lm=True), data=words)
+    return replace(world, backbone=load_backbone(str(tiny_language_model(request.param)), device=device, lm=True), data=words)
 
 
 @pytest.fixture
@@ -213,7 +215,7 @@ def test_the_backbone_stays_byte_identical(world):
 def fingerprint(backbone: Backbone) -> str:
     digest = hashlib.sha256()
     for tensor in backbone.module_dict().state_dict().values():
-        digest.update(tensor.numpy().tobytes())
+        digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
 
 

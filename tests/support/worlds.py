@@ -83,7 +83,9 @@ class World:
 
     def trial(self, number: int, config: dict) -> tuple[Plan, Learner]:
         self.folder.mkdir(parents=True, exist_ok=True)  # states are saved into a folder that is there
-        return TrialFactory(self._job(), [self.splits, *self.more], self.backbone, self.folder).make(number, config)
+        trials = TrialFactory(self._job(), [self.splits, *self.more], self.backbone, self.folder)
+        plan, learner = trials.make(number, config)
+        return plan, learner.to(self.backbone.device)
 
     def _job(self) -> Job:
         data = {"source": "builtin:none", "max_length": 32}
