@@ -5,7 +5,7 @@ READY  := $(VENV)/.ready
 JOB    ?= jobs/quickstart.toml
 BENCH  ?= limit growth overhead against_peft predicting serving tracking searching
 
-.PHONY: search test check bench bench-search faults screenshots ui clean
+.PHONY: search test test-gpu check bench bench-search faults screenshots ui clean
 .DEFAULT_GOAL := search
 
 search: $(READY)
@@ -13,6 +13,9 @@ search: $(READY)
 
 test: $(READY)
 	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+test-gpu: $(READY)
+	$(VENV)/bin/python -m pytest -m gpu --device cuda
 
 check: $(READY)
 	test ! -e platform/__init__.py

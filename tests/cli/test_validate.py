@@ -13,7 +13,8 @@ def test_a_good_job_is_described_in_one_line(ptune, job):
     result = ptune("validate", job)
     assert (result.code, result.err) == (0, "")
     assert result.out == (
-        f"ok {job}: 4 trials x 2 epochs (asha eta=3 grace=1, at most 8 epochs), 4 parameters, packaged:minilm (6 layers), train.tsv\n"
+        f"ok {job}: 4 trials x 2 epochs (asha eta=3 grace=1, at most 8 epochs), 4 parameters, "
+        "packaged:minilm (6 layers), train.tsv\n"
     )
 
 

@@ -31,7 +31,8 @@ FAITHFUL = {"method": "v2", "length": 5, "faithful": True, "batch_size": 8, "dro
 def worded(request, tiny_language_model, world, device) -> World:
     """A world whose labels are words that the language head names."""
     words = {"template": "{text} It was [MASK]", "verbalizer": {"no": "cold", "yes": ["warm", "sweet"]}}
-    return replace(world, backbone=load_backbone(str(tiny_language_model(request.param)), device=device, lm=True), data=words)
+    backbone = load_backbone(str(tiny_language_model(request.param)), device=device, lm=True)
+    return replace(world, backbone=backbone, data=words)
 
 
 @pytest.fixture

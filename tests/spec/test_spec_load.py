@@ -159,7 +159,10 @@ def test_every_problem_of_both_files_is_reported_at_once(folder):
         "[budget].epochs",
         "[budget].epoch",
     ]
-    assert lines[-1] == "[budget].epoch: unknown key; did you mean 'epochs'? (valid: epochs, sampler, stopping, trials)"
+    assert lines[-1] == (
+        "[budget].epoch: unknown key; did you mean 'epochs'? (valid: device_hours, epochs, epochs_total, hours, "
+        "patience, sampler, stopping, target, trials)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""A GPU that is none, for machines without one: tensors of the CPU that say they are on `cuda`, and meet only each other.
+"""A GPU that is none, for machines without one: tensors of the CPU that say `cuda` and meet only each other.
 
-What computes with tensors of both devices fails as it does on CUDA. Numbers are the CPU's, so whatever is computed
-here equals the same on the CPU bit by bit. Modes of torch hold in the thread that opens them.
+What computes with tensors of both devices fails as it does on CUDA. Numbers are the CPU's, without oneDNN. Modes of
+torch hold in the thread that opens them.
 """
 
 from contextlib import ExitStack, contextmanager
@@ -87,7 +87,9 @@ def _run(func, args, kwargs):
         if name in _MOVES and lands != isinstance(tensors[0], OnGpu) and out is _inner(tensors[0]):
             out = out.clone()
         known = {id(value.held): value for value in tensors if isinstance(value, OnGpu)}
-        return tree_map_only(Tensor, lambda one: known[id(one)] if id(one) in known else OnGpu(one), out) if lands else out
+        if not lands:
+            return out
+        return tree_map_only(Tensor, lambda one: known[id(one)] if id(one) in known else OnGpu(one), out)
 
 
 def _refuse_strangers(name, tensors):
