@@ -149,7 +149,7 @@ def blank_database(tmp_path_factory) -> Path:
 # --- a small world for engines: a tiny backbone, sentences, trials of every kind; see support/worlds.py ---
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def device(request: pytest.FixtureRequest) -> Iterator[str]:
     """The device that `--device` names; on a GPU, products in float32 are exact and sums come in one order."""
     import torch

@@ -22,6 +22,8 @@ from ptune.tasks.joint import JointTask
 from support.families import make_backbone
 from support.worlds import World, sentences
 
+pytestmark = pytest.mark.gpu
+
 EPOCHS = 4
 ROWS = 80
 DEV_LOSS = 0.0025
@@ -78,7 +80,7 @@ def recorded(world, name):
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory):
+def searched(tmp_path_factory, device):
     """A function from a type to a search with frozen weights of that type, hidden states kept."""
     folder = tmp_path_factory.mktemp("bfloat16")
     sizes = {"hidden_size": 64, "num_hidden_layers": 4, "intermediate_size": 64, "initializer_range": 0.1}
@@ -87,7 +89,7 @@ def searched(tmp_path_factory):
 
     @cache
     def search(dtype):
-        backbone = replace(load_backbone(model, dtype=dtype), cache=StateCache(folder / "states", 10**9))
+        backbone = replace(load_backbone(model, dtype=dtype, device=device), cache=StateCache(folder / "states", 10**9))
         before = {name: tensor.clone() for name, tensor in backbone.module_dict().state_dict().items()}
         world = World(backbone, splits, folder / dtype, horizon=EPOCHS)
         engine, plans, final = Engine(backbone, token_budget=4_000), {}, {}

@@ -16,11 +16,14 @@ from support.closeness import close_gradients
 from support.families import make_backbone
 from support.worlds import CONFIGS, World, sentences
 
+pytestmark = pytest.mark.gpu
+
 PROMPTS = ["v2 all layers", "v2 longer, dropout", "v2 last layer", "v1 mlp around", "head"]
 
 
-def world_on(folder, backbone):
-    return World(load_backbone(str(backbone)), Splits(sentences(20, 1), sentences(8, 2), None, ["no", "yes"]), folder)
+def world_on(folder, backbone, device):
+    splits = Splits(sentences(20, 1), sentences(8, 2), None, ["no", "yes"])
+    return World(load_backbone(str(backbone), device=device), splits, folder)
 
 
 def gradients(backbone, trials):
@@ -57,8 +60,8 @@ def kept_bytes(backbone, trials):
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "gpt2", "opt", "llama", "gemma2", "modernbert", "xmod"])
 @pytest.mark.parametrize("kept", [False, True])
-def test_gradients_are_those_of_a_pass_that_keeps_everything(tiny_backbone, tmp_path, family, kept):
-    world = world_on(tmp_path, tiny_backbone(family))
+def test_gradients_are_those_of_a_pass_that_keeps_everything(tiny_backbone, tmp_path, family, kept, device):
+    world = world_on(tmp_path, tiny_backbone(family), device)
     trials = [world.trial(number, CONFIGS[name]) for number, name in enumerate(PROMPTS)]
     cache = StateCache(tmp_path / "states", 10**9) if kept else None
     plain = replace(world.backbone, cache=cache)
@@ -69,9 +72,9 @@ def test_gradients_are_those_of_a_pass_that_keeps_everything(tiny_backbone, tmp_
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2", "llama"])
-def test_a_deep_backbone_keeps_a_small_share(tmp_path, family):
+def test_a_deep_backbone_keeps_a_small_share(tmp_path, family, device):
     layers = "n_layer" if family == "gpt2" else "num_hidden_layers"
-    world = world_on(tmp_path, make_backbone(family, tmp_path / family, **{layers: 12}))
+    world = world_on(tmp_path, make_backbone(family, tmp_path / family, **{layers: 12}), device)
     trials = [world.trial(0, {"method": "v2", "length": 2})]
     kept = {
         checkpointing: kept_bytes(replace(world.backbone, checkpointing=checkpointing), trials)

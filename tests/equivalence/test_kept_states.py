@@ -16,6 +16,8 @@ from ptune.prompts.forward import MiniBatch, forward
 from support.closeness import close, near
 from support.worlds import CONFIGS, World, sentences
 
+pytestmark = pytest.mark.gpu
+
 DEEP = {
     "v2 last layer": {"method": "v2", "length": 3, "depth": 1, "lr": 0.01, "batch_size": 8},
     "v2 last two": {"method": "v2", "length": 5, "depth": 2, "lr": 0.01, "batch_size": 6},
@@ -25,9 +27,9 @@ DEEP = {
 JOINED = sorted(name for name, family in FAMILIES.items() if family.layers is not None)
 
 
-def world_of(tiny_backbone, family, folder):
+def world_of(tiny_backbone, family, folder, device):
     splits = Splits(sentences(42, 1), sentences(30, 2), None, ["no", "yes"])
-    return World(load_backbone(str(tiny_backbone(family))), splits, folder)
+    return World(load_backbone(str(tiny_backbone(family)), device=device), splits, folder)
 
 
 def passed(backbone, trials):
@@ -44,8 +46,8 @@ def passed(backbone, trials):
 
 
 @pytest.mark.parametrize("family", JOINED)
-def test_rows_that_join_late_are_those_that_came_all_the_way(tiny_backbone, tmp_path, family):
-    world = world_of(tiny_backbone, family, tmp_path)
+def test_rows_that_join_late_are_those_that_came_all_the_way(tiny_backbone, tmp_path, family, device):
+    world = world_of(tiny_backbone, family, tmp_path, device)
     layers = world.backbone.shape.layers
     configs = CONFIGS | DEEP
     configs["v2 lengths"] = {**CONFIGS["v2 lengths"], "lengths": ",".join("2635"[:layers])}
@@ -59,8 +61,8 @@ def test_rows_that_join_late_are_those_that_came_all_the_way(tiny_backbone, tmp_
 
 
 @pytest.mark.parametrize("family", ["bert", "llama"])
-def test_a_layers_states_are_computed_from_the_highest_that_are_kept(tiny_backbone, tmp_path, family):
-    world = world_of(tiny_backbone, family, tmp_path)
+def test_a_layers_states_are_computed_from_the_highest_that_are_kept(tiny_backbone, tmp_path, family, device):
+    world = world_of(tiny_backbone, family, tmp_path, device)
     examples = world.trial(0, DEEP["head"])[0].train
     layers = world.backbone.model.get_submodule(world.backbone.family.layers)
     ran = []
@@ -78,10 +80,10 @@ def test_a_layers_states_are_computed_from_the_highest_that_are_kept(tiny_backbo
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2", "llama"])
-def test_whole_trainings_do_not_depend_on_what_is_kept(tiny_backbone, tmp_path, family):
+def test_whole_trainings_do_not_depend_on_what_is_kept(tiny_backbone, tmp_path, family, device):
     reports = []
     for number, budget in enumerate((0, 10**9, 10**9)):
-        world = world_of(tiny_backbone, family, tmp_path / str(number))
+        world = world_of(tiny_backbone, family, tmp_path / str(number), device)
         engine = Engine(replace(world.backbone, cache=StateCache(tmp_path / "states", budget)), token_budget=400)
         for trial, config in enumerate(DEEP.values()):
             engine.join(*world.trial(trial, config))

@@ -74,7 +74,7 @@ def test_the_end_is_named(tmp_path, monkeypatch):
 
 def test_a_log_line_is_one_plain_line(under_way):
     text = line(under_way, under_way.history.last_at)
-    assert text.startswith("[0:24] 24 of 24 begun · ")
+    assert text.startswith(f"[0:24] {len(under_way.history.trials)} of 24 begun · ")
     assert "best 0." in text
     assert "left" in text
     assert text.isprintable()

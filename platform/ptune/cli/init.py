@@ -29,7 +29,13 @@ epochs = {epochs}
 @click.argument("job", type=click.Path(path_type=Path), metavar="JOB")
 @click.option("--data", type=click.Path(path_type=Path), help="Data file to learn from.")
 @click.option("--backbone", help="Folder or Hub id of the backbone.")
-@click.option("--task", "kind", type=click.Choice(KINDS), help="Kind of task.  [default: guessed from the data]")
+@click.option(
+    "--task",
+    "kind",
+    type=click.Choice(KINDS),
+    metavar="KIND",
+    help=f"One of {', '.join(KINDS)}.  [default: guessed from the data]",
+)
 @click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True)
 @click.option("--epochs", type=click.IntRange(min=1), default=5, show_default=True)
 def init(job: Path, data: Path | None, backbone: str | None, kind: str | None, trials: int, epochs: int) -> int:

@@ -18,7 +18,9 @@ KINDS = tuple(METRICS)
 
 @click.command("inspect-data", short_help="Propose the task of a data file.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--task", "kind", type=click.Choice(KINDS), help="Kind of task that it is for.  [default: a guess]")
+@click.option(
+    "--task", "kind", type=click.Choice(KINDS), metavar="KIND", help=f"For {', '.join(KINDS)}.  [default: a guess]"
+)
 def inspect_data(file: Path, kind: str | None) -> int:
     """Read a file that ptune has never seen, and print the tables [task] and [task.data] of a job for it.
 
