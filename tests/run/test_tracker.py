@@ -26,6 +26,9 @@ class LinesTracker:
         self._announce = announce
         self._announced = None
 
+    def refusal(self):
+        return None
+
     def start(self, patience_s):
         assert patience_s >= 0
         self._announced = self._path.name
@@ -69,6 +72,25 @@ def test_another_tracker_sees_the_whole_search(job, runs):
     assert result["mlflow"] is None
     assert result["lines"]["parent_run_id"] == "small.lines"
     assert not (runs / "mlflow.db").exists()
+
+
+class RefusingTracker(NoTracker):
+    """Would never take a search."""
+
+    def refusal(self):
+        return "its shelf is gone"
+
+
+def test_what_would_never_be_tracked_does_not_begin_but_goes_on(job, runs, caplog):
+    def refusing(_job, folder, _announce):
+        return RefusingTracker(folder.name)
+
+    with pytest.raises(SpecError, match=r'its shelf is gone\. Correct that, or set tracking\.type = "none"'):
+        start_search(job, "", runs, LocalRunner(), track=refusing)
+    assert not runs.exists()
+    start_search(job, "", runs, LocalRunner(), track=LinesTracker)
+    assert resume_search("small", runs, LocalRunner(), track=refusing).status == "complete"
+    assert "its shelf is gone. The search goes on; `ptune sync small` sends the rest later" in caplog.text
 
 
 def test_a_search_that_is_not_tracked_leaves_nothing_in_mlflow(untracked, runs):

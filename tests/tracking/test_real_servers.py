@@ -9,13 +9,14 @@ import requests
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
-from ptune.errors import TrackingError
+from ptune.errors import SpecError, TrackingError
 from ptune.report.write_files import publish
 from ptune.run.local import LocalRunner
 from ptune.run.search import resume_search, start_search
 from ptune.run.sync import sync_search
 from ptune.tracking import mlflow_tracker
 from ptune.tracking.metrics import shown
+from ptune.tracking.mlflow_tracker import MlflowTracker
 from ptune.tracking.mlflow_writer import sync
 from support import postgres
 from support.interrupting import Interrupting
@@ -177,12 +178,19 @@ def test_no_password_is_written_anywhere(place, searched, request):
     assert not [name for name, text in texts.items() for secret in SECRETS if secret.encode() in text]
 
 
-def test_a_wrong_password_costs_nothing_and_is_said(team, tiny_backbone, tmp_path, monkeypatch, capfd):
+def test_a_password_that_is_wrong_from_then_on_costs_nothing_and_is_said(
+    team, tiny_backbone, tmp_path, monkeypatch, capfd
+):
     monkeypatch.setattr(mlflow_tracker, "_LAGGING_S", 0.1)
     runs = tmp_path / "runs"
     job = small_job(tmp_path / "data", tiny_backbone("bert"), trials=2, epochs=1).model_copy(update={"name": "guess"})
     enter(monkeypatch, team.uri, **as_user(ADMIN, "guessed"))
-    outcome = start_search(job, "", runs, LocalRunner())
+    with pytest.raises(SpecError, match="does not know user 'admin' with this password"):
+        start_search(job, "", runs, LocalRunner())
+    assert not runs.exists()
+    with monkeypatch.context() as before:
+        before.setattr(MlflowTracker, "refusal", lambda _: None)
+        outcome = start_search(job, "", runs, LocalRunner())
     assert outcome.status == "complete"
     assert "does not know user 'admin' with this password" in outcome.tracking.lagging
     with pytest.raises(TrackingError, match="does not know user 'admin' with this password"):

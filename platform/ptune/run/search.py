@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ptune.errors import JournalError
+from ptune.errors import JournalError, SpecError
 from ptune.files import write_json, write_text
 from ptune.node_files import check_cache
 from ptune.record.events import Awaiting, Confirms, Ended, Header, Loaded, Metrics, Resumed, SearchStatus
@@ -231,6 +231,7 @@ def start_search(
         kept: the artifact to start from that another search keeps, whatever is where the job names it.
 
     Raises:
+        SpecError: its tracker would never take the search.
         PtuneError: the job cannot run; nothing is left behind then.
     """
     tracking = job.tracking.model_copy(update={"experiment": job.tracking.experiment or job.name})
@@ -238,7 +239,9 @@ def start_search(
     runner.check()
     check_runs(runs)
     check_cache()
-    track(job, runs / job.name, unheard)  # refuses settings that cannot be used, before anything is written
+    refusal = track(job, runs / job.name, unheard).refusal()
+    if refusal is not None:
+        raise SpecError(f'{refusal}. Correct that, or set tracking.type = "none" to search without it')
     prepared = prepare(job, runs, kept)
     for note in dict.fromkeys(note for splits in prepared.splits for note in splits.notes):
         _LOG.warning("ptune: %s", note)
@@ -294,6 +297,9 @@ def resume_search(
         header = History.of(events).header
         runner.check()
         job = header.job if resources is None else header.job.model_copy(update={"resources": resources})
+        refusal = track(job, folder, unheard).refusal()
+        if refusal is not None:  # its job cannot change any more
+            _LOG.warning("ptune: %s. The search goes on; `ptune sync %s` sends the rest later", refusal, name)
         prepared = prepare(job, runs, kept_start(header, folder))
         _check_same(header, prepared.header, name)
         journal.append(Resumed(versions()))

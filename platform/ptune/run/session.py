@@ -76,6 +76,9 @@ class Publisher(Protocol):
 class Tracker(Protocol):
     """Shows a search in another system. It reads the journal and never slows or fails the search."""
 
+    def refusal(self) -> str | None:
+        """Why the other system would never take the search, however long one waits; None if it may. Takes seconds."""
+
     def start(self, patience_s: float) -> None:
         """Begin to follow the journal; leave the processor to the search for up to `patience_s` seconds."""
 

@@ -44,6 +44,9 @@ class NoTracker:
     def state(self) -> None:
         """Nothing."""
 
+    def refusal(self) -> None:
+        """Nothing refuses it."""
+
     def start(self, patience_s: float) -> None:
         """Do nothing."""
 

@@ -6,7 +6,8 @@ import os
 
 from ptune.spec.tracking import without_password
 
-_USER, _PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+"""The variables in which MLflow looks for who writes."""
 
 
 def describe(error: Exception, experiment: str) -> str:
@@ -18,9 +19,9 @@ def describe(error: Exception, experiment: str) -> str:
     """
     match getattr(error, "error_code", None):
         case "UNAUTHENTICATED":
-            return _unknown_user(os.environ.get(_USER))
+            return unknown_user(os.environ.get(USER))
         case "PERMISSION_DENIED":
-            user = os.environ.get(_USER)
+            user = os.environ.get(USER)
             return (
                 f"{f'user {user!r}' if user else 'this user'} may not write to the experiment {experiment!r}: "
                 "ask an administrator of the server for the permission EDIT, or set tracking.experiment to another one"
@@ -29,10 +30,16 @@ def describe(error: Exception, experiment: str) -> str:
             return without_password((str(error) or type(error).__name__).splitlines()[0])
 
 
-def _unknown_user(user: str | None) -> str:
+def unknown_user(user: str | None) -> str:
+    """That a server asks who writes, and is told nothing or what it does not know."""
     if user is None:
-        return f"the server wants to know who writes: set {_USER} and {_PASSWORD}"
-    return f"the server does not know user {user!r} with this password: correct {_USER} or {_PASSWORD}"
+        return f"the server wants to know who writes: set {USER} and {PASSWORD}"
+    return f"the server does not know user {user!r} with this password: correct {USER} or {PASSWORD}"
+
+
+def deleted_experiment(name: str) -> str:
+    """That an experiment takes no runs any more."""
+    return f"the experiment {name!r} is deleted: restore it, or set tracking.experiment to another one"
 
 
 def describe_refusals(refused: dict[int | None, str]) -> str:

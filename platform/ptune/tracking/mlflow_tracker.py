@@ -8,6 +8,7 @@ from ptune.spec.job import Job
 from ptune.spec.tracking import without_password
 from ptune.tracking.location import resolve_uri
 from ptune.tracking.mlflow_writer import MlflowWriter, sync
+from ptune.tracking.refusal import refusal
 from ptune.tracking.state import Announce, TrackingState
 
 _DRAIN_S = 60.0
@@ -33,6 +34,11 @@ class MlflowTracker:
         self._experiment = job.tracking.experiment or job.name
         self._announce = announce
         self._writer = MlflowWriter(folder, self._uri, self._experiment, announce)
+
+    def refusal(self) -> str | None:
+        """Why MLflow would never take the search; see `ptune.tracking.refusal`."""
+        found = refusal(self._uri, self._experiment)
+        return found and f"MLflow at {without_password(self._uri)} takes no runs of this search: {found}"
 
     def start(self, patience_s: float) -> None:
         """Follow the journal in a thread of its own; see `MlflowWriter.start`."""

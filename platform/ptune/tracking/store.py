@@ -23,6 +23,7 @@ from ptune.errors import TrackingError
 from ptune.record.events import DataSource
 from ptune.tracking.batches import LogBatch
 from ptune.tracking.best_model import BestModel, Registration, log_best, register
+from ptune.tracking.failures import deleted_experiment
 from ptune.tracking.metrics import shown
 from ptune.tracking.projection import (
     LAYOUT,
@@ -99,7 +100,7 @@ class Store:
             self.experiment_id = str(client.create_experiment(experiment, artifact_location))
             self._tags: dict[str, str] = {}
         elif existing.lifecycle_stage == "deleted":
-            raise TrackingError(f"MLflow experiment {experiment!r} is deleted: restore it or set tracking.experiment")
+            raise TrackingError(deleted_experiment(experiment))
         else:
             self.experiment_id = str(existing.experiment_id)
             self._tags = dict(existing.tags)
