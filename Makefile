@@ -5,7 +5,7 @@ READY  := $(VENV)/.ready
 JOB    ?= jobs/quickstart.toml
 BENCH  ?= limit growth overhead against_peft predicting serving tracking searching
 
-.PHONY: search test test-gpu check bench bench-search faults screenshots ui clean
+.PHONY: search test test-gpu check bench bench-search bench-gpu faults screenshots ui clean
 .DEFAULT_GOAL := search
 
 search: $(READY)
@@ -29,6 +29,9 @@ bench: $(READY)
 
 bench-search: BENCH := searching
 bench-search: bench
+
+bench-gpu: $(READY)
+	$(VENV)/bin/python tests/benchmarks/gpu.py
 
 faults: $(READY)
 	$(VENV)/bin/python tests/faults/drill.py $(FAULTS)

@@ -15,35 +15,46 @@ from ptune.backbone.backbone import Backbone
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a BERT-like encoder's products depend on.
+    """What the products of BERT-like and Llama-like backbones depend on.
 
     Attributes:
         layers: how many there are.
         hidden: width of hidden states.
         inner: width inside the feed-forward.
         pooled: whether heads read through a pooler.
+        keys: width of keys and of values, where heads share them; None is as wide as hidden states.
+        gated: whether the feed-forward has a third matrix, its gate.
     """
 
     layers: int
     hidden: int
     inner: int
     pooled: bool = False
+    keys: int | None = None
+    gated: bool = False
 
     @classmethod
     def of(cls, backbone: Backbone) -> Sizes:
         config = backbone.model.config
         pooled = backbone.pooler is not None
-        return cls(config.num_hidden_layers, config.hidden_size, config.intermediate_size, pooled)
+        keys = backbone.shape.kv_heads * backbone.shape.head_width
+        gated = any(name.endswith("gate_proj") for name, _ in backbone.model.named_modules())
+        return cls(config.num_hidden_layers, config.hidden_size, config.intermediate_size, pooled, keys, gated)
 
     @property
     def projection(self) -> int:
-        """Query, key, value or attention's output for one token."""
+        """Query or attention's output for one token."""
         return 2 * self.hidden**2
+
+    @property
+    def keys_values(self) -> int:
+        """Key and value for one token."""
+        return 2 * 2 * self.hidden * (self.hidden if self.keys is None else self.keys)
 
     @property
     def behind(self) -> int:
         """Attention's output projection and the feed-forward for one token."""
-        return self.projection + 4 * self.hidden * self.inner
+        return self.projection + 2 * (3 if self.gated else 2) * self.hidden * self.inner
 
 
 def training_flops(sizes: Sizes, lengths: Sequence[int], prefix: int, first: int = 0, *, kept: bool = False) -> int:
@@ -72,7 +83,7 @@ def training_flops(sizes: Sizes, lengths: Sequence[int], prefix: int, first: int
 def forward_flops(sizes: Sizes, length: int, prefix: int, *, last: bool) -> int:
     """One layer's products for one row; the last layer has a single query, as one position is read."""
     queries = 1 if last else length
-    keys_values = 2 * sizes.projection * length
+    keys_values = sizes.keys_values * length
     attention = 4 * queries * (prefix + length) * sizes.hidden
     return keys_values + queries * (sizes.projection + sizes.behind) + attention
 
@@ -88,4 +99,4 @@ def backward_flops(sizes: Sizes, length: int, prefix: int, *, first: bool, last:
     to_prefix = 2 * 2 * queries * prefix * sizes.hidden
     if first:
         return queries * sizes.behind + product + to_prefix
-    return queries * (sizes.projection + sizes.behind) + 2 * sizes.projection * length + 4 * product
+    return queries * (sizes.projection + sizes.behind) + sizes.keys_values * length + 4 * product

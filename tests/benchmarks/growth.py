@@ -15,6 +15,7 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -66,12 +67,14 @@ def compare(lines: Lines, passes: int) -> list[dict[str, Any]]:
     ]
 
 
-def memory(backbone: Backbone, sentences: Sentences, folder: Path, counts: Sequence[int]) -> list[dict[str, float]]:
+def memory(
+    backbone: Backbone, sentences: Sentences, folder: Path, counts: Sequence[int], setting: Setting | None = None
+) -> list[dict[str, float]]:
     """MB above what the process held before, while passes of so many slots run and after; and what learners hold."""
     found = []
     for count in counts:
         before = _held(backbone.device)
-        load = Load(backbone, sentences, Setting(count), folder)
+        load = Load(backbone, sentences, replace(setting or Setting(), slots=count), folder)
         _forget_peak(backbone.device)
         for _ in range(2):
             load.step()

@@ -43,9 +43,9 @@ GROUPS = {
 OPTIMISER, REST = "optimiser", "Python and all else"
 
 
-def peak(dtype: torch.dtype, device: torch.device) -> float:
+def peak(dtype: torch.dtype, device: torch.device, sizes: Sequence[int] | None = None) -> float:
     """The best FLOP/s of large square matrix products."""
-    sizes = (4096, 8192, 16384) if device.type == "cuda" else (1024, 2048, 4096)
+    sizes = sizes or ((4096, 8192, 16384) if device.type == "cuda" else (1024, 2048, 4096))
     return max(2 * size**3 / _fastest(_product(size, size, size, dtype, device), device) for size in sizes)
 
 

@@ -15,6 +15,7 @@ import torch
 from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split, Splits
 from ptune.engine.fused import Engine
+from ptune.engine.slots import Plan
 from ptune.files import value_hash
 from ptune.prompts.learner import Learner
 from ptune.run.trials import TrialFactory
@@ -34,12 +35,14 @@ class Setting:
         tokens: of each row; None takes the sentences as they come.
         length: of each prompt.
         depth: how many of the last layers have a prompt; None is all of them.
+        budget: most tokens of a pass.
     """
 
     slots: int = 4
     tokens: int | None = 14
     length: int = 20
     depth: int | None = None
+    budget: int = 2**40
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ class Load:
         self, backbone: Backbone, sentences: Sequence[tuple[str, int]], setting: Setting, folder: Path
     ) -> None:
         self.setting = setting
-        self.engine = Engine(backbone, token_budget=2**40)
+        self.engine = Engine(backbone, token_budget=setting.budget)
+        self.plans: list[Plan] = []
         self.learners: list[Learner] = []
         self._heard: list[Listening] = []
         factory = TrialFactory(_job(setting.tokens), [_splits(sentences, setting.tokens)], backbone, folder)
@@ -85,6 +89,7 @@ class Load:
         config = {"method": "v2", "length": setting.length, "batch_size": ROWS, "positions": "unshifted", **depth}
         for number in range(setting.slots):
             plan, learner = factory.make(number, config)
+            self.plans.append(plan)
             self.learners.append(learner)
             self._heard.append(Listening(plan.task))
             self.engine.join(replace(plan, task=self._heard[-1]), learner)

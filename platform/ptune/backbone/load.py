@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 
 from ptune.backbone import deberta
 from ptune.backbone.backbone import Backbone, Shape
-from ptune.backbone.checkpoint import read_checkpoint
+from ptune.backbone.checkpoint import LoadedCheckpoint, read_checkpoint
 from ptune.backbone.families import Family
 from ptune.backbone.hashes import settings_hashes
 from ptune.backbone.inject import IMPLEMENTATION, Prefix, number_layers
@@ -53,12 +54,29 @@ def load_backbone(
     checkpoint = read_checkpoint(
         folder, backbone_id, family, _dtype(dtype, device), lm, shared if device == "cpu" else 0, trust=profile.trust
     )
+    settings = settings_hashes(folder) | (code_hashes(folder) if trust else {})
+    return assemble(checkpoint, family, backbone_id, profile.weights_hash, device, settings)
+
+
+def assemble(
+    checkpoint: LoadedCheckpoint,
+    family: Family,
+    backbone_id: str,
+    weights_hash: str,
+    device: str,
+    settings: Mapping[str, str],
+) -> Backbone:
+    """A backbone of modules that are there: frozen, on its device, with a prompt proven to reach every layer.
+
+    Raises:
+        BackboneError: a prompt does not reach it.
+    """
     model = checkpoint.model
     shape = _shape(model, family, [checkpoint.pooler, checkpoint.language_head])
     _open_to_prefixes(model, shape, backbone_id)
     backbone = Backbone(
         id=backbone_id,
-        hash=profile.weights_hash,
+        hash=weights_hash,
         model=model,
         tokenizer=checkpoint.tokenizer,
         family=family,
@@ -68,7 +86,7 @@ def load_backbone(
         first_position=family.first_position(model.config.pad_token_id),
         device=torch.device(device),
         layers=_layers(model, family),
-        settings=settings_hashes(folder) | (code_hashes(folder) if trust else {}),
+        settings=settings,
     )
     backbone.module_dict().requires_grad_(False).eval().to(device)
     _prove_reach(backbone)
