@@ -36,9 +36,8 @@ def measure(name: str, kept: Path, options: argparse.Namespace) -> Rows:
     most = PARTS[name][1]
     context = multiprocessing.get_context("spawn" if options.device == "cuda" or options.spawn else "fork")
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(dir=kept) as folder:
-        draft = Path(folder) / "rows.json"
-        process = context.Process(target=run, args=(name, draft, options.device, options.tiny))
+    with tempfile.TemporaryDirectory() as folder:
+        process = context.Process(target=run, args=(name, file, Path(folder), options.device, options.tiny))
         process.start()
         process.join(most)
         if process.is_alive() and process.pid is not None:
@@ -47,7 +46,7 @@ def measure(name: str, kept: Path, options: argparse.Namespace) -> Rows:
             ended = f"stopped after {most:.0f} s, its limit"
         else:
             ended = "" if process.exitcode == 0 else f"ended with exit code {process.exitcode}"
-        rows: Rows = json.loads(draft.read_text(encoding="utf-8")) if draft.exists() else []
+        rows: Rows = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
         if ended:
             rows.append({"failed": ended})
         if rows:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -37,21 +35,18 @@ class Bench:
     """What a part measures with, and the rows it has.
 
     Attributes:
-        file: where the rows are kept.
+        file: where the rows are kept, each as soon as it is measured.
+        folder: for the files of engines.
         device: `cuda` or `cpu`.
         tiny: whether shapes are tiny and times short.
         rows: what has been measured; a row that could not be says why in `failed`.
     """
 
     file: Path
+    folder: Path
     device: str
     tiny: bool
     rows: list[dict[str, Any]] = field(default_factory=list)
-
-    @cached_property
-    def folder(self) -> Path:
-        """For the files of engines and their caches."""
-        return Path(tempfile.mkdtemp(dir=self.file.parent))
 
     @property
     def shapes(self) -> list[str]:
@@ -190,15 +185,13 @@ PARTS: dict[str, tuple[Callable[[Bench], None], float]] = {
 """Each part, most telling first, with the seconds that it may take on a GPU."""
 
 
-def run(name: str, file: Path, device: str, tiny: bool) -> None:
+def run(name: str, file: Path, folder: Path, device: str, tiny: bool) -> None:
     """Run one part, in a process and a process group of its own."""
     os.setsid()
     if tiny:
         torch.set_num_threads(1)  # shapes so small are slower on several
-    bench = Bench(file, device, tiny)
-    with tempfile.TemporaryDirectory() as cache:
-        os.environ["PTUNE_CACHE"] = cache
-        PARTS[name][0](bench)
+    os.environ["PTUNE_CACHE"] = f"{folder}/states"
+    PARTS[name][0](Bench(file, folder, device, tiny))
 
 
 def _made(bench: Bench, shape: str) -> Backbone | None:

@@ -32,7 +32,7 @@ def test_every_part_measures_tiny_shapes(tmp_path):
 
 
 def test_a_row_that_fails_is_kept_and_the_next_is_measured(tmp_path):
-    bench = Bench(tmp_path / "rows.json", "cpu", tiny=True)
+    bench = Bench(tmp_path / "rows.json", tmp_path, "cpu", tiny=True)
     bench.attempt({"slots": 64}, lambda: {}["ms"])
     bench.attempt({"slots": 1}, lambda: {"ms": 2.0})
     kept = json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))
