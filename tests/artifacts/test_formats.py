@@ -21,6 +21,7 @@ from ptune.backbone.load import load_backbone
 from ptune.data.sources import unlabelled
 from ptune.errors import ArtifactError
 from ptune.spec.formats import FORMATS
+from ptune.tasks.entity import EntityKind
 from support.closeness import near
 from support.elsewhere import card_code, run_cards
 from support.families import make_backbone
@@ -223,6 +224,8 @@ def probe_of_the_card(export):
     predictor = export.predictor
     kind = predictor.task.kinds[0]
     texts = [f"some {name.rstrip('12')}" for name in kind.inputs]  # both candidates are the same
+    if isinstance(kind, EntityKind):  # in the card's query, the entity stands already
+        texts = [texts[0], kind.placeholder, texts[1]]
     probe = make_probe(predictor, 0, unlabelled([kind.texts(texts)]))
     return probe.rows[0], probe.scores[0]
 
