@@ -1,9 +1,9 @@
 """Finding a backbone: packaged, in a folder, or on a Hub; verified, and without importing what it finds."""
 
 import os
+import shutil
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +11,9 @@ import pytest
 from ptune.backbone import hashes
 from ptune.backbone import locate as module
 from ptune.backbone.hashes import weights_hash
-from ptune.backbone.locate import locate
+from ptune.backbone.locate import locate, located
 from ptune.errors import BackboneError
+from ptune.files import write_json
 from support.fake_hub import fake_hub
 
 LOCATE = """\
@@ -20,12 +21,15 @@ import sys
 from ptune.backbone.locate import locate
 from ptune.backbone.profile import read_profile
 from ptune.errors import BackboneError
-try:
-    folder = locate(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)
-    profile = read_profile(folder)
-    print(profile.weights_hash, profile.layers, *sorted(path.name for path in folder.iterdir()))
-except BackboneError as error:
-    print("refused:", error)
+from ptune.files import write_json
+for place in sys.argv[1:]:
+    name, _, revision = place.partition("@")
+    try:
+        folder = locate(name, revision or None)
+        profile = read_profile(folder)
+        print(profile.weights_hash, profile.layers, *sorted(path.name for path in folder.iterdir()))
+    except BackboneError as error:
+        print("refused:", error)
 """
 
 
@@ -83,8 +87,21 @@ def test_a_folder_is_its_own_backbone(tiny_backbone):
 def test_a_folder_without_safetensors_is_refused(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle")
-    with pytest.raises(BackboneError, match=r"has no \*\.safetensors weights"):
+    remedy = rf"no \*\.safetensors weights.* it holds pytorch_model\.bin, `ptune convert {tmp_path} DIR` writes a copy"
+    with pytest.raises(BackboneError, match=remedy):
         locate(str(tmp_path))
+
+
+def test_the_transformer_of_an_old_folder_of_sentence_transformers_is_found(tiny_backbone, tmp_path):
+    inside = shutil.copytree(tiny_backbone("bert"), tmp_path / "0_BERT")
+    pooling = {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}
+    transformer = {"path": inside.name, "type": "sentence_transformers.models.Transformer"}
+    write_json(tmp_path / "modules.json", [transformer, pooling])
+    assert locate(str(tmp_path)) == located(str(tmp_path)) == inside
+    for modules in ([pooling], 5, [{"path": "..", "type": ".Transformer"}], [{"path": "x", "type": ".Transformer"}]):
+        write_json(tmp_path / "modules.json", modules)
+        with pytest.raises(BackboneError, match=r"modules\.json names"):
+            locate(str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["/no/such/backbone", "./no-such-backbone", "~/no-such-backbone"])
@@ -112,37 +129,64 @@ def test_the_hash_depends_on_contents_and_names_alone(tmp_path):
 
 @pytest.fixture
 def hub(tiny_backbone, tmp_path):
-    """The endpoint of a Hub with one model, `someone/tiny`, which also offers a pickle and some code."""
-    folder = tmp_path / "hub" / "someone" / "tiny"
-    folder.mkdir(parents=True)
-    for path in tiny_backbone("bert").iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    (folder / "pytorch_model.bin").write_bytes(b"a pickle")
-    (folder / "modeling_tiny.py").write_text("raise SystemExit")
-    bare = tmp_path / "hub" / "someone" / "bare"
-    bare.mkdir()
-    (bare / "config.json").write_text("{}")
-    (bare / "pytorch_model.bin").write_bytes(b"a pickle")
-    with fake_hub(tmp_path / "hub") as endpoint:
+    """The endpoint of a Hub with models of `someone`, where `hf_me` may see what is gated, and `hf_other` may not.
+
+    `tiny` also offers a pickle and some code, `tiny@v2` is a revision of it, `bare` and `bare@v2` have pickles alone,
+    and `old` is what sentence-transformers once made.
+    """
+    root = tmp_path / "hub"
+    for place in ("someone/tiny", "someone/tiny@v2", "someone/gated", "someone/old/0_Transformer"):
+        shutil.copytree(tiny_backbone("bert" if "@" not in place else "gpt2"), root / place)
+    (root / "someone" / "tiny" / "pytorch_model.bin").write_bytes(b"a pickle")
+    (root / "someone" / "tiny" / "modeling_tiny.py").write_text("raise SystemExit")
+    (root / "someone" / "gated" / ".gated").touch()
+    modules = [{"path": "0_Transformer", "type": "sentence_transformers.models.Transformer"}]
+    write_json(root / "someone" / "old" / "modules.json", modules)
+    for bare in ("someone/bare", "someone/bare@v2"):
+        (root / bare).mkdir()
+        (root / bare / "config.json").write_text("{}")
+        (root / bare / "pytorch_model.bin").write_bytes(b"a pickle")
+    with fake_hub(root, {"hf_me": ["someone"], "hf_other": ["nobody"]}) as endpoint:
         yield {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "home")}
 
 
 def test_a_hub_model_is_fetched_once_and_only_what_is_safe(hub, tiny_backbone):
-    folder: Path = tiny_backbone("bert")
-    wanted = sorted(path.name for path in folder.iterdir())
-    expected = f"{weights_hash(folder)} 3 {' '.join(wanted)}"
-    assert in_a_process(LOCATE, "someone/tiny", **hub) == expected
-    assert in_a_process(LOCATE, "someone/tiny", "main", **hub, HF_HUB_OFFLINE="1") == expected
+    kept = {family: tiny_backbone(family) for family in ("bert", "gpt2")}
+    tiny, second = (
+        f"{weights_hash(folder)} 3 {' '.join(sorted(path.name for path in folder.iterdir()))}"
+        for folder in kept.values()
+    )
+    places = ["someone/tiny", "someone/tiny@v2"]
+    assert in_a_process(LOCATE, *places, "someone/gated", **hub, HF_TOKEN="hf_me").splitlines() == [tiny, second, tiny]
+    offline = in_a_process(LOCATE, *places, "someone/gated@main", "someone/tiny@v3", **hub, HF_HUB_OFFLINE="1")
+    *found, missing = offline.splitlines()
+    assert found == [tiny, second, tiny]
+    assert missing.endswith(
+        "HF_HUB_OFFLINE says not to use the network, and the cache lacks it; fetch it once without that"
+    )
 
 
-def test_what_the_hub_does_not_have_is_refused(hub):
-    assert "someone/tiny2 is not a folder here and could not be fetched" in in_a_process(LOCATE, "someone/tiny2", **hub)
-    assert "has no *.safetensors weights" in in_a_process(LOCATE, "someone/bare", **hub)
+def test_what_the_hub_does_not_have_is_refused_with_the_remedy(hub):
+    places = ["someone/tiny2", "someone/tiny@v3", "someone/bare", "someone/bare@v2", "someone/gated", "someone/old"]
+    gated = f"the repository is gated: accept its terms at {hub['HF_ENDPOINT']}/someone/gated, then set HF_TOKEN to a"
+    unknown, unknown_revision, bare, bare_revision, closed, old = in_a_process(LOCATE, *places, **hub).splitlines()
+    assert "someone/tiny2 is not a folder here and could not be fetched from the Hub: the Hub has no such" in unknown
+    assert "if it is private, set HF_TOKEN" in unknown
+    assert "someone/tiny@v3 is not a folder here" in unknown_revision
+    assert "no such revision of it; a revision is a branch, a tag or a commit" in unknown_revision
+    assert "if it holds a pytorch_model.bin, `ptune convert someone/bare DIR` writes a copy that loads" in bare
+    assert "`ptune convert someone/bare DIR --revision v2` writes" in bare_revision
+    assert gated in closed
+    assert "someone/old is an older repository of sentence-transformers" in old
+    assert old.endswith("/0_Transformer'")
+    assert gated in in_a_process(LOCATE, "someone/gated", **hub, HF_TOKEN="hf_other")
 
 
 def test_without_a_network_the_error_says_so(tmp_path):
-    closed = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
-    for settings in (closed, {**closed, "HF_HUB_OFFLINE": "1"}):
-        answer = in_a_process(LOCATE, "someone/tiny", "v1", **settings)
-        assert answer.startswith("refused: someone/tiny@v1 is not a folder here and could not be fetched from the Hub:")
-        assert len(answer.splitlines()) == 1
+    answer = in_a_process(LOCATE, "someone/tiny@v1", HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(tmp_path))
+    assert answer.startswith(
+        "refused: someone/tiny@v1 is not a folder here and could not be fetched from the Hub: the "
+    )
+    assert "the network does not lead there (" in answer
+    assert answer.endswith("), and the cache lacks it")
+    assert len(answer.splitlines()) == 1

@@ -8,9 +8,13 @@ RUNS_CODE = frozenset(
     ("eval", "exec", "compile", "pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "jsonpickle")
 )
 """Names that run code, or whose loaders do."""
+HARMLESS = (("pickle", "UnpicklingError"),)
+"""What may be imported from them: what torch raises where it refuses a pickle."""
 CONSOLES = ("report/said.py", "report/console.py")
 OWN_PYTHON_ONLY = ("cli/entry.py", "artifacts/formats/vllm_client.py")
 """What runs where ptune may not be: it writes its own words."""
+ANSWERS = ("backbone/unpickle.py",)
+"""What answers the process that started it, in JSON, and no terminal."""
 
 
 def calls():
@@ -29,7 +33,9 @@ def test_nothing_is_unpickled_or_run():
         for node in nodes(path):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = (
-                    [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+                    [node.module or "" for alias in node.names if (node.module, alias.name) not in HARMLESS]
+                    if isinstance(node, ast.ImportFrom)
+                    else [alias.name for alias in node.names]
                 )
                 assert not RUNS_CODE & {name.partition(".")[0] for name in names}, path
     for place, _, name in calls():
@@ -47,12 +53,12 @@ def test_loaders_that_may_unpickle_are_told_not_to():
         if name in ("np.load", "numpy.load"):
             assert option(call, "allow_pickle") == "False", place
             found += 1
-    assert found >= 3, "the cartridge, the request to vLLM, and the tokens"
+    assert found >= 4, "the cartridge, the request to vLLM, the tokens, and weights to convert"
 
 
 def test_text_reaches_a_terminal_through_one_door():
     for place, _, name in calls():
-        if place in (*CONSOLES, *OWN_PYTHON_ONLY):
+        if place in (*CONSOLES, *OWN_PYTHON_ONLY, *ANSWERS):
             continue
         assert name not in ("print", "click.echo", "click.secho", "Console", "rich.print"), place
         assert name not in ("sys.stdout.write", "sys.stderr.write", "sys.stderr.writelines"), place

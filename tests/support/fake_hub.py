@@ -21,7 +21,8 @@ _LISTING = re.compile(r"/api/(?:datasets|models)/(?P<repo>[^/]+/[^/]+)/(?P<what>
 _WRITE = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+)/(?P<what>preupload|commit|branch)/(?P<revision>.+)")
 _BATCH = re.compile(r"/(?P<repo>[^/]+/[^/]+)\.git/info/lfs/objects/batch")
 _LARGE = (".safetensors", ".bin", ".pt")
-_PRIVATE = ".private"
+_PRIVATE, _GATED = ".private", ".gated"
+"""A private repository is seen by who may write there; of a gated one, everybody sees the names of the files."""
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def fake_hub(root: Path, writers: Mapping[str, Sequence[str]] | None = None) -> 
 
 def files_of(repo: Path) -> dict[str, Path]:
     """The files of a repository by name."""
-    found = sorted(path for path in repo.rglob("*") if path.is_file() and path.name != _PRIVATE)
+    found = sorted(path for path in repo.rglob("*") if path.is_file() and path.name not in (_PRIVATE, _GATED))
     return {path.relative_to(repo).as_posix(): path for path in found}
 
 
@@ -68,7 +69,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif match := _FILE.fullmatch(path):
             self._file(self._repo(match), match["file"])
         elif (match := _LISTING.fullmatch(path)) and self._sees(self._repo(match)):
-            self._listing(self._repo(match), match["repo"], match["what"])
+            if self._has(match):
+                self._listing(self._repo(match), match["repo"], match["what"])
+            else:
+                self._send(404, b"", {"X-Error-Code": "RevisionNotFound"})
         else:
             self._send(404, b"", {"X-Error-Code": "RepoNotFound"})
 
@@ -106,6 +110,11 @@ class _Handler(BaseHTTPRequestHandler):
         commits = {self._commit_of(path): path for path in branches.values()}
         return {**commits, **branches}.get(match["revision"], self.root / match["repo"])
 
+    def _has(self, match) -> bool:
+        """Whether there is such a branch or commit."""
+        main = self.root / match["repo"]
+        return self._repo(match) != main or match["revision"] in ("main", self._commit_of(main))
+
     def _sees(self, repo: Path) -> bool:
         hidden = (repo / _PRIVATE).is_file() and repo.parent.name not in self._owners()
         return repo.is_dir() and not hidden
@@ -115,7 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
         return hashlib.sha1(json.dumps(held).encode()).hexdigest()
 
     def _file(self, repo: Path, name: str):
-        if self._sees(repo) and (repo / name).is_file():
+        if (repo / _GATED).is_file() and repo.parent.name not in self._owners():
+            self._send(403 if self._owners() else 401, b"", {"X-Error-Code": "GatedRepo"})
+        elif self._sees(repo) and (repo / name).is_file():
             content = (repo / name).read_bytes()
             self._send(200, content, {"ETag": f'"{_blob(content)}"', "X-Repo-Commit": self._commit_of(repo)})
         else:

@@ -28,16 +28,40 @@ def asking_hub() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, RepositoryNotFoundError
+    from huggingface_hub import constants
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        IncompleteSnapshotError,
+        LocalEntryNotFoundError,
+        LocalTokenNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     if isinstance(error, LocalTokenNotFoundError):
         return f"the Hub asks who you are, and there is no token: {HOW_TO_SIGN_IN}"
+    if isinstance(error, GatedRepoError):
+        page = f"{constants.ENDPOINT}/{error.repo_id}"
+        return f"the repository is gated: accept its terms at {page}, then {HOW_TO_SIGN_IN}"
     if isinstance(error, RepositoryNotFoundError):
-        return "the Hub has no such repository, or does not let you see it"
+        return f"the Hub has no such repository, or does not let you see it; if it is private, {HOW_TO_SIGN_IN}"
+    if isinstance(error, RevisionNotFoundError):
+        return "the Hub has the repository, and no such revision of it; a revision is a branch, a tag or a commit"
+    if isinstance(error, LocalEntryNotFoundError):
+        lack = "a part of it" if isinstance(error, IncompleteSnapshotError) else "it"
+        if constants.HF_HUB_OFFLINE:
+            return f"HF_HUB_OFFLINE says not to use the network, and the cache lacks {lack}; fetch it once without that"
+        return f"the network does not lead there ({_told(error.__cause__ or error)}), and the cache lacks {lack}"
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
     if status == 401:
         return f"the Hub does not know your token: {HOW_TO_SIGN_IN}"
     if status == 403:
         return f"your token lacks the right to do this; give it the right to write there, or {HOW_TO_SIGN_IN}"
+    return _told(error)
+
+
+def _told(error: BaseException) -> str:
+    """The first line of what an error says."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -18,6 +18,7 @@ import click
 import ptune
 from ptune.cli.compare import compare
 from ptune.cli.confirm import confirm
+from ptune.cli.convert import convert
 from ptune.cli.doctor import doctor
 from ptune.cli.exits import FAILED, INTERRUPTED, WRONG_INPUT
 from ptune.cli.export import export
@@ -47,7 +48,7 @@ from ptune.report.said import prepare_streams, say
 _NO_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
 """What a system says of a name that leads nowhere, whatever there is on its disks."""
 SECTIONS = {
-    "Search": (init, inspect_data, validate, search, resume, stop, trial, extend, listing),
+    "Search": (init, inspect_data, convert, validate, search, resume, stop, trial, extend, listing),
     "Compare": (report, compare, confirm, ui, sync),
     "Use the best prompt": (export, inspect, predict, serve),
     "Machines and clusters": (doctor, repair, submit, jobs, logs, cluster),
