@@ -43,6 +43,8 @@ WRONG = {
     "task.data.limit_by": ("'random'", "3"),
     "task.data.shots": ("0", "-5", "'x'"),
     "task.data.splits": ("0", "2"),
+    "task.data.folds": ("0", "1", "'x'", "true", "101"),
+    "export.refit": ("true", "3"),
     "task.data.rename": ("3", "['a']", "{a = 3}"),
     "task.data.replace": ("3", "{text = 3}", "{text = {a = 1}}"),
     "task.data.explode": ("3", "[]"),

@@ -196,7 +196,7 @@ def find_artifact(folder: Path, history: History, number: int | None) -> Artifac
         EngineError: its saved states are damaged, and it cannot be trained again.
     """
     from ptune.artifacts import native
-    from ptune.run.conclude import artifact_of
+    from ptune.run.conclude import artifact_of, best_artifact
     from ptune.run.conclusion import ARTIFACT
 
     trial = pick(history, number)
@@ -209,7 +209,8 @@ def find_artifact(folder: Path, history: History, number: int | None) -> Artifac
     from ptune.run.prepare import prepare
 
     job = history.job
-    return artifact_of(
+    make = artifact_of if number is not None else best_artifact
+    return make(
         trial, load_job_backbone(job), prepare(job, folder.parent, kept_start(history.header, folder)), history, folder
     )
 
@@ -224,7 +225,8 @@ def pick(history: History, number: int | None) -> TrialRecord:
     if not ranked:
         raise SpecError("no trial has a result yet")
     if number is None:
-        return ranked[0]
+        assert history.best is not None, "some trial has a result"
+        return history.best
     for trial in ranked:
         if trial.number == number:
             return trial

@@ -114,12 +114,14 @@ class Training(Strict):
     """Trials with a result, of which this one was chosen."""
     examples: dict[str, int]
     """Examples by split: `train`, `dev`, `test`."""
+    refit: bool = False
+    """Whether it was trained on the data of all folds; its `dev` scores are then the means of its folds."""
     label_smoothing: float = 0.0
     """Share of each target's probability that training spread over all classes."""
     class_weights: dict[str, dict[str, float]] = Field(default_factory=dict)
     """How much each label counted in training, by data set; only where labels did not count alike."""
     repeats: dict[str, Repeats] = Field(default_factory=dict)
-    """The task's metric by split, over the repetitions of a confirmation."""
+    """The task's metric by split, over the folds of the data or the repetitions of a confirmation."""
 
 
 class SplitDigest(Strict):

@@ -118,12 +118,15 @@ def _scores(manifest: Manifest) -> str:
     baseline = manifest.scores.get("dev", {}).get("majority_baseline")
     if baseline is not None:
         lines.append(f"{manifest.task.always.capitalize()} alone scores {_number(baseline)} on dev.")
+    repeated = "repetitions on fresh seeds" if manifest.task.folds == 1 else "trials, each without one fold"
     repeats = training.repeats if training is not None else {}
     lines += [
-        f"Over {spread.n} repetitions on fresh seeds, {metric} on {split} is {_number(spread.mean)}"
+        f"Over {spread.n} {repeated}, {metric} on {split} is {_number(spread.mean)}"
         f"{'' if spread.sd is None else f' ± {_number(spread.sd)}'} (mean and standard deviation)."
         for split, spread in repeats.items()
     ]
+    if training is not None and training.refit:
+        lines.append("The prompt was trained on all folds together; the scores on dev are the means of the folds.")
     if training is not None and not repeats and training.trials > 1:
         lines.append(
             f"The prompt is one of {training.trials} trials on one seed. The best of a search is also lucky on dev, so "
@@ -189,7 +192,7 @@ def _refusals(checked: str) -> str:
 
 def _source(data: Data) -> str:
     if data.source is None:
-        return f"files `{data.train}` and `{data.dev}`"
+        return f"file `{data.train}`, in {data.folds} folds" if data.folds else f"files `{data.train}` and `{data.dev}`"
     return f"`{data.source}`" + (f", configuration `{data.config}`" if data.config else "")
 
 

@@ -50,7 +50,7 @@ class UnderstoodSplit:
     """One split.
 
     Attributes:
-        role: train, dev or test.
+        role: train, dev or test; of each fold, such as `fold 0`, its dev examples.
         rows: its examples.
         answers: how often each answer stands there, in the order of labels; empty where answers are no labels.
         numbers: the answers where they are numbers; None where they are not.
@@ -99,7 +99,9 @@ def understood(job: Job, splits: Sequence[Splits], profile: Profile | None) -> l
     """
     reading = None if profile is None else _reading(profile)
     named = zip(job.task.set_names, job.task.sets, splits, strict=True)
-    return [_of_set(name, data, own, _layout(job, data, reading), reading) for name, data, own in named]
+    return [
+        _of_set(name, data, own, job.drawing_seed, _layout(job, data, reading), reading) for name, data, own in named
+    ]
 
 
 def _reading(profile: Profile) -> Unloaded | None:
@@ -133,8 +135,12 @@ def _layout(job: Job, data: Data, reading: Unloaded | None) -> Layout | None:
     return None
 
 
-def _of_set(name: str, data: Data, splits: Splits, layout: Layout | None, reading: Unloaded | None) -> Understood:
-    roles = {"train": splits.train, "dev": splits.dev, "test": splits.test}
+def _of_set(
+    name: str, data: Data, splits: Splits, seed: int, layout: Layout | None, reading: Unloaded | None
+) -> Understood:
+    folds = {f"fold {number}": splits.without_fold(data, seed, number).dev for number in range(data.folds or 0)}
+    dev = {} if folds else {"dev": splits.dev}
+    roles = {"train": splits.train, **dev, **folds, "test": splits.test}
     first = splits.train
     return Understood(
         name,

@@ -103,7 +103,7 @@ def example_texts(task: Task) -> list[str]:
     placeholders = [f"a {name}" for name in names]
     if data.source is not None and not data.source.startswith(PREFIX):
         return placeholders
-    name = file_of(data.dev)
+    name = file_of(data.train if data.folds else data.dev)
     try:
         path = split_file(data.source, name) if data.source else Path(name)
         table = read_file(path, names, Reading.of(data))

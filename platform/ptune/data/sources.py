@@ -21,6 +21,7 @@ from ptune.data import candidates, columns, entities, facts, label_sets, questio
 from ptune.data.bad_rows import BadRow, BadRowsError, left_out
 from ptune.data.builtin import PREFIX, split_file
 from ptune.data.columns import Columns, explode, needed, prepared
+from ptune.data.folds import folds_of, groups_in
 from ptune.data.limits import kept
 from ptune.data.readers import Reading, pick_split, read_file, read_hub, table_of
 from ptune.data.table import Table
@@ -96,7 +97,9 @@ class Splits:
         Raises:
             SpecError: there are too few examples.
         """
-        assert number < data.splits, "a trial's split is judged by `ptune.spec.protocol.split_law`"
+        assert number < data.draws, "a trial's split is judged by `ptune.spec.protocol.split_law`"
+        if data.folds is not None:
+            return self.without_fold(data, seed, number)
         if data.shots is None:
             return self
         if (law := self.shots_law(data)) is not None:
@@ -104,6 +107,24 @@ class Splits:
         pool = _joined(self.train, self.dev)
         order = np.random.default_rng([_SHOTS, seed, number]).permutation(len(pool)).tolist()
         return replace(self, train=pool.pick(order[: data.shots]), dev=pool.pick(order[data.shots : 2 * data.shots]))
+
+    def without_fold(self, data: Data, seed: int, number: int) -> Splits:
+        """Fold `number` of the training split as dev split, and the rest of it as training split."""
+        assert data.folds is not None, "the data has folds"
+        fold_of = folds_of(_keys(self.train, data), self.train.labels, data.folds, seed)
+        inside = [row for row, fold in enumerate(fold_of) if fold == number]
+        outside = [row for row, fold in enumerate(fold_of) if fold != number]
+        return replace(self, train=self.train.pick(outside), dev=self.train.pick(inside))
+
+    def folds_law(self, data: Data) -> str | None:
+        """The law that the number of folds breaks, if too few examples can be told apart; None if there are enough."""
+        groups = groups_in(_keys(self.train, data)) if data.folds is not None else 0
+        if data.folds is None or data.folds <= groups:
+            return None
+        return (
+            f"task.data.folds <= {groups} must hold for {len(self.train)} examples of {groups} texts or groups, "
+            f"got {data.folds}"
+        )
 
     def shots_law(self, data: Data) -> str | None:
         """The law that the number of shots breaks, if there are too few examples; None if there are enough."""
@@ -140,7 +161,12 @@ def load_splits(data: Data, seed: int) -> Splits:
     if problems:
         raise DataError("\n".join(problems))
     splits = {name: _split(read[name], numbered[name]).pick(kept(data, seed, name, numbered[name])) for name in read}
-    loaded = Splits(splits["train"], splits["dev"], splits.get("test"), labels, tuple(dict.fromkeys(notes)))
+    train = splits["train"]
+    loaded = Splits(train, splits.get("dev", train), splits.get("test"), labels, tuple(dict.fromkeys(notes)))
+    if (law := loaded.folds_law(data)) is not None:
+        raise DataError(law)
+    if data.folds is not None:
+        loaded = replace(loaded, dev=loaded.without_fold(data, seed, 0).dev)
     if (law := loaded.shots_law(data)) is not None:
         raise DataError(law)
     return loaded
@@ -182,13 +208,10 @@ def _read_all(data: Data, kind: Any) -> tuple[dict[str, Columns], list[str]]:
     """The columns of every split that the data set names, by the split's role, and what is to be said of them."""
     columns = kind.columns_read(data)
     read = _reader(data, needed(data, columns))
-    names = {"train": data.train, "dev": data.dev, "test": data.test}
     columns_of: dict[str, Columns] = {}
     notes: list[str] = []
     problems: list[str] = []
-    for role, name in names.items():
-        if name is None:
-            continue
+    for role, name in data.split_names.items():
         try:
             table, source = read(name)
             notes += table.notes
@@ -289,6 +312,13 @@ def _edge(text: str | None, rows: int) -> int | None:
     if text is None:
         return None
     return rows * int(text[:-1]) // 100 if text.endswith("%") else int(text)
+
+
+def _keys(split: Split, data: Data) -> list[Any]:
+    """What examples share that belong into one fold: the group that the data names, a context, or the whole text."""
+    if split.groups is not None:
+        return split.groups
+    return [texts[1] if isinstance(data, SpanData) else texts for texts in split.texts]
 
 
 def _split(read: Columns, answers: list[Any]) -> Split:

@@ -21,10 +21,12 @@ def few_trials(history: History) -> list[Diagnosis]:
     limited = history.header.confirms is not None or history.limit is not None or budget.sampler == "grid"
     if limited or planned is None:
         return []
+    folds = history.job.task.folds
+    tried, what = planned // folds, "trial" if folds == 1 else "configuration"
     searched = [name for name in history.job.space.searched if name not in REPEATING]
-    if planned > len(searched):
+    if tried > len(searched):
         return []
-    text = f"{counted(planned, 'trial')} {'is' if planned == 1 else 'are'} too few to tell "
+    text = f"{counted(tried, what)} {'is' if tried == 1 else 'are'} too few to tell "
     text += f"{counted(len(searched), 'searched parameter')} apart."
     return [
         Diagnosis(
@@ -34,6 +36,6 @@ def few_trials(history: History) -> list[Diagnosis]:
             advice="try more configurations",
             typed=setting("budget.trials", ENOUGH * len(searched)),
             parameters=searched,
-            evidence={"trials": float(planned), "parameters": float(len(searched))},
+            evidence={"trials": float(tried), "parameters": float(len(searched))},
         )
     ]

@@ -9,7 +9,8 @@ from ptune.diagnosis.edits import setting
 from ptune.diagnosis.rates import Fault, Remedy, remedy
 from ptune.diagnosis.standstill import moved, stood_still
 from ptune.diagnosis.wording import among
-from ptune.record.history import FINAL, History, TrialRecord, is_constant
+from ptune.record.constant import is_constant
+from ptune.record.history import FINAL, History, TrialRecord
 from ptune.record.objective import Objective
 from ptune.record.wording import value_text
 from ptune.spec.protocol import majority_metric

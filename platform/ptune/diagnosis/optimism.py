@@ -15,20 +15,21 @@ ERRORS = 2.0
 
 def optimism(history: History) -> list[Diagnosis]:
     """The diagnosis of a search that was lucky on dev; the best of many trials always is, a little."""
-    best, tested = history.best, None if history.ended is None else history.ended.test
+    best, value = history.best, history.best_value
+    tested = None if history.ended is None else history.ended.test
     metric = history.objective.metric
-    if best is None or best.best_value is None or tested is None or metric not in tested:
+    if best is None or value is None or tested is None or metric not in tested:
         return []
     errors = [
         standard_error(history.header, best.best_report, "dev"),
         standard_error(history.header, tested, "test"),
     ]
     known = [error for error in errors if error is not None]
-    gap = history.objective.utility(best.best_value) - history.objective.utility(tested[metric])
+    gap = history.objective.utility(value) - history.objective.utility(tested[metric])
     if len(known) < len(errors) or gap <= ERRORS * math.hypot(*known):
         return []
     error = math.hypot(*known)
-    text = f"The best prompt scores {value_text(best.best_value)} on dev and {value_text(tested[metric])} on test. "
+    text = f"The best prompt scores {value_text(value)} on dev and {value_text(tested[metric])} on test. "
     text += (
         f"That is {gap / error:.1f} standard errors of the difference: the dev score is lucky, or the splits differ."
     )
@@ -40,6 +41,6 @@ def optimism(history: History) -> list[Diagnosis]:
             advice="trust the test score, and repeat the best on fresh seeds",
             typed=f"ptune confirm {history.header.name} --top 3 --seeds 5",
             trials=[best.number],
-            evidence={"dev": best.best_value, "test": tested[metric], "standard_error": error},
+            evidence={"dev": value, "test": tested[metric], "standard_error": error},
         )
     ]

@@ -140,7 +140,7 @@ class Header(_Stamped):
 
         A confirmation's are those of the search that it confirms, and what tells its repetitions apart.
         """
-        own = varied(self.job.space)
+        own = [*varied(self.job.space), *(["split"] if self.job.task.folds > 1 else [])]
         return own if self.confirms is None else list(dict.fromkeys(["method", *self.confirms.searched, *own]))
 
 

@@ -53,19 +53,6 @@ REPEATING = ("split", "repeat")
 Answer = Suggested | Finished | Extended | Refused | Ended
 """An event that answers a request."""
 
-_CONSTANT = "constant_prediction"
-
-
-def is_constant(metrics: Metrics) -> bool:
-    """Whether a report is of a learner that answers alike throughout: on every data set, of which it is the mean."""
-    return metrics.get(_CONSTANT) == 1.0
-
-
-def constant_sets(metrics: Metrics) -> list[str]:
-    """Of a task with several data sets, the names of those on which a report's learner answers alike throughout."""
-    prefix = f"{_CONSTANT}."
-    return [name.removeprefix(prefix) for name, value in metrics.items() if name.startswith(prefix) and value == 1.0]
-
 
 @dataclass
 class TrialRecord:
@@ -139,6 +126,13 @@ class Configuration:
         """Of the best value of the objective's metric that each trial reached on dev."""
         return Spread.of([value for trial in self.trials if (value := trial.best_value) is not None])
 
+    @property
+    def mean_report(self) -> Metrics:
+        """The means of what its trials report of their best epochs, of every metric that all of them have."""
+        reports = [trial.best_report for trial in self.trials]
+        shared = [name for name in reports[0] if all(name in report for report in reports)]
+        return {name: statistics.fmean(report[name] for report in reports) for name in shared}
+
 
 @dataclass
 class History:
@@ -205,7 +199,9 @@ class History:
         if self.limit is not None:
             return len(self.trials)
         budget = self.job.budget.trials
-        return None if budget is None else budget + self.extended + len(self.trials) - self.suggested
+        if budget is None:
+            return None
+        return budget * self.job.task.folds + self.extended + len(self.trials) - self.suggested
 
     @property
     def objective(self) -> Objective:
@@ -264,7 +260,7 @@ class History:
             case Awaiting(what):
                 self.awaiting = what
             case Extended(trials):
-                self.extended += trials
+                self.extended += trials * self.job.task.folds
             case LimitReached():
                 self.limit = event
             case Refused():
@@ -298,14 +294,35 @@ class History:
 
     @property
     def best(self) -> TrialRecord | None:
-        """The best trial, if any trial has a result."""
-        return next(iter(self.ranked()), None)
+        """The best trial, if any trial has a result; with folds, the best one of the configuration that leads."""
+        ranked, leading = self.ranked(), self.leading
+        return next((trial for trial in ranked if leading is None or trial in leading.trials), None)
+
+    @property
+    def leading(self) -> Configuration | None:
+        """With folds, the configuration of the best mean; those that have a result on every fold come first."""
+        if self.first is None or self.job.task.folds == 1:
+            return None
+        configurations = self.configurations()
+        whole = [found for found in configurations if len(found.trials) >= self.job.task.folds]
+        return next(iter([*whole, *configurations]), None)
+
+    @property
+    def best_value(self) -> float | None:
+        """The value by which a search is judged: the best trial's; with folds, the leading configuration's mean."""
+        best, leading = self.best, self.leading
+        if leading is not None:
+            return leading.spread.mean
+        return None if best is None else best.best_value
 
     @property
     def best_result(self) -> BestResult | None:
-        """The best trial's report of its best epoch, if any trial has a result."""
-        best = self.best
-        return None if best is None else BestResult(best.number, best.config, best.best_report, best.best_epoch)
+        """The best trial's report of its best epoch, if any trial has a result; with folds, the mean of its folds'."""
+        best, leading = self.best, self.leading
+        if best is None:
+            return None
+        metrics = best.best_report if leading is None else leading.mean_report
+        return BestResult(best.number, best.config, metrics, best.best_epoch)
 
     @property
     def majority_baseline(self) -> float | None:

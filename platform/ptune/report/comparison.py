@@ -86,6 +86,10 @@ def protocol_notes(history: History, overrides: Sequence[str], state: str) -> li
     law = "; published numbers belong to the job as written" if job.published else ""
     notes = [f"run with --set {text}{law}" for text in settings]
     notes += [*_limits(job.task), *_class_weights(job.task)]
+    if job.task.folds > 1:
+        notes.append(f"dev is each of {job.task.folds} folds of the training split in turn (task.data.folds)")
+    if job.export.refit:
+        notes.append("the exported prompt is trained on all folds together (export.refit)")
     if job.budget.stops_early:
         trials = history.trials.values()
         ended = sum(trial.status == "complete" for trial in trials)

@@ -52,8 +52,10 @@ class Findings:
     """The parameters that tell trials apart, in the order in which people see them."""
     best: BestResult | None
     """None before the first result."""
+    over_folds: Spread | None
+    """With folds, of the best configuration."""
     standard_error: float | None
-    """Of the best value on dev; None where the metric is no share of examples."""
+    """Of the best value on dev; None where the metric is no share of examples, and with folds."""
     test: Metrics | None
     """Scores of the exported prompt on the test split."""
     test_standard_error: float | None
@@ -86,6 +88,7 @@ class Findings:
         content = vars(self) | {
             "data": {name: {"source": data.source, "rows": data.rows} for name, data in self.data.items()},
             "best": None if self.best is None else vars(self.best),
+            "over_folds": None if self.over_folds is None else vars(self.over_folds),
             "published": [comparison.to_json() for comparison in self.published],
             "leaderboard": [row.to_json(self.metric) for row in self.leaderboard],
             "diagnoses": [vars(diagnosis) for diagnosis in self.diagnoses],
@@ -126,7 +129,8 @@ def findings(
         statuses=history.statuses,
         varied=header.varied,
         best=best,
-        standard_error=None if best is None else standard_error(header, best.metrics),
+        over_folds=None if history.leading is None else history.leading.spread,
+        standard_error=None if best is None or history.leading else standard_error(header, best.metrics),
         test=test,
         test_standard_error=None if test is None else standard_error(header, test, "test"),
         majority_baseline=history.majority_baseline,

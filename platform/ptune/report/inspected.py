@@ -148,9 +148,10 @@ def _scores(manifest: Manifest) -> Iterator[str]:
     for split, scores in manifest.scores.items():
         examples = "" if training is None or split not in training.examples else f" (n = {training.examples[split]})"
         yield f"{metric} {score_text(scores.get(metric))} on {split}{examples}"
+    counted = "repetition" if manifest.task.folds == 1 else "fold"
     for split, repeats in (training.repeats if training else {}).items():
         spread = "" if repeats.sd is None else f" ± {score_text(repeats.sd)}"
-        yield f"{score_text(repeats.mean)}{spread} on {split} over {plural(repeats.n, 'repetition')}"
+        yield f"{score_text(repeats.mean)}{spread} on {split} over {plural(repeats.n, counted)}"
 
 
 def _source(manifest: Manifest, header: Header | None) -> Iterator[str]:

@@ -15,7 +15,8 @@ from typing import Any, TypedDict
 
 from rich.table import Table
 
-from ptune.record.history import FINAL, Configuration, History, Status, TrialRecord, constant_sets, is_constant
+from ptune.record.constant import constant_sets, is_constant
+from ptune.record.history import FINAL, Configuration, History, Status, TrialRecord
 from ptune.record.wording import described, param_heading, value_text
 from ptune.report.cells import harmless
 from ptune.report.console import Terminal

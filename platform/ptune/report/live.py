@@ -130,8 +130,7 @@ class LiveLines:
     def _show(self, progress: Progress, now: float) -> None:
         if progress.history.first is None:
             return
-        leader = progress.history.best
-        best = leader.best_value if leader else None
+        best = progress.history.best_value
         awaiting = progress.history.awaiting
         if awaiting != self._awaiting:
             self._awaiting = awaiting

@@ -55,7 +55,9 @@ def line(progress: Progress, now: float) -> str:
     best = history.best
     if best is not None:
         config = described(best.config, progress.history.names(best))
-        parts.append(f"best {score_text(best.best_value)} {history.objective.metric} (trial {best.number}: {config})")
+        parts.append(
+            f"best {score_text(history.best_value)} {history.objective.metric} (trial {best.number}: {config})"
+        )
     return f"[{elapsed}] {', '.join(parts)}, {_left(progress, now)}"
 
 
@@ -135,7 +137,7 @@ def _facts(progress: Progress, now: float, width: int) -> Iterator[tuple[str, li
         yield "asked", [Text(part) for part in fold(answer_text(progress.answered, history), width)]
     best = history.best
     if best is not None:
-        score = score_text(best.best_value)
+        score = score_text(history.best_value)
         config = described(best.config, history.names(best))
         first, *more = fold(f"{score} {history.objective.metric} · trial {best.number} · {config}", width)
         yield "best", [Text.assemble((score, "bold green"), first.removeprefix(score)), *map(Text, more)]

@@ -19,7 +19,7 @@ from ptune.report import confirmation, leaderboard
 from ptune.report.console import console_on
 from ptune.report.diagnosed import print_diagnosed
 from ptune.report.folded import Folded
-from ptune.report.wording import duration, plural, score_text, spread_text
+from ptune.report.wording import best_text, duration, plural, score_text, spread_text
 from ptune.report.write_files import CURVES, PAGE
 from ptune.run.confirm import result
 from ptune.run.search import Outcome
@@ -120,7 +120,7 @@ def trials_and_best(history: History) -> str:
     best = history.best
     leader = "none has a result"
     if best is not None:
-        leader = f"best {history.objective.metric} {score_text(best.best_value)} (trial {best.number})"
+        leader = f"best {history.objective.metric} {score_text(history.best_value)} (trial {best.number})"
     return f"{plural(len(history.trials), 'trial')}, {leader}"
 
 
@@ -150,7 +150,8 @@ def _headline(outcome: Outcome) -> Text:
         return head.append("; no trial has a result", style="red")
     config = described(best.config, history.header.varied)
     head.append(f"\nbest {history.objective.metric} on dev ")
-    head.append(score_text(best.best_value), style="bold green")
+    leading = history.leading
+    head.append(best_text(best.best_value, None if leading is None else leading.spread), style="bold green")
     test = outcome.conclusion.test
     if test and history.objective.metric in test:
         head.append(f", on test {score_text(test[history.objective.metric])}")

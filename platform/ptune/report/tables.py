@@ -14,6 +14,7 @@ from ptune.report.leaderboard import TrialRow
 from ptune.report.wording import (
     alike,
     answering_alike,
+    best_text,
     count,
     duration,
     plural,
@@ -42,7 +43,7 @@ def headline(report: Findings) -> str:
         test = (report.test or {}).get(metric)
         tested = "" if test is None else f", {score_text(test)} on test"
         config = described(best.config, report.varied)
-        lines.append(paragraph(score_text(best.metrics[metric]), "big"))
+        lines.append(paragraph(best_text(best.metrics[metric], report.over_folds), "big"))
         lines.append(paragraph(f"best {metric} on dev{tested} · trial {best.trial}: {config}"))
         lines += [paragraph(text, "soft") for text in _certainty(report)]
     if report.majority_baseline is not None:

@@ -18,6 +18,11 @@ def score_text(value: float | None) -> str:
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
 
 
+def best_text(value: float | None, folds: Spread | None) -> str:
+    """The best value of a search; with folds, the best mean, such as `0.8750 ± 0.0135 over 4 folds`."""
+    return score_text(value) if folds is None else f"{spread_text(folds)} over {plural(folds.n, 'fold')}"
+
+
 def spread_text(values: Spread | None) -> str:
     """A mean and its standard deviation over repetitions, `0.6940 ± 0.0123`; the mean alone of one."""
     if values is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +12,7 @@ from pathlib import Path
 
 from ptune.artifacts.artifact import (
     Artifact,
+    Manifest,
     Origin,
     Provenance,
     Repeats,
@@ -26,10 +29,12 @@ from ptune.backbone.budget import token_budget
 from ptune.data.class_weights import class_weights
 from ptune.data.sources import Splits
 from ptune.engine.fused import Engine, Failure
+from ptune.engine.slots import Plan
 from ptune.engine.state import SavedState, read
 from ptune.errors import ArtifactError
+from ptune.prompts.learner import Learner
 from ptune.record.events import Header, Metrics
-from ptune.record.history import History, TrialRecord
+from ptune.record.history import Configuration, History, TrialRecord
 from ptune.record.spread import Spread
 from ptune.run.conclusion import ARTIFACT, Conclusion
 from ptune.run.prepare import Prepared, versions
@@ -53,7 +58,7 @@ def conclude(backbone: Backbone, prepared: Prepared, history: History, folder: P
     if best is None:
         return Conclusion()
     job, splits = prepared.job, prepared.splits
-    artifact = artifact_of(best, backbone, prepared, history, folder)
+    artifact = best_artifact(best, backbone, prepared, history, folder)
     test = test_scores(artifact, backbone, splits, token_budget(backbone, job.resources.token_budget))
     if test is not None:
         artifact = artifact.scored("test", _scores(test))
@@ -77,33 +82,79 @@ def artifact_of(trial: TrialRecord, backbone: Backbone, prepared: Prepared, hist
     Raises:
         EngineError: the trial's states are damaged, and it cannot be trained again.
     """
-    job, splits = history.job, prepared.splits
+    job = history.job
     saved = _state_of(trial, backbone, prepared, history, folder)
-    manifest = describe(
+    drawn = _drawn(trial, prepared.splits, history)
+    training = _training(trial, drawn, history)
+    scores = _scores(trial.best_report)
+    origin = Origin.of(backbone, job.backbone.revision).model_copy(update={"dtype": saved.dtype})
+    artifact = Artifact(_manifest(trial, origin, drawn, history, training, scores), saved.best)
+    return _decided(artifact, backbone, drawn, history) if job.task.decides else artifact
+
+
+def best_artifact(
+    best: TrialRecord, backbone: Backbone, prepared: Prepared, history: History, folder: Path
+) -> Artifact:
+    """What a search exports: the prompt of its best trial, trained on all folds together if the job says so.
+
+    Raises:
+        EngineError: see `artifact_of`.
+    """
+    make = _refitted if history.job.export.refit else artifact_of
+    return make(best, backbone, prepared, history, folder)
+
+
+def _refitted(trial: TrialRecord, backbone: Backbone, prepared: Prepared, history: History, folder: Path) -> Artifact:
+    """A trial's configuration trained on the data of all folds, with the scores that its folds have in the mean.
+
+    Its training is saved beside the trials' own, so that it goes on after a crash.
+
+    Raises:
+        EngineError: it cannot be trained.
+    """
+    configuration = _configuration_of(trial, history)
+    epochs = round(statistics.median(fold.best_epoch for fold in configuration.trials))
+    plan, learner = _factory(backbone, prepared, history, folder).make(trial.number, trial.config, whole=True)
+    plan = replace(plan, state_path=folder / state_file(trial.number).with_stem("whole"))
+    began = time.monotonic()
+    _train(plan, learner, epochs, backbone, history)
+    training = _training(trial, prepared.splits, history)
+    seconds = time.monotonic() - began
+    counts = {**training.examples, "dev": training.examples["train"]}
+    changes = {"epochs": epochs, "seconds": seconds, "examples": counts, "refit": True}
+    origin = Origin.of(backbone, history.job.backbone.revision).model_copy(update={"dtype": plan.dtype})
+    described = training.model_copy(update=changes)
+    manifest = _manifest(trial, origin, prepared.splits, history, described, _scores(configuration.mean_report))
+    return Artifact(manifest, learner.collapsed())
+
+
+def _manifest(
+    trial: TrialRecord,
+    origin: Origin,
+    splits: Sequence[Splits],
+    history: History,
+    training: Training,
+    scores: dict[str, float],
+) -> Manifest:
+    return describe(
         TrialSpec.from_config(trial.config),
-        job.task,
-        Origin.of(backbone, job.backbone.revision).model_copy(update={"dtype": saved.dtype}),
+        history.job.task,
+        origin,
         labels=[data.labels for data in splits],
         versions=versions(),
-        scores={"dev": _scores(trial.best_report)},
-        search=job.name,
+        scores={"dev": scores},
+        search=history.job.name,
         trial=trial.number,
-        seed=job.seed,
-        training=_training(trial, splits, history),
+        seed=history.job.seed,
+        training=training,
         provenance=_provenance(history.header),
     )
-    artifact = Artifact(manifest, saved.best)
-    return _decided(artifact, backbone, prepared, trial) if job.task.decides else artifact
 
 
-def _decided(artifact: Artifact, backbone: Backbone, prepared: Prepared, trial: TrialRecord) -> Artifact:
-    """The artifact with the thresholds that the trial's dev split decides."""
-    job, number = prepared.job, TrialSpec.from_config(trial.config).protocol.split
-    sets = zip(job.task.sets, prepared.splits, strict=True)
-    dev = [splits.draw(data, job.drawing_seed, number).dev for data, splits in sets]
-    return artifact.deciding(
-        Predictor(artifact, backbone).decided(dev, token_budget(backbone, job.resources.token_budget))
-    )
+def _decided(artifact: Artifact, backbone: Backbone, drawn: Sequence[Splits], history: History) -> Artifact:
+    """The artifact with the thresholds that the trial's own dev split decides."""
+    budget = token_budget(backbone, history.job.resources.token_budget)
+    return artifact.deciding(Predictor(artifact, backbone).decided([data.dev for data in drawn], budget))
 
 
 def _state_of(trial: TrialRecord, backbone: Backbone, prepared: Prepared, history: History, folder: Path) -> SavedState:
@@ -124,11 +175,23 @@ def _train_again(trial: TrialRecord, backbone: Backbone, prepared: Prepared, his
     Raises:
         EngineError: it cannot be trained.
     """
-    job = history.job
-    engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
-    factory = TrialFactory(job, prepared.splits, backbone, folder, prepared.start)
-    engine.join(*factory.make(trial.number, trial.config))
-    engine.advance(trial.number, trial.epoch)
+    plan, learner = _factory(backbone, prepared, history, folder).make(trial.number, trial.config)
+    _train(plan, learner, trial.epoch, backbone, history)
+
+
+def _factory(backbone: Backbone, prepared: Prepared, history: History, folder: Path) -> TrialFactory:
+    return TrialFactory(history.job, prepared.splits, backbone, folder, prepared.start)
+
+
+def _train(plan: Plan, learner: Learner, epochs: int, backbone: Backbone, history: History) -> None:
+    """Train a learner in place to so many epochs, from its last sound state.
+
+    Raises:
+        EngineError: it cannot be trained.
+    """
+    engine = Engine(backbone, token_budget(backbone, history.job.resources.token_budget))
+    engine.join(plan, learner)
+    engine.advance(plan.trial, epochs)
     while engine.busy:
         for outcome in engine.step():
             if isinstance(outcome, Failure):
@@ -145,22 +208,24 @@ def test_scores(
     return Predictor(artifact, backbone).measure(tests, most_tokens)
 
 
-def _training(trial: TrialRecord, splits: Sequence[Splits], history: History) -> Training:
-    """What a trial cost, and how much its scores rest on."""
+def _drawn(trial: TrialRecord, splits: Sequence[Splits], history: History) -> list[Splits]:
+    """The data sets as a trial saw them."""
+    job, number = history.job, TrialSpec.from_config(trial.config).protocol.split
+    sets = zip(job.task.sets, splits, strict=True)
+    return [of_set.draw(data, job.drawing_seed, number) for data, of_set in sets]
+
+
+def _training(trial: TrialRecord, drawn: Sequence[Splits], history: History) -> Training:
+    """What a trial cost, and how much its scores rest on, with the data that it saw."""
     job, best, spec = history.job, trial.best_report, TrialSpec.from_config(trial.config)
-    drawn = [
-        of_set.draw(data, job.drawing_seed, spec.protocol.split)
-        for data, of_set in zip(job.task.sets, splits, strict=True)
-    ]
     weights = {
         name: class_weights(data, of_set.train, of_set.labels)
         for name, data, of_set in zip(job.task.set_names, job.task.sets, drawn, strict=True)
     }
-    shots = [data.shots for data in job.task.sets]
     counts = {
-        "train": sum(draw or len(data.train) for draw, data in zip(shots, splits, strict=True)),
-        "dev": sum(draw or len(data.dev) for draw, data in zip(shots, splits, strict=True)),
-        "test": sum(len(data.test) for data in splits if data.test is not None),
+        "train": sum(len(data.train) for data in drawn),
+        "dev": sum(len(data.dev) for data in drawn),
+        "test": sum(len(data.test) for data in drawn if data.test is not None),
     }
     return Training(
         epochs=trial.epoch,
@@ -186,14 +251,18 @@ def _provenance(header: Header) -> Provenance:
 
 
 def _repeats(trial: TrialRecord, history: History) -> dict[str, Repeats]:
-    """The scores of all repetitions of a confirmation's configuration; none of other searches."""
-    if history.header.confirms is None:
+    """The scores of all folds, or of all repetitions of a confirmation's configuration; none of other searches."""
+    if history.header.confirms is None and history.job.task.folds == 1:
         return {}
-    configuration = next(found for found in history.configurations() if trial in found.trials)
+    configuration = _configuration_of(trial, history)
     metric = history.objective.metric
     tested = [repeat.test[metric] for repeat in configuration.trials if repeat.test and metric in repeat.test]
     spreads = {"dev": configuration.spread} | ({"test": Spread.of(tested)} if tested else {})
     return {split: Repeats(mean=found.mean, sd=found.sd, n=found.n) for split, found in spreads.items()}
+
+
+def _configuration_of(trial: TrialRecord, history: History) -> Configuration:
+    return next(found for found in history.configurations() if trial in found.trials)
 
 
 def _with_exports(conclusion: Conclusion, artifact: Artifact, prepared: Prepared) -> Conclusion:

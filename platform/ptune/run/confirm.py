@@ -15,13 +15,12 @@ from typing import Any
 
 from ptune.errors import JournalError, SpecError
 from ptune.files import value_hash
+from ptune.record.constant import constant_sets, is_constant
 from ptune.record.events import ConfirmedPoint, Confirms
 from ptune.record.history import (
     REPEATING,
     Configuration,
     History,
-    constant_sets,
-    is_constant,
     mean_of_draws,
     without_repetition,
 )
@@ -104,11 +103,10 @@ def confirmation(history: History, top: int, seeds: int) -> tuple[Job, Confirms]
             raise SpecError(f"{key} must be a whole number from 1, got {count!r}")
     name, job = history.header.name, history.job
     best = _chosen(history, top)
-    splits = max(data.splits for data in job.task.sets)
     points = [
-        {**group.config, "split": split, "repeat": repeat}
+        {**group.config, **split, "repeat": repeat}
         for repeat in range(seeds)
-        for split in range(splits)
+        for split in _draws(job)
         for group in best
     ]
     budget = Budget(trials=len(points), epochs=job.budget.epochs, sampler="random", stopping=FullBudget())
@@ -125,13 +123,22 @@ def confirmation(history: History, top: int, seeds: int) -> tuple[Job, Confirms]
         name=name,
         top=len(best),
         seeds=seeds,
-        splits=splits,
+        splits=max(data.draws for data in job.task.sets),
         searched=_searched(history),
         configurations=[
             ConfirmedPoint(group.config, [trial.number for trial in group.trials], group.spread) for group in best
         ],
     )
     return Job.model_validate({**job.model_dump(mode="json"), **changes}), confirms
+
+
+def _draws(job: Job) -> list[Config]:
+    """The few-shot draws on which each repetition trains; folds come by themselves."""
+    return (
+        [{}]
+        if job.task.folds > 1
+        else [{"split": split} for split in range(max(data.splits for data in job.task.sets))]
+    )
 
 
 def listing(points: Sequence[Config]) -> Space:

@@ -65,8 +65,8 @@ class TrialFactory:
         self._draws: dict[int, list[Splits]] = {}
         self._encoded: OrderedDict[tuple[Any, ...], Encoded] = OrderedDict()
 
-    def make(self, trial: int, config: Config) -> tuple[Plan, Learner]:
-        """Build trial number `trial` from its flat configuration.
+    def make(self, trial: int, config: Config, *, whole: bool = False) -> tuple[Plan, Learner]:
+        """Build trial number `trial` from its flat configuration; `whole` trains it on the data of all folds.
 
         Raises:
             SpecError: the configuration does not fit the backbone, the data or the artifact it starts from.
@@ -75,7 +75,8 @@ class TrialFactory:
         """
         job, backbone = self._job, self._backbone
         spec = TrialSpec.from_config(config)
-        task, (layouts, train, dev) = self._task(spec), self._encode(spec)
+        number = None if whole else spec.protocol.split
+        task, (layouts, train, dev) = self._task(spec, number), self._encode(spec, number)
         learner = build_learner(
             spec.prompt,
             backbone,
@@ -120,16 +121,18 @@ class TrialFactory:
         labels = {name: splits.labels for name, splits in zip(names, self._splits, strict=True)}
         return starting_tensors(self._start, labels)
 
-    def _task(self, spec: TrialSpec) -> JointTask:
-        """The task as this configuration's trials learn it."""
-        recipe, sets, drawn = spec.recipe, self._job.task.sets, self._drawn(spec.protocol.split)
+    def _task(self, spec: TrialSpec, number: int | None) -> JointTask:
+        """The task as this configuration's trials learn it, on a draw of the data, see `_drawn`."""
+        recipe, sets, drawn = spec.recipe, self._job.task.sets, self._drawn(number)
         weights = [class_weights(data, splits.train, splits.labels) for data, splits in zip(sets, drawn, strict=True)]
         losses = [ClassLoss(tuple(of_set.values()), recipe.label_smoothing) for of_set in weights]
         labels = [splits.labels for splits in drawn]
         return build_task(self._job.task, labels, spec.head, losses=losses, faithful=recipe.faithful)
 
-    def _drawn(self, number: int) -> list[Splits]:
-        """The data sets as trials of few-shot draw `number` see them."""
+    def _drawn(self, number: int | None) -> Sequence[Splits]:
+        """The data sets as trials of few-shot draw, or without fold, `number` see them; None is all of their data."""
+        if number is None:
+            return self._splits
         if number not in self._draws:
             seed, sets = self._job.drawing_seed, self._job.task.sets
             self._draws[number] = [
@@ -137,20 +140,20 @@ class TrialFactory:
             ]
         return self._draws[number]
 
-    def _encode(self, spec: TrialSpec) -> Encoded:
+    def _encode(self, spec: TrialSpec, number: int | None) -> Encoded:
         """Training and dev data as this configuration's trials see them, laid out as they are."""
         prompt = spec.prompt
-        key = (input_template(prompt), input_length(prompt), spec.head, spec.protocol.split, spec.recipe.faithful)
+        key = (input_template(prompt), input_length(prompt), spec.head, number, spec.recipe.faithful)
         if key not in self._encoded:
-            self._encoded[key] = self._encode_anew(spec)
+            self._encoded[key] = self._encode_anew(spec, number)
             if len(self._encoded) > max(_MOST_ENCODINGS, self._job.resources.slots):
                 self._encoded.popitem(last=False)
         self._encoded.move_to_end(key)
         return self._encoded[key]
 
-    def _encode_anew(self, spec: TrialSpec) -> Encoded:
+    def _encode_anew(self, spec: TrialSpec, number: int | None) -> Encoded:
         job, backbone = self._job, self._backbone
-        task, drawn = self._task(spec), self._drawn(spec.protocol.split)
+        task, drawn = self._task(spec, number), self._drawn(number)
         language = (spec.head or job.task.default_head) == "verbalizer"
         layouts = [lay_out(spec.prompt, data, backbone, language=language) for data in job.task.sets]
         parts = list(zip(task.kinds, layouts, drawn, strict=True))

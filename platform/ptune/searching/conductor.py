@@ -36,6 +36,7 @@ from ptune.record.history import FINAL, History, TrialRecord
 from ptune.record.journal import Journal
 from ptune.record.objective import Objective
 from ptune.record.requests import Add, Clone, End, Extend, Request, Stop
+from ptune.searching.folds import next_point
 from ptune.searching.limits import Limits
 from ptune.searching.reports import report_problem
 from ptune.searching.requested import judge, point_of
@@ -89,7 +90,7 @@ class Conductor:
         self._space = job.space.resolved(self._layers)
         self._stated = grid.points(self._space) if job.budget.sampler == "grid" else self._space.baseline
         self._budget = len(self._stated) if job.budget.sampler == "grid" else MOST_TRIALS
-        self._budget = self._budget if job.budget.trials is None else job.budget.trials
+        self._budget = (self._budget if job.budget.trials is None else job.budget.trials) * job.task.folds
         self._rungs = job.budget.rungs
         self._scheduler = scheduler_of(job.budget)
         self._in_flight: set[int] = set()
@@ -102,7 +103,9 @@ class Conductor:
         for event in events:
             self._fold(event)
         self.history.interrupt()
-        self._study = Study(self._space, job.budget.sampler, job.seed, min(self._budget, job.budget.most_trials))
+        folds = job.task.folds
+        configurations = min(self._budget // folds, job.budget.most_trials)
+        self._study = Study(self._space, job.budget.sampler, job.seed, configurations, folds)
         self._study.replay(self.history)
         self._look_at_limits()
         self._take_up()
@@ -253,8 +256,8 @@ class Conductor:
         """Draw new trials until one breaks no law; None when the budget is used up, or a promotion waits for room."""
         while not self._all_suggested and self._promotable() is None and self._fits(None):
             number, own = len(self.history.trials), self.history.suggested
-            chosen = self._study.ask(number, self._stated[own] if own < len(self._stated) else None, [own])
-            if self._take_on(Suggested(number, chosen)):
+            point, fold = next_point(self.history, self._stated)
+            if self._take_on(Suggested(number, {**self._study.ask(number, point, [own]), **fold})):
                 return number
         return None
 

@@ -37,15 +37,16 @@ class Study:
         space: a resolved search space.
         sampler: how configurations are proposed. A grid states every point whole, and leaves nothing to propose.
         seed: seed of the search.
-        trials: how many trials the search will have; TPE starts to model after a third of them, 4 to 10.
+        trials: how many configurations the search will try; TPE starts to model after a third of them, 4 to 10.
+        folds: trials of each configuration.
     """
 
-    def __init__(self, space: Space, sampler: Sampler, seed: int, trials: int) -> None:
+    def __init__(self, space: Space, sampler: Sampler, seed: int, trials: int, folds: int = 1) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = space
         self._sampler = sampler
         self._seed = seed
-        self._startup = min(10, max(4, trials // 3))
+        self._startup = min(10, max(4, trials // 3)) * folds
         self._storage = _Memory()
         self._held = 0
         noting = optuna.samplers.RandomSampler(seed=seed)  # proposes nothing beside a replayed trial's values

@@ -49,6 +49,11 @@ class AnyTask(Strict):
         return False
 
     @property
+    def folds(self) -> int:
+        """How many trials each configuration has by itself: one for each fold of the data, or one."""
+        return self.data.folds or 1  # type: ignore[attr-defined]
+
+    @property
     def smooths(self) -> bool:
         """Whether the labels that it learns from can be smoothed."""
         return self.class_loss

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from ptune.spec.budget import Budget
 from ptune.spec.cluster import Cluster
+from ptune.spec.folds import fold_problems
 from ptune.spec.formats import FormatName
 from ptune.spec.heads import head_problems
 from ptune.spec.layout import template_problems
@@ -49,6 +50,9 @@ class Export(Strict):
 
     formats: list[FormatName] = Field(default_factory=_native)
     """Formats that are written at the end of the search. native is always written."""
+    refit: bool = False
+    """With folds: train the best configuration once more, on all folds together, and export that. It trains for as many
+    epochs as its folds took to their best, in the median."""
 
 
 class Job(Strict):
@@ -92,6 +96,7 @@ class Job(Strict):
 class Tables:
     """The tables of a job that are valid by themselves; None stands for one that is not."""
 
+    export: Export | None = None
     backbone: BackboneSpec | None = None
     task: Task | None = None
     space: Space | None = None
@@ -118,6 +123,9 @@ def job_problems(tables: Tables) -> list[Problem]:
     if space is not None and task is not None:
         problems += [*head_problems(space, task, tables.dropped), *split_problems(space, task)]
         problems += [*start_problems(space, task), *smoothing_problems(space, task)]
+    if task is not None:
+        refit = tables.export is not None and tables.export.refit
+        problems += fold_problems(task, space, budget, refit=refit)
     if task is not None and tables.published:
         problems += published_problems(tables.published, task)
     return problems

@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 from ptune.errors import SpecError, nearest
 from ptune.spec.budget import Budget
 from ptune.spec.extends import Toml, TomlFile, chain_of, file_of_value, merged, over, read_chain
-from ptune.spec.job import BackboneSpec, Job, Tables, job_problems
+from ptune.spec.job import BackboneSpec, Export, Job, Tables, job_problems
 from ptune.spec.kept import Kept, kept
 from ptune.spec.overrides import value_of
 from ptune.spec.places import locate
@@ -168,6 +168,7 @@ _TABLES: dict[str, TypeAdapter[Any]] = {
     "start": TypeAdapter(str),
     "budget": TypeAdapter(Budget),
     "tracking": TypeAdapter(Tracking),
+    "export": TypeAdapter(Export),
     "published": TypeAdapter(list[Published]),
 }
 

@@ -96,10 +96,9 @@ def split_problems(space: Space, task: Task) -> list[Problem]:
 
 def split_law(split: int, task: Task) -> str | None:
     """The law that a data split breaks which some data set of a task does not have; None if all have it."""
-    place, splits = min(
-        zip(task.set_places, (data.splits for data in task.sets), strict=True), key=lambda item: item[1]
-    )
-    return None if split < splits else f"split < {dotted(place)}.splits = {splits} must hold, got {split}"
+    place, splits = min(zip(task.set_places, (data.draws for data in task.sets), strict=True), key=lambda item: item[1])
+    key = "splits" if task.folds == 1 else "folds"
+    return None if split < splits else f"split < {dotted(place)}.{key} = {splits} must hold, got {split}"
 
 
 def reported(task: Task) -> list[str]:

@@ -75,6 +75,9 @@ class Source(Strict):
     A trial's `split` says which draw it uses. The test split is not changed."""
     splits: int = Field(1, ge=1)
     """Number of few-shot draws."""
+    folds: int | None = Field(None, ge=2, le=100)
+    """Cross-validation: cut the training split into this many folds, and train each configuration once for each, with
+    that fold as its dev split. No dev split is read. A trial's `split` says which fold it leaves out."""
 
     @model_validator(mode="before")
     @classmethod
@@ -96,10 +99,20 @@ class Source(Strict):
         return self.fields
 
     @property
+    def split_names(self) -> dict[str, str]:
+        """The splits that are read, by key: files, or names of the splits of a source."""
+        splits = {"train": self.train, "dev": None if self.folds else self.dev, "test": self.test}
+        return {key: name for key, name in splits.items() if name is not None}
+
+    @property
     def files(self) -> dict[str, str]:
         """The named files by key. For a data set that is not local they are names of its splits."""
-        splits = {"train": self.train, "dev": self.dev, "test": self.test}
-        return {key: name for key, name in splits.items() if name is not None}
+        return self.split_names
+
+    @property
+    def draws(self) -> int:
+        """In how many ways the data is cut into training and dev examples; a trial's `split` is less."""
+        return self.folds or self.splits
 
     @property
     def longest_target(self) -> int:
@@ -108,6 +121,10 @@ class Source(Strict):
 
     @model_validator(mode="after")
     def _files_without_a_source(self) -> Self:
+        others = {"shots": self.shots, "limit_dev": self.limit_dev, "dev": None if self.dev == "dev" else self.dev}
+        beside = [f"{key} = {value!r}" for key, value in others.items() if value is not None]
+        if self.folds is not None and beside:
+            raise ValueError(f"folds cut dev from train: leave out dev, limit_dev and shots, got {beside[0]}")
         if self.splits > 1 and self.shots is None:
             raise ValueError(f"splits are few-shot draws and need shots, got splits={self.splits} without shots")
         if self.source is not None:
@@ -115,10 +132,7 @@ class Source(Strict):
             if local := [f"{key} = {value!r}" for key, value in stated.items() if value is not None]:
                 raise ValueError(f"encoding and delimiter are of local files, and there is a source, got {local[0]}")
             return self
-        splits = {"train": self.train, "dev": self.dev, "test": self.test}
-        names = [
-            f"{key} = {name!r}" for key, name in splits.items() if name is not None and not Path(file_of(name)).suffix
-        ]
+        names = [f"{key} = {name!r}" for key, name in self.split_names.items() if not Path(file_of(name)).suffix]
         if names:
             raise ValueError(f"without a source, every split must be a file with a suffix, got {', '.join(names)}")
         if self.config is not None:

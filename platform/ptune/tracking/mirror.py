@@ -129,15 +129,15 @@ class Mirror:
     def _registration(self, register_as: str | None) -> Registration | None:
         """How the best prompt is registered; None where it is not."""
         history = self._projection.history
-        header, best = history.header, history.best
+        header = history.header
         name = register_as or header.job.tracking.register_as
-        if name is None or best is None or best.best_value is None:
+        if name is None or history.best_value is None:
             return None
         return Registration(
             name=name,
             alias="best" if header.confirms is None else "confirmed",
             metric=history.objective.metric,
-            value=best.best_value,
+            value=history.best_value,
             data=header.data["dev"].digest if "dev" in header.data else "",
             beats=history.objective.is_better,
         )

@@ -216,8 +216,10 @@ class Projection:
             points += _points(metrics, _SIZES, time)
 
     def _lead(self, value: float, time: int) -> None:
-        """Let a trial's new best be the search's, if it is better."""
+        """Let a trial's new best be the search's, if it is better; one fold's says nothing of a configuration."""
         objective, parent = self.history.objective, self.runs[None]
+        if self.history.job.task.folds > 1:
+            return
         if parent.best is None or objective.is_better(value, parent.best):
             parent.best = value
             self._change(None).pending.points.append(Point(best_key(objective), value, time))
@@ -253,10 +255,11 @@ class Projection:
             f"trials_{kind}": statuses.get(kind, 0) for kind in ("complete", "stopped", "failed")
         }
         parent.pending.points += [Point(key, float(count), time) for key, count in counts.items()]
-        if best is None or best.best_value is None:
+        value = self.history.best_value
+        if best is None or value is None:
             parent.set_status(status, time)
         else:
-            parent.pending.points.append(Point(best_key(self.history.objective), best.best_value, time))
+            parent.pending.points.append(Point(best_key(self.history.objective), value, time))
             parent.set_status(status, time, best_trial=str(best.number))
 
 

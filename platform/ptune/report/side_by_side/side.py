@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 
 from ptune.record.history import History
 from ptune.record.spread import Spread
-from ptune.record.standard_error import standard_error
 from ptune.report.findings import Findings
 from ptune.report.leaderboard import TrialRow
 
@@ -34,8 +33,7 @@ class Side:
     @property
     def dev_error(self) -> float | None:
         """The standard error of that value, where it is known."""
-        best = self.report.best
-        return None if best is None else standard_error(self.history.header, best.metrics)
+        return self.report.standard_error
 
     @property
     def test_value(self) -> float | None:
