@@ -7,6 +7,7 @@
     ├── EngineError        a trial cannot be trained on this device                             (RuntimeError)
     │   └── DivergedError  a loss or metric is no longer finite                             (RuntimeError)
     ├── JournalError       a search's record is missing, damaged or belongs to another job      (RuntimeError)
+    │   └── NotFoundError  there is no search of that name, or it has no such trial         (RuntimeError)
     ├── TrackingError      the MLflow server refuses what ptune asks                            (RuntimeError)
     ├── BucketError        a bucket of object storage cannot be reached, or refuses             (RuntimeError)
     ├── ArtifactError      an artifact cannot be written, read or expressed in a format         (ValueError)
@@ -52,6 +53,10 @@ class DivergedError(EngineError):
 
 class JournalError(PtuneError, RuntimeError):
     """A search's record is missing, damaged, or belongs to another job."""
+
+
+class NotFoundError(JournalError):
+    """There is no search of that name, or the search has no such trial."""
 
 
 class StorageError(PtuneError, OSError):

@@ -135,6 +135,16 @@ def following_umask(folder: Path) -> Iterator[None]:
             path.chmod(_mode_of_new_file(path.with_name(f".{path.name}.mode")))
 
 
+def check_regular(path: Path) -> None:
+    """Check that a path is a file to be read from its beginning to its end.
+
+    Raises:
+        OSError: nothing is there, or a folder, a pipe or a device, which might never end.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` (UTF-8) to `path`, whole or not at all."""
     with replacing(path) as draft:

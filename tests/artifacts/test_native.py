@@ -1,17 +1,20 @@
 """The native artifact: whole, self-describing, and never in the place of something else."""
 
 import json
+import os
 import subprocess
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 
+from ptune.artifacts.artifact import Provenance
 from ptune.artifacts.checksums import CHECKSUMS
 from ptune.artifacts.load import load_artifact
-from ptune.artifacts.native import read
 from ptune.errors import ArtifactError
 from ptune.spec.template import parse
 from support.made_artifacts import PAIR, make_artifact
@@ -27,7 +30,7 @@ def artifact(tiny):
 
 def test_an_artifact_comes_back_as_it_was_written(artifact, tmp_path):
     write(tmp_path / "best", artifact)
-    back = read(tmp_path / "best")
+    back = load_artifact(tmp_path / "best")
     assert back.manifest == artifact.manifest
     assert back.tensors.keys() == artifact.tensors.keys()
     for name, tensor in artifact.tensors.items():
@@ -81,13 +84,13 @@ def test_the_recorded_template_reads_back_as_its_parts(tiny):
 def test_writing_again_replaces_the_artifact(artifact, tiny, tmp_path):
     write(tmp_path / "best", artifact)
     write(tmp_path / "best", make_artifact(tiny("bert"), method="head"))
-    assert read(tmp_path / "best").manifest.prompt.method == "head"
+    assert load_artifact(tmp_path / "best").manifest.prompt.method == "head"
     assert list(tmp_path.iterdir()) == [tmp_path / "best"]
 
 
 def test_an_empty_folder_is_filled(artifact, tmp_path):
     write(tmp_path, artifact)
-    assert read(tmp_path).manifest == artifact.manifest
+    assert load_artifact(tmp_path).manifest == artifact.manifest
 
 
 @pytest.mark.parametrize("names", [["notes.txt"], ["artifact.json", "notes.txt"], ["prompt.safetensors"]])
@@ -110,16 +113,16 @@ def test_checksums_are_those_of_sha256sum_and_loading_verifies_them(artifact, tm
     done = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=tmp_path, check=False)
     assert done.returncode == 0
     (tmp_path / "README.md").write_text("a card is for people to change")
-    assert read(tmp_path).manifest == artifact.manifest
+    assert load_artifact(tmp_path).manifest == artifact.manifest
     tensors = tmp_path / "prompt.safetensors"
     content = bytearray(tensors.read_bytes())
     content[-1] ^= 1
     tensors.write_bytes(content)
     with pytest.raises(ArtifactError, match=r"damaged: prompt\.safetensors is not the file that was written"):
-        read(tmp_path)
+        load_artifact(tmp_path)
     tensors.unlink()
     with pytest.raises(ArtifactError, match=r"damaged: prompt\.safetensors is missing"):
-        read(tmp_path)
+        load_artifact(tmp_path)
 
 
 def test_a_folder_that_gained_a_file_is_not_replaced(artifact, tmp_path):
@@ -134,32 +137,38 @@ def test_a_failed_write_leaves_the_old_artifact(artifact, tmp_path):
     broken = type(artifact)(artifact.manifest, {"prompt": "not a tensor"})
     with pytest.raises(AttributeError):
         write(tmp_path / "best", broken)
-    assert read(tmp_path / "best").manifest == artifact.manifest
+    assert load_artifact(tmp_path / "best").manifest == artifact.manifest
     assert list(tmp_path.iterdir()) == [tmp_path / "best"]
 
 
 def test_a_missing_folder_is_named_with_the_nearest(artifact, tmp_path):
     write(tmp_path / "artifact", artifact)
     with pytest.raises(ArtifactError, match="artefact does not exist; did you mean 'artifact'"):
-        read(tmp_path / "artefact")
+        load_artifact(tmp_path / "artefact")
 
 
 def test_a_search_folder_points_to_the_artifact_in_it(artifact, tmp_path):
     write(tmp_path / "artifact", artifact)
     with pytest.raises(ArtifactError, match=f"holds no artifact.json; did you mean '{tmp_path}/artifact'"):
-        read(tmp_path)
+        load_artifact(tmp_path)
 
 
 def test_a_foreign_folder_is_refused_with_what_it_holds(tmp_path):
     (tmp_path / "model.bin").write_text("")
     with pytest.raises(ArtifactError, match=r"is not an artifact: it holds no artifact.json \(model.bin\)"):
-        read(tmp_path)
+        load_artifact(tmp_path)
 
 
 def test_a_file_of_an_artifact_is_answered_with_its_folder(artifact, tmp_path):
     write(tmp_path / "best", artifact)
     with pytest.raises(ArtifactError, match=f"is a file; an artifact is the folder that holds it: {tmp_path}/best"):
-        read(tmp_path / "best" / "artifact.json")
+        load_artifact(tmp_path / "best" / "artifact.json")
+
+
+def changed(text, change):
+    content = json.loads(text)
+    change(content)
+    return json.dumps(content)
 
 
 @pytest.mark.parametrize(
@@ -176,6 +185,13 @@ def test_a_file_of_an_artifact_is_answered_with_its_folder(artifact, tmp_path):
         ),
         (lambda text: text.replace('"max_length": 32', '"max_length": "long"'), r"damaged: .*data\.max_length: "),
         (lambda text: text.replace('"labels"', '"names"'), r"damaged: .*data\.names: .*; sets\.0\.labels: "),
+        (lambda text: text.replace('"kv_heads"', '"kv_head"'), r"damaged: .*backbone\.kv_head: "),
+        (
+            lambda text: changed(text, lambda told: told["sets"][0].update(labels=["a", "a"])),
+            "label 'a' stands there twice",
+        ),
+        (lambda text: changed(text, lambda told: told.update(layers=[0, 7])), "layers are numbers below 3"),
+        (lambda text: changed(text, lambda told: told.update(layers=[1, 0])), "in ascending order"),
         (lambda _: "[]", "format None"),
     ],
 )
@@ -185,7 +201,7 @@ def test_a_damaged_description_is_refused(damage, message, artifact, tmp_path):
     manifest = tmp_path / "artifact.json"
     manifest.write_text(damage(manifest.read_text()))
     with pytest.raises(ArtifactError, match=message):
-        read(tmp_path)
+        load_artifact(tmp_path)
 
 
 def test_damaged_or_missing_tensors_are_refused(artifact, tmp_path):
@@ -194,10 +210,55 @@ def test_damaged_or_missing_tensors_are_refused(artifact, tmp_path):
     tensors = tmp_path / "prompt.safetensors"
     tensors.write_bytes(tensors.read_bytes()[:-7])
     with pytest.raises(ArtifactError, match=r"prompt\.safetensors is missing or damaged"):
-        read(tmp_path)
+        load_artifact(tmp_path)
     tensors.unlink()
     with pytest.raises(ArtifactError, match=r"prompt\.safetensors is missing or damaged"):
-        read(tmp_path)
+        load_artifact(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda tensor: tensor * float("nan"), r"prompt\.0 holds values that are not finite"),
+        (lambda tensor: tensor.long(), r"prompt\.0 is of type torch\.int64"),
+        (lambda tensor: tensor > 0, r"prompt\.0 is of type torch\.bool"),
+    ],
+)
+def test_tensors_that_are_no_trained_numbers_are_refused(damage, message, artifact, tmp_path):
+    write(tmp_path, artifact)
+    (tmp_path / "SHA256SUMS").unlink()
+    tensors = {**artifact.tensors, "prompt.0": damage(artifact.tensors["prompt.0"])}
+    save_file(tensors, tmp_path / "prompt.safetensors")
+    with pytest.raises(ArtifactError, match=message):
+        load_artifact(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["artifact.json", "prompt.safetensors"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(file, artifact, tmp_path):
+    write(tmp_path, artifact)
+    (tmp_path / "SHA256SUMS").unlink()
+    (tmp_path / file).unlink()
+    os.mkfifo(tmp_path / file)
+    with pytest.raises(ArtifactError, match=rf"{file}"):
+        load_artifact(tmp_path)
+
+
+def test_a_description_of_hundreds_of_megabytes_is_not_read(artifact, tmp_path):
+    write(tmp_path, artifact)
+    with (tmp_path / "artifact.json").open("r+b") as stream:
+        stream.truncate(300 << 20)
+    with pytest.raises(ArtifactError, match="more than 64 MiB"):
+        load_artifact(tmp_path)
+
+
+def test_checksums_that_were_written_are_missed(artifact, tmp_path):
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    known = Provenance(search_id="x", begun=begun, commit=None, data={})
+    write(tmp_path, replace(artifact, manifest=artifact.manifest.model_copy(update={"provenance": known})))
+    assert load_artifact(tmp_path).manifest.provenance == known
+    (tmp_path / "SHA256SUMS").unlink()
+    with pytest.raises(ArtifactError, match="SHA256SUMS is missing"):
+        load_artifact(tmp_path)
 
 
 def test_a_vocabulary_that_data_sets_share_is_written_once(artifact, tmp_path):
@@ -210,7 +271,7 @@ def test_a_vocabulary_that_data_sets_share_is_written_once(artifact, tmp_path):
     shared = replace(artifact, manifest=artifact.manifest.model_copy(update={"sets": sets}))
     write(tmp_path / "artifact", shared)
     assert (tmp_path / "artifact" / "artifact.json").read_text().count("oslo") == 2
-    assert read(tmp_path / "artifact").manifest == shared.manifest
+    assert load_artifact(tmp_path / "artifact").manifest == shared.manifest
 
 
 def test_the_first_data_set_has_labels_of_its_own(artifact, tmp_path):
@@ -221,7 +282,7 @@ def test_the_first_data_set_has_labels_of_its_own(artifact, tmp_path):
     manifest["sets"][0]["labels"] = None
     path.write_text(json.dumps(manifest))
     with pytest.raises(ArtifactError, match=r"damaged: sets\.0\.labels: "):
-        read(tmp_path / "artifact")
+        load_artifact(tmp_path / "artifact")
 
 
 def test_an_artifact_of_the_first_version_is_converted_by_exporting_it(tmp_path):

@@ -164,6 +164,16 @@ def test_a_backbone_that_is_gone_is_asked_for(tmp_path):
         Predictor.load(tmp_path / "artifact")
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("model_type", "roberta"), ("kv_heads", 2), ("head_width", 16), ("layers", 4), ("window", 8)]
+)
+def test_a_backbone_that_is_not_as_described_is_refused(field, value, artifact, tiny):
+    described = artifact.manifest.backbone.model_copy(update={field: value})
+    manifest = artifact.manifest.model_copy(update={"backbone": described})
+    with pytest.raises(ArtifactError, match=f"misdescribes .*: its {field} is .*, not {value!r}"):
+        Predictor(type(artifact)(manifest, artifact.tensors), tiny("bert"))
+
+
 def test_labels_that_do_not_fit_the_tensors_are_refused(artifact, tiny):
     more = artifact.manifest.sets[0].model_copy(update={"labels": ["a", "b", "c"]})
     manifest = artifact.manifest.model_copy(update={"sets": [more]})

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ptune.backbone.profile import check_weights, read_profile
+from ptune.backbone.profile import read_profile
 from ptune.errors import BackboneError
 from support.families import make_backbone
 
@@ -103,9 +103,9 @@ def test_a_config_without_layers_is_refused(tmp_path):
 )
 def test_damaged_weights_are_found_without_loading_them(tmp_path, damage, law):
     folder = make_backbone("bert", tmp_path / "backbone")
-    check_weights(folder)
+    read_profile(folder).check_weights()
     weights = folder / "model.safetensors"
     weights.write_bytes(damage(weights.read_bytes()))
     with pytest.raises(BackboneError, match=law) as refused:
-        check_weights(folder)
+        read_profile(folder).check_weights()
     assert str(weights) in str(refused.value)

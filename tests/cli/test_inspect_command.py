@@ -70,7 +70,7 @@ def test_a_damaged_folder_is_told_by_the_exit_code_and_names_what_differs(ptune,
 
 def test_what_is_neither_is_refused(ptune, tmp_path):
     told = ptune("inspect", "nothing")
-    assert (told.code, "no search named 'nothing'" in told.err) == (1, True)
+    assert (told.code, "no search named 'nothing'" in told.err) == (2, True)
     (tmp_path / "empty").mkdir()
     told = ptune("inspect", "empty")
     assert (told.code, "is not an artifact: it holds no artifact.json" in told.err) == (2, True)

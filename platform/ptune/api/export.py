@@ -195,13 +195,13 @@ def find_artifact(folder: Path, history: History, number: int | None) -> Artifac
         SpecError: there is no such trial, or it has no result.
         EngineError: its saved states are damaged, and it cannot be trained again.
     """
-    from ptune.artifacts import native
+    from ptune.artifacts.load import load_artifact
     from ptune.run.conclude import artifact_of, best_artifact
     from ptune.run.conclusion import ARTIFACT
 
     trial = pick(history, number)
     if history.ended and history.ended.status == "complete" and (folder / ARTIFACT).is_dir():
-        exported = native.read(folder / ARTIFACT)  # which has the test split's scores, too
+        exported = load_artifact(folder / ARTIFACT)  # which has the test split's scores, too
         if exported.manifest.trial == trial.number:
             return exported
     from ptune.run.kept_start import kept_start

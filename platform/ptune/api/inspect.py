@@ -31,7 +31,8 @@ def inspect(source: str | os.PathLike[str]) -> Inspection:
 
     Raises:
         ArtifactError: there is no such folder, or it holds no artifact.
-        JournalError: there is no such search, or it has exported nothing yet.
+        NotFoundError: there is no such search.
+        JournalError: it has exported nothing yet.
         TrackingError: MLflow has no such run or model, or does not answer.
         HubError: the Hub has no such prompt, or does not answer.
         SpecError: `source` is no path.

@@ -11,7 +11,7 @@ from ptune.api import asking, compose
 from ptune.api.arguments import as_path
 from ptune.api.trial import Trial
 from ptune.api.watching import observer_for
-from ptune.errors import JournalError
+from ptune.errors import JournalError, NotFoundError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,11 +155,11 @@ class SearchResult:
         """One trial by its number.
 
         Raises:
-            JournalError: the search has no such trial.
+            NotFoundError: the search has no such trial.
         """
         trials = self.history.trials
         if number not in trials:
-            raise JournalError(f"{self.name} has no trial {number} (it has {len(trials)}, from 0)")
+            raise NotFoundError(f"{self.name} has no trial {number} (it has {len(trials)}, from 0)")
         return Trial.of(trials[number])
 
     def trials(self) -> pd.DataFrame:

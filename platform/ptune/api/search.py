@@ -70,7 +70,7 @@ def open(name: str | os.PathLike[str], *, runs: str | os.PathLike[str] | None = 
         runs: folder that holds searches; None is PTUNE_RUNS, else `ptune_runs` in the working directory.
 
     Raises:
-        JournalError: there is no such search; the message has the nearest name, and the latest few.
+        NotFoundError: there is no such search; the message has the nearest name, and the latest few.
         SpecError: an argument is no path.
 
     Examples:
@@ -78,7 +78,7 @@ def open(name: str | os.PathLike[str], *, runs: str | os.PathLike[str] | None = 
         'complete'
         >>> ptune.open("quickstat")
         Traceback (most recent call last):
-        ptune.errors.JournalError: no search named 'quickstat' in ...; did you mean 'quickstart'? (...)
+        ptune.errors.NotFoundError: no search named 'quickstat' in ...; did you mean 'quickstart'? (...)
     """
     from ptune.run.folders import search_folder
 

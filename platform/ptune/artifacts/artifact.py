@@ -5,12 +5,13 @@ The module knows no files and no training, and loads no torch: descriptions are 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from ptune.backbone.families import family_of
 from ptune.errors import ArtifactError, nearest
@@ -55,6 +56,13 @@ class Origin(Strict):
     settings: dict[str, str] | None = None
     """Hashes of its settings and its tokenizer, see `ptune.backbone.hashes.settings_hashes`; None is unknown."""
 
+    def differences(self, backbone: Backbone) -> list[str]:
+        """What is described otherwise than a loaded backbone is, a phrase for each field."""
+        found = self.of(backbone, self.revision)
+        names = ("model_type", "layers", "kv_heads", "head_width", "window")
+        pairs = [(name, getattr(self, name), getattr(found, name)) for name in names]
+        return [f"its {name} is {there!r}, not {here!r}" for name, here, there in pairs if here != there]
+
     @property
     def has_code(self) -> bool:
         """Whether it runs Python code of its own."""
@@ -90,6 +98,13 @@ class TaskSet(Strict):
     """Label names in the order of the head's outputs; empty for tasks without labels."""
     thresholds: list[Annotated[float, Field(ge=0.0, le=1.0)]] | None = None
     """The probability from which each label is given, where any number of them may be; None elsewhere."""
+
+    @field_validator("labels")
+    @classmethod
+    def _differ(cls, labels: list[str]) -> list[str]:
+        if twice := [label for label, count in Counter(labels).items() if count > 1]:
+            raise ValueError(f"the label {twice[0]!r} stands there twice")
+        return labels
 
 
 class Repeats(Strict):
@@ -181,6 +196,12 @@ class Manifest(Strict):
     provenance: Provenance | None = None
     """The search that it comes from; None is unknown."""
 
+    @model_validator(mode="after")
+    def _layers_are_of_the_backbone(self) -> Self:
+        if self.layers is not None and self.layers != sorted(set(self.layers) & set(range(self.backbone.layers))):
+            raise ValueError(f"layers are numbers below {self.backbone.layers}, each once, in ascending order")
+        return self
+
     @property
     def set_names(self) -> list[str]:
         """Names of the data sets, in order."""
@@ -198,6 +219,11 @@ class Manifest(Strict):
             return self.prompt
         named = ",".join(str(layer + 1) for layer in self.layers)
         return self.prompt.model_copy(update={"depth": None, "layers": named, "positions": self.positions})
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether checksums lie beside it: those who write where a prompt comes from write them, too."""
+        return self.provenance is not None
 
     @property
     def language(self) -> bool:

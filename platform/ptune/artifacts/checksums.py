@@ -29,12 +29,18 @@ def listed(folder: Path) -> list[str]:
     return list(_read(folder))
 
 
-def verify(folder: Path) -> None:
-    """Check that the files of a folder are those that were written; a folder without checksums is taken as it is.
+def verify(folder: Path, *, needed: bool = False) -> None:
+    """Check that the files of a folder are those that were written.
+
+    Args:
+        folder: the folder.
+        needed: whether it has to have checksums; otherwise one without them is taken as it is.
 
     Raises:
         ArtifactError: files are missing or differ; the message names them.
     """
+    if needed and not (folder / CHECKSUMS).is_file():
+        raise ArtifactError(f"{folder} is damaged: {CHECKSUMS} is missing, and so nothing tells whether it is whole")
     if bad := differences(folder):
         raise ArtifactError(f"{folder} is damaged: {'; '.join(bad)} ({CHECKSUMS} says so)")
 

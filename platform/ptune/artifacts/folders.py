@@ -19,7 +19,7 @@ from ptune.artifacts.artifact import Manifest
 from ptune.artifacts.checksums import CHECKSUMS, listed
 from ptune.artifacts.drafts import draft_of
 from ptune.errors import ArtifactError, nearest
-from ptune.files import replacing, write_json
+from ptune.files import check_regular, replacing, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,6 +29,8 @@ _BEFORE_CHECKSUMS = {
     *("ptune.json", "adapter_config.json", "adapter_model.safetensors"),
 }
 """What artifacts without checksums hold."""
+_LARGEST = 64 << 20
+"""Most bytes of a description: a vocabulary of a million words takes a quarter of that."""
 
 
 @contextmanager
@@ -58,18 +60,24 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file.
+    """Read a safetensors file of trained numbers.
 
     Raises:
-        ArtifactError: it is missing or damaged.
+        ArtifactError: it is missing or damaged, or a tensor holds other things than finite numbers.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
+        check_regular(path)
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise ArtifactError(f"{path} is missing or damaged: {error}") from None
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            raise ArtifactError(f"{path} is damaged: {name} is of type {tensor.dtype}, and prompts are real numbers")
+        if not tensor.isfinite().all():
+            raise ArtifactError(f"{path} is damaged: {name} holds values that are not finite")
     return tensors
 
 
@@ -93,6 +101,9 @@ def read_manifest(path: Path, format_name: str, further: Collection[str] = ()) -
         ArtifactError: the file is missing, not JSON, of another format, or its contents break a law.
     """
     try:
+        check_regular(path)
+        if path.stat().st_size > _LARGEST:
+            raise ArtifactError(f"{path} has more than {_LARGEST >> 20} MiB, and is no description of a prompt")
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from None

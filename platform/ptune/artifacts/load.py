@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ptune.artifacts import adapter, native
 from ptune.artifacts.artifact import Artifact, Manifest
+from ptune.artifacts.checksums import verify
 from ptune.artifacts.folders import check_holds
 from ptune.artifacts.hub import fetched
 
@@ -54,6 +55,8 @@ def load_artifact(folder: Path) -> Artifact:
         HubError: the Hub does not have it, or does not answer.
     """
     folder = fetched(folder)
+    manifest = load_manifest(folder)
+    verify(folder, needed=manifest.has_checksums)
     return adapter.read(folder) if layout_of(folder) is _ADAPTER else native.read(folder)
 
 

@@ -46,6 +46,8 @@ class Predictor:
     def __init__(self, artifact: Artifact, backbone: Backbone) -> None:
         manifest = artifact.manifest
         _check_backbone(artifact, backbone.id, backbone.hash, backbone.settings)
+        if wrong := manifest.backbone.differences(backbone):
+            raise ArtifactError(f"the artifact is damaged, it misdescribes {backbone.id}: {'; '.join(wrong)}")
         self.artifact = artifact
         self.backbone = backbone
         sets = manifest.sets

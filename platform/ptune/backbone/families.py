@@ -33,8 +33,9 @@ class Family:
             says otherwise.
         states: settings that a checkpoint's config must state, because nothing here can choose them.
         layers: where the model holds its layers, if rows can join before each of them (`ptune.backbone.joined`). None
-            where the backbone runs as a whole: one module serves several depths (ALBERT), layers are given the pass
-            in no argument (DeBERTa), or there are two stacks (encoder-decoders).
+            where the backbone runs as a whole: layers share their weights, they are given the pass in no argument
+            (DeBERTa), or there are two stacks (encoder-decoders).
+        shared_layers: whether one module serves several depths, so that weights tell nothing of how many there are.
         staged: whether those layers are BERT's, whose last one can be run where it is read (`ptune.backbone.staged`).
         peft: whether PEFT's prefix tuning works for it (so that an all-layer v2 prompt can be exported to PEFT).
     """
@@ -50,6 +51,7 @@ class Family:
     states: tuple[str, ...] = ()
     peft: bool = False
     layers: str | None = None
+    shared_layers: bool = False
     staged: bool = False
 
     @property
@@ -87,7 +89,7 @@ FAMILIES: dict[str, Family] = {
     "roberta-prelayernorm": replace(_ROBERTA, staged=False),
     "xmod": replace(_ROBERTA, staged=False, states=("default_language",)),
     "electra": _ELECTRA,
-    "albert": Family("first", types=True, pooler=True, language="predictions."),
+    "albert": Family("first", types=True, pooler=True, language="predictions.", shared_layers=True),
     "distilbert": Family("first", dense="relu", language="vocab_transform.", layers="transformer.layer"),
     "modernbert": replace(_ROTARY, language="decoder."),
     "eurobert": replace(_ROTARY, dense="gelu"),

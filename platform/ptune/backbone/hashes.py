@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ptune.errors import BackboneError
-from ptune.files import content_hash, value_hash
+from ptune.files import check_regular, content_hash, value_hash
 
 _SILENT = {
     "config.json": {
@@ -58,7 +58,7 @@ def weights_hash(folder: Path) -> str:
         BackboneError: others would be loaded, see `weight_files`.
     """
     weight_files(folder)
-    return value_hash({path.name: file_hash(path) for path in sorted(folder.glob("*.safetensors"))})
+    return value_hash({path.name: file_hash(path) for path in sorted(folder.glob("*.safetensors")) if path.is_file()})
 
 
 def file_hash(path: Path) -> str:
@@ -100,9 +100,12 @@ def read_object(path: Path) -> dict[str, Any]:
         BackboneError: the file is missing or holds no JSON object.
     """
     try:
+        check_regular(path)
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise BackboneError(f"{path.parent} holds no readable {path.name}: {error}") from None
+        raise BackboneError(
+            f"{path.parent} holds no readable {path.name}: {getattr(error, 'strerror', None) or error}"
+        ) from None
     if not isinstance(content, dict):
         raise BackboneError(f"{path.parent} holds no readable {path.name}: it is not a JSON object")
     return content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -50,6 +51,7 @@ def load_backbone(
     """
     folder = locate(backbone_id, revision, code=bool(trust))
     profile = read_profile(folder, backbone_id, trust=trust)
+    profile.check_weights()
     family = profile.family
     checkpoint = read_checkpoint(
         folder, backbone_id, family, _dtype(dtype, device), lm, shared if device == "cpu" else 0, trust=profile.trust
@@ -89,6 +91,7 @@ def assemble(
         settings=settings,
     )
     backbone.module_dict().requires_grad_(False).eval().to(device)
+    _check_tokens(backbone)
     _prove_reach(backbone)
     return backbone
 
@@ -169,12 +172,29 @@ def _shape(model: Any, family: Family, heads_on_top: list[nn.Module | None]) -> 
     )
 
 
+def _check_tokens(backbone: Backbone) -> None:
+    """Refuse a tokenizer that gives texts tokens which the backbone does not embed; spare ones may lie beyond them."""
+    model: Any = backbone.model
+    tokenizer: Any = backbone.tokenizer
+    used = {tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.eos_token_id}
+    spare = tokenizer.added_tokens_decoder.keys() - used
+    tokens = ((token, number) for token, number in tokenizer.get_vocab().items() if number not in spare)
+    token, number = max(tokens, key=itemgetter(1), default=("", -1))
+    embedded = len(model.get_input_embeddings().weight)
+    if number >= embedded:
+        raise BackboneError(
+            f"{backbone.id}: its tokenizer gives {token!r} the number {number}, and it embeds {embedded} tokens"
+        )
+
+
 def _prove_reach(backbone: Backbone) -> None:
     """Run one token and count the attention calls: a layer that asks for no prefix would train nothing, silently."""
     ids = torch.ones((1, 1), dtype=torch.long, device=backbone.device)
     probe = Prefix(layers=[])
     with torch.inference_mode():
-        backbone.forward(backbone.embed(ids), ids.bool(), ids * 0, ids[:, 0] * 0, probe)
+        states = backbone.forward(backbone.embed(ids), ids.bool(), ids * 0, ids[:, 0] * 0, probe)
+    if not states.isfinite().all():
+        raise BackboneError(f"{backbone.id}: its weights are damaged, they make a hidden state that is not finite")
     if probe.calls != backbone.shape.layers:
         raise BackboneError(
             f"{backbone.id}: a prompt reaches {probe.calls} attention calls, but it has {backbone.shape.layers} layers"

@@ -6,7 +6,8 @@ Imports no torch. Weights, their names and the tokenizer are read when they are 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,10 @@ from ptune.backbone.hashes import read_object, weight_files, weights_hash
 from ptune.backbone.own_code import check_code
 from ptune.backbone.tokenizer import Unloaded, load_tokenizer
 from ptune.errors import BackboneError
+from ptune.files import check_regular
 
+_LAYER = re.compile(r"(?P<stack>(?:[^.]+\.)*?)(?P<layer>\d+)\.")
+"""The name of a layer's weight, as in `encoder.layer.3.output.bias`."""
 _WIDTHS = ("hidden_size", "d_model", "n_embd", "dim", "emb_dim")
 
 
@@ -67,7 +71,7 @@ class Profile:
         Raises:
             BackboneError: the weights cannot be read.
         """
-        names = [name for path in self.folder.glob("*.safetensors") for name in _header(path)[0]]
+        names = [name for path in weight_files(self.folder) for name in _header(path)[0]]
         if any(name.startswith(self.family.language) for name in names):
             return True
         if self.family.reads == "first":
@@ -89,6 +93,33 @@ class Profile:
         """One SHA-256 over the weights, see `ptune.backbone.hashes.weights_hash`."""
         return weights_hash(self.folder)
 
+    def check_weights(self) -> None:
+        """Check, without loading them, that the weights are all there and are those of the layers that are stated.
+
+        Raises:
+            BackboneError: a file of weights is missing, damaged, or shorter than it says; a weight is a whole number;
+                or there are more or fewer layers than `config.json` says.
+        """
+        types: dict[str, str] = {}
+        for path in weight_files(self.folder):
+            header, begin = _header(path)
+            size, stated = path.stat().st_size, begin + _extent(path, header)
+            if size != stated:
+                raise BackboneError(
+                    f"{path} is damaged: it has {size} bytes, and {stated} by what it says; fetch it again"
+                )
+            types |= {name: str(entry.get("dtype")) for name, entry in header.items()}
+        if whole := [name for name, dtype in types.items() if _is_whole_number(name, dtype)]:
+            raise BackboneError(
+                f"{self.id}: {whole[0]} is of type {types[whole[0]]}; weights must be floating-point numbers"
+            )
+        held = _layers_named(types, self.family)
+        if not self.family.shared_layers and held != self.layers:
+            raise BackboneError(
+                f"{self.id}: its config.json says {self.layers} layers, and its weights hold {held}; prompts of every "
+                "layer need both to agree"
+            )
+
     @cached_property
     def float32_bytes(self) -> int:
         """Bytes of the weights as float32; a config that names no type means float32."""
@@ -106,12 +137,16 @@ def read_profile(folder: Path, backbone_id: str | None = None, *, trust: bool | 
 
     Raises:
         BackboneError: the file is missing or not JSON, says too little, or the family cannot take a prompt; or nobody
-            has decided about the code that the folder brings along.
+            has decided about the code that the folder brings along; or the weights are quantized.
     """
     name = backbone_id or str(folder)
     check_code(folder, name, trust=trust)
     weight_files(folder)
     config = read_object(folder / "config.json")
+    if config.get("quantization_config") is not None:
+        raise BackboneError(
+            f"{name}: its weights are quantized (config.json: quantization_config); take the whole ones"
+        )
     model_type = str(config.get("model_type"))
     family = family_of(model_type, name)
     if unstated := [setting for setting in family.states if config.get(setting) is None]:
@@ -135,31 +170,49 @@ def _first_count(config: Mapping[str, object], *keys: str) -> int | None:
     return next((count for key in keys if isinstance(count := config.get(key), int)), None)
 
 
-def check_weights(folder: Path) -> None:
-    """Check, without loading them, that the weights of a folder are all there.
+def _extent(path: Path, header: Mapping[str, Any]) -> int:
+    """The bytes that a safetensors file's tensors take by what its header says.
 
     Raises:
-        BackboneError: a file of weights is missing, damaged, or shorter than it says.
+        BackboneError: it does not say where they are.
     """
-    for path in weight_files(folder):
-        header, begin = _header(path)
-        try:
-            ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
-        except (TypeError, KeyError, IndexError, ValueError):
-            raise BackboneError(f"{path} cannot be read: it does not say where its tensors are") from None
-        size, stated = path.stat().st_size, begin + max(ends, default=0)
-        if size != stated:
-            raise BackboneError(f"{path} is damaged: it has {size} bytes, and {stated} by what it says; fetch it again")
+    try:
+        return max((int(entry["data_offsets"][1]) for entry in header.values()), default=0)
+    except (TypeError, KeyError, IndexError, ValueError):
+        raise BackboneError(f"{path} cannot be read: it does not say where its tensors are") from None
+
+
+def _is_whole_number(name: str, dtype: str) -> bool:
+    """Whether a tensor is trained and not of real numbers; masks that attention keeps are `attn.bias`."""
+    *above, last = name.split(".")
+    mask = last == "bias" and bool(above) and above[-1] in ("attn", "attention")
+    return last in ("weight", "bias") and not mask and not dtype.startswith(("F", "BF"))
+
+
+def _layers_named(names: Iterable[str], family: Family) -> int:
+    """How many layers the names of weights tell of: those of the longest stack, or of both stacks."""
+    stacks: dict[str, int] = {}
+    for name in names:
+        if found := _LAYER.match(name):
+            stacks[found["stack"]] = max(stacks.get(found["stack"], 0), int(found["layer"]) + 1)
+    if family.reads != "decoder":
+        return max(stacks.values(), default=0)
+    return sum(
+        max((size for stack, size in stacks.items() if side in stack.split(".")), default=0)
+        for side in ("encoder", "decoder")
+    )
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int]:
     """What a safetensors file says of its tensors, as JSON after its own length in eight bytes; and where that ends."""
     try:
+        check_regular(path)
         with path.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
             header = json.loads(stream.read(length))
     except (OSError, ValueError, MemoryError, OverflowError) as error:
-        raise BackboneError(f"{path} cannot be read: {error}") from None
+        raise BackboneError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if not isinstance(header, dict):
         raise BackboneError(f"{path} cannot be read: it does not begin as a safetensors file does")
+    header.pop("__metadata__", None)
     return header, 8 + length

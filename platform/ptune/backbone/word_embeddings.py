@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ptune.backbone.hashes import weight_files
 from ptune.backbone.tokenizer import load_tokenizer
 from ptune.errors import BackboneError
 
@@ -51,7 +52,7 @@ def read_word_embeddings(folder: Path, width: int) -> Tensor:
     """
     from safetensors import safe_open
 
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in weight_files(folder):
         with safe_open(path, framework="pt") as weights:
             for name in weights.keys():  # noqa: SIM118 - a file of tensors cannot be iterated over
                 if _TABLE.search(name) and weights.get_slice(name).get_shape()[1:] == [width]:

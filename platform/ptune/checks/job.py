@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptune.backbone.locate import locate, located
-from ptune.backbone.profile import Profile, check_weights, read_profile
+from ptune.backbone.profile import Profile, read_profile
 from ptune.backbone.tokenizer import check_vocabulary
 from ptune.checks.configuration import space_problems, unfit_inputs
 from ptune.checks.data import file_problems, is_elsewhere
@@ -102,7 +102,7 @@ def _check_backbone(checked: Checked, backbone: BackboneSpec, *, fetch: bool) ->
         else:
             checked.profile = read_profile(folder, backbone.id, trust=trust)
             check_vocabulary(folder, backbone.id)
-            check_weights(folder)
+            checked.profile.check_weights()
     except BackboneError as error:
         checked.problems.append(Problem(("backbone", "id"), str(error), BackboneError))
 

@@ -42,9 +42,10 @@ from ptune.cli.sync import sync
 from ptune.cli.trial import trial
 from ptune.cli.ui import ui
 from ptune.cli.validate import validate
-from ptune.errors import ArtifactError, BackboneError, DataError, PtuneError, SpecError
+from ptune.errors import ArtifactError, BackboneError, DataError, NotFoundError, PtuneError, SpecError
 from ptune.report.said import prepare_streams, say
 
+_INPUT_ERRORS = (SpecError, DataError, BackboneError, ArtifactError, NotFoundError)
 _NO_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
 """What a system says of a name that leads nowhere, whatever there is on its disks."""
 SECTIONS = {
@@ -118,7 +119,7 @@ def run(arguments: Sequence[str] | None = None, *, owns_process: bool = False) -
         if debugging():
             raise
         say(f"ptune: {error}", err=True)
-        return WRONG_INPUT if isinstance(error, SpecError | DataError | BackboneError | ArtifactError) else FAILED
+        return WRONG_INPUT if isinstance(error, _INPUT_ERRORS) else FAILED
     except (KeyboardInterrupt, click.Abort):
         say("ptune: interrupted", err=True)
         return INTERRUPTED

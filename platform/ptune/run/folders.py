@@ -9,7 +9,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ptune.errors import BucketError, JournalError, nearest
+from ptune.errors import BucketError, JournalError, NotFoundError, nearest
 from ptune.record.journal import JOURNAL
 from ptune.record.journal import is_running as journal_is_written
 from ptune.storage.bucket import Bucket
@@ -84,7 +84,7 @@ def search_folder(runs: Path, name: str) -> Path:
     """The folder of an existing search, with everything that its bucket has of it, if it is kept in one.
 
     Raises:
-        JournalError: there is none of that name; the message has the nearest, and the latest few.
+        NotFoundError: there is none of that name; the message has the nearest, and the latest few.
         BucketError: the bucket cannot be reached, and this machine has nothing of the search.
     """
     folder = runs / name
@@ -95,7 +95,7 @@ def search_folder(runs: Path, name: str) -> Path:
         names = [path.parent.name for path in journals]
         unlisted = f" and {len(names) - _LISTED} more, see `ptune list`" if len(names) > _LISTED else ""
         searches = f"the latest: {', '.join(names[:_LISTED])}{unlisted}" if names else "there is none"
-        raise JournalError(f"no search named {name!r} in {url_of(runs) or runs}{nearest(name, names)} ({searches})")
+        raise NotFoundError(f"no search named {name!r} in {url_of(runs) or runs}{nearest(name, names)} ({searches})")
     return folder
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ptune.artifacts import native
+from ptune.artifacts.load import load_artifact
 from ptune.engine.state import DAMAGED, SavedState, previous, read
 from ptune.errors import ArtifactError, EngineError, JournalError
 from ptune.record.journal import JOURNAL, check_not_running, rewrite
@@ -112,7 +112,7 @@ def _artifact_problem(folder: Path) -> str | None:
     if not folder.is_dir():
         return None
     try:
-        native.read(folder)
+        load_artifact(folder)
     except ArtifactError as error:
         return str(error)
     return None

@@ -283,7 +283,8 @@ def resume_search(
         resources: what it may use from now on; None is what its job says.
 
     Raises:
-        JournalError: there is no such search, another process runs it, or its data or backbone has changed.
+        NotFoundError: there is no such search.
+        JournalError: another process runs it, or its data or backbone has changed.
         PtuneError: what the job needs is not there any more.
     """
     folder = search_folder(runs, name)
@@ -321,7 +322,8 @@ def confirm_search(
     """Repeat the best configurations of a finished search as a search of its own; see `ptune.run.confirm`.
 
     Raises:
-        JournalError: there is no such search, or it has not finished.
+        NotFoundError: there is no such search.
+        JournalError: it has not finished.
         PtuneError: what the job needs is not there any more, or there is nothing to confirm.
     """
     folder = search_folder(runs, name)

@@ -36,7 +36,7 @@ def shown(runs: Path, name: str | None) -> Shown:
     """Where MLflow shows the trials of the search `name`, or (None) those of every search of the job that ran last.
 
     Raises:
-        JournalError: there is no search of that name.
+        NotFoundError: there is no search of that name.
         TrackingError: nothing is tracked yet, MLflow does not show that search, or the store cannot be asked.
     """
     if name is None:

@@ -31,7 +31,8 @@ def sync_search(
 
     Raises:
         SpecError: no registered model can have that name.
-        JournalError: there is no such search, or a process runs it.
+        NotFoundError: there is no such search.
+        JournalError: a process runs it.
         TrackingError: the tracker cannot be reached or refuses a part, or the search is not tracked.
     """
     if register_as is not None and (law := model_name_law(register_as)) is not None:

@@ -20,7 +20,8 @@ def side_by_side_of(names: Sequence[str], runs: Path) -> SideBySide:
 
     Raises:
         SpecError: fewer than two are named, or one twice.
-        JournalError: there is no such search, the message has the nearest name; or it was stopped before it began.
+        NotFoundError: there is no such search, the message has the nearest name.
+        JournalError: it was stopped before it began.
     """
     if len(names) < 2:
         raise SpecError(f"compare needs two searches or more, got {' '.join(names)}")
