@@ -1,7 +1,6 @@
 """What parameters can hold together: the same answers as trying every combination, in spaces too large for that."""
 
 import random
-import time
 from itertools import combinations
 
 import pytest
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 from ptune.spec.parameter import Parameter
 from ptune.spec.reach import ABSENT, Reach, both, conditions
 from ptune.spec.space import Space
+from support.steps import steps
 
 VALUES = (1, 2, 3)
 
@@ -69,13 +69,10 @@ def many_choices(parameters, choices):
 
 
 @pytest.mark.parametrize(("parameters", "choices"), [(5, 8), (4, 40), (6, 200)])
-def test_conditions_with_many_choices_take_no_longer(parameters, choices):
-    began = time.process_time()
-    Space(parameters=many_choices(2, 4))
-    few = time.process_time() - began
-    began = time.process_time()
-    Space(parameters=many_choices(parameters, choices))
-    assert time.process_time() - began < 200 * few
+def test_conditions_with_many_choices_need_little_more_work(parameters, choices):
+    few = steps(lambda: Space(parameters=many_choices(2, 4)))
+    many = steps(lambda: Space(parameters=many_choices(parameters, choices)))
+    assert many < 50 * few
 
 
 def test_definitions_that_hold_at_once_are_told_with_what_they_depend_on():

@@ -38,6 +38,7 @@ def scores(backbone: Path, folder: Path, epochs: int, **config) -> dict[str, flo
             "space": {"parameters": {name: {"value": value} for name, value in config.items()}},
             "budget": {"trials": 1, "epochs": epochs, "stopping": {"type": "none"}},
             "resources": {"device": "cpu"},
+            "tracking": {"type": "none"},
         }
     )
     return start_search(job, "", folder / "runs", LocalRunner()).conclusion.test
