@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ptune.backbone.hashes import read_object
 from ptune.backbone.locate import SETTINGS, folder_of
-from ptune.backbone.profile import Profile, check_weights, read_profile
+from ptune.backbone.profile import Profile, read_profile
 from ptune.backbone.tokenizer import check_vocabulary
 from ptune.errors import BackboneError, StorageError
 from ptune.spec.cluster import is_secret
@@ -90,7 +90,7 @@ def convert(source: str, target: Path, revision: str | None = None) -> Converted
     for path in copied:
         shutil.copyfile(path, target / path.name)
     profile = read_profile(target, source, trust=False)
-    check_weights(target)
+    profile.check_weights()
     return Converted(profile, names, written, [path.name for path in copied])
 
 
