@@ -22,6 +22,7 @@ from ptune.data.sources import unlabelled
 from ptune.errors import ArtifactError
 from ptune.spec.formats import FORMATS
 from ptune.tasks.entity import EntityKind
+from ptune.tasks.infill import InfillKind
 from support.closeness import near
 from support.elsewhere import card_code, run_cards
 from support.families import make_backbone
@@ -40,7 +41,7 @@ METHODS = {
     "tuned": {"method": "head", "backbone_lr": 1e-4},
     "manual, tuned": {"method": "manual", "backbone_lr": 1e-4},
 }
-WORDED = ("words", "choice words", "cloze", "generation")
+WORDED = ("words", "choice words", "infill", "cloze", "generation")
 KINDS = (*TASKS, "classification on gpt2", "words on gpt2", "cloze on gpt2")
 CAUSAL = ("generation", "choice words", *KINDS[-3:])
 PROMPTED = ("v2", "v1", "prompt_tuning")
@@ -103,7 +104,12 @@ def exported(made, tiny, speaking, tmp_path_factory):
 
 
 def tried(name: str, kind: str, method: str) -> bool:
-    """Whether a format is tried on a prompt; MLflow's takes every one as native does, and is tried on a third."""
+    """Whether a format is tried on a prompt; MLflow's takes every one as native does, and is tried on a third.
+
+    Infilling is tried under two methods: its rows are those of a choice by words, which is tried under all.
+    """
+    if kind == "infill" and method not in ("v1", "v2"):
+        return name == "native"
     return name != "mlflow" or (KINDS.index(kind) + [*METHODS].index(method)) % 3 == 0
 
 
@@ -200,18 +206,31 @@ def test_every_export_gives_ptunes_scores_in_an_environment_of_its_tool_alone(ex
 
 
 def hold_worths(export, printed):
-    """Hold what a card prints of candidates to ptune's probabilities of them."""
-    worth = ast.literal_eval(printed)
+    """Hold what a card prints of candidates to what ptune says of them."""
+    worth, predictor = ast.literal_eval(printed), export.predictor
+    if isinstance(predictor.task.kinds[0], InfillKind):
+        examples = predictor.asked([("some text", candidate) for candidate in worth]).examples
+        answers = predictor.task.predict(predictor.backbone, predictor.learner, examples, 8_192)
+        ours = [-answer.loss / len(answer.tokens) for answer in answers]
+        assert [*worth.values()] == near(ours), export.target
+        return
     shares = torch.tensor([*worth.values()]).softmax(0).tolist()
-    ours = export.predictor.predict(("some premise", *worth))["probabilities"]
+    ours = predictor.predict(("some premise", *worth))["probabilities"]
     assert shares == near([*ours.values()]), export.target
 
 
-@pytest.mark.parametrize("template", ["{premise} so {choice} .", "{choice} since {premise}"])
-def test_the_code_of_a_masked_models_choice_puts_masks_where_the_candidate_stands(
-    template, speaking, tmp_path, monkeypatch, capsys
+@pytest.mark.parametrize(
+    ("kind", "template"),
+    [
+        ("choice words", "{premise} so {choice} ."),
+        ("choice words", "{choice} since {premise}"),
+        ("infill", "{noun} is it , {text}"),
+    ],
+)
+def test_the_code_of_a_masked_model_puts_masks_where_the_candidate_stands(
+    kind, template, speaking, tmp_path, monkeypatch, capsys
 ):
-    artifact = make_task_artifact("choice words", speaking("bert"), method="manual", template=template)
+    artifact = make_task_artifact(kind, speaking("bert"), method="manual", template=template)
     export = Export(artifact, tmp_path / "model")
     write_export(BY_NAME["hf"], export)
     monkeypatch.chdir(export.target)

@@ -49,6 +49,16 @@ def test_a_template_is_filled_in_with_the_prompt_in_its_place(tmp_path):
     assert words.example == "[CLS] review : fine! so? [SEP]"
 
 
+def test_a_candidate_that_the_model_writes_stands_there_as_masks(tmp_path, tiny_language_model):
+    (tmp_path / "a.jsonl").write_text('{"text": "red", "noun": "old cold", "label": true}\n', encoding="utf-8")
+    data = (
+        '[task.data]\ntrain = "a.jsonl"\ndev = "a.jsonl"\nspan = "noun"\ntemplate = "{text} {noun}"\nmax_length = 32\n'
+    )
+    infill = {"backbone.id": f'"{tiny_language_model("bert")}"', "task.kind": '"infill"'}
+    (understood_set,), _ = told(tmp_path, data, infill)
+    assert understood_set.example == "[CLS] red [MASK] [MASK] [SEP]"
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_lines_fit_a_terminal_and_hold_no_control_signs(tmp_path, width):
     labels = [f"a label with number {number}" for number in range(30)]

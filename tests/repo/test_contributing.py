@@ -14,7 +14,7 @@ LIMITS = {
     "A scheduler": 3,
     "A tracker": 3,
     "An objective": 1,
-    "A kind of task": 7,
+    "A kind of task": 8,
     "A prompt method": 7,
     "A family of backbones": 1,
     "An export format": 3,
@@ -46,6 +46,7 @@ EXAMPLES = {
         {"SpanData", "SpanKind", "ptune.spec.task.Span"},
         {"ChoiceData", "ChoiceKind", "ptune.spec.task.Choice"},
         {"EntityData", "EntityKind", "ptune.spec.task.Entity"},
+        {"InfillData", "InfillKind", "ptune.spec.task.Infill"},
         {"GenerationData", "GenerationKind", "ptune.spec.task.Generation", "generation"},
     ],
     "An export format": [

@@ -8,7 +8,7 @@ from ptune.spec.job import Job
 from support.refusals import refused_fields
 from support.task_tables import PLAIN_TASKS
 
-UNLABELLED = ("regression", "span", "choice", "entity", "generation", "cloze")
+UNLABELLED = ("regression", "span", "choice", "entity", "infill", "generation", "cloze")
 
 
 def job(kind: str, description: str | None = None, init: object = "text") -> Job:

@@ -10,6 +10,7 @@ from ptune.spec.data import (
     ClozeData,
     EntityData,
     GenerationData,
+    InfillData,
     MultilabelData,
     RegressionData,
     SpanData,
@@ -21,6 +22,7 @@ from ptune.spec.task import (
     Cloze,
     Entity,
     Generation,
+    Infill,
     Multilabel,
     Regression,
     Span,
@@ -124,6 +126,17 @@ SAMPLES = {
         ["red", "green", "cold", "warm", "loud", "old", "new"],
         [("red green",), ("cold",), ("bitter and loud",)],
         ["object", "probabilities"],
+        words=True,
+    ),
+    "infill": Sample(
+        "bert",
+        Infill(
+            kind="infill",
+            data=InfillData(**_limits(text=["text"], span="noun", template="{text} so {noun} .")),
+        ),
+        ["false", "true"],
+        [("red green", "cold"), (WORDY, "old tepid"), ("old", "old")],
+        ["label", "text"],
         words=True,
     ),
     "generation": Sample(

@@ -21,6 +21,7 @@ from ptune.spec.data import (
     ClozeData,
     EntityData,
     GenerationData,
+    InfillData,
     MultilabelData,
     RegressionData,
     SpanData,
@@ -32,6 +33,7 @@ from ptune.spec.task import (
     Cloze,
     Entity,
     Generation,
+    Infill,
     Multilabel,
     Regression,
     Span,
@@ -140,6 +142,10 @@ TASKS: dict[str, Task] = {
         data=ChoiceData(source="made", text=["premise"], template="{premise} so {choice}", max_length=32),
     ),
     "entity": Entity(kind="entity", data=EntityData(source="made", max_length=32)),
+    "infill": Infill(
+        kind="infill",
+        data=InfillData(source="made", text=["text"], span="noun", template="{text} so {noun} .", max_length=32),
+    ),
     "cloze": Cloze(kind="cloze", data=ClozeData(source="made", template="{sub_label} is [MASK]", max_length=24)),
     "generation": Generation(kind="generation", data=GenerationData(source="made", max_length=24, max_target=6)),
 }
@@ -149,6 +155,7 @@ LABELS = {
     "span": ["unanswerable"],
     "choice": ["choice1", "choice2"],
     "entity": ["other", "answer"],
+    "infill": ["false", "true"],
     "cloze": ["red", "green", "cold"],
 }
 
@@ -156,7 +163,7 @@ LABELS = {
 def make_task_artifact(kind: str, backbone: Backbone, **config) -> Artifact:
     """An artifact for a key of `TASKS`, its tensors drawn large enough to move every score."""
     task = TASKS[kind]
-    head = "verbalizer" if kind in ("words", "choice words", "cloze", "generation") else "linear"
+    head = "verbalizer" if kind in ("words", "choice words", "infill", "cloze", "generation") else "linear"
     spec = TrialSpec.from_config({**config, "head": head} if len(task.heads) > 1 else config)
     labels = getattr(task.sets[0], "labels", None) or LABELS.get(kind.split(maxsplit=1)[0], [])
     return learned(

@@ -8,6 +8,7 @@ PLAIN_TASKS = {
     "span": {"kind": "span", "data": {"source": "a/b"}},
     "choice": {"kind": "choice", "data": {"source": "a/b"}},
     "entity": {"kind": "entity", "data": {"source": "a/b"}},
+    "infill": {"kind": "infill", "data": {"source": "a/b"}},
     "generation": {"kind": "generation", "data": {"source": "a/b"}},
     "cloze": {"kind": "cloze", "data": {"source": "a/b", "template": "{sub_label} [MASK]"}},
 }

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from ptune.artifacts.artifact import Manifest
 from ptune.backbone.families import family_of
 from ptune.errors import ArtifactError
-from ptune.spec.task import Choice, Classification, Cloze, Entity, Generation, Multilabel, Regression, Span, Tokens
+from ptune.spec.task import (
+    Choice,
+    Classification,
+    Cloze,
+    Entity,
+    Generation,
+    Infill,
+    Multilabel,
+    Regression,
+    Span,
+    Tokens,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -82,6 +93,8 @@ class Route:
                 return cls(model, task, "word", "fill-mask")
             case Choice() if manifest.language:
                 return cls(model, task, "likelihood", "multiple-choice")
+            case Infill():
+                return cls(model, task, "likelihood", "fill-mask")
             case Choice():
                 return cls(model, task, "worth", "multiple-choice", ("worth",))
             case Entity():

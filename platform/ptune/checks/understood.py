@@ -11,7 +11,7 @@ from ptune.backbone.plain_tokenizer import PlainTokenizer
 from ptune.backbone.profile import Profile
 from ptune.backbone.tokenizer import Unloaded
 from ptune.data.class_weights import class_weights
-from ptune.data.shown import answer_text, answers, extent, in_windows, inputs
+from ptune.data.shown import answer_text, answers, extent, in_masks, in_windows, inputs
 from ptune.data.sources import Split, Splits
 from ptune.data.templates import Layout
 from ptune.data.values import Extent
@@ -142,6 +142,9 @@ def _of_set(
     dev = {} if folds else {"dev": splits.dev}
     roles = {"train": splits.train, **dev, **folds, "test": splits.test}
     first = splits.train
+    example = None
+    if layout is not None and reading is not None:
+        example = _seen(inputs(data, first.texts[:1])[0], layout, reading, masked=in_masks(data))
     return Understood(
         name,
         _columns(data),
@@ -149,7 +152,7 @@ def _of_set(
         in_windows(data),
         [_of_split(role, split, data, splits.labels, layout) for role, split in roles.items() if split is not None],
         class_weights(data, first, splits.labels),
-        None if layout is None or reading is None else _seen(inputs(data, first.texts[:1])[0], layout, reading),
+        example,
         answer_text(first.labels[0], data, splits.labels),
     )
 
@@ -179,9 +182,13 @@ def _lengths(split: Split, data: Data, layout: Layout | None) -> Lengths | None:
     return Lengths(min(lengths), round(statistics.median(lengths)), max(lengths), over, len(lengths))
 
 
-def _seen(texts: tuple[str, ...], layout: Layout, reading: Unloaded) -> str:
-    """An input as the model sees it: its tokens as a text, with the prompt's tokens in their places."""
-    runs = groupby(layout.encode(texts).ids, key=lambda token: token < 0)
+def _seen(texts: tuple[str, ...], layout: Layout, reading: Unloaded, *, masked: bool) -> str:
+    """An input as the model sees it: its tokens as a text, with the prompt's tokens, and masks, in their places."""
+    example = layout.encode(texts)
+    if masked:
+        *shared, candidate = (layout.tokens(field, [text])[0] for field, text in enumerate(texts))
+        example = layout.assemble([*shared, [reading.tokenizer.mask_token_id] * len(candidate)])
+    runs = groupby(example.ids, key=lambda token: token < 0)
     return " ".join(_run(list(tokens), reading, prompt=prompt) for prompt, tokens in runs)
 
 

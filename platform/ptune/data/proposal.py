@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ptune.data import entities, facts, label_sets, targets
+from ptune.data import entities, facts, infills, label_sets, targets
 from ptune.data.columns import explode
 from ptune.data.csv_table import sniffed
 from ptune.data.json_table import nested_lists
@@ -132,7 +132,7 @@ def _flat_guesses(table: Table) -> Iterator[_Guess]:
     values = {name: [v for v in table[name][:_LOOKED_AT] if v is not None] for name in table.column_names}
     values = {name: column for name, column in values.items() if column}
     before = (_tokens, _span, _entity, _choice, _cloze, _label_lists, _label_texts, _named_fractions)
-    for recognised in (*before, _classification, _fractions, _generation, _named_numbers):
+    for recognised in (*before, _classification, _fractions, _generation, _named_numbers, _infill):
         guess = recognised(values)
         if guess is not None:
             yield guess
@@ -190,6 +190,18 @@ def _choice(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
 def _counts(column: Sequence[Any], most: int) -> bool:
     """Whether a column numbers some candidates, from 0."""
     return all(isinstance(v, int | str) and str(v).isdecimal() and int(v) < most for v in column)
+
+
+def _infill(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
+    """A noun that a pronoun may mean, called as WSC calls it."""
+    spans = {key: name for name in values if (key := _last(name)) in ("span1_text", "span2_text")}
+    texts = [name for name in _texts(values) if name not in spans.values()]
+    labels = [name for name in values if _last(name).lower() in _LABELS]
+    if len(spans) < 2 or not texts or not labels:
+        return None
+    text, noun, pronoun = _chosen(texts)[0], spans["span1_text"], spans["span2_text"]
+    template = f"{{{text}}} The pronoun '*{{{pronoun}}}*' refers to {{{noun}}}."
+    return _Guess(infills.KIND, {"text": [text, pronoun], "span": noun, "label": labels[0], "template": template})
 
 
 def _cloze(values: Mapping[str, Sequence[Any]]) -> _Guess | None:

@@ -18,6 +18,11 @@ def in_windows(data: Data) -> bool:
     return getattr(kind_of(data), "IN_WINDOWS", False)
 
 
+def in_masks(data: Data) -> bool:
+    """Whether the last text of an input stands there as masks, one for each of its tokens."""
+    return getattr(kind_of(data), "IN_MASKS", False)
+
+
 def answers(split: Split, data: Data, labels: Sequence[str]) -> list[tuple[str, int]]:
     """How often each answer stands in a split; empty where answers are texts."""
     counted = getattr(kind_of(data), "counted", None)

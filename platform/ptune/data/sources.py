@@ -17,7 +17,7 @@ from typing import Any, assert_never
 
 import numpy as np
 
-from ptune.data import candidates, columns, entities, facts, label_sets, questions, tagged, targets, values
+from ptune.data import candidates, columns, entities, facts, infills, label_sets, questions, tagged, targets, values
 from ptune.data.bad_rows import BadRow, BadRowsError, left_out
 from ptune.data.builtin import PREFIX, split_file
 from ptune.data.columns import Columns, explode, needed, prepared
@@ -35,6 +35,7 @@ from ptune.spec.data import (
     Data,
     EntityData,
     GenerationData,
+    InfillData,
     MultilabelData,
     RegressionData,
     SpanData,
@@ -193,6 +194,8 @@ def kind_of(data: Data) -> Any:
             return candidates
         case EntityData():
             return entities
+        case InfillData():
+            return infills
         case _:
             assert_never(data)
 

@@ -232,6 +232,19 @@ class ChoiceData(Labelled):
         return [*self.text, CHOICE]
 
 
+class InfillData(Labelled):
+    """A candidate whose words are written into masks; the label says whether it is the right one (WSC)."""
+
+    whole_texts: ClassVar[str] = "candidates are scored as they stand"
+    span: str = "span1_text"
+    """Column of the candidate. A template names the place where it stands as masks."""
+
+    @property
+    def fields(self) -> list[str]:
+        """The texts, then the candidate."""
+        return [*self.text, self.span]
+
+
 class EntityData(Source):
     """A query about a passage, with a place that one of the passage's entities fills (ReCoRD)."""
 
@@ -294,6 +307,7 @@ Data = (
     | SpanData
     | ChoiceData
     | EntityData
+    | InfillData
     | GenerationData
 )
 HeadName = Literal["linear", "verbalizer"]

@@ -17,6 +17,7 @@ from ptune.spec.data import (
     EntityData,
     GenerationData,
     HeadName,
+    InfillData,
     MultilabelData,
     RegressionData,
     SpanData,
@@ -173,7 +174,21 @@ class Regression(_Sets):
     """What the search improves on the dev split: one metric, or the mean of several, such as `pearson+spearman`."""
 
 
-class Cloze(_Sets):
+class _Worded(_Sets):
+    """A task that the language head answers."""
+
+    @property
+    def language(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def default_head(self) -> HeadName:
+        """The language head."""
+        return "verbalizer"
+
+
+class Cloze(_Worded):
     """The object of a fact, named by the language model itself (LAMA; "GPT Understands, Too", section 4.1)."""
 
     class_loss: ClassVar[bool] = True
@@ -205,16 +220,6 @@ class Cloze(_Sets):
         if self.data.templates is None:
             return super().template_places
         return [("task", "data", "templates", name) for name in self.set_names]
-
-    @property
-    def language(self) -> bool:
-        """Always."""
-        return True
-
-    @property
-    def default_head(self) -> HeadName:
-        """The language head."""
-        return "verbalizer"
 
     def _relations(self) -> list[ClozeData]:
         if self.data.relations is None:
@@ -291,6 +296,20 @@ class Choice(_Sets):
         return ("linear", "verbalizer") if self.language else ("linear",)
 
 
+class Infill(_Worded):
+    """Whether a candidate is what the language head writes into masks ("GPT Understands, Too", section 4.2, WSC)."""
+
+    read: ClassVar[tuple[Read, ...]] = ("first",)
+    needs: ClassVar[str] = "needs a masked language model"
+
+    kind: Literal["infill"]
+    data: InfillData
+    more: list[InfillData] = Field(default_factory=list)
+    """Further data sets, trained together with `data`: a shared prompt."""
+    metric: str = "accuracy"
+    """What the search improves."""
+
+
 class Entity(_Sets):
     """The entity of a passage that fills the place which a query leaves open (ReCoRD)."""
 
@@ -304,7 +323,7 @@ class Entity(_Sets):
     """What the search improves."""
 
 
-class Generation(_Sets):
+class Generation(_Worded):
     """A text, written by a causal language model or an encoder-decoder (prefix tuning; Li and Liang 2021)."""
 
     class_loss: ClassVar[bool] = True
@@ -318,16 +337,6 @@ class Generation(_Sets):
     metric: str = "bleu"
     """What the search improves."""
 
-    @property
-    def language(self) -> bool:
-        """Always."""
-        return True
-
-    @property
-    def default_head(self) -> HeadName:
-        """The language head."""
-        return "verbalizer"
-
 
 METRICS: dict[str, tuple[str, ...]] = {
     "classification": ("accuracy", "macro_f1", "f1", "matthews", GROUPED, "loss"),
@@ -338,6 +347,7 @@ METRICS: dict[str, tuple[str, ...]] = {
     "span": ("f1", "exact_match", "loss"),
     "choice": ("accuracy", "loss"),
     "entity": ("exact_match", "f1", "loss"),
+    "infill": ("accuracy", "loss"),
     "generation": ("bleu", "chrf", "exact_match", "loss", "perplexity"),
 }
 """Metrics that a search may improve, by kind. The files of the kinds define them."""
@@ -350,23 +360,11 @@ SHARES: dict[str, tuple[str, ...]] = {
     "span": ("exact_match",),
     "choice": ("accuracy",),
     "entity": ("exact_match",),
+    "infill": ("accuracy",),
     "generation": ("exact_match",),
 }
 """Of these metrics, the shares of examples that are right, each by itself. A tagger's accuracy is a share of words, and
 the words of a sentence are right or wrong together."""
-Form = Literal["text", "texts", "number", "shares", "entities"]
-ANSWERS: dict[str, dict[str, Form]] = {
-    "classification": {"label": "text", "probabilities": "shares"},
-    "multilabel": {"labels": "texts", "probabilities": "shares"},
-    "regression": {"value": "number"},
-    "cloze": {"object": "text", "probabilities": "shares"},
-    "tokens": {"words": "texts", "tags": "texts", "entities": "entities"},
-    "span": {"answer": "text", "score": "number", "no_answer_score": "number"},
-    "choice": {"choice": "text", "text": "text", "probabilities": "shares"},
-    "entity": {"answer": "text", "probabilities": "shares"},
-    "generation": {"text": "text"},
-}
-"""The keys of an answer by kind, in order, and the form of what each holds."""
 MINIMIZED = frozenset({"loss", "perplexity", "mse", "mae"})
 """Metrics of which less is better. Of all others more is better."""
 CORRELATIONS = frozenset({"matthews", "pearson", "spearman"})
@@ -394,6 +392,7 @@ Task = Annotated[
     | Annotated[Span, Tag("span")]
     | Annotated[Choice, Tag("choice")]
     | Annotated[Entity, Tag("entity")]
+    | Annotated[Infill, Tag("infill")]
     | Annotated[Generation, Tag("generation")],
     Discriminator(_kind_of),
 ]

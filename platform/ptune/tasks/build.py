@@ -18,6 +18,7 @@ from ptune.spec.data import (
     EntityData,
     GenerationData,
     HeadName,
+    InfillData,
     MultilabelData,
     RegressionData,
     SpanData,
@@ -32,6 +33,7 @@ from ptune.spec.task import (
     Cloze,
     Entity,
     Generation,
+    Infill,
     Multilabel,
     Regression,
     Span,
@@ -45,6 +47,7 @@ from ptune.tasks.classification import ClassificationKind
 from ptune.tasks.cloze import ClozeKind
 from ptune.tasks.entity import EntityKind
 from ptune.tasks.generation import GenerationKind
+from ptune.tasks.infill import InfillKind
 from ptune.tasks.joint import JointTask
 from ptune.tasks.kind import TaskKind
 from ptune.tasks.multilabel import MultilabelKind
@@ -90,8 +93,9 @@ def lay_out(prompt: PromptSpec, data: Data, backbone: Reading, *, language: bool
             'kind = "generation"'
         )
     parts = input_parts(prompt, data.fields, data.template, masked=language)
-    if language and isinstance(data, ChoiceData):
-        parts = [_uncut(part) for part in parts]
+    if language and isinstance(data, ChoiceData | InfillData):
+        candidate = CHOICE if isinstance(data, ChoiceData) else data.span
+        parts = [_uncut(part, candidate) for part in parts]
     return bind(parts, backbone, data.fields, data.max_length)
 
 
@@ -128,6 +132,8 @@ def build_kind(
             return ChoiceKind(data.text, data.choices, task.loss, head == "verbalizer", loss)
         case Entity(), EntityData():
             return EntityKind(data.fields, data.entities, data.placeholder, loss)
+        case Infill(), InfillData():
+            return InfillKind(data.fields, loss)
         case Tokens(), TokensData():
             return TokensKind(data.fields, labels, loss)
         case Span(), SpanData():
@@ -136,9 +142,9 @@ def build_kind(
             raise NotImplementedError(task.kind)
 
 
-def _uncut(part: Part) -> Part:
+def _uncut(part: Part, candidate: str) -> Part:
     """A candidate is never shortened where its own words are output."""
-    return replace(part, fixed=True) if isinstance(part, TextField) and part.name == CHOICE else part
+    return replace(part, fixed=True) if isinstance(part, TextField) and part.name == candidate else part
 
 
 def _words(data: ClassificationData) -> dict[str, list[str]]:

@@ -21,8 +21,9 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import Array, ColSpec, DataType, Map, Object, ParamSchema, ParamSpec, Property, Schema
 
 import ptune
+from ptune.spec.answers import ANSWERS, Form
 from ptune.spec.packaged import PACKAGES
-from ptune.spec.task import ANSWERS, Form, Task
+from ptune.spec.task import Task
 from ptune.tracking.location import quiet_mlflow
 
 MARKER = "MLmodel"

@@ -1,0 +1,65 @@
+"""Candidates that are written into masks: texts, the candidate, and whether it is the right one. Knows no files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ptune.data.bad_rows import bad_rows, refuse
+from ptune.data.columns import Columns, counted, texts_of, written
+from ptune.data.table import Table
+from ptune.errors import DataError
+from ptune.spec.data import InfillData
+
+__all__ = ["columns_read", "counted", "extract", "label_order", "number", "written"]
+
+KIND = "infill"
+IN_MASKS = True
+"""The last text of an input, its candidate, stands in the input as masks."""
+WRONG, RIGHT = LABELS = ("false", "true")
+_VALUES = {"false": 0, "0": 0, "true": 1, "1": 1}
+
+
+def columns_read(data: InfillData) -> list[str]:
+    """The columns that are read."""
+    return [*data.fields, data.label]
+
+
+def extract(table: Table, source: str, data: InfillData) -> Columns:
+    """Take texts, candidates and whether these are right out of a table that has them.
+
+    Raises:
+        DataError: a text is missing, or a label is neither true nor false; one line for each column with a problem.
+    """
+    texts, problems = texts_of(table, source, data.fields)
+    declared = table.declared.get(data.label)
+    values = [declared[value] if declared and isinstance(value, int) else value for value in table[data.label]]
+    problems += bad_rows(f"{source}: column {data.label!r}", values, _problem)
+    refuse(problems)
+    return Columns(source, texts, [_VALUES[_word(value)] for value in values])
+
+
+def label_order(train: Columns, data: InfillData) -> list[str]:
+    """False, then true.
+
+    Raises:
+        DataError: no candidate of the training split is right, so there is nothing to write.
+    """
+    if not any(train.labels):
+        raise DataError(f"{train.source}: no candidate in {data.span!r} is right, and only right ones are written")
+    return list(LABELS)
+
+
+def number(columns: Columns, labels: Sequence[str]) -> list[int]:  # noqa: ARG001 - of the signature that all data has
+    """The labels as they are."""
+    return list(columns.labels)
+
+
+def _word(value: Any) -> str:
+    return str(value).strip().lower()
+
+
+def _problem(value: Any) -> str | None:
+    if _word(value) in _VALUES:
+        return None
+    return f"the label must be true or false, got {value!r}; `replace` writes other values as these words"
