@@ -161,7 +161,8 @@ def _source(manifest: Manifest, header: Header | None) -> Iterator[str]:
         yield f"chosen among {training.trials}"
     yield f"seed {manifest.seed}"
     if training:
-        yield f"trained {plural(training.epochs, 'epoch')} in {duration(training.seconds)}"
+        data = " on all folds together" if training.refit else ""
+        yield f"trained {plural(training.epochs, 'epoch')}{data} in {duration(training.seconds)}"
     if provenance is None and header is None:
         yield "its date and its data's digests are not recorded"
         return

@@ -115,7 +115,7 @@ def _refitted(trial: TrialRecord, backbone: Backbone, prepared: Prepared, histor
     configuration = _configuration_of(trial, history)
     epochs = round(statistics.median(fold.best_epoch for fold in configuration.trials))
     plan, learner = _factory(backbone, prepared, history, folder).make(trial.number, trial.config, whole=True)
-    plan = replace(plan, state_path=folder / state_file(trial.number).with_stem("whole"))
+    plan = replace(plan, state_path=folder / state_file(trial.number).with_stem(f"whole-{epochs}"))
     began = time.monotonic()
     _train(plan, learner, epochs, backbone, history)
     training = _training(trial, prepared.splits, history)
