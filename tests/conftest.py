@@ -133,16 +133,25 @@ def speaking(tiny_language_model):
     return cache(lambda family: load_backbone(str(tiny_language_model(family)), lm=True))
 
 
-# --- MLflow's tables, made once per session: dozens of migrations take seconds ---
+# --- MLflow's tables, made once for all processes of a session: dozens of migrations take seconds ---
 
 
 @pytest.fixture(scope="session")
 def blank_database(tmp_path_factory) -> Path:
     """A SQLite file with MLflow's tables and nothing in them; tests take copies."""
+    from filelock import FileLock
+
     from ptune.tracking.location import create_database
 
-    path = tmp_path_factory.mktemp("blank") / "mlflow.db"
-    create_database(f"sqlite:///{path}")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which the processes of a session share
+    path = folder / "blank.db"
+    with FileLock(folder / "blank.lock"):
+        if not path.exists():
+            draft = folder / "blank.draft.db"
+            create_database(f"sqlite:///{draft}")
+            draft.replace(path)
     return path
 
 

@@ -3,11 +3,13 @@
 import doctest
 import inspect
 import re
+import shutil
 
 import pytest
 
 import ptune
 from ptune.api import compose
+from ptune.tracking.location import DATABASE
 from support.repository import PAGES, ROOT
 
 SMALL = ("budget.epochs=2", "tracking.type=none", *(f"task.data.limit_{role}=16" for role in ("train", "dev", "test")))
@@ -32,11 +34,13 @@ def as_in_a_clone(folder, patched):
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory):
+def workplace(tmp_path_factory, blank_database):
     """A folder in which the example of `ptune.search` has run."""
     with pytest.MonkeyPatch.context() as patched:
         folder = tmp_path_factory.mktemp("examples")
         as_in_a_clone(folder, patched)
+        (folder / "ptune_runs").mkdir()
+        shutil.copy(blank_database, folder / "ptune_runs" / DATABASE)
         run(examples("search"))
         yield folder
 

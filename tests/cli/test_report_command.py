@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from ptune.tracking.location import DATABASE
 from support.tiny_job import write_job
 
 PUBLISHED = """
@@ -27,7 +28,7 @@ slots = 2
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, blank_database):
     """A runs folder with one search that was made smaller than its job file, and its confirmation."""
     from ptune.report.write_files import publish
     from ptune.run.local import LocalRunner
@@ -37,6 +38,8 @@ def runs(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("reported")
     path, overrides = write_job(folder, PUBLISHED), ["budget.trials=2"]
+    (folder / "runs").mkdir()
+    shutil.copy(blank_database, folder / "runs" / DATABASE)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         text = path.read_text() + noted(overrides)

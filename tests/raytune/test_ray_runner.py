@@ -93,15 +93,6 @@ def test_a_trial_that_diverges_fails_alone_and_a_damaged_state_is_trained_again(
     assert (event.trial, event.epoch, event.reason[:30]) == (1, 0, "is not a readable trial state:")
 
 
-def test_early_stopping_pauses_promotes_and_stops(bert, tmp_path, folder):
-    job = small_job(tmp_path, bert, trials=6, epochs=4, stopping={"type": "asha", "eta": 2, "grace": 1})
-    with small_search(folder, job) as (prepared, conductor), RayRunner().open(prepared, folder) as session:
-        session.train(conductor)
-    statuses = [trial.status for trial in conductor.history.trials.values()]
-    assert set(statuses) == {"complete", "stopped"}
-    assert all(trial.epoch in (1, 2, 4) for trial in conductor.history.trials.values())
-
-
 def test_every_trial_survives_the_death_of_its_engine(bert, tmp_path, folder):
     job = small_job(tmp_path, bert, trials=4, epochs=5, rows=120)
     with small_search(folder, job) as (prepared, conductor), RayRunner().open(prepared, folder) as session:

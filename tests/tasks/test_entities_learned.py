@@ -9,7 +9,7 @@ from ptune.run.trials import TrialFactory
 from ptune.spec.job import Job
 
 EPOCHS = 2
-PROMPT = {"method": "v2", "length": 16, "lr": 2e-2, "batch_size": 8}
+PROMPT = {"method": "v2", "length": 16, "depth": 3, "lr": 2e-2, "batch_size": 8}
 HEAD = {"method": "head", "lr": 3e-2, "batch_size": 8}  # at 1e-2 it learns less
 
 
@@ -22,7 +22,7 @@ def test_a_prompt_finds_entities_that_a_linear_head_misses(shared_data, minilm, 
             "name": "wnut17",
             "seed": 3,
             "backbone": {"id": str(minilm), "dtype": "float32"},
-            "task": {"kind": "tokens", "data": {**data, "limit_train": 600, "limit_dev": 400, "max_length": 64}},
+            "task": {"kind": "tokens", "data": {**data, "limit_train": 400, "limit_dev": 200, "max_length": 64}},
             "space": {"parameters": {"method": {"choices": ["v2", "head"]}}},
             "budget": {"trials": 2, "epochs": EPOCHS},
             "resources": {"device": "cpu"},
