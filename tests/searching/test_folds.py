@@ -8,6 +8,7 @@ import pytest
 from ptune.record.events import Ended
 from ptune.record.history import History
 from ptune.record.journal import Journal, read
+from ptune.record.requests import Add, Extend, Request
 from ptune.run.confirm import confirmation
 from ptune.searching.conductor import Conductor
 from ptune.searching.simulate import simulate
@@ -90,8 +91,28 @@ def test_a_configuration_that_lacks_a_fold_does_not_lead_those_that_have_all(tmp
     events = list(read(path))
     lost = History.of(events)
     lost.trials[4].status = "failed"
+    assert [len(found.trials) for found in lost.configurations()] == [3, 3, 2]
     assert lost.leading.config["length"] == 2
     assert lost.best.config["split"] == 0
+
+
+def test_a_trial_that_a_user_adds_is_one_fold_and_leads_no_whole_configuration(tmp_path):
+    job = Job.model_validate(content())
+    with closing(Journal(tmp_path / "journal.jsonl")) as journal:
+        conductor = Conductor(journal, [journal.append(header_of(job, 3))])
+        conductor.next_turn()
+        for epoch in (1, 2):
+            conductor.report(0, epoch, {"accuracy": 0.1, "loss": 1.0}, "state")
+        conductor.answer(Request("1", Add({"method": "v2", "length": 7})))
+        conductor.answer(Request("2", Extend(1)))
+        simulate(conductor, lambda config, epoch: 0.9 if config["length"] == 7 else score(config, epoch), slots=2)
+        history = conductor.history
+    own = [trial.config for trial in history.trials.values() if not trial.added]
+    assert [config["split"] for config in own] == [0, 1, 2] * 4
+    assert [config["length"] for config in own[:6]] == [2, 2, 2, 4, 4, 4]
+    assert history.planned == len(history.trials) == 13
+    assert [len(found.trials) for found in history.configurations()] == [3, 3, 3, 3, 1]
+    assert (history.ranked()[0].added, history.best.config["length"]) == (True, 4)
 
 
 def test_a_confirmation_repeats_every_fold_on_each_seed(tmp_path):

@@ -300,12 +300,10 @@ class History:
 
     @property
     def leading(self) -> Configuration | None:
-        """With folds, the configuration of the best mean; those that have a result on every fold come first."""
+        """With folds, the best configuration, if any has a result."""
         if self.first is None or self.job.task.folds == 1:
             return None
-        configurations = self.configurations()
-        whole = [found for found in configurations if len(found.trials) >= self.job.task.folds]
-        return next(iter([*whole, *configurations]), None)
+        return next(iter(self.configurations()), None)
 
     @property
     def best_value(self) -> float | None:
@@ -339,13 +337,19 @@ class History:
         return [trial for _, _, trial in sorted(scored, key=lambda entry: entry[:2])]
 
     def configurations(self) -> list[Configuration]:
-        """Ranked trials, those of one configuration together; best mean first, ties go to the earlier configuration."""
+        """Ranked trials, those of one configuration together; best mean first, ties go to the earlier configuration.
+
+        With folds, configurations that have a result on each of them come before all others.
+        """
         members: dict[str, list[TrialRecord]] = {}
         for trial in sorted(self.ranked(), key=lambda trial: trial.number):
             key = json.dumps(without_repetition(trial.config), sort_keys=True)
             members.setdefault(key, []).append(trial)
         repeated = [Configuration(without_repetition(trials[0].config), trials) for trials in members.values()]
-        return sorted(repeated, key=lambda configuration: -self.objective.utility(configuration.spread.mean))
+        folds = 1 if self.first is None else self.job.task.folds
+        return sorted(
+            repeated, key=lambda found: (len(found.trials) < folds, -self.objective.utility(found.spread.mean))
+        )
 
     def _check_metric(self, report: Reported) -> None:
         metric = self.objective.metric
