@@ -41,7 +41,10 @@ def csv_rows(path):
 
 
 def resumed(name, runs):
-    return resume_search(name, runs, LocalRunner(), track=lambda _job, folder, _announce: NoTracker(folder.name))
+    def untracked(_job, folder, _announce):
+        return NoTracker(folder.name)
+
+    return resume_search(name, runs, LocalRunner(), track=untracked, changed_libraries=True)
 
 
 @pytest.mark.parametrize("name", SEARCHES)

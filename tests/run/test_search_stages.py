@@ -5,12 +5,13 @@ from contextlib import contextmanager
 import pytest
 
 from ptune.errors import ClusterError, JournalError
-from ptune.record.events import Ended
+from ptune.record.events import Ended, Resumed
 from ptune.record.journal import JOURNAL, Journal, read
 from ptune.run.begun import begun
 from ptune.run.conclusion import Conclusion
 from ptune.run.finished import lacking
 from ptune.run.folders import claim_folder, take_folder
+from ptune.run.prepare import versions
 from ptune.run.search import resume_search, start_search
 from ptune.run.tracker import NoTracker
 from support.small_jobs import changed, small_job
@@ -175,6 +176,28 @@ def test_a_search_goes_on_only_with_its_own_job(job, tmp_path):
         begun(job.model_copy(update={"seed": 99}), tmp_path)
     resumed = resume_search("small", tmp_path, Scripted(), resources=elsewhere.resources)
     assert resumed.status == "complete"
+
+
+def test_a_search_goes_on_with_the_libraries_it_began_with_unless_others_are_accepted(job, tmp_path, monkeypatch):
+    def installed(torch):
+        for module in ("prepare", "search"):
+            monkeypatch.setattr(f"ptune.run.{module}.versions", lambda: {**versions(), "torch": torch})
+
+    installed("2.0.1+cpu")
+    search(job, tmp_path, Scripted(train=KeyboardInterrupt()))
+    journal = (tmp_path / "small" / JOURNAL).read_bytes()
+    installed("2.1.0+cpu")
+    with pytest.raises(JournalError, match=r"torch 2\.0\.1\+cpu then, 2\.1\.0\+cpu now\).*--changed-libraries"):
+        resume_search("small", tmp_path, Scripted())
+    assert (tmp_path / "small" / JOURNAL).read_bytes() == journal
+    accepted = Scripted(train=KeyboardInterrupt())
+    assert resume_search("small", tmp_path, accepted, changed_libraries=True).status == "interrupted"
+    noted = [event.versions["torch"] for event in read(tmp_path / "small" / JOURNAL) if isinstance(event, Resumed)]
+    assert noted == ["2.1.0+cpu"]
+    installed("2.1.0+cu128")
+    assert resume_search("small", tmp_path, Scripted()).status == "complete"
+    installed("2.2.0")
+    assert resume_search("small", tmp_path, Scripted()).status == "complete", "nothing is left to train"
 
 
 @pytest.mark.parametrize("moment", ["train", "conclude"])

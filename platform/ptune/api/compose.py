@@ -66,14 +66,22 @@ def start(
 
 
 def resume(
-    name: str, runs: Path, runner: Runner, observer: Observer | None, resources: Resources | None = None
+    name: str,
+    runs: Path,
+    runner: Runner,
+    observer: Observer | None,
+    resources: Resources | None = None,
+    *,
+    changed_libraries: bool = False,
 ) -> Outcome:
     """Take up a search where its journal ends; see `ptune.run.search.resume_search`."""
     from ptune.report.write_files import publish
     from ptune.run.search import resume_search
 
     with interrupts():
-        return resume_search(name, runs, runner, observer, publish, resources=resources)
+        return resume_search(
+            name, runs, runner, observer, publish, resources=resources, changed_libraries=changed_libraries
+        )
 
 
 def confirm(name: str, runs: Path, runner: Runner, observer: Observer | None, *, top: int, seeds: int) -> Outcome:

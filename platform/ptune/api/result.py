@@ -266,16 +266,24 @@ class SearchResult:
 
         return Prompt(Predictor.on_backbone(find_artifact(self._folder, self.history, trial), device=device))
 
-    def resume(self, *, local: bool = False, address: str | None = None, progress: bool = True) -> SearchResult:
+    def resume(
+        self,
+        *,
+        local: bool = False,
+        address: str | None = None,
+        progress: bool = True,
+        changed_libraries: bool = False,
+    ) -> SearchResult:
         """Take the search up where it stopped, and wait for its end; of a complete one, write the files that it lacks.
 
         Args:
             local: train in this process, without Ray.
             address: Ray cluster to train on, as `host:port`; None is RAY_ADDRESS, else this machine.
             progress: show how the search gets on.
+            changed_libraries: train on under other versions of PyTorch, transformers or Optuna than it began with.
 
         Raises:
-            JournalError: another process runs it, or its data or backbone has changed.
+            JournalError: another process runs it, or its data, backbone or libraries have changed.
             KeyboardInterrupt: it was interrupted again, and can be resumed.
         """
         from ptune.run.finished import lacking
@@ -283,7 +291,8 @@ class SearchResult:
         if lacking(self._folder, self.history) == []:
             return self
         runner = compose.runner_for(local=local, address=address)
-        outcome = compose.resume(self.name, self._folder.parent, runner, observer_for(progress=progress))
+        observer = observer_for(progress=progress)
+        outcome = compose.resume(self.name, self._folder.parent, runner, observer, changed_libraries=changed_libraries)
         return concluded(outcome.folder, outcome.status)
 
     def confirm(

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from ptune.cli.cluster import is_dashboard, show
-from ptune.cli.running import conclude, json_option, local_option, pick_observer, program
+from ptune.cli.running import (
+    changed_libraries_option,
+    conclude,
+    json_option,
+    local_option,
+    pick_observer,
+    program,
+)
 from ptune.report.said import say, say_json
 
 if TYPE_CHECKING:
@@ -26,12 +33,16 @@ if TYPE_CHECKING:
     envvar="RAY_ADDRESS",
     help="Ray cluster to train on: HOST:PORT from one of its nodes, or its dashboard, http://HOST:8265, from outside.",
 )
+@changed_libraries_option
 @json_option
-def resume(name: str, local: bool, address: str | None, as_json: bool) -> int:
+def resume(name: str, local: bool, address: str | None, changed_libraries: bool, as_json: bool) -> int:
     """Continue a search that was ended by Ctrl-C, a crash or a power cut.
 
     Finished trials stay as they are. Unfinished trials go on from their last saved epoch. Of a complete search, nothing
     is trained again.
+
+    A search goes on with the versions of PyTorch, transformers and Optuna that it began with, because others may give
+    other numbers. --changed-libraries accepts them, and the search's journal notes it.
 
     With a dashboard as --address, the search goes on as a Ray job on that cluster, and the command follows its log.
     $PTUNE_RUNS then names the runs folder as the cluster's nodes have it.
@@ -44,13 +55,14 @@ def resume(name: str, local: bool, address: str | None, as_json: bool) -> int:
     if address is not None and is_dashboard(address):
         from ptune.raytune.submission import resume as resubmit
 
-        return show(resubmit(name, os.environ.get("PTUNE_RUNS") or None, address), address, follow=True)
+        runs = os.environ.get("PTUNE_RUNS") or None
+        return show(resubmit(name, runs, address, changed_libraries=changed_libraries), address, follow=True)
     from ptune.record.history import History
     from ptune.record.journal import JOURNAL, read
     from ptune.run.folders import runs_folder, search_folder
 
     history = History.of(read(search_folder(runs_folder(), name) / JOURNAL))
-    return go_on(name, history, local=local, address=address, as_json=as_json)
+    return go_on(name, history, local=local, address=address, as_json=as_json, changed_libraries=changed_libraries)
 
 
 def go_on(
@@ -61,6 +73,7 @@ def go_on(
     address: str | None,
     as_json: bool,
     resources: Resources | None = None,
+    changed_libraries: bool = False,
 ) -> int:
     """Go on with a search, or say that it is complete; return the exit code.
 
@@ -71,6 +84,7 @@ def go_on(
         address: of a cluster.
         as_json: whether to print one JSON object.
         resources: what it may use from now on; None is what its job says.
+        changed_libraries: see `ptune.run.search.resume_search`.
     """
     from ptune.api import compose
     from ptune.run.finished import lacking
@@ -84,7 +98,8 @@ def go_on(
     if missing is not None:
         say(f"ptune: {name} is complete, and {' and '.join(missing)} will be written again", err=True)
     runner = compose.runner_for(local=local, address=address)
-    outcome = compose.resume(name, runs_folder(), runner, pick_observer(as_json=as_json), resources)
+    observer = pick_observer(as_json=as_json)
+    outcome = compose.resume(name, runs_folder(), runner, observer, resources, changed_libraries=changed_libraries)
     return conclude(outcome, as_json=as_json, local=local, address=address)
 
 

@@ -28,6 +28,12 @@ address_option = click.option(
     envvar="RAY_ADDRESS",
     help="Ray cluster to train on, as HOST:PORT. Without it, Ray runs inside this command.",
 )
+changed_libraries_option = click.option(
+    "--changed-libraries",
+    is_flag=True,
+    envvar="PTUNE_CHANGED_LIBRARIES",
+    help="Go on although PyTorch, transformers or Optuna have other versions than those the search began with.",
+)
 
 
 def pick_observer(*, as_json: bool) -> Observer:

@@ -8,7 +8,14 @@ from pathlib import Path
 import click
 
 from ptune.cli.resume import go_on
-from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer
+from ptune.cli.running import (
+    address_option,
+    changed_libraries_option,
+    conclude,
+    json_option,
+    local_option,
+    pick_observer,
+)
 
 
 @click.command(short_help="Run a job: search for the best prompt.")
@@ -27,6 +34,7 @@ from ptune.cli.running import address_option, conclude, json_option, local_optio
     is_flag=True,
     help="Copy the data files into the search's folder, so that it can be resumed without the files themselves.",
 )
+@changed_libraries_option
 @local_option
 @address_option
 @json_option
@@ -36,6 +44,7 @@ def search(
     name: str | None,
     resume_if_exists: bool,
     keep_data: bool,
+    changed_libraries: bool,
     local: bool,
     address: str | None,
     as_json: bool,
@@ -65,8 +74,15 @@ def search(
     if resume_if_exists:
         given, _ = read_job(job, overrides)
         if (history := begun(given, runs_folder())) is not None:
-            resources = given.resources
-            return go_on(given.name, history, local=local, address=address, as_json=as_json, resources=resources)
+            return go_on(
+                given.name,
+                history,
+                local=local,
+                address=address,
+                as_json=as_json,
+                resources=given.resources,
+                changed_libraries=changed_libraries,
+            )
     runner = compose.runner_for(local=local, address=address)
     observer = pick_observer(as_json=as_json)
     outcome = compose.start(

@@ -103,7 +103,7 @@ def submit(
             return _submitted(client, labels, upload, _Entry(words, variables, libraries))
 
 
-def resume(name: str, runs: str | None, address: str | None = None) -> Submitted:
+def resume(name: str, runs: str | None, address: str | None = None, *, changed_libraries: bool = False) -> Submitted:
     """Go on with a search of a runs folder as a Ray job; return at once.
 
     If the cluster remembers the search's last job, its libraries and variables are taken from there.
@@ -112,6 +112,7 @@ def resume(name: str, runs: str | None, address: str | None = None) -> Submitted
         name: the search.
         runs: as for `submit`.
         address: as for `submit`.
+        changed_libraries: see `ptune.run.search.resume_search`.
 
     Raises:
         ClusterError: as for `submit`. Whether there is such a search is found out on the cluster.
@@ -125,7 +126,8 @@ def resume(name: str, runs: str | None, address: str | None = None) -> Submitted
         variables = {**(last.get("env_vars") or {}), **_variables(Cluster(), labels[RUNS])}
         with tempfile.TemporaryDirectory(prefix="ptune-job-") as upload:
             stage(Path(upload))
-            return _submitted(client, labels, upload, _Entry(["resume", name, "--json"], variables, libraries))
+            words = ["resume", name, "--json", *(["--changed-libraries"] if changed_libraries else [])]
+            return _submitted(client, labels, upload, _Entry(words, variables, libraries))
 
 
 def ask(words: Sequence[str], runs: str | None, address: str | None = None) -> Any:

@@ -23,6 +23,7 @@ from ptune.run.folders import JOB, check_runs, claim_folder, search_folder
 from ptune.run.inbox import EndRequestedError, Inbox
 from ptune.run.kept_data import keep_data
 from ptune.run.kept_start import keep_start, kept_start
+from ptune.run.libraries import check_libraries
 from ptune.run.prepare import Prepared, prepare, versions
 from ptune.run.recording import recording
 from ptune.run.session import Observer, Publisher, Runner, Session
@@ -33,6 +34,7 @@ from ptune.searching.importance import importances
 from ptune.spec.job import Job
 from ptune.spec.resources import Resources
 from ptune.spec.tracking import without_password
+from ptune.storage.requests import RequestFolder
 from ptune.tracking.state import TrackingState
 
 _LOG = logging.getLogger(__name__)
@@ -270,6 +272,7 @@ def resume_search(
     *,
     track: TrackerFactory = tracker_of,
     resources: Resources | None = None,
+    changed_libraries: bool = False,
 ) -> Outcome:
     """Take up a search where its journal ends; a complete one is concluded again, see `ptune.run.finished`.
 
@@ -281,10 +284,11 @@ def resume_search(
         publish: writes leaderboard and plots at the end.
         track: makes the search's tracker.
         resources: what it may use from now on; None is what its job says.
+        changed_libraries: whether it may train on under other versions of libraries that decide its numbers.
 
     Raises:
         NotFoundError: there is no such search.
-        JournalError: another process runs it, or its data or backbone has changed.
+        JournalError: another process runs it, or its data, backbone or libraries have changed.
         PtuneError: what the job needs is not there any more.
     """
     folder = search_folder(runs, name)
@@ -295,7 +299,10 @@ def resume_search(
         events = read(journal.path)
         if not events:
             raise JournalError(f"{name} was stopped before its first step; start it again with `ptune search`")
-        header = History.of(events).header
+        history = History.of(events)
+        header = history.header
+        if not changed_libraries and _has_work(folder, history):
+            check_libraries(name, events, versions())
         runner.check()
         job = header.job if resources is None else header.job.model_copy(update={"resources": resources})
         refusal = track(job, folder, unheard).refusal()
@@ -345,6 +352,11 @@ def _removed_unless_begun(folder: Path) -> Iterator[None]:
         if events is not None and all(isinstance(event, Header | Awaiting) for event in events):
             shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _has_work(folder: Path, history: History) -> bool:
+    """Whether something may be trained yet, or is asked for."""
+    return history.status != "complete" or bool(RequestFolder(folder).new(history.answers))
 
 
 def _check_same(header: Header, fresh: Header, name: str) -> None:
