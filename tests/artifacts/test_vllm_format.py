@@ -5,10 +5,10 @@ import json
 import jsonschema
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from ptune.artifacts.export import write_export
-from ptune.artifacts.folders import read_tensors
 from ptune.artifacts.formats.format import Export
 from ptune.artifacts.formats.registry import BY_NAME
 from ptune.artifacts.formats.vllm import EXAMPLE, INPUT, _client, decoded
@@ -52,7 +52,7 @@ def test_the_client_sends_vectors_as_they_were_trained(family, speaking, tmp_pat
     artifact = make_task_artifact("generation", backbone, method="v1", length=3, encoder="embedding")
     export = Export(artifact, tmp_path / "served")
     assert "scores under transformers with these embeddings" in write_export(BY_NAME["vllm"], export).checked
-    example = read_tensors(tmp_path / "served" / EXAMPLE)
+    example = load_file(tmp_path / "served" / EXAMPLE)
     torch.testing.assert_close(example["prompt_embeds"][example["is_prompt"] == 1], artifact.tensors["prompt.0"])
 
 

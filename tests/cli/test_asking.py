@@ -105,7 +105,7 @@ def test_a_name_that_no_search_has_is_told_with_the_nearest(ptune, running, monk
     monkeypatch.setattr("ptune.raytune.jobs.stop", lambda *_: (_ for _ in ()).throw(ClusterError("no answer")))
     for command in (["stop", "tinny"], ["trial", "stop", "tinny", "0"], ["extend", "tinny", "--trials", "+1"]):
         result = ptune(*command)
-        assert result.code == 1
+        assert result.code == 2
         assert "no search named 'tinny'" in result.err
         assert "did you mean 'tiny'?" in result.err
 

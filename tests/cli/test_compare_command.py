@@ -45,7 +45,7 @@ def test_a_confirmation_is_named_as_one(ptune, runs):
 
 def test_wrong_names_are_refused(ptune, runs):
     wrong = ptune("compare", "finished", "plaid")
-    assert (wrong.code, "did you mean 'played'?" in wrong.err) == (1, True)
+    assert (wrong.code, "did you mean 'played'?" in wrong.err) == (2, True)
     alone = ptune("compare", "finished")
     assert (alone.code, "needs two searches or more, got finished" in alone.err) == (2, True)
     assert "finished is named twice" in ptune("compare", "finished", "finished").err

@@ -153,10 +153,13 @@ def ended(process):
     return process.communicate() if process.poll() is not None else None
 
 
+LONG = ("--set", "budget.epochs=300", "--set", "name=long", "--set", "tracking.type=none")
+
+
 @pytest.mark.slow
 def test_an_interrupted_search_is_resumed(tmp_path):
     job = write_job(tmp_path, BASELINE)
-    process = call(tmp_path, "search", job.name, "--local", "--set", "budget.epochs=300", "--set", "name=long")
+    process = call(tmp_path, "search", job.name, "--local", *LONG)
     journal = tmp_path / "runs" / "long" / "journal.jsonl"
     wait_for(lambda: journal.exists() and reports(journal), lambda: ended(process))
     process.send_signal(signal.SIGTERM)

@@ -1,9 +1,12 @@
 """What ptune is told in confidence is neither written nor printed: every byte of a search is looked through."""
 
+import shutil
+
 import pytest
 
 from ptune.spec.write import job_toml
 from ptune.tracking import mlflow_tracker
+from ptune.tracking.location import DATABASE
 from support.small_jobs import small_job
 
 SECRETS = {
@@ -20,8 +23,10 @@ WORDS = ("confided", "CONFIDED")
 
 
 @pytest.fixture
-def search(ptune, tiny_backbone, tmp_path, monkeypatch):
+def search(ptune, tiny_backbone, tmp_path, monkeypatch, blank_database):
     """The commands around a search of one trial, with secrets in their environment; what they print is kept."""
+    (tmp_path / "ptune_runs").mkdir()
+    shutil.copy(blank_database, tmp_path / "ptune_runs" / DATABASE)
     job = tmp_path / "small.toml"
     job.write_text(job_toml(small_job(tmp_path / "data", tiny_backbone("bert"), trials=1, epochs=1)))
     for name, value in SECRETS.items():

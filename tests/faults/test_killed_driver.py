@@ -81,8 +81,10 @@ def job(tiny_backbone, tmp_path):
 
 
 @pytest.fixture
-def start(job, tmp_path, monkeypatch):
+def start(job, tmp_path, monkeypatch, blank_database):
     """The entry point of the job, which starts its search or goes on with it."""
+    (tmp_path / "runs").mkdir()
+    shutil.copy(blank_database, tmp_path / "runs" / DATABASE)
     monkeypatch.setenv("PTUNE_RUNS", str(tmp_path / "runs"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "small.toml").write_text(job_toml(job))
@@ -90,13 +92,8 @@ def start(job, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_search_that_is_killed_and_evicted_at_every_moment_ends_as_an_unbroken_one(
-    start, job, tmp_path, blank_database
-):
-    runs = tmp_path / "runs"
-    runs.mkdir()
-    shutil.copy(blank_database, runs / DATABASE)
-    journal = runs / "small" / JOURNAL
+def test_a_search_that_is_killed_and_evicted_at_every_moment_ends_as_an_unbroken_one(start, job, tmp_path):
+    journal = tmp_path / "runs" / "small" / JOURNAL
     ends = [Command.kill, evict, Command.kill, evict]
     before = [end_when(start("--local"), journal, when, end) for when, end in zip(MOMENTS.values(), ends, strict=True)]
     assert_taken_up(start("--local"), journal, before)
