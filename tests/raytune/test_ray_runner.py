@@ -93,18 +93,10 @@ def test_a_trial_that_diverges_fails_alone_and_a_damaged_state_is_trained_again(
     assert (event.trial, event.epoch, event.reason[:30]) == (1, 0, "is not a readable trial state:")
 
 
-def test_every_trial_survives_the_death_of_its_engine(bert, tmp_path, folder):
+def test_clients_hold_no_torch_and_every_trial_survives_the_death_of_its_client_and_of_its_engine(
+    bert, tmp_path, folder
+):
     job = small_job(tmp_path, bert, trials=4, epochs=5, rows=120)
-    with small_search(folder, job) as (prepared, conductor), RayRunner().open(prepared, folder) as session:
-        killer = when_reported(folder, 3, lambda: first_engine(session).kill())
-        session.train(conductor)
-        killer.join()
-    for trial in conductor.history.trials.values():
-        assert (trial.status, trial.epoch) == ("complete", 5)
-
-
-def test_clients_hold_no_torch_and_every_trial_survives_the_death_of_its_client(bert, tmp_path, folder):
-    job = small_job(tmp_path, bert, trials=3, epochs=5, rows=120)
     libraries = []
 
     def look_and_kill():
@@ -112,9 +104,13 @@ def test_clients_hold_no_torch_and_every_trial_survives_the_death_of_its_client(
         clients()[0].kill()
 
     with small_search(folder, job) as (prepared, conductor), RayRunner().open(prepared, folder) as session:
-        killer = when_reported(folder, 2, look_and_kill)
+        killers = [
+            when_reported(folder, 2, look_and_kill),
+            when_reported(folder, 9, lambda: first_engine(session).kill()),
+        ]
         session.train(conductor)
-        killer.join()
+        for killer in killers:
+            killer.join()
     assert {(trial.status, trial.epoch) for trial in conductor.history.trials.values()} == {("complete", 5)}
     assert any("_raylet" in library for library in libraries)
     assert not [library for library in libraries if "torch" in library]
