@@ -40,7 +40,7 @@ def test_a_search_goes_from_no_node_to_its_end_while_nodes_come_leave_and_hang(
     cluster, tiny_backbone, tmp_path, folder
 ):
     job = small_job(tmp_path, tiny_backbone("bert"), trials=3, epochs=8, rows=120)
-    job = changed(job, resources={"engines": 1, "silent_s": 8.0})
+    job = changed(job, resources={"engines": 1, "silent_s": 30.0})
     (folder / "job.json").write_text(json.dumps(job.model_dump(mode="json")), encoding="utf-8")
     out = folder / "out"
     with out.open("w") as stream:

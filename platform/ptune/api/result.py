@@ -267,12 +267,7 @@ class SearchResult:
         return Prompt(Predictor.on_backbone(find_artifact(self._folder, self.history, trial), device=device))
 
     def resume(
-        self,
-        *,
-        local: bool = False,
-        address: str | None = None,
-        progress: bool = True,
-        changed_libraries: bool = False,
+        self, *, local: bool = False, address: str | None = None, progress: bool = True, changed_libraries: bool = False
     ) -> SearchResult:
         """Take the search up where it stopped, and wait for its end; of a complete one, write the files that it lacks.
 
