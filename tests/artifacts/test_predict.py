@@ -165,7 +165,7 @@ def test_a_backbone_that_is_gone_is_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("model_type", "roberta"), ("kv_heads", 2), ("head_width", 16), ("layers", 4), ("window", 8)]
+    ("field", "value"), [("model_type", "roberta"), ("kv_heads", 2), ("head_width", 16), ("layers", 4)]
 )
 def test_a_backbone_that_is_not_as_described_is_refused(field, value, artifact, tiny):
     described = artifact.manifest.backbone.model_copy(update={field: value})

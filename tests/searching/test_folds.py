@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from ptune.record.events import Ended
-from ptune.record.history import History
+from ptune.record.history import History, TrialRecord
 from ptune.record.journal import Journal, read
 from ptune.record.requests import Add, Extend, Request
 from ptune.run.confirm import confirmation
@@ -94,6 +94,20 @@ def test_a_configuration_that_lacks_a_fold_does_not_lead_those_that_have_all(tmp
     assert [len(found.trials) for found in lost.configurations()] == [3, 3, 2]
     assert lost.leading.config["length"] == 2
     assert lost.best.config["split"] == 0
+
+
+def test_a_fold_that_was_stopped_or_trained_twice_makes_no_configuration_better(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    searched(Job.model_validate(content()), path, slots=1)
+    history = History.of(read(path))
+    before = history.best_value
+    best = history.best
+    history.trials[9] = TrialRecord(9, best.config, history.objective, "complete", best.reports)
+    assert history.best_value == before, "a clone of the best fold is no further fold"
+    history.trials[3].status = "failed"
+    assert history.leading.config["length"] == 2, "nor does it stand for one that failed"
+    history.trials[3].status = "stopped"
+    assert history.leading.config["length"] == 2
 
 
 def test_a_trial_that_a_user_adds_is_one_fold_and_leads_no_whole_configuration(tmp_path):

@@ -58,9 +58,9 @@ class Origin(Strict):
 
     def differences(self, backbone: Backbone) -> list[str]:
         """What is described otherwise than a loaded backbone is, a phrase for each field."""
-        found = self.of(backbone, self.revision)
-        names = ("model_type", "layers", "kv_heads", "head_width", "window")
-        pairs = [(name, getattr(self, name), getattr(found, name)) for name in names]
+        loaded = self.of(backbone, self.revision)
+        names = ("model_type", "layers", "kv_heads", "head_width")
+        pairs = [(name, getattr(self, name), getattr(loaded, name)) for name in names]
         return [f"its {name} is {there!r}, not {here!r}" for name, here, there in pairs if here != there]
 
     @property

@@ -20,7 +20,7 @@ from ptune.backbone.tokenizer import Unloaded, load_tokenizer
 from ptune.errors import BackboneError
 from ptune.files import check_regular
 
-_LAYER = re.compile(r"(?P<stack>(?:[^.]+\.)*?)(?P<layer>\d+)\.")
+_LAYER = re.compile(r"(?P<stack>(?:[^.]+\.)*?(?:layers?|h|blocks?)\.)(?P<layer>\d+)\.")
 """The name of a layer's weight, as in `encoder.layer.3.output.bias`."""
 _WIDTHS = ("hidden_size", "d_model", "n_embd", "dim", "emb_dim")
 
@@ -193,8 +193,8 @@ def _layers_named(names: Iterable[str], family: Family) -> int:
     """How many layers the names of weights tell of: those of the longest stack, or of both stacks."""
     stacks: dict[str, int] = {}
     for name in names:
-        if found := _LAYER.match(name):
-            stacks[found["stack"]] = max(stacks.get(found["stack"], 0), int(found["layer"]) + 1)
+        if layer := _LAYER.match(name):
+            stacks[layer["stack"]] = max(stacks.get(layer["stack"], 0), int(layer["layer"]) + 1)
     if family.reads != "decoder":
         return max(stacks.values(), default=0)
     return sum(

@@ -15,7 +15,8 @@ from typing import Literal
 from ptune.diagnosis.diagnosis import Diagnosis
 from ptune.diagnosis.edits import nice, with_choices, with_ends
 from ptune.diagnosis.ranges import Definition, definitions, number
-from ptune.record.history import REPEATING, History, TrialRecord
+from ptune.record.history import History, TrialRecord
+from ptune.record.repetition import REPEATING
 from ptune.record.wording import value_text
 from ptune.spec.trial import DEFAULT_METHOD, broken_law
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ptune.diagnosis.diagnosis import Diagnosis
 from ptune.diagnosis.edits import setting
 from ptune.diagnosis.wording import counted
-from ptune.record.history import REPEATING, History
+from ptune.record.history import History
+from ptune.record.repetition import REPEATING
 
 ENOUGH = 10
 """Trials for each searched parameter, a common rule for experiments (Loeppky, Sacks and Welch 2009)."""

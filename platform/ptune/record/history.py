@@ -40,6 +40,7 @@ from ptune.record.events import (
 )
 from ptune.record.objective import Objective
 from ptune.record.order import Order
+from ptune.record.repetition import repetition, without_repetition
 from ptune.record.spread import Spread
 from ptune.spec.job import Job
 from ptune.spec.trial import Config
@@ -47,8 +48,6 @@ from ptune.spec.varied import in_order, strange
 
 Status = Literal["waiting", "running", "paused", "interrupted"] | FinalStatus
 FINAL: frozenset[Status] = frozenset({"complete", "stopped", "failed"})
-REPEATING = ("split", "repeat")
-"""Parameters that do not change a configuration, only on which data and with which seed it is tried."""
 
 Answer = Suggested | Finished | Extended | Refused | Ended
 """An event that answers a request."""
@@ -339,17 +338,22 @@ class History:
     def configurations(self) -> list[Configuration]:
         """Ranked trials, those of one configuration together; best mean first, ties go to the earlier configuration.
 
-        With folds, configurations that have a result on each of them come before all others.
+        With folds, configurations that were not stopped on any of them come before all others.
         """
-        members: dict[str, list[TrialRecord]] = {}
+        folds = 1 if self.first is None else self.job.task.folds
+        members: dict[str, dict[object, TrialRecord]] = {}
         for trial in sorted(self.ranked(), key=lambda trial: trial.number):
             key = json.dumps(without_repetition(trial.config), sort_keys=True)
-            members.setdefault(key, []).append(trial)
-        repeated = [Configuration(without_repetition(trials[0].config), trials) for trials in members.values()]
-        folds = 1 if self.first is None else self.job.task.folds
-        return sorted(
-            repeated, key=lambda found: (len(found.trials) < folds, -self.objective.utility(found.spread.mean))
-        )
+            # A fold that a user has trained once more is no further fold.
+            place = trial.number if folds == 1 else repetition(trial.config)
+            members.setdefault(key, {}).setdefault(place, trial)
+        groups = [[*places.values()] for places in members.values()]
+        repeated = [Configuration(without_repetition(trials[0].config), trials) for trials in groups]
+
+        def lacks(group: Configuration) -> bool:
+            return folds > 1 and sum(trial.status != "stopped" for trial in group.trials) < folds
+
+        return sorted(repeated, key=lambda group: (lacks(group), -self.objective.utility(group.spread.mean)))
 
     def _check_metric(self, report: Reported) -> None:
         metric = self.objective.metric
@@ -390,8 +394,3 @@ def mean_of_draws(scored: Iterable[tuple[TrialRecord, Metrics]]) -> float | None
         if math.isfinite(metrics.get("majority_baseline", math.nan))
     }
     return statistics.fmean(baselines.values()) if baselines else None
-
-
-def without_repetition(config: Config) -> Config:
-    """What is tried, without the parameters that only say on which data and with which seed."""
-    return {name: value for name, value in config.items() if name not in REPEATING}

@@ -231,7 +231,7 @@ def _training(trial: TrialRecord, drawn: Sequence[Splits], history: History) -> 
         epochs=trial.epoch,
         seconds=sum(report.get("seconds", 0.0) for report in trial.reports),
         parameters=int(best.get("trainable_parameters", 0)),
-        trials=len(history.ranked()),
+        trials=len(history.configurations() if history.job.task.folds > 1 else history.ranked()),
         examples={split: count for split, count in counts.items() if count},
         label_smoothing=spec.recipe.label_smoothing,
         class_weights={name: of_set for name, of_set in weights.items() if of_set},

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ptune.record.history import REPEATING, History, TrialRecord
+from ptune.record.history import History, TrialRecord
+from ptune.record.repetition import REPEATING
 from ptune.record.wording import NONE, param_heading, value_text
 from ptune.spec.trial import Scalar
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import altair as alt
 
-from ptune.record.history import REPEATING, History
+from ptune.record.history import History
+from ptune.record.repetition import REPEATING
 from ptune.report.charts import theme
 from ptune.report.charts.axis import Axis
 from ptune.report.charts.encode import (
