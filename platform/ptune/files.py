@@ -135,6 +135,11 @@ def following_umask(folder: Path) -> Iterator[None]:
             path.chmod(_mode_of_new_file(path.with_name(f".{path.name}.mode")))
 
 
+def cause(error: Exception) -> str:
+    """What an error says went wrong, without the number and the path that an error of the system says, too."""
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__
+
+
 def check_regular(path: Path) -> None:
     """Check that a path is a file to be read from its beginning to its end.
 

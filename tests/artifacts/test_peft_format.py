@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from ptune.artifacts.adapter import read
 from ptune.artifacts.formats.peft import Peft
+from ptune.artifacts.load import load_artifact
 from ptune.backbone.families import FAMILIES
 from ptune.backbone.load import load_backbone
 from ptune.errors import ArtifactError
@@ -48,7 +48,7 @@ def test_grouped_heads_are_stored_in_the_width_of_the_key_value_heads(tiny, tmp_
 
 def test_it_comes_back_as_it_was_written(artifact, tmp_path):
     write(tmp_path, artifact)
-    back = read(tmp_path)
+    back = load_artifact(tmp_path)
     assert back.manifest == artifact.manifest
     assert back.tensors.keys() == artifact.tensors.keys()
     for name, tensor in artifact.tensors.items():
@@ -103,4 +103,4 @@ def test_what_only_the_native_format_holds_is_refused(config, reason, tiny):
 def test_another_adapter_is_refused(tmp_path):
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(ArtifactError, match=r"holds no ptune\.json"):
-        read(tmp_path)
+        load_artifact(tmp_path)

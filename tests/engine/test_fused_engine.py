@@ -14,7 +14,7 @@ from ptune.errors import DivergedError, EngineError
 from ptune.prompts.forward import eval_mini_batches
 from ptune.record.objective import Objective
 from support.closeness import near
-from support.worlds import CONFIGS, World
+from support.worlds import CONFIGS, World, finish
 
 
 def engine_with(world: World, configs: dict[int, dict], token_budget: int = 100_000) -> Engine:
@@ -22,13 +22,6 @@ def engine_with(world: World, configs: dict[int, dict], token_budget: int = 100_
     for number, config in configs.items():
         engine.join(*world.trial(number, config))
     return engine
-
-
-def finish(engine: Engine) -> list[Report | Failure]:
-    outcomes = []
-    while engine.busy:
-        outcomes += engine.step()
-    return outcomes
 
 
 def passes(engine: Engine) -> int:

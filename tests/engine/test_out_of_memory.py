@@ -9,6 +9,7 @@ from ptune.engine import fused
 from ptune.engine.fused import Engine, Failure
 from ptune.prompts import forward
 from support.closeness import near
+from support.worlds import finish
 
 pytestmark = pytest.mark.gpu
 
@@ -49,9 +50,7 @@ def trained(world, folder, configs=CONFIGS):
         plan, learner = world.trial(trial, config)
         engine.join(replace(plan, state_path=folder / f"{trial}.safetensors"), learner)
         engine.advance(trial, 2)
-    found = []
-    while engine.busy:
-        found += engine.step()
+    found = finish(engine)
     return engine, found
 
 
@@ -74,9 +73,7 @@ def test_only_a_trial_that_cannot_fit_alone_fails(world, memory, tmp_path):
         memory.never = memory.never or [plan.train]
         engine.join(replace(plan, state_path=tmp_path / f"{trial}.safetensors"), learner)
         engine.advance(trial, 1)
-    found = []
-    while engine.busy:
-        found += engine.step()
+    found = finish(engine)
     (failure,) = [one for one in found if isinstance(one, Failure)]
     assert failure.trial == 0
     assert "an example of its training split, 1 rows of" in str(failure.error)
@@ -115,9 +112,7 @@ def test_a_dev_split_that_memory_never_holds_fails_its_trial_alone(world, memory
     engine = Engine(world.backbone, token_budget=2000)
     engine.join(replace(plan, state_path=tmp_path / "0"), learner)
     engine.advance(0, 1)
-    found = []
-    while engine.busy:
-        found += engine.step()
+    found = finish(engine)
     assert [type(one) for one in found] == [Failure]
     assert "an example of its dev split, 1 rows" in str(found[0].error)
     assert (engine.occupied, engine.token_budget) == (0, 2000)

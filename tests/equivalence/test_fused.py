@@ -18,7 +18,7 @@ from ptune.prompts.forward import MiniBatch, forward
 from ptune.prompts.learner import Learner
 from ptune.prompts.predict import predict
 from support.closeness import close, close_gradients, near
-from support.worlds import CONFIGS, TUNED, WORDED, World, sentences
+from support.worlds import CONFIGS, TUNED, WORDED, World, finish, sentences
 
 pytestmark = pytest.mark.gpu
 
@@ -49,9 +49,7 @@ def pair_of_sets(world) -> World:
 def run(engine: Engine, goals: dict[int, int]) -> list[Report | Failure]:
     """Advance trials to their goals and return everything that came to an end."""
     outcomes = [report for trial, epoch in goals.items() if (report := engine.advance(trial, epoch))]
-    while engine.busy:
-        outcomes += engine.step()
-    return outcomes
+    return outcomes + finish(engine)
 
 
 def alone(world: World, number: int, config: dict, epochs: int = EPOCHS) -> tuple[Learner, list[float], float]:

@@ -10,6 +10,7 @@ from ptune.engine.reference import predict_alone, train_alone
 from support import pairs_and_topics, words_and_spans
 from support.closeness import near
 from support.words_and_spans import trials_of
+from support.worlds import finish
 
 EPOCHS = 3
 CONFIGS = {
@@ -34,9 +35,7 @@ def test_a_whole_training_equals_the_reference_whoever_the_neighbours_are(kind, 
     for plan, learner in together:
         engine.join(plan, learner)
         engine.advance(plan.trial, EPOCHS)
-    reports = []
-    while engine.busy:
-        reports += engine.step()
+    reports = finish(engine)
     final = {report.trial: report.metrics for report in reports if report.epoch == EPOCHS}
 
     for name, (plan, learner), (_, packed) in zip(

@@ -14,7 +14,7 @@ from ptune.engine.fused import Engine
 from ptune.prompts.cached_states import cached_states
 from ptune.prompts.forward import MiniBatch, forward
 from support.closeness import close, near
-from support.worlds import CONFIGS, World, sentences
+from support.worlds import CONFIGS, World, finish, sentences
 
 pytestmark = pytest.mark.gpu
 
@@ -88,9 +88,7 @@ def test_whole_trainings_do_not_depend_on_what_is_kept(tiny_backbone, tmp_path, 
         for trial, config in enumerate(DEEP.values()):
             engine.join(*world.trial(trial, config))
             engine.advance(trial, 3)
-        found = []
-        while engine.busy:
-            found += engine.step()
+        found = finish(engine)
         reports.append({(one.trial, one.epoch): one.metrics for one in found})
     for other in reports[1:]:
         for key, metrics in reports[0].items():

@@ -9,6 +9,7 @@ import numpy as np
 
 from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split, Splits
+from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.slots import Plan
 from ptune.prompts.learner import Learner
 from ptune.run.trials import TrialFactory
@@ -99,3 +100,11 @@ class World:
                 "budget": {"trials": 1, "epochs": self.horizon},
             }
         )
+
+
+def finish(engine: Engine) -> list[Report | Failure]:
+    """Run an engine until its trials have come to where they were advanced to; everything that came to an end."""
+    outcomes = []
+    while engine.busy:
+        outcomes += engine.step()
+    return outcomes

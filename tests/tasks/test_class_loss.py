@@ -19,6 +19,7 @@ from ptune.tasks.class_loss import ClassLoss
 from ptune.tasks.classification import ClassificationKind
 from ptune.tasks.cloze import ClozeKind
 from ptune.tasks.tokens import TokensKind
+from support.worlds import finish
 
 LOSS = ClassLoss((0.5, 2.0, 3.5), 0.2)
 SMOOTH = ClassLoss(smoothing=0.1)
@@ -96,9 +97,7 @@ def test_the_engine_trains_as_the_reference(world, budget):
     engine = Engine(world.backbone, budget)
     engine.join(*weighted.trial(0, config))
     engine.advance(0, 1)
-    reports = []
-    while engine.busy:
-        reports += engine.step()
+    reports = finish(engine)
     assert reports[0].metrics["train_loss"] == pytest.approx(np.mean(losses), abs=1e-5)
     plain = world.trial(0, {**config, "label_smoothing": 0.0})[0]
     assert plain.task.kinds[0].trained_by == ClassLoss()

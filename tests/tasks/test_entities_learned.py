@@ -7,6 +7,7 @@ from ptune.run.load import load_job_backbone
 from ptune.run.prepare import prepare
 from ptune.run.trials import TrialFactory
 from ptune.spec.job import Job
+from support.worlds import finish
 
 EPOCHS = 2
 PROMPT = {"method": "v2", "length": 16, "depth": 3, "lr": 2e-2, "batch_size": 8}
@@ -35,9 +36,7 @@ def test_a_prompt_finds_entities_that_a_linear_head_misses(shared_data, minilm, 
         engine = Engine(backbone, token_budget=8_192)
         engine.join(*factory.make(number, config))
         engine.advance(number, EPOCHS)
-        reports = []
-        while engine.busy:  # each by itself: beside a prompt, the head's rows would share its backward pass
-            reports += engine.step()
+        reports = finish(engine)  # each by itself: beside a prompt, the head's rows would share its backward pass
         best.append(max(report.metrics["f1"] for report in reports))
         assert reports[-1].metrics["majority_baseline"] == 0.0
     assert best[0] > 0.28

@@ -18,6 +18,7 @@ from ptune.tasks.infill import InfillKind, _says
 from support.closeness import near
 from support.families import WORDS
 from support.word_tasks import made_trial
+from support.worlds import finish
 
 NAMES = ["text", "span"]
 OPTIONS = {"text": ["text"], "span": "span", "template": "{text} so {span} .", "max_length": 24}
@@ -50,9 +51,7 @@ def test_a_prompt_learns_to_write_the_right_candidate_packed_as_alone(speaking, 
     for plan, learner in together:
         engine.join(plan, learner)
         engine.advance(plan.trial, EPOCHS)
-    reports = []
-    while engine.busy:
-        reports += engine.step()
+    reports = finish(engine)
     final = {report.trial: report.metrics for report in reports if report.epoch == EPOCHS}
 
     plan, learner = trial(backbone, tmp_path)

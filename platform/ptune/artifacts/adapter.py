@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptune.artifacts.artifact import Artifact, Manifest
-from ptune.artifacts.folders import check_holds, read_manifest, read_tensors
+from ptune.artifacts.folders import read_manifest, read_tensors
 from ptune.backbone.families import family_of
 from ptune.errors import ArtifactError
 
@@ -43,14 +43,12 @@ class Names:
         return table[[places[number] for number in range(len(places))]]
 
 
-def read(folder: Path) -> Artifact:
-    """Read an exported adapter, whose files are not compared with their checksums.
+def complete(folder: Path, manifest: Manifest) -> Artifact:
+    """Read the tensors of the exported adapter that a folder's manifest describes.
 
     Raises:
-        ArtifactError: the folder is missing, damaged, or not such an adapter.
+        ArtifactError: they are missing or damaged.
     """
-    check_holds(folder, MANIFEST, kind="an artifact that ptune exported to PEFT's format")
-    manifest = describe(folder)
     tensors = read_tensors(folder / TENSORS)
     stated = json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("names")
     names = Names(**stated) if stated is not None else Names(_classifier_names(manifest))

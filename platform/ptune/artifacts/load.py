@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,16 +22,20 @@ class FolderLayout:
         manifest: the file of the description.
         tensors: the file of the tensors.
         since: the first version of ptune that reads it.
+        describe: reads its description.
+        complete: reads its tensors, to the description.
     """
 
     format: str
     manifest: str
     tensors: str
     since: str
+    describe: Callable[[Path], Manifest]
+    complete: Callable[[Path, Manifest], Artifact]
 
 
-_NATIVE = FolderLayout(native.FORMAT, native.MANIFEST, native.TENSORS, "0.1.0")
-_ADAPTER = FolderLayout(adapter.FORMAT, adapter.MANIFEST, adapter.TENSORS, "0.1.0")
+_NATIVE = FolderLayout(native.FORMAT, native.MANIFEST, native.TENSORS, "0.1.0", native.describe, native.complete)
+_ADAPTER = FolderLayout(adapter.FORMAT, adapter.MANIFEST, adapter.TENSORS, "0.1.0", adapter.describe, adapter.complete)
 
 
 def layout_of(folder: Path) -> FolderLayout:
@@ -55,9 +60,10 @@ def load_artifact(folder: Path) -> Artifact:
         HubError: the Hub does not have it, or does not answer.
     """
     folder = fetched(folder)
-    manifest = load_manifest(folder)
+    layout = layout_of(folder)
+    manifest = layout.describe(folder)
     verify(folder, needed=manifest.has_checksums)
-    return adapter.read(folder) if layout_of(folder) is _ADAPTER else native.read(folder)
+    return layout.complete(folder, manifest)
 
 
 def load_manifest(folder: Path) -> Manifest:
@@ -66,4 +72,4 @@ def load_manifest(folder: Path) -> Manifest:
     Raises:
         ArtifactError: the folder is missing, holds no artifact, or the description is damaged.
     """
-    return adapter.describe(folder) if layout_of(folder) is _ADAPTER else native.describe(folder)
+    return layout_of(folder).describe(folder)

@@ -25,7 +25,16 @@ def read(folder: Path) -> Artifact:
         ArtifactError: the folder is missing, damaged, or not an artifact of this format.
     """
     check_holds(folder, MANIFEST, kind="an artifact")
-    return Artifact(describe(folder), read_tensors(folder / TENSORS))
+    return complete(folder, describe(folder))
+
+
+def complete(folder: Path, manifest: Manifest) -> Artifact:
+    """Read the tensors of the artifact that a folder's manifest describes.
+
+    Raises:
+        ArtifactError: they are missing or damaged.
+    """
+    return Artifact(manifest, read_tensors(folder / TENSORS))
 
 
 def describe(folder: Path) -> Manifest:

@@ -20,11 +20,10 @@ from ptune.backbone.language import CLASSES, LanguageHead, split
 from ptune.backbone.tokenizer import load_tokenizer
 from ptune.errors import BackboneError
 
-_UNREADABLE = (
-    *(OSError, ValueError, RuntimeError, SafetensorError),
-    *(LookupError, AttributeError, TypeError, ArithmeticError, ImportError, AssertionError),
-)
-"""What transformers and safetensors raise for files that are missing or damaged, and for settings without sense."""
+_DAMAGED = (OSError, ValueError, RuntimeError, SafetensorError)
+"""What transformers and safetensors raise for files that are missing or damaged."""
+_SENSELESS = (LookupError, AttributeError, TypeError, ArithmeticError, ImportError, AssertionError)
+"""What transformers stumbles over where settings make no sense."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def _read(folder: Path, backbone_id: str, reader: _Reader, shared: int) -> tuple
         tokenizer = load_tokenizer(folder, backbone_id, trust=reader.trust)
         try:
             model, missing = _load_shared(folder, reader, shared) or reader.load(folder, folder)
-        except _UNREADABLE as error:
+        except (*_DAMAGED, *_SENSELESS) as error:
             raise BackboneError(f"{backbone_id} cannot be loaded from {folder}: {_said(error)}") from error
     return tokenizer, model, missing
 
@@ -128,7 +127,7 @@ def _said(error: Exception) -> str:
     """What an error of transformers tells a reader."""
     if "ignore_mismatched_sizes" in str(error):
         return "the shapes of its weights are not those that its config.json states"
-    return str(error) if isinstance(error, (OSError, ValueError, RuntimeError)) else repr(error)
+    return str(error) if isinstance(error, _DAMAGED) else repr(error)
 
 
 def _load_shared(folder: Path, reader: _Reader, budget: int) -> tuple[Any, set[str]] | None:
@@ -138,7 +137,7 @@ def _load_shared(folder: Path, reader: _Reader, budget: int) -> tuple[Any, set[s
         return None
     try:
         model, missing = reader.load(folder, source)
-    except (OSError, ValueError, RuntimeError, SafetensorError):  # others have made room, or the copy is damaged
+    except _DAMAGED:  # another process has made room, or the copy is damaged; the checkpoint itself is there
         return None
     return (model, missing) if _is_all_in(model, reader.dtype) else None  # otherwise some weights have to stay exact
 

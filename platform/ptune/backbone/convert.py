@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ptune.backbone.hashes import read_object
+from ptune.backbone.hashes import indexed
 from ptune.backbone.locate import SETTINGS, folder_of
 from ptune.backbone.profile import Profile, read_profile
 from ptune.backbone.tokenizer import check_vocabulary
@@ -104,12 +104,7 @@ def _pickles(folder: Path, source: str) -> list[str]:
         raise BackboneError(f"{source} has *.safetensors weights, and needs no conversion: jobs name it as it is")
     names = [_PICKLE]
     if not (folder / _PICKLE).exists() and (folder / _PICKLES).is_file():
-        parts = read_object(folder / _PICKLES).get("weight_map")
-        if not isinstance(parts, dict) or not parts or not all(isinstance(name, str) for name in parts.values()):
-            raise BackboneError(f"{folder / _PICKLES} does not say in which files the weights are")
-        names = sorted(set(parts.values()))
-        if outside := [name for name in names if Path(name).name != name or not name.endswith(".bin")]:
-            raise BackboneError(f"{folder / _PICKLES} names {outside[0]!r}, and weights must be *.bin files beside it")
+        names = indexed(folder / _PICKLES, ".bin")
     if missing := [name for name in names if not (folder / name).is_file()]:
         foreign = sorted(path.name for pattern in _FOREIGN for path in folder.glob(pattern))
         found = f"; {foreign[0]} is of another library, from which transformers converts" if foreign else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ptune.errors import BackboneError
-from ptune.files import check_regular, content_hash, value_hash
+from ptune.files import cause, check_regular, content_hash, value_hash
 
 _SILENT = {
     "config.json": {
@@ -40,15 +40,22 @@ def weight_files(folder: Path) -> list[Path]:
         )
     if (folder / WEIGHTS).is_file() or not (folder / INDEX).is_file():
         return [folder / WEIGHTS]
-    parts = read_object(folder / INDEX).get("weight_map")
-    if not isinstance(parts, dict) or not all(isinstance(name, str) for name in parts.values()):
-        raise BackboneError(f"{folder / INDEX} does not say in which files the weights are")
+    return [folder / name for name in indexed(folder / INDEX, ".safetensors")]
+
+
+def indexed(index: Path, suffix: str) -> list[str]:
+    """The names of the files over which an index says that weights are spread.
+
+    Raises:
+        BackboneError: it names none, or others than files of its own folder that end in `suffix`.
+    """
+    parts = read_object(index).get("weight_map")
+    if not isinstance(parts, dict) or not parts or not all(isinstance(name, str) for name in parts.values()):
+        raise BackboneError(f"{index} does not say in which files the weights are")
     names = sorted(set(parts.values()))
-    if outside := [name for name in names if Path(name).name != name or not name.endswith(".safetensors")]:
-        raise BackboneError(
-            f"{folder / INDEX} names {outside[0]!r}, and weights must be *.safetensors files of the same folder"
-        )
-    return [folder / name for name in names]
+    if outside := [name for name in names if Path(name).name != name or not name.endswith(suffix)]:
+        raise BackboneError(f"{index} names {outside[0]!r}, and weights must be *{suffix} files of the same folder")
+    return names
 
 
 def weights_hash(folder: Path) -> str:
@@ -103,9 +110,7 @@ def read_object(path: Path) -> dict[str, Any]:
         check_regular(path)
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise BackboneError(
-            f"{path.parent} holds no readable {path.name}: {getattr(error, 'strerror', None) or error}"
-        ) from None
+        raise BackboneError(f"{path.parent} holds no readable {path.name}: {cause(error)}") from None
     if not isinstance(content, dict):
         raise BackboneError(f"{path.parent} holds no readable {path.name}: it is not a JSON object")
     return content

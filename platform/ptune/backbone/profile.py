@@ -18,7 +18,7 @@ from ptune.backbone.hashes import read_object, weight_files, weights_hash
 from ptune.backbone.own_code import check_code
 from ptune.backbone.tokenizer import Unloaded, load_tokenizer
 from ptune.errors import BackboneError
-from ptune.files import check_regular
+from ptune.files import cause, check_regular
 
 _LAYER = re.compile(r"(?P<stack>(?:[^.]+\.)*?(?:layers?|h|blocks?)\.)(?P<layer>\d+)\.")
 """The name of a layer's weight, as in `encoder.layer.3.output.bias`."""
@@ -211,7 +211,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
             length = int.from_bytes(stream.read(8), "little")
             header = json.loads(stream.read(length))
     except (OSError, ValueError, MemoryError, OverflowError) as error:
-        raise BackboneError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise BackboneError(f"{path} cannot be read: {cause(error)}") from None
     if not isinstance(header, dict):
         raise BackboneError(f"{path} cannot be read: it does not begin as a safetensors file does")
     header.pop("__metadata__", None)

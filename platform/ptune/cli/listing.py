@@ -98,15 +98,15 @@ def _entry(path: Path) -> Entry:
     if history.first is None:
         state, reason = ("running", "it is being set up") if running else ("damaged", "it has no first step")
         return Entry(path.parent.name, state, reason)
-    best = history.best
+    best = history.best_result
     return Entry(
         name=path.parent.name,
         state="running" if running else history.status,
         trials=len(history.trials),
         planned=history.planned,
         metric=history.objective.metric,
-        best=history.best_value,
-        best_trial=None if best is None else best.number,
+        best=None if best is None else best.metrics[history.objective.metric],
+        best_trial=None if best is None else best.trial,
         started_at=history.started_at,
     )
 

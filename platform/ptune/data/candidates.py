@@ -10,7 +10,7 @@ from ptune.data.columns import Columns, counted, texts_of, written
 from ptune.data.table import Table
 from ptune.spec.data import ChoiceData
 
-__all__ = ["columns_read", "counted", "extract", "inputs", "label_order", "number", "written"]
+__all__ = ["columns_read", "counted", "extract", "inputs", "label_order", "written"]
 
 
 def columns_read(data: ChoiceData) -> list[str]:
@@ -34,11 +34,6 @@ def extract(table: Table, source: str, data: ChoiceData) -> Columns:
 def label_order(train: Columns, data: ChoiceData) -> Sequence[str]:  # noqa: ARG001 - of the signature all data has
     """The candidates' columns, in order."""
     return list(data.choices)
-
-
-def number(columns: Columns, labels: Sequence[str]) -> list[int]:  # noqa: ARG001 - of the signature all data has
-    """The numbers as they are."""
-    return list(columns.labels)
 
 
 def _problem(value: Any, last: int) -> str | None:

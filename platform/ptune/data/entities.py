@@ -61,11 +61,6 @@ def label_order(train: Columns, data: EntityData) -> list[str]:
     return list(LABELS)
 
 
-def number(columns: Columns, labels: Sequence[str]) -> list[Any]:  # noqa: ARG001 - of the signature that all data has
-    """The answers as they are."""
-    return list(columns.labels)
-
-
 def notes(columns: Columns, data: EntityData) -> list[str]:
     """What is to be said of a training split: queries without a place to fill, and answers that are no entity."""
     rows = len(columns.texts)

@@ -48,11 +48,6 @@ def label_order(facts: Columns, data: ClozeData) -> Sequence[str]:
     return sorted(set(facts.labels))
 
 
-def number(facts: Columns, labels: Sequence[str]) -> list[str]:  # noqa: ARG001 - of the signature that all data has
-    """The objects as they are; those outside the vocabulary are left out, and counted, where facts are encoded."""
-    return list(facts.labels)
-
-
 @lru_cache(maxsize=4)
 def _read_vocabulary(path: Path) -> list[str]:
     """The words of a file, each once: one for each line, or a JSON list. Relations share one list."""

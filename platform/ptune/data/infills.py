@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from ptune.data.bad_rows import bad_rows, refuse
@@ -11,7 +10,7 @@ from ptune.data.table import Table
 from ptune.errors import DataError
 from ptune.spec.data import InfillData
 
-__all__ = ["columns_read", "counted", "extract", "label_order", "number", "written"]
+__all__ = ["columns_read", "counted", "extract", "label_order", "written"]
 
 KIND = "infill"
 IN_MASKS = True
@@ -48,11 +47,6 @@ def label_order(train: Columns, data: InfillData) -> list[str]:
     if not any(train.labels):
         raise DataError(f"{train.source}: no candidate in {data.span!r} is right, and only right ones are written")
     return list(LABELS)
-
-
-def number(columns: Columns, labels: Sequence[str]) -> list[int]:  # noqa: ARG001 - of the signature that all data has
-    """The labels as they are."""
-    return list(columns.labels)
 
 
 def _word(value: Any) -> str:

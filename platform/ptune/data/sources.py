@@ -174,7 +174,7 @@ def load_splits(data: Data, seed: int) -> Splits:
 
 
 def kind_of(data: Data) -> Any:
-    """The module that knows what an example of this kind of data is: `extract`, `label_order` and `number`."""
+    """The module that knows what an example is: `extract`, `label_order`, and `number` where answers are labels."""
     match data:
         case ClassificationData():
             return columns
@@ -250,13 +250,19 @@ def _extracted(table: Table, source: str, data: Data, kind: Any) -> tuple[Column
 def _numbered(read: Columns, labels: list[str], data: Data, kind: Any) -> tuple[Columns, list[Any], list[str]]:
     """A split with its answers as numbers, without the rows of other labels if the job leaves bad rows out."""
     try:
-        return read, kind.number(read, labels), []
+        return read, _answers(read, labels, kind), []
     except BadRowsError as error:
         if data.on_bad_row == "refuse" or len(error.rows) == len(read.texts):
             raise
         bad = [BadRow(number, law) for number, law in sorted(error.rows.items())]
         good = read.pick([index for index in range(len(read.texts)) if index + 1 not in error.rows])
-        return good, kind.number(good, labels), [left_out(read.source, bad, len(read.texts))]
+        return good, _answers(good, labels, kind), [left_out(read.source, bad, len(read.texts))]
+
+
+def _answers(read: Columns, labels: list[str], kind: Any) -> list[Any]:
+    """The answers of a split as its kind numbers them; those of a kind that does not stay as they are."""
+    answers: list[Any] = kind.number(read, labels) if hasattr(kind, "number") else list(read.labels)
+    return answers
 
 
 def _reader(data: Data, columns: Collection[str]) -> Callable[[str], tuple[Table, str]]:

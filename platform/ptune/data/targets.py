@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ptune.data.bad_rows import refuse
 from ptune.data.columns import Columns, texts_of
 from ptune.data.table import Table
@@ -31,8 +29,3 @@ def extract(table: Table, source: str, data: GenerationData) -> Columns:
 def label_order(train: Columns, data: GenerationData) -> list[str]:  # noqa: ARG001 - of the signature that all data has
     """None: texts are not chosen among labels."""
     return []
-
-
-def number(columns: Columns, labels: Sequence[str]) -> list[str]:  # noqa: ARG001 - of the signature that all data has
-    """The targets as they are."""
-    return list(columns.labels)

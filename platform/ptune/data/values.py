@@ -58,11 +58,6 @@ def label_order(train: Columns, data: RegressionData) -> list[str]:  # noqa: ARG
     return []
 
 
-def number(columns: Columns, labels: Sequence[str]) -> list[float]:  # noqa: ARG001 - of the signature all data has
-    """The numbers as they are."""
-    return list(columns.labels)
-
-
 def notes(columns: Columns, data: RegressionData) -> list[str]:
     """What is to be said of a training split's numbers."""
     found = extent(columns.labels)

@@ -307,10 +307,9 @@ class History:
     @property
     def best_value(self) -> float | None:
         """The value by which a search is judged: the best trial's; with folds, the leading configuration's mean."""
-        best, leading = self.best, self.leading
-        if leading is not None:
+        if (leading := self.leading) is not None:
             return leading.spread.mean
-        return None if best is None else best.best_value
+        return None if (best := self.best) is None else best.best_value
 
     @property
     def best_result(self) -> BestResult | None:

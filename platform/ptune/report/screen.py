@@ -52,12 +52,10 @@ def line(progress: Progress, now: float) -> str:
     history = progress.history
     elapsed = duration(now - (progress.since or now))
     parts = [_counts(progress), plural(progress.epochs_done, "epoch")]
-    best = history.best
+    best, metric = history.best_result, history.objective.metric
     if best is not None:
-        config = described(best.config, progress.history.names(best))
-        parts.append(
-            f"best {score_text(history.best_value)} {history.objective.metric} (trial {best.number}: {config})"
-        )
+        config = described(best.config, history.names(history.trials[best.trial]))
+        parts.append(f"best {score_text(best.metrics[metric])} {metric} (trial {best.trial}: {config})")
     return f"[{elapsed}] {', '.join(parts)}, {_left(progress, now)}"
 
 
@@ -135,11 +133,11 @@ def _facts(progress: Progress, now: float, width: int) -> Iterator[tuple[str, li
         yield "limit", [Text(part) for part in fold(_limit(history.limit), width)]
     if progress.answered is not None and now - progress.answered.time < _ANSWER_SHOWN_S:
         yield "asked", [Text(part) for part in fold(answer_text(progress.answered, history), width)]
-    best = history.best
+    best, metric = history.best_result, history.objective.metric
     if best is not None:
-        score = score_text(history.best_value)
-        config = described(best.config, history.names(best))
-        first, *more = fold(f"{score} {history.objective.metric} · trial {best.number} · {config}", width)
+        score = score_text(best.metrics[metric])
+        config = described(best.config, history.names(history.trials[best.trial]))
+        first, *more = fold(f"{score} {metric} · trial {best.trial} · {config}", width)
         yield "best", [Text.assemble((score, "bold green"), first.removeprefix(score)), *map(Text, more)]
     failed = [trial for trial in progress.latest if history.trials[trial].status == "failed"]
     if failed:

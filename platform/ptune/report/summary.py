@@ -117,10 +117,10 @@ def print_summary(stream: IO[str], outcome: Outcome, commands: Sequence[tuple[st
 
 def trials_and_best(history: History) -> str:
     """How many trials a search has, and the best of them."""
-    best = history.best
+    best, metric = history.best_result, history.objective.metric
     leader = "none has a result"
     if best is not None:
-        leader = f"best {history.objective.metric} {score_text(history.best_value)} (trial {best.number})"
+        leader = f"best {metric} {score_text(best.metrics[metric])} (trial {best.trial})"
     return f"{plural(len(history.trials), 'trial')}, {leader}"
 
 

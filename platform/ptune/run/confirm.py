@@ -129,11 +129,9 @@ def confirmation(history: History, top: int, seeds: int) -> tuple[Job, Confirms]
 
 def _draws(job: Job) -> list[Config]:
     """The few-shot draws on which each repetition trains; folds come by themselves."""
-    return (
-        [{}]
-        if job.task.folds > 1
-        else [{"split": split} for split in range(max(data.splits for data in job.task.sets))]
-    )
+    if job.task.folds > 1:
+        return [{}]
+    return [{"split": split} for split in range(max(data.splits for data in job.task.sets))]
 
 
 def listing(points: Sequence[Config]) -> Space:

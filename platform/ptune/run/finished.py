@@ -8,25 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from ptune.record.history import History
-from ptune.record.requests import End
 from ptune.run.conclusion import ARTIFACT
 from ptune.run.folders import is_running
+from ptune.run.inbox import is_asked_for_more
 from ptune.run.search import RESULT
-from ptune.storage.requests import RequestFolder
 
 
 def lacking(folder: Path, history: History) -> list[str] | None:
     """The files that a complete search lacks, by name; None if it is not complete, is asked for more, or runs."""
-    if history.status != "complete" or is_running(folder) or _is_asked_for_more(folder, history):
+    if history.status != "complete" or is_running(folder) or is_asked_for_more(folder, history):
         return None
     names = [RESULT] if result_of(folder).get("status") != "complete" else []
     return [ARTIFACT, *names] if history.best is not None and not (folder / ARTIFACT).is_dir() else names
-
-
-def _is_asked_for_more(folder: Path, history: History) -> bool:
-    """Whether a request waits that only a running search can answer."""
-    waiting = RequestFolder(folder).new(history.answers)
-    return any(not isinstance(request.change, End) for request in waiting)
 
 
 def result_of(folder: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ptune.errors import PtuneError
+from ptune.record.history import History
 from ptune.record.requests import Clone, End, Request, Stop
 from ptune.searching.conductor import Conductor
 from ptune.searching.requested import judge
@@ -16,6 +17,12 @@ from ptune.storage.states import start_file
 
 LOOK_EVERY_S = 0.3
 _TOO_LATE = "the search had come to an end before"
+
+
+def is_asked_for_more(folder: Path, history: History) -> bool:
+    """Whether a request waits in a search's folder that only a running search can answer."""
+    waiting = RequestFolder(folder).new(history.answers)
+    return any(not isinstance(request.change, End) for request in waiting)
 
 
 class EndRequestedError(KeyboardInterrupt):

@@ -32,7 +32,7 @@ def check_libraries(name: str, events: Sequence[Event], here: Mapping[str, str])
     if changed:
         raise JournalError(
             f"{name} cannot be resumed as it is: its libraries have changed ({'; '.join(changed)}), and later numbers "
-            f"might not compare with earlier ones; install those it began with, or accept it: "
+            "might not compare with earlier ones; install those it began with, or accept it: "
             "--changed-libraries, or in Python `changed_libraries=True`"
         )
 

@@ -20,7 +20,7 @@ from ptune.record.journal import JOURNAL, Journal, read
 from ptune.run.conclusion import Conclusion
 from ptune.run.confirm import confirmation, result
 from ptune.run.folders import JOB, check_runs, claim_folder, search_folder
-from ptune.run.inbox import EndRequestedError, Inbox
+from ptune.run.inbox import EndRequestedError, Inbox, is_asked_for_more
 from ptune.run.kept_data import keep_data
 from ptune.run.kept_start import keep_start, kept_start
 from ptune.run.libraries import check_libraries
@@ -34,7 +34,6 @@ from ptune.searching.importance import importances
 from ptune.spec.job import Job
 from ptune.spec.resources import Resources
 from ptune.spec.tracking import without_password
-from ptune.storage.requests import RequestFolder
 from ptune.tracking.state import TrackingState
 
 _LOG = logging.getLogger(__name__)
@@ -301,7 +300,8 @@ def resume_search(
             raise JournalError(f"{name} was stopped before its first step; start it again with `ptune search`")
         history = History.of(events)
         header = history.header
-        if not changed_libraries and _has_work(folder, history):
+        has_work = history.status != "complete" or is_asked_for_more(folder, history)
+        if has_work and not changed_libraries:
             check_libraries(name, events, versions())
         runner.check()
         job = header.job if resources is None else header.job.model_copy(update={"resources": resources})
@@ -352,11 +352,6 @@ def _removed_unless_begun(folder: Path) -> Iterator[None]:
         if events is not None and all(isinstance(event, Header | Awaiting) for event in events):
             shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-def _has_work(folder: Path, history: History) -> bool:
-    """Whether something may be trained yet, or is asked for."""
-    return history.status != "complete" or bool(RequestFolder(folder).new(history.answers))
 
 
 def _check_same(header: Header, fresh: Header, name: str) -> None:

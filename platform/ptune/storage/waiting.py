@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ptune.errors import BucketError, PtuneError
+from ptune.files import cause
 from ptune.spec.tracking import without_password
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0
@@ -67,5 +68,4 @@ def patiently(action: Callable[[], T], url: str, patience: Patience) -> T:
 
 def reason_of(error: Exception) -> str:
     """What object storage says, in one line."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return without_password(str(text).splitlines()[0])
+    return without_password(cause(error).splitlines()[0])
