@@ -158,7 +158,7 @@ def search(arguments: argparse.Namespace, mapped: str | None) -> list[float]:
     gpus, cores = torch.cuda.device_count(), os.cpu_count() or 1
     concurrent = arguments.concurrent or cores
     given = scheduling(arguments.form, gpus=gpus, cores=cores, concurrent=concurrent)
-    ray.init(num_cpus=max(cores, concurrent), num_gpus=gpus, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=max(cores, concurrent), num_gpus=gpus, include_dashboard=False, log_to_driver=False)
     space = {
         "length": tune.lograndint(8, 33),
         "lr": tune.loguniform(3e-3, 3e-2),

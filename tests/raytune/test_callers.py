@@ -30,7 +30,7 @@ async def notebook():
 
 
 asyncio.run(notebook())
-ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200_000_000)
+ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200_000_000)
 thread = threading.Thread(target=search)
 thread.start()
 thread.join()

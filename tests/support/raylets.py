@@ -12,12 +12,12 @@ from ray.cluster_utils import Cluster
 
 @contextmanager
 def raylets(**head):
-    """A cluster of a head, without CPUs unless told, which soon notices that a node is dead; its processes end here."""
+    """A cluster of a head, without CPUs unless told, which notices in 10 s that a node is dead; its processes end here."""
     assert not ray.is_initialized(), "the head would listen where this process's own Ray does"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        patch.setenv("RAY_health_check_period_ms", "500")
-        patch.setenv("RAY_health_check_failure_threshold", "4")
+        patch.setenv("RAY_health_check_period_ms", "1000")
+        patch.setenv("RAY_health_check_failure_threshold", "10")
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **head})
         try:
             yield cluster
