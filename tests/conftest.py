@@ -16,6 +16,7 @@ os.environ["HF_HOME"] = _HF_HOME.name
 os.environ["PTUNE_CACHE"] = f"{_HF_HOME.name}/states"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ.update(RAY_worker_niceness="0")  # at Ray's 15, tests beside those on a cluster starve its engines
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models gain nothing from threads, which wait for busy cores
 
 

@@ -26,6 +26,14 @@ def cluster():
         yield cluster
 
 
+@pytest.fixture
+def out(folder):
+    """Where the driver writes; a test that fails shows it."""
+    path = folder / "out"
+    yield path
+    sys.stdout.write(path.read_text())
+
+
 def needs_cpus(cluster):
     """What an autoscaler looks at: CPUs that somebody has asked for and that no node has."""
     demands = get_cluster_status(cluster.address).resource_demands.ray_task_actor_demand
@@ -37,12 +45,11 @@ def reports(folder):
 
 
 def test_a_search_goes_from_no_node_to_its_end_while_nodes_come_leave_and_hang(
-    cluster, tiny_backbone, tmp_path, folder
+    cluster, tiny_backbone, tmp_path, folder, out
 ):
     job = small_job(tmp_path, tiny_backbone("bert"), trials=3, epochs=8, rows=120)
     job = changed(job, resources={"engines": 1, "silent_s": 20.0})
     (folder / "job.json").write_text(json.dumps(job.model_dump(mode="json")), encoding="utf-8")
-    out = folder / "out"
     with out.open("w") as stream:
         driver = subprocess.Popen(
             [sys.executable, "-m", "support.drive", str(folder)],

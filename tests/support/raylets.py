@@ -12,7 +12,7 @@ from ray.cluster_utils import Cluster
 
 @contextmanager
 def raylets(**head):
-    """A cluster of a head, without CPUs unless told, which notices in 10 s that a node is dead; its processes end here."""
+    """A cluster of a head, without CPUs unless told, which notices in 10 s that a node died; all ends here."""
     assert not ray.is_initialized(), "the head would listen where this process's own Ray does"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
