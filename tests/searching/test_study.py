@@ -11,6 +11,7 @@ from support.made_headers import header_of
 from support.simulated import LAYERS, SPACE, ceiling, curve, make_job, start
 
 RESOLVED = Space(**SPACE).resolved(LAYERS)
+SLIM = Space(parameters={"lr": {"low": 1e-4, "high": 1.0, "log": True}})
 
 
 def new_study(seed=0, sampler="tpe", space=RESOLVED):
@@ -52,16 +53,18 @@ def test_only_final_states_can_be_told():
         study.tell(0, "paused")
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
+@pytest.mark.parametrize("sampler", ["tpe", "qmc", "random"])
 def test_suggestions_depend_on_the_seed_alone(sampler):
     assert closed(new_study(1, sampler), 9) == closed(new_study(1, sampler), 9)
     assert closed(new_study(1, sampler), 9) != closed(new_study(2, sampler), 9)
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("sampler", ["tpe", "qmc", "gp"])
 @pytest.mark.parametrize("under_way", ["waiting", "running", "paused"])
-def test_a_replayed_study_proposes_what_the_original_would(under_way):
-    study = new_study()
+def test_a_replayed_study_proposes_what_the_original_would(under_way, sampler):
+    space = SLIM if sampler == "gp" else RESOLVED
+    study = new_study(sampler=sampler, space=space)
     history = History(header_of(make_job(), LAYERS))
     statuses = ["complete", "stopped", "failed"] * 3 + [under_way] * 3
     for number, status in enumerate(statuses):
@@ -72,7 +75,7 @@ def test_a_replayed_study_proposes_what_the_original_would(under_way):
         if status != under_way:
             study.tell(number, status)
         history.trials[number] = TrialRecord(number, chosen, history.objective, status, reports)
-    replayed = new_study()
+    replayed = new_study(sampler=sampler, space=space)
     replayed.replay(history)
     assert replayed.states() == study.states()
     assert [replayed.ask(number) for number in (12, 13)] == [study.ask(number) for number in (12, 13)]
@@ -82,9 +85,6 @@ def near(study, low, high, count=12):
     """The share of the next `count` suggestions whose rate lies in a range."""
     first = len(study.states())
     return sum(low < study.ask(number)["lr"] < high for number in range(first, first + count)) / count
-
-
-SLIM = Space(parameters={"lr": {"low": 1e-4, "high": 1.0, "log": True}})
 
 
 def test_the_sampler_learns_from_trials_that_rest_at_a_rung():

@@ -19,7 +19,7 @@ from ptune.checks.positions import position_problems
 from ptune.checks.start import artifact_at, place_problems, start_problems
 from ptune.checks.words import language_head_problems, word_problems
 from ptune.data.sources import Splits, load_splits
-from ptune.errors import BackboneError, DataError, PtuneError
+from ptune.errors import BackboneError, DataError, PtuneError, SpecError
 from ptune.spec.job import BackboneSpec, Tables, job_problems
 from ptune.spec.problem import Problem
 from ptune.spec.prompt_uri import is_uri
@@ -81,6 +81,8 @@ def check(
         _check_profile(checked, checked.profile)
     elif tables.space is not None and tables.task is not None:
         checked.problems += unfit_inputs(tables.space, tables.task, dropped=tables.dropped)
+    if tables.budget is not None and tables.budget.own_sampler is not None:
+        checked.problems += _unknown_sampler(tables.budget.own_sampler)
     if tables.start is not None:
         _check_start(checked, tables.start if kept is None else str(kept), runs, read_data=read_data)
     if tables.task is not None:
@@ -89,6 +91,17 @@ def check(
         _check_contents(checked, checked.profile)
     checked.problems = list(dict.fromkeys(checked.problems))
     return checked
+
+
+def _unknown_sampler(path: str) -> list[Problem]:
+    """Why a user's own sampler cannot be had."""
+    from ptune.searching.samplers import import_sampler  # Optuna takes a second, and few jobs name a sampler so
+
+    try:
+        import_sampler(path)
+    except SpecError as error:
+        return [Problem(("budget", "sampler"), str(error))]
+    return []
 
 
 def _check_backbone(checked: Checked, backbone: BackboneSpec, *, fetch: bool) -> None:

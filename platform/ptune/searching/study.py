@@ -19,8 +19,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ptune.record.events import FinalStatus
 from ptune.record.history import History
+from ptune.searching.quasi import quasi_point
+from ptune.searching.samplers import build_sampler, reads_values
 from ptune.searching.suggest import ask, quiet
-from ptune.spec.budget import Sampler
+from ptune.spec.budget import SAMPLERS, Sampler
 from ptune.spec.space import Space
 from ptune.spec.trial import Config
 
@@ -46,8 +48,9 @@ class Study:
         self._space = space
         self._sampler = sampler
         self._seed = seed
+        self._own: optuna.samplers.BaseSampler | None = None
         self._startup = min(10, max(4, trials // 3)) * folds
-        self._storage = _Memory()
+        self._storage = _Memory(partial_as_complete=reads_values(sampler), keeps_notes=sampler not in SAMPLERS)
         self._held = 0
         noting = optuna.samplers.RandomSampler(seed=seed)  # proposes nothing beside a replayed trial's values
         self._study = optuna.create_study(storage=self._storage, direction="maximize", sampler=noting)
@@ -60,8 +63,11 @@ class Study:
             point: values to take as they are; the parameters it leaves out are proposed.
             stream: names the random numbers of the proposal; None is the trial's number.
         """
+        stream = stream or [number]
         with quiet():
-            self._study.sampler = self._seeded_sampler(stream or [number])
+            self._study.sampler = self._sampler_of(stream)
+        if self._sampler == "qmc" and len(stream) == 1:  # what users add belongs to no sequence
+            point = quasi_point(self._space, self._seed, stream[0], point or {})
         return self._begin(number, point)
 
     def report(self, number: int, epoch: int, utility: float) -> None:
@@ -104,17 +110,13 @@ class Study:
         self._held += 1
         return ask(self._study, self._space, point)
 
-    def _seeded_sampler(self, stream: Sequence[int]) -> optuna.samplers.BaseSampler:
+    def _sampler_of(self, stream: Sequence[int]) -> optuna.samplers.BaseSampler:
+        """A sampler seeded for one proposal; a user's own, which may remember, is built once."""
         seed = int(np.random.SeedSequence([self._seed, *stream]).generate_state(1)[0])
-        match self._sampler:
-            case "tpe":
-                return optuna.samplers.TPESampler(
-                    seed=seed, n_startup_trials=self._startup, multivariate=True, group=True, constant_liar=True
-                )
-            case "random" | "grid":  # a grid leaves nothing to propose
-                return optuna.samplers.RandomSampler(seed=seed)
-            case _:
-                assert_never(self._sampler)
+        if self._sampler in SAMPLERS:
+            return build_sampler(self._sampler, seed, self._startup)
+        self._own = self._own or build_sampler(self._sampler, seed, self._startup)
+        return self._own
 
     def _id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(self._study.study_name)
@@ -140,8 +142,10 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
     0.0000 ± 0.0001 with the latest 225, by 0.0002 ± 0.0001 with 175 and by 0.0008 ± 0.0002 (12 seeds) with 75.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, partial_as_complete: bool, keeps_notes: bool) -> None:
         super().__init__()
+        self._partial_as_complete = partial_as_complete
+        self._keeps_notes = keeps_notes
         self._ids: list[int] = []  # by number
         self._ranks: list[_Rank] = []
         self._rank_of: dict[int, _Rank] = {}
@@ -155,6 +159,8 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
             return list(super().get_all_trials(study_id, deepcopy, states))
         if self._listed is None:
             self._listed = [_as_known(trial) for trial in self._choose()]
+            if self._partial_as_complete:
+                self._listed = _as_complete(self._listed)
         trials = [trial for trial in self._listed if states is None or trial.state in states]
         return copy.deepcopy(trials) if deepcopy else trials
 
@@ -181,7 +187,9 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
         return bool(changed)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Keep no notes: TPE notes values for inactive parameters too, which no journal could bring back."""
+        """Keep notes for a user's own sampler alone: no journal brings back those that TPE makes."""
+        if self._keeps_notes:
+            super().set_trial_system_attr(trial_id, key, value)
 
     def _choose(self) -> list[FrozenTrial]:
         """The best trials, and all trials since the earliest of the latest known ones; no other trial is read."""
@@ -237,3 +245,23 @@ def _as_known(trial: FrozenTrial) -> FrozenTrial:
     if trial.state == TrialState.FAIL:
         copied.intermediate_values = {}
     return copied
+
+
+def _as_complete(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Trials with what they have reached so far as their value, those that failed with the least of all."""
+    values = {
+        trial.number: trial.value
+        if trial.state == TrialState.COMPLETE
+        else list(trial.intermediate_values.values())[-1]
+        for trial in trials
+        if trial.state == TrialState.COMPLETE or trial.intermediate_values
+    }
+    worst = min(values.values(), default=None)
+    seen = []
+    for trial in trials:
+        value = values.get(trial.number, worst)
+        if trial.state != TrialState.RUNNING and value is not None:
+            trial = copy.copy(trial)
+            trial.state, trial.values = TrialState.COMPLETE, [value]
+        seen.append(trial)
+    return seen

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from ptune.errors import nearest
 from ptune.spec.strict import Strict, broken
 
-Sampler = Literal["tpe", "random", "grid"]
+SAMPLERS = ("tpe", "gp", "qmc", "random", "grid")
+_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+def _sampler(name: str) -> str:
+    if name in SAMPLERS or _PATH.fullmatch(name):
+        return name
+    law = f"must be one of {', '.join(SAMPLERS)}, or `package.module:Class` for a sampler of Optuna's"
+    raise broken(f"{law}, got {name!r}{nearest(name, SAMPLERS)}")
+
+
+Sampler = Annotated[str, AfterValidator(_sampler)]
+"""One of `SAMPLERS`, or the import path of a class."""
 SPENT = ("epochs_total", "hours", "device_hours")
 """Limits of what a search spends. One of them may stand in place of the number of trials."""
 MOST_TRIALS = 100_000
@@ -112,7 +126,9 @@ class Budget(Strict):
     """How much is tried, and how it is chosen."""
 
     sampler: Sampler = "tpe"
-    """How configurations are proposed after the baseline points; `grid` tries every combination of the space."""
+    """How configurations are proposed after the baseline points: by a tree-structured Parzen estimator (`tpe`), a
+    Gaussian process (`gp`), evenly (`qmc`), at `random`, or every combination of the space (`grid`). The import path
+    `package.module:Class` names any sampler of Optuna's interface."""
     epochs_total: int | None = Field(None, ge=1)
     """Most epochs that the search's trials train together. The best trial still trains to the horizon."""
     hours: float | None = Field(None, gt=0)
@@ -130,6 +146,11 @@ class Budget(Strict):
     """Horizon: the most epochs a trial trains, and the length of its learning-rate schedule."""
     stopping: Annotated[Asha | FullBudget, Field(discriminator="type")] = Asha()
     """When trials end before the horizon. A table without `type` means asha."""
+
+    @property
+    def own_sampler(self) -> str | None:
+        """The import path of the user's own sampler; None where it is one of ptune's."""
+        return None if self.sampler in SAMPLERS else self.sampler
 
     @property
     def stops_early(self) -> bool:

@@ -15,7 +15,14 @@ from ptune.spec.heads import head_problems
 from ptune.spec.layout import template_problems
 from ptune.spec.losses import smoothing_problems
 from ptune.spec.problem import Problem
-from ptune.spec.protocol import Published, grid_problems, horizon_problems, published_problems, split_problems
+from ptune.spec.protocol import (
+    Published,
+    grid_problems,
+    horizon_problems,
+    published_problems,
+    sampler_problems,
+    split_problems,
+)
 from ptune.spec.resources import Resources
 from ptune.spec.space import Space
 from ptune.spec.starts import start_problems
@@ -120,6 +127,7 @@ def job_problems(tables: Tables) -> list[Problem]:
     problems = [] if task is None else template_problems(task, space, tables.dropped)
     if space is not None and budget is not None:
         problems += [*grid_problems(space, budget, counted=not tables.dropped), *horizon_problems(space, budget)]
+        problems += sampler_problems(space, budget)
     if space is not None and task is not None:
         problems += [*head_problems(space, task, tables.dropped), *split_problems(space, task)]
         problems += [*start_problems(space, task), *smoothing_problems(space, task)]

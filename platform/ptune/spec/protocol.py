@@ -61,6 +61,20 @@ def grid_problems(space: Space, budget: Budget, layers: int | None = None, *, co
     return [] if law is None else [Problem(("budget", "trials"), law)]
 
 
+def sampler_problems(space: Space, budget: Budget) -> list[Problem]:
+    """The laws that a sampler breaks in a space: a Gaussian process compares trials of the same parameters only."""
+    if budget.sampler != "gp":
+        return []
+    conditional = [name for name in space.searched if any(each.when for each in space.parameters[name])]
+    if not conditional:
+        return []
+    law = (
+        f"'gp' needs parameters that every trial has, and {conditional[0]} is searched under a condition (`when`); "
+        "'tpe' models spaces with conditions"
+    )
+    return [Problem(("budget", "sampler"), law)]
+
+
 def horizon_problems(space: Space, budget: Budget) -> list[Problem]:
     """The laws that horizons of trials break in a space."""
     problems: list[Problem] = []

@@ -1,0 +1,77 @@
+"""From the name of a sampler to one of Optuna's."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import optuna
+from optuna.samplers import BaseSampler
+
+from ptune.errors import SpecError, nearest
+from ptune.spec.budget import SAMPLERS, Sampler
+
+
+def build_sampler(sampler: Sampler, seed: int, startup: int) -> BaseSampler:
+    """A sampler that is seeded anew; what it is told is the study's.
+
+    Args:
+        sampler: its name or import path.
+        seed: of its random numbers.
+        startup: trials that are tried at random before it models what they reached.
+
+    Raises:
+        SpecError: an import path leads to no sampler.
+    """
+    match sampler:
+        case "tpe":
+            return optuna.samplers.TPESampler(
+                seed=seed, n_startup_trials=startup, multivariate=True, group=True, constant_liar=True
+            )
+        case "gp":
+            return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
+        case "random" | "grid" | "qmc":  # a grid and a sequence state their points, and leave nothing to propose
+            return optuna.samplers.RandomSampler(seed=seed)
+        case path:
+            own = import_sampler(path)
+            return own(seed=seed) if "seed" in inspect.signature(own).parameters else own()
+
+
+def import_sampler(path: str) -> type[BaseSampler]:
+    """The class that an import path names.
+
+    Args:
+        path: `package.module:Class`.
+
+    Raises:
+        SpecError: there is none, it is no sampler of Optuna's, or it cannot be built without arguments.
+    """
+    module, _, name = path.partition(":")
+    try:
+        there = importlib.import_module(module)
+    except Exception as error:  # whatever the user's own module raises while it is imported
+        cause = f"{type(error).__name__}: {error}"
+        raise SpecError(
+            f"the sampler {path!r} cannot be imported: {cause}; it must be installed beside ptune"
+        ) from error
+    own = getattr(there, name, None)
+    if own is None:
+        raise SpecError(f"{module} has no {name!r}{nearest(name, dir(there))}, got the sampler {path!r}")
+    if not (inspect.isclass(own) and issubclass(own, BaseSampler)):
+        raise SpecError(f"{path!r} is no sampler: it must be a class derived from optuna.samplers.BaseSampler")
+    needed = [
+        parameter.name
+        for parameter in inspect.signature(own).parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if missing := [name for name in needed if name != "seed"]:
+        raise SpecError(
+            f"the sampler {path!r} needs the arguments {', '.join(missing)}; derive a class that states them"
+        )
+    return own
+
+
+def reads_values(sampler: Sampler) -> bool:
+    """Whether a sampler learns from the values of complete trials alone, and so must see partial ones as complete."""
+    return sampler == "gp" or sampler not in SAMPLERS
