@@ -14,7 +14,7 @@ LONGEST_MODULE = 400
 LONGEST_BODY = 80
 MOST_BROAD_EXCEPTS = {"raytune": 6, "elsewhere": 7}
 """Ray's callbacks, threads and futures are boundaries that nothing may cross by accident. Elsewhere, MLflow (three) and
-the clients of the Hub, of tokenizers and of object storage raise errors without a class of their own, and so may a module
+the clients of the Hub, of tokenizers and of object storage raise errors without a class of their own. So may a module
 of the user's."""
 FORBIDDEN = ("/" + "work/", "/" + "root/", "jf" + "rog", "art" + "ifactory", "bgent" + "lab")
 
