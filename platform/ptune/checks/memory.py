@@ -5,7 +5,8 @@ from __future__ import annotations
 from ptune.backbone.profile import Profile
 from ptune.spec.job import Job
 
-_PROCESS = 2**30  # an interpreter with torch and transformers, and the data
+GIB = 2**30
+_PROCESS = GIB  # an interpreter with torch and transformers, and the data
 _CLIENT = 120 * 2**20  # of a trial's client: Ray and Tune without torch
 _TOKENS = 2_048  # of a pass on a CPU, unless stated
 _SAVED_PER_NUMBER = 40  # bytes that a layer saves for each number of a hidden state (BERT in float32: 38)

@@ -29,6 +29,7 @@ from ptune.cli.inspect_data import inspect_data
 from ptune.cli.jobs import jobs
 from ptune.cli.listing import listing
 from ptune.cli.logs import logs
+from ptune.cli.plan import plan
 from ptune.cli.predict import predict
 from ptune.cli.render import cluster
 from ptune.cli.repair import repair
@@ -49,7 +50,7 @@ _INPUT_ERRORS = (SpecError, DataError, BackboneError, ArtifactError, NotFoundErr
 _NO_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
 """What a system says of a name that leads nowhere, whatever there is on its disks."""
 SECTIONS = {
-    "Search": (init, inspect_data, convert, validate, search, resume, stop, trial, extend, listing),
+    "Search": (init, inspect_data, convert, validate, plan, search, resume, stop, trial, extend, listing),
     "Compare": (report, compare, confirm, ui, sync),
     "Use the best prompt": (export, inspect, predict, serve),
     "Machines and clusters": (doctor, repair, submit, jobs, logs, cluster),

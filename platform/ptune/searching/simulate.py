@@ -48,12 +48,12 @@ def simulate(conductor: Conductor, curve: Curve, slots: int, cost: Cost = lambda
             return Simulation(epochs=begun, busy=busy, makespan=clock)
         clock, _, turn, epoch = heapq.heappop(running)
         busy += cost(turn.config)
-        if _report(conductor, curve, turn, epoch):
+        if report_epoch(conductor, curve, turn, epoch):
             begun += 1
             heapq.heappush(running, (clock + cost(turn.config), begun, turn, epoch + 1))
 
 
-def _report(conductor: Conductor, curve: Curve, turn: Turn, epoch: int) -> bool:
+def report_epoch(conductor: Conductor, curve: Curve, turn: Turn, epoch: int) -> bool:
     """Report one epoch; return whether the turn goes on."""
     try:
         value = curve(turn.config, epoch)

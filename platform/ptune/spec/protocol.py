@@ -65,7 +65,7 @@ def sampler_problems(space: Space, budget: Budget) -> list[Problem]:
     """The laws that a sampler breaks in a space: a Gaussian process compares trials of the same parameters only."""
     if budget.sampler != "gp":
         return []
-    conditional = [name for name in space.searched if any(each.when for each in space.parameters[name])]
+    conditional = [name for name in space.searched if any(definition.when for definition in space.parameters[name])]
     if not conditional:
         return []
     law = (
