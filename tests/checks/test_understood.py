@@ -12,6 +12,7 @@ from ptune.backbone.plain_tokenizer import PlainTokenizer
 from ptune.backbone.tokenizer import load_tokenizer
 from ptune.checks.file import check_file
 from ptune.checks.understood import Lengths, understood
+from ptune.errors import BackboneError
 from ptune.report.understood import lines
 from support.input_cases import toml
 
@@ -93,3 +94,11 @@ def test_the_plain_tokenizer_makes_the_tokens_of_transformers(minilm):
         assert ours == {key: theirs[key] for key in ours}
     names = ("cls_token_id", "mask_token_id", "unk_token_id", "truncation_side")
     assert [getattr(plain, name) for name in names] == [getattr(whole, name) for name in names]
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "[]", "\udcff"])
+def test_the_plain_tokenizer_refuses_settings_that_are_no_object(minilm, tmp_path, content):
+    (tmp_path / "tokenizer.json").write_bytes((minilm / "tokenizer.json").read_bytes())
+    (tmp_path / "tokenizer_config.json").write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(BackboneError, match=r"holds no readable tokenizer_config\.json"):
+        PlainTokenizer(tmp_path)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ptune.api.export import of_search
+from ptune.engine.state import read as saved_state
 from ptune.report.leaderboard import as_json
 from ptune.report.summary import print_summary
 from ptune.run.local import LocalRunner
@@ -50,6 +51,10 @@ def test_every_configuration_is_trained_on_every_fold_and_the_best_on_all(job, r
     assert "trained on all folds together" in card
     assert "Over 3 trials, each without one fold" in card
 
+    whole = outcome.folder / "trials" / f"{history.best.number:04d}" / f"whole-{manifest.training.epochs}.safetensors"
+    took = sum(report["seconds"] for report in saved_state(whole).history)
+    assert manifest.training.seconds == pytest.approx(took)
+
     other = next(trial.number for trial in history.trials.values() if trial.number != history.best.number)
     fold = of_search(outcome.folder, history, other).artifact.manifest
     assert not fold.training.refit
@@ -67,5 +72,8 @@ def test_every_configuration_is_trained_on_every_fold_and_the_best_on_all(job, r
     ]
     again = of_search(resumed.folder, resumed.history, None).artifact
     assert again.manifest.training.refit
+    shutil.rmtree(outcome.folder / "artifact")
+    refitted = of_search(resumed.folder, resumed.history, None).artifact.manifest.training
+    assert refitted.seconds == again.manifest.training.seconds, "what was trained before counts, too"
     for name, tensor in exported.tensors.items():
         torch.testing.assert_close(again.tensors[name], tensor, rtol=1e-3, atol=1e-4)

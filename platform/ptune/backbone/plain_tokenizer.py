@@ -5,10 +5,11 @@ Only what looks at a job uses it. What trains or answers takes the tokenizer tha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from ptune.backbone.hashes import read_object
 
 _SETTINGS = ("special_tokens_map.json", "tokenizer_config.json")
 
@@ -20,7 +21,7 @@ class PlainTokenizer:
         folder: a backbone's folder with a `tokenizer.json`.
 
     Raises:
-        ValueError: a file holds something else.
+        BackboneError: a file of settings holds something else.
         OSError: there is no tokenizer.json.
     """
 
@@ -33,7 +34,7 @@ class PlainTokenizer:
         named: dict[str, object] = {}
         for name in _SETTINGS:
             if (folder / name).is_file():
-                named |= json.loads((folder / name).read_text(encoding="utf-8"))
+                named |= read_object(folder / name)
         self.truncation_side = named.get("truncation_side", "right")
         self.cls_token_id = self._id(named.get("cls_token"))
         self.mask_token_id = self._id(named.get("mask_token"))

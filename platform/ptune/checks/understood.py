@@ -108,7 +108,7 @@ def _reading(profile: Profile) -> Unloaded | None:
     """A tokenizer for looking: from its own file where there is one, because transformers takes seconds."""
     try:
         return Unloaded(PlainTokenizer(profile.folder), profile.family)
-    except (ValueError, OSError):  # it has its words in other files
+    except (BackboneError, ValueError, OSError):  # it has its words in other files
         pass
     try:
         return profile.reading

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from ptune.errors import nearest
+from ptune.spec.write import toml_value
 
 _MISSING = frozenset({"nan", "none", "null", "n/a", "na", "nil", "<na>", "#n/a", "?", "-"})
 _NAMED = 5
@@ -55,5 +56,4 @@ def doubtful(labels: Iterable[str], source: str, column: str) -> list[str]:
 
 def _toml(text: str) -> str:
     """A text as a quoted string of TOML, invisible signs written out."""
-    written = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text)
-    return '"' + written.replace('"', '\\"') + '"'
+    return "".join(sign if sign.isprintable() else f"\\U{ord(sign):08x}" for sign in toml_value(text))

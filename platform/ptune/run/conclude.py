@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -116,10 +115,9 @@ def _refitted(trial: TrialRecord, backbone: Backbone, prepared: Prepared, histor
     epochs = round(statistics.median(fold.best_epoch for fold in configuration.trials))
     plan, learner = _factory(backbone, prepared, history, folder).make(trial.number, trial.config, whole=True)
     plan = replace(plan, state_path=folder / state_file(trial.number).with_stem(f"whole-{epochs}"))
-    began = time.monotonic()
     _train(plan, learner, epochs, backbone, history)
     training = _training(trial, prepared.splits, history)
-    seconds = time.monotonic() - began
+    seconds = sum(report["seconds"] for report in read(plan.state_path).history)  # a crash may lie between them
     counts = {**training.examples, "dev": training.examples["train"]}
     changes = {"epochs": epochs, "seconds": seconds, "examples": counts, "refit": True}
     origin = Origin.of(backbone, history.job.backbone.revision).model_copy(update={"dtype": plan.dtype})
