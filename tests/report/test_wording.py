@@ -11,6 +11,7 @@ from ptune.report.wording import (
     count,
     duration,
     plural,
+    repetitions_text,
     score_text,
     signed,
     spread_text,
@@ -36,6 +37,21 @@ def test_durations(seconds, text):
 @pytest.mark.parametrize(("value", "text"), [(None, "-"), (940, "940"), (15_360, "15.4 k"), (22_713_216, "22.7 M")])
 def test_counts(value, text):
     assert count(value) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "folds", "text"),
+    [
+        (1, 1, "1 repetition"),
+        (3, 1, "3 repetitions"),
+        (2, 3, "2 folds"),
+        (3, 3, "3 folds"),
+        (6, 3, "3 folds x 2 seeds"),
+        (5, 3, "5 trials of 3 folds"),
+    ],
+)
+def test_what_a_mean_is_over(number, folds, text):
+    assert repetitions_text(number, folds) == text
 
 
 def test_scores_and_plurals():

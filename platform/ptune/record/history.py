@@ -126,6 +126,11 @@ class Configuration:
         return Spread.of([value for trial in self.trials if (value := trial.best_value) is not None])
 
     @property
+    def folds(self) -> int:
+        """How many different parts of the data its trials leave out or draw, at least 1."""
+        return len({trial.config.get("split") for trial in self.trials})
+
+    @property
     def mean_report(self) -> Metrics:
         """The means of what its trials report of their best epochs, of every metric that all of them have."""
         reports = [trial.best_report for trial in self.trials]

@@ -52,7 +52,7 @@ class Findings:
     """The parameters that tell trials apart, in the order in which people see them."""
     best: BestResult | None
     """None before the first result."""
-    over_folds: Spread | None
+    over_folds: Configuration | None
     """With folds, of the best configuration."""
     standard_error: float | None
     """Of the best value on dev; None where the metric is no share of examples, and with folds."""
@@ -88,7 +88,7 @@ class Findings:
         content = vars(self) | {
             "data": {name: {"source": data.source, "rows": data.rows} for name, data in self.data.items()},
             "best": None if self.best is None else vars(self.best),
-            "over_folds": None if self.over_folds is None else vars(self.over_folds),
+            "over_folds": None if self.over_folds is None else vars(self.over_folds.spread),
             "published": [comparison.to_json() for comparison in self.published],
             "leaderboard": [row.to_json(self.metric) for row in self.leaderboard],
             "diagnoses": [vars(diagnosis) for diagnosis in self.diagnoses],
@@ -129,7 +129,7 @@ def findings(
         statuses=history.statuses,
         varied=header.varied,
         best=best,
-        over_folds=None if history.leading is None else history.leading.spread,
+        over_folds=history.leading,
         standard_error=None if best is None or history.leading else standard_error(header, best.metrics),
         test=test,
         test_standard_error=None if test is None else standard_error(header, test, "test"),

@@ -18,7 +18,7 @@ from ptune.record.events import Header
 from ptune.record.wording import SEPARATOR, described
 from ptune.report.folded import Folded
 from ptune.report.summary import shown
-from ptune.report.wording import count, duration, plural, score_text
+from ptune.report.wording import count, duration, plural, repetitions_text, score_text
 
 _DIGITS = 12  # of a digest
 _VECTORS = 16  # whose words are shown
@@ -148,10 +148,9 @@ def _scores(manifest: Manifest) -> Iterator[str]:
     for split, scores in manifest.scores.items():
         examples = "" if training is None or split not in training.examples else f" (n = {training.examples[split]})"
         yield f"{metric} {score_text(scores.get(metric))} on {split}{examples}"
-    counted = "repetition" if manifest.task.folds == 1 else "fold"
     for split, repeats in (training.repeats if training else {}).items():
         spread = "" if repeats.sd is None else f" ± {score_text(repeats.sd)}"
-        yield f"{score_text(repeats.mean)}{spread} on {split} over {plural(repeats.n, counted)}"
+        yield f"{score_text(repeats.mean)}{spread} on {split} over {repetitions_text(repeats.n, manifest.task.folds)}"
 
 
 def _source(manifest: Manifest, header: Header | None) -> Iterator[str]:

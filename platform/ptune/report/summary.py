@@ -150,8 +150,7 @@ def _headline(outcome: Outcome) -> Text:
         return head.append("; no trial has a result", style="red")
     config = described(best.config, history.header.varied)
     head.append(f"\nbest {history.objective.metric} on dev ")
-    leading = history.leading
-    head.append(best_text(best.best_value, None if leading is None else leading.spread), style="bold green")
+    head.append(best_text(best.best_value, history.leading), style="bold green")
     test = outcome.conclusion.test
     if test and history.objective.metric in test:
         head.append(f", on test {score_text(test[history.objective.metric])}")

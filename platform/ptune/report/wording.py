@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ptune.record.history import Configuration
 from ptune.record.spread import Spread
 from ptune.record.wording import NONE
 
@@ -18,9 +19,25 @@ def score_text(value: float | None) -> str:
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
 
 
-def best_text(value: float | None, folds: Spread | None) -> str:
+def best_text(value: float | None, leading: Configuration | None) -> str:
     """The best value of a search; with folds, the best mean, such as `0.8750 ± 0.0135 over 4 folds`."""
-    return score_text(value) if folds is None else f"{spread_text(folds)} over {plural(folds.n, 'fold')}"
+    if leading is None:
+        return score_text(value)
+    return f"{spread_text(leading.spread)} over {repetitions_text(leading.spread.n, leading.folds)}"
+
+
+def repetitions_text(number: int, folds: int) -> str:
+    """What a mean is over, such as `3 repetitions`, `3 folds` or `3 folds x 2 seeds`.
+
+    Args:
+        number: trials that have a result.
+        folds: different folds that they leave out; 1 where there are none.
+    """
+    if folds == 1:
+        return plural(number, "repetition")
+    if number <= folds:
+        return plural(number, "fold")
+    return f"{folds} folds x {number // folds} seeds" if number % folds == 0 else f"{number} trials of {folds} folds"
 
 
 def spread_text(values: Spread | None) -> str:
