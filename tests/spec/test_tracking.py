@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from ptune.spec.tracking import RECORDED, Tracking, uri_law, without_password
+from ptune.spec.tracking import RECORDED, Tracking, filled_in, uri_law, without_password
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,42 @@ def test_a_job_holds_no_password(uri, instead):
         Tracking(uri=uri)
     assert instead in str(refused.value)
     assert "secret" not in refused.value.errors()[0]["msg"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "place"),
+    [
+        ("${PLACE}", "postgresql://me:s3cret@host/db"),
+        ("postgresql://me:${PASS_HERE}@${HOST_HERE}:5432/db?password=${PASS_HERE}", "postgresql://me:s3cret@db:5432"),
+    ],
+)
+def test_a_job_names_variables_and_keeps_their_names(uri, place, monkeypatch):
+    values = {"PLACE": "postgresql://me:s3cret@host/db", "PASS_HERE": "s3cret", "HOST_HERE": "db"}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    kept = Tracking(uri=uri).model_dump_json()
+    assert "s3cret" not in kept
+    assert filled_in(Tracking.model_validate_json(kept).uri, values).startswith(place)
+
+
+@pytest.mark.parametrize(
+    ("uri", "law"),
+    [
+        ("${NOT_SET_HERE}", "names the variable NOT_SET_HERE, which is not set"),
+        ("http://${HOST_HERE}:${NOT_SET_HERE}", "names the variable NOT_SET_HERE, which is not set"),
+        ("http://${EMPTY_HERE}", "names the variable EMPTY_HERE, which is not set"),
+        ("http://${HOST_HERE", "must name a variable as ${NAME}"),
+        ("${}", "must name a variable as ${NAME}"),
+        ("${PASS_HERE}", "must be a server"),
+        ("postgresql://me:s3cret${HOST_HERE}@host/db", "must hold no password"),
+    ],
+)
+def test_variables_that_say_no_place_are_refused_by_name_and_not_shown(uri, law, monkeypatch):
+    for name, value in {"HOST_HERE": "db", "EMPTY_HERE": "", "PASS_HERE": "s3cret"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as refused:
+        Tracking(uri=uri)
+    (problem,) = refused.value.errors()
+    assert law in problem["msg"]
+    assert "s3cret" not in problem["msg"]
+    assert Tracking.model_validate({"uri": uri}, context=RECORDED).uri == uri

@@ -33,6 +33,14 @@ def test_a_place_where_mlflow_cannot_be_is_wrong_input(tmp_path, monkeypatch):
         resolve_uri(None, tmp_path)
 
 
+def test_a_job_may_name_the_variables_that_say_where(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEAM_MLFLOW", "http://server:5000")
+    assert resolve_uri("${TEAM_MLFLOW}", tmp_path) == "http://server:5000"
+    monkeypatch.delenv("TEAM_MLFLOW")
+    with pytest.raises(SpecError, match=r"^tracking\.uri names the variable TEAM_MLFLOW, which is not set"):
+        resolve_uri("${TEAM_MLFLOW}", tmp_path)
+
+
 def test_files_lie_beside_a_database_and_where_a_server_says(tmp_path):
     assert artifact_location(resolve_uri(None, tmp_path), tmp_path) == str(tmp_path / "mlartifacts")
     assert artifact_location("http://server:5000", tmp_path) is None

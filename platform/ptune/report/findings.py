@@ -29,7 +29,7 @@ from ptune.run.confirm import Confirmation, result
 from ptune.searching.importance import importances
 from ptune.spec.overrides import found
 from ptune.spec.protocol import majority_metric
-from ptune.spec.tracking import Tracking, scheme_of
+from ptune.spec.tracking import Tracking, filled_in, scheme_of
 
 State = SearchStatus | Literal["running"]
 """How a search stands."""
@@ -151,7 +151,7 @@ def findings(
 
 def _server(tracking: Tracking) -> str | None:
     """The address of the MLflow server that shows a search; None for a database."""
-    uri = tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or ""
+    uri = filled_in(tracking.uri or "", os.environ) or os.environ.get("MLFLOW_TRACKING_URI") or ""
     return re.sub(r"(?<=://)[^/?#]*@", "", uri) if scheme_of(uri) in ("http", "https") else None  # nobody's name
 
 

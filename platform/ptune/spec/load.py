@@ -321,7 +321,7 @@ def _is_folder(folder: Path, text: str) -> bool:
 def _absolute_database(uri: str, folder: Path) -> str:
     """The URI with an absolute file, if it is SQLite's with a relative one (three slashes); any other URI unchanged."""
     scheme, slashes, name = uri.partition(":///")
-    if not scheme.startswith("sqlite") or not name or name.startswith(("/", ":", "file:")):
+    if not scheme.startswith("sqlite") or not name or name.startswith(("/", ":", "file:", "${")):
         return uri
     return f"{scheme}{slashes}{absolute(folder, name)}"
 

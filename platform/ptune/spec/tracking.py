@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -23,6 +25,8 @@ _QUERY = re.compile(
     r"""([?&](?:password|passwd|pwd|sslpassword|access_token|auth_token|token|api_key|apikey|secret)=)[^&#\s"']*""",
     re.IGNORECASE,
 )
+_REFERENCE = re.compile(r"\$\{([^{}]*)\}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RUNS, MODELS = "runs:/", "models:/"
 """How the name of a prompt in MLflow begins: a run, or a model."""
 
@@ -37,10 +41,29 @@ def without_password(text: str) -> str:
     return _QUERY.sub(r"\1***", _USER_AND_PASSWORD.sub(r"\1:***@", text))
 
 
-def uri_law(uri: str) -> str | None:
-    """What the form of a tracking URI breaks: its scheme, its host or its port; None if MLflow can be there."""
+def filled_in(uri: str, environment: Mapping[str, str]) -> str:
+    """A URI with the values of the variables that it names as `${NAME}`; what is not set stays as it stands."""
+    return _REFERENCE.sub(lambda found: environment.get(found[1]) or found[0], uri)
+
+
+def reference_law(uri: str, environment: Mapping[str, str]) -> str | None:
+    """What is wrong with the variables that a URI names; None if all are set."""
+    names, rest = _REFERENCE.findall(uri), _REFERENCE.sub("", uri)
+    if "${" in rest or not all(map(_VARIABLE.fullmatch, names)):
+        return f"must name a variable as ${{NAME}}, got {without_password(uri)!r}"
+    unset = next((name for name in names if not environment.get(name)), None)
+    return None if unset is None else f"names the variable {unset}, which is not set, got {without_password(uri)!r}"
+
+
+def uri_law(uri: str, shown: str | None = None) -> str | None:
+    """What the form of a tracking URI breaks: its scheme, its host or its port; None if MLflow can be there.
+
+    Args:
+        uri: the URI, with its variables filled in.
+        shown: how a message shows it; None is without its password.
+    """
     scheme, allowed = scheme_of(uri), (*DATABASES, *_SERVERS)
-    got = f"got {without_password(uri)!r}"
+    got = f"got {without_password(uri) if shown is None else shown!r}"
     if scheme not in allowed or (scheme == uri and uri != "databricks"):
         return (
             f"must be a server (http://host:port) or a database (sqlite:///file.db), {got}"
@@ -63,11 +86,19 @@ def uri_law(uri: str) -> str | None:
     return f"must name a host ({scheme}://host:port), {got}" if host is None and scheme in _SERVERS else None
 
 
+def place_law(uri: str, environment: Mapping[str, str]) -> str | None:
+    """What keeps MLflow from being where a job says, with the variables that it names; None if it can be there."""
+    if "${" not in uri:
+        return uri_law(uri)
+    return reference_law(uri, environment) or uri_law(filled_in(uri, environment), uri)
+
+
 def secret_law(uri: str) -> str | None:
     """What is wrong with a URI that holds a password, and so would show it wherever the job is kept; None without."""
-    shown = without_password(uri)
-    if shown == uri:
+    written = re.sub(rf"[:=]?{_REFERENCE.pattern}", "", uri)  # what a variable holds, no copy of the job shows
+    if without_password(written) == written:
         return None
+    shown = without_password(uri)
     server = scheme_of(uri) in _SERVERS
     instead = (
         "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD" if server else "the whole URI in MLFLOW_TRACKING_URI"
@@ -95,9 +126,11 @@ def _registrable(name: str) -> str:
 
 
 def _usable(uri: str, info: ValidationInfo) -> str:
-    law = uri_law(uri) if uri else None
-    if law is None and info.context != RECORDED:  # earlier versions let a job hold a password
-        law = secret_law(uri)
+    named = "${" in uri
+    if info.context == RECORDED:  # earlier versions let a job hold a password, and variables may be unset by now
+        law = None if named or not uri else uri_law(uri)
+    else:
+        law = secret_law(uri) or (place_law(uri, os.environ) if uri else None)
     if law is not None:
         raise broken(law)
     return uri
@@ -111,7 +144,7 @@ class Tracking(Strict):
     uri: Annotated[str, AfterValidator(_usable)] | None = None
     """Tracking server or database URI; None is SQLite in the runs folder. MLFLOW_TRACKING_URI overrides None.
 
-    In a job file, `sqlite:///runs.db` is relative to it.
+    In a job file, `sqlite:///runs.db` is relative to it. `${NAME}` stands for a variable of the environment.
     """
     experiment: str | None = None
     """Experiment name; None is the job's name."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ptune.errors import SpecError, TrackingError
 from ptune.files import replacing
-from ptune.spec.tracking import DATABASES, scheme_of, uri_law, without_password
+from ptune.spec.tracking import DATABASES, filled_in, place_law, scheme_of, uri_law, without_password
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
@@ -31,12 +31,16 @@ def resolve_uri(job_uri: str | None, runs_folder: Path) -> str:
     """The tracking URI: the job's, else MLFLOW_TRACKING_URI, else SQLite in the runs folder.
 
     Raises:
-        SpecError: MLflow cannot be there, see `ptune.spec.tracking.uri_law`; its file store, which MLflow 3 refuses, is
-            no place either.
+        SpecError: MLflow cannot be there, see `ptune.spec.tracking.place_law`, or a variable is not set that the job
+            names; MLflow's file store, which MLflow 3 refuses, is no place either.
     """
-    uri = job_uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{runs_folder.resolve() / DATABASE}"
+    if job_uri:
+        if (law := place_law(job_uri, os.environ)) is not None:
+            raise SpecError(f"tracking.uri {law}")
+        return filled_in(job_uri, os.environ)
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{runs_folder.resolve() / DATABASE}"
     if (law := uri_law(uri)) is not None:
-        raise SpecError(f"{'tracking.uri' if job_uri else 'MLFLOW_TRACKING_URI'} {law}")
+        raise SpecError(f"MLFLOW_TRACKING_URI {law}")
     return uri
 
 
