@@ -92,6 +92,11 @@ FILES = {
         "plot,genres\n" + "".join(f"a story of {n} men,{['war|love', 'love', 'war'][n % 3]}\n" for n in range(30)),
         {"kind": "multilabel", "text": ["plot"], "label": "genres", "separator": "|"},
     ),
+    "comments.csv": (
+        "id,comment_text,toxic,obscene,threat\n"
+        + "".join(f"c{n},a comment of {n} people,{n % 2},{int(n % 3 == 0)},{int(n > 20)}\n" for n in range(30)),
+        {"kind": "multilabel", "text": ["comment_text"], "label_columns": ["toxic", "obscene", "threat"]},
+    ),
     "fractions.jsonl": (
         "\n".join(json.dumps({"essay": f"an essay on {n} things", "readability": n / 7 - 2}) for n in range(20)),
         {"kind": "regression", "text": ["essay"], "label": "readability"},

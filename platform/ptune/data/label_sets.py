@@ -20,7 +20,7 @@ SEPARATORS = ("|", ";", ",")
 
 def columns_read(data: MultilabelData) -> list[str]:
     """The columns that multi-label classification reads."""
-    return [*data.text, data.label]
+    return [*data.text, *(data.label_columns or [data.label])]
 
 
 def extract(table: Table, source: str, data: MultilabelData) -> Columns:
@@ -30,6 +30,13 @@ def extract(table: Table, source: str, data: MultilabelData) -> Columns:
         DataError: rows hold no text, no list of labels, or something else; one line for each column with a problem.
     """
     texts, problems = texts_of(table, source, data.text)
+    if data.label_columns is not None:
+        flags = {name: [_flag(value) for value in table[name]] for name in data.label_columns}
+        for name in flags:
+            problems += bad_rows(f"{source}: column {name!r}", table[name], _flag_problem)
+        refuse(problems)
+        rows = zip(*flags.values(), strict=True)
+        return Columns(source, texts, [[name for name, on in zip(flags, row, strict=True) if on] for row in rows])
     declared = table.declared.get(data.label)
     values = [apart(value, data.separator) for value in table[data.label]]
     problems += bad_rows(f"{source}: column {data.label!r}", values, lambda value: _problem(value, declared))
@@ -48,8 +55,8 @@ def label_order(train: Columns, data: MultilabelData) -> list[str]:
     if len(names) < 2:
         found = f"only {names.pop()!r}" if names else "none"
         raise DataError(f"{train.source}: a multi-label classifier needs at least two labels; there is {found} here")
-    if data.labels is not None:
-        return list(data.labels)
+    if (stated := data.label_columns or data.labels) is not None:
+        return list(stated)
     return list(train.declared) if train.declared is not None else sorted_labels(names)
 
 
@@ -74,6 +81,8 @@ def number(read: Columns, labels: Sequence[str]) -> list[list[int]]:
 
 def notes(read: Columns, data: MultilabelData) -> list[str]:
     """What is to be said of a training split's labels."""
+    if data.label_columns is not None:
+        return []
     return doubtful([name for names in read.labels for name in names], read.source, data.label)
 
 
@@ -92,6 +101,25 @@ def apart(value: Any, separator: str | None) -> Any:
     if separator is None or not isinstance(value, str):
         return value
     return [label.strip() for label in value.split(separator)] if value.strip() else []
+
+
+def _flag(value: Any) -> bool | None:
+    """Whether a cell of a label's column says that the label is given; None if it says neither."""
+    if isinstance(value, str):
+        return {"0": False, "1": True, "false": False, "true": True}.get(value.strip().lower().removesuffix(".0"))
+    return bool(value) if isinstance(value, bool | int | float) and value in (0, 1) else None
+
+
+def _flag_problem(value: Any) -> str | None:
+    """What is wrong with a cell of a label's column; None if nothing is."""
+    if _flag(value) is not None:
+        return None
+    return "the label's 0 or 1 is missing" if value in (None, "") else f"a label's column holds 0 or 1, got {value!r}"
+
+
+def are_flags(column: Sequence[Any]) -> bool:
+    """Whether a column can be that of one label: every cell is 0 or 1."""
+    return all(_flag(value) is not None for value in column)
 
 
 def _problem(value: Any, declared: list[str] | None) -> str | None:

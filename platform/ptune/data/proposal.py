@@ -42,6 +42,8 @@ _TEXTS = ("text", "sentence", "review", "content", "body", "comment", "tweet", "
 _CANDIDATES = re.compile(r"(choice|ending|option|candidate|solution|sol|alternative)_?\d|[A-E]", re.IGNORECASE)
 _SCHEMES = re.compile(r"O|[BIESLU]-.+")
 _SIBLINGS = {"dev": ("dev", "valid", "validation", "val", "eval"), "test": ("test",)}
+_FEWEST_FLAGS = 3
+"""Columns of 0 and 1 that are labels together; one or two may be anything."""
 _MOST_LABELS, _LOOKED_AT = 200, 2_000
 
 
@@ -131,7 +133,7 @@ def _guesses(table: Table, source: str) -> Iterator[_Guess]:
 def _flat_guesses(table: Table) -> Iterator[_Guess]:
     values = {name: [v for v in table[name][:_LOOKED_AT] if v is not None] for name in table.column_names}
     values = {name: column for name, column in values.items() if column}
-    before = (_tokens, _span, _entity, _choice, _cloze, _label_lists, _label_texts, _named_fractions)
+    before = (_tokens, _span, _entity, _choice, _cloze, _label_lists, _label_texts, _label_columns, _named_fractions)
     for recognised in (*before, _classification, _fractions, _generation, _named_numbers, _infill):
         guess = recognised(values)
         if guess is not None:
@@ -230,6 +232,16 @@ def _label_texts(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
         if guess is not None:
             return _Guess(guess.kind, {**guess.keys, "separator": sign}, guess.notes)
     return None
+
+
+def _label_columns(values: Mapping[str, Sequence[Any]]) -> _Guess | None:
+    """The same on columns of 0 and 1, unless one of them is called as the only label is."""
+    flags = [name for name, column in values.items() if label_sets.are_flags(column)]
+    texts = [name for name in _texts(values) if name not in flags]
+    if len(flags) < _FEWEST_FLAGS or not texts or any(_last(name).lower() in _LABELS for name in values):
+        return None
+    note = f"that {', '.join(flags)} are the labels is a guess: they hold 0 and 1"
+    return _Guess(label_sets.KIND, {"text": _chosen(texts), "label_columns": flags}, [note])
 
 
 def _multilabel(columns: Collection[str], values: Mapping[str, Sequence[Any]]) -> _Guess | None:

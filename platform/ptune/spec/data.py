@@ -74,11 +74,27 @@ class MultilabelData(Labelled):
     """Label values in the order of the head's outputs; None takes those of the training split, sorted."""
     separator: str | None = Field(None, min_length=1)
     """What stands between the labels of a text, such as `|`; None is a column of lists."""
+    label_columns: Labels | None = None
+    """Columns of 0 and 1 in place of `label`, one for each label, whose name it has; in the order of the head's
+    outputs."""
 
     @model_validator(mode="after")
     def _distinct_labels(self) -> Self:
         if self.labels is not None and len(set(self.labels)) != len(self.labels):
             raise ValueError(f"labels must differ from each other, got {self.labels}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_place_for_labels(self) -> Self:
+        if self.label_columns is None:
+            return self
+        names, default = [*self.text, *self.label_columns], type(self).model_fields["label"].default
+        if len(set(names)) != len(names):
+            raise broken(f"label_columns must differ from each other and from text, got {self.label_columns}")
+        stated = [key for key in ("labels", "separator") if getattr(self, key) is not None]
+        stated += ["label"] if self.label != default else []
+        if stated:
+            raise broken(f"state label_columns or {stated[0]}, not both, got {stated[0]}={getattr(self, stated[0])!r}")
         return self
 
 
