@@ -17,7 +17,7 @@ from ptune.data.templates import Layout
 from ptune.data.values import Extent
 from ptune.errors import BackboneError, PtuneError
 from ptune.prompts.layout import bind
-from ptune.spec.data import Data, MultilabelData
+from ptune.spec.data import Data
 from ptune.spec.job import Job
 from ptune.spec.layout import input_parts
 from ptune.spec.trial import Scalar, TrialSpec, parameter_names
@@ -164,18 +164,14 @@ def _of_split(role: str, split: Split, data: Data, labels: Sequence[str], layout
 
 def _columns(data: Data) -> str:
     """Which columns are read as what."""
-    flags = data.label_columns if isinstance(data, MultilabelData) else None
-    answer = (
-        [f"label_columns = {', '.join(flags)}"]
-        if flags
-        else [
-            f"{key} = {getattr(data, key)}"
-            for key in ("label", "tags", "answers", "target")
-            if getattr(data, key, None)
-        ]
-    )
+    keys = ("label_columns", "label", "tags", "answers", "target")
+    answer = next(f"{key} = {_named(value)}" for key in keys if (value := getattr(data, key, None)))
     texts = f"texts = {', '.join(data.columns)}"
-    return "; ".join([texts, *answer])
+    return f"{texts}; {answer}"
+
+
+def _named(columns: str | list[str]) -> str:
+    return columns if isinstance(columns, str) else ", ".join(columns)
 
 
 def _lengths(split: Split, data: Data, layout: Layout | None) -> Lengths | None:

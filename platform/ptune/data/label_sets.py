@@ -55,8 +55,8 @@ def label_order(train: Columns, data: MultilabelData) -> list[str]:
     if len(names) < 2:
         found = f"only {names.pop()!r}" if names else "none"
         raise DataError(f"{train.source}: a multi-label classifier needs at least two labels; there is {found} here")
-    if (stated := data.label_columns or data.labels) is not None:
-        return list(stated)
+    if (labels := data.label_columns or data.labels) is not None:
+        return list(labels)
     return list(train.declared) if train.declared is not None else sorted_labels(names)
 
 

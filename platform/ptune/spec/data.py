@@ -91,10 +91,12 @@ class MultilabelData(Labelled):
         names, default = [*self.text, *self.label_columns], type(self).model_fields["label"].default
         if len(set(names)) != len(names):
             raise broken(f"label_columns must differ from each other and from text, got {self.label_columns}")
-        stated = [key for key in ("labels", "separator") if getattr(self, key) is not None]
-        stated += ["label"] if self.label != default else []
-        if stated:
-            raise broken(f"state label_columns or {stated[0]}, not both, got {stated[0]}={getattr(self, stated[0])!r}")
+        further = [key for key in ("labels", "separator") if getattr(self, key) is not None]
+        further += ["label"] if self.label != default else []
+        if further:
+            raise broken(
+                f"state label_columns or {further[0]}, not both, got {further[0]}={getattr(self, further[0])!r}"
+            )
         return self
 
 

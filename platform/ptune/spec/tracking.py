@@ -43,13 +43,13 @@ def without_password(text: str) -> str:
 
 def filled_in(uri: str, environment: Mapping[str, str]) -> str:
     """A URI with the values of the variables that it names as `${NAME}`; what is not set stays as it stands."""
-    return _REFERENCE.sub(lambda found: environment.get(found[1]) or found[0], uri)
+    return _REFERENCE.sub(lambda match: environment.get(match[1]) or match[0], uri)
 
 
 def reference_law(uri: str, environment: Mapping[str, str]) -> str | None:
     """What is wrong with the variables that a URI names; None if all are set."""
-    names, rest = _REFERENCE.findall(uri), _REFERENCE.sub("", uri)
-    if "${" in rest or not all(map(_VARIABLE.fullmatch, names)):
+    names, around = _REFERENCE.findall(uri), _REFERENCE.sub("", uri)
+    if "${" in around or not all(map(_VARIABLE.fullmatch, names)):
         return f"must name a variable as ${{NAME}}, got {without_password(uri)!r}"
     unset = next((name for name in names if not environment.get(name)), None)
     return None if unset is None else f"names the variable {unset}, which is not set, got {without_password(uri)!r}"
