@@ -1,10 +1,14 @@
 """The job library: every job can be run as it stands, begins with what was published, and runs in miniature."""
 
 import math
+import re
 from functools import cache
 
 import pytest
 
+from ptune.backbone.families import family_of
+from ptune.backbone.hashes import weight_files
+from ptune.backbone.tokenizer import check_vocabulary
 from ptune.checks.configuration import unfit_inputs
 from ptune.run.local import LocalRunner
 from ptune.run.search import start_search
@@ -108,6 +112,31 @@ def test_the_published_settings_of_p_tuning_v2_are_all_there():
 def test_the_released_grid_has_its_108_points():
     job = job_of(ROOT / "jobs" / "p_tuning_v2" / "superglue" / "copa_roberta_large_grid.toml")
     assert grid.size(space_of(job)) == job.budget.trials == 108
+
+
+def backbones():
+    """The rows of the library's table of backbones: repository, family, commit, weights and tokenizer files."""
+    section = (ROOT / "jobs" / "LIBRARY.md").read_text(encoding="utf-8").partition("## Backbones")[2]
+    lines = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    return [[re.findall("`([^`]+)`", cell) for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_every_backbone_of_a_job_is_in_the_table_with_the_commit_that_it_states():
+    table = {name: commit for (name,), _, (commit,), *_ in backbones()}
+    stated = {(job.backbone.id, job.backbone.revision) for job in map(job_of, JOBS)}
+    named = {name for name, _ in stated if not name.startswith("packaged:")}
+    assert named == set(table)
+    assert all(revision is None or revision.startswith(table[name]) for name, revision in stated)
+
+
+@pytest.mark.parametrize(("name", "family", "weights", "words"), [(*row[:2], *row[3:]) for row in backbones()])
+def test_a_backbone_of_the_table_is_of_a_shape_that_loads(name, family, weights, words, tmp_path):
+    """The files that its list shows are weights and a vocabulary that ptune reads, and its family takes prompts."""
+    assert family_of(*family, *name)
+    for file in (*weights, *words):
+        (tmp_path / file).touch()
+    check_vocabulary(tmp_path, *name)
+    assert [path.name for path in weight_files(tmp_path)] == weights
 
 
 def different():
