@@ -109,6 +109,7 @@ def confirmation(history: History, top: int, seeds: int) -> tuple[Job, Confirms]
         "name": f"{name[:72]}-confirm",
         "seed": int(value_hash(["confirm", job.seed])[:7], 16),
         "data_seed": job.drawing_seed,
+        "prior": None,
         "backbone": {**job.backbone.model_dump(mode="json"), "dtype": history.dtype or job.backbone.dtype},
         "space": listing(points).model_dump(mode="json"),
         "budget": budget.model_dump(mode="json"),

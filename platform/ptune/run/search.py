@@ -29,6 +29,7 @@ from ptune.run.recording import recording
 from ptune.run.session import Observer, Publisher, Runner, Session
 from ptune.run.tracker import TrackerFactory, noted, tracker_of, unheard
 from ptune.run.waits import storage_watched
+from ptune.run.with_prior import with_prior
 from ptune.searching.conductor import Conductor
 from ptune.searching.importance import importances
 from ptune.spec.job import Job
@@ -243,7 +244,7 @@ def start_search(
     refusal = track(job, runs / job.name, unheard).refusal()
     if refusal is not None:
         raise SpecError(f'{refusal}. Correct that, or set tracking.type = "none" to search without it')
-    prepared = prepare(job, runs, kept)
+    prepared = with_prior(prepare(job, runs, kept), runs)
     for note in dict.fromkeys(note for splits in prepared.splits for note in splits.notes):
         _LOG.warning("ptune: %s", note)
     folder = claim(runs, job.name)

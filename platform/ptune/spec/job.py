@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from ptune.spec.budget import Budget
 from ptune.spec.cluster import Cluster
@@ -14,6 +14,7 @@ from ptune.spec.formats import FormatName
 from ptune.spec.heads import head_problems
 from ptune.spec.layout import template_problems
 from ptune.spec.losses import smoothing_problems
+from ptune.spec.prior import Prior
 from ptune.spec.problem import Problem
 from ptune.spec.protocol import (
     Published,
@@ -28,9 +29,8 @@ from ptune.spec.space import Space
 from ptune.spec.starts import start_problems
 from ptune.spec.strict import Strict, refusal
 from ptune.spec.task import Task
+from ptune.spec.texts import SearchName
 from ptune.spec.tracking import Tracking
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 
 
 class BackboneSpec(Strict):
@@ -65,7 +65,7 @@ class Export(Strict):
 class Job(Strict):
     """A job file, with its search space read in."""
 
-    name: Name
+    name: SearchName
     """Name of the search, of its folder and of its MLflow experiment."""
     seed: int = Field(0, ge=0, lt=2**31)
     """Seed of every random choice, together with the trial's number."""
@@ -78,6 +78,8 @@ class Job(Strict):
     start: str | None = None
     """The trained prompt from which every trial starts: the folder of an artifact, in a job file relative to the file;
     or a URI, see `ptune.spec.prompt_uri`."""
+    prior: Prior | None = None
+    """Earlier searches, from which the first configurations come."""
     budget: Budget
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
@@ -108,6 +110,7 @@ class Tables:
     task: Task | None = None
     space: Space | None = None
     start: str | None = None
+    prior: Prior | None = None
     budget: Budget | None = None
     tracking: Tracking | None = None
     published: list[Published] | None = None
@@ -128,6 +131,9 @@ def job_problems(tables: Tables) -> list[Problem]:
     if space is not None and budget is not None:
         problems += [*grid_problems(space, budget, counted=not tables.dropped), *horizon_problems(space, budget)]
         problems += sampler_problems(space, budget)
+    if tables.prior is not None and budget is not None and budget.sampler == "grid":
+        law = 'a search with budget.sampler = "grid" tries every combination, so that there is no first one to choose'
+        problems.append(Problem(("prior",), law))
     if space is not None and task is not None:
         problems += [*head_problems(space, task, tables.dropped), *split_problems(space, task)]
         problems += [*start_problems(space, task), *smoothing_problems(space, task)]

@@ -24,6 +24,7 @@ from ptune.spec.job import BackboneSpec, Export, Job, Tables, job_problems
 from ptune.spec.kept import Kept, kept
 from ptune.spec.overrides import value_of
 from ptune.spec.places import locate
+from ptune.spec.prior import Prior
 from ptune.spec.problem import Place, Problem
 from ptune.spec.prompt_uri import is_uri
 from ptune.spec.protocol import Published
@@ -166,6 +167,7 @@ _TABLES: dict[str, TypeAdapter[Any]] = {
     "backbone": TypeAdapter(BackboneSpec),
     "task": TypeAdapter(Task),
     "start": TypeAdapter(str),
+    "prior": TypeAdapter(Prior),
     "budget": TypeAdapter(Budget),
     "tracking": TypeAdapter(Tracking),
     "export": TypeAdapter(Export),

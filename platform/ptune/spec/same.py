@@ -24,6 +24,9 @@ def differences(kept: Job, given: Job) -> list[str]:
         kept: the job of a search that has begun; a grid's trials are counted in it.
         given: the other one, as it was read from its file.
     """
+    if given.prior is not None:  # whose configurations stand after the job's own in the kept one
+        baseline = kept.space.baseline[: len(given.space.baseline)]
+        kept = kept.model_copy(update={"space": kept.space.model_copy(update={"baseline": baseline})})
     old, new = (dict(_values(_searched(job), ())) for job in (kept, given))
     if given.budget.trials is None:
         del old["budget", "trials"], new["budget", "trials"]

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import StringConstraints
+
+SearchName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+"""The name of a search, which is that of a folder and of an experiment, too."""
 DEEPEST = 32
 """Levels of tables and lists; a job has six."""
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes that Linux, macOS and Windows all take

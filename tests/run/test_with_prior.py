@@ -1,0 +1,72 @@
+"""The best configurations of earlier searches come first in a new one."""
+
+import pytest
+
+from ptune.errors import JournalError, NotFoundError, SpecError
+from ptune.record.journal import JOURNAL
+from ptune.run.begun import begun
+from ptune.run.local import LocalRunner
+from ptune.run.prepare import prepare
+from ptune.run.search import confirm_search, resume_search, start_search
+from ptune.run.with_prior import with_prior
+from ptune.searching.simulate import simulate
+from ptune.spec.job import Job
+from support.refusals import refused_fields
+from support.simulated import curve, make_job, start
+from support.small_jobs import SPACE, small_job
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """A runs folder with a search that was played."""
+    conductor = start(make_job(trials=9, sampler="random"), tmp_path / "runs" / "earlier" / JOURNAL)
+    simulate(conductor, curve, slots=2)
+    conductor._journal.close()
+    return tmp_path / "runs", [each.config for each in conductor.history.configurations()]
+
+
+@pytest.fixture
+def job(tmp_path, tiny_backbone):
+    content = small_job(tmp_path / "data", tiny_backbone("bert")).model_dump()
+    content |= {"space": SPACE, "tracking": {"type": "none"}, "prior": {"searches": ["earlier"], "best": 2}}
+    content["budget"] = {"trials": 4, "epochs": 1, "sampler": "random", "stopping": {"type": "none"}}
+    return content
+
+
+def test_a_search_begins_with_what_lies_in_its_space_and_goes_on_as_it_began(job, runs):
+    folder, earlier = runs
+    outcome = start_search(Job.model_validate(job), "", folder, LocalRunner())
+    history = outcome.history
+    own, *points = history.job.space.baseline
+    assert own == SPACE["baseline"][0]
+    for point, config in zip(points, earlier, strict=False):
+        assert point["method"] == config["method"]
+        assert point["lr"] == config["lr"] if 1e-3 <= config["lr"] <= 1e-1 else "lr" not in point
+        assert ("length" in point) == (2 <= config["length"] <= 6)
+        assert "dropout" not in point
+    assert len(points) == 2
+    for point, trial in zip(points, list(history.trials.values())[1:], strict=False):
+        assert {name: trial.config[name] for name in point} == point
+    assert begun(Job.model_validate(job), folder).header.id == history.header.id
+    with pytest.raises(JournalError, match="another job"):
+        begun(Job.model_validate({**job, "prior": {"searches": ["earlier"], "best": 3}}), folder)
+    assert resume_search(history.header.name, folder, LocalRunner()).history.trials == history.trials
+    confirmed = confirm_search(history.header.name, folder, LocalRunner(), top=1, seeds=2).history
+    assert confirmed.job.prior is None
+    assert len(confirmed.trials) == 2
+
+
+def test_what_says_nothing_of_a_space_or_is_not_there_is_refused_before_a_search_begins(job, runs):
+    folder, _ = runs
+    strange = {"parameters": {"method": {"value": "v2"}, "weight_decay": {"low": 0.5, "high": 0.6}}}
+    with pytest.raises(SpecError, match="no configuration of earlier has a value inside this job's space"):
+        with_prior(prepare(Job.model_validate({**job, "space": strange})), folder)
+    with pytest.raises(NotFoundError, match="earlyer"):
+        start_search(Job.model_validate({**job, "prior": {"searches": ["earlyer"]}}), "", folder, LocalRunner())
+    assert [path.name for path in folder.iterdir()] == ["earlier"]
+
+
+def test_a_grid_has_no_first_configurations(job):
+    grid = {"parameters": {"method": {"choices": ["v1", "v2"]}}}
+    content = {**job, "space": grid, "budget": {"sampler": "grid", "epochs": 1}}
+    assert "tries every combination" in refused_fields(Job.model_validate, content)["prior"]
