@@ -3,7 +3,7 @@
 import pytest
 
 from ptune.report.charts.axis import NOT_USED, axis_of, searched_axes
-from ptune.report.charts.best_so_far import steps
+from ptune.report.charts.best_so_far import best_so_far, steps
 from ptune.report.charts.cost import by_epoch, cost_of
 from ptune.report.charts.curves import learning_curves, levels
 from ptune.report.charts.parallel import BELOW, parallel, places, result_axis
@@ -33,6 +33,22 @@ def test_the_best_so_far_rises_with_each_better_trial_and_never_falls():
 def test_the_best_so_far_of_a_loss_falls():
     history = history_of([trial(value) for value in (0.6, 0.5, 0.7)], task={"metric": "loss", "data": {"source": "x"}})
     assert [(step.trial, round(step.value, 6)) for step in steps(history)] == [(0, 0.6), (2, 0.5)]
+
+
+def test_the_best_so_far_of_folds_is_the_best_mean_of_a_configuration_that_has_them_all():
+    folds = {"data": {"source": "x", "folds": 2}}
+    values = [(0.01, 0, 0.9), (0.01, 1, 0.5), (0.02, 0, 0.8), (0.02, 1, 0.8), (0.03, 0, 0.95)]
+    trials = [
+        Made({"method": "v2", "lr": lr, "length": 16, "split": fold}, [report(value)]) for lr, fold, value in values
+    ]
+    history = history_of(trials, task=folds, budget={"trials": 3, "epochs": 1, "stopping": {"type": "none"}})
+    assert [(step.trial, round(step.value, 6)) for step in steps(history)] == [(1, 0.7), (3, 0.8)]
+    figure = best_so_far(history)
+    assert (
+        "best mean over the folds of accuracy on dev rose from 0.7000 in trial 1 to 0.8000 in trial 3"
+        in figure.alternative
+    )
+    assert "Each is one fold of a configuration" in figure.caption
 
 
 def test_the_front_holds_whom_nobody_beats_in_all_three():

@@ -28,20 +28,33 @@ from ptune.report.wording import score_text
 
 @dataclass(frozen=True)
 class Step:
-    """A trial that was better than all before it."""
+    """A trial that was better than all before it; with folds, the last trial of a configuration whose mean was."""
 
     trial: int
     value: float
 
 
 def steps(history: History) -> list[Step]:
-    """The trials that were better than all before them, in the order of their proposal."""
+    """The trials that were better than all before them, in the order of their proposal.
+
+    With folds, a configuration counts by the mean of its folds, once it has all of them. The best one counts anyway.
+    """
     found: list[Step] = []
-    for trial in sorted(history.ranked(), key=lambda trial: trial.number):
-        value = trial.best_value
-        if value is not None and (not found or history.objective.is_better(value, found[-1].value)):
-            found.append(Step(trial.number, value))
+    for step in sorted(_results(history), key=lambda step: step.trial):
+        if not found or history.objective.is_better(step.value, found[-1].value):
+            found.append(step)
     return found
+
+
+def _results(history: History) -> list[Step]:
+    """What a search has tried: its trials; with folds, its configurations."""
+    folds = history.job.task.folds
+    if folds == 1:
+        ranked = history.ranked()
+        return [Step(trial.number, trial.best_value) for trial in ranked if trial.best_value is not None]
+    configurations = history.configurations()
+    whole = [group for group in configurations if len(group.trials) >= folds] or configurations[:1]
+    return [Step(max(trial.number for trial in group.trials), group.spread.mean) for group in whole]
 
 
 def best_so_far(history: History) -> Figure:
@@ -49,17 +62,18 @@ def best_so_far(history: History) -> Figure:
     found = steps(history)
     last = max(history.trials)
     first, best = found[0], found[-1]
+    mean = "mean over the folds of " if history.job.task.folds > 1 else ""
+    each = " Each is one fold of a configuration, and the line is the best mean of all folds." if mean else ""
     gained = f"from {score_text(first.value)} in trial {first.trial} to {score_text(best.value)} in trial {best.trial}"
+    moved = "rose" if history.objective.direction == "maximize" else "fell"
     behind = last - best.trial
     since = f" None of the {behind} trials after it was better." if behind > 1 else ""
     return Figure(
         name="history",
         title="Best so far",
-        alternative=f"The best {history.objective.metric} on dev rose {gained}.{since}"
-        if history.objective.direction == "maximize"
-        else f"The best {history.objective.metric} on dev fell {gained}.{since}",
+        alternative=f"The best {mean}{history.objective.metric} on dev {moved} {gained}.{since}",
         chart=_chart(history, found, last),
-        caption="Each point is a trial, in the order of its proposal." + since,
+        caption="Each point is a trial, in the order of its proposal." + each + since,
     )
 
 
