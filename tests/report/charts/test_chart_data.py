@@ -1,5 +1,7 @@
 """What the charts draw: the right numbers, and nothing where there is none."""
 
+import json
+
 import pytest
 
 from ptune.report.charts.axis import NOT_USED, axis_of, searched_axes
@@ -49,6 +51,15 @@ def test_the_best_so_far_of_folds_is_the_best_mean_of_a_configuration_that_has_t
         in figure.alternative
     )
     assert "Each is one fold of a configuration" in figure.caption
+
+
+def test_short_axes_of_epochs_and_trials_have_a_tick_at_each_and_none_between():
+    reports = [report(value) for value in (0.5, 0.6, 0.7)]
+    history = history_of([Made({"method": "v2", "lr": 0.01, "length": 16}, reports)] * 2)
+    for figure, ticks in ((learning_curves(history), [1, 2, 3]), (best_so_far(history), [0, 1])):
+        content = json.dumps(figure.chart.to_dict())
+        assert f'"values": {ticks}' in content
+        assert "tickMinStep" not in content
 
 
 def test_the_front_holds_whom_nobody_beats_in_all_three():

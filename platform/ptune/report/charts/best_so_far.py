@@ -21,6 +21,7 @@ from ptune.report.charts.encode import (
     only_groups,
     spoken,
     tooltip,
+    whole_axis,
 )
 from ptune.report.charts.figure import Figure
 from ptune.report.wording import score_text
@@ -82,7 +83,7 @@ def _chart(history: History, found: Sequence[Step], last: int) -> alt.LayerChart
         "trial",
         type="quantitative",
         title="trial",
-        axis=alt.Axis(tickMinStep=1, format="d"),
+        axis=whole_axis(0, last),
         scale=alt.Scale(padding=8, nice=False),
     )
     points = (

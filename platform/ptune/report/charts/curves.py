@@ -21,6 +21,7 @@ from ptune.report.charts.encode import (
     only_groups,
     spoken,
     tooltip,
+    whole_axis,
 )
 from ptune.report.charts.figure import Figure, sentence
 from ptune.report.charts.table import CURVES, with_curves
@@ -82,7 +83,7 @@ def curves_chart(history: History, *, still: bool = False) -> alt.LayerChart:
     trials = alt.LookupData(data=TRIALS_DATA, key="trial", fields=_FIELDS)
     last = max(trial.epoch for trial in history.ranked())
     scale = alt.Scale(domain=[1, max(2, last)], nice=False, padding=6)
-    epochs = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d", grid=False), scale=scale)
+    epochs = alt.X("epoch:Q", title="epoch", axis=whole_axis(1, max(2, last)), scale=scale)
     base = (
         alt.Chart(alt.NamedData(CURVES))
         .transform_lookup(lookup="trial", from_=trials)

@@ -20,6 +20,7 @@ BRUSHED_TEST = f"{BRUSHED} == null || indexof({BRUSHED}, datum.trial) >= 0"
 """Whether the brushes leave a trial in."""
 ONLY_TEST = "!length(data('only_store')) || vlSelectionTest('only_store', datum)"
 """Whether the legend leaves a trial in."""
+_FEW_TICKS = 10
 _COLOURS = dict(zip(GROUPS, (theme.BEST, theme.COMPLETE, theme.FAINT, theme.UNFINISHED), strict=True))
 
 
@@ -27,6 +28,13 @@ def metric_title(objective: Objective, prefix: str = "") -> str:
     """The metric over an axis, and whether less of it is better."""
     hint = "" if objective.is_better(1.0, 0.0) else " (less is better)"
     return f"{prefix}{objective.metric} on dev{hint}"
+
+
+def whole_axis(first: int, last: int) -> alt.Axis:
+    """An axis of whole numbers. A short one states its ticks, or layers that share it get some between them."""
+    if last - first <= _FEW_TICKS:
+        return alt.Axis(values=list(range(first, last + 1)), format="d", grid=False)
+    return alt.Axis(tickMinStep=1, format="d", grid=False)
 
 
 def number_format(history: History) -> str:
