@@ -113,7 +113,7 @@ def random_full(surface: Surface, seed: int, budget: int) -> Iterator[Search]:
 
 @contextlib.contextmanager
 def screened(surface: Surface, seed: int, budget: int) -> Iterator[Search]:
-    """One epoch for many, then the best of them to the horizon (Bohdal et al. 2023, arXiv 2307.15422): half the
+    """One epoch for many, then the best of them to the horizon (Egele et al. 2023, arXiv 2307.15422): half the
     epochs for each."""
     yield _Screened(surface, seed, budget)
 

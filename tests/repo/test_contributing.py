@@ -30,6 +30,7 @@ EXAMPLES = {
     ],
     "A scheduler": [
         {"Asha", "asha"},
+        {"Screen", "Screening", "screen"},
     ],
     "A tracker": [
         {"MlflowTracker"},

@@ -12,6 +12,7 @@ from ptune.searching.simulate import simulate
 from support.simulated import best_value, curve, make_job, resume, start
 
 FULL = {"type": "none"}
+SCREEN = {"type": "screen", "keep": 3}
 
 
 @pytest.fixture
@@ -73,6 +74,18 @@ def test_capped_no_more_trials_of_an_improving_search_go_on_than_are_due(search,
     most = conductor.history.job.budget.most_epochs(50)
     assert most == 50 + 17 * 2 + 6 * 6
     assert 0.9 * most < taken.epochs <= 1.1 * most
+
+
+@pytest.mark.parametrize("slots", [1, 4])
+def test_screened_the_best_after_one_epoch_are_those_that_reach_the_horizon(search, slots):
+    job = {"trials": 20, "sampler": "random", "stopping": SCREEN}
+    conductor, taken = search(slots=slots, curve=lambda config, epoch: config["lr"] / 2 + epoch / 100, **job)
+    trials = list(conductor.history.trials.values())
+    ranked = sorted(trials, key=lambda trial: -trial.config["lr"])
+    assert {trial.number for trial in trials if trial.status == "complete"} == {trial.number for trial in ranked[:3]}
+    assert {trial.epoch for trial in ranked[3:]} == {1}
+    assert taken.epochs == 20 + 3 * 8 == conductor.history.job.budget.most_epochs(20)
+    assert ranked[3].reason == "stopped at the rung of epoch 1: not among the best 3 of the 20 trials there"
 
 
 @pytest.mark.parametrize("slots", [1, 3, 50])
@@ -150,7 +163,7 @@ def cut_everywhere(conductor, path):
         yield after
 
 
-@pytest.mark.parametrize("stopping", [FULL, None])
+@pytest.mark.parametrize("stopping", [FULL, None, SCREEN])
 def test_on_one_slot_a_resumed_search_equals_the_uninterrupted(search, tmp_path, stopping):
     job = {"trials": 8, "epochs": 5, "seed": 5, "stopping": stopping}
     whole, _ = search(**job)

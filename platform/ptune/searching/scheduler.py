@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Protocol, assert_never
 
 from ptune.searching.asha import Rungs
-from ptune.spec.budget import Asha, Budget, FullBudget
+from ptune.searching.screen import Screening
+from ptune.spec.budget import Asha, Budget, FullBudget, Screen
 
 
 class Scheduler(Protocol):
@@ -39,6 +40,8 @@ def scheduler_of(budget: Budget) -> Scheduler:
     match budget.stopping:
         case Asha(eta=eta, capped=capped):
             return Rungs(budget.rungs, eta, capped)
+        case Screen(grace=grace, keep=keep):
+            return Screening(grace, keep)
         case FullBudget():
             return Rungs((), eta=1)
         case _:

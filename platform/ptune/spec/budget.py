@@ -103,6 +103,39 @@ class Asha(_Stopping):
         return f"stopping.grace <= epochs must hold, got {self.grace} > {horizon}"
 
 
+class Screen(_Stopping):
+    """Every trial trains a little, and once all have, the best few of them train to the horizon."""
+
+    type: Literal["screen"] = "screen"
+    keep: int = Field(ge=1)
+    """How many trials train to the horizon."""
+    grace: int = Field(1, ge=1)
+    """Epochs that every trial trains."""
+
+    @property
+    def summary(self) -> str:
+        """Name, how many are kept, and after how many epochs."""
+        return f"screen keep={self.keep} grace={self.grace}"
+
+    def rungs(self, horizon: int) -> list[int]:
+        """Grace, where it is below the horizon."""
+        return [self.grace] if self.grace < horizon else []
+
+    def survivors(self, trials: int) -> int:
+        """Those that are kept."""
+        return min(self.keep, trials)
+
+    def most_epochs(self, trials: int, horizon: int) -> int:
+        """A first stretch for all, and the rest for those that are kept."""
+        return trials * self.grace + self.survivors(trials) * (horizon - self.grace)
+
+    def law(self, horizon: int) -> str | None:
+        """The trials are compared before the horizon."""
+        if self.grace < horizon:
+            return None
+        return f"stopping.grace < epochs must hold for a screen, got {self.grace} >= {horizon}"
+
+
 class FullBudget(_Stopping):
     """No early stopping: every trial trains for the whole horizon."""
 
@@ -144,7 +177,7 @@ class Budget(Strict):
     of what is spent as many as there is room for."""
     epochs: int = Field(ge=1)
     """Horizon: the most epochs a trial trains, and the length of its learning-rate schedule."""
-    stopping: Annotated[Asha | FullBudget, Field(discriminator="type")] = Asha()
+    stopping: Annotated[Asha | Screen | FullBudget, Field(discriminator="type")] = Asha()
     """When trials end before the horizon. A table without `type` means asha."""
 
     @property
@@ -205,6 +238,20 @@ class Budget(Strict):
     def _total_has_room_for_a_trial(self) -> Self:
         if self.epochs_total is not None and self.epochs_total < self.epochs:
             raise ValueError(f"epochs_total >= epochs must hold, got {self.epochs_total} < {self.epochs}")
+        return self
+
+    @model_validator(mode="after")
+    def _screen_has_more_trials_than_it_keeps(self) -> Self:
+        if not isinstance(self.stopping, Screen):
+            return self
+        if self.trials is None and self.sampler != "grid":
+            raise ValueError("stopping.type = 'screen' needs trials: it compares all of them at once")
+        if self.trials is not None and self.trials <= self.stopping.keep:
+            raise ValueError(f"stopping.keep < trials must hold, got {self.stopping.keep} >= {self.trials}")
+        most = None if self.trials is None else self.stopping.most_epochs(self.trials, self.epochs)
+        if self.epochs_total is not None and (most is None or self.epochs_total < most):
+            needs = "trials beside it" if most is None else f"at least {most}"
+            raise ValueError(f"epochs_total must leave room for all that are kept: needs {needs}")
         return self
 
     @model_validator(mode="after")
