@@ -14,6 +14,7 @@ from ptune.report.page import page
 from ptune.report.printed import as_text, printed
 from ptune.report.tables import trial_table
 from ptune.spec.job import Job
+from support.made_histories import Made, history_of, report
 from support.played import make_job, play
 
 ROW = {"metric": "accuracy", "value": 0.9, "what": "P-tuning <v2>", "source": "Table 2"}
@@ -172,3 +173,12 @@ def test_a_difference_is_good_or_bad_by_the_direction_of_its_metric(tmp_path, mo
     row = {**ROW, "metric": metric, "value": value}
     history = play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=3, published=[row]))
     assert f'<span class="{side}">' in page(findings(history, {}, [], "complete"), history)
+
+
+def test_a_report_on_entities_names_the_place_that_is_right_most_often():
+    scored = report(0.5, f1=0.5, exact_match=0.5, majority_baseline=0.75)
+    history = history_of(
+        [Made({"method": "v2", "lr": 0.01, "length": 16}, [scored])], task={"kind": "entity", "data": {"source": "a/b"}}
+    )
+    text = as_text(findings(history, {}, [], "complete"), history)
+    assert "always the entity at the likeliest place: exact_match 0.7500 on dev" in text

@@ -314,6 +314,7 @@ class Entity(_Sets):
     """The entity of a passage that fills the place which a query leaves open (ReCoRD)."""
 
     class_loss: ClassVar[bool] = True
+    always: ClassVar[str] = "the entity at the likeliest place"
 
     kind: Literal["entity"]
     data: EntityData

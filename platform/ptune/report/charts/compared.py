@@ -9,7 +9,7 @@ import altair as alt
 from ptune.record.history import History
 from ptune.record.wording import described
 from ptune.report.charts import theme
-from ptune.report.charts.encode import inline, layered, metric_title
+from ptune.report.charts.encode import inline, layered, metric_title, whole_axis
 from ptune.report.charts.figure import Figure
 from ptune.report.wording import score_text
 
@@ -19,7 +19,8 @@ _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1])
 
 def best_curves(searches: Mapping[str, History]) -> Figure | None:
     """The figure of searches in one metric, by name; None if none of them has a result."""
-    rows = [row for name, history in searches.items() for row in _rows(name, history)]
+    curves = [_rows(name, history) for name, history in searches.items()]
+    rows = [row for curve in curves for row in curve]
     if not rows:
         return None
     leading = [
@@ -32,7 +33,7 @@ def best_curves(searches: Mapping[str, History]) -> Figure | None:
         name="curves",
         title="Curves of the best",
         alternative=f"{objective.metric} on dev of each search's best trial over its epochs. {'; '.join(leading)}.",
-        chart=_chart(list(searches), rows, metric_title(objective)),
+        chart=_chart(list(searches), rows, metric_title(objective), max(map(len, curves))),
         caption="Each search's best trial. Point at a curve to read it.",
     )
 
@@ -48,11 +49,11 @@ def _rows(name: str, history: History) -> list[dict[str, str | int | float]]:
     ]
 
 
-def _chart(names: list[str], rows: list[dict[str, str | int | float]], title: str) -> alt.LayerChart:
+def _chart(names: list[str], rows: list[dict[str, str | int | float]], title: str, last: int) -> alt.LayerChart:
     colours = [_COLOURS[index % len(_COLOURS)] for index in range(len(names))]
     dashes = [_DASHES[index // len(_COLOURS) % len(_DASHES)] for index in range(len(names))]
     base = alt.Chart(inline(rows)).encode(
-        x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d", grid=False), scale=alt.Scale(nice=False)),
+        x=alt.X("epoch:Q", axis=whole_axis(1, last), scale=alt.Scale(nice=False)),
         y=alt.Y("score:Q", title=title, scale=alt.Scale(zero=False, nice=True)),
         color=alt.Color("search:N", title=None, scale=alt.Scale(domain=names, range=colours)),
     )
