@@ -163,3 +163,9 @@ def test_a_figure_says_what_it_leaves_out():
     assert "are drawn" not in learning_curves(history_of([trial(), trial()])).caption
     assert len({row["trial"] for row in tables(history, []).curves}) == 176
     assert len(tables(history, []).trials) == 401
+
+
+def test_an_axis_of_one_value_does_not_round_it():
+    history = history_of([trial(0.5), trial(0.5)])
+    for figure in (learning_curves(history), best_so_far(history)):
+        assert '"format": ".6~g"' in json.dumps(figure.chart.to_dict())

@@ -49,7 +49,8 @@ def metric_y(
     """The metric as the height, over a range or over what is drawn."""
     title = metric_title(history.objective, prefix)
     scale = alt.Scale(zero=False, nice=True) if domain is None else alt.Scale(zero=False, nice=True, domain=domain)
-    return alt.Y(field, type="quantitative", title=title, scale=scale)
+    axis = alt.Axis(format=".6~g")  # by itself, the axis of a single value rounds it to a whole number
+    return alt.Y(field, type="quantitative", title=title, scale=scale, axis=axis)
 
 
 def group_colour(history: History) -> alt.Color:
