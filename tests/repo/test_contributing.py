@@ -30,6 +30,7 @@ EXAMPLES = {
     ],
     "A scheduler": [
         {"Asha", "asha"},
+        {"AshaStopping", "OnArrival", "asha_stopping"},
         {"Screen", "Screening", "screen"},
     ],
     "A tracker": [

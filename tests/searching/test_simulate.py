@@ -6,12 +6,13 @@ import pytest
 
 from ptune.errors import EngineError
 from ptune.record import journal
-from ptune.record.events import Reported
+from ptune.record.events import Paused, Reported
 from ptune.record.history import FINAL
 from ptune.searching.simulate import simulate
 from support.simulated import best_value, curve, make_job, resume, start
 
 FULL = {"type": "none"}
+ON_ARRIVAL = {"type": "asha_stopping"}
 SCREEN = {"type": "screen", "keep": 3}
 
 
@@ -74,6 +75,14 @@ def test_capped_no_more_trials_of_an_improving_search_go_on_than_are_due(search,
     most = conductor.history.job.budget.most_epochs(50)
     assert most == 50 + 17 * 2 + 6 * 6
     assert 0.9 * most < taken.epochs <= 1.1 * most
+
+
+def test_nobody_rests_where_each_trial_is_judged_on_arrival(search):
+    conductor, _ = search(slots=4, trials=20, stopping=ON_ARRIVAL)
+    events = journal.read(conductor._journal.path)
+    assert not any(isinstance(event, Paused) for event in events)
+    reasons = {trial.reason for trial in conductor.history.trials.values() if trial.status == "stopped"}
+    assert "stopped after epoch 1: not among the best 1/3 of those that came there before" in reasons
 
 
 @pytest.mark.parametrize("slots", [1, 4])
@@ -163,7 +172,7 @@ def cut_everywhere(conductor, path):
         yield after
 
 
-@pytest.mark.parametrize("stopping", [FULL, None, SCREEN])
+@pytest.mark.parametrize("stopping", [FULL, None, SCREEN, ON_ARRIVAL])
 def test_on_one_slot_a_resumed_search_equals_the_uninterrupted(search, tmp_path, stopping):
     job = {"trials": 8, "epochs": 5, "seed": 5, "stopping": stopping}
     whole, _ = search(**job)

@@ -53,6 +53,9 @@ class Rungs:
         for rung in self._rungs.values():
             rung.discard(trial)
 
+    def ends(self, trial: int, rung: int) -> None:
+        """Nobody ends at a rung: who does not go on rests there."""
+
     def reason(self, rung: int) -> str:
         """Why a trial that rests at a rung is stopped when the search ends."""
         return f"not among the best 1/{self.eta} of the {len(self._rungs[rung].results)} trials there"

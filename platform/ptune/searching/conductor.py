@@ -289,7 +289,7 @@ class Conductor:
         if epoch >= self.history.horizon(record):
             self._finish(trial, "complete")
             return "finish"
-        if (reason := self._limits.cuts(record)) is not None:
+        if (reason := self._limits.cuts(record) or self._scheduler.ends(trial, epoch)) is not None:
             self._finish(trial, "stopped", f"stopped after epoch {epoch}: {reason}")
             return "finish"
         if epoch not in self._rungs or self._left_at.get(trial) == epoch:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Protocol, assert_never
 
 from ptune.searching.asha import Rungs
+from ptune.searching.on_arrival import OnArrival
 from ptune.searching.screen import Screening
-from ptune.spec.budget import Asha, Budget, FullBudget, Screen
+from ptune.spec.budget import Asha, AshaStopping, Budget, FullBudget, Screen
 
 
 class Scheduler(Protocol):
@@ -31,6 +32,9 @@ class Scheduler(Protocol):
     def promotable(self, drain: bool = False) -> tuple[int, int] | None:
         """The waiting trial that goes on first, and its rung; None where all have to wait."""
 
+    def ends(self, trial: int, rung: int) -> str | None:
+        """Why a trial ends for good at an epoch, which may be a rung; None where it does not."""
+
     def reason(self, rung: int) -> str:
         """Why a trial that waits at a rung is stopped when the search ends."""
 
@@ -38,6 +42,8 @@ class Scheduler(Protocol):
 def scheduler_of(budget: Budget) -> Scheduler:
     """The scheduler that a job asks for."""
     match budget.stopping:
+        case AshaStopping(eta=eta):
+            return OnArrival(budget.rungs, eta)
         case Asha(eta=eta, capped=capped):
             return Rungs(budget.rungs, eta, capped)
         case Screen(grace=grace, keep=keep):

@@ -49,6 +49,9 @@ class Screening:
             return None
         return next(((trial, self.rung) for trial in self._kept() if trial not in self._promoted), None)
 
+    def ends(self, trial: int, rung: int) -> None:
+        """Nobody ends at a rung: who does not go on rests there."""
+
     def reason(self, rung: int) -> str:  # noqa: ARG002
         """Why a trial that rests at the rung is stopped when the search ends."""
         return f"not among the best {self.keep} of the {len(self._utilities)} trials there"

@@ -103,6 +103,18 @@ class Asha(_Stopping):
         return f"stopping.grace <= epochs must hold, got {self.grace} > {horizon}"
 
 
+class AshaStopping(Asha):
+    """The variant of asha that never lets a trial rest: at a rung it ends or goes on at once."""
+
+    type: Literal["asha_stopping"] = "asha_stopping"  # type: ignore[assignment]
+    capped: Literal[False] = False
+
+    @property
+    def summary(self) -> str:
+        """Name, eta and grace."""
+        return f"asha_stopping eta={self.eta} grace={self.grace}"
+
+
 class Screen(_Stopping):
     """Every trial trains a little, and once all have, the best few of them train to the horizon."""
 
@@ -177,7 +189,7 @@ class Budget(Strict):
     of what is spent as many as there is room for."""
     epochs: int = Field(ge=1)
     """Horizon: the most epochs a trial trains, and the length of its learning-rate schedule."""
-    stopping: Annotated[Asha | Screen | FullBudget, Field(discriminator="type")] = Asha()
+    stopping: Annotated[Asha | AshaStopping | Screen | FullBudget, Field(discriminator="type")] = Asha()
     """When trials end before the horizon. A table without `type` means asha."""
 
     @property
