@@ -13,6 +13,9 @@ import pytest
 from ptune.artifacts.load import load_artifact
 from ptune.record.events import Reported
 from ptune.record.journal import read
+from ptune.run.local import LocalRunner
+from ptune.run.search import start_search
+from ptune.spec.load import load_job
 from ptune.tracking.location import DATABASE
 from support.tiny_job import write_job
 from support.waiting import PATIENCE_S, wait_for
@@ -191,3 +194,27 @@ def test_the_next_commands_can_be_pasted_where_ptune_is_not_on_the_path(monkeypa
     (environment / "ptune").chmod(0o755)
     monkeypatch.setenv("PATH", str(environment))
     assert running.program() == "ptune"
+
+
+def test_a_command_of_its_own_trains_the_same_numbers_without_what_ptune_does_not_use(tmp_path):
+    """The compiler and distributed tensors are never imported, and no loss is another one."""
+    job = write_job(tmp_path, '[tracking]\ntype = "none"\n')
+    chosen = ("--set", "budget.sampler='random'", "--set", "budget.trials=2", "--set", "budget.epochs=1")
+    arguments = ["search", str(job), "--local", *chosen]
+    code = f"""
+import sys
+from ptune.cli.main import run
+assert run({arguments!r}, owns_process=True) == 0
+print(*sorted({{"accelerate", "torch._dynamo.config", "torch.distributed.tensor"}} & sys.modules.keys()))
+"""
+    environment = {**os.environ, "PTUNE_RUNS": str(tmp_path / "lean"), "OMP_NUM_THREADS": "1"}
+    lean = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert lean.returncode == 0, lean.stderr
+    assert lean.stdout.splitlines()[-1] == ""
+    plain = start_search(load_job(job, chosen[1::2]), "", tmp_path / "plain", LocalRunner()).folder
+    losses = [
+        [event.metrics["loss"] for event in read(folder / "journal.jsonl") if isinstance(event, Reported)]
+        for folder in (tmp_path / "lean" / "tiny", plain)
+    ]
+    assert len(losses[0]) == 2
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)

@@ -15,17 +15,22 @@ if TYPE_CHECKING:
     from ptune.spec.resources import Resources
 
 
-def runner_for(*, local: bool, address: str | None) -> Runner:
+def runner_for(*, local: bool, address: str | None, owns_process: bool = False) -> Runner:
     """Where a search trains.
 
     Args:
         local: in this process, without Ray.
         address: `host:port` of a Ray cluster's head; None is RAY_ADDRESS, else this machine.
+        owns_process: whether this process does nothing else, so that it may leave out what ptune does not use.
     """
     if local:
         from ptune.run.cores import share_cores
 
         share_cores()
+        if owns_process:
+            from ptune.backbone.lean_imports import import_leanly
+
+            import_leanly(trains=True)
         from ptune.run.local import LocalRunner
 
         return LocalRunner()

@@ -2,8 +2,8 @@
 
 Whoever imports a model of transformers also imports PyTorch's compiler and distributed tensors, what only the compiler
 knows of tensors without data, SymPy, SciPy, and Accelerate where it is installed: half of the time that a first answer
-takes. This module is for a process of ptune's own that answers and does nothing else, because what it leaves out stays
-out until the process ends.
+takes, and of an engine's start. This module is for a process of ptune's own that answers or trains and does nothing
+else, because what it leaves out stays out until the process ends.
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ class _Compiler(ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         if sys.modules.get(_COMPILER) is self:
-            del sys.modules[_COMPILER], sys.modules[_SHAPES]
-            importlib.import_module(_SHAPES)
+            del sys.modules[_COMPILER]
+            if not hasattr(sys.modules[_SHAPES], "__file__"):
+                del sys.modules[_SHAPES]
+                importlib.import_module(_SHAPES)
         return getattr(importlib.import_module(_COMPILER), name)
 
     @staticmethod
@@ -49,13 +51,17 @@ class _Compiler(ModuleType):
     allow_in_graph = assume_constant_result = staticmethod(_unmarked)
 
 
-def import_leanly() -> None:
-    """Import transformers' models without what answering does not use; nothing where transformers is there already."""
+def import_leanly(*, trains: bool = False) -> None:
+    """Import transformers' models without what ptune does not use; nothing where transformers is there already.
+
+    Args:
+        trains: whether the process trains, which takes random numbers, too.
+    """
     if "transformers" in sys.modules:
         return
     hidden = [name for name in _UNUSED if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None says that a module is not to be found
-    if "torch" not in sys.modules:
+    if not trains and "torch" not in sys.modules:
         sys.modules[_SHAPES] = ModuleType(_SHAPES)
     try:
         import torch

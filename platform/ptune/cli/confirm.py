@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer
+from ptune.cli.running import address_option, conclude, json_option, local_option, pick_observer, pick_runner
 
 
 @click.command(short_help="Repeat and test the best configurations on fresh seeds.")
@@ -32,7 +32,7 @@ def confirm(name: str, top: int, seeds: int, local: bool, address: str | None, a
     from ptune.api import compose
     from ptune.run.folders import runs_folder
 
-    runner = compose.runner_for(local=local, address=address)
+    runner = pick_runner(local=local, address=address)
     observer = pick_observer(as_json=as_json)
     outcome = compose.confirm(name, runs_folder(), runner, observer, top=top, seeds=seeds)
     return conclude(outcome, as_json=as_json, local=local, address=address)

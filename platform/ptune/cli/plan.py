@@ -31,7 +31,15 @@ _ENGINES = (1, 2, 4, 8, 16)
 )
 @click.option("--rate", type=click.FloatRange(min=0), metavar="PRICE", help="What an hour of an engine costs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def plan(job: Path, overrides: tuple[str, ...], engines: tuple[int, ...], rate: float | None, as_json: bool) -> int:
+@click.pass_obj
+def plan(
+    owns_process: bool | None,
+    job: Path,
+    overrides: tuple[str, ...],
+    engines: tuple[int, ...],
+    rate: float | None,
+    as_json: bool,
+) -> int:
     """Say how many trials and epochs a search will have, and how long it takes on some numbers of engines.
 
     An epoch is measured on this machine, on a part of the data. The search itself is then played in virtual time, with
@@ -50,6 +58,10 @@ def plan(job: Path, overrides: tuple[str, ...], engines: tuple[int, ...], rate: 
 
     read, _ = read_job(job, overrides, runs_folder())
     share_cores()
+    if owns_process:
+        from ptune.backbone.lean_imports import import_leanly
+
+        import_leanly(trains=True)
     from ptune.run.measure_pace import measure_pace
     from ptune.run.prepare import prepare
     from ptune.searching.plan import plan as played

@@ -16,6 +16,7 @@ from ptune.cli.running import (
     json_option,
     local_option,
     pick_observer,
+    pick_runner,
     program,
 )
 from ptune.report.said import say, say_json
@@ -97,7 +98,7 @@ def go_on(
         return 0
     if missing is not None:
         say(f"ptune: {name} is complete, and {' and '.join(missing)} will be written again", err=True)
-    runner = compose.runner_for(local=local, address=address)
+    runner = pick_runner(local=local, address=address)
     observer = pick_observer(as_json=as_json)
     outcome = compose.resume(name, runs_folder(), runner, observer, resources, changed_libraries=changed_libraries)
     return conclude(outcome, as_json=as_json, local=local, address=address)

@@ -16,7 +16,7 @@ from ptune.report.said import say, say_json
 
 if TYPE_CHECKING:
     from ptune.run.search import Outcome
-    from ptune.run.session import Observer
+    from ptune.run.session import Observer, Runner
     from ptune.spec.task import Task
 
 local_option = click.option("--local", is_flag=True, help="Train in this process, without Ray.")
@@ -34,6 +34,14 @@ changed_libraries_option = click.option(
     envvar="PTUNE_CHANGED_LIBRARIES",
     help="Go on although PyTorch, transformers or Optuna have other versions than those the search began with.",
 )
+
+
+def pick_runner(*, local: bool, address: str | None) -> Runner:
+    """Where a command's search trains; see `ptune.api.compose.runner_for`."""
+    from ptune.api import compose
+
+    owns_process = bool(click.get_current_context().obj)
+    return compose.runner_for(local=local, address=address, owns_process=owns_process)
 
 
 def pick_observer(*, as_json: bool) -> Observer:

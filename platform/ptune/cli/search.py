@@ -15,6 +15,7 @@ from ptune.cli.running import (
     json_option,
     local_option,
     pick_observer,
+    pick_runner,
 )
 
 
@@ -83,7 +84,7 @@ def search(
                 resources=given.resources,
                 changed_libraries=changed_libraries,
             )
-    runner = compose.runner_for(local=local, address=address)
+    runner = pick_runner(local=local, address=address)
     observer = pick_observer(as_json=as_json)
     outcome = compose.start(
         job, overrides, runs_folder(), runner, observer, only=resume_if_exists, keeps_data=keep_data

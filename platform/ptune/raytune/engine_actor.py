@@ -98,9 +98,11 @@ class EngineActor:
         return self._training
 
     def _start(self) -> TrainingThread:
+        from ptune.backbone.lean_imports import import_leanly
         from ptune.run.cores import share_cores
 
         share_cores()  # torch is first imported here, which takes a while
+        import_leanly(trains=True)
         from ptune.raytune.training import TrainingThread
 
         return TrainingThread(self._load)
