@@ -30,7 +30,8 @@ EXAMPLES = {
     ],
     "A scheduler": [
         {"Asha", "asha"},
-        {"AshaStopping", "OnArrival", "asha_stopping"},
+        {"AshaStopping", "BestShare", "asha_stopping"},
+        {"RunningMedian", "median"},
         {"Screen", "Screening", "screen"},
     ],
     "A tracker": [

@@ -13,6 +13,7 @@ from support.simulated import best_value, curve, make_job, resume, start
 
 FULL = {"type": "none"}
 ON_ARRIVAL = {"type": "asha_stopping"}
+MEDIAN = {"type": "median"}
 SCREEN = {"type": "screen", "keep": 3}
 
 
@@ -77,12 +78,20 @@ def test_capped_no_more_trials_of_an_improving_search_go_on_than_are_due(search,
     assert 0.9 * most < taken.epochs <= 1.1 * most
 
 
-def test_nobody_rests_where_each_trial_is_judged_on_arrival(search):
-    conductor, _ = search(slots=4, trials=20, stopping=ON_ARRIVAL)
+@pytest.mark.parametrize(
+    ("stopping", "reason"),
+    [
+        (ON_ARRIVAL, "not among the best 1/3 of those that came there before"),
+        (MEDIAN, "below the median of what other trials had averaged by then"),
+    ],
+)
+def test_nobody_rests_where_each_trial_is_judged_on_arrival(search, stopping, reason):
+    conductor, taken = search(slots=4, trials=20, stopping=stopping)
+    assert taken.epochs < 0.8 * 20 * 9
     events = journal.read(conductor._journal.path)
     assert not any(isinstance(event, Paused) for event in events)
     reasons = {trial.reason for trial in conductor.history.trials.values() if trial.status == "stopped"}
-    assert "stopped after epoch 1: not among the best 1/3 of those that came there before" in reasons
+    assert f"stopped after epoch 1: {reason}" in reasons
 
 
 @pytest.mark.parametrize("slots", [1, 4])
@@ -172,7 +181,7 @@ def cut_everywhere(conductor, path):
         yield after
 
 
-@pytest.mark.parametrize("stopping", [FULL, None, SCREEN, ON_ARRIVAL])
+@pytest.mark.parametrize("stopping", [FULL, None, SCREEN, ON_ARRIVAL, MEDIAN])
 def test_on_one_slot_a_resumed_search_equals_the_uninterrupted(search, tmp_path, stopping):
     job = {"trials": 8, "epochs": 5, "seed": 5, "stopping": stopping}
     whole, _ = search(**job)

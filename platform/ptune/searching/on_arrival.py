@@ -1,27 +1,26 @@
-"""Stopping ASHA: a trial is judged once at each rung, when it arrives there, and ends or goes on at once.
+"""Rules that judge a trial once at each rung, when it arrives there: it ends or goes on at once, and none rests.
 
-This is how Ray Tune's `ASHAScheduler` decides: a trial ends below the quantile 1 - 1/eta of those that came to the rung
-before it (Li et al. 2020, arXiv 1810.05934, section 3.3, has the promotion variant). Pure logic.
+Each rule sets a bar by those that came to the rung before. Pure logic.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from statistics import fmean, median
 
 import numpy as np
 
 
-class OnArrival:
+class OnArrival(ABC):
     """The rungs of a search, who has come to each, and who fell short there.
 
     Args:
         epochs: the rungs, as numbers of finished epochs, ascending.
-        eta: the best one in eta of those that came before sets the bar.
     """
 
-    def __init__(self, epochs: Sequence[int], eta: int) -> None:
-        self.eta = eta
+    def __init__(self, epochs: Sequence[int]) -> None:
         self._utilities: dict[int, dict[int, float]] = {rung: {} for rung in epochs}
         self._promoted: dict[int, set[int]] = {rung: set() for rung in epochs}
         self._bars: dict[tuple[int, int], float] = {}
@@ -30,9 +29,8 @@ class OnArrival:
         """Note that a trial reached a rung with the utility of its best value so far, and judge it for good."""
         if not math.isfinite(utility):
             return
-        others = [other for number, other in self._utilities[rung].items() if number != trial]
-        bar = float(np.quantile(others, 1 - 1 / self.eta)) if others else -math.inf
-        self._bars[trial, rung] = bar
+        before = [number for number in self._utilities[rung] if number != trial]
+        self._bars[trial, rung] = self._bar(rung, before) if before else -math.inf
         self._utilities[rung][trial] = utility
 
     def promote(self, trial: int, rung: int) -> None:
@@ -62,6 +60,62 @@ class OnArrival:
         utility = self._utilities.get(rung, {}).get(trial)
         return None if utility is None or utility >= self._bars[trial, rung] else self.reason(rung)
 
+    @abstractmethod
+    def reason(self, rung: int) -> str:
+        """Why a trial ends at a rung."""
+
+    @abstractmethod
+    def _bar(self, rung: int, before: Sequence[int]) -> float:
+        """The least utility with which a trial goes on, by the trials, at least one, that came there before it."""
+
+
+class BestShare(OnArrival):
+    """Stopping ASHA, as Ray Tune's `ASHAScheduler` has it: the bar is the quantile 1 - 1/eta of those before.
+
+    Li et al. 2020, arXiv 1810.05934, section 3.3, has the variant that promotes.
+
+    Args:
+        epochs: see `OnArrival`.
+        eta: the best one in eta of those that came before sets the bar.
+    """
+
+    def __init__(self, epochs: Sequence[int], eta: int) -> None:
+        super().__init__(epochs)
+        self.eta = eta
+
     def reason(self, rung: int) -> str:  # noqa: ARG002
         """Why a trial ends at a rung."""
         return f"not among the best 1/{self.eta} of those that came there before"
+
+    def _bar(self, rung: int, before: Sequence[int]) -> float:
+        return float(np.quantile([self._utilities[rung][trial] for trial in before], 1 - 1 / self.eta))
+
+
+class RunningMedian(OnArrival):
+    """The median stopping rule: the bar is the median of what those before have averaged up to the rung.
+
+    Golovin et al. 2017, "Google Vizier", section 3.2.2; Ray Tune's `MedianStoppingRule`. Averages are over the best
+    value so far at each rung, so that one bad epoch of a trial lowers nobody's bar.
+
+    Args:
+        epochs: see `OnArrival`.
+        least: trials that must have come to a rung before any is judged there.
+    """
+
+    def __init__(self, epochs: Sequence[int], least: int) -> None:
+        super().__init__(epochs)
+        self.least = least
+
+    def reason(self, rung: int) -> str:  # noqa: ARG002
+        """Why a trial ends at a rung."""
+        return "below the median of what other trials had averaged by then"
+
+    def _bar(self, rung: int, before: Sequence[int]) -> float:
+        if len(before) < self.least:
+            return -math.inf
+        return median(self._average(trial, rung) for trial in before)
+
+    def _average(self, trial: int, rung: int) -> float:
+        """A trial's mean utility over the rungs that it has come to, up to one of them."""
+        rungs = self._utilities.items()
+        return fmean(utilities[trial] for epoch, utilities in rungs if epoch <= rung and trial in utilities)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Protocol, assert_never
 
 from ptune.searching.asha import Rungs
-from ptune.searching.on_arrival import OnArrival
+from ptune.searching.on_arrival import BestShare, RunningMedian
 from ptune.searching.screen import Screening
-from ptune.spec.budget import Asha, AshaStopping, Budget, FullBudget, Screen
+from ptune.spec.budget import Asha, AshaStopping, Budget, FullBudget, Median, Screen
 
 
 class Scheduler(Protocol):
@@ -43,7 +43,9 @@ def scheduler_of(budget: Budget) -> Scheduler:
     """The scheduler that a job asks for."""
     match budget.stopping:
         case AshaStopping(eta=eta):
-            return OnArrival(budget.rungs, eta)
+            return BestShare(budget.rungs, eta)
+        case Median(least=least):
+            return RunningMedian(budget.rungs, least)
         case Asha(eta=eta, capped=capped):
             return Rungs(budget.rungs, eta, capped)
         case Screen(grace=grace, keep=keep):

@@ -115,6 +115,35 @@ class AshaStopping(Asha):
         return f"asha_stopping eta={self.eta} grace={self.grace}"
 
 
+class Median(_Stopping):
+    """A trial ends after an epoch in which it is below the median of what the others had averaged by then."""
+
+    type: Literal["median"] = "median"
+    grace: int = Field(1, ge=1)
+    """Epochs that every trial trains; averages begin there, too."""
+    least: int = Field(3, ge=1)
+    """Trials that must have come to an epoch before any is judged there."""
+
+    @property
+    def summary(self) -> str:
+        """Name, grace, and how many trials it takes."""
+        return f"median grace={self.grace} least={self.least}"
+
+    def rungs(self, horizon: int) -> Sequence[int]:
+        """Every epoch from grace to the one before the horizon."""
+        return range(self.grace, horizon)
+
+    def survivors(self, trials: int) -> int:
+        """All of them: how many end depends on how their curves differ."""
+        return trials
+
+    def law(self, horizon: int) -> str | None:
+        """The trials are judged before the horizon."""
+        if self.grace < horizon:
+            return None
+        return f"stopping.grace < epochs must hold for the median rule, got {self.grace} >= {horizon}"
+
+
 class Screen(_Stopping):
     """Every trial trains a little, and once all have, the best few of them train to the horizon."""
 
@@ -189,7 +218,7 @@ class Budget(Strict):
     of what is spent as many as there is room for."""
     epochs: int = Field(ge=1)
     """Horizon: the most epochs a trial trains, and the length of its learning-rate schedule."""
-    stopping: Annotated[Asha | AshaStopping | Screen | FullBudget, Field(discriminator="type")] = Asha()
+    stopping: Annotated[Asha | AshaStopping | Median | Screen | FullBudget, Field(discriminator="type")] = Asha()
     """When trials end before the horizon. A table without `type` means asha."""
 
     @property
