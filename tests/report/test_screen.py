@@ -129,3 +129,13 @@ def test_nothing_runs_once_the_search_is_interrupted(under_way):
     assert "elapsed · interrupted" in text
     assert "running" not in text
     assert f"{under_way.statuses()['interrupted']} interrupted" in text
+
+
+def test_of_a_rule_that_compares_after_every_epoch_a_few_are_shown(tmp_path, monkeypatch):
+    job = make_job(trials=12, epochs=40, stopping={"type": "median"})
+    play(tmp_path / "journal.jsonl", monkeypatch, job, until=60)
+    progress = watched(tmp_path / "journal.jsonl")
+    (line,) = [line for line in drawn(progress).splitlines() if "rungs" in line]
+    shown = [int(step.split(":")[0].split()[-1]) for step in line.split(" → ")]
+    assert len(shown) == 7
+    assert (shown[0], shown[-1]) == (1, 40)

@@ -27,6 +27,7 @@ _LABEL = 8  # columns of a fact's label, with its margin
 _MARGINS = 2 * 5  # columns between those of the table of trials
 _FIXED_LINES = 5  # title, bar, rule, heading, and what is hidden
 _RESTED_SHOWN = 6
+_RUNGS = 7  # that are shown, of a rule that compares after every epoch
 _ANSWER_SHOWN_S = 60.0
 
 
@@ -127,6 +128,8 @@ def _facts(progress: Progress, now: float, width: int) -> Iterator[tuple[str, li
     if history.awaiting is not None:
         yield "waiting", [Text(part, style="yellow") for part in fold(f"for {history.awaiting}", width)]
     steps = progress.rungs()
+    if len(steps) > _RUNGS:  # the first, the horizon, and as many between them
+        steps = [steps[number * (len(steps) - 1) // (_RUNGS - 1)] for number in range(_RUNGS)]
     if len(steps) > 1:
         yield "rungs", [Text(" → ".join(f"{epoch}: {number}" for epoch, number in steps) + "   (epoch: trials there)")]
     if history.limit is not None:

@@ -157,6 +157,21 @@ def test_curves_show_what_there_is_to_beat(tmp_path, monkeypatch):
     assert levels(heads)[0].words == "head only 0.6000"
 
 
+@pytest.mark.parametrize(
+    ("stopping", "words"),
+    [
+        ({"type": "asha"}, "at the dotted rungs, epochs 1, 3 and 9."),
+        ({"type": "screen", "keep": 1}, "at the dotted rungs, epoch 1."),
+        ({"type": "median", "grace": 2}, "after every epoch from 2 on."),
+    ],
+)
+def test_a_figure_says_when_trials_are_compared(tmp_path, monkeypatch, stopping, words):
+    job = make_job(trials=3, epochs=12, stopping=stopping)
+    figure = learning_curves(play(tmp_path / "journal.jsonl", monkeypatch, job))
+    assert f"Early stopping compares trials {words}" in figure.caption
+    assert ("dotted" in figure.caption) == ("rung " in json.dumps(figure.chart.to_dict(validate=False)))
+
+
 def test_a_figure_says_what_it_leaves_out():
     history = history_of([trial(0.5 + number / 1000) for number in range(401)])
     assert "176 of 401 curves are drawn" in learning_curves(history).caption

@@ -31,6 +31,8 @@ from ptune.spec.protocol import majority_metric
 _POINTED = "length(data('near_store')) && vlSelectionTest('near_store', datum)"
 _DOTTED, _FEW = 30, 60
 """Epochs of a curve, and trials, up to which every epoch has a dot of its own."""
+_SUCCESSIVE = 4
+"""Rungs, each an epoch after the one before, that are no rungs to people."""
 _FIELDS = ["group", "label", "value", "best_epoch", "epochs"]
 
 
@@ -67,7 +69,7 @@ def learning_curves(history: History) -> Figure:
     left_out = (
         "" if drawn == len(ranked) else f"{drawn} of {len(ranked)} curves are drawn: the best, and others evenly."
     )
-    stopping = f"Early stopping compares trials at the dotted rungs, {_listed(rungs)}." if rungs else ""
+    stopping = f"Early stopping compares trials {_when(rungs)}." if rungs else ""
     reached = f"The best, trial {best.number}, reaches {score_text(best.best_value)} in epoch {best.best_epoch}."
     return Figure(
         name="curves",
@@ -139,8 +141,8 @@ def _targets(base: alt.Chart, history: History) -> alt.Chart:
 
 
 def _rungs(rungs: Sequence[int], epochs: alt.X) -> list[alt.Chart]:
-    """A dotted line at each rung."""
-    if not rungs:
+    """A dotted line at each rung, unless every epoch is one."""
+    if not rungs or _is_every_epoch(rungs):
         return []
     data = alt.Chart(inline([{"epoch": rung, "words": f"rung {rung}"} for rung in rungs]))
     rules = data.mark_rule(strokeDash=[1, 4], strokeWidth=1.4, color=theme.FAINT, aria=False).encode(x=epochs)
@@ -161,7 +163,15 @@ def _levels(found: Sequence[Level]) -> list[alt.Chart]:
     return charts
 
 
-def _listed(rungs: Sequence[int]) -> str:
-    """`epochs 1, 3 and 9`."""
+def _when(rungs: Sequence[int]) -> str:
+    """`at the dotted rungs, epochs 1, 3 and 9`, or that it is after every epoch."""
+    if _is_every_epoch(rungs):
+        return f"after every epoch from {rungs[0]} on"
     *early, last = map(str, rungs)
-    return f"epochs {', '.join(early)} and {last}" if early else f"epoch {last}"
+    listed = f"epochs {', '.join(early)} and {last}" if early else f"epoch {last}"
+    return f"at the dotted rungs, {listed}"
+
+
+def _is_every_epoch(rungs: Sequence[int]) -> bool:
+    """Whether trials are compared again and again, so that no epoch stands out."""
+    return len(rungs) >= _SUCCESSIVE and rungs[-1] - rungs[0] == len(rungs) - 1
