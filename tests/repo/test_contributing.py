@@ -31,7 +31,7 @@ EXAMPLES = {
     "A scheduler": [
         {"Asha", "asha"},
         {"AshaStopping", "BestShare", "asha_stopping"},
-        {"RunningMedian", "median"},
+        {"RunningMedian"},
         {"Screen", "Screening", "screen"},
     ],
     "A tracker": [
