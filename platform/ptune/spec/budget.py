@@ -35,6 +35,9 @@ MOST_TRIALS = 100_000
 class _Stopping(Strict):
     """A rule for ending trials before their horizon. `ptune.searching.scheduler` has the algorithm of each."""
 
+    type: str
+    """Its name."""
+
     @property
     @abstractmethod
     def summary(self) -> str:
@@ -57,21 +60,13 @@ class _Stopping(Strict):
         return None
 
 
-class Asha(_Stopping):
-    """Asynchronous successive halving: a trial goes on only while it is among the best 1/eta at its rung."""
+class _Halving(_Stopping):
+    """A rule by which one in eta goes on from each of some rungs, the further apart, the later they are."""
 
-    type: Literal["asha"] = "asha"
     eta: int = Field(3, ge=2)
     """One in eta trials is promoted from a rung to the next."""
     grace: int = Field(1, ge=1)
     """Epochs before the first rung. Rungs lie at grace, grace*eta, grace*eta**2, ... and the horizon."""
-    capped: bool = False
-    """Whether no more than one in eta ever leaves a rung, but for those that lead it."""
-
-    @property
-    def summary(self) -> str:
-        """Name, eta, grace, and whether it is capped."""
-        return f"asha eta={self.eta} grace={self.grace}{' capped' if self.capped else ''}"
 
     def rungs(self, horizon: int) -> list[int]:
         """Grace, grace*eta, grace*eta**2, ... below the horizon."""
@@ -86,6 +81,25 @@ class Asha(_Stopping):
         """One in eta, rounded up."""
         return -(-trials // self.eta)
 
+    def law(self, horizon: int) -> str | None:
+        """The first rung lies within the horizon."""
+        if self.grace <= horizon:
+            return None
+        return f"stopping.grace <= epochs must hold, got {self.grace} > {horizon}"
+
+
+class Asha(_Halving):
+    """Asynchronous successive halving: a trial goes on only while it is among the best 1/eta at its rung."""
+
+    type: Literal["asha"] = "asha"
+    capped: bool = False
+    """Whether no more than one in eta ever leaves a rung, but for those that lead it."""
+
+    @property
+    def summary(self) -> str:
+        """Name, eta, grace, and whether it is capped."""
+        return f"asha eta={self.eta} grace={self.grace}{' capped' if self.capped else ''}"
+
     def most_epochs(self, trials: int, horizon: int) -> int:
         """Those of the survivors of each rung; without the cap, every trial may get to the horizon."""
         if not self.capped:
@@ -96,18 +110,11 @@ class Asha(_Stopping):
             epochs += trials * (end - start)
         return epochs
 
-    def law(self, horizon: int) -> str | None:
-        """The first rung lies within the horizon."""
-        if self.grace <= horizon:
-            return None
-        return f"stopping.grace <= epochs must hold, got {self.grace} > {horizon}"
 
-
-class AshaStopping(Asha):
+class AshaStopping(_Halving):
     """The variant of asha that never lets a trial rest: at a rung it ends or goes on at once."""
 
-    type: Literal["asha_stopping"] = "asha_stopping"  # type: ignore[assignment]
-    capped: Literal[False] = False
+    type: Literal["asha_stopping"] = "asha_stopping"
 
     @property
     def summary(self) -> str:
