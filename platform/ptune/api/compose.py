@@ -21,22 +21,31 @@ def runner_for(*, local: bool, address: str | None, owns_process: bool = False) 
     Args:
         local: in this process, without Ray.
         address: `host:port` of a Ray cluster's head; None is RAY_ADDRESS, else this machine.
-        owns_process: whether this process does nothing else, so that it may leave out what ptune does not use.
+        owns_process: see `ready_to_train`.
     """
     if local:
-        from ptune.run.cores import share_cores
-
-        share_cores()
-        if owns_process:
-            from ptune.backbone.lean_imports import import_leanly
-
-            import_leanly(trains=True)
+        ready_to_train(owns_process=owns_process)
         from ptune.run.local import LocalRunner
 
         return LocalRunner()
     from ptune.raytune.runner import RayRunner
 
     return RayRunner(address)
+
+
+def ready_to_train(*, owns_process: bool) -> None:
+    """Settle how torch and transformers behave in this process, before either is imported.
+
+    Args:
+        owns_process: whether this process does nothing else, so that it may leave out what ptune does not use.
+    """
+    from ptune.run.cores import share_cores
+
+    share_cores()
+    if owns_process:
+        from ptune.backbone.lean_imports import import_leanly
+
+        import_leanly(trains=True)
 
 
 def start(

@@ -49,19 +49,15 @@ def plan(
     ptune plan jobs/quickstart.toml
     ptune plan jobs/quickstart.toml --engines 4 --rate 2.49
     """
+    from ptune.api import compose
     from ptune.api.jobs import read_job
     from ptune.checks.memory import GIB
     from ptune.report.planned import headline, table, verdict
     from ptune.report.wording import plural
-    from ptune.run.cores import share_cores
     from ptune.run.folders import runs_folder
 
     read, _ = read_job(job, overrides, runs_folder())
-    share_cores()
-    if owns_process:
-        from ptune.backbone.lean_imports import import_leanly
-
-        import_leanly(trains=True)
+    compose.ready_to_train(owns_process=bool(owns_process))
     from ptune.run.measure_pace import measure_pace
     from ptune.run.prepare import prepare
     from ptune.searching.plan import plan as played
