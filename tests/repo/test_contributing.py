@@ -31,6 +31,7 @@ EXAMPLES = {
     "A scheduler": [
         {"Asha", "asha"},
         {"AshaStopping", "BestShare", "asha_stopping"},
+        {"Hyperband", "Brackets", "hyperband"},
         {"RunningMedian"},
         {"Screen", "Screening", "screen"},
     ],

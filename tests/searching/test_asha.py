@@ -3,7 +3,7 @@ import math
 import pytest
 
 from ptune.searching.asha import Rungs
-from ptune.spec.budget import Asha, FullBudget
+from ptune.spec.stopping import Asha, FullBudget
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ def test_the_full_budget_has_no_rung_but_the_horizon():
 
 @pytest.mark.parametrize(("trials", "survivors"), [(9, 3), (10, 4), (1, 1), (0, 0)])
 def test_one_in_eta_is_expected_to_go_on_rounded_up(trials, survivors):
-    assert Asha(eta=3).survivors(trials) == survivors
-    assert FullBudget().survivors(trials) == trials
+    assert Asha(eta=3).survivors(trials, rung=1, horizon=9) == survivors
+    assert FullBudget().survivors(trials, rung=1, horizon=9) == trials
 
 
 def filled(values, rung=1, eta=3):

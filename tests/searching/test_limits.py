@@ -16,6 +16,7 @@ from support.simulated import curve, make_job, resume, start
 
 FULL = {"type": "none"}
 ASHA = {"type": "asha", "eta": 3, "grace": 1}
+HYPERBAND = {"type": "hyperband"}
 
 
 def job(trials=None, **limits):
@@ -31,7 +32,7 @@ def standing(conductor):
     return [(trial.number, trial.status, trial.epoch, trial.reason) for trial in conductor.history.trials.values()]
 
 
-@pytest.mark.parametrize("stopping", [ASHA, FULL], ids=lambda stopping: stopping["type"])
+@pytest.mark.parametrize("stopping", [ASHA, HYPERBAND, FULL], ids=lambda stopping: stopping["type"])
 @pytest.mark.parametrize(("slots", "total"), [(1, 9), (4, 61), (16, 100), (16, 300)])
 def test_a_total_of_epochs_is_kept_and_the_best_trial_reaches_the_horizon(path, slots, total, stopping):
     conductor = start(job(epochs_total=total, stopping=stopping, seed=slots), path)

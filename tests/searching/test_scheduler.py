@@ -3,7 +3,8 @@
 import pytest
 
 from ptune.searching.scheduler import scheduler_of
-from ptune.spec.budget import Asha, Budget, FullBudget, Screen
+from ptune.spec.budget import Budget
+from ptune.spec.stopping import Asha, FullBudget, Screen
 
 
 def budget(stopping):

@@ -15,6 +15,7 @@ FULL = {"type": "none"}
 ON_ARRIVAL = {"type": "asha_stopping"}
 MEDIAN = {"type": "median"}
 SCREEN = {"type": "screen", "keep": 3}
+HYPERBAND = {"type": "hyperband"}
 
 
 @pytest.fixture
@@ -181,7 +182,7 @@ def cut_everywhere(conductor, path):
         yield after
 
 
-@pytest.mark.parametrize("stopping", [FULL, None, SCREEN, ON_ARRIVAL, MEDIAN])
+@pytest.mark.parametrize("stopping", [FULL, None, SCREEN, ON_ARRIVAL, MEDIAN, HYPERBAND])
 def test_on_one_slot_a_resumed_search_equals_the_uninterrupted(search, tmp_path, stopping):
     job = {"trials": 8, "epochs": 5, "seed": 5, "stopping": stopping}
     whole, _ = search(**job)

@@ -5,10 +5,11 @@ from functools import partial
 import pytest
 from pydantic import ValidationError
 
-from ptune.spec.budget import Asha, Budget, FullBudget
+from ptune.spec.budget import Budget
 from ptune.spec.data import ClassificationData as Data
 from ptune.spec.job import Job
 from ptune.spec.prompt import PromptV1, PromptV2
+from ptune.spec.stopping import Asha, FullBudget
 from support.refusals import refused
 
 

@@ -22,7 +22,8 @@ from ptune.run.folders import bring_journals, runs_folder, search_folder
 from ptune.run.local import LocalRunner
 from ptune.run.search import resume_search, start_search
 from ptune.run.sync import sync_search
-from ptune.spec.budget import Budget, FullBudget
+from ptune.spec.budget import Budget
+from ptune.spec.stopping import FullBudget
 from ptune.spec.write import job_toml
 from ptune.storage.bucket import Bucket
 from ptune.storage.local_copy import bucket_of

@@ -107,7 +107,7 @@ class Progress:
         for start, end in pairwise((0, *budget.rungs, budget.epochs)):
             if start > 0:
                 entered = sum(_is_past(trial, start) for trial in alive)
-                expected = max(entered, budget.stopping.survivors(expected))
+                expected = max(entered, budget.stopping.survivors(expected, start, budget.epochs))
             done = sum(min(max(trial.epoch - start, 0), end - start) for trial in alive)
             to_come += max(0, expected * (end - start) - done)
         return to_come

@@ -20,11 +20,12 @@ from ptune.record.events import ConfirmedPoint, Confirms
 from ptune.record.history import Configuration, History, mean_of_draws
 from ptune.record.repetition import REPEATING, without_repetition
 from ptune.record.spread import Spread
-from ptune.spec.budget import Budget, FullBudget
+from ptune.spec.budget import Budget
 from ptune.spec.job import Job
 from ptune.spec.parameter import Parameter
 from ptune.spec.protocol import majority_metric
 from ptune.spec.space import Space
+from ptune.spec.stopping import FullBudget
 from ptune.spec.trial import Config, Scalar
 
 

@@ -20,7 +20,8 @@ from ptune.record.journal import JOURNAL, Journal
 from ptune.searching.conductor import Conductor, Turn
 from ptune.searching.made_up import made_up
 from ptune.searching.simulate import Curve, Simulation, report_epoch
-from ptune.spec.budget import Asha, Budget
+from ptune.spec.budget import Budget
+from ptune.spec.stopping import Asha
 
 _DRAWS = 3  # made-up surfaces on which a search is played
 _DONE = 1e-9  # of an epoch's work: what rounding leaves of it

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Protocol, assert_never
 
 from ptune.searching.asha import Rungs
+from ptune.searching.hyperband import Brackets
 from ptune.searching.on_arrival import BestShare, RunningMedian
 from ptune.searching.screen import Screening
-from ptune.spec.budget import Asha, AshaStopping, Budget, FullBudget, Median, Screen
+from ptune.spec.budget import Budget
+from ptune.spec.stopping import Asha, AshaStopping, FullBudget, Hyperband, Median, Screen
 
 
 class Scheduler(Protocol):
@@ -48,6 +50,8 @@ def scheduler_of(budget: Budget) -> Scheduler:
             return RunningMedian(budget.rungs, least)
         case Asha(eta=eta, capped=capped):
             return Rungs(budget.rungs, eta, capped)
+        case Hyperband(eta=eta) as hyperband:
+            return Brackets(budget.rungs, eta, hyperband.entering(budget.epochs))
         case Screen(grace=grace, keep=keep):
             return Screening(grace, keep)
         case FullBudget():

@@ -1,0 +1,250 @@
+"""Early stopping: the rules for ending trials before their horizon, and the settings of each."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ptune.spec.strict import Strict
+
+
+class _Stopping(Strict):
+    """A rule for ending trials before their horizon. `ptune.searching.scheduler` has the algorithm of each."""
+
+    type: str
+    """Its name."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """The rule and its settings in a few words."""
+
+    @abstractmethod
+    def rungs(self, horizon: int) -> Sequence[int]:
+        """The epochs below the horizon after which a trial may be stopped, ascending; none if it never is."""
+
+    @abstractmethod
+    def survivors(self, trials: int, rung: int, horizon: int) -> int:
+        """How many of some trials at a rung, given in epochs, are expected to go on from it."""
+
+    def most_epochs(self, trials: int, horizon: int) -> int:
+        """Epochs that some trials take at most, but for a few that overtake the best at a rung."""
+        return trials * horizon
+
+    def law(self, horizon: int) -> str | None:  # noqa: ARG002 - the signature of every rule
+        """The law that the settings break under a horizon; None if they fit it."""
+        return None
+
+    def count_law(self, horizon: int, trials: int | None, epochs_total: int | None) -> str | None:  # noqa: ARG002
+        """The law that the settings break under a number of trials and of epochs; None if they fit them."""
+        return None
+
+
+class _Halving(_Stopping):
+    """A rule by which one in eta goes on from each of some rungs, the further apart, the later they are."""
+
+    eta: int = Field(3, ge=2)
+    """One in eta trials is promoted from a rung to the next."""
+    grace: int = Field(1, ge=1)
+    """Epochs before the first rung. Rungs lie at grace, grace*eta, grace*eta**2, ... and the horizon."""
+
+    def rungs(self, horizon: int) -> list[int]:
+        """Grace, grace*eta, grace*eta**2, ... below the horizon."""
+        rungs = []
+        rung = self.grace
+        while rung < horizon:
+            rungs.append(rung)
+            rung *= self.eta
+        return rungs
+
+    def survivors(self, trials: int, rung: int, horizon: int) -> int:  # noqa: ARG002
+        """One in eta, rounded up."""
+        return -(-trials // self.eta)
+
+    def law(self, horizon: int) -> str | None:
+        """The first rung lies within the horizon."""
+        if self.grace <= horizon:
+            return None
+        return f"stopping.grace <= epochs must hold, got {self.grace} > {horizon}"
+
+
+class Asha(_Halving):
+    """Asynchronous successive halving: a trial goes on only while it is among the best 1/eta at its rung."""
+
+    type: Literal["asha"] = "asha"
+    capped: bool = False
+    """Whether no more than one in eta ever leaves a rung, but for those that lead it."""
+
+    @property
+    def summary(self) -> str:
+        """Name, eta, grace, and whether it is capped."""
+        return f"asha eta={self.eta} grace={self.grace}{' capped' if self.capped else ''}"
+
+    def most_epochs(self, trials: int, horizon: int) -> int:
+        """Those of the survivors of each rung; without the cap, every trial may get to the horizon."""
+        if not self.capped:
+            return trials * horizon
+        epochs = 0
+        for start, end in pairwise((0, *self.rungs(horizon), horizon)):
+            trials = self.survivors(trials, start, horizon) if start else trials
+            epochs += trials * (end - start)
+        return epochs
+
+
+class AshaStopping(_Halving):
+    """The variant of asha that never lets a trial rest: at a rung it ends or goes on at once."""
+
+    type: Literal["asha_stopping"] = "asha_stopping"
+
+    @property
+    def summary(self) -> str:
+        """Name, eta and grace."""
+        return f"asha_stopping eta={self.eta} grace={self.grace}"
+
+
+class Hyperband(_Halving):
+    """Successive halving in several brackets, of which each leaves out one rung more at the beginning.
+
+    A configuration that rises late is safe in a bracket whose first rung lies late.
+    """
+
+    type: Literal["hyperband"] = "hyperband"
+    brackets: int | None = Field(None, ge=1)
+    """How many brackets; the first has all rungs. None is as many as there can be: the last has no rung at all."""
+
+    @property
+    def summary(self) -> str:
+        """Name, eta, grace and, where it is stated, the number of brackets."""
+        stated = "" if self.brackets is None else f" brackets={self.brackets}"
+        return f"hyperband eta={self.eta} grace={self.grace}{stated}"
+
+    def entering(self, horizon: int) -> list[int]:
+        """How many trials enter each bracket in a round: as many as make brackets alike in epochs.
+
+        Li et al. 2018, "Hyperband", algorithm 1: of S + 1 brackets, the one with s rungs takes ceil((S + 1) / (s + 1) *
+        eta**s) trials.
+        """
+        rungs = len(self.rungs(horizon))
+        brackets = rungs + 1 if self.brackets is None else self.brackets
+        return [
+            math.ceil((rungs + 1) * int(self.eta**left) / (left + 1)) for left in range(rungs, rungs - brackets, -1)
+        ]
+
+    def survivors(self, trials: int, rung: int, horizon: int) -> int:
+        """One in eta of the brackets that have the rung, and all of the others."""
+        rungs = self.rungs(horizon)
+        index = rungs.index(rung)
+        there = [count * float(self.eta) ** min(0, first - index) for first, count in enumerate(self.entering(horizon))]
+        gone_on = [count / self.eta if first <= index else count for first, count in enumerate(there)]
+        return math.ceil(trials * sum(gone_on) / sum(there))
+
+    def law(self, horizon: int) -> str | None:
+        """The first rung lies within the horizon, and there is a bracket for each rung and one more at most."""
+        most = len(self.rungs(horizon)) + 1
+        if self.brackets is not None and self.brackets > most:
+            rungs = "1 rung" if most == 2 else f"{most - 1} rungs"
+            return f"stopping.brackets <= {most} must hold with {rungs} below the horizon, got {self.brackets}"
+        return super().law(horizon)
+
+
+class Median(_Stopping):
+    """A trial ends after an epoch in which it is below the median of what the others had averaged by then."""
+
+    type: Literal["median"] = "median"
+    grace: int = Field(1, ge=1)
+    """Epochs that every trial trains; averages begin there, too."""
+    least: int = Field(3, ge=1)
+    """Trials that must have come to an epoch before any is judged there."""
+
+    @property
+    def summary(self) -> str:
+        """Name, grace, and how many trials it takes."""
+        return f"median grace={self.grace} least={self.least}"
+
+    def rungs(self, horizon: int) -> Sequence[int]:
+        """Every epoch from grace to the one before the horizon."""
+        return range(self.grace, horizon)
+
+    def survivors(self, trials: int, rung: int, horizon: int) -> int:  # noqa: ARG002
+        """All of them: how many end depends on how their curves differ."""
+        return trials
+
+    def law(self, horizon: int) -> str | None:
+        """The trials are judged before the horizon."""
+        if self.grace < horizon:
+            return None
+        return f"stopping.grace < epochs must hold for the median rule, got {self.grace} >= {horizon}"
+
+
+class Screen(_Stopping):
+    """Every trial trains a little, and once all have, the best few of them train to the horizon."""
+
+    type: Literal["screen"] = "screen"
+    keep: int = Field(ge=1)
+    """How many trials train to the horizon."""
+    grace: int = Field(1, ge=1)
+    """Epochs that every trial trains."""
+
+    @property
+    def summary(self) -> str:
+        """Name, how many are kept, and after how many epochs."""
+        return f"screen keep={self.keep} grace={self.grace}"
+
+    def rungs(self, horizon: int) -> list[int]:
+        """Grace, where it is below the horizon."""
+        return [self.grace] if self.grace < horizon else []
+
+    def survivors(self, trials: int, rung: int, horizon: int) -> int:  # noqa: ARG002
+        """Those that are kept."""
+        return min(self.keep, trials)
+
+    def most_epochs(self, trials: int, horizon: int) -> int:
+        """A first stretch for all, and the rest for those that are kept."""
+        return trials * self.grace + self.survivors(trials, self.grace, horizon) * (horizon - self.grace)
+
+    def law(self, horizon: int) -> str | None:
+        """The trials are compared before the horizon."""
+        if self.grace < horizon:
+            return None
+        return f"stopping.grace < epochs must hold for a screen, got {self.grace} >= {horizon}"
+
+    def count_law(self, horizon: int, trials: int | None, epochs_total: int | None) -> str | None:
+        """There are more trials than are kept, and epochs for all that are."""
+        if trials is None:
+            return "stopping.type = 'screen' needs trials: it compares all of them at once"
+        if trials <= self.keep:
+            return f"stopping.keep < trials must hold, got {self.keep} >= {trials}"
+        most = self.most_epochs(trials, horizon)
+        if epochs_total is not None and epochs_total < most:
+            return f"epochs_total must leave room for all that are kept: needs at least {most}"
+        return None
+
+
+class FullBudget(_Stopping):
+    """No early stopping: every trial trains for the whole horizon."""
+
+    type: Literal["none"] = "none"
+
+    @property
+    def summary(self) -> str:
+        """That there is none."""
+        return "no early stopping"
+
+    def rungs(self, horizon: int) -> list[int]:  # noqa: ARG002 - the signature of every rule
+        """None."""
+        return []
+
+    def survivors(self, trials: int, rung: int, horizon: int) -> int:  # noqa: ARG002
+        """All of them."""
+        return trials
+
+
+DEFAULT = Asha()
+"""The rule of a job that states none, or a table without `type`."""
+Stopping = Annotated[Asha | AshaStopping | Hyperband | Median | Screen | FullBudget, Field(discriminator="type")]
+"""Any of the rules."""
