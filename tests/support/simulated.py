@@ -40,6 +40,7 @@ def make_job(
     text=("text",),
     metric="accuracy",
     limits=None,
+    objectives=None,
     **data,
 ):
     return Job.model_validate(
@@ -56,6 +57,7 @@ def make_job(
                 "stopping": stopping or {"type": "asha", "eta": 3, "grace": 1},
                 **(limits or {}),
             },
+            **({} if objectives is None else {"objectives": objectives}),
         }
     )
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from ptune.diagnosis.diagnosis import Diagnosis
 from ptune.diagnosis.wording import counted
-from ptune.record.history import Configuration, History
+from ptune.record.configurations import Configuration
+from ptune.record.history import History
 from ptune.record.standard_error import standard_error
 from ptune.record.wording import value_text
 

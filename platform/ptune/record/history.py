@@ -1,11 +1,7 @@
-"""A search as its journal tells it: events folded into trials.
-
-The common reading of a journal for resuming, reporting and tracking. Pure: no clock, no files but the journal.
-"""
+"""A search as its journal tells it: events folded into trials, for resuming, reporting and tracking. Pure."""
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections import Counter
@@ -14,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
 from ptune.errors import JournalError
+from ptune.record.configurations import Configuration, grouped
 from ptune.record.events import (
     Awaiting,
     BestResult,
@@ -38,16 +35,21 @@ from ptune.record.events import (
     Tested,
     Tracked,
 )
+from ptune.record.front import Standing
 from ptune.record.objective import Objective
 from ptune.record.order import Order
-from ptune.record.repetition import repetition, without_repetition
-from ptune.record.spread import Spread
+from ptune.record.ranking import Front, front, ranked
+from ptune.record.standing import measured, standing_of
 from ptune.spec.job import Job
+from ptune.spec.objectives import Objectives
 from ptune.spec.trial import Config
 from ptune.spec.varied import in_order, strange
 
 Status = Literal["waiting", "running", "paused", "interrupted"] | FinalStatus
 FINAL: frozenset[Status] = frozenset({"complete", "stopped", "failed"})
+REJECTED = "rejected: "
+"""How the reason of a trial begins that failed because its configuration breaks a law."""
+_MOST_SPARED = 10  # times the trials of a budget
 
 Answer = Suggested | Finished | Extended | Refused | Ended
 """An event that answers a request."""
@@ -82,6 +84,8 @@ class TrialRecord:
     """Whether it was stopped because a user asked for that."""
     strange: Sequence[str] = ()
     """The parameters in which it differs from every trial of the search's own."""
+    objectives: Objectives | None = None
+    """What counts beside the objective."""
 
     @property
     def by_user(self) -> str | None:
@@ -101,6 +105,18 @@ class TrialRecord:
         return self.objective.best(report[self.objective.metric] for report in self.reports)
 
     @property
+    def standing(self) -> Standing | None:
+        """Where it stands in all that counts; None before the first finite result."""
+        return standing_of(self.objective, self.objectives, self.config, self.reports)
+
+    @property
+    def broken(self) -> list[str]:
+        """The bounds of the job that its results break, in words; a trial that breaks one is never the best."""
+        if self.objectives is None or self.best_value is None:
+            return []
+        return self.objectives.laws(measured(self.objectives.bounded, self.config, self.reports, self.best_report))
+
+    @property
     def best_epoch(self) -> int:
         """The epoch (1, 2, ...) whose learner is kept; there must be a report."""
         return 1 + self.objective.best_index(self.reports)
@@ -109,33 +125,6 @@ class TrialRecord:
     def best_report(self) -> Metrics:
         """Everything reported about the epoch whose learner is kept; there must be a report."""
         return self.reports[self.best_epoch - 1]
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """Trials of one configuration, on different data splits or seeds."""
-
-    config: Config
-    """What they have in common."""
-    trials: list[TrialRecord]
-    """At least one, each with a result, by number."""
-
-    @property
-    def spread(self) -> Spread:
-        """Of the best value of the objective's metric that each trial reached on dev."""
-        return Spread.of([value for trial in self.trials if (value := trial.best_value) is not None])
-
-    @property
-    def folds(self) -> int:
-        """How many different parts of the data its trials leave out or draw, at least 1."""
-        return len({trial.config.get("split") for trial in self.trials})
-
-    @property
-    def mean_report(self) -> Metrics:
-        """The means of what its trials report of their best epochs, of every metric that all of them have."""
-        reports = [trial.best_report for trial in self.trials]
-        shared = [name for name in reports[0] if all(name in report for report in reports)]
-        return {name: statistics.fmean(report[name] for report in reports) for name in shared}
 
 
 @dataclass
@@ -161,6 +150,8 @@ class History:
     """Seconds between interruptions and going on."""
     suggested: int = 0
     """How many trials the search has suggested itself; users have asked for the others."""
+    rejected: int = 0
+    """How many of these broke a law before they trained."""
     extended: int = 0
     """How many trials users have added to the budget."""
     limit: LimitReached | None = None
@@ -205,7 +196,18 @@ class History:
         budget = self.job.budget.trials
         if budget is None:
             return None
-        return budget * self.job.task.folds + self.extended + len(self.trials) - self.suggested
+        return budget * self.job.task.folds + self.extended + self.spared + len(self.trials) - self.suggested
+
+    @property
+    def spared(self) -> int:
+        """How many rejected trials the budget does not count: those of a job with bounds, up to ten times its own.
+
+        A grid has no others to propose in their place.
+        """
+        objectives, budget = self.objectives, self.job.budget
+        if objectives is None or not objectives.bounded or budget.sampler == "grid" or budget.trials is None:
+            return 0
+        return min(self.rejected, _MOST_SPARED * budget.trials)
 
     @property
     def objective(self) -> Objective:
@@ -250,6 +252,7 @@ class History:
             case Finished(trial, status, reason):
                 record = self.trials[trial]
                 record.status, record.reason, record.ended_by_user = status, reason, event.request is not None
+                self.rejected += not record.added and not record.reports and (reason or "").startswith(REJECTED)
             case Tested(trial, metrics):
                 self.trials[trial].test = metrics
             case Tracked(trial, run_id):
@@ -331,33 +334,27 @@ class History:
         return mean_of_draws((trial, trial.best_report) for trial in self.ranked())
 
     def ranked(self) -> list[TrialRecord]:
-        """Trials with a finite result, best first; ties go to the earlier trial. Failed trials are left out."""
-        scored = [
-            (-trial.objective.utility(value), trial.number, trial)
-            for trial in self.trials.values()
-            if trial.status != "failed" and (value := trial.best_value) is not None
-        ]
-        return [trial for _, _, trial in sorted(scored, key=lambda entry: entry[:2])]
+        """Trials with a finite result, best first, see `ptune.record.ranking`. Failed trials are left out."""
+        return ranked(self.trials.values(), "best" if self.objectives is None else self.objectives.choose)
+
+    @property
+    def objectives(self) -> Objectives | None:
+        """What counts beside the objective."""
+        return None if self.first is None else self.job.objectives
+
+    @property
+    def front(self) -> Front | None:
+        """The trials that no other one beats; None where one objective counts alone, or none has a result."""
+        return front(self.trials.values()) if self.objectives is not None and self.objectives.beside else None
 
     def configurations(self) -> list[Configuration]:
         """Ranked trials, those of one configuration together; best mean first, ties go to the earlier configuration.
 
-        With folds, configurations that were not stopped on any of them come before all others.
+        With folds, configurations that were not stopped on any of them come before all others. With several objectives,
+        the configuration of the best trial comes first.
         """
-        folds = 1 if self.first is None else self.job.task.folds
-        members: dict[str, dict[object, TrialRecord]] = {}
-        for trial in sorted(self.ranked(), key=lambda trial: trial.number):
-            key = json.dumps(without_repetition(trial.config), sort_keys=True)
-            # A fold that a user has trained once more is no further fold.
-            place = trial.number if folds == 1 else repetition(trial.config)
-            members.setdefault(key, {}).setdefault(place, trial)
-        groups = [[*places.values()] for places in members.values()]
-        repeated = [Configuration(without_repetition(trials[0].config), trials) for trials in groups]
-
-        def lacks(group: Configuration) -> bool:
-            return folds > 1 and sum(trial.status != "stopped" for trial in group.trials) < folds
-
-        return sorted(repeated, key=lambda group: (lacks(group), -self.objective.utility(group.spread.mean)))
+        alone = self.objectives is None or not self.objectives.beside
+        return grouped(self.ranked(), self.job.task.folds if self.first is not None else 1, by_mean=alone)
 
     def _check_metric(self, report: Reported) -> None:
         metric = self.objective.metric
@@ -376,6 +373,7 @@ class History:
             cloned=event.cloned,
             warm=event.warm,
             strange=strange(config, self.job.space) if added else (),
+            objectives=self.job.objectives,
         )
 
     def _take_report(self, report: Reported) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ptune.record.history import Configuration, History, TrialRecord
+from ptune.record.configurations import Configuration
+from ptune.record.history import History, TrialRecord
 from ptune.record.objective import Objective
 from ptune.record.spread import Spread
 from ptune.report.wording import plural, trials_of

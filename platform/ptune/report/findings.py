@@ -16,8 +16,9 @@ from typing import Any, Literal
 from ptune.diagnosis.diagnose import diagnose
 from ptune.diagnosis.diagnosis import Diagnosis
 from ptune.errors import JournalError
+from ptune.record.configurations import Configuration
 from ptune.record.events import BestResult, DataSource, Event, Header, Metrics, SearchStatus
-from ptune.record.history import Configuration, History
+from ptune.record.history import History
 from ptune.record.journal import JOURNAL, Reader, read
 from ptune.record.spread import Spread
 from ptune.record.standard_error import standard_error

@@ -9,22 +9,25 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from rich.table import Table
 
+from ptune.record.beside import Beside, beside_names, besides
+from ptune.record.configurations import Configuration
 from ptune.record.constant import constant_sets, is_constant
-from ptune.record.history import FINAL, Configuration, History, Status, TrialRecord
+from ptune.record.history import FINAL, History, Status, TrialRecord
 from ptune.record.wording import described, param_heading, value_text
 from ptune.report.cells import harmless
 from ptune.report.console import Terminal
 from ptune.report.folded import Folded
-from ptune.report.wording import alike, count, duration, score_text, spread_text
+from ptune.report.wording import alike, cost_heading, cost_text, count, duration, plural, score_text, spread_text
 from ptune.spec.trial import Config
 
 SHOWN = 10
+_SHOWN_ALREADY = ("trainable_parameters",)  # has a column in every search
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,16 @@ class TrialRow:
     reason: str | None
     by_user: str | None
     """What users have done to it; no file has this key where they have done nothing."""
+    beside: Beside | None
+    """What it has come to beside the metric; None where the metric counts alone, or without a result."""
     config: Config
 
     def to_json(self, metric: str) -> dict[str, Any]:
         """The row as a flat record, with the best value under the metric's name."""
-        content = {metric if key == "best" else key: value for key, value in vars(self).items()}
-        return content if self.by_user else {key: value for key, value in content.items() if key != "by_user"}
+        left_out = {"beside"} if self.by_user else {"beside", "by_user"}
+        content = {key: value for key, value in vars(self).items() if key not in left_out}
+        beside = {} if self.beside is None else self.beside.to_json()
+        return {metric if key == "best" else key: value for key, value in (content | beside).items()}
 
 
 def rows(history: History) -> list[TrialRow]:
@@ -64,7 +71,10 @@ def rows(history: History) -> list[TrialRow]:
     numbers = {trial.number for trial in ranked}
     unranked = [trial for trial in history.trials.values() if trial.number not in numbers]
     ranks: list[int | None] = [*range(1, len(ranked) + 1), *[None] * len(unranked)]
-    return [_row(trial, rank) for trial, rank in zip((*ranked, *unranked), ranks, strict=True)]
+    beside = besides(history)
+    return [
+        _row(trial, rank, beside.get(trial.number)) for trial, rank in zip((*ranked, *unranked), ranks, strict=True)
+    ]
 
 
 class ConfigurationRow(TypedDict):
@@ -135,16 +145,18 @@ def table(history: History, width: int) -> Table:
     if is_repeated(history):
         return _group_table(history)
     top = history.ranked()[:SHOWN]
-    names = history.header.varied
-    wide = _columns(
-        "#", "trial", history.objective.metric, "epochs", "trained", "time", left=["status", *map(param_heading, names)]
-    )
-    narrow = _columns("#", "trial", history.objective.metric, "epochs", left=["configuration"])
+    names, metric = history.header.varied, history.objective.metric
+    beside, costs = besides(history), [name for name in beside_names(history) if name not in _SHOWN_ALREADY]
+    headings = list(map(param_heading, names))
+    results = ["#", "trial", metric, *map(cost_heading, costs), "epochs"]
+    wide = _columns(*results, "trained", "time", left=["status", *headings])
+    narrow = _columns(*results, left=["configuration"])
     for rank, trial in enumerate(top, 1):
         style = "bold" if rank == 1 else None
-        standing = (str(rank), str(trial.number), score_text(trial.best_value), str(trial.epoch))
+        paid = [cost_text(name, beside[trial.number].values.get(name)) for name in costs]
+        standing = (str(rank), str(trial.number), score_text(trial.best_value), *paid, str(trial.epoch))
         effort = (count(_last(trial, "trainable_parameters")), duration(_seconds(trial)))
-        flag = _flag(trial)
+        flag = _flag(trial, beside.get(trial.number))
         wide.add_row(
             *standing,
             *effort,
@@ -154,11 +166,21 @@ def table(history: History, width: int) -> Table:
         )
         unfinished = "" if trial.status in FINAL else f" ({trial.status})"
         narrow.add_row(*standing, Folded(f"{described(trial.config, names)}{unfinished}{flag}"), style=style)
-    if any(map(_alike, top)):
-        wide.caption = narrow.caption = "(constant): answers every dev example alike"
+    constant = ["(constant): answers every dev example alike"] * any(map(_alike, top))
+    wide.caption = narrow.caption = "\n".join([*_told_of_front(history, beside), *constant]) or None
     if not _fits(wide, width):
         wide.collapse_padding, wide.pad_edge = True, False
     return wide if _fits(wide, width) else narrow
+
+
+def _told_of_front(history: History, beside: Mapping[int, Beside]) -> list[str]:
+    """What the marks of several objectives mean, and how many trials are out of bounds."""
+    objectives, broken = history.objectives, sum(bool(trial.broken) for trial in beside.values())
+    told = []
+    if objectives is not None and objectives.beside:
+        names = " and ".join(map(cost_heading, [history.objective.metric, *objectives.beside]))
+        told.append(f"(front): no other trial beats it in {names} together; (knee): the most of all of them")
+    return [*told, f"{plural(broken, 'trial')} out of the job's bounds, and so without a rank"] if broken else told
 
 
 def _group_table(history: History) -> Table:
@@ -188,7 +210,7 @@ def _columns(*right: str, left: Sequence[str]) -> Table:
     return result
 
 
-def _row(trial: TrialRecord, rank: int | None) -> TrialRow:
+def _row(trial: TrialRecord, rank: int | None, beside: Beside | None) -> TrialRow:
     best_report = trial.best_report if trial.best_value is not None else {}
     return TrialRow(
         rank=rank,
@@ -204,13 +226,14 @@ def _row(trial: TrialRecord, rank: int | None) -> TrialRow:
         constant_on=constant_sets(best_report),
         reason=trial.reason,
         by_user=_by_user(trial),
+        beside=beside,
         config=trial.config,
     )
 
 
-def _flag(trial: TrialRecord) -> str:
-    """What stands behind a trial's status: that it always answers alike, and what users have done to it."""
-    marks = ", ".join(filter(None, [_alike(trial), _by_user(trial)]))
+def _flag(trial: TrialRecord, beside: Beside | None) -> str:
+    """What stands behind a trial's status: its place on the front, that it answers alike, what users did to it."""
+    marks = ", ".join(filter(None, [beside.mark if beside is not None else "", _alike(trial), _by_user(trial)]))
     return f" ({marks})" if marks else ""
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ptune.record.history import Configuration
+from ptune.record.configurations import Configuration
 from ptune.record.spread import Spread
 from ptune.record.wording import NONE
+from ptune.spec.objectives import LENGTH, MACHINE, SHARE, SIZE
 
 _NAMED = 2  # data sets that a mark names; of more it says how many
 
@@ -45,6 +46,24 @@ def spread_text(values: Spread | None) -> str:
     if values is None:
         return NONE
     return score_text(values.mean) if values.sd is None else f"{score_text(values.mean)} ± {score_text(values.sd)}"
+
+
+def cost_heading(name: str) -> str:
+    """A cost or a metric as the head of a column."""
+    return name.replace("_", " ")
+
+
+def cost_text(name: str, value: float | None) -> str:
+    """What a trial has of a cost or a metric."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    if name == SHARE:
+        return f"{100 * value:.3g}%"
+    if name in (LENGTH, SIZE):
+        return count(value)
+    return (
+        f"{value:.3g}" if name in MACHINE and value < 100 else f"{value:.0f}" if name in MACHINE else score_text(value)
+    )
 
 
 def signed(value: float | None) -> str:

@@ -32,8 +32,9 @@ from ptune.engine.slots import Plan
 from ptune.engine.state import SavedState, read
 from ptune.errors import ArtifactError
 from ptune.prompts.learner import Learner
+from ptune.record.configurations import Configuration
 from ptune.record.events import Header, Metrics
-from ptune.record.history import Configuration, History, TrialRecord
+from ptune.record.history import History, TrialRecord
 from ptune.record.spread import Spread
 from ptune.run.conclusion import ARTIFACT, Conclusion
 from ptune.run.prepare import Prepared, versions

@@ -15,9 +15,10 @@ from typing import Any
 
 from ptune.errors import JournalError, SpecError
 from ptune.files import value_hash
+from ptune.record.configurations import Configuration
 from ptune.record.constant import constant_sets, is_constant
 from ptune.record.events import ConfirmedPoint, Confirms
-from ptune.record.history import Configuration, History, mean_of_draws
+from ptune.record.history import History, mean_of_draws
 from ptune.record.repetition import REPEATING, without_repetition
 from ptune.record.spread import Spread
 from ptune.spec.budget import Budget

@@ -10,7 +10,6 @@ Knows neither torch nor ray, no clock and no MLflow; used by one thread.
 from __future__ import annotations
 
 import logging
-import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,10 +31,10 @@ from ptune.record.events import (
     Suggested,
     Tested,
 )
-from ptune.record.history import FINAL, History, TrialRecord
+from ptune.record.history import FINAL, REJECTED, History, TrialRecord
 from ptune.record.journal import Journal
-from ptune.record.objective import Objective
 from ptune.record.requests import Add, Clone, End, Extend, Request, Stop
+from ptune.searching.by_front import RungPlaces
 from ptune.searching.folds import next_point
 from ptune.searching.limits import Limits
 from ptune.searching.reports import report_problem
@@ -86,13 +85,13 @@ class Conductor:
         self._journal = journal
         self._job = job = header.job
         self._layers = header.backbone.layers
-        self._objective = Objective.of(job.task)
         self._space = job.space.resolved(self._layers)
         self._stated = grid.points(self._space) if job.budget.sampler == "grid" else self._space.baseline
         self._budget = len(self._stated) if job.budget.sampler == "grid" else MOST_TRIALS
         self._budget = (self._budget if job.budget.trials is None else job.budget.trials) * job.task.folds
         self._rungs = job.budget.rungs
         self._scheduler = scheduler_of(job.budget)
+        self._places = RungPlaces(self._scheduler, alone=job.objectives is None)
         self._in_flight: set[int] = set()
         self._unfinished: deque[int] = deque()
         self._left_at: dict[int, int] = {}  # by trial, after how many epochs its latest turn began
@@ -105,7 +104,7 @@ class Conductor:
         self.history.interrupt()
         folds = job.task.folds
         configurations = min(self._budget // folds, job.budget.most_trials)
-        self._study = Study(self._space, job.budget.sampler, job.seed, configurations, folds)
+        self._study = Study(self._space, job.budget.sampler, job.seed, configurations, folds, job.objectives)
         self._study.replay(self.history)
         self._look_at_limits()
         self._take_up()
@@ -154,7 +153,8 @@ class Conductor:
             self.fail(trial, problem)
             return "finish"
         self._append(Reported(trial, epoch, metrics, state))
-        self._study.report(trial, epoch, self._objective.utility(metrics[self._objective.metric]))
+        if (standing := record.standing) is not None:
+            self._study.report(trial, epoch, *standing.utilities, violation=standing.violation)
         self._look_at_limits()
         decision = self._decide(record)
         if decision != "continue":
@@ -220,7 +220,8 @@ class Conductor:
     @property
     def _to_suggest(self) -> int:
         """How many trials the search has yet to suggest itself, as far as its number of trials says."""
-        return 0 if self.history.limit is not None else self._budget + self.history.extended - self.history.suggested
+        history = self.history
+        return 0 if history.limit is not None else self._budget + history.extended + history.spared - history.suggested
 
     @property
     def _all_suggested(self) -> bool:
@@ -278,7 +279,7 @@ class Conductor:
             config = complete(suggestion.config, self._job, self._layers)
         except SpecError as error:
             self._append(suggestion)
-            self._finish(suggestion.trial, "failed", f"rejected: {error}")
+            self._finish(suggestion.trial, "failed", f"{REJECTED}{error}")
             return False
         self._append(replace(suggestion, config=config))
         return True
@@ -369,12 +370,11 @@ class Conductor:
             case Finished(trial, status, request=request):
                 self._final += 1
                 if status == "failed" or request is not None:
-                    self._scheduler.discard(trial)
+                    self._places.discard(trial)
 
     def _fold_rungs(self, trial: int, epoch: int) -> None:
-        if epoch in self._rungs:
-            best = self.history.trials[trial].best_value
-            self._scheduler.record(trial, epoch, -math.inf if best is None else self._objective.utility(best))
+        if epoch in self._rungs and (standing := self.history.trials[trial].standing) is not None:
+            self._places.record(trial, epoch, standing)
         for rung in self._rungs:
             if rung < epoch:
                 self._scheduler.promote(trial, rung)
@@ -387,7 +387,7 @@ class Conductor:
             try:
                 complete(record.config, self._job, self._layers)
             except SpecError as error:  # the process died between suggesting and rejecting it
-                self._finish(record.number, "failed", f"rejected: {error}")
+                self._finish(record.number, "failed", f"{REJECTED}{error}")
                 continue
             if self._decide(record) == "continue":
                 self._unfinished.append(record.number)

@@ -18,11 +18,14 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from ptune.record.events import FinalStatus
+from ptune.record.front import Standing
 from ptune.record.history import History
 from ptune.searching.quasi import quasi_point
 from ptune.searching.samplers import build_sampler, reads_values
 from ptune.searching.suggest import ask, quiet
+from ptune.searching.vectors import VectorMemory
 from ptune.spec.budget import SAMPLERS, Sampler
+from ptune.spec.objectives import Objectives
 from ptune.spec.space import Space
 from ptune.spec.trial import Config
 
@@ -41,19 +44,34 @@ class Study:
         seed: seed of the search.
         trials: how many configurations the search will try; TPE starts to model after a third of them, 4 to 10.
         folds: trials of each configuration.
+        objectives: what counts beside the metric.
     """
 
-    def __init__(self, space: Space, sampler: Sampler, seed: int, trials: int, folds: int = 1) -> None:
+    def __init__(
+        self,
+        space: Space,
+        sampler: Sampler,
+        seed: int,
+        trials: int,
+        folds: int = 1,
+        objectives: Objectives | None = None,
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = space
         self._sampler = sampler
         self._seed = seed
         self._own: optuna.samplers.BaseSampler | None = None
         self._startup = min(10, max(4, trials // 3)) * folds
-        self._storage = _Memory(partial_as_complete=reads_values(sampler), keeps_notes=sampler not in SAMPLERS)
+        self._storage: _Memory | VectorMemory
+        self._alone = objectives is None
+        if objectives is None:
+            self._storage = _Memory(partial_as_complete=reads_values(sampler), keeps_notes=sampler not in SAMPLERS)
+        else:
+            self._storage = VectorMemory(keeps_notes=sampler not in SAMPLERS)
+        directions = ["maximize"] * (1 if objectives is None else 1 + len(objectives.beside))
         self._held = 0
         noting = optuna.samplers.RandomSampler(seed=seed)  # proposes nothing beside a replayed trial's values
-        self._study = optuna.create_study(storage=self._storage, direction="maximize", sampler=noting)
+        self._study = optuna.create_study(storage=self._storage, directions=directions, sampler=noting)
 
     def ask(self, number: int, point: Config | None = None, stream: Sequence[int] | None = None) -> Config:
         """Choose the configuration of the next trial: the parameters that exist in it, without defaults.
@@ -70,20 +88,19 @@ class Study:
             point = quasi_point(self._space, self._seed, stream[0], point or {})
         return self._begin(number, point)
 
-    def report(self, number: int, epoch: int, utility: float) -> None:
-        """Take in the utility, a finite number, that a running trial reached in an epoch.
+    def report(self, number: int, epoch: int, *utilities: float, violation: float = 0.0) -> None:
+        """Take in what a running trial has come to in an epoch: finite utilities, the metric's first.
 
-        The study keeps the best utility up to each epoch. Rungs and the leaderboard rank by the same figure.
+        Of the metric alone, the study keeps the best utility up to each epoch. Rungs and the leaderboard rank by the
+        same figure. Of several objectives, it takes the trial's standing so far; `violation` is that of its bounds.
         """
-        best = max([utility, *self._storage.get_trial(self._id(number)).intermediate_values.values()])
-        self._storage.set_trial_intermediate_value(self._id(number), epoch, best)
+        self._storage.note(self._id(number), epoch, Standing(utilities, violation))
 
     def tell(self, number: int, status: FinalStatus) -> None:
         """Close a trial: `complete` with its best utility, `stopped` as pruned at its latest epoch, or `failed`."""
         match status:
             case "complete":
-                values = self._storage.get_trial(self._id(number)).intermediate_values.values()
-                self._study.tell(number, max(values))
+                self._study.tell(number, list(self._storage.reached(self._id(number))))
             case "stopped":
                 self._study.tell(number, state=TrialState.PRUNED)
             case "failed":
@@ -95,7 +112,9 @@ class Study:
         """Take in every trial of a search's history, closed or not; the study must be empty."""
         for number, trial in sorted(history.trials.items()):
             self._begin(number, trial.config)
-            for epoch, metrics in enumerate(trial.reports, 1):
+            if not self._alone and (standing := trial.standing) is not None:
+                self.report(number, trial.epoch, *standing.utilities, violation=standing.violation)
+            for epoch, metrics in enumerate(trial.reports if self._alone else [], 1):
                 self.report(number, epoch, trial.objective.utility(metrics[trial.objective.metric]))
             match trial.status:
                 case "complete" | "stopped" | "failed" as status:
@@ -150,6 +169,15 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
         self._ranks: list[_Rank] = []
         self._rank_of: dict[int, _Rank] = {}
         self._listed: list[FrozenTrial] | None = None
+
+    def note(self, trial_id: int, epoch: int, standing: Standing) -> None:
+        """Note the best utility of a trial up to an epoch."""
+        best = max([standing.utilities[0], *self.get_trial(trial_id).intermediate_values.values()])
+        self.set_trial_intermediate_value(trial_id, epoch, best)
+
+    def reached(self, trial_id: int) -> Sequence[float]:
+        """The best utility of a trial; it has reported."""
+        return [max(self.get_trial(trial_id).intermediate_values.values())]
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ptune.spec.job import Job
 from ptune.spec.layout import input_problems
 from ptune.spec.losses import smoothing_law
+from ptune.spec.objectives import bound_problems
 from ptune.spec.problem import Problem, refuse
 from ptune.spec.prompt import layer_problems
 from ptune.spec.protocol import horizon_law, split_law
@@ -28,8 +29,10 @@ def complete(chosen: Config, job: Job, layers: int) -> dict[str, Scalar | None]:
     if spec is None:
         refuse(problems)
     assert spec is not None, "a configuration without a problem makes a spec"
-    refuse([*spec.idle_problems(), *configuration_problems(spec, job, layers)])
-    return spec.to_config()
+    config = spec.to_config()
+    bounds = bound_problems(job.objectives, config)
+    refuse([*spec.idle_problems(), *configuration_problems(spec, job, layers), *bounds])
+    return config
 
 
 def configuration_problems(spec: TrialSpec, job: Job, layers: int) -> list[Problem]:

@@ -14,6 +14,7 @@ from ptune.spec.formats import FormatName
 from ptune.spec.heads import head_problems
 from ptune.spec.layout import template_problems
 from ptune.spec.losses import smoothing_problems
+from ptune.spec.objectives import Objectives, objective_problems
 from ptune.spec.prior import Prior
 from ptune.spec.problem import Problem
 from ptune.spec.protocol import (
@@ -80,6 +81,8 @@ class Job(Strict):
     or a URI, see `ptune.spec.prompt_uri`."""
     prior: Prior | None = None
     """Earlier searches, from which the first configurations come."""
+    objectives: Objectives | None = None
+    """What counts beside the task's metric."""
     budget: Budget
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
@@ -111,6 +114,7 @@ class Tables:
     space: Space | None = None
     start: str | None = None
     prior: Prior | None = None
+    objectives: Objectives | None = None
     budget: Budget | None = None
     tracking: Tracking | None = None
     published: list[Published] | None = None
@@ -140,6 +144,8 @@ def job_problems(tables: Tables) -> list[Problem]:
     if task is not None:
         refit = tables.export is not None and tables.export.refit
         problems += fold_problems(task, space, budget, refit=refit)
+    if tables.objectives is not None:
+        problems += objective_problems(tables.objectives, task, space, budget)
     if task is not None and tables.published:
         problems += published_problems(tables.published, task)
     return problems

@@ -22,6 +22,7 @@ from ptune.spec.budget import Budget
 from ptune.spec.extends import Toml, TomlFile, chain_of, file_of_value, merged, over, read_chain
 from ptune.spec.job import BackboneSpec, Export, Job, Tables, job_problems
 from ptune.spec.kept import Kept, kept
+from ptune.spec.objectives import Objectives
 from ptune.spec.overrides import value_of
 from ptune.spec.places import locate
 from ptune.spec.prior import Prior
@@ -168,6 +169,7 @@ _TABLES: dict[str, TypeAdapter[Any]] = {
     "task": TypeAdapter(Task),
     "start": TypeAdapter(str),
     "prior": TypeAdapter(Prior),
+    "objectives": TypeAdapter(Objectives),
     "budget": TypeAdapter(Budget),
     "tracking": TypeAdapter(Tracking),
     "export": TypeAdapter(Export),

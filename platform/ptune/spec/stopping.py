@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
@@ -16,6 +16,8 @@ from ptune.spec.strict import Strict
 class _Stopping(Strict):
     """A rule for ending trials before their horizon. `ptune.searching.scheduler` has the algorithm of each."""
 
+    ranks: ClassVar[bool] = True
+    """Whether it can rank by several objectives: it asks only which of all trials at a rung are the best."""
     type: str
     """Its name."""
 
@@ -99,6 +101,7 @@ class Asha(_Halving):
 class AshaStopping(_Halving):
     """The variant of asha that never lets a trial rest: at a rung it ends or goes on at once."""
 
+    ranks: ClassVar[bool] = False
     type: Literal["asha_stopping"] = "asha_stopping"
 
     @property
@@ -113,6 +116,7 @@ class Hyperband(_Halving):
     A configuration that rises late is safe in a bracket whose first rung lies late.
     """
 
+    ranks: ClassVar[bool] = False
     type: Literal["hyperband"] = "hyperband"
     brackets: int | None = Field(None, ge=1)
     """How many brackets; the first has all rungs. None is as many as there can be: the last has no rung at all."""
@@ -155,6 +159,7 @@ class Hyperband(_Halving):
 class Median(_Stopping):
     """A trial ends after an epoch in which it is below the median of what the others had averaged by then."""
 
+    ranks: ClassVar[bool] = False
     type: Literal["median"] = "median"
     grace: int = Field(1, ge=1)
     """Epochs that every trial trains; averages begin there, too."""
@@ -248,3 +253,5 @@ DEFAULT = Asha()
 """The rule of a job that states none, or a table without `type`."""
 Stopping = Annotated[Asha | AshaStopping | Hyperband | Median | Screen | FullBudget, Field(discriminator="type")]
 """Any of the rules."""
+RANKING = tuple(str(rule.model_fields["type"].default) for rule in get_args(get_args(Stopping)[0]) if rule.ranks)
+"""The names of those that can rank by several objectives."""

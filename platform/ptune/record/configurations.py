@@ -1,0 +1,70 @@
+"""Trials of one configuration, which differ in the data they saw and in their seeds alone."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ptune.record.events import Metrics
+from ptune.record.repetition import repetition, without_repetition
+from ptune.record.spread import Spread
+from ptune.spec.trial import Config
+
+if TYPE_CHECKING:
+    from ptune.record.history import TrialRecord
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Trials of one configuration, on different data splits or seeds."""
+
+    config: Config
+    """What they have in common."""
+    trials: list[TrialRecord]
+    """At least one, each with a result, by number."""
+
+    @property
+    def spread(self) -> Spread:
+        """Of the best value of the objective's metric that each trial reached on dev."""
+        return Spread.of([value for trial in self.trials if (value := trial.best_value) is not None])
+
+    @property
+    def folds(self) -> int:
+        """How many different parts of the data its trials leave out or draw, at least 1."""
+        return len({trial.config.get("split") for trial in self.trials})
+
+    @property
+    def mean_report(self) -> Metrics:
+        """The means of what its trials report of their best epochs, of every metric that all of them have."""
+        reports = [trial.best_report for trial in self.trials]
+        shared = [name for name in reports[0] if all(name in report for report in reports)]
+        return {name: statistics.fmean(report[name] for report in reports) for name in shared}
+
+
+def grouped(ranked: Sequence[TrialRecord], folds: int, *, by_mean: bool) -> list[Configuration]:
+    """Ranked trials, those of one configuration together.
+
+    Args:
+        ranked: the trials, best first.
+        folds: how many trials a configuration has by itself; one that was stopped on some of them comes behind.
+        by_mean: whether the best mean comes first, and not the best trial's; ties go to the earlier configuration.
+    """
+    members: dict[str, dict[object, TrialRecord]] = {}
+    for trial in sorted(ranked, key=lambda trial: trial.number):
+        key = json.dumps(without_repetition(trial.config), sort_keys=True)
+        # A fold that a user has trained once more is no further fold.
+        place = trial.number if folds == 1 else repetition(trial.config)
+        members.setdefault(key, {}).setdefault(place, trial)
+    groups = [[*places.values()] for places in members.values()]
+    ranks = {trial.number: rank for rank, trial in enumerate(ranked)}
+
+    def order(group: Configuration) -> tuple[bool, float]:
+        lacks = folds > 1 and sum(trial.status != "stopped" for trial in group.trials) < folds
+        if not by_mean:
+            return lacks, min(ranks[trial.number] for trial in group.trials)
+        return lacks, -group.trials[0].objective.utility(group.spread.mean)
+
+    return sorted((Configuration(without_repetition(trials[0].config), trials) for trials in groups), key=order)
