@@ -26,6 +26,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_MOST, _LONGEST = 30, 100
+"""Names that a message lists, and characters of each."""
+
 
 class PtuneError(Exception):
     """Base of every error that ptune raises on purpose; `str(error)` is the whole message."""
@@ -86,4 +89,12 @@ class ClusterError(PtuneError, RuntimeError):
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return `"; did you mean 'x'?"` for the closest valid name, or `""` when none is close."""
     matches = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.6)
-    return f"; did you mean '{matches[0]}'?" if matches else ""
+    return f"; did you mean {matches[0]!r}?" if matches else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message: the first ones, and how many more there are; signs that nobody sees are written out."""
+    shown = [name if name.isprintable() else repr(name) for name in names]
+    return ", ".join(name[:_LONGEST] for name in shown[:_MOST]) + (
+        f" and {len(shown) - _MOST} more" if len(shown) > _MOST else ""
+    )

@@ -56,7 +56,7 @@ def test_a_vocabulary_is_a_word_a_line_or_a_json_list(files, tmp_path, name, con
 
 
 def test_a_vocabulary_that_is_none_is_refused(files, tmp_path):
-    assert "there is no such vocabulary; did you mean 'train.jsonl'?" in problem(
+    assert "there is no such file; did you mean 'train.jsonl'?" in problem(
         **files, vocabulary=str(tmp_path / "trains.jsonl")
     )
     for name, content, law in (

@@ -4,7 +4,7 @@ import gzip
 import json
 from collections.abc import Iterator
 
-from support.data_files import zipped
+from support.data_files import parquet, zipped
 from support.input_cases import Case, Content, toml
 
 PAIRS = [(f"{'good' if number % 2 else 'bad'} thing {number}", "ny"[number % 2]) for number in range(12)]
@@ -12,6 +12,7 @@ OBJECTS = [{"text": text, "label": label} for text, label in PAIRS]
 CSV = "text,label\n" + "".join(f"{text},{label}\n" for text, label in PAIRS)
 TSV, SEMICOLONS = CSV.replace(",", "\t"), CSV.replace(",", ";")
 LINES = "\n".join(map(json.dumps, OBJECTS))
+LABELS = {"label": ["n", "y"]}
 COLUMNS = {"text": [text for text, _ in PAIRS], "label": [label for _, label in PAIRS]}
 TAGGED = "".join(f"thing B-x\nred O\nnumber{number} O\n\n" for number in range(4))
 
@@ -22,6 +23,20 @@ READ: dict[str, tuple[str, Content, str, list[str]]] = {
     "csv of Windows": ("a.csv", CSV.replace("\n", "\r\n"), "", []),
     "csv of old Macs": ("a.csv", CSV.replace("\n", "\r"), "", []),
     "csv in UTF-16": ("a.csv", CSV.encode("utf-16"), "", []),
+    "csv in UTF-32": ("a.csv", CSV.encode("utf-32"), "", []),
+    "csv with two marks": ("a.csv", ("\ufeff\ufeff" + CSV).encode(), "", []),
+    "csv in stated UTF-16 with a mark": ("a.csv", CSV.encode("utf-16"), 'encoding = "utf-16-le"', []),
+    "json lines in stated UTF-16 with a mark": (
+        "a.jsonl",
+        b"\xfe\xff" + LINES.encode("utf-16-be"),
+        'encoding = "utf-16-be"',
+        [],
+    ),
+    "csv of Excel that states its delimiter": ("a.csv", "sep=;\n" + SEMICOLONS, "", []),
+    "csv that states bars as its delimiter": ("a.csv", "sep=|\r\n" + CSV.replace(",", "|"), "", []),
+    "csv whose labels have spaces before quotes": ("a.csv", CSV + 'x, "y"\n', "", ["look alike", "'\"y\"' (1)"]),
+    "csv of many columns": ("a.csv", ",".join(["text,label", *map(str, range(5_000))]) + "\na,y\nb,n\n", "", []),
+    "csv with its header again, left out": ("a.csv", CSV + CSV, 'on_bad_row = "skip"', ["line 14 is the header again"]),
     "csv in Latin-1": ("a.csv", CSV.replace("thing", "öde").encode("latin-1"), 'encoding = "latin-1"', []),
     "csv in Korean": ("a.csv", CSV.replace("thing", "좋아").encode("cp949"), 'encoding = "cp949"', []),
     "csv with semicolons": ("a.csv", SEMICOLONS, "", ['delimiter = ";"']),
@@ -42,6 +57,12 @@ READ: dict[str, tuple[str, Content, str, list[str]]] = {
     "csv in zip": ("a.zip", zipped({"a.csv": CSV}), "", []),
     "tsv": ("a.tsv", TSV, "", []),
     "tsv with bare quotes": ("a.tsv", TSV.replace("good", '"good'), "", []),
+    "tsv whose texts are quoted": (
+        "a.tsv",
+        "text\tlabel\n" + "".join(f'"{t}"\t{n}\n' for t, n in PAIRS),
+        "",
+        ["some cells look quoted", "name it .csv"],
+    ),
     "tsv with commas": ("a.tsv", CSV, "", ['delimiter = ","']),
     "txt with a header": ("a.txt", TSV, "", []),
     "json": ("a.json", json.dumps(OBJECTS), "", []),
@@ -57,6 +78,14 @@ READ: dict[str, tuple[str, Content, str, list[str]]] = {
         "",
         ["column by column"],
     ),
+    "json split by pandas": (
+        "a.json",
+        json.dumps({"columns": ["text", "label"], "index": [*range(12)], "data": PAIRS}),
+        "",
+        ["read as pandas splits it"],
+    ),
+    "json rows one behind another": ("a.jsonl", LINES.replace("\n", ""), "", []),
+    "json with half a letter that nobody reads": ("a.jsonl", LINES.replace("{", '{"x": "\\ud800", '), "", []),
     "json rows by key": ("a.json", json.dumps(dict(enumerate(OBJECTS))), "", ["each key is a row"]),
     "json inside": (
         "a.json",
@@ -72,6 +101,10 @@ READ: dict[str, tuple[str, Content, str, list[str]]] = {
     "labels that are missing": ("a.csv", CSV + "a,NaN\n", "", ["missing", "'NaN' (1)"]),
     "bad rows left out": ("a.csv", CSV + ",y\nb,\nc,d,e\n", 'on_bad_row = "skip"', ["1 of 15 rows", "2 of 14 rows"]),
     "bad lines left out": ("a.jsonl", LINES + '\n{"text"\n7\n', 'on_bad_row = "skip"', ["2 of 14 rows", "not JSON"]),
+    "zip of a Mac": ("a.zip", zipped({"a.csv": CSV, "__MACOSX/._a.csv": "x", ".DS_Store": "x"}), "", []),
+    "gzip of two parts": ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0) + gzip.compress(b"a,y\n", mtime=0), "", []),
+    "parquet of names that a class declares": ("a.parquet", parquet({**COLUMNS}, {"label": ["n", "y"]}), "", []),
+    "parquet of whole fractions": ("a.parquet", parquet({**COLUMNS, "label": [0.0, 1.0] * 6}), "", ["0 6, 1 6"]),
     "a part": ("a.csv[:6]", CSV, "", []),
 }
 
@@ -83,6 +116,49 @@ REFUSED: dict[str, tuple[str, Content, str, list[str]]] = {
     "another header": ("a.csv", CSV.replace("text,", "txet,"), "", ["did you mean 'txet'"]),
     "a header twice": ("a.csv", CSV.replace("text,", "text,text,"), "", ["twice: 'text'"]),
     "Latin-1": ("a.csv", CSV.replace("thing", "öde").encode("latin-1"), "", ["line 2", "0xf6", 'encoding = "cp1252"']),
+    "Russian": ("a.csv", "text,label\nжить и пить,дым\n".encode("koi8-r"), "", ['encoding = "koi8-r"']),
+    "Japanese of Unix": ("a.csv", "text,label\nこれはペンです,はい\n".encode("euc-jp"), "", ['encoding = "euc-jp"']),
+    "Korean among English": (
+        "a.csv",
+        "text,label\nan English sentence with 좋아요 in it,some label\n".encode("cp949"),
+        "",
+        ['encoding = "cp949"'],
+    ),
+    "one damaged byte": ("a.csv", CSV.encode() + b"\xff,y\n" + "größer,y\n".encode() * 9, "", ["so mend that line"]),
+    "UTF-8 stated as ASCII": ("a.csv", CSV + "é,y\n", 'encoding = "ascii"', ["leave encoding out"]),
+    "UTF-32 without a mark": ("a.csv", CSV.encode("utf-32-le"), "", ['encoding = "utf-32-le"']),
+    "a sign in the header that nobody sees": ("a.csv", "\u200b" + CSV, "", ["did you mean '\\u200btext'"]),
+    "a line of comment above the header": ("a.csv", "# made by hand\n" + CSV, "", ["there are: # made by hand)"]),
+    "a header again": ("a.csv", CSV + CSV, "", ["row 13: line 14 is the header again"]),
+    "very many other columns": ("a.csv", ",".join(map(str, range(3_000))) + "\n" + "a," * 3_000, "", ["2970 more"]),
+    "json lines named csv": ("a.csv", LINES, "", ["holds JSON", "name it .jsonl"]),
+    "json named tsv": ("a.tsv", json.dumps(OBJECTS), "", ["holds JSON", "name it .jsonl"]),
+    "json lines named txt": ("a.txt", LINES, "", ["holds JSON", "name it .jsonl"]),
+    "csv named json": ("a.json", CSV, "", ["cannot be loaded", "where 'text,label' stands"]),
+    "json of Python": ("a.jsonl", repr(OBJECTS[0]), "", ["double quotes", "where \"'text'"]),
+    "json with a comma too many": ("a.json", json.dumps(OBJECTS)[:-1] + ",]", "", ["where ']' stands"]),
+    "json lines with commas": ("a.jsonl", LINES.replace("\n", ",\n"), "", ["where ',' stands"]),
+    "json columns of other lengths": (
+        "a.json",
+        json.dumps({"text": ["a", "b", "c"], "label": ["y", "n"]}),
+        "",
+        ["columns differ in their rows", "'text' 3, 'label' 2"],
+    ),
+    "json columns of other rows": (
+        "a.json",
+        '{"text": {"0": "a", "1": "b"}, "label": {"0": "y", "2": "n"}}',
+        "",
+        ["columns differ in their rows"],
+    ),
+    "json with its schema": (
+        "a.json",
+        json.dumps({"schema": {"fields": [{"name": "text"}]}, "data": OBJECTS}),
+        "",
+        ["explode = 'data'", "text in 'data.text'"],
+    ),
+    "json of lists alone": ("a.json", json.dumps(PAIRS), "", ["got a list"]),
+    "json label without an end": ("a.jsonl", LINES + '\n{"text": "a", "label": 1e400}', "", ["got inf"]),
+    "json label with half a letter": ("a.jsonl", LINES + '\n{"text": "a", "label": "\\ud800"}', "", ["not Unicode"]),
     "Korean": ("a.jsonl", '{"text": "좋아요 정말"}'.encode("cp949"), "", ["line 1", 'encoding = "cp949"']),
     "Japanese": ("a.csv", "text,label\nこれはペンです,はい\n".encode("shift-jis"), "", ['encoding = "shift-jis"']),
     "Chinese": ("a.csv", "text,label\n这是一本书,好\n".encode("gb18030"), "", ["not UTF-8", "encoding = "]),
@@ -131,6 +207,49 @@ REFUSED: dict[str, tuple[str, Content, str, list[str]]] = {
     "zstd": ("a.jsonl.zst", b"x", "", [".zst is not read"]),
     "gzip under another name": ("a.csv", gzip.compress(CSV.encode(), mtime=0), "", ["write its name with .gz"]),
     "gzip that is none": ("a.csv.gz", CSV, "", ["cannot be loaded"]),
+    "gzip of gzip": (
+        "a.csv.gz",
+        gzip.compress(gzip.compress(CSV.encode(), mtime=0), mtime=0),
+        "",
+        ["holds another archive (.gz)"],
+    ),
+    "gzip of nothing": ("a.csv.gz", gzip.compress(b"", mtime=0), "", ["holds no examples"]),
+    "gzip of a tar": ("a.tar.gz", gzip.compress(b"x" * 600, mtime=0), "", ["holds another archive (.tar)"]),
+    "a zip of a zip": ("a.zip", zipped({"b.zip": zipped({"a.csv": CSV})}), "", ["holds another archive (.zip)"]),
+    "a zip of a gzip": (
+        "a.zip",
+        zipped({"a.csv.gz": gzip.compress(b"x", mtime=0)}),
+        "",
+        ["holds another archive (.gz)"],
+    ),
+    "a zip of an empty csv": ("a.zip", zipped({"a.csv": ""}), "", ["holds no examples"]),
+    "a zip damaged": ("a.zip", zipped({"a.csv": CSV}).replace(b"thing 3", b"thong 3"), "", ["Bad CRC"]),
+    "parquet of half classes": (
+        "a.parquet",
+        parquet({**COLUMNS, "label": [0.5] * 12}, LABELS),
+        "",
+        ["got 0.5 (float)"],
+    ),
+    "parquet of classes in lists": (
+        "a.parquet",
+        parquet({**COLUMNS, "label": [[1]] * 12}, LABELS),
+        "",
+        ["got [1] (list)"],
+    ),
+    "parquet of a class without a name": (
+        "a.parquet",
+        parquet({**COLUMNS, "label": [2, 0] * 6}, LABELS),
+        "",
+        ["coded 2"],
+    ),
+    "parquet of bytes": ("a.parquet", parquet({**COLUMNS, "text": [b"a"] * 12}), "", ["must be a string"]),
+    "parquet of missing numbers": (
+        "a.parquet",
+        parquet({**COLUMNS, "label": [0.0, 1.0] * 5 + [None, 1.0]}),
+        "",
+        ["row 11: the label is missing"],
+    ),
+    "parquet cut": ("a.parquet", parquet(COLUMNS)[:-20], "", ["cannot be loaded"]),
     "gzip cut": ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0)[:-12], "", ["cannot be loaded"]),
     "a zip of two": ("a.zip", zipped({"a.csv": CSV, "b.csv": CSV}), "", ["must hold one file, got 2"]),
     "a zip of nothing": ("a.zip", zipped({}), "", ["must hold one file, got 0"]),
@@ -153,6 +272,12 @@ WORDS: dict[str, tuple[Content, int, list[str]]] = {
     "tags of many letters": (TAGGED.replace("B-x", "U-x"), 0, []),
     "a word without a tag": (TAGGED + "alone\n", 2, ["line 17", "a word and its tag"]),
     "CoNLL-U": ("1\tThey\tthey\tPRON\tPRP\tCase=Nom\t2\tnsubj\t_\t_\n", 2, ["is CoNLL-U"]),
+    "indices before words": ("1\tthe\tO\n2\tcat\tB-x\n\n1\tno\tO\n\n", 2, ["counts the words of each sentence"]),
+    "indices from nothing": ("0 the O\n1 cat B-x\n\n0 a O\n1 dog B-x\n", 2, ["counts the words of each sentence"]),
+    "CoNLL 2009": ("1\tbuy\t_\tY\tbuy.01\n2\tit\t_\t_\t_\n\n" * 2, 2, ["counts the words of each sentence"]),
+    "a document's name before words": ("bc/x the O\nbc/x cat B-x\n\n" * 4, 2, ["is 'bc/x' on every line"]),
+    "numbers that are words": ("1 O\n3 B-x\n\n2 O\n", 0, []),
+    "commas between words and tags": ("a,O\nb,B-x\n", 2, ["a word and its tag must stand there, got 'a,O'"]),
     "one tag": ("a O\nb O\n", 2, ["tags must differ"]),
     "Latin-1": ("é O\nb B-x\n".encode("latin-1"), 2, ["line 1 holds the byte 0xe9"]),
     "nothing": ("\n \n", 2, ["holds no examples"]),
@@ -167,6 +292,20 @@ ANSWERS: dict[str, tuple[str, str, list[str], int, list[str]]] = {
     "a word": ("regression", "", ["0", "good"], 2, ["column 'answer': row 2: the label must be a number", "`replace`"]),
     "a comma": ("regression", "", ["0", "2,5"], 2, ["write it with a point, 2.5"]),
     "an empty cell": ("regression", "", ["0", ""], 2, ["row 2: the number is missing", 'on_bad_row = "skip"']),
+    "a number with thousands": ("regression", "", ["1,000", "2"], 2, ["write it without commas, 1000"]),
+    "a number of no float32": ("regression", "", ["1e300", "2"], 2, ["must be below 1e+18", "got 1e+300"]),
+    "a number of many digits": ("regression", "", ["1" * 400, "2"], 2, ["must be a number", "1..."]),
+    "half a number": ("regression", "", ["nan", "2"], 2, ["must be a number, such as 3.5, got 'nan'"]),
+    "lists of Python": ("multilabel", "", ["['a', 'b']", "['b']", "[]"], 0, ["a 1, b 2"]),
+    "lists of Python between commas": ("multilabel", 'separator = ","', ["['a', 'b']", "['b']"], 0, ["a 1, b 2"]),
+    "another separator": ("multilabel", 'separator = ";"', ["a|b", "b|c", "a"], 0, ["labels hold '|', such as 'a|b'"]),
+    "a separator at the end": (
+        "multilabel",
+        'separator = "|"',
+        ["a|b|", "b"],
+        2,
+        ["the label is missing, in ['a', 'b', '']"],
+    ),
     "stated labels": ("regression", 'labels = ["a", "b"]', ["0", "1"], 2, ["labels: unknown key"]),
     "sets": ("multilabel", 'separator = "|"', ["a|b", "", "b"], 0, ["a 1, b 2"]),
     "no separator": ("multilabel", "", ["a|b", "b"], 2, ["row 1: the labels must be a list", "separator = '|'"]),

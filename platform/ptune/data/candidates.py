@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ptune.data.bad_rows import bad_rows, refuse
-from ptune.data.columns import Columns, counted, texts_of, written
+from ptune.data.columns import Columns, counted, flat_name, texts_of, written
 from ptune.data.table import Table
 from ptune.spec.data import ChoiceData
 
+_DIGITS = 6
+"""More than any number of candidates has."""
 __all__ = ["columns_read", "counted", "extract", "inputs", "label_order", "written"]
 
 
@@ -28,7 +30,7 @@ def extract(table: Table, source: str, data: ChoiceData) -> Columns:
     values, last = table[data.label], len(data.choices) - 1
     problems += bad_rows(f"{source}: column {data.label!r}", values, lambda value: _problem(value, last))
     refuse(problems)
-    return Columns(source, texts, [int(value) for value in values])
+    return Columns(source, texts, [int(flat_name(value)) for value in values])
 
 
 def label_order(train: Columns, data: ChoiceData) -> Sequence[str]:  # noqa: ARG001 - of the signature all data has
@@ -38,9 +40,8 @@ def label_order(train: Columns, data: ChoiceData) -> Sequence[str]:  # noqa: ARG
 
 def _problem(value: Any, last: int) -> str | None:
     """What is wrong with the number of the right candidate; None if nothing is."""
-    number = value.strip() if isinstance(value, str) else value
-    numeric = number.isdecimal() if isinstance(number, str) else type(number) is int
-    if numeric and 0 <= int(number) <= last:
+    number = flat_name(value)
+    if number.isdecimal() and len(number) < _DIGITS and int(number) <= last:
         return None
     return (
         f"the label must be the number of the right candidate, 0 to {last}, got {value!r}; `replace` writes other "

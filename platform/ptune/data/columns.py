@@ -13,7 +13,7 @@ from typing import Any
 from ptune.data.bad_rows import BadRows, bad_rows, refuse
 from ptune.data.lookalikes import doubtful, likeliest
 from ptune.data.table import Table
-from ptune.errors import DataError, nearest
+from ptune.errors import DataError, listed, nearest
 from ptune.spec.data import ClassificationData
 from ptune.spec.source import Source
 
@@ -93,7 +93,9 @@ def explode(table: Table, source: str, path: str) -> Table:
             rows = [_without(row, name) | _flat(item, name) for row in rows for item in row.get(name) or []]
     if not any(name.startswith(f"{path}.") or name == path for row in rows for name in row):
         names = sorted({name for row in rows for name in row})
-        raise DataError(f"{source}: there is no nested list {path!r}{nearest(path, names)} (there are: {names})")
+        raise DataError(
+            f"{source}: there is no nested list {path!r}{nearest(path, names)} (there are: {listed(names)})"
+        )
     return replace(Table.of_rows(rows), notes=table.notes)
 
 
@@ -122,7 +124,7 @@ def prepared(table: Table, source: str, data: Source, columns: Sequence[str]) ->
     table = table.renamed({old: new for old, new in data.rename.items() if old in names and new not in names})
     names = table.column_names
     problems = [
-        f"{source}: there is no column {name!r}{nearest(name, names)} (there are: {', '.join(names)})"
+        f"{source}: there is no column {name!r}{nearest(name, names)} (there are: {listed(names)})"
         for name in (*columns, *data.replace)
         if name not in names
     ]
@@ -198,7 +200,7 @@ def number(columns: Columns, labels: Sequence[str]) -> list[int]:
     def problem(name: str) -> str | None:
         if name in position:
             return None
-        return f"label {name!r} is not among the labels{likeliest(name, labels)} (valid: {', '.join(labels)})"
+        return f"label {name!r} is not among the labels{likeliest(name, labels)} (valid: {listed(labels)})"
 
     refuse(bad_rows(columns.source, columns.labels, problem))
     return [position[name] for name in columns.labels]
@@ -212,10 +214,11 @@ def text_problem(value: Any) -> str | None:
         return f"the text must be a string, got {value!r} ({type(value).__name__})"
     if not value.strip():
         return f"the text is empty: {value!r}"
-    return None if _is_unicode(value) else f"the text is not valid Unicode: {value[:40]!r}"
+    return None if is_unicode(value) else f"the text is not valid Unicode: {value[:40]!r}"
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Whether a text can be encoded."""
     try:
         text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can hold and no tokenizer takes
@@ -232,21 +235,30 @@ def label_problem(value: Any, declared: list[str] | None) -> str | None:
     """What is wrong with a label; None if nothing is."""
     if value is None or value != value or (isinstance(value, str) and not value.strip()):
         return "the label is missing"
-    if declared is not None:
+    if declared is not None and not isinstance(value, str):
+        if type(value) is not int:
+            return f"the label must be the number of one of {listed(declared)}, got {value!r} ({type(value).__name__})"
         return None if 0 <= value < len(declared) else f"the label is missing (coded {value})"
     if isinstance(value, str | int) or (isinstance(value, float) and value.is_integer()):
-        return None if not isinstance(value, str) or _is_unicode(value) else f"the label is not Unicode: {value!r}"
+        return None if not isinstance(value, str) or is_unicode(value) else f"the label is not Unicode: {value!r}"
     law = f"the label must be a string, an integer or a boolean, got {value!r} ({type(value).__name__})"
     return f"{law}; a bin for each class makes labels of a number" if isinstance(value, float) else law
 
 
 def label_name(value: Any, declared: list[str] | None) -> str:
     """The name of a label that has no problem."""
-    if declared is not None:
+    if declared is not None and not isinstance(value, str):
         return declared[int(value)]
     if isinstance(value, bool):
         return "true" if value else "false"  # as JSON and TOML write them
     return str(int(value) if isinstance(value, float) else value).strip()
+
+
+def flat_name(value: Any) -> str:
+    """The name of a label that is one of a few words or numbers, however a file writes it; empty of what is none."""
+    if not isinstance(value, str | int) and not (isinstance(value, float) and value.is_integer()):
+        return ""
+    return label_name(value, None).lower().removesuffix(".0")
 
 
 def counted(answers: Sequence[int], labels: Sequence[str]) -> list[tuple[str, int]]:

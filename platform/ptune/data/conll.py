@@ -12,6 +12,8 @@ from ptune.errors import DataError
 
 _COMMENTS = ("## ", "-DOCSTART-", "#begin document", "#end document")
 _DOUBTFUL = "# "
+_SAME = 8
+"""Lines that do not hold one and the same word."""
 _CONLLU_COLUMNS = 10
 _CONLLU_INDEX = re.compile(r"\d+([-.]\d+)?")
 
@@ -58,6 +60,7 @@ def read_tagged(path: Path, text: str) -> Table:
     sentences = [[_word(path, line) for line in sentence] for sentence in _sentences(text.split("\n"))]
     if not sentences:
         raise DataError(f"{path}: holds no examples")
+    _check_words(path, [[word for word, _ in sentence] for sentence in sentences])
     words, tags = ([[row[column] for row in sentence] for sentence in sentences] for column in (0, 1))
     return Table({"words": words, "tags": tags}, len(sentences))
 
@@ -91,3 +94,18 @@ def _word(path: Path, line: _Line) -> tuple[str, str]:
             "write the words and the tags to learn as two columns"
         )
     return columns[0], columns[-1].strip()
+
+
+def _check_words(path: Path, sentences: Sequence[list[str]]) -> None:
+    """Refuse a first column that holds no words: it counts those of each sentence, or is the same on every line."""
+    law = "is not a word; write the words and the tags to learn as two columns"
+    if max(map(len, sentences)) > 1 and all(_counts(words) for words in sentences):
+        raise DataError(f"{path}: the first column counts the words of each sentence (1, 2, ...), and {law}")
+    firsts = {word for words in sentences for word in words}
+    if len(firsts) == 1 and sum(map(len, sentences)) >= _SAME:
+        raise DataError(f"{path}: the first column is {firsts.pop()!r} on every line, and {law}")
+
+
+def _counts(words: Sequence[str]) -> bool:
+    """Whether words are the whole numbers from 0 or 1, in order."""
+    return any(list(words) == [str(number) for number in range(first, first + len(words))] for first in (0, 1))

@@ -22,6 +22,10 @@ _END = "\ue000"
 _LOOKED_AT = 20
 """Rows from which a delimiter is guessed where no column is known."""
 _QUOTED = re.compile(r'"([^"]|"")*""([^"]|"")*"')
+_STATED = re.compile(r"\A\s*sep=(\W)\s*?$", re.MULTILINE)
+"""The first line with which Excel states the delimiter."""
+_JSON = re.compile(r'\s*(\[\s*)?\{\s*"')
+"""How rows of JSON begin."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,10 @@ def read_csv(
         DataError: the header cannot be read, or names a needed column twice.
     """
     path = contents.path
+    if _JSON.match(text) and delimiter is None:
+        raise DataError(f"{path}: holds JSON, not cells: name it .jsonl or .json")
+    if (excel := _STATED.match(text)) is not None:
+        delimiter, text = delimiter or excel[1], "\n" * text.count("\n", 0, excel.end()) + text[excel.end() :]
     dialect, notes = _dialect(contents, text, columns, delimiter)
     rows = dialect.rows(f"{text}\n{_END}\n")
     try:
@@ -78,8 +86,8 @@ def read_csv(
     if not body or body[-1][1] != [_END]:
         raise DataError(f"{path}: cannot be loaded: {_unclosed(text, body)}")
     _check_names(path, header, columns)
-    good, bad = _judged(header, body[:-1])
-    notes += _quoted_note(path, dialect, [row for _, row in good])
+    good, bad = _judged(header, body[:-1], columns)
+    notes += _quoted_note(path, dialect, header, [row for _, row in good])
     return _table(header, good, notes, bad), bad
 
 
@@ -138,17 +146,27 @@ def _check_names(path: object, header: Sequence[str], columns: Collection[str] |
 
 
 def _judged(
-    header: Sequence[str], body: Sequence[tuple[int, list[str]]]
+    header: Sequence[str], body: Sequence[tuple[int, list[str]]], columns: Collection[str] | None
 ) -> tuple[list[tuple[int, list[str]]], list[BadRow]]:
-    """The good rows with their numbers, and the bad ones: those that have more cells than there are columns."""
+    """The good rows with their numbers, and the bad ones: more cells than there are columns, or their names again.
+
+    Where the first line names no needed column, it is the line that is wrong, and none of the others.
+    """
     good, bad = [], []
+    named = columns is None or not set(columns).isdisjoint(header)
     for number, (line, row) in enumerate(body, 1):
-        if len(row) > len(header) and any(row[len(header) :]):
+        if len(header) > 1 and len(row) == len(header) and row[-1].strip() == header[-1] and _is_header(row, header):
+            bad.append(BadRow(number, f"line {line} is the header again"))
+        elif named and len(row) > len(header) and any(row[len(header) :]):
             law = f"line {line} has {len(row)} cells, and the header has {len(header)}: quote a cell that holds the "
             bad.append(BadRow(number, f"{law}delimiter"))
         else:
             good.append((number, row))
     return good, bad
+
+
+def _is_header(row: Sequence[str], header: Sequence[str]) -> bool:
+    return [cell.strip().lstrip("\ufeff") for cell in row] == list(header)
 
 
 def _table(
@@ -170,7 +188,15 @@ def _unclosed(text: str, body: Sequence[tuple[int, list[str]]]) -> str:
     return f'a quote (") that opens in or after line {line} is never closed; the file has {text.count(chr(10))} lines'
 
 
-def _quoted_note(path: object, dialect: Dialect, rows: Sequence[list[str]]) -> list[str]:
-    if dialect.quoted or not any(_QUOTED.fullmatch(cell) for row in rows for cell in row if cell.startswith('"')):
+def _quoted_note(path: object, dialect: Dialect, header: Sequence[str], rows: Sequence[list[str]]) -> list[str]:
+    if dialect.quoted:
         return []
-    return [f'{path}: some cells look quoted ("" inside "..."), and a tsv file has no quoting; name it .csv to unquote']
+    doubled = any(_QUOTED.fullmatch(cell) for row in rows for cell in row if cell.startswith('"'))
+    if not doubled and (len(rows) < 2 or not any(_all_quoted(rows, index) for index in range(len(header)))):
+        return []
+    return [f"{path}: some cells look quoted, and a tsv file has no quoting; name it .csv to unquote"]
+
+
+def _all_quoted(rows: Sequence[list[str]], index: int) -> bool:
+    """Whether every cell of a column stands between quotes."""
+    return all(len(row) > index and len(row[index]) > 1 and row[index][0] == row[index][-1] == '"' for row in rows)

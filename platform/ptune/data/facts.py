@@ -13,7 +13,8 @@ from pathlib import Path
 from ptune.data.bad_rows import bad_rows, refuse
 from ptune.data.columns import Columns, text_problem, texts_of
 from ptune.data.table import Table
-from ptune.errors import DataError, nearest
+from ptune.data.text_file import contents
+from ptune.errors import DataError
 from ptune.spec.data import ClozeData
 
 KIND = "cloze"
@@ -44,21 +45,16 @@ def label_order(facts: Columns, data: ClozeData) -> Sequence[str]:
         DataError: the file is missing, or holds no words.
     """
     if data.vocabulary is not None:
-        return _read_vocabulary(Path(data.vocabulary))
+        return _read_vocabulary(Path(data.vocabulary), data.encoding)
     return sorted(set(facts.labels))
 
 
 @lru_cache(maxsize=4)
-def _read_vocabulary(path: Path) -> list[str]:
+def _read_vocabulary(path: Path, encoding: str | None) -> list[str]:
     """The words of a file, each once: one for each line, or a JSON list. Relations share one list."""
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        neighbours = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(f"{path}: there is no such vocabulary{nearest(path.name, neighbours)}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: the vocabulary cannot be read: {error}") from None
-    words = _listed(path, content) if path.suffix.lower() == ".json" else content.splitlines()
+    file = contents(path)
+    content = file.text(encoding)
+    words = _listed(path, content) if file.kind == ".json" else content.splitlines()
     vocabulary = list(dict.fromkeys(word.strip() for word in words if word.strip()))
     if not vocabulary:
         raise DataError(f"{path}: the vocabulary holds no words")
@@ -68,7 +64,7 @@ def _read_vocabulary(path: Path) -> list[str]:
 def _listed(path: Path, content: str) -> list[str]:
     try:
         words = json.loads(content)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: the vocabulary is not JSON: {error}") from None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise DataError(f"{path}: a vocabulary in JSON must be a list of words, got {type(words).__name__}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ptune.data.bad_rows import bad_rows, refuse
-from ptune.data.columns import Columns, counted, texts_of, written
+from ptune.data.columns import Columns, counted, flat_name, texts_of, written
 from ptune.data.table import Table
 from ptune.errors import DataError
 from ptune.spec.data import InfillData
@@ -32,10 +32,15 @@ def extract(table: Table, source: str, data: InfillData) -> Columns:
     """
     texts, problems = texts_of(table, source, data.fields)
     declared = table.declared.get(data.label)
-    values = [declared[value] if declared and isinstance(value, int) else value for value in table[data.label]]
+    values = [_declared(value, declared) for value in table[data.label]]
     problems += bad_rows(f"{source}: column {data.label!r}", values, _problem)
     refuse(problems)
-    return Columns(source, texts, [_VALUES[_word(value)] for value in values])
+    return Columns(source, texts, [_VALUES[flat_name(value)] for value in values])
+
+
+def _declared(value: Any, declared: list[str] | None) -> Any:
+    """A cell; a class that the data set declares is its name."""
+    return declared[value] if declared and type(value) is int and 0 <= value < len(declared) else value
 
 
 def label_order(train: Columns, data: InfillData) -> list[str]:
@@ -49,11 +54,7 @@ def label_order(train: Columns, data: InfillData) -> list[str]:
     return list(LABELS)
 
 
-def _word(value: Any) -> str:
-    return str(value).strip().lower()
-
-
 def _problem(value: Any) -> str | None:
-    if _word(value) in _VALUES:
+    if flat_name(value) in _VALUES:
         return None
     return f"the label must be true or false, got {value!r}; `replace` writes other values as these words"

@@ -42,6 +42,10 @@ def read_json(
         DataError: the file is not JSON, holds no row, or holds its rows somewhere inside.
     """
     values, broken = _parsed(path, text, columns, skip=skip)
+    if len(values) == 1 and (split := _split(values[0])) is not None:
+        return _noted(Table.of_rows(split, columns), f"{path}: read as pandas splits it, columns and data"), []
+    if len(values) == 1 and isinstance(values[0], dict) and columns is not None and not tagged:
+        _check_lengths(path, values[0], columns)
     if len(values) == 1 and isinstance(values[0], dict) and (turned := _turned(values[0], columns, tagged=tagged)):
         rows, how = turned
         return _noted(Table.of_rows(rows, columns), f"{path}: read column by column: {how}"), []
@@ -72,7 +76,7 @@ def _parsed(path: Path, text: str, columns: Collection[str] | None, *, skip: boo
         raise DataError(f"{path}: cannot be loaded: values are nested too deep") from None
     except ValueError as error:
         if not skip or not text.lstrip().startswith("{"):
-            raise DataError(f"{path}: cannot be loaded: {error}") from error
+            raise DataError(f"{path}: cannot be loaded: {error}{_around(text, error)}") from error
     values: list[Any] = []
     broken: dict[int, str] = {}
     for number, line in enumerate(filter(str.strip, text.splitlines()), 1):
@@ -82,6 +86,15 @@ def _parsed(path: Path, text: str, columns: Collection[str] | None, *, skip: boo
         except (ValueError, RecursionError) as error:
             broken[number] = f"not JSON: {error}"
     return values, broken
+
+
+def _around(text: str, error: ValueError) -> str:
+    """What stands where a text is no longer JSON."""
+    start = getattr(error, "pos", None)
+    if start is None:
+        return ""
+    line = text[start : start + 40].partition("\n")[0]
+    return f", where {line!r} stands" if line else ", where the line ends"
 
 
 def _values(text: str, columns: Collection[str] | None) -> Iterator[Any]:
@@ -128,6 +141,30 @@ def _turned(value: Row, columns: Collection[str] | None, *, tagged: bool) -> tup
     return None
 
 
+def _split(value: Any) -> list[Row] | None:
+    """The rows of an object of column names and lists of cells (pandas' `orient="split"`); None if it is none."""
+    if not isinstance(value, dict) or not isinstance(value.get("data"), list):
+        return None
+    names, rows = value.get("columns"), value["data"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or not rows:
+        return None
+    if not all(isinstance(row, list) and len(row) == len(names) for row in rows):
+        return None
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _check_lengths(path: Path, value: Row, columns: Collection[str]) -> None:
+    """Refuse an object that holds whole columns which do not have as many cells, or not the same rows."""
+    inner = {name: value[name] for name in value if name in columns}
+    kinds = {type(column) for column in inner.values()}
+    if len(inner) < 2 or kinds not in ({list}, {dict}):
+        return
+    sizes = {name: len(column) for name, column in inner.items()}
+    if len(set(sizes.values())) > 1 or (kinds == {dict} and len({frozenset(column) for column in inner.values()}) > 1):
+        described = ", ".join(f"{name!r} {size}" for name, size in sizes.items())
+        raise DataError(f"{path}: cannot be read column by column: columns differ in their rows ({described})")
+
+
 def _is_cell(item: Any, *, tagged: bool) -> bool:
     """Whether a value is one of many in a column: a list of words where words are tagged, else no list."""
     return isinstance(item, list) if tagged else not isinstance(item, list | dict)
@@ -152,11 +189,18 @@ def _check_depth(path: Path, rows: Sequence[Row], columns: Collection[str] | Non
     if not nested:
         return
     described = "; ".join(f"{name} (with {', '.join(inner)})" if inner else name for name, inner in nested[:_DEEPEST])
-    first = nested[0][0]
+    best, inner = max(nested, key=lambda item: len(_last(item[1]) & set(columns)))
+    meant = [f"{name.rpartition('.')[2]} in {name!r}" for name in inner if name.rpartition(".")[2] in columns]
+    named = f" ({', '.join(meant)})" if meant else ""
     raise DataError(
         f"{path}: there is no column {', '.join(map(repr, sorted(columns)))} at the top, and lists lie inside: "
-        f"{described}; explode = {first!r} makes rows of its items, and columns are then named by their paths"
+        f"{described}; explode = {best!r} makes rows of its items, and columns are then named by their paths{named}"
     )
+
+
+def _last(paths: Sequence[str]) -> set[str]:
+    """The last names of some paths."""
+    return {path.rpartition(".")[2] for path in paths}
 
 
 def nested_lists(rows: Sequence[Any], path: str = "", depth: int = 0) -> Iterator[tuple[str, list[str]]]:

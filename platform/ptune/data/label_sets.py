@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from typing import Any
 
 from ptune.data import columns
 from ptune.data.bad_rows import bad_rows, refuse
-from ptune.data.columns import Columns, label_name, label_problem, sorted_labels, texts_of
+from ptune.data.columns import Columns, flat_name, label_name, label_problem, sorted_labels, texts_of
 from ptune.data.lookalikes import doubtful, likeliest
 from ptune.data.table import Table
-from ptune.errors import DataError
+from ptune.errors import DataError, listed
 from ptune.spec.data import MultilabelData
 
 KIND = "multilabel"
@@ -32,8 +33,9 @@ def extract(table: Table, source: str, data: MultilabelData) -> Columns:
     texts, problems = texts_of(table, source, data.text)
     if data.label_columns is not None:
         flags = {name: [_flag(value) for value in table[name]] for name in data.label_columns}
-        for name in flags:
-            problems += bad_rows(f"{source}: column {name!r}", table[name], _flag_problem)
+        for name, column in flags.items():
+            pairs = list(zip(column, table[name], strict=True))
+            problems += bad_rows(f"{source}: column {name!r}", pairs, lambda pair: _flag_problem(*pair))
         refuse(problems)
         rows = zip(*flags.values(), strict=True)
         return Columns(source, texts, [[name for name, on in zip(flags, row, strict=True) if on] for row in rows])
@@ -73,7 +75,7 @@ def number(read: Columns, labels: Sequence[str]) -> list[list[int]]:
         if unknown is None:
             return None
         law = f"label {unknown!r} is not among the labels{likeliest(unknown, labels)}"
-        return f"{law} (valid: {', '.join(labels)}); labels states them"
+        return f"{law} (valid: {listed(labels)}); labels states them"
 
     refuse(bad_rows(read.source, read.labels, problem))
     return [sorted(position[name] for name in names) for names in read.labels]
@@ -83,7 +85,15 @@ def notes(read: Columns, data: MultilabelData) -> list[str]:
     """What is to be said of a training split's labels."""
     if data.label_columns is not None:
         return []
-    return doubtful([name for names in read.labels for name in names], read.source, data.label)
+    names = [name for names in read.labels for name in names]
+    said = doubtful(names, read.source, data.label)
+    for sign in SEPARATORS if data.separator is not None else ():
+        if whole := [name for name in dict.fromkeys(names) if sign in name]:
+            said.append(
+                f"{read.source}: labels hold {sign!r}, such as {whole[0]!r}, and separator = {data.separator!r} does "
+                "not take them apart"
+            )
+    return said
 
 
 def counted(answers: Sequence[Sequence[int]], labels: Sequence[str]) -> list[tuple[str, int]]:
@@ -97,24 +107,39 @@ def written(answer: Sequence[int], labels: Sequence[str]) -> str:
 
 
 def apart(value: Any, separator: str | None) -> Any:
-    """The labels of a cell; what is no text, or has no separator, is left as it is."""
-    if separator is None or not isinstance(value, str):
+    """The labels of a cell, which may be written as a list of Python or JSON is; what is neither is left as it is."""
+    if not isinstance(value, str):
+        return value
+    if (written_out := _listed(value)) is not None:
+        return written_out
+    if separator is None:
         return value
     return [label.strip() for label in value.split(separator)] if value.strip() else []
 
 
+def _listed(text: str) -> list[Any] | None:
+    """The labels of a text that is a list, as pandas writes a column of lists to csv; None if it is none."""
+    if not (text.strip().startswith("[") and text.strip().endswith("]")):
+        return None
+    try:
+        value = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+    return value if isinstance(value, list) else None
+
+
 def _flag(value: Any) -> bool | None:
     """Whether a cell of a label's column says that the label is given; None if it says neither."""
-    if isinstance(value, str):
-        return {"0": False, "1": True, "false": False, "true": True}.get(value.strip().lower().removesuffix(".0"))
-    return bool(value) if isinstance(value, bool | int | float) and value in (0, 1) else None
+    return {"0": False, "1": True, "false": False, "true": True}.get(flat_name(value))
 
 
-def _flag_problem(value: Any) -> str | None:
-    """What is wrong with a cell of a label's column; None if nothing is."""
-    if _flag(value) is not None:
+def _flag_problem(flag: bool | None, value: Any) -> str | None:
+    """What is wrong with a cell of a label's column, read as a flag; None if nothing is."""
+    if flag is not None:
         return None
-    return "the label's 0 or 1 is missing" if value in (None, "") else f"a label's column holds 0 or 1, got {value!r}"
+    if value is None or value != value or (isinstance(value, str) and not value.strip()):
+        return "the label's 0 or 1 is missing"
+    return f"a label's column holds 0 or 1, got {repr(value)[:60]}; `replace` writes other values as these"
 
 
 def are_flags(column: Sequence[Any]) -> bool:
@@ -131,4 +156,5 @@ def _problem(value: Any, declared: list[str] | None) -> str | None:
         return f"the labels must be a list, got {value!r} (str); separator = {likely!r} takes a text apart"
     if not isinstance(value, list):
         return f"the labels must be a list, got {value!r} ({type(value).__name__})"
-    return next((law for label in value if (law := label_problem(label, declared)) is not None), None)
+    law = next((law for label in value if (law := label_problem(label, declared)) is not None), None)
+    return None if law is None else f"{law}, in {repr(value)[:60]}"

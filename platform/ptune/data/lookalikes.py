@@ -15,9 +15,10 @@ _NAMED = 5
 
 
 def alike(label: str) -> str:
-    """What labels have in common that look alike: letters without case, spaces and invisible signs; numbers as such."""
+    """What labels have in common that look alike: letters without case, spaces and quotes, and numbers as such."""
     text = "".join(sign for sign in unicodedata.normalize("NFKC", label) if unicodedata.category(sign) != "Cf")
     text = " ".join(text.casefold().split())
+    text = text.strip("\"'") or text
     try:
         return repr(float(text)) if text not in _MISSING and "_" not in text else text
     except ValueError:

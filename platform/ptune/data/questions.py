@@ -82,7 +82,7 @@ def _problem(context: str, value: Any) -> str | None:
     except (TypeError, KeyError, ValueError):
         return f"answers must be {{text = [...], answer_start = [...]}}, both as long, got {value!r}"
     for text, start in pairs:
-        if not isinstance(text, str) or not isinstance(start, int):
+        if not isinstance(text, str) or type(start) is not int:
             return f"an answer must be a string with an integer answer_start, got {text!r} at {start!r}"
         if not text.strip():
             return f"the answer is empty: {text!r}"

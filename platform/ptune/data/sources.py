@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -269,7 +270,8 @@ def _reader(data: Data, columns: Collection[str]) -> Callable[[str], tuple[Table
     """How this job's splits are read: a function from a split's name to its table and the name of its source."""
     source, config, reading = data.source, data.config, Reading.of(data)
     if source is None:
-        return lambda name: (_rows(read_file(Path(file_of(name)), columns, reading), name, data), name)
+        once = cache(lambda file: read_file(Path(file), columns, reading))  # of which splits may be parts
+        return lambda name: (_rows(once(file_of(name)), name, data), name)
     if source.startswith(PREFIX):
         return lambda name: (
             _rows(read_file(split_file(source, file_of(name)), columns), name, data),

@@ -10,7 +10,7 @@ from ptune.data.bad_rows import bad_rows, refuse
 from ptune.data.columns import Columns, sorted_labels, texts_of
 from ptune.data.lookalikes import doubtful
 from ptune.data.table import Table
-from ptune.errors import DataError, nearest
+from ptune.errors import DataError, listed, nearest
 from ptune.spec.data import TokensData
 
 
@@ -43,7 +43,10 @@ def extract(table: Table, source: str, data: TokensData) -> Columns:
         ([sentence[index] for index in indices], *more_texts)
         for sentence, indices, more_texts in zip(words, visible, further or [()] * len(words), strict=True)
     ]
-    names = [[_tag_name(row[index], declared) for index in indices] for row, indices in zip(tags, visible, strict=True)]
+    names = [
+        [columns.label_name(row[index], declared) for index in indices]
+        for row, indices in zip(tags, visible, strict=True)
+    ]
     return Columns(source, texts, names, declared)
 
 
@@ -86,7 +89,7 @@ def _unknown(tag: str, labels: Sequence[str]) -> str:
     place, hyphen, kind = tag.partition("-")
     siblings = [label for label in labels if hyphen and label.partition("-")[2] == kind]
     law = f"tag {tag!r} is not among the tags"
-    valid = f"(valid: {', '.join(labels)}); labels states them"
+    valid = f"(valid: {listed(labels)}); labels states them"
     if siblings:
         return f"{law}, which have {kind!r} only in {', '.join(map(repr, siblings))} {valid}"
     plausible = [label for label in labels if label.partition("-")[0] == place] if hyphen else labels
@@ -117,6 +120,8 @@ def _words_problem(value: Any) -> str | None:
     for word in value:
         if not isinstance(word, str):
             return f"a word must be a string, got {word!r} ({type(word).__name__})"
+        if not columns.is_unicode(word):
+            return f"a word is not valid Unicode: {word[:40]!r}"
     return None if any(word.strip() for word in value) else f"there is no word: {value!r}"
 
 
@@ -128,15 +133,11 @@ def _tags_problem(words: list[str], tags: Any, *, declared: list[str] | None) ->
     for tag in tags:
         if tag is None or (isinstance(tag, str) and not tag.strip()):
             return "a tag is missing"
-        if declared is not None and not 0 <= tag < len(declared):
-            return f"a tag is missing (coded {tag})"
         if not isinstance(tag, str | int):
             return f"a tag must be a string or an integer, got {tag!r} ({type(tag).__name__})"
+        if (law := columns.label_problem(tag, declared)) is not None:
+            return f"a tag: {law}"
     return None
-
-
-def _tag_name(value: Any, declared: list[str] | None) -> str:
-    return declared[int(value)] if declared is not None else str(value).strip()
 
 
 def counted(answers: Sequence[Sequence[int]], labels: Sequence[str]) -> list[tuple[str, int]]:

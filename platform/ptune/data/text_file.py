@@ -27,11 +27,15 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (code
 _MARKS_16 = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _LARGEST = 16 << 30
 """Bytes that a compressed file may hold: many times what fits into the memory of a machine that trains."""
+_MARK = "\ufeff"
 _SAMPLE = 1 << 16
 """Bytes around a fault from which its encoding is guessed."""
 _SCRIPTS = (
     ("cp1251", "\u0430-\u044f"),
+    ("koi8-r", "\u0430-\u044f"),
+    ("iso8859-5", "\u0430-\u044f"),
     ("shift-jis", "\u3000-\u30ff\u4e00-\u9fff"),
+    ("euc-jp", "\u3041-\u30ff"),
     ("cp949", "\uac00-\ud7a3"),
     ("gb18030", "\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e"),
     ("big5", "\u4e00-\u9fff"),
@@ -64,10 +68,10 @@ class Contents:
         """
         named = encoding or next((name for mark, name in _MARKS + _MARKS_16 if self.data.startswith(mark)), "utf-8")
         if named == "utf-8" and encoding is None and self.data.count(0) * 4 > len(self.data):
-            wide = "utf-16-le" if self.data[1:2] == b"\0" else "utf-16-be"
-            raise DataError(f'{self.path}: cannot be loaded: looks like UTF-16; state encoding = "{wide}"')
+            wide = f"utf-{32 if self.data[:32].count(0) > 16 else 16}-{'be' if self.data[0] == 0 else 'le'}"
+            raise DataError(f'{self.path}: cannot be loaded: looks like {wide[:6].upper()}; state encoding = "{wide}"')
         try:
-            return self.data.decode("utf-8-sig" if codecs.lookup(named).name == "utf-8" else named)
+            return self.data.decode(named).lstrip(_MARK)
         except UnicodeError as error:
             raise DataError(f"{self.path}: cannot be loaded: {self._undecodable(named, error)}") from None
 
@@ -80,13 +84,20 @@ class Contents:
             return None if stated is None else stated[1]
         return None
 
+    def _is_utf8(self) -> bool:
+        try:
+            self.data.decode()
+        except UnicodeDecodeError:
+            return False
+        return True
+
     def _undecodable(self, encoding: str, error: UnicodeError) -> str:
         """What is wrong, in which line, and which encoding the file may have."""
         if not isinstance(error, UnicodeDecodeError):
             return f"is not {encoding}: {error}"
         start = min(error.start, len(self.data) - 1)
         line = self.data.count(b"\n", 0, start) + 1
-        remedy = _remedy(self.data[start : start + _SAMPLE])
+        remedy = "leave encoding out" if self._is_utf8() else _remedy(self.data[start : start + _SAMPLE])
         written = encoding.upper() if encoding.startswith("utf-") else encoding
         return f"not {written}: line {line} holds the byte 0x{self.data[start]:02x} ({error.reason}); {remedy}"
 
@@ -121,7 +132,12 @@ def contents(path: Path) -> Contents:
         data = _gunzipped(path, data)
     elif suffix == ".zip":
         kind, data = _unzipped(path, data)
-    elif packed := next((name for magic, name in _MAGIC.items() if data.startswith(magic)), None):
+    if kind in _SHEETS:
+        raise DataError(f"{path}: {_refused(kind)}")
+    packed = next((name for magic, name in _MAGIC.items() if data.startswith(magic)), None)
+    if suffix in _ARCHIVES and (packed or kind in (*_ARCHIVES, *_OTHER_ARCHIVES)):
+        raise DataError(f"{path}: holds another archive ({packed or kind}); unpack it and name the file inside")
+    if packed is not None:
         law = f"write its name with {packed}" if packed in _ARCHIVES else _refused(packed)
         raise DataError(f"{path}: cannot be loaded: is compressed ({packed.removeprefix('.')}); {law}")
     if not data.strip(b" \t\r\n\0\xef\xbb\xbf\xff\xfe"):
@@ -166,7 +182,7 @@ def _unzipped(path: Path, data: bytes) -> tuple[str, bytes]:
     """The suffix and the bytes of a zip's only file."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
+            members = [m for m in archive.infolist() if not m.is_dir() and not _is_of_system(PurePath(m.filename))]
             if len(members) != 1:
                 names = ", ".join(member.filename for member in members[:5]) or "nothing"
                 law = f"a .zip must hold one file, got {len(members)} ({names}{', ...' if len(members) > 5 else ''})"
@@ -174,8 +190,17 @@ def _unzipped(path: Path, data: bytes) -> tuple[str, bytes]:
             with archive.open(members[0]) as stream:
                 inner = PurePath(members[0].filename).suffix.lower()
                 return inner, _bounded(path, stream.read(_LARGEST + 1))
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except RuntimeError as error:  # the only one that zipfile raises so is that of a password
+        if isinstance(error, NotImplementedError):
+            raise DataError(f"{path}: cannot be loaded: {error}") from None
+        raise DataError(f"{path}: cannot be loaded: needs a password; unpack it") from None
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cannot be loaded: {error or 'the file ends too early'}") from None
+
+
+def _is_of_system(name: PurePath) -> bool:
+    """Whether a file of an archive is one that systems put beside those of people."""
+    return "__MACOSX" in name.parts or name.name.startswith(".") or name.name in ("Thumbs.db", "desktop.ini")
 
 
 def _bounded(path: Path, data: bytes) -> bytes:
@@ -186,11 +211,20 @@ def _bounded(path: Path, data: bytes) -> bytes:
 
 def _remedy(data: bytes) -> str:
     """The encoding that bytes may have, as the key that states it: the one whose script the text then has."""
-    foreign = sum(byte > 0x7F for byte in data)
+    runs = re.findall(rb"[\x80-\xff]+", data)
+    decoded = _letters(data.decode("utf-8", "replace"))
+    if len(decoded) > 10 * decoded.count("\ufffd"):
+        return "the text behind it is UTF-8, so mend that line"
     guess = "cp1252"  # a few letters with accents, and dashes and quotes of Windows
-    for encoding, script in _SCRIPTS if foreign * 2 > sum(chr(byte).isalpha() for byte in data if byte < 0x80) else ():
-        letters = re.sub(r"[\0-\x7f]", "", data.decode(encoding, "replace"))
-        if len(re.findall(f"[{script}]", letters)) > 0.7 * len(letters):
+    words = sum(map(len, runs)) > 2 * len(runs)  # and no single letters between those of ASCII
+    for encoding, script in _SCRIPTS if words else ():
+        letters = _letters(data.decode(encoding, "replace"))
+        if len(re.findall(f"[{script}]", letters)) > (0.25 if encoding == "euc-jp" else 0.7) * len(letters):
             guess = encoding
             break
     return f'state the file\'s encoding, such as encoding = "{guess}"'
+
+
+def _letters(text: str) -> str:
+    """The signs of a text that are not of ASCII."""
+    return re.sub(r"[\0-\x7f]", "", text)

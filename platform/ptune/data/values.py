@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from ptune.data.table import Table
 from ptune.spec.data import RegressionData
 
 KIND = "regression"
+_LARGEST = 1e18
+"""The square of a number of this size is more than a float32 holds."""
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _LARGE = 100.0
 """Numbers of this size and more are far from what a new head gives."""
 
@@ -106,9 +110,16 @@ def _problem(value: Any) -> str | None:
     """What is wrong with a number; None if nothing is."""
     if value is None or value != value or (isinstance(value, str) and not value.strip()):
         return 'the number is missing; on_bad_row = "skip" leaves out rows without one'
-    if parsed(value) is not None:
-        return None
-    law = f"the label must be a number, such as 3.5, got {value!r} ({type(value).__name__})"
+    number = parsed(value)
+    if number is not None:
+        return None if abs(number) < _LARGEST else f"the label must be below {_LARGEST:g} in size, got {number:g}"
+    law = f"the label must be a number, such as 3.5, got {_shortened(repr(value))} ({type(value).__name__})"
+    if isinstance(value, str) and _THOUSANDS.fullmatch(value.strip()):
+        return f"{law}; write it without commas, {value.strip().replace(',', '')}"
     if isinstance(value, str) and parsed(value.strip().replace(",", ".")) is not None:
         return f"{law}; write it with a point, {value.strip().replace(',', '.')}"
     return f'{law}; `replace` writes a value as another one, and on_bad_row = "skip" leaves such rows out'
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:60]}..."
