@@ -11,9 +11,10 @@ import pytest
 _REPO = Path(__file__).resolve().parent.parent
 
 # Hugging Face libraries read these once, when imported. No test uses the network or the user's cache.
-_HF_HOME = tempfile.TemporaryDirectory(prefix="ptune-hf-")  # removed when the tests end
-os.environ["HF_HOME"] = _HF_HOME.name
-os.environ["PTUNE_CACHE"] = f"{_HF_HOME.name}/states"
+_HOME = tempfile.TemporaryDirectory(prefix="ptune-tests-")  # removed when the tests end
+if "PYTEST_XDIST_WORKER" not in os.environ:  # all processes of a session have one home, and share what forks commands
+    os.environ["HF_HOME"] = f"{_HOME.name}/hf"
+os.environ["PTUNE_CACHE"] = f"{_HOME.name}/states"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.update(RAY_worker_niceness="0")  # at Ray's 15, tests beside those on a cluster starve its engines

@@ -17,8 +17,8 @@ from ptune.run.local import LocalRunner
 from ptune.run.search import start_search
 from ptune.spec.load import load_job
 from ptune.tracking.location import DATABASE
+from support.command import Command
 from support.tiny_job import write_job
-from support.waiting import PATIENCE_S, wait_for
 
 BASELINE = """
 [[space.baseline]]
@@ -35,12 +35,11 @@ formats = ["native", "peft"]
 """
 
 
-def call(folder: Path, *arguments: str, **options):
-    environment = {**os.environ, "PTUNE_RUNS": str(folder / "runs"), "OMP_NUM_THREADS": "1"}
-    for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "PTUNE_DEBUG"):
-        environment.pop(name, None)
-    command = [sys.executable, "-m", "ptune", *arguments]
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=-1, stderr=-1, text=True, **options)
+def call(folder: Path, *arguments: str) -> Command:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "PTUNE_DEBUG"):
+            patch.delenv(name, raising=False)
+        return Command(folder, *arguments, fork=True, PTUNE_RUNS=str(folder / "runs"))
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +48,9 @@ def searched(tmp_path_factory, blank_database):
     folder = tmp_path_factory.mktemp("searched")
     (folder / "runs").mkdir()
     shutil.copy(blank_database, folder / "runs" / DATABASE)
-    process = call(folder, "search", write_job(folder, BASELINE).name, "--local", "--json", "--set", "seed=3")
-    out, err = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 0, err
-    return folder, out, err
+    command = call(folder, "search", write_job(folder, BASELINE).name, "--local", "--json", "--set", "seed=3")
+    assert command.end() == 0, command.err
+    return folder, command.out, command.err
 
 
 def test_json_is_one_object_with_the_result(searched):
@@ -152,30 +150,24 @@ def reports(journal):
     return journal.read_text().count('"reported"')
 
 
-def ended(process):
-    return process.communicate() if process.poll() is not None else None
-
-
 LONG = ("--set", "budget.epochs=300", "--set", "name=long", "--set", "tracking.type=none")
 
 
 @pytest.mark.slow
 def test_an_interrupted_search_is_resumed(tmp_path):
     job = write_job(tmp_path, BASELINE)
-    process = call(tmp_path, "search", job.name, "--local", *LONG)
+    command = call(tmp_path, "search", job.name, "--local", *LONG)
     journal = tmp_path / "runs" / "long" / "journal.jsonl"
-    wait_for(lambda: journal.exists() and reports(journal), lambda: ended(process))
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 130, err
-    assert "resume long --local`" in err
-    assert "long interrupted" in out
+    command.wait_for(lambda: journal.exists() and reports(journal))
+    command.process.send_signal(signal.SIGTERM)
+    assert command.end() == 130, command.err
+    assert "resume long --local`" in command.err
+    assert "long interrupted" in command.out
     reported = reports(journal)
-    process = call(tmp_path, "resume", "long", "--local")
-    wait_for(lambda: reports(journal) > reported, lambda: ended(process))
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 130
+    command = call(tmp_path, "resume", "long", "--local")
+    command.wait_for(lambda: reports(journal) > reported)
+    command.process.send_signal(signal.SIGINT)
+    assert command.end() == 130
     epochs = [(event.trial, event.epoch) for event in read(journal) if isinstance(event, Reported)]
     assert len(epochs) == len(set(epochs)) > reported
 

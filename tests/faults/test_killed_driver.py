@@ -88,7 +88,8 @@ def start(job, tmp_path, monkeypatch, blank_database):
     monkeypatch.setenv("PTUNE_RUNS", str(tmp_path / "runs"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "small.toml").write_text(job_toml(job))
-    return lambda *options: Command(tmp_path, "search", "small.toml", "--resume-if-exists", "--json", *options)
+    arguments = ("search", "small.toml", "--resume-if-exists", "--json")
+    return lambda *options: Command(tmp_path, *arguments, *options, fork=True)
 
 
 @pytest.mark.slow

@@ -1,11 +1,7 @@
 """Whole searches whose runs folder is a URL of S3, on a real server of its protocol."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 
@@ -28,6 +24,7 @@ from ptune.spec.write import job_toml
 from ptune.storage.bucket import Bucket
 from ptune.storage.local_copy import bucket_of
 from ptune.storage.waiting import Patience
+from support.command import Command
 from support.interrupting import Interrupting
 from support.line import Line
 from support.s3_server import BUCKET, CREDENTIALS, s3_server
@@ -126,19 +123,10 @@ def epochs(folder):
 def test_a_killed_search_goes_on_elsewhere_from_the_url_alone(machine, job, unbroken, tmp_path):
     runs = machine("one")
     (tmp_path / "small.toml").write_text(job_toml(job))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ptune", "search", str(tmp_path / "small.toml"), "--local", "--json"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+    command = Command(tmp_path, "search", "small.toml", "--local", "--json", fork=True)
     journal = runs / "small" / JOURNAL
-    wait_for(
-        lambda: journal.exists() and len(epochs(journal.parent)) >= 3,
-        lambda: process.poll() is not None and process.stderr.read().decode()[-2000:],
-    )
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    command.wait_for(lambda: journal.exists() and len(epochs(journal.parent)) >= 3)
+    command.kill()
     reported = epochs(journal.parent)
 
     runs = machine("other")

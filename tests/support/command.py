@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from support.forked import Forked, Process
 from support.waiting import PATIENCE_S, wait_for
 
 
@@ -19,16 +20,23 @@ class Command:
     Args:
         folder: for the files; it must be there.
         arguments: of the command.
+        fork: whether it may be forked, which saves its imports; see `support.forked`. Otherwise, it is a new process.
         variables: further variables of its environment.
     """
 
-    def __init__(self, folder: Path, *arguments: str, **variables: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, fork: bool = False, **variables: str) -> None:
         self._out, self._err = folder / "stdout", folder / "stderr"
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **variables}
-        with self._out.open("w") as out, self._err.open("w") as err:
+        self.process: Process
+        with self._out.open("w") as out, self._err.open("w") as err, Path(os.devnull).open() as nothing:
+            if fork:
+                streams = [nothing.fileno(), out.fileno(), err.fileno()]
+                self.process = Forked(arguments, folder, streams, **variables)
+                return
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **variables}
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ptune", *arguments],
                 env=environment,
+                stdin=nothing,
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
