@@ -16,6 +16,14 @@ from support.refusals import refused_fields
 from support.simulated import ceiling, curve, make_job, resume, start
 
 SHORT = {"beside": ["prompt_length"]}
+PLAIN = {
+    "parameters": {
+        "length": {"low": 4, "high": 128, "log": True},
+        "dropout": {"low": 0.0, "high": 0.5},
+        "lr": {"low": 1e-4, "high": 0.3, "log": True},
+    }
+}
+"""A space without conditions."""
 
 
 @pytest.fixture(autouse=True)
@@ -86,9 +94,9 @@ def test_what_is_outside_of_the_bounds_goes_on_last():
     assert rungs.promotable() == (1, 1)
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random", "qmc"])
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "nsgaii", "nsgaiii", "random", "qmc"])
 def test_a_search_cut_anywhere_goes_on_as_it_would_have(path, tmp_path, sampler):
-    whole = played(path, slots=1, trials=12, sampler=sampler)
+    whole = played(path, slots=1, trials=12, sampler=sampler, space=PLAIN)
     events = journal.read(path)
     cuts = [index for index, event in enumerate(events) if isinstance(event, Suggested) and event.trial in (4, 9)]
     for cut in cuts:
@@ -104,8 +112,8 @@ def test_a_search_cut_anywhere_goes_on_as_it_would_have(path, tmp_path, sampler)
 
 
 def hypervolume(history):
-    """The area that a front of accuracy and shortness covers above 0.5 and 128 tokens."""
-    front = [(trial.best_value - 0.5, 128 - trial.config["length"]) for trial in history.front.trials]
+    """The area that a front of accuracy and shortness covers above 0.75 and below 128 tokens."""
+    front = [(trial.best_value - 0.75, 128 - trial.config["length"]) for trial in history.front.trials]
     area, reached = 0.0, 0.0
     for value, room in front:
         area += max(0.0, value) * max(0.0, room - reached)
@@ -113,16 +121,30 @@ def hypervolume(history):
     return area
 
 
-def test_the_sampler_covers_more_of_the_front_than_chance(tmp_path):
-    def mean(sampler):
-        areas = []
-        for seed in range(4):
-            path = tmp_path / f"{sampler}-{seed}.jsonl"
-            options = {"trials": 60, "epochs": 3, "stopping": {"type": "none"}, "seed": seed, "sampler": sampler}
-            areas.append(hypervolume(played(path, **options).history))
-        return statistics.fmean(areas)
+def mean_area(folder, sampler, seeds=4):
+    """Of some searches, what their fronts cover."""
+    areas = []
+    for seed in range(seeds):
+        path = folder / f"{sampler}-{seed}.jsonl"
+        options = {"trials": 60, "epochs": 3, "stopping": {"type": "none"}, "seed": seed, "sampler": sampler}
+        areas.append(hypervolume(played(path, **options, space=PLAIN).history))
+    return statistics.fmean(areas)
 
-    assert mean("tpe") > mean("random")
+
+def test_the_sampler_covers_more_of_the_front_than_chance(tmp_path):
+    assert mean_area(tmp_path, "tpe") > mean_area(tmp_path, "random")
+
+
+@pytest.mark.parametrize("sampler", ["nsgaii", "nsgaiii"])
+def test_a_child_has_the_values_of_its_parents_or_mutates_and_is_no_copy(path, sampler):
+    history = played(path, slots=1, trials=40, sampler=sampler, space=PLAIN).history
+    configs = [tuple(trial.config[name] for name in ("length", "dropout", "lr")) for trial in history.trials.values()]
+    assert len(set(configs)) >= len(configs) - 1, "a parameter that mutates may take its old value by chance"
+    inherited = [
+        sum(any(config[axis] == earlier[axis] for earlier in configs[:number]) for axis in range(3))
+        for number, config in enumerate(configs)
+    ]
+    assert sum(count >= 1 for count in inherited[20:]) > 15
 
 
 def test_failures_and_what_rests_are_told_to_the_sampler(path):

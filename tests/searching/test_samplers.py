@@ -86,10 +86,11 @@ def test_a_process_learns_from_trials_that_rest_at_a_rung_and_from_failures():
     assert sum(1e-3 < lr < 1e-1 for lr in near) >= 4, near
 
 
-def test_a_process_refuses_conditions_by_name():
-    ((place, law),) = refused_fields(make_job, sampler="gp").items()
+@pytest.mark.parametrize("sampler", ["gp", "nsgaii", "nsgaiii"])
+def test_a_sampler_that_combines_like_trials_refuses_conditions_by_name(sampler):
+    ((place, law),) = refused_fields(make_job, sampler=sampler).items()
     assert place == "budget.sampler"
-    assert law.startswith("'gp' needs parameters that every trial has, and ")
+    assert law.startswith(f"'{sampler}' needs parameters that every trial has, and ")
 
 
 def test_a_sampler_of_the_users_own_is_told_what_every_trial_has_reached():

@@ -9,6 +9,7 @@ import optuna
 from optuna.samplers import BaseSampler
 
 from ptune.errors import SpecError, nearest
+from ptune.searching.genetic import SteadyNsga2, SteadyNsga3
 from ptune.spec.budget import SAMPLERS, Sampler
 
 
@@ -30,6 +31,10 @@ def build_sampler(sampler: Sampler, seed: int, startup: int) -> BaseSampler:
             )
         case "gp":
             return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
+        case "nsgaii":
+            return SteadyNsga2(seed, startup)
+        case "nsgaiii":
+            return SteadyNsga3(seed, startup)
         case "random" | "grid" | "qmc":  # a grid and a sequence state their points, and leave nothing to propose
             return optuna.samplers.RandomSampler(seed=seed)
         case path:
@@ -74,4 +79,4 @@ def import_sampler(path: str) -> type[BaseSampler]:
 
 def reads_values(sampler: Sampler) -> bool:
     """Whether a sampler learns from the values of complete trials alone, and so must see partial ones as complete."""
-    return sampler == "gp" or sampler not in SAMPLERS
+    return sampler in ("gp", "nsgaii", "nsgaiii") or sampler not in SAMPLERS

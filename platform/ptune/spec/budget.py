@@ -12,7 +12,9 @@ from ptune.errors import nearest
 from ptune.spec.stopping import DEFAULT, Stopping
 from ptune.spec.strict import Strict, broken
 
-SAMPLERS = ("tpe", "gp", "qmc", "random", "grid")
+SAMPLERS = ("tpe", "gp", "nsgaii", "nsgaiii", "qmc", "random", "grid")
+UNCONDITIONAL = ("gp", "nsgaii", "nsgaiii")
+"""Samplers that combine trials of the same parameters only."""
 _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
@@ -36,8 +38,8 @@ class Budget(Strict):
 
     sampler: Sampler = "tpe"
     """How configurations are proposed after the baseline points: by a tree-structured Parzen estimator (`tpe`), a
-    Gaussian process (`gp`), evenly (`qmc`), at `random`, or every combination of the space (`grid`). The import path
-    `package.module:Class` names any sampler of Optuna's interface."""
+    Gaussian process (`gp`), by crossing the best ones (`nsgaii`, `nsgaiii`), evenly (`qmc`), at `random`, or every
+    combination of the space (`grid`). The import path `package.module:Class` names any sampler of Optuna's."""
     epochs_total: int | None = Field(None, ge=1)
     """Most epochs that the search's trials train together. The best trial still trains to the horizon."""
     hours: float | None = Field(None, gt=0)

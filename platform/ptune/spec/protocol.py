@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ptune.errors import nearest
 from ptune.spec import grid
-from ptune.spec.budget import Budget
+from ptune.spec.budget import UNCONDITIONAL, Budget
 from ptune.spec.parameter import ParameterName
 from ptune.spec.problem import Problem, dotted
 from ptune.spec.prompt import METHODS
@@ -62,15 +62,15 @@ def grid_problems(space: Space, budget: Budget, layers: int | None = None, *, co
 
 
 def sampler_problems(space: Space, budget: Budget) -> list[Problem]:
-    """The laws that a sampler breaks in a space: a Gaussian process compares trials of the same parameters only."""
-    if budget.sampler != "gp":
+    """The laws that a sampler breaks in a space: some of them combine trials of the same parameters only."""
+    if budget.sampler not in UNCONDITIONAL:
         return []
     conditional = [name for name in space.searched if any(definition.when for definition in space.parameters[name])]
     if not conditional:
         return []
     law = (
-        f"'gp' needs parameters that every trial has, and {conditional[0]} is searched under a condition (`when`); "
-        "'tpe' models spaces with conditions"
+        f"{budget.sampler!r} needs parameters that every trial has, and {conditional[0]} is searched under a condition "
+        "(`when`); 'tpe' models spaces with conditions"
     )
     return [Problem(("budget", "sampler"), law)]
 
