@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import time
 from dataclasses import replace
 
 import pytest
@@ -300,3 +301,25 @@ def test_trials_that_must_be_alone_take_turns_with_the_others(world, monkeypatch
     assert len(finish(engine)) == 4
     assert all(len(alone) == 1 for alone in packed if any(alone))
     assert any(len(alone) == 2 for alone in packed)
+
+
+def test_the_time_of_a_pass_is_shared_by_the_tokens_of_its_trials(world):
+    engine = Engine(world.backbone, 100_000)
+    for number, batch_size in ((0, 2), (1, 8)):
+        plan, learner = world.trial(number, CONFIGS["v2 all layers"] | {"batch_size": batch_size})
+        engine.join(replace(plan, shares_time=True), learner)
+        engine.advance(number, 1)
+    began = time.monotonic()
+    reports = {report.trial: report.metrics for report in finish(engine)}
+    passed = time.monotonic() - began
+    shares = [reports[number]["own_seconds"] for number in (0, 1)]
+    assert 0.5 * passed < sum(shares) <= passed
+    assert min(shares) > 0.05 * passed, "both see the same texts"
+    assert reports[0]["seconds"] > 1.2 * shares[0], "while it held its slot, the other one trained, too"
+
+
+def test_a_trial_whose_time_nobody_weighs_reports_none_of_its_own(world):
+    engine = engine_with(world, {0: CONFIGS["v2 all layers"]})
+    engine.advance(0, 1)
+    (report,) = finish(engine)
+    assert "own_seconds" not in report.metrics

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import math
 import resource
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -121,12 +122,14 @@ class Engine:
         if not slots:
             return []
         run = self._score if slots[0].phase is Phase.SCORING else self._train
+        began = time.monotonic()
         try:
             settled = run(slots)
         except torch.OutOfMemoryError:
             settled = None
         if settled is None:  # outside the handler, where the failed pass's tensors are gone
             return self._shrink(slots)
+        _share_time(slots, time.monotonic() - began)
         outcomes = [self._settle(slot, settle) for slot, settle in zip(slots, settled, strict=True)]
         return [outcome for outcome in outcomes if outcome is not None]
 
@@ -257,6 +260,16 @@ def _share(first: Slot, second: Slot) -> bool:
     """Whether two slots may share a pass."""
     own_pass = first.learner.needs_own_pass or second.learner.needs_own_pass
     return first.phase is second.phase and not own_pass
+
+
+def _share_time(slots: Sequence[Slot], seconds: float) -> None:
+    """Give each slot of a pass its share of the pass's time, by its tokens among all, its own padding included.
+
+    A GPU works behind the process that drives it, so the end of a pass may count in the pass after it.
+    """
+    tokens = [rows * width for _, rows, width in map(Slot.taken_size, slots)]
+    for slot, count in zip(slots, tokens, strict=True):
+        slot.take_time(seconds * count / sum(tokens))
 
 
 def _too_large(trial: int, problem: str) -> Failure:

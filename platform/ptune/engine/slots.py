@@ -44,6 +44,7 @@ class Plan:
         state_path: where its state is saved after every epoch.
         config: the flat configuration, which a saved state must match.
         dtype: type of the backbone's weights.
+        shares_time: whether it reports `own_seconds`, its share of the time of its passes.
     """
 
     trial: int
@@ -57,6 +58,7 @@ class Plan:
     state_path: Path
     config: Config = field(default_factory=dict)
     dtype: str = "float32"
+    shares_time: bool = False
 
     @cached_property
     def steps_per_epoch(self) -> int:
@@ -127,6 +129,7 @@ class Slot:
         self._movement = Movement(learner)
         self._losses: list[float] = []
         self._began = 0.0
+        self._own_s = 0.0
 
     @property
     def epoch(self) -> int:
@@ -166,6 +169,10 @@ class Slot:
         """Examples, rows and width in tokens of the batch just taken."""
         assert self._taken is not None, "a batch was taken"
         return len(self._taken), *self._shape(self._taken)
+
+    def take_time(self, seconds: float) -> None:
+        """Count its share of a pass as its own."""
+        self._own_s += seconds
 
     def share(self) -> float:
         """What the loss of the part just taken counts in the loss of its whole mini-batch; all parts' sum to 1."""
@@ -232,7 +239,7 @@ class Slot:
         if all(objective.keeps(value, earlier[objective.metric]) for earlier in self.history):
             self.best = self.learner.collapsed()
         moved = self._movement.of(self.learner)
-        trained = sum(parameter.numel() for parameter in self.learner.parameters() if parameter.requires_grad)
+        trained = self.learner.trained
         report = {
             **metrics,
             "train_loss": float(np.mean(self._losses)) if self._losses else metrics["loss"],
@@ -242,9 +249,11 @@ class Slot:
             "trainable_parameters": float(trained),
             "backbone_share": trained / backbone_parameters,
             **({} if moved is None else {"prompt_moved": moved}),
+            **({"own_seconds": self._own_s} if self.plan.shares_time else {}),
         }
         self.history.append(report)
         self._losses = []
+        self._own_s = 0.0
         self.phase = Phase.TRAINING
         self.answers = []
         return report

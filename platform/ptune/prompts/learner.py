@@ -71,6 +71,11 @@ class Learner(nn.Module):
         return [parameter for parameter in self.heads.parameters() if parameter.requires_grad]
 
     @property
+    def trained(self) -> int:
+        """How many numbers train."""
+        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
+
+    @property
     def body_parameters(self) -> list[tuple[str, nn.Parameter]]:
         """The tuned backbone's share of what trains, by name."""
         return list(self.body.named_parameters()) if self.body is not None else []

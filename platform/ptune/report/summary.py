@@ -149,12 +149,19 @@ def _headline(outcome: Outcome) -> Text:
     if best is None:
         return head.append("; no trial has a result", style="red")
     config = described(best.config, history.header.varied)
-    head.append(f"\nbest {history.objective.metric} on dev ")
+    head.append(f"\n{best_words(history)} on dev ")
     head.append(best_text(best.best_value, history.leading), style="bold green")
     test = outcome.conclusion.test
     if test and history.objective.metric in test:
         head.append(f", on test {score_text(test[history.objective.metric])}")
     return head.append(f" · trial {best.number}: {config}")
+
+
+def best_words(history: History) -> str:
+    """What the best trial is the best in."""
+    objectives, metric = history.objectives, history.objective.metric
+    is_knee = objectives is not None and objectives.choose == "knee"
+    return f"knee of the front: {metric}" if is_knee else f"best {metric}"
 
 
 def _places(outcome: Outcome) -> Table:

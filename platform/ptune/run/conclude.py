@@ -303,6 +303,7 @@ _TRAINING_METRICS = {
     "train_loss",
     "lr",
     "seconds",
+    "own_seconds",
     "peak_memory_mb",
     "trainable_parameters",
     "backbone_share",

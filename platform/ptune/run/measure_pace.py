@@ -45,7 +45,8 @@ def measure_pace(prepared: Prepared, say: Callable[[str], None]) -> Pace:
     backbone = load_job_backbone(job)
     engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
     with TemporaryDirectory(prefix="ptune-plan-") as folder:
-        factory = TrialFactory(job, splits, backbone, Path(folder), prepared.start)
+        unbounded = job.model_copy(update={"objectives": None})  # what a search rejects takes as long
+        factory = TrialFactory(unbounded, splits, backbone, Path(folder), prepared.start)
         configs = _configurations(prepared)
         numbers = count()
         _train(engine, factory, configs[:1], numbers)  # encodes the data

@@ -17,13 +17,16 @@ from ptune.data.sources import Splits
 from ptune.data.templates import Layout
 from ptune.engine.seeds import stream_seed
 from ptune.engine.slots import Plan
+from ptune.errors import SpecError
 from ptune.prompts.build import build_learner, start_from
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
+from ptune.record.history import REJECTED
 from ptune.record.objective import Objective
 from ptune.run import warm
 from ptune.run.trial_states import TrialStates, state_file
 from ptune.spec.job import Job
+from ptune.spec.objectives import SECONDS, SHARE, SIZE
 from ptune.spec.prompt import input_length, input_template
 from ptune.spec.trial import Config, TrialSpec
 from ptune.tasks.build import build_task, lay_out
@@ -69,7 +72,8 @@ class TrialFactory:
         """Build trial number `trial` from its flat configuration; `whole` trains it on the data of all folds.
 
         Raises:
-            SpecError: the configuration does not fit the backbone, the data or the artifact it starts from.
+            SpecError: the configuration does not fit the backbone, the data or the artifact it starts from, or its size
+                the job's bounds.
             DataError: the prompt leaves no room for text.
             EngineError: what it starts from is damaged.
         """
@@ -86,6 +90,7 @@ class TrialFactory:
             recipe=spec.recipe,
             description=self._description,
         )
+        self._check_size(learner)
         if self._starting_tensors:
             start_from(learner, self._starting_tensors)
         self.states.bring(trial)
@@ -103,8 +108,22 @@ class TrialFactory:
             state_path=self._folder / state_file(trial),
             config=spec.to_config(),
             dtype=weights_type(backbone),
+            shares_time=job.objectives is not None and SECONDS in (*job.objectives.beside, *job.objectives.bounded),
         )
         return plan, learner
+
+    def _check_size(self, learner: Learner) -> None:
+        """Refuse a learner of which the job's bounds say that it is too large or too small.
+
+        Raises:
+            SpecError: they do.
+        """
+        if self._job.objectives is None:
+            return
+        trained = float(learner.trained)
+        laws = self._job.objectives.laws({SIZE: trained, SHARE: trained / self._backbone.shape.parameters})
+        if laws:
+            raise SpecError(f"{REJECTED}{'; '.join(laws)}")
 
     @property
     def _description(self) -> str:

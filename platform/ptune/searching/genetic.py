@@ -8,6 +8,7 @@ Steady-State Selection Scheme in Multi-Objective Genetic Algorithms". Selection,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution
@@ -15,6 +16,8 @@ from optuna.samplers import NSGAIIISampler, NSGAIISampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+Point = Mapping[str, Any]
+"""Values of Optuna's parameters."""
 _TRIES = 10  # children that are drawn before a point is proposed at random, because each of them has been tried
 
 
@@ -35,7 +38,7 @@ class _SteadyState:
         study: Study,
         trial: FrozenTrial,  # noqa: ARG002 - as Optuna calls it
         search_space: dict[str, BaseDistribution],
-    ) -> dict[str, Any]:
+    ) -> Point:
         """A child of the population; a parameter that mutates is left out, and so is drawn at random."""
         known = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
         if not search_space or len(known) < self._startup:
@@ -43,7 +46,7 @@ class _SteadyState:
         parents = self._elite_population_selection_strategy(study, known)  # type: ignore[attr-defined]
         tried = [{name: parent.params[name] for name in search_space} for parent in known]
         for _ in range(_TRIES):
-            child: dict[str, Any] = self._child_generation_strategy(study, search_space, parents)  # type: ignore[attr-defined]
+            child: Point = self._child_generation_strategy(study, search_space, parents)  # type: ignore[attr-defined]
             if child not in tried:
                 return child
         return {}

@@ -27,7 +27,9 @@ SIZES = (SIZE, SHARE)
 trial is built, before it trains."""
 SECONDS, MEMORY = "seconds_per_epoch", "peak_memory_mb"
 MACHINE = (SECONDS, MEMORY)
-"""Costs that depend on the machine, and on what else it does."""
+"""Costs that depend on the machine, and on what else it does. The seconds of an epoch are a trial's share of its
+passes, by its tokens among theirs. The memory is the most that the engine had taken up to then, for all trials that it
+had trained: of a GPU what torch took, of CPUs what was resident."""
 COSTS = (LENGTH, *SIZES, *MACHINE)
 """What a trial costs; less is better of each."""
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*%\s*", re.ASCII)
@@ -50,8 +52,8 @@ class Objectives(Strict):
     """What counts beside `task.metric`, which stays the first objective and decides which epoch of a trial is kept."""
 
     beside: list[str] = Field(default_factory=list)
-    """Costs (`prompt_length`, `trainable_parameters`, `backbone_share`, `seconds_per_epoch`, `peak_memory_mb`) and
-    metrics that count as much as the metric. Less is better of a cost."""
+    """Costs (`prompt_length`, `trainable_parameters`, `backbone_share`, `seconds_per_epoch`) and metrics that count as
+    much as the metric. Less is better of a cost."""
     at_most: dict[str, Bound] = Field(default_factory=dict)
     """What costs and metrics may come to at most."""
     at_least: dict[str, Bound] = Field(default_factory=dict)
@@ -151,7 +153,10 @@ def _unknown(objectives: Objectives, task: Task) -> Iterator[Problem]:
         ("at_least", [*objectives.at_least]),
     ):
         for name in names:
-            if table == "beside" and name == task.metric:
+            if table == "beside" and name == MEMORY:
+                law = f"{name} is the engine's, of all trials that it trains: bound it with at_most"
+                yield Problem(("objectives", table), law)
+            elif table == "beside" and name == task.metric:
                 law = f"beside names what else counts, and {name} is task.metric already"
                 yield Problem(("objectives", table), law)
             elif name not in known and name != task.metric:
