@@ -1,9 +1,11 @@
 """What a backbone's folder says of it, without its weights being loaded."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from ptune.backbone.budget import dimensions
 from ptune.backbone.profile import read_profile
 from ptune.errors import BackboneError
 from support.families import make_backbone
@@ -11,19 +13,21 @@ from support.families import make_backbone
 
 def test_a_profile_is_read_once(minilm, monkeypatch):
     profile = read_profile(minilm, "packaged:minilm")
-    assert (profile.id, profile.model_type, profile.layers, profile.width) == ("packaged:minilm", "bert", 6, 384)
+    assert (profile.id, profile.model_type, profile.layers) == ("packaged:minilm", "bert", 6)
     assert (profile.positions, profile.language_head) == (512, False)
     assert profile.weights_hash == profile.weights_hash
     monkeypatch.setattr("pathlib.Path.read_text", None)
     assert (profile.layers, profile.positions, profile.family.reads) == (6, 512, "first")
 
 
-def test_a_checkpoint_in_half_precision_takes_twice_its_bytes_as_float32(tmp_path):
-    (tmp_path / "model.safetensors").write_bytes(b"0" * 10)
-    for dtype, size in (("float32", 10), ("bfloat16", 20), (None, 10)):
-        config = {"model_type": "bert", "num_hidden_layers": 2, "dtype": dtype}
-        (tmp_path / "config.json").write_text(json.dumps(config))
-        assert read_profile(tmp_path).float32_bytes == size
+@pytest.mark.parametrize("family", ["bert", "llama", "gpt2", "t5", "albert", "distilbert"])
+def test_the_files_tell_the_sizes_that_the_loaded_backbone_has(family, tiny, tiny_backbone):
+    told, loaded = read_profile(tiny_backbone(family)).dimensions, dimensions(tiny(family))
+    assert replace(told, parameters=0) == replace(loaded, parameters=0)
+    assert loaded.parameters <= told.parameters < 1.3 * loaded.parameters
+    assert told.layers == tiny(family).shape.layers
+    assert (told.hidden, told.embedding) == (tiny(family).shape.hidden, tiny(family).shape.embedding)
+    assert told.prefix == 2 * tiny(family).shape.kv_heads * tiny(family).shape.head_width
 
 
 def test_a_setting_that_a_family_has_to_state_is_named(tmp_path):

@@ -1,13 +1,19 @@
-"""An engine's memory, estimated before it is there: it grows with what takes memory, and holds what is measured."""
+"""An engine's memory, counted before it is there; a job that does not fit is told what to change."""
+
+from dataclasses import replace
 
 import pytest
-import torch
 
-from ptune.backbone import budget
 from ptune.backbone.load import load_backbone
 from ptune.backbone.profile import read_profile
-from ptune.checks.memory import engine_bytes
+from ptune.checks.largest import largest
+from ptune.checks.memory import GIB, memory_problems, needs
+from ptune.errors import SpecError
+from ptune.run import load
+from ptune.spec.prompt import Widths, numbers_of
+from ptune.spec.trial import TrialSpec
 from support.small_jobs import small_job
+from support.worlds import CONFIGS, TUNED
 
 
 def changed(job, **tables):
@@ -17,30 +23,103 @@ def changed(job, **tables):
     )
 
 
+def on(job, folder, device="cpu"):
+    return needs(job, read_profile(folder).dimensions, device)
+
+
 @pytest.mark.parametrize(
     "more",
     [
         {"resources": {"slots": 40}},
         {"resources": {"token_budget": 10**6}},
         {"space": {"parameters": {"method": [{"value": "head"}], "backbone_lr": [{"value": 1e-4}]}, "baseline": []}},
+        {"space": {"parameters": {"method": [{"value": "v1"}], "hidden": [{"value": 900}]}, "baseline": []}},
+        {"space": {"parameters": {"method": [{"value": "v2"}], "length": [{"low": 2, "high": 64}]}, "baseline": []}},
     ],
-    ids=["slots", "token budget", "tuned backbones"],
+    ids=["slots", "token budget", "tuned backbones", "encoders", "prompts"],
 )
 def test_what_takes_memory_counts(more, tiny_backbone, tmp_path):
-    job = small_job(tmp_path, tiny_backbone("bert"))
+    folder = tiny_backbone("bert")
+    job = small_job(tmp_path, folder)
     if "space" in more:
         job = changed(job, space={"parameters": {"method": [{"value": "head"}]}, "baseline": []})
-        more = {"space": {"baseline": [], **more["space"]}}
-    profile = read_profile(tiny_backbone("bert"))
-    assert engine_bytes(changed(job, **more), profile) > engine_bytes(job, profile)
+    assert on(changed(job, **more), folder).total > on(job, folder).total
 
 
-def test_a_layers_saved_states_are_estimated_well(minilm, tmp_path):
-    backbone = load_backbone(str(minilm), dtype="float32")
-    pass_bytes = {}
-    for tokens in (10**5, 2 * 10**5):
-        job = changed(small_job(tmp_path / str(tokens), minilm), resources={"token_budget": tokens})
-        pass_bytes[tokens] = engine_bytes(job, read_profile(minilm))
-    estimated = (pass_bytes[2 * 10**5] - pass_bytes[10**5]) / 10**5
-    assert 0.5 < estimated / budget._saved_per_token(backbone) < 2
-    assert backbone.dtype == torch.float32
+@pytest.mark.parametrize("family", ["bert", "roberta", "llama", "distilbert"])
+def test_prompts_are_counted_to_the_number(family, tiny, tiny_backbone, tmp_path):
+    from ptune.prompts.build import build_learner
+    from ptune.prompts.heads import Linear
+
+    sizes = read_profile(tiny_backbone(family)).dimensions
+    widths = Widths(sizes.layers, sizes.hidden, sizes.embedding, sizes.prefix)
+    for config in CONFIGS.values():
+        spec = TrialSpec.from_config(config)
+        learner = build_learner(spec.prompt, tiny(family), [Linear(2)], seed=0, description="red cold")
+        trained = sum(one.numel() for one in learner.prompt_parameters if one.requires_grad)
+        assert numbers_of(spec.prompt, widths)[0] == trained, config
+
+
+def test_the_largest_trial_of_a_space_is_that_of_its_greatest_values(tiny, tiny_backbone, tmp_path):
+    folder = tiny_backbone("bert")
+    sizes = read_profile(folder).dimensions
+    job = small_job(tmp_path, folder)
+
+    def most(**parameters):
+        tables = {name: [values] for name, values in parameters.items()}
+        return largest(changed(job, space={"parameters": tables, "baseline": []}).space, sizes)
+
+    v2 = {"method": {"value": "v2"}, "length": {"low": 2, "high": 9}}
+    assert (most(**v2).prefix, most(**v2).prompted, most(**v2).kept) == (9, 3, 3)
+    last = most(**v2, depth={"low": 1, "high": 2})
+    assert (last.prompted, last.kept) == (2, 2)
+    first = most(**v2, depth={"value": 1}, side={"value": "first"})
+    assert (first.prompted, first.kept) == (1, 3), "all layers above the prompt keep their states"
+    assert most(method={"value": "head"}).kept == 0
+    assert most(method={"value": "head"}, backbone_lr={"value": TUNED["fine-tuned"]["backbone_lr"]}).tuned
+
+
+def test_an_engine_on_a_gpu_holds_half_of_the_bytes_that_weights_take_as_float32(minilm, tmp_path):
+    job = changed(small_job(tmp_path, minilm), backbone={"dtype": "auto"})
+    numbers = sum(one.numel() for one in load_backbone(str(minilm)).parameters())
+    assert on(job, minilm, "cuda").weights * 2 == on(job, minilm).weights
+    assert on(job, minilm).weights == pytest.approx(4 * numbers, rel=0.001)
+
+
+def test_a_pass_has_as_many_tokens_as_fit_beside_weights_and_slots(minilm, tmp_path):
+    needed = on(small_job(tmp_path, minilm), minilm, "cuda")
+    assert needed.tokens_in(needed.total) > 0.9 * needed.tokens
+    half = (needed.total + needed.least) // 2
+    assert 0.3 < needed.tokens_in(half) / needed.tokens < 0.7
+    assert needed.tokens_in(needed.beside) == 0
+    assert needed.tokens_in(100 * needed.total) == needed.tokens
+
+
+def test_what_does_not_fit_is_told_with_what_to_change(minilm, tmp_path):
+    job = small_job(tmp_path, minilm)
+    needed = on(job, minilm)
+    assert memory_problems(needed, needed.least, job.task) == []
+
+    (weights,) = memory_problems(needed, needed.beside, job.task)
+    assert (weights.place, "bfloat16" in weights.text) == (("backbone", "dtype"), True)
+    (row,) = memory_problems(replace(needed, row=64 * GIB), 4 * GIB, job.task)
+    assert (row.place, "max_length" in row.text) == (("task", "data", "max_length"), True)
+    room = needed.beside + needed.weights + needed.row + 2 * needed.slot
+    (slots,) = memory_problems(needed, room, job.task)
+    assert slots.place == ("resources", "slots")
+    assert slots.text.startswith("slots <= 2 must hold")
+    fewer = changed(job, resources={"slots": 2})
+    assert memory_problems(on(fewer, minilm), room, job.task) == []
+
+
+def test_an_engine_that_cannot_fit_is_not_begun(minilm, tmp_path, monkeypatch, caplog):
+    job = small_job(tmp_path, minilm)
+    monkeypatch.setattr(load, "room_of", lambda _: on(job, minilm).beside)
+    with pytest.raises(SpecError, match=r"backbone.dtype: the backbone's weights take .* take a larger device"):
+        load.load_job_backbone(job, "cpu")
+
+    monkeypatch.setattr(load, "room_of", lambda _: on(job, minilm).least)
+    load.check_room(job, "cpu")
+    assert not caplog.text
+    load.check_room(changed(job, resources={"token_budget": 10**6}), "cpu")
+    assert "passes of 1000000 tokens may not fit into memory" in caplog.text

@@ -18,6 +18,7 @@ def healthy():
         memory_gb=16.0,
         memory_free_gb=8.0,
         gpus=[],
+        engine_gb={"packaged:minilm": {"on_cpu": 1.7, "on_gpu": 2.1}},
         runs="runs",
         runs_writable=True,
         disk_free_gb=50.0,
@@ -34,6 +35,7 @@ def test_it_says_what_is_here(ptune):
     content = json.loads(ptune("doctor", "--json").out)
     assert content["packaged"] == {"packaged:minilm": "ok"}
     assert content["cores"] >= 1
+    assert 0 < content["engine_gb"]["packaged:minilm"]["on_cpu"] < 4
     assert content["versions"]["torch"].startswith("2.")
     assert content["mlflow"].endswith("ptune_runs/mlflow.db")
     text = ptune("doctor").out
@@ -54,7 +56,8 @@ def test_a_healthy_machine_has_no_problems(healthy):
         ({"runs_writable": False}, "set PTUNE_RUNS"),
         ({"bucket_state": "s3://team/runs: Access Denied"}, "PTUNE_RUNS: s3://team/runs: Access Denied"),
         ({"disk_free_gb": 0.5}, "make room"),
-        ({"memory_free_gb": 0.5}, "memory free"),
+        ({"memory_free_gb": 0.5}, "memory free, and an engine takes 1.7"),
+        ({"gpus": [Gpu("a small GPU", 2.0)]}, "a small GPU has 2.0 GB of memory, and an engine takes 2.1"),
         ({"mlflow": "not usable: MLFLOW_TRACKING_URI must be a server"}, "MLFLOW_TRACKING_URI"),
     ],
 )

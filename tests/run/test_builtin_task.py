@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from ptune.backbone.budget import token_budget
 from ptune.backbone.cache import StateCache
 from ptune.backbone.load import load_backbone
 from ptune.engine.fused import Engine
+from ptune.run.load import pass_tokens
 from ptune.run.trials import TrialFactory
 from ptune.spec.job import Job
 
@@ -30,7 +30,7 @@ def test_a_prompt_is_ten_points_above_a_head_and_does_not_saturate(tmp_path):
     job = Job.model_validate(JOB)
     backbone = replace(load_backbone(job.backbone.id), cache=StateCache(tmp_path / "states", 10**9))
     factory = TrialFactory(job, [load_splits(job.task.data, job.seed)], backbone, tmp_path)
-    engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
+    engine = Engine(backbone, pass_tokens(job, backbone))
     for number, config in enumerate([PROMPT, *HEADS]):
         engine.join(*factory.make(number, config))
         engine.advance(number, job.budget.epochs)

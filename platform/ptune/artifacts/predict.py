@@ -12,7 +12,7 @@ from ptune.artifacts.artifact import Artifact
 from ptune.artifacts.inputs import Many, Single, is_single, row, rows
 from ptune.artifacts.load import load_artifact
 from ptune.backbone.backbone import Backbone
-from ptune.backbone.budget import FASTEST
+from ptune.backbone.footprint import FASTEST
 from ptune.backbone.hashes import settings_hashes, weights_hash
 from ptune.backbone.load import best_device, load_backbone
 from ptune.backbone.locate import locate

@@ -2,53 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import psutil
 import torch
 
 from ptune.backbone.backbone import Backbone
+from ptune.backbone.footprint import FASTEST, LONGEST_PLAIN, Dimensions, Pass, tokens_within
 
-FASTEST = {"cpu": 2_048, "cuda": 32_768}
-"""Tokens of a pass above which it gets no faster; on CPUs it gets slower, because its states leave the caches."""
 _LEAST = 256
-_SHARE = 0.5  # of the memory that is free, for what a pass saves; the rest is for what it computes in between
-_TOKENS = 128  # of the pass that is looked at
+_SHARE = 0.85  # of the memory that is free; the rest is what the allocator cannot use, and what libraries take
+_TOKENS = 128  # of a row, where nothing is known of the rows
 
 
-def token_budget(backbone: Backbone, requested: int | Literal["auto"]) -> int:
+def token_budget(
+    backbone: Backbone, requested: int | Literal["auto"], passes: Sequence[Pass] = (), held: int = 0
+) -> int:
     """Most tokens, padding included, of a pass: `requested` or, for `auto`, as many as are of use and memory holds.
 
-    What a token takes is measured: the states that a small forward pass saves for its backward pass.
+    Args:
+        backbone: loaded, so that its weights take nothing of what is free.
+        requested: what the job says.
+        passes: passes with rows like those to come; the costliest counts. None is rows without a prompt, all of whose
+            layers keep their states.
+        held: bytes that learners will take.
     """
     if requested != "auto":
         return requested
-    fit = int(_free(backbone.device) * _SHARE / _saved_per_token(backbone))
+    sizes = dimensions(backbone)
+    itemsize = backbone.dtype.itemsize
+    plain = backbone.device.type == "cpu" and backbone.dtype == torch.bfloat16 and _TOKENS <= LONGEST_PLAIN
+    like = passes or [Pass(1, _TOKENS, itemsize, kept=sizes.layers, plain=plain)]
+    room = int(free_bytes(backbone.device) * _SHARE) - held
+    fit = min(tokens_within(room, sizes, one) for one in like)
     return max(_LEAST, min(FASTEST[backbone.device.type], fit))
 
 
-def _saved_per_token(backbone: Backbone) -> float:
-    """Bytes that a forward pass saves for the backward pass, for each token, without the weights."""
-    weights = {parameter.untyped_storage().data_ptr() for parameter in backbone.parameters()}
-    saved: dict[int, int] = {}
-
-    def note(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            saved[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    longest = backbone.shape.max_positions
-    width = min(_TOKENS, longest) if longest is not None else _TOKENS
-    ids = torch.ones((1, width), dtype=torch.long, device=backbone.device)
-    embeds = backbone.embed(ids).detach().requires_grad_()
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        hidden = backbone.forward(embeds, ids.bool(), ids * 0, ids[:, 0] * 0)
-    del hidden
-    return max(1.0, sum(saved.values()) / width)
+def dimensions(backbone: Backbone) -> Dimensions:
+    """The sizes of a loaded backbone that memory depends on."""
+    config = backbone.model.config.to_dict()  # type: ignore[union-attr, operator]
+    return Dimensions.of(config, backbone.family, backbone.shape.layers, backbone.shape.parameters)
 
 
-def _free(device: torch.device) -> int:
+def free_bytes(device: torch.device) -> int:
     """Bytes that are free on a device; for a CPU those of this machine."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)

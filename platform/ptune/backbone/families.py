@@ -38,6 +38,10 @@ class Family:
         shared_layers: whether one module serves several depths, so that weights tell nothing of how many there are.
         staged: whether those layers are BERT's, whose last one can be run where it is read (`ptune.backbone.staged`).
         peft: whether PEFT's prefix tuning works for it (so that an all-layer v2 prompt can be exported to PEFT).
+        gated: whether the feed-forward has a third matrix, its gate.
+        rms: whether norms compute in float32, whatever the type of the weights.
+        norms: how many states of the hidden width a layer's norms keep for the backward pass.
+        scores: how many matrices of scores an attention of the model's own keeps for the backward pass.
     """
 
     reads: Literal["first", "last", "decoder"]
@@ -53,6 +57,10 @@ class Family:
     layers: str | None = None
     shared_layers: bool = False
     staged: bool = False
+    gated: bool = False
+    rms: bool = False
+    norms: float = 2
+    scores: int = 0
 
     @property
     def shifts(self) -> bool:
@@ -69,13 +77,14 @@ _BERT = Family(
 )
 _ROBERTA = replace(_BERT, positions="roberta", pooler=False, dense="tanh", language="lm_head.")
 _ELECTRA = replace(_BERT, pooler=False, dense="gelu", language="generator_predictions.")
-_DEBERTA = Family("first", positions="relative", types=True, dense="gelu", language="cls.predictions.")
-_ROTARY = Family("first", positions="rotary", layers="layers")
+_DEBERTA = Family("first", positions="relative", types=True, dense="gelu", language="cls.predictions.", scores=3)
+_ROTARY = Family("first", positions="rotary", layers="layers", gated=True)
 _DECODER = Family("last", positions="rotary", bias=False, peft=True, layers="layers")
-_GEMMA = replace(_DECODER, tied=True)
-_GPT2 = replace(_GEMMA, positions="absolute", layers="h")
-_T5 = Family("decoder", positions="relative", tied=True, states=("decoder_start_token_id",))
-_BART = replace(_T5, positions="fixed", dense="tanh")
+_LLAMA = replace(_DECODER, gated=True, rms=True)
+_GEMMA = replace(_LLAMA, tied=True)
+_GPT2 = replace(_DECODER, tied=True, positions="absolute", layers="h")
+_T5 = Family("decoder", positions="relative", tied=True, states=("decoder_start_token_id",), rms=True, scores=1)
+_BART = replace(_T5, positions="fixed", dense="tanh", rms=False, scores=0)
 
 FAMILIES: dict[str, Family] = {
     "bert": _BERT,
@@ -91,27 +100,27 @@ FAMILIES: dict[str, Family] = {
     "electra": _ELECTRA,
     "albert": Family("first", types=True, pooler=True, language="predictions.", shared_layers=True),
     "distilbert": Family("first", dense="relu", language="vocab_transform.", layers="transformer.layer"),
-    "modernbert": replace(_ROTARY, language="decoder."),
-    "eurobert": replace(_ROTARY, dense="gelu"),
+    "modernbert": replace(_ROTARY, language="decoder.", norms=3),
+    "eurobert": replace(_ROTARY, dense="gelu", rms=True),
     "nomic_bert": replace(_ROTARY, types=True, language="cls.predictions."),
-    "jina_embeddings_v3": replace(_ROTARY, types=True, dense="tanh"),
+    "jina_embeddings_v3": replace(_ROTARY, types=True, dense="tanh", gated=False),
     "deberta": _DEBERTA,
     "deberta-v2": _DEBERTA,
     "gpt2": _GPT2,
     "opt": replace(_GPT2, layers="decoder.layers"),
     "gpt_neox": replace(_DECODER, language="embed_out."),
-    "llama": _DECODER,
-    "mistral": _DECODER,
-    "qwen2": _DECODER,
-    "qwen3": _DECODER,
-    "phi": _DECODER,
-    "phi3": _DECODER,
-    "olmo2": _DECODER,
-    "granite": replace(_DECODER, peft=False),  # transformers has no classifier of it,
+    "llama": _LLAMA,
+    "mistral": _LLAMA,
+    "qwen2": _LLAMA,
+    "qwen3": replace(_LLAMA, norms=4),
+    "phi": replace(_DECODER, norms=1),
+    "phi3": _LLAMA,
+    "olmo2": replace(_LLAMA, norms=4),
+    "granite": replace(_LLAMA, peft=False),  # transformers has no classifier of it,
     "starcoder2": _DECODER,
     "gemma": _GEMMA,
-    "gemma2": _GEMMA,
-    "gemma3_text": _GEMMA,
+    "gemma2": replace(_GEMMA, norms=3),
+    "gemma3_text": replace(_GEMMA, norms=6),
     "t5": _T5,
     "mt5": _T5,
     "umt5": _T5,

@@ -24,6 +24,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from ptune.backbone.footprint import LONGEST_PLAIN
+
 IMPLEMENTATION = "ptune_prefix"
 
 
@@ -83,7 +85,6 @@ class Recording(Prefix):
             self.seen[layer] = (key, value)
 
 
-_LONGEST_PLAIN = 512  # queries up to which plain products may hold all scores in memory
 _NUMBER = "ptune_layer"
 _SELF = re.compile(r"(encoder|decoder)\.(?:block|layers)\.(\d+)\.(?:layer\.0\.SelfAttention|self_attn)")
 _CROSS = re.compile(r"decoder\.(?:block|layers)\.\d+\.(?:layer\.1\.EncDecAttention|encoder_attn)")
@@ -161,7 +162,7 @@ def _plainly(query: Tensor) -> bool:
 
     Plain products hold the scores of all positions in memory, which is little for texts of a few hundred tokens.
     """
-    return query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[2] <= _LONGEST_PLAIN
+    return query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[2] <= LONGEST_PLAIN
 
 
 def _plain(

@@ -54,7 +54,13 @@ def load_backbone(
     profile.check_weights()
     family = profile.family
     checkpoint = read_checkpoint(
-        folder, backbone_id, family, _dtype(dtype, device), lm, shared if device == "cpu" else 0, trust=profile.trust
+        folder,
+        backbone_id,
+        family,
+        chosen_type(dtype, device),
+        lm,
+        shared if device == "cpu" else 0,
+        trust=profile.trust,
     )
     settings = settings_hashes(folder) | (code_hashes(folder) if trust else {})
     return assemble(checkpoint, family, backbone_id, profile.weights_hash, device, settings)
@@ -137,7 +143,8 @@ def best_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _dtype(name: str, device: str) -> torch.dtype:
+def chosen_type(name: str, device: str) -> torch.dtype:
+    """The type that a job's `backbone.dtype` stands for on a device, `cpu` or `cuda`."""
     if name == "auto":
         return torch.bfloat16 if _multiplies_bfloat16(device) else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]

@@ -6,6 +6,7 @@ Imports no torch. Weights, their names and the tokenizer are read when they are 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ptune.backbone.families import Family, family_of
+from ptune.backbone.footprint import Dimensions
 from ptune.backbone.hashes import read_object, weight_files, weights_hash
 from ptune.backbone.own_code import check_code
 from ptune.backbone.tokenizer import Unloaded, load_tokenizer
@@ -22,7 +24,6 @@ from ptune.files import cause, check_regular
 
 _LAYER = re.compile(r"(?P<stack>(?:[^.]+\.)*?(?:layers?|h|blocks?)\.)(?P<layer>\d+)\.")
 """The name of a layer's weight, as in `encoder.layer.3.output.bias`."""
-_WIDTHS = ("hidden_size", "d_model", "n_embd", "dim", "emb_dim")
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,6 @@ class Profile:
             return None
         padding = self.config.get("pad_token_id", 1)
         return positions - self.family.first_position(padding if isinstance(padding, int) else None)
-
-    @property
-    def width(self) -> int | None:
-        """Width of a hidden state; None where the config does not say it under a known name."""
-        return next((int(self.config[name]) for name in _WIDTHS if name in self.config), None)
 
     @cached_property
     def language_head(self) -> bool | None:
@@ -121,10 +117,15 @@ class Profile:
             )
 
     @cached_property
-    def float32_bytes(self) -> int:
-        """Bytes of the weights as float32; a config that names no type means float32."""
-        halved = str(self.config.get("dtype") or self.config.get("torch_dtype")) in ("bfloat16", "float16")
-        return sum(path.stat().st_size for path in self.folder.glob("*.safetensors")) * (2 if halved else 1)
+    def dimensions(self) -> Dimensions:
+        """The sizes that memory depends on. Every number in the files counts, also of a head that stays unused.
+
+        Raises:
+            BackboneError: the weights cannot be read.
+        """
+        entries = [entry for path in weight_files(self.folder) for entry in _header(path)[0].values()]
+        numbers = sum(math.prod(entry["shape"]) for entry in entries)
+        return Dimensions.of(self.config, self.family, self.layers, numbers)
 
 
 def read_profile(folder: Path, backbone_id: str | None = None, *, trust: bool | None = None) -> Profile:

@@ -1,25 +1,181 @@
-"""How much memory an engine may take on CPUs, estimated before it is there."""
+"""What an engine of a job takes of its device's memory, before it is there, and the law that it fits."""
 
 from __future__ import annotations
 
-from ptune.backbone.profile import Profile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ptune.backbone.footprint import FASTEST, LONGEST_PLAIN, Dimensions, Pass, pass_bytes, tokens_within, trained_bytes
+from ptune.checks.largest import Largest, largest
 from ptune.spec.job import Job
+from ptune.spec.problem import Problem
+from ptune.spec.task import Task
 
 GIB = 2**30
-_PROCESS = GIB  # an interpreter with torch and transformers, and the data
+_BESIDE = {"cpu": GIB, "cuda": 3 * GIB // 4}  # an interpreter with torch, and the data; CUDA's context and kernels
 _CLIENT = 120 * 2**20  # of a trial's client: Ray and Tune without torch
-_TOKENS = 2_048  # of a pass on a CPU, unless stated
-_SAVED_PER_NUMBER = 40  # bytes that a layer saves for each number of a hidden state (BERT in float32: 38)
-_WIDE = 4_096  # a hidden state, where the config does not say how wide it is
-_TRAINED_COPIES = 4  # of a tuned backbone: weights, gradients, two moments
+_ALLOCATOR = 1.1  # a GPU's blocks are larger than what lies in them
+_SHORT = 16  # tokens of a short row, which takes the most for each of them beside a long prompt
+_WORD_BY_WORD = ("choice", "infill")  # kinds that score the vocabulary at many positions of what they are given
+
+Device = Literal["cpu", "cuda"]
 
 
-def engine_bytes(job: Job, profile: Profile) -> int:
-    """Bytes: process and clients, weights in float32, what the largest pass saves, each slot's own tuned backbone."""
-    weights, width = profile.float32_bytes, profile.width or _WIDE
-    budget = job.resources.token_budget
+@dataclass(frozen=True)
+class Needs:
+    """The memory of one engine, in bytes.
+
+    Attributes:
+        device: where it is.
+        beside: what the process takes before it loads anything.
+        weights: the frozen weights.
+        slot: the most that a trial trains, with gradients and moments, and on CPUs its client.
+        slots: how many of them there are.
+        row: a pass with one row as long as the job allows, as sparing as the job lets it be.
+        passes: passes with rows like those to come.
+        tokens: of a pass, where memory holds as many.
+        sizes: of the backbone.
+    """
+
+    device: Device
+    beside: int
+    weights: int
+    slot: int
+    slots: int
+    row: int
+    passes: tuple[Pass, ...]
+    tokens: int
+    sizes: Dimensions
+
+    @property
+    def held(self) -> int:
+        """What all slots take."""
+        return self.slots * self.slot
+
+    @property
+    def passing(self) -> int:
+        """A pass of as many tokens as the job asks for."""
+        return max(
+            self.row,
+            *(pass_bytes(self.sizes, replace(one, rows=max(1, self.tokens // one.width))) for one in self.passes),
+        )
+
+    @property
+    def total(self) -> int:
+        """With passes of as many tokens as the job asks for."""
+        return self._with(self.passing)
+
+    @property
+    def least(self) -> int:
+        """With passes of one row, and as many slots."""
+        return self._with(self.row)
+
+    def tokens_in(self, room: int) -> int:
+        """The most tokens of a pass on a device with so many bytes; 0 if not even one row fits."""
+        left = int((room - self.beside) / self._overhead) - self.weights - self.held
+        return min(self.tokens, *(tokens_within(left, self.sizes, one) for one in self.passes))
+
+    def slots_in(self, room: int) -> int:
+        """The most slots on a device with so many bytes, beside passes of one row."""
+        left = int((room - self.beside) / self._overhead) - self.weights - self.row
+        return max(0, left // self.slot)
+
+    def _with(self, passing: int) -> int:
+        return self.beside + int(self._overhead * (self.weights + self.held + passing))
+
+    @property
+    def _overhead(self) -> float:
+        return _ALLOCATOR if self.device == "cuda" else 1.0
+
+
+def needs(job: Job, sizes: Dimensions, device: Device, itemsize: int | None = None) -> Needs:
+    """What an engine of a job takes on a device.
+
+    Args:
+        job: the job.
+        sizes: of its backbone.
+        device: where it runs.
+        itemsize: bytes of a weight; None is what the job says, where it leaves that open 2 on GPUs and 4 on CPUs.
+    """
+    itemsize = itemsize or {"float32": 4, "bfloat16": 2, "auto": 2 if device == "cuda" else 4}[job.backbone.dtype]
+    most = largest(job.space, sizes, len(job.task.sets))
     longest = max(data.max_length for data in job.task.sets)
-    tokens = max(_TOKENS if budget == "auto" else budget, longest)
-    saved = tokens * profile.layers * width * _SAVED_PER_NUMBER
-    tuned = job.resources.slots * _TRAINED_COPIES * weights if "backbone_lr" in job.space.parameters else 0
-    return int(_PROCESS + job.resources.slots * _CLIENT + weights + saved + tuned)
+    passes = tuple(
+        _pass(job, sizes, most, width, device, itemsize) for width in sorted({min(_SHORT, longest), longest})
+    )
+    spares = job.resources.checkpointing != "never" and sizes.family.layers is not None and not most.tuned
+    budget = job.resources.token_budget
+    return Needs(
+        device=device,
+        beside=_BESIDE[device],
+        weights=sizes.parameters * itemsize,
+        slot=trained_bytes(most.numbers, most.table) + (_CLIENT if device == "cpu" else 0),
+        slots=job.resources.slots,
+        row=pass_bytes(sizes, replace(passes[-1], recompute=spares)),
+        passes=passes,
+        tokens=max(longest, FASTEST[device] if budget == "auto" else budget),
+        sizes=sizes,
+    )
+
+
+def memory_problems(needed: Needs, room: int, task: Task) -> list[Problem]:
+    """The law that a device holds the weights, every slot, and a pass with the longest row.
+
+    Args:
+        needed: by an engine of the job.
+        room: bytes that the device has for it.
+        task: the job's.
+    """
+    return list(_misfits(needed, room, task))
+
+
+def _misfits(needed: Needs, room: int, task: Task) -> Iterator[Problem]:
+    if needed.least <= room:
+        return
+    has = f"and there are {in_gib(room)}"
+    slots, place = needed.slots_in(room), task.set_places[0]
+    if needed.beside + needed.weights > room:
+        less = 'dtype = "bfloat16" halves them' if needed.weights >= 4 * needed.sizes.parameters else "a smaller one"
+        text = f"the backbone's weights take {in_gib(needed.weights)}, {has}: {less}, or take a larger device"
+        yield Problem(("backbone", "dtype"), text)
+    elif slots == 0:
+        text = (
+            f"beside the weights ({in_gib(needed.weights)}) and one trial ({in_gib(needed.slot)}), the longest row "
+            f"takes {in_gib(needed.row)}, {has}: lower max_length or the prompt's length, or take a larger device"
+        )
+        yield Problem((*place, "max_length"), text)
+    else:
+        text = f"slots <= {slots} must hold, since each takes {in_gib(needed.slot)}, {has}; got {needed.slots}"
+        yield Problem(("resources", "slots"), text)
+
+
+def in_gib(size: float) -> str:
+    """A size as people read it."""
+    return f"{size / GIB:.1f} GiB" if size >= GIB / 10 else f"{size / 2**20:.1f} MiB"
+
+
+def _pass(job: Job, sizes: Dimensions, most: Largest, width: int, device: Device, itemsize: int) -> Pass:
+    """A pass with rows of some tokens, for the most that a trial of the job may ask."""
+    return Pass(
+        rows=1,
+        width=width,
+        itemsize=4 if most.tuned else itemsize,
+        prefix=most.prefix,
+        prompted=most.prompted,
+        kept=most.kept,
+        dropped=most.dropped,
+        reads=_reads(job.task, width),
+        single=job.task.kind == "classification",
+        recompute=job.resources.checkpointing == "always" and sizes.family.layers is not None and not most.tuned,
+        plain=device == "cpu" and itemsize == 2 and width <= LONGEST_PLAIN,
+        tuned=most.tuned,
+    )
+
+
+def _reads(task: Task, width: int) -> int:
+    """Positions of a row at which the vocabulary is scored."""
+    if not task.language:
+        return 0
+    written = max(data.longest_target for data in task.sets)
+    return written or (width if task.kind in _WORD_BY_WORD else 1)

@@ -15,7 +15,7 @@ import click
 from ptune.cli.faults import print_faults
 from ptune.report.said import say_json
 
-LOW_DISK_GB, LOW_MEMORY_GB = 5.0, 4.0
+LOW_DISK_GB = 5.0
 _UNUSABLE = "not usable: "
 _OLDEST_PYTHON = (3, 11)
 
@@ -82,6 +82,8 @@ class Facts:
     memory_gb: float
     memory_free_gb: float
     gpus: list[Gpu]
+    engine_gb: dict[str, dict[str, float]]
+    """What an engine with a job's defaults takes `on_cpu` and `on_gpu`, by packaged backbone."""
     runs: str
     """The folder of the searches."""
     runs_writable: bool
@@ -125,6 +127,7 @@ def examine() -> Facts:
         memory_gb=round(psutil.virtual_memory().total / 2**30, 1),
         memory_free_gb=round(psutil.virtual_memory().available / 2**30, 1),
         gpus=gpus(),
+        engine_gb={name: memory for name in PACKAGED if (memory := engine_memory(name)) is not None},
         runs=str(runs),
         runs_writable=os.access(existing, os.W_OK),
         disk_free_gb=round(shutil.disk_usage(existing).free / 2**30, 1),
@@ -156,6 +159,32 @@ def gpus() -> list[Gpu]:
 
     properties = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
     return [Gpu(device.name, round(device.total_memory / 2**30, 1)) for device in properties]
+
+
+def engine_memory(name: str) -> dict[str, float] | None:
+    """GB that an engine takes on a CPU and on a GPU, with a job's defaults; None if the backbone is not there."""
+    from ptune.backbone.locate import locate
+    from ptune.backbone.profile import read_profile
+    from ptune.checks.memory import GIB, needs
+    from ptune.errors import BackboneError
+    from ptune.spec.job import Job
+
+    job = {
+        "name": "defaults",
+        "backbone": {"id": name},
+        "task": {"data": {"source": "builtin:whose_job"}},
+        "space": {"parameters": {"method": {"value": "v2"}}},
+        "budget": {"trials": 1, "epochs": 1},
+    }
+    try:
+        sizes = read_profile(locate(name), name).dimensions
+    except BackboneError:
+        return None
+    valid = Job.model_validate(job)
+    return {
+        "on_cpu": round(needs(valid, sizes, "cpu").total / GIB, 1),
+        "on_gpu": round(needs(valid, sizes, "cuda").total / GIB, 1),
+    }
 
 
 def backbone_state(name: str) -> str:
@@ -196,10 +225,21 @@ def problems(facts: Facts) -> Iterator[str]:
         yield f"{facts.runs} cannot be written: set PTUNE_RUNS to a folder that can"
     if facts.disk_free_gb < LOW_DISK_GB:
         yield f"{facts.disk_free_gb} GB free for {facts.runs}: make room, or set PTUNE_RUNS to a larger disk"
-    if facts.memory_free_gb < LOW_MEMORY_GB:
-        yield f"{facts.memory_free_gb} GB of memory free: close something, or lower resources.slots and token_budget"
+    yield from _short_of_memory(facts)
     if facts.mlflow.startswith(_UNUSABLE):
         yield facts.mlflow.removeprefix(_UNUSABLE)
+
+
+def _short_of_memory(facts: Facts) -> Iterator[str]:
+    """Devices that do not hold the smallest engine there may be here."""
+    cure = "close something, or lower resources.slots and token_budget"
+    least = min((one["on_cpu"] for one in facts.engine_gb.values()), default=0.0)
+    if facts.memory_free_gb < least:
+        yield f"{facts.memory_free_gb} GB of memory free, and an engine takes {least}: {cure}"
+    least = min((one["on_gpu"] for one in facts.engine_gb.values()), default=0.0)
+    for gpu in facts.gpus:
+        if gpu.memory_gb < least:
+            yield f"{gpu.name} has {gpu.memory_gb} GB of memory, and an engine takes {least}: {cure}"
 
 
 def plan(facts: Facts) -> list[str]:
@@ -234,6 +274,8 @@ def _lines(facts: Facts) -> Iterator[tuple[str, str]]:
     devices = ", ".join(f"{gpu.name} ({gpu.memory_gb} GB)" for gpu in facts.gpus) or "no GPU"
     yield "devices", f"{facts.cores} cores, {devices}"
     yield "memory", f"{facts.memory_free_gb} of {facts.memory_gb} GB free"
+    for name, memory in facts.engine_gb.items():
+        yield "", f"an engine of {name} takes {memory['on_cpu']} GB on CPUs, {memory['on_gpu']} GB on a GPU"
     if facts.bucket is not None:
         yield "bucket", f"{facts.bucket}: {facts.bucket_state}"
     yield "runs", f"{facts.runs} ({facts.disk_free_gb} GB free)"

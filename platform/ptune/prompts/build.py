@@ -26,6 +26,7 @@ from ptune.prompts.starts import start_embeddings, start_prefix
 from ptune.prompts.v1 import InputPrompt
 from ptune.prompts.v2 import PrefixPrompt
 from ptune.spec.prompt import (
+    DEFAULT_BOTTLENECK,
     ManualPrompt,
     NoPrompt,
     PromptSpec,
@@ -37,7 +38,6 @@ from ptune.spec.prompt import (
 )
 from ptune.spec.trial import Recipe
 
-DEFAULT_BOTTLENECK = 512
 _TRAINED = {"init": "normal", "frozen": 0}
 """What is left of how a prompt began, once it is trained: nothing."""
 

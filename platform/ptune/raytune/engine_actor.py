@@ -108,9 +108,8 @@ class EngineActor:
         return TrainingThread(self._load)
 
     def _load(self) -> tuple[Engine, TrialFactory]:
-        from ptune.backbone.budget import token_budget
         from ptune.engine.fused import Engine
-        from ptune.run.load import load_job_backbone
+        from ptune.run.load import load_job_backbone, pass_tokens
         from ptune.run.trials import TrialFactory
 
         self._check_folder()
@@ -124,7 +123,7 @@ class EngineActor:
                 f"{job.backbone.id} on node {ray.util.get_node_ip_address()} has weights sha256 {backbone.hash}, "
                 f"but the search began with {expected}; every node needs the same copy"
             )
-        self._engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
+        self._engine = Engine(backbone, pass_tokens(job, backbone))
         return self._engine, TrialFactory(job, prepared.splits, backbone, self._folder, prepared.start)
 
     def _check_folder(self) -> None:

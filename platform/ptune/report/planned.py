@@ -9,7 +9,7 @@ from ptune.report.wording import duration, plural
 from ptune.searching.plan import Pace, Planned, flattens_at
 
 
-def headline(header: Header, pace: Pace, first: Planned, memory_gib: float) -> str:
+def headline(header: Header, pace: Pace, first: Planned) -> str:
     """What the search does, and what was measured."""
     budget = header.job.budget
     spread = "" if first.fewest_epochs == first.most_epochs else f" ({first.fewest_epochs} to {first.most_epochs})"
@@ -22,7 +22,7 @@ def headline(header: Header, pace: Pace, first: Planned, memory_gib: float) -> s
             f", and {_seconds(pace.together_s)} while {pace.slots} trials train together, which is {pace.gain:.1f} "
             "times as fast"
         )
-    lines.append(f"an engine trains after {_seconds(pace.start_s)}, and takes up to {memory_gib:.1f} GiB on CPUs")
+    lines.append(f"an engine trains after {_seconds(pace.start_s)}")
     unknown = [name for name in ("target", "patience") if getattr(budget, name) is not None]
     if unknown:
         lines.append(f"{' and '.join(unknown)} may end the search earlier")

@@ -24,7 +24,6 @@ from ptune.artifacts.formats.format import Export
 from ptune.artifacts.formats.registry import BY_NAME
 from ptune.artifacts.predict import Predictor
 from ptune.backbone.backbone import Backbone
-from ptune.backbone.budget import token_budget
 from ptune.data.class_weights import class_weights
 from ptune.data.sources import Splits
 from ptune.engine.fused import Engine, Failure
@@ -37,6 +36,7 @@ from ptune.record.events import Header, Metrics
 from ptune.record.history import History, TrialRecord
 from ptune.record.spread import Spread
 from ptune.run.conclusion import ARTIFACT, Conclusion
+from ptune.run.load import pass_tokens
 from ptune.run.prepare import Prepared, versions
 from ptune.run.trial_states import TrialStates, state_file
 from ptune.run.trials import TrialFactory
@@ -59,7 +59,7 @@ def conclude(backbone: Backbone, prepared: Prepared, history: History, folder: P
         return Conclusion()
     job, splits = prepared.job, prepared.splits
     artifact = best_artifact(best, backbone, prepared, history, folder)
-    test = test_scores(artifact, backbone, splits, token_budget(backbone, job.resources.token_budget))
+    test = test_scores(artifact, backbone, splits, pass_tokens(job, backbone))
     if test is not None:
         artifact = artifact.scored("test", _scores(test))
     write_export(BY_NAME["native"], Export(artifact, folder / ARTIFACT))
@@ -152,7 +152,7 @@ def _manifest(
 
 def _decided(artifact: Artifact, backbone: Backbone, drawn: Sequence[Splits], history: History) -> Artifact:
     """The artifact with the thresholds that the trial's own dev split decides."""
-    budget = token_budget(backbone, history.job.resources.token_budget)
+    budget = pass_tokens(history.job, backbone)
     return artifact.deciding(Predictor(artifact, backbone).decided([data.dev for data in drawn], budget))
 
 
@@ -188,7 +188,7 @@ def _train(plan: Plan, learner: Learner, epochs: int, backbone: Backbone, histor
     Raises:
         EngineError: it cannot be trained.
     """
-    engine = Engine(backbone, token_budget(backbone, history.job.resources.token_budget))
+    engine = Engine(backbone, pass_tokens(history.job, backbone))
     engine.join(plan, learner)
     engine.advance(plan.trial, epochs)
     while engine.busy:
@@ -288,7 +288,7 @@ def _score_trials(
     """Test scores of the trials that have none yet; empty without a test split."""
     job, splits = prepared.job, prepared.splits
     scored: dict[int, dict[str, float]] = {}
-    budget = token_budget(backbone, job.resources.token_budget)
+    budget = pass_tokens(job, backbone)
     for trial in sorted(history.ranked(), key=lambda trial: trial.number):
         if trial.test is None:
             artifact = artifact_of(trial, backbone, prepared, history, folder)

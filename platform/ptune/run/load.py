@@ -1,13 +1,23 @@
-"""A job's backbone, loaded with its share of this node's cache."""
+"""A job's backbone, loaded with its share of this node's cache where the device has room, and the passes it takes."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
-from ptune.backbone.backbone import Backbone
-from ptune.backbone.load import best_device, load_backbone
-from ptune.spec.job import Job
+import psutil
+import torch
 
+from ptune.backbone.backbone import Backbone
+from ptune.backbone.budget import dimensions, free_bytes, token_budget
+from ptune.backbone.load import best_device, chosen_type, load_backbone
+from ptune.backbone.locate import locate
+from ptune.backbone.profile import read_profile
+from ptune.checks.memory import Device, memory_problems, needs
+from ptune.spec.job import Job
+from ptune.spec.problem import dotted, refuse
+
+_LOG = logging.getLogger(__name__)
 _WEIGHTS_SHARE = 0.25  # of the cache; hidden states need more than weights
 
 
@@ -20,9 +30,11 @@ def load_job_backbone(job: Job, device: str | None = None) -> Backbone:
 
     Raises:
         BackboneError: it is not there or cannot take a prompt.
+        SpecError: the device's memory cannot hold an engine of the job.
     """
     if device is None:
         device = best_device() if job.resources.device == "auto" else job.resources.device
+    check_room(job, "cuda" if device == "cuda" else "cpu")
     choice = job.backbone
     cache_bytes = int(job.resources.cache_gb * 2**30)
     weights = int(cache_bytes * _WEIGHTS_SHARE)
@@ -36,3 +48,35 @@ def load_job_backbone(job: Job, device: str | None = None) -> Backbone:
         trust=choice.trust_remote_code,
     )
     return replace(backbone.with_cache(cache_bytes - weights), checkpointing=job.resources.checkpointing)
+
+
+def check_room(job: Job, device: Device) -> None:
+    """Refuse a job whose engine a device's memory cannot hold; warn of passes that have to be smaller than stated.
+
+    Of a GPU, what is free counts. Of a CPU, all memory does, because other programs come and go.
+
+    Raises:
+        BackboneError: the backbone is not there.
+        SpecError: the memory is too small; the message says what to change.
+    """
+    choice = job.backbone
+    folder = locate(choice.id, choice.revision, code=bool(choice.trust_remote_code))
+    sizes = read_profile(folder, choice.id, trust=choice.trust_remote_code).dimensions
+    needed = needs(job, sizes, device, chosen_type(choice.dtype, device).itemsize)
+    room = room_of(device)
+    problems = memory_problems(needed, room, job.task)
+    refuse(replace(problem, text=f"{dotted(problem.place)}: {problem.text}") for problem in problems)
+    if isinstance(job.resources.token_budget, int) and needed.tokens_in(room) < needed.tokens:
+        _LOG.warning("ptune: passes of %d tokens may not fit into memory; smaller ones are taken then", needed.tokens)
+
+
+def room_of(device: Device) -> int:
+    """Bytes of this machine's memory, or of what is free on its GPU, that an engine may take."""
+    return free_bytes(torch.device(device)) if device == "cuda" else int(psutil.virtual_memory().total)
+
+
+def pass_tokens(job: Job, backbone: Backbone) -> int:
+    """Most tokens of a pass of a job's engine, beside all of its slots; see `ptune.backbone.budget.token_budget`."""
+    device: Device = "cuda" if backbone.device.type == "cuda" else "cpu"
+    needed = needs(job, dimensions(backbone), device, backbone.dtype.itemsize)
+    return token_budget(backbone, job.resources.token_budget, needed.passes, needed.held)

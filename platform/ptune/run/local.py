@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 
 from ptune.backbone.backbone import Backbone
-from ptune.backbone.budget import token_budget
 from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.meter import Meter
 from ptune.record.history import History
@@ -16,7 +15,7 @@ from ptune.run.conclude import conclude
 from ptune.run.conclusion import Conclusion
 from ptune.run.inbox import EndRequestedError, Inbox
 from ptune.run.interrupts import interrupts
-from ptune.run.load import load_job_backbone
+from ptune.run.load import load_job_backbone, pass_tokens
 from ptune.run.prepare import Prepared
 from ptune.run.trial_states import state_file
 from ptune.run.trials import TrialFactory, weights_type
@@ -62,7 +61,7 @@ class LocalSession:
         if conductor.done:
             return
         job, backbone = self._prepared.job, self._backbone
-        engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
+        engine = Engine(backbone, pass_tokens(job, backbone))
         factory = TrialFactory(job, self._prepared.splits, backbone, self._folder, self._prepared.start)
         training = _Training(engine, factory, conductor, job.resources.slots, Inbox(self._folder, conductor))
         with interrupts(training.interrupt):

@@ -9,11 +9,10 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ptune.backbone.budget import token_budget
 from ptune.data.sources import Split, Splits
 from ptune.engine.fused import Engine, Failure
 from ptune.errors import DivergedError, SpecError
-from ptune.run.load import load_job_backbone
+from ptune.run.load import load_job_backbone, pass_tokens
 from ptune.run.prepare import Prepared
 from ptune.run.trials import TrialFactory
 from ptune.searching.plan import Pace
@@ -43,7 +42,7 @@ def measure_pace(prepared: Prepared, say: Callable[[str], None]) -> Pace:
     splits = [_cut(splits, share) for splits in prepared.splits] if share < 1 else prepared.splits
     say("loading the backbone")
     backbone = load_job_backbone(job)
-    engine = Engine(backbone, token_budget(backbone, job.resources.token_budget))
+    engine = Engine(backbone, pass_tokens(job, backbone))
     with TemporaryDirectory(prefix="ptune-plan-") as folder:
         unbounded = job.model_copy(update={"objectives": None})  # what a search rejects takes as long
         factory = TrialFactory(unbounded, splits, backbone, Path(folder), prepared.start)

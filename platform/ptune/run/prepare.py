@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ptune.backbone.footprint import Dimensions
 from ptune.backbone.own_code import tell_code
 from ptune.backbone.profile import Profile
 from ptune.checks.job import check
-from ptune.checks.memory import engine_bytes
+from ptune.checks.memory import needs
 from ptune.data.sources import Splits
 from ptune.record.events import Checkpoint, DataSource, Header
 from ptune.run.origin import origin
@@ -40,7 +41,7 @@ class Prepared:
         layers: layers of its backbone.
         splits: its data sets, in order.
         header: what the journal's first event says about it.
-        engine_bytes: memory that an engine takes on CPUs, see `ptune.checks.memory`.
+        sizes: of its backbone, which decide what an engine takes of its device's memory.
         start: the artifact from which its trials start; None if they start from nothing.
     """
 
@@ -48,8 +49,13 @@ class Prepared:
     layers: int
     splits: Sequence[Splits]
     header: Header
-    engine_bytes: int
+    sizes: Dimensions
     start: Artifact | None = None
+
+    @property
+    def engine_bytes(self) -> int:
+        """Memory that an engine takes on CPUs."""
+        return needs(self.job, self.sizes, "cpu").total
 
     def renamed(self, name: str) -> Prepared:
         """The same under another name of the search."""
@@ -93,7 +99,7 @@ def prepare(job: Job, runs: Path | None = None, kept: Path | None = None) -> Pre
         tell_code(profile.folder, profile.id)
     job = _counted(job, profile.layers)
     header = _header(job, profile, splits)
-    return Prepared(job, profile.layers, splits, header, engine_bytes(job, profile), checked.start)
+    return Prepared(job, profile.layers, splits, header, profile.dimensions, checked.start)
 
 
 def _counted(job: Job, layers: int) -> Job:

@@ -12,7 +12,7 @@ from ptune.artifacts.inputs import Many, rows
 from ptune.artifacts.load import load_artifact
 from ptune.artifacts.predict import Inquiry, Predictor, answer, find_backbone
 from ptune.backbone.backbone import Backbone
-from ptune.backbone.budget import FASTEST
+from ptune.backbone.footprint import FASTEST
 from ptune.errors import ArtifactError, DataError, SpecError, nearest
 from ptune.tasks.kind import Prediction
 

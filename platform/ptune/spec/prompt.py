@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, TypeVar, assert_never
 
 from pydantic import AfterValidator, Field, model_validator
@@ -184,6 +185,8 @@ METHODS: dict[str, type[PromptV1 | PromptTuning | PromptV2 | ManualPrompt | NoPr
     "manual": ManualPrompt,
     "head": NoPrompt,
 }
+DEFAULT_BOTTLENECK = 512
+"""Width of a v2 prompt's bottleneck, unless stated; that of the paper's code."""
 PROMPTLESS = ("manual", "head")
 """The methods that train no prompt."""
 
@@ -284,6 +287,66 @@ def is_shifted(prompt: PromptV2, layers: int, *, shifts: bool) -> bool:
     if prompt.positions != "auto":
         return prompt.positions == "shifted"
     return shifts and len(chosen_layers(prompt, layers)) == layers
+
+
+def as_prefix(prompt: PromptSpec) -> PromptV2 | None:
+    """The prompt, if it consists of keys and values."""
+    return prompt if isinstance(prompt, PromptV2) else None
+
+
+def changed_layers(prompt: PromptSpec, layers: int) -> int:
+    """How many layers of a backbone, from the last one down, a prompt can change."""
+    match prompt:
+        case PromptV1() | PromptTuning():
+            return layers
+        case PromptV2():
+            return layers - chosen_layers(prompt, layers)[0]
+        case ManualPrompt() | NoPrompt():
+            return 0
+        case _:
+            assert_never(prompt)
+
+
+@dataclass(frozen=True)
+class Widths:
+    """What decides the size of a prompt on a backbone.
+
+    Attributes:
+        layers: of the backbone.
+        hidden: width of a hidden state.
+        embedding: width of a word embedding.
+        prefix: numbers of one key and one value of all heads.
+    """
+
+    layers: int
+    hidden: int
+    embedding: int
+    prefix: int
+
+
+def numbers_of(prompt: PromptSpec, widths: Widths) -> tuple[int, int]:
+    """How many numbers a prompt trains, and how many its encoder computes from them; 0 if they are the prompt."""
+    match prompt:
+        case PromptV1(encoder="embedding") | PromptTuning():
+            return (prompt.length - prompt.frozen) * widths.embedding, 0
+        case PromptV1(length=length, encoder=encoder, hidden=hidden):
+            width, seed = widths.embedding, length * widths.embedding
+            if encoder == "mlp":
+                inner = hidden or width
+                return seed + inner * (width + 1) + width * (inner + 1), seed
+            inner = hidden or width // 2
+            recurrent = sum(8 * inner * (inputs + inner + 2) for inputs in (width, 2 * inner))  # both directions
+            return seed + recurrent + width * (2 * inner + 1) + width * (width + 1), seed
+        case PromptV2(length=length, hidden=hidden):
+            width = len(chosen_layers(prompt, widths.layers)) * widths.prefix
+            if prompt.encoder == "embedding":
+                return (length - prompt.frozen) * width, 0
+            inner = hidden or DEFAULT_BOTTLENECK
+            return length * widths.hidden + inner * (widths.hidden + 1) + width * (inner + 1), length * width
+        case ManualPrompt() | NoPrompt():
+            return 0, 0
+        case _:
+            assert_never(prompt)
 
 
 def _layers(prompt: PromptV2, layers: int) -> tuple[int, ...]:
