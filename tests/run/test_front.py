@@ -5,11 +5,21 @@ import json
 
 import pytest
 
+from ptune.api.result import SearchResult
+from ptune.artifacts.inspection import Words, inspect
+from ptune.record.journal import JOURNAL, read
+from ptune.report.console import Terminal
+from ptune.report.findings import of_folder
+from ptune.report.inspected import inspected
 from ptune.report.leaderboard import as_csv, as_json, rows
+from ptune.report.page import page
+from ptune.report.progress import Progress
+from ptune.report.screen import picture
 from ptune.report.summary import print_summary
 from ptune.run.local import LocalRunner
 from ptune.run.search import start_search
 from ptune.spec.job import Job
+from ptune.tracking.projection import FRONT_TAG, Projection
 from support.small_jobs import small_job
 
 
@@ -56,7 +66,7 @@ def test_the_knee_is_exported_and_leads_the_leaderboard(outcome):
     text = " ".join(stream.getvalue().split())
     assert "knee of the front: accuracy on dev " in text
     assert "(front, knee)" in text
-    assert "(front): no other trial beats it in accuracy and trainable parameters and seconds per epoch" in text
+    assert "(front): no other trial beats it in accuracy, trainable parameters and seconds per epoch;" in text
 
 
 def test_programs_read_the_front_of_the_leaderboard(outcome):
@@ -68,3 +78,48 @@ def test_programs_read_the_front_of_the_leaderboard(outcome):
     header = as_csv(history).splitlines()[0].split(",")
     assert {"front", "knee", "broken", "seconds_per_epoch"} <= set(header)
     assert header.count("trainable_parameters") == 1
+
+
+def test_the_page_draws_the_front_against_each_objective(outcome):
+    text = page(of_folder(outcome.folder, outcome.history, running=False), outcome.history)
+    assert "<h2>The front</h2>" in text
+    for name in ("front-trainable_parameters", "front-seconds_per_epoch"):
+        assert f'data-name="{name}"' in text
+    assert f"The knee is trial {outcome.history.front.knee.number}." in text
+    assert "Result, size and time" not in text
+
+
+def test_the_result_and_the_frame_hold_the_front(outcome):
+    front = outcome.to_json()["front"]
+    assert [row["trial"] for row in front] == outcome.history.front.numbers
+    assert sum(row["knee"] for row in front) == 1
+    assert {"accuracy", "trainable_parameters", "seconds_per_epoch"} < front[0].keys()
+    frame = SearchResult(outcome.folder).trials()
+    assert frame[frame["front"]]["number"].tolist() == sorted(outcome.history.front.numbers)
+    assert list(frame.columns[-4:]) == ["seconds_per_epoch", "front", "knee", "broken"]
+
+
+def test_the_tracker_marks_the_front_and_measures_epochs_as_the_front_does(outcome):
+    projection = Projection()
+    for event in read(outcome.folder / JOURNAL):
+        projection.apply(event)
+    front = outcome.history.front
+    assert projection.runs[None].pending.tags[FRONT_TAG] == ", ".join(map(str, front.numbers))
+    marked = {trial: run.pending.tags.get(FRONT_TAG) for trial, run in projection.runs.items() if trial is not None}
+    assert {trial for trial, mark in marked.items() if mark} == set(front.numbers)
+    assert marked[front.knee.number] == "front, knee"
+    points = {point.key: point.value for point in projection.runs[front.knee.number].pending.points}
+    assert points["seconds_per_epoch"] == -front.knee.standing.utilities[2]
+
+
+def test_the_live_view_and_an_inspection_name_the_knee(outcome):
+    console = Terminal(width=120, record=True, file=io.StringIO(), color_system=None)
+    progress = Progress()
+    for event in read(outcome.folder / JOURNAL):
+        progress.apply(event)
+    console.print(picture(progress, 0.0, 120, 40))
+    header = outcome.history.header
+    console.print(inspected(inspect(outcome.folder / "artifact"), Words(why_not=""), header))
+    text = console.export_text()
+    assert f"the knee is {outcome.history.front.knee.number}" in text
+    assert "the knee of accuracy, trainable parameters and seconds per epoch · trainable parameters <= 1.5 k" in text

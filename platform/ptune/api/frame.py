@@ -28,7 +28,29 @@ def trials_frame(history: History) -> pd.DataFrame:
         "trainable_parameters": _numbers([_kept(trial, "trainable_parameters") for trial in trials]).astype("Int64"),
         "reason": pd.Series([trial.reason for trial in trials], dtype="string"),
     }
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns | _beside(history, trials, set(columns)))
+
+
+def _beside(history: History, trials: Sequence[TrialRecord], taken: set[str]) -> dict[str, pd.Series[Any]]:
+    """What counts beside the metric; nothing where the metric counts alone."""
+    from ptune.record.beside import beside_names, besides
+
+    if history.objectives is None:
+        return {}
+    reached = besides(history)
+    rows = [reached.get(trial.number) for trial in trials]
+    values = {
+        name: _numbers([None if row is None else row.values.get(name) for row in rows])
+        for name in beside_names(history)
+        if name not in taken
+    }
+    broken = ["; ".join(row.broken) or None if row is not None else None for row in rows]
+    marks = {
+        "front": pd.Series([row is not None and row.on_front for row in rows], dtype="boolean"),
+        "knee": pd.Series([row is not None and row.is_knee for row in rows], dtype="boolean"),
+        "broken": pd.Series(broken, dtype="string"),
+    }
+    return values | marks
 
 
 def _parameter(history: History, name: str, trials: Sequence[TrialRecord]) -> pd.Series[Any]:

@@ -167,8 +167,8 @@ class SearchResult:
 
         Columns: `number`, `status`, the method and each other parameter by which trials differ, in the space's order,
         the metric (its best value on dev), `best_epoch`, `loss` (after that epoch), `trained_epochs`, `seconds` (of
-        training), `trainable_parameters` and `reason` (why it failed or was stopped). A parameter has pandas' type
-        `Int64`, `Float64`, `boolean` or `string`, and is missing where a trial does not have it.
+        training), `trainable_parameters` and `reason` (why it failed or was stopped); with `[objectives]` also these,
+        `front`, `knee` and `broken`. A parameter has pandas' type, and is missing where a trial does not have it.
 
         Examples:
             >>> frame = ptune.open("quickstart").trials()

@@ -54,3 +54,14 @@ def besides(history: History) -> dict[int, Beside]:
         return Beside(values, trial.number in numbers, is_knee, trial.broken)
 
     return {trial.number: of(trial) for trial in history.trials.values() if trial.best_value is not None}
+
+
+def front_json(history: History) -> list[Mapping[str, Scalar | None]] | None:
+    """The front as flat records, the best in the metric first; None where the metric counts alone."""
+    front, reached, metric = history.front, besides(history), history.objective.metric
+    if front is None:
+        return None
+    return [
+        {"trial": trial.number, metric: trial.best_value, **reached[trial.number].values, "knee": trial is front.knee}
+        for trial in front.trials
+    ]

@@ -7,7 +7,6 @@ the search did.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 
 from ptune.record.events import Metrics
@@ -23,7 +22,7 @@ def seconds_per_epoch(reports: Sequence[Metrics]) -> float:
     `own_seconds` is a trial's share of the passes that it trained in, by its tokens among theirs. A report without it
     counts with `seconds`, in which the trial held its slot, whoever trained beside it.
     """
-    return statistics.fmean(report.get("own_seconds", report.get("seconds", 0.0)) for report in reports)
+    return sum(report.get("own_seconds", report.get("seconds", 0.0)) for report in reports) / len(reports)
 
 
 def measured(names: Sequence[str], config: Config, reports: Sequence[Metrics], kept: Metrics) -> dict[str, float]:

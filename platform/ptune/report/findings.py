@@ -53,6 +53,8 @@ class Findings:
     """The parameters that tell trials apart, in the order in which people see them."""
     best: BestResult | None
     """None before the first result."""
+    chosen: Literal["best", "knee"] | None
+    """Which trial of the front that is; None where the metric counts alone."""
     over_folds: Configuration | None
     """With folds, of the best configuration."""
     standard_error: float | None
@@ -97,6 +99,8 @@ class Findings:
             "confirmation": None if self.confirmation is None else self.confirmation.to_json(),
             "provenance": self.provenance.to_json(),
         }
+        if self.chosen is None:
+            del content["chosen"]
         return {"groups" if key == "configurations" else key: value for key, value in content.items()}
 
 
@@ -130,6 +134,7 @@ def findings(
         statuses=history.statuses,
         varied=header.varied,
         best=best,
+        chosen=None if history.objectives is None else history.objectives.choose,
         over_folds=history.leading,
         standard_error=None if best is None or history.leading else standard_error(header, best.metrics),
         test=test,

@@ -18,7 +18,17 @@ from ptune.record.events import Header
 from ptune.record.wording import SEPARATOR, described
 from ptune.report.folded import Folded
 from ptune.report.summary import shown
-from ptune.report.wording import count, duration, plural, repetitions_text, score_text
+from ptune.report.wording import (
+    cost_heading,
+    cost_text,
+    count,
+    duration,
+    plural,
+    repetitions_text,
+    score_text,
+    together,
+)
+from ptune.spec.objectives import Objectives
 
 _DIGITS = 12  # of a digest
 _VECTORS = 16  # whose words are shown
@@ -80,6 +90,8 @@ def _about(inspection: Inspection, manifest: Manifest, header: Header | None) ->
         SEPARATOR.join([where, origin.model_type, plural(origin.layers, "layer"), origin.dtype, digest]),
     )
     yield "from", SEPARATOR.join(_source(manifest, header))
+    if header is not None and header.job.objectives is not None:
+        yield "", _chosen(header.job.objectives, task.metric)
     if header is not None and header.origin is not None:
         yield "", SEPARATOR.join([f"by {header.origin.user}", header.origin.command])
     if manifest.provenance is not None and manifest.provenance.start is not None:
@@ -90,6 +102,15 @@ def _about(inspection: Inspection, manifest: Manifest, header: Header | None) ->
     if len(splits) > _SPLITS:
         yield "", f"and {plural(len(splits) - _SPLITS, 'split')} more"
     yield "versions", SEPARATOR.join(f"{name} {version}" for name, version in manifest.versions.items())
+
+
+def _chosen(objectives: Objectives, metric: str) -> str:
+    """By what the trial was chosen among those of its search."""
+    names = together([metric, *objectives.beside])
+    bounds = [f"{cost_heading(name)} <= {cost_text(name, bound)}" for name, bound in objectives.at_most.items()]
+    bounds += [f"{cost_heading(name)} >= {cost_text(name, bound)}" for name, bound in objectives.at_least.items()]
+    what = f"the knee of {names}" if objectives.choose == "knee" else f"the best {metric}"
+    return SEPARATOR.join([what, *bounds])
 
 
 def _prompt(manifest: Manifest) -> str:

@@ -23,11 +23,21 @@ from ptune.record.wording import described, param_heading, value_text
 from ptune.report.cells import harmless
 from ptune.report.console import Terminal
 from ptune.report.folded import Folded
-from ptune.report.wording import alike, cost_heading, cost_text, count, duration, plural, score_text, spread_text
+from ptune.report.wording import (
+    alike,
+    cost_text,
+    count,
+    duration,
+    narrow_heading,
+    plural,
+    score_text,
+    spread_text,
+    together,
+)
+from ptune.spec.objectives import SIZE
 from ptune.spec.trial import Config
 
 SHOWN = 10
-_SHOWN_ALREADY = ("trainable_parameters",)  # has a column in every search
 
 
 @dataclass(frozen=True)
@@ -146,20 +156,22 @@ def table(history: History, width: int) -> Table:
         return _group_table(history)
     top = history.ranked()[:SHOWN]
     names, metric = history.header.varied, history.objective.metric
-    beside, costs = besides(history), [name for name in beside_names(history) if name not in _SHOWN_ALREADY]
+    beside, costs = besides(history), beside_names(history)
     headings = list(map(param_heading, names))
-    results = ["#", "trial", metric, *map(cost_heading, costs), "epochs"]
-    wide = _columns(*results, "trained", "time", left=["status", *headings])
+    results = ["#", "trial", metric, *map(narrow_heading, costs), "epochs"]
+    effort = [] if SIZE in costs else ["trained"]
+    wide = _columns(*results, *effort, "time", left=["status", *headings])
     narrow = _columns(*results, left=["configuration"])
     for rank, trial in enumerate(top, 1):
         style = "bold" if rank == 1 else None
         paid = [cost_text(name, beside[trial.number].values.get(name)) for name in costs]
         standing = (str(rank), str(trial.number), score_text(trial.best_value), *paid, str(trial.epoch))
-        effort = (count(_last(trial, "trainable_parameters")), duration(_seconds(trial)))
+        trained = [count(_last(trial, SIZE))] if effort else []
         flag = _flag(trial, beside.get(trial.number))
         wide.add_row(
             *standing,
-            *effort,
+            *trained,
+            duration(_seconds(trial)),
             trial.status + flag,
             *[value_text(trial.config.get(name)) for name in names],
             style=style,
@@ -178,8 +190,8 @@ def _told_of_front(history: History, beside: Mapping[int, Beside]) -> list[str]:
     objectives, broken = history.objectives, sum(bool(trial.broken) for trial in beside.values())
     told = []
     if objectives is not None and objectives.beside:
-        names = " and ".join(map(cost_heading, [history.objective.metric, *objectives.beside]))
-        told.append(f"(front): no other trial beats it in {names} together; (knee): the most of all of them")
+        names = together([history.objective.metric, *objectives.beside])
+        told.append(f"(front): no other trial beats it in {names}; (knee): the most of all of them")
     return [*told, f"{plural(broken, 'trial')} out of the job's bounds, and so without a rank"] if broken else told
 
 

@@ -22,7 +22,14 @@ from ptune.report.findings import Findings
 from ptune.report.gallery import Gallery, gallery
 from ptune.report.html import number, paragraph, table, terms, words
 from ptune.report.provenance import Provenance
-from ptune.report.tables import configuration_table, confirmation_table, headline, published_table, trial_table
+from ptune.report.tables import (
+    configuration_table,
+    confirmation_table,
+    front_table,
+    headline,
+    published_table,
+    trial_table,
+)
 from ptune.report.wording import count, duration, plural, score_text
 from ptune.spec.trial import Scalar
 from ptune.tracking.parameters import constant_params
@@ -47,7 +54,7 @@ def page(report: Findings, history: History) -> str:
         _section("Beside published numbers", published_table(report)),
         _section("Confirmed on fresh seeds", _confirmed(report, charts)),
         _section("In what the protocol differs" if report.published else "Notes", _notes(report.notes)),
-        "" if charts is None else _charts(report, charts),
+        "" if charts is None else _charts(report, charts, history),
         _section("Configurations", configuration_table(report) if report.repeated else ""),
         _section("Trials", trial_table(report, few=_FEW) + (_all_button() if few else ""), "trials"),
         _section("What it took", _cost(history, charts)),
@@ -125,13 +132,18 @@ def _figure(figure: Figure, level: str = "h3", *, titled: bool = True) -> str:
     )
 
 
-def _charts(report: Findings, charts: Gallery) -> str:
+def _charts(report: Findings, charts: Gallery, history: History) -> str:
     """The charts of all trials, from their curves to what their results cost."""
     told = "All trials are shown. What a brush keeps here stays lit in every chart, and in the table of trials."
     kept = f'<p class="kept soft screen" role="status">{told}</p>'
     slices = "".join(_figure(figure) for figure in charts.slices)
     front = "".join(_figure(figure) for figure in charts.pareto)
-    diamonds = "Diamonds are trials that no other one beats in result, size and time together."
+    several = history.objectives is not None and bool(history.objectives.beside)
+    diamonds = (
+        "Diamonds are trials that no other one beats in all objectives together, and the square is their knee."
+        if several
+        else "Diamonds are trials that no other one beats in result, size and time together."
+    )
     return "".join(
         (
             _section("Learning curves", _figure(charts.curves, titled=False), "curves"),
@@ -144,8 +156,8 @@ def _charts(report: Findings, charts: Gallery) -> str:
             _section("One parameter at a time", f'<div class="grid">{slices}</div>' if slices else "", "slices"),
             _section("What mattered", _mattered(charts), "importance"),
             _section(
-                "Result, size and time",
-                f'<div class="grid two">{front}</div>{paragraph(diamonds, "note")}{_front(report, charts)}'
+                "The front" if several else "Result, size and time",
+                f'<div class="grid two">{front}</div>{paragraph(diamonds, "note")}{_front(report, charts, history)}'
                 if front
                 else "",
                 "pareto",
@@ -159,8 +171,10 @@ def _mattered(charts: Gallery) -> str:
     return f'<div class="grid two">{"".join(figures)}</div>' if figures else ""
 
 
-def _front(report: Findings, charts: Gallery) -> str:
+def _front(report: Findings, charts: Gallery, history: History) -> str:
     """The trials that no other one beats."""
+    if history.front is not None:
+        return front_table(report, history.front.numbers)
     rows = [
         [
             number(str(row["trial"])),

@@ -19,7 +19,16 @@ from ptune.report.diagnosed import print_diagnosed
 from ptune.report.findings import Findings
 from ptune.report.folded import Folded
 from ptune.report.summary import importance_bars
-from ptune.report.wording import answering_alike, best_text, plural, score_text, signed, spread_text, trials_of
+from ptune.report.wording import (
+    answering_alike,
+    best_text,
+    best_words,
+    plural,
+    score_text,
+    signed,
+    spread_text,
+    trials_of,
+)
 
 
 def printed(report: Findings, history: History, width: int) -> RenderableType:
@@ -58,7 +67,7 @@ def headline(report: Findings) -> Text:
     if best is None:
         return head.append("; no trial has a result yet")
     metric = report.metric
-    head.append(f"\nbest {metric} on dev ")
+    head.append(f"\n{best_words(metric, report.chosen)} on dev ")
     head.append(best_text(best.metrics[metric], report.over_folds), style="bold green")
     if report.test and metric in report.test:
         head.append(f", on test {score_text(report.test[metric])}")

@@ -19,7 +19,7 @@ from ptune.report import confirmation, leaderboard
 from ptune.report.console import console_on
 from ptune.report.diagnosed import print_diagnosed
 from ptune.report.folded import Folded
-from ptune.report.wording import best_text, duration, plural, score_text, spread_text
+from ptune.report.wording import best_text, best_words, duration, plural, score_text, spread_text
 from ptune.report.write_files import CURVES, PAGE
 from ptune.run.confirm import result
 from ptune.run.search import Outcome
@@ -149,19 +149,13 @@ def _headline(outcome: Outcome) -> Text:
     if best is None:
         return head.append("; no trial has a result", style="red")
     config = described(best.config, history.header.varied)
-    head.append(f"\n{best_words(history)} on dev ")
+    chosen = None if history.objectives is None else history.objectives.choose
+    head.append(f"\n{best_words(history.objective.metric, chosen)} on dev ")
     head.append(best_text(best.best_value, history.leading), style="bold green")
     test = outcome.conclusion.test
     if test and history.objective.metric in test:
         head.append(f", on test {score_text(test[history.objective.metric])}")
     return head.append(f" · trial {best.number}: {config}")
-
-
-def best_words(history: History) -> str:
-    """What the best trial is the best in."""
-    objectives, metric = history.objectives, history.objective.metric
-    is_knee = objectives is not None and objectives.choose == "knee"
-    return f"knee of the front: {metric}" if is_knee else f"best {metric}"
 
 
 def _places(outcome: Outcome) -> Table:

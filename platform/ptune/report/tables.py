@@ -15,8 +15,11 @@ from ptune.report.wording import (
     alike,
     answering_alike,
     best_text,
+    best_words,
+    cost_text,
     count,
     duration,
+    narrow_heading,
     plural,
     score_text,
     signed,
@@ -44,7 +47,7 @@ def headline(report: Findings) -> str:
         tested = "" if test is None else f", {score_text(test)} on test"
         config = described(best.config, report.varied)
         lines.append(paragraph(best_text(best.metrics[metric], report.over_folds), "big"))
-        lines.append(paragraph(f"best {metric} on dev{tested} · trial {best.trial}: {config}"))
+        lines.append(paragraph(f"{best_words(metric, report.chosen)} on dev{tested} · trial {best.trial}: {config}"))
         lines += [paragraph(text, "soft") for text in _certainty(report)]
     if report.majority_baseline is not None:
         majority = f"{report.majority_metric} {score_text(report.majority_baseline)}"
@@ -134,6 +137,25 @@ def configuration_table(report: Findings, limit: int = _ROWS) -> str:
     return table(columns, rows, best=True) + _rest(len(report.configurations) - len(rows), "configuration")
 
 
+def front_table(report: Findings, front: Sequence[int]) -> str:
+    """The trials of the front, best in the metric first, with what they have of every objective."""
+    by_trial = {row.trial: row for row in report.leaderboard}
+    rows = [by_trial[trial] for trial in front]
+    names = list(rows[0].beside.values) if rows[0].beside else []
+    cells = [
+        [
+            number(str(row.trial)),
+            number(score_text(row.best)),
+            *(number(cost_text(name, row.beside.values.get(name) if row.beside else None)) for name in names),
+            words("knee" if row.beside and row.beside.is_knee else ""),
+            words(described(row.config, report.varied)),
+        ]
+        for row in rows
+    ]
+    columns = ["trial", report.metric, *map(narrow_heading, names), "", "configuration"]
+    return table(columns, cells, caption="Trials that no other one beats")
+
+
 def trial_table(report: Findings, limit: int = _ROWS, few: int = 0) -> str:
     """The best trials, and of the others some that failed.
 
@@ -165,7 +187,7 @@ def trial_table(report: Findings, limit: int = _ROWS, few: int = 0) -> str:
 
 def _trial_cells(row: TrialRow, names: Sequence[str], page: str | None) -> list[Cell]:
     mark = alike(everywhere=bool(row.constant_prediction), on=row.constant_on)
-    marks = ", ".join(filter(None, [mark, row.by_user]))
+    marks = ", ".join(filter(None, [row.beside.mark if row.beside else "", mark, row.by_user]))
     flag = f' <span class="flag">{escape(marks)}</span>' if marks else ""
     reason = f"<br><small>{escape(row.reason)}</small>" if row.status == "failed" and row.reason else ""
     return [

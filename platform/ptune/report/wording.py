@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from ptune.record.configurations import Configuration
 from ptune.record.spread import Spread
 from ptune.record.wording import NONE
-from ptune.spec.objectives import LENGTH, MACHINE, SHARE, SIZE
+from ptune.spec.objectives import LENGTH, MACHINE, MEMORY, SECONDS, SHARE, SIZE
 
+_NARROW = {LENGTH: "tokens", SIZE: "trained", SHARE: "share", SECONDS: "s/epoch", MEMORY: "MB"}
 _NAMED = 2  # data sets that a mark names; of more it says how many
 
 
@@ -25,6 +26,11 @@ def best_text(value: float | None, leading: Configuration | None) -> str:
     if leading is None:
         return score_text(value)
     return f"{spread_text(leading.spread)} over {repetitions_text(leading.spread.n, leading.folds)}"
+
+
+def best_words(metric: str, chosen: str | None) -> str:
+    """What the best trial is the best in; `chosen` is which trial of a front that is."""
+    return f"knee of the front: {metric}" if chosen == "knee" else f"best {metric}"
 
 
 def repetitions_text(number: int, folds: int) -> str:
@@ -51,6 +57,17 @@ def spread_text(values: Spread | None) -> str:
 def cost_heading(name: str) -> str:
     """A cost or a metric as the head of a column."""
     return name.replace("_", " ")
+
+
+def narrow_heading(name: str) -> str:
+    """A cost or a metric as the head of a column on a terminal."""
+    return _NARROW.get(name, cost_heading(name))
+
+
+def together(names: Sequence[str]) -> str:
+    """Costs and metrics in a sentence: `accuracy, prompt length and seconds per epoch`."""
+    *first, last = map(cost_heading, names)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def cost_text(name: str, value: float | None) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from ptune.errors import JournalError, SpecError
 from ptune.files import write_json, write_text
 from ptune.node_files import check_cache
+from ptune.record.beside import front_json
 from ptune.record.events import Awaiting, Confirms, Ended, Header, Loaded, Metrics, Resumed, SearchStatus
 from ptune.record.history import History, TrialRecord
 from ptune.record.journal import JOURNAL, Journal, read
@@ -86,6 +87,7 @@ class Outcome:
             "mlflow": None,
             **({} if self.tracking is None else {self.tracking.type: self.tracking.to_json(self.history.header.id)}),
             **({} if self.history.limit is None else {"limit": self.history.limit.limit}),
+            **({} if (front := front_json(self.history)) is None else {"front": front}),
             **({} if self.history.header.start is None else {"start": vars(self.history.header.start)}),
             "artifact": _text(self.conclusion.artifact),
             "exports": {name: str(folder) for name, folder in self.conclusion.exports.items()},

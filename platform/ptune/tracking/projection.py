@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
+from ptune.record.beside import besides
 from ptune.record.events import (
     Awaiting,
     Ended,
@@ -42,7 +43,9 @@ from ptune.record.events import (
 )
 from ptune.record.history import History, TrialRecord
 from ptune.record.objective import Objective
+from ptune.record.standing import seconds_per_epoch
 from ptune.record.wording import described
+from ptune.spec.objectives import COSTS
 from ptune.tracking.metrics import best_key, metric_key, usage_key
 from ptune.tracking.parameters import search_params, trial_params
 
@@ -56,6 +59,9 @@ CLONED_TAG = "ptune.cloned_from"
 LIMIT_TAG = "ptune.limit"
 """The limit of the budget that a search has reached, other than its trials."""
 CLONED_RUN_TAG = "ptune.cloned_from_run"
+FRONT_TAG = "ptune.front"
+"""Of a trial, its place by several objectives, set when the search ends: `front`, `front, knee`, or the bound it
+breaks. Of a search, the trials of its front, the best in the metric first."""
 LAYOUT_TAG = "ptune.layout"
 LAYOUT = "2"
 """Of a run's names, parameters and metrics; a run with another one is repaired."""
@@ -211,9 +217,15 @@ class Projection:
             image.best = value
             points += [Point(best_key(objective), value, time), Point("best_epoch", float(epoch), time)]
             self._lead(value, time)
-        points += _points(metrics, [*_names(objective), *_ALWAYS], time, epoch)
+        points += _points(metrics, [*_names(objective), *self._beside, *_ALWAYS], time, epoch)
         if epoch == 1:
             points += _points(metrics, _SIZES, time)
+
+    @property
+    def _beside(self) -> list[str]:
+        """The metrics that count beside the search's own."""
+        objectives = self.history.objectives
+        return [] if objectives is None else [name for name in objectives.beside if name not in COSTS]
 
     def _lead(self, value: float, time: int) -> None:
         """Let a trial's new best be the search's, if it is better; one fold's says nothing of a configuration."""
@@ -255,12 +267,21 @@ class Projection:
             f"trials_{kind}": statuses.get(kind, 0) for kind in ("complete", "stopped", "failed")
         }
         parent.pending.points += [Point(key, float(count), time) for key, count in counts.items()]
+        self._mark_front()
         value = self.history.best_value
         if best is None or value is None:
             parent.set_status(status, time)
         else:
             parent.pending.points.append(Point(best_key(self.history.objective), value, time))
             parent.set_status(status, time, best_trial=str(best.number))
+
+    def _mark_front(self) -> None:
+        """Say of every trial whether it is on the front of several objectives, where it was or is."""
+        for trial, beside in besides(self.history).items():
+            if beside.mark or FRONT_TAG in self.runs[trial].tags:
+                self._change(trial).pending.tags[FRONT_TAG] = self.runs[trial].tags[FRONT_TAG] = beside.mark
+        if (front := self.history.front) is not None:
+            self._change(None).pending.tags[FRONT_TAG] = ", ".join(map(str, front.numbers))
 
 
 def _parentage(trial: TrialRecord) -> dict[str, str]:
@@ -307,6 +328,6 @@ def _totals(trial: TrialRecord) -> dict[str, float]:
     totals = {"trained_epochs": float(trial.epoch)}
     if trial.reports:
         seconds = sum(report.get("seconds", 0.0) for report in trial.reports)
-        totals |= {"seconds": seconds, "seconds_per_epoch": seconds / trial.epoch}
+        totals |= {"seconds": seconds, "seconds_per_epoch": seconds_per_epoch(trial.reports)}
         totals["peak_memory_mb"] = max(report.get("peak_memory_mb", 0.0) for report in trial.reports)
     return totals

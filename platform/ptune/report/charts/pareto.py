@@ -10,6 +10,7 @@ from ptune.record.history import History
 from ptune.report.charts import theme
 from ptune.report.charts.encode import TRIALS_DATA, brushed, layered, lit, metric_y, spoken, tooltip
 from ptune.report.charts.figure import Figure
+from ptune.report.charts.front import front_figures
 from ptune.report.charts.table import parameters_of, pareto_front, seconds_of
 from ptune.report.wording import count, duration, plural, score_text
 
@@ -20,7 +21,12 @@ _WIDE = 20.0
 
 
 def pareto(history: History) -> list[Figure]:
-    """The figures of a search with a result: by trainable parameters, if trials report them, and by seconds."""
+    """The figures of a search with a result: by trainable parameters, if trials report them, and by seconds.
+
+    Where a job names its objectives, they are those of `ptune.report.charts.front`.
+    """
+    if history.front is not None:
+        return front_figures(history)
     ranked = history.ranked()
     sizes = {parameters_of(trial) for trial in ranked}
     known = {size for size in sizes if size is not None}

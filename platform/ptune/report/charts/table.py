@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ptune.record.beside import besides
 from ptune.record.history import History, TrialRecord
 from ptune.record.wording import described, value_text
 from ptune.report.charts.axis import Axis, column
@@ -48,8 +49,12 @@ def tables(history: History, axes: Sequence[Axis]) -> Tables:
     """The tables of a search with some searched parameters."""
     names = history.header.varied
     ranked = history.ranked()
-    front = {trial.number for trial in pareto_front(history)}
-    rows = [_row(trial, rank, axes, names, trial.number in front) for rank, trial in enumerate(ranked, 1)]
+    front = {trial.number for trial in (pareto_front(history) if history.front is None else history.front.trials)}
+    beside = _beside(history)
+    rows = [
+        {**_row(trial, rank, axes, names, trial.number in front), **beside.get(trial.number, {})}
+        for rank, trial in enumerate(ranked, 1)
+    ]
     drawn = with_curves(ranked)
     metric = history.objective.metric
     curves = [
@@ -92,6 +97,22 @@ def pareto_front(history: History) -> list[TrialRecord]:
         if not any(costs[other.number][0] <= size and costs[other.number][1] <= seconds for other in front):
             front.append(trial)
     return front
+
+
+def beside_column(name: str) -> str:
+    """The column of an objective beside the metric."""
+    return f"beside_{name}"
+
+
+def _beside(history: History) -> Mapping[int, Row]:
+    """By trial, what it has of the objectives beside the metric, and whether it is the knee."""
+    if history.front is None or history.objectives is None:
+        return {}
+    names = history.objectives.beside
+    return {
+        number: {"knee": reached.is_knee, **{beside_column(name): reached.values.get(name) for name in names}}
+        for number, reached in besides(history).items()
+    }
 
 
 def group_of(trial: TrialRecord, *, best: bool) -> str:
