@@ -49,6 +49,12 @@ def test_several_failures_with_one_reason_are_told_with_it():
     assert "2 of 3 trials (1 and 2) failed for one reason: a mini-batch of 14 rows does not fit" in found.text
 
 
+def test_trials_that_the_bounds_of_the_job_reject_are_no_failures():
+    rejected = [trial(status="failed", reason="rejected: prompt_length <= 20 must hold, got 40")] * 3
+    assert failures(history_of([trial(), *rejected], objectives={"at_most": {"prompt_length": 20}})) == []
+    assert len(failures(history_of([trial(), *rejected]))) == 1, "without bounds, something else is wrong"
+
+
 def test_failures_that_have_nothing_in_common_are_not():
     history = history_of(
         [trial(status="failed", reason="out of memory"), trial(status="failed", reason="no such word")]

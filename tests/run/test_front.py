@@ -16,6 +16,7 @@ from ptune.report.page import page
 from ptune.report.progress import Progress
 from ptune.report.screen import picture
 from ptune.report.summary import print_summary
+from ptune.run.confirm import confirmation
 from ptune.run.local import LocalRunner
 from ptune.run.search import start_search
 from ptune.spec.job import Job
@@ -123,3 +124,9 @@ def test_the_live_view_and_an_inspection_name_the_knee(outcome):
     text = console.export_text()
     assert f"the knee is {outcome.history.front.knee.number}" in text
     assert "the knee of accuracy, trainable parameters and seconds per epoch · trainable parameters <= 1.5 k" in text
+
+
+def test_a_confirmation_repeats_the_chosen_trial_first(outcome):
+    job, confirms = confirmation(outcome.history, top=2, seeds=2)
+    assert confirms.configurations[0].trials == [outcome.history.best.number]
+    assert job.objectives == outcome.history.job.objectives

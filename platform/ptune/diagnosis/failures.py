@@ -1,4 +1,4 @@
-"""Trials that failed for one and the same reason, other than a loss that is not finite."""
+"""Trials that failed for one and the same reason, other than a loss that is not finite or a bound of the job."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ptune.diagnosis.diagnosis import Diagnosis
 from ptune.diagnosis.wording import among
 from ptune.record.divergence import epoch_of_divergence
-from ptune.record.history import History, TrialRecord
+from ptune.record.history import REJECTED, History, TrialRecord
 
 LEAST = 2
 """Trials with one reason; a single one may be an accident."""
@@ -20,8 +20,11 @@ _NUMBERS = re.compile(r"\d+(\.\d+)?")
 def failures(history: History) -> list[Diagnosis]:
     """A diagnosis for the reason that most trials failed for."""
     reasons: dict[str, list[TrialRecord]] = defaultdict(list)
+    bounded = history.objectives is not None and bool(history.objectives.bounded)
     for trial in history.trials.values():
         if trial.status == "failed" and trial.reason and epoch_of_divergence(trial.reason) is None:
+            if bounded and trial.reason.startswith(REJECTED):
+                continue
             reasons[_kind(trial.reason)].append(trial)
     members = max(reasons.values(), key=len, default=[])
     if len(members) < LEAST:
