@@ -23,11 +23,13 @@ from ray.tune.search.optuna import OptunaSearch
 
 from ptune.searching.conductor import Conductor
 from ptune.searching.suggest import plain_name, quiet, suggest
+from ptune.spec.budget import Budget
 from ptune.spec.trial import Config
 from support.simulated import make_job, start
 from support.surfaces import HORIZON, Surface
 
 METRIC = "accuracy"
+DEFAULT = Budget.model_fields["sampler"].default
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def play(search: Search, surface: Surface, slots: int, budget: int) -> list[Epoc
 def ptune(surface: Surface, seed: int, budget: int, **job: Any) -> Iterator[Search]:
     """ptune's own conductor on a journal of its own; `job` goes into `make_job`."""
     with TemporaryDirectory(dir=_memory()) as folder:
-        table = {"trials": budget, "epochs": HORIZON, "seed": seed, "space": surface.table} | job
+        table = {"trials": budget, "epochs": HORIZON, "seed": seed, "space": surface.table, "sampler": DEFAULT} | job
         yield _Conducted(start(make_job(**table), Path(folder) / "journal.jsonl"), surface)
 
 

@@ -37,7 +37,9 @@ RANDOM = 100
 ASHA_4 = {"type": "asha", "eta": 4, "grace": 1}
 SEARCHES: dict[str, rivals.Maker] = {
     "ptune": rivals.ptune,
+    "ptune, TPE alone": partial(rivals.ptune, sampler="tpe"),
     "ptune, eta 4": partial(rivals.ptune, stopping=ASHA_4),
+    "ptune, Hyperband": partial(rivals.ptune, stopping={"type": "hyperband"}),
     "Ray Tune: OptunaSearch, ASHA eta 3": rivals.ray_tune(3),
     "Ray Tune: OptunaSearch, ASHA eta 4": rivals.ray_tune(4),
     "Optuna: TPE, SuccessiveHalving": rivals.optuna_pruned(
@@ -165,7 +167,7 @@ def table(summaries: Sequence[dict[str, Any]]) -> list[str]:
 def draw(played: Sequence[Played], kind: str, path: Path) -> None:
     """Mean regret against epochs, both on logarithmic axes."""
     series = {}
-    for name in list(SEARCHES)[:6]:
+    for name in list(SEARCHES)[:8]:
         some = [one.regrets for one in played if (one.kind, one.search) == (kind, name)]
         marks = [epoch for epoch in sorted({round(9 * 1.25**power) for power in range(20)}) if epoch in some[0]]
         series[name] = (marks, [max(0.05, mean(one[epoch] for one in some)) for epoch in marks])

@@ -5,6 +5,7 @@ import pytest
 from ptune.record.history import History, TrialRecord
 from ptune.searching.importance import importances
 from ptune.searching.study import Study
+from ptune.spec.budget import Budget
 from ptune.spec.space import Space
 from support.made_headers import header_of
 from support.simulated import LAYERS, SPACE, make_job
@@ -13,7 +14,7 @@ RESOLVED = Space(**SPACE).resolved(LAYERS)
 
 
 def history_of(count, value, status="complete"):
-    study = Study(RESOLVED, "random", seed=1, trials=count)
+    study = Study(RESOLVED, Budget(trials=count, epochs=9, sampler="random"), seed=1, trials=count)
     history = History(header_of(make_job(), LAYERS))
     for number in range(count):
         config = study.ask(number)

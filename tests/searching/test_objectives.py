@@ -94,7 +94,7 @@ def test_what_is_outside_of_the_bounds_goes_on_last():
     assert rungs.promotable() == (1, 1)
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "gp", "nsgaii", "nsgaiii", "random", "qmc"])
+@pytest.mark.parametrize("sampler", ["auto", "tpe", "nsgaii", "nsgaiii", "random", "qmc"])
 def test_a_search_cut_anywhere_goes_on_as_it_would_have(path, tmp_path, sampler):
     whole = played(path, slots=1, trials=12, sampler=sampler, space=PLAIN)
     events = journal.read(path)
@@ -250,3 +250,11 @@ def test_what_its_results_take_out_of_the_bounds_is_never_the_best(path):
 )
 def test_lengths_that_no_bound_lets_through_are_refused_before_a_search_starts(space, place, law):
     assert law in refused_fields(make_job, space=space, objectives={"at_most": {"prompt_length": 20}})[place]
+
+
+def test_a_process_of_the_metric_alone_is_refused_by_name():
+    ((place, law),) = refused_fields(make_job, sampler="gp", objectives={"beside": ["prompt_length"]}).items()
+    assert (place, law) == (
+        "budget.sampler",
+        "'gp' models the metric alone; 'auto', 'tpe' and 'random' take several objectives",
+    )

@@ -6,6 +6,7 @@ import pytest
 from ptune.record.history import History, TrialRecord
 from ptune.searching.simulate import simulate
 from ptune.searching.study import Study
+from ptune.spec.budget import Budget
 from ptune.spec.space import Space
 from support.made_headers import header_of
 from support.simulated import LAYERS, SPACE, ceiling, curve, make_job, start
@@ -15,7 +16,7 @@ SLIM = Space(parameters={"lr": {"low": 1e-4, "high": 1.0, "log": True}})
 
 
 def new_study(seed=0, sampler="tpe", space=RESOLVED):
-    return Study(space, sampler, seed, trials=12)
+    return Study(space, Budget(trials=12, epochs=9, sampler=sampler), seed, trials=12)
 
 
 def score(chosen):
@@ -53,18 +54,17 @@ def test_only_final_states_can_be_told():
         study.tell(0, "paused")
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "qmc", "random"])
+@pytest.mark.parametrize("sampler", ["auto", "tpe", "gp", "qmc", "random"])
 def test_suggestions_depend_on_the_seed_alone(sampler):
     assert closed(new_study(1, sampler), 9) == closed(new_study(1, sampler), 9)
     assert closed(new_study(1, sampler), 9) != closed(new_study(2, sampler), 9)
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("sampler", ["tpe", "qmc", "gp"])
+@pytest.mark.parametrize("sampler", ["tpe", "qmc", "gp", "auto"])
 @pytest.mark.parametrize("under_way", ["waiting", "running", "paused"])
 def test_a_replayed_study_proposes_what_the_original_would(under_way, sampler):
-    space = SLIM if sampler == "gp" else RESOLVED
-    study = new_study(sampler=sampler, space=space)
+    study = new_study(sampler=sampler)
     history = History(header_of(make_job(), LAYERS))
     statuses = ["complete", "stopped", "failed"] * 3 + [under_way] * 3
     for number, status in enumerate(statuses):
@@ -75,7 +75,7 @@ def test_a_replayed_study_proposes_what_the_original_would(under_way, sampler):
         if status != under_way:
             study.tell(number, status)
         history.trials[number] = TrialRecord(number, chosen, history.objective, status, reports)
-    replayed = new_study(sampler=sampler, space=space)
+    replayed = new_study(sampler=sampler)
     replayed.replay(history)
     assert replayed.states() == study.states()
     assert [replayed.ask(number) for number in (12, 13)] == [study.ask(number) for number in (12, 13)]

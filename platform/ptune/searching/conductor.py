@@ -104,7 +104,7 @@ class Conductor:
         self.history.interrupt()
         folds = job.task.folds
         configurations = min(self._budget // folds, job.budget.most_trials)
-        self._study = Study(self._space, job.budget.sampler, job.seed, configurations, folds, job.objectives)
+        self._study = Study(self._space, job.budget, job.seed, configurations, folds, job.objectives)
         self._study.replay(self.history)
         self._look_at_limits()
         self._take_up()

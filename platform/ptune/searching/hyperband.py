@@ -60,11 +60,11 @@ class Brackets:
 
     def promotable(self, drain: bool = False) -> tuple[int, int] | None:
         """The next trial to go on, and the rung it rests at: highest rung first, then one whose bracket lacks it."""
-        found = [promotion for rungs in self._brackets if (promotion := rungs.promotable(drain)) is not None]
+        promotions = [promotion for rungs in self._brackets if (promotion := rungs.promotable(drain)) is not None]
         for rung, resting in self._passing.items():
             if resting:
-                found.insert(0, (min(resting, key=lambda trial: (-resting[trial], trial)), rung))
-        return max(found, key=lambda promotion: promotion[1], default=None)
+                promotions.insert(0, (min(resting, key=lambda trial: (-resting[trial], trial)), rung))
+        return max(promotions, key=lambda promotion: promotion[1], default=None)
 
     def ends(self, trial: int, rung: int) -> None:
         """Nobody ends at a rung: who does not go on rests there."""
@@ -82,7 +82,7 @@ def _round(entering: Sequence[int]) -> list[int]:
     entered = [0] * len(entering)
     order = []
     for _ in range(sum(entering)):
-        bracket = min(range(len(entering)), key=lambda one: ((entered[one] + 0.5) / entering[one], one))
+        bracket = min(range(len(entering)), key=lambda index: ((entered[index] + 0.5) / entering[index], index))
         entered[bracket] += 1
         order.append(bracket)
     return order

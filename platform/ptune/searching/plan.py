@@ -116,13 +116,15 @@ def flattens_at(plans: Sequence[Planned]) -> int | None:
 
 
 def _without_clock(budget: Budget, pace: Pace, engines: int) -> Budget:
-    """The budget with its limits of time in epochs, and without those that depend on what trials reach."""
+    """The budget as it is played: limits of time in epochs, and none that depends on what trials reach."""
     hours = [budget.hours, None if budget.device_hours is None else budget.device_hours / engines]
     pace_s = pace.epoch_s(pace.slots) / (pace.slots * engines)
     bounds = [max(budget.epochs, math.floor(limit * 3600 / pace_s)) for limit in hours if limit is not None]
     bounds += [] if budget.epochs_total is None else [budget.epochs_total]
     taken = {"hours": None, "device_hours": None, "target": None, "patience": None}
-    return budget.model_copy(update={**taken, "epochs_total": min(bounds, default=None)})
+    return budget.model_copy(
+        update={**taken, "sampler": budget.quick_sampler, "epochs_total": min(bounds, default=None)}
+    )
 
 
 def _play(header: Header, curve: Curve, engines: int, pace: Pace) -> tuple[Simulation, int]:

@@ -58,3 +58,15 @@ def value_at(definition: Parameter, share: float) -> Scalar | None:
     else:
         value = low + share * (high - low)
     return min(max(round(value), low), high) if definition.integer else min(max(value, low), high)
+
+
+def share_of(definition: Parameter, value: float) -> float:
+    """Where a value lies in a range, from 0 to 1: about the inverse of `value_at`."""
+    low, high = definition.low, definition.high
+    assert isinstance(low, int | float), "a range is resolved before it is asked"
+    assert isinstance(high, int | float), "a range is resolved before it is asked"
+    if low == high:
+        return 0.0
+    if definition.log:  # a user may have stated a value of the other sign
+        return 0.0 if value <= 0 else math.log(value / low) / math.log(high / low)
+    return (value - low) / (high - low)

@@ -25,17 +25,15 @@ def build_sampler(sampler: Sampler, seed: int, startup: int) -> BaseSampler:
         SpecError: an import path leads to no sampler.
     """
     match sampler:
-        case "tpe":
+        case "tpe" | "auto":  # a Gaussian process takes every other turn of auto
             return optuna.samplers.TPESampler(
                 seed=seed, n_startup_trials=startup, multivariate=True, group=True, constant_liar=True
             )
-        case "gp":
-            return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
         case "nsgaii":
             return SteadyNsga2(seed, startup)
         case "nsgaiii":
             return SteadyNsga3(seed, startup)
-        case "random" | "grid" | "qmc":  # a grid and a sequence state their points, and leave nothing to propose
+        case "random" | "grid" | "qmc" | "gp":  # all but random state their points, and leave nothing to propose
             return optuna.samplers.RandomSampler(seed=seed)
         case path:
             own = import_sampler(path)
@@ -79,4 +77,4 @@ def import_sampler(path: str) -> type[BaseSampler]:
 
 def reads_values(sampler: Sampler) -> bool:
     """Whether a sampler learns from the values of complete trials alone, and so must see partial ones as complete."""
-    return sampler in ("gp", "nsgaii", "nsgaiii") or sampler not in SAMPLERS
+    return sampler in ("nsgaii", "nsgaiii") or sampler not in SAMPLERS

@@ -20,15 +20,18 @@ from optuna.trial import FrozenTrial, TrialState
 from ptune.record.events import FinalStatus
 from ptune.record.front import Standing
 from ptune.record.history import History
+from ptune.searching.propose import Tried, propose
 from ptune.searching.quasi import quasi_point
 from ptune.searching.samplers import build_sampler, reads_values
 from ptune.searching.suggest import ask, quiet
 from ptune.searching.vectors import VectorMemory
-from ptune.spec.budget import SAMPLERS, Sampler
+from ptune.spec.budget import SAMPLERS, Budget
 from ptune.spec.objectives import Objectives
 from ptune.spec.space import Space
 from ptune.spec.trial import Config
 
+_MODELLED = 200
+"""Trials after which TPE proposes alone: it then knows enough, and a process would take longer and longer."""
 _BEST = 25
 """Most trials that TPE counts as good, however many there are: Optuna's default gamma."""
 _LATEST = 225
@@ -40,7 +43,7 @@ class Study:
 
     Args:
         space: a resolved search space.
-        sampler: how configurations are proposed. A grid states every point whole, and leaves nothing to propose.
+        budget: its sampler says how configurations are proposed. A grid states every point whole, and leaves nothing.
         seed: seed of the search.
         trials: how many configurations the search will try; TPE starts to model after a third of them, 4 to 10.
         folds: trials of each configuration.
@@ -50,7 +53,7 @@ class Study:
     def __init__(
         self,
         space: Space,
-        sampler: Sampler,
+        budget: Budget,
         seed: int,
         trials: int,
         folds: int = 1,
@@ -58,7 +61,7 @@ class Study:
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = space
-        self._sampler = sampler
+        self._sampler = sampler = budget.sampler
         self._seed = seed
         self._own: optuna.samplers.BaseSampler | None = None
         self._startup = min(10, max(4, trials // 3)) * folds
@@ -69,7 +72,8 @@ class Study:
         else:
             self._storage = VectorMemory(keeps_notes=sampler not in SAMPLERS)
         directions = ["maximize"] * (1 if objectives is None else 1 + len(objectives.beside))
-        self._held = 0
+        self._horizon = budget.epochs
+        self._tried: list[Tried] = []
         noting = optuna.samplers.RandomSampler(seed=seed)  # proposes nothing beside a replayed trial's values
         self._study = optuna.create_study(storage=self._storage, directions=directions, sampler=noting)
 
@@ -86,14 +90,17 @@ class Study:
             self._study.sampler = self._sampler_of(stream)
         if self._sampler == "qmc" and len(stream) == 1:  # what users add belongs to no sequence
             point = quasi_point(self._space, self._seed, stream[0], point or {})
+        if self._models(stream[0]):
+            point = propose(self._space, [self._seed, *stream], self._tried, self._horizon, self._startup, point or {})
         return self._begin(number, point)
 
     def report(self, number: int, epoch: int, *utilities: float, violation: float = 0.0) -> None:
-        """Take in what a running trial has come to in an epoch: finite utilities, the metric's first.
+        """Take in what a running trial has come to in its next epoch: finite utilities, the metric's first.
 
         Of the metric alone, the study keeps the best utility up to each epoch. Rungs and the leaderboard rank by the
         same figure. Of several objectives, it takes the trial's standing so far; `violation` is that of its bounds.
         """
+        self._tried[number].utilities.append(utilities[0])
         self._storage.note(self._id(number), epoch, Standing(utilities, violation))
 
     def tell(self, number: int, status: FinalStatus) -> None:
@@ -104,6 +111,7 @@ class Study:
             case "stopped":
                 self._study.tell(number, state=TrialState.PRUNED)
             case "failed":
+                self._tried[number].failed = True
                 self._study.tell(number, state=TrialState.FAIL)
             case _:
                 assert_never(status)
@@ -122,12 +130,14 @@ class Study:
 
     def states(self) -> list[str]:
         """The state of every trial in Optuna's words: RUNNING, COMPLETE, PRUNED or FAIL."""
-        return [self._storage.get_trial(self._id(number)).state.name for number in range(self._held)]
+        return [self._storage.get_trial(self._id(number)).state.name for number in range(len(self._tried))]
 
     def _begin(self, number: int, point: Config | None) -> Config:
-        assert number == self._held, f"trial {number} was asked for; the study holds {self._held}"
-        self._held += 1
-        return ask(self._study, self._space, point)
+        held = len(self._tried)
+        assert number == held, f"trial {number} was asked for; the study holds {held}"
+        config = ask(self._study, self._space, point)
+        self._tried.append(Tried(config))
+        return config
 
     def _sampler_of(self, stream: Sequence[int]) -> optuna.samplers.BaseSampler:
         """A sampler seeded for one proposal; a user's own, which may remember, is built once."""
@@ -136,6 +146,11 @@ class Study:
             return build_sampler(self._sampler, seed, self._startup)
         self._own = self._own or build_sampler(self._sampler, seed, self._startup)
         return self._own
+
+    def _models(self, turn: int) -> bool:
+        """Whether a Gaussian process proposes the search's next configuration."""
+        takes_turns = self._sampler == "auto" and self._alone and turn % 2 == 0 and len(self._tried) < _MODELLED
+        return self._sampler == "gp" or takes_turns
 
     def _id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(self._study.study_name)

@@ -12,8 +12,8 @@ from ptune.errors import nearest
 from ptune.spec.stopping import DEFAULT, Stopping
 from ptune.spec.strict import Strict, broken
 
-SAMPLERS = ("tpe", "gp", "nsgaii", "nsgaiii", "qmc", "random", "grid")
-UNCONDITIONAL = ("gp", "nsgaii", "nsgaiii")
+SAMPLERS = ("auto", "tpe", "gp", "nsgaii", "nsgaiii", "qmc", "random", "grid")
+UNCONDITIONAL = ("nsgaii", "nsgaiii")
 """Samplers that combine trials of the same parameters only."""
 _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
@@ -36,10 +36,11 @@ MOST_TRIALS = 100_000
 class Budget(Strict):
     """How much is tried, and how it is chosen."""
 
-    sampler: Sampler = "tpe"
-    """How configurations are proposed after the baseline points: by a tree-structured Parzen estimator (`tpe`), a
-    Gaussian process (`gp`), by crossing the best ones (`nsgaii`, `nsgaiii`), evenly (`qmc`), at `random`, or every
-    combination of the space (`grid`). The import path `package.module:Class` names any sampler of Optuna's."""
+    sampler: Sampler = "auto"
+    """How configurations are proposed after the baseline points: by a tree-structured Parzen estimator (`tpe`), by a
+    Gaussian process over configurations and epochs (`gp`), by both in turns (`auto`), by crossing the best ones
+    (`nsgaii`, `nsgaiii`), evenly (`qmc`), at `random`, or every combination of the space (`grid`). The import path
+    `package.module:Class` names any sampler of Optuna's interface."""
     epochs_total: int | None = Field(None, ge=1)
     """Most epochs that the search's trials train together. The best trial still trains to the horizon."""
     hours: float | None = Field(None, gt=0)
@@ -62,6 +63,11 @@ class Budget(Strict):
     def own_sampler(self) -> str | None:
         """The import path of the user's own sampler; None where it is one of ptune's."""
         return None if self.sampler in SAMPLERS else self.sampler
+
+    @property
+    def quick_sampler(self) -> str:
+        """What stands for the sampler where nothing is trained: a Gaussian process would take longer than all else."""
+        return "tpe" if self.sampler in ("auto", "gp") else self.sampler
 
     @property
     def stops_early(self) -> bool:

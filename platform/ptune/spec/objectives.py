@@ -122,6 +122,9 @@ def objective_problems(
     if task is not None and task.folds > 1:
         law = "with folds the mean of one metric decides; leave [objectives] out, or folds"
         problems.append(Problem(("objectives",), law))
+    if budget is not None and budget.sampler == "gp":
+        law = "'gp' models the metric alone; 'auto', 'tpe' and 'random' take several objectives"
+        problems.append(Problem(("budget", "sampler"), law))
     if budget is not None and not budget.stopping.ranks:
         law = f"several objectives rank under {' or '.join(RANKING)}, got type = {budget.stopping.type!r}"
         problems.append(Problem(("budget", "stopping"), law))

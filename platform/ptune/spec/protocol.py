@@ -70,7 +70,7 @@ def sampler_problems(space: Space, budget: Budget) -> list[Problem]:
         return []
     law = (
         f"{budget.sampler!r} needs parameters that every trial has, and {conditional[0]} is searched under a condition "
-        "(`when`); 'tpe' models spaces with conditions"
+        "(`when`); 'auto' and 'tpe' model spaces with conditions"
     )
     return [Problem(("budget", "sampler"), law)]
 

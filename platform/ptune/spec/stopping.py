@@ -124,8 +124,8 @@ class Hyperband(_Halving):
     @property
     def summary(self) -> str:
         """Name, eta, grace and, where it is stated, the number of brackets."""
-        stated = "" if self.brackets is None else f" brackets={self.brackets}"
-        return f"hyperband eta={self.eta} grace={self.grace}{stated}"
+        setting = "" if self.brackets is None else f" brackets={self.brackets}"
+        return f"hyperband eta={self.eta} grace={self.grace}{setting}"
 
     def entering(self, horizon: int) -> list[int]:
         """How many trials enter each bracket in a round: as many as make brackets alike in epochs.
