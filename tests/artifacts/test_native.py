@@ -268,7 +268,9 @@ def test_a_vocabulary_that_data_sets_share_is_written_once(artifact, tmp_path):
         only.model_copy(update={"name": f"relation-{number}", "labels": words})
         for number, words in enumerate(vocabularies)
     ]
-    shared = replace(artifact, manifest=artifact.manifest.model_copy(update={"sets": sets}))
+    more = [artifact.manifest.task.data] * (len(sets) - 1)
+    task = artifact.manifest.task.model_copy(update={"more": more})
+    shared = replace(artifact, manifest=artifact.manifest.model_copy(update={"sets": sets, "task": task}))
     write(tmp_path / "artifact", shared)
     assert (tmp_path / "artifact" / "artifact.json").read_text().count("oslo") == 2
     assert load_artifact(tmp_path / "artifact").manifest == shared.manifest

@@ -59,7 +59,8 @@ class Origin(Strict):
     def differences(self, backbone: Backbone) -> list[str]:
         """What is described otherwise than a loaded backbone is, a phrase for each field."""
         loaded = self.of(backbone, self.revision)
-        names = ("model_type", "layers", "kv_heads", "head_width")
+        names = ["model_type", "layers", "kv_heads", "head_width", "window"]
+        names += ["pooled"] if self.pooled else []  # a search whose trials may use the language head reads no pooler
         pairs = [(name, getattr(self, name), getattr(loaded, name)) for name in names]
         return [f"its {name} is {there!r}, not {here!r}" for name, here, there in pairs if here != there]
 
@@ -198,6 +199,8 @@ class Manifest(Strict):
 
     @model_validator(mode="after")
     def _layers_are_of_the_backbone(self) -> Self:
+        if self.layers == []:
+            raise ValueError("layers name at least one layer")
         if self.layers is not None and self.layers != sorted(set(self.layers) & set(range(self.backbone.layers))):
             raise ValueError(f"layers are numbers below {self.backbone.layers}, each once, in ascending order")
         return self
@@ -219,6 +222,11 @@ class Manifest(Strict):
             return self.prompt
         named = ",".join(str(layer + 1) for layer in self.layers)
         return self.prompt.model_copy(update={"depth": None, "layers": named, "positions": self.positions})
+
+    @property
+    def shift(self) -> int:
+        """Positions that the prompt takes before the text."""
+        return self.prompt.length if isinstance(self.prompt, PromptV2) and self.positions == "shifted" else 0
 
     @property
     def has_checksums(self) -> bool:
@@ -348,7 +356,7 @@ def describe(
         head=head,
         task=_portable(task),
         sets=[
-            TaskSet(name=name, template=_template(prompt, data, head), labels=list(names))
+            TaskSet(name=name, template=template_of(prompt, data, head), labels=list(names))
             for name, data, names in zip(task.set_names, task.sets, labels, strict=True)
         ],
         tuned=spec.recipe.backbone_lr is not None,
@@ -370,7 +378,12 @@ def _positions(prompt: PromptV2, origin: Origin) -> Literal["shifted", "unshifte
     return "shifted" if is_shifted(prompt, origin.layers, shifts=family.shifts) else "unshifted"
 
 
-def _template(prompt: PromptSpec, data: Data, head: HeadName) -> str:
+def template_of(prompt: PromptSpec, data: Data, head: HeadName) -> str:
+    """The layout of an input of a data set, with the length of every prompt run.
+
+    Raises:
+        SpecError: the prompt does not fit the data's fields.
+    """
     return written(input_parts(prompt, data.fields, data.template, masked=head == "verbalizer"))
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ptune.errors import ArtifactError
-from ptune.files import content_hash, write_text
+from ptune.files import cause, check_regular, content_hash, write_text
 
 CHECKSUMS = "SHA256SUMS"
 CARD = "README.md"
 """The model card: listed, but people may change it."""
+_ESSENTIAL = ("artifact.json", "prompt.safetensors", "ptune.json", "adapter_config.json", "adapter_model.safetensors")
+"""What is read as a prompt."""
 
 
 def write_checksums(folder: Path) -> dict[str, str]:
@@ -51,8 +53,8 @@ def differences(folder: Path) -> list[str]:
     Raises:
         ArtifactError: the checksums are damaged.
     """
-    changes = []
-    for name, expected in _read(folder).items():
+    changes, sums = [], _read(folder)
+    for name, expected in sums.items():
         path = folder / name
         if name == CARD:
             continue
@@ -60,15 +62,20 @@ def differences(folder: Path) -> list[str]:
             changes.append(f"{name} is missing")
         elif content_hash(path) != expected:
             changes.append(f"{name} is not the file that was written")
-    return changes
+    beside = [name for name in _ESSENTIAL if sums and name not in sums and (folder / name).exists()]
+    return changes + [f"{name} is not among the files that were written" for name in beside]
 
 
 def _read(folder: Path) -> dict[str, str]:
     path = folder / CHECKSUMS
-    if not path.is_file():
+    if not path.exists():
         return {}
-    lines = [line.partition("  ") for line in path.read_text(encoding="utf-8").splitlines()]
-    if any(len(checksum) != 64 or not name for checksum, _, name in lines):
+    try:
+        check_regular(path)
+        lines = [line.partition("  ") for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path} is damaged: {cause(error)}") from None
+    if not lines or any(len(checksum) != 64 or not name for checksum, _, name in lines):
         raise ArtifactError(f"{path} is damaged: a line holds a SHA-256, two spaces and a name")
     return {name: checksum for checksum, _, name in lines}
 

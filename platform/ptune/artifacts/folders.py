@@ -17,6 +17,7 @@ from pydantic import ValidationError
 import ptune
 from ptune.artifacts.artifact import Manifest
 from ptune.artifacts.checksums import CHECKSUMS, listed
+from ptune.artifacts.described import contradictions
 from ptune.artifacts.drafts import draft_of
 from ptune.errors import ArtifactError, nearest
 from ptune.files import check_regular, replacing, write_json
@@ -129,12 +130,8 @@ def read_manifest(path: Path, format_name: str, further: Collection[str] = ()) -
                 f"{'; '.join(issues)}"
             ) from None
         raise ArtifactError(f"{path} is damaged: {'; '.join(issues)}") from None
-    for task_set in manifest.sets:
-        if manifest.task.decides and len(task_set.thresholds or ()) != len(task_set.labels):
-            raise ArtifactError(
-                f"{path} is damaged: {task_set.name} has {len(task_set.labels)} labels, and a threshold "
-                f"for {len(task_set.thresholds or ())}"
-            )
+    if wrong := list(contradictions(manifest)):
+        raise ArtifactError(f"{path} is damaged: {'; '.join(wrong)}")
     return manifest
 
 

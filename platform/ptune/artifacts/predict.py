@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self, overload
 
 from ptune.artifacts.artifact import Artifact
+from ptune.artifacts.described import check_answer, check_room
 from ptune.artifacts.inputs import Many, Single, is_single, row, rows
 from ptune.artifacts.load import load_artifact
 from ptune.backbone.backbone import Backbone
@@ -48,6 +49,7 @@ class Predictor:
         _check_backbone(artifact, backbone.id, backbone.hash, backbone.settings)
         if wrong := manifest.backbone.differences(backbone):
             raise ArtifactError(f"the artifact is damaged, it misdescribes {backbone.id}: {'; '.join(wrong)}")
+        check_room(manifest, backbone)
         self.artifact = artifact
         self.backbone = backbone
         sets = manifest.sets
@@ -258,9 +260,16 @@ class Inquiry:
     examples: Examples
 
     def presented(self, answers: Sequence[Any]) -> list[Prediction]:
-        """Answers as people read them."""
+        """Answers as people read them.
+
+        Raises:
+            ArtifactError: an answer holds a number that is none.
+        """
         kind = self.predictor.task.kinds[self.part]
-        return [kind.present(*pair) for pair in zip(answers, self.texts, strict=True)]
+        predictions = [kind.present(*pair) for pair in zip(answers, self.texts, strict=True)]
+        for prediction in predictions:
+            check_answer(prediction)
+        return predictions
 
 
 def answer(inquiries: Sequence[Inquiry], token_budget: int | None = None) -> list[list[Prediction]]:

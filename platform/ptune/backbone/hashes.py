@@ -22,6 +22,7 @@ _SILENT = {
 }
 """What settings say that changes neither hidden states nor tokens."""
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+_POINTER = b"version https://git-lfs"
 _ADAPTER = "adapter_config.json"
 _NAMED_TOKENS = ("added_tokens.json", "special_tokens_map.json")
 _VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "*.model")
@@ -100,6 +101,17 @@ def settings_hashes(folder: Path) -> dict[str, str]:
     return hashes | {path.name: content_hash(path) for path in files}
 
 
+def pointer(path: Path) -> str:
+    """The hint that a file only points to the one that is meant, as a clone without Git LFS leaves it; or nothing."""
+    try:
+        check_regular(path)
+        with path.open("rb") as stream:
+            begin = stream.read(len(_POINTER))
+    except OSError:
+        return ""
+    return "; it is a pointer of Git LFS: `git lfs pull` fetches the file itself" if begin == _POINTER else ""
+
+
 def read_object(path: Path) -> dict[str, Any]:
     """Return the JSON object that a file of a backbone holds.
 
@@ -110,7 +122,7 @@ def read_object(path: Path) -> dict[str, Any]:
         check_regular(path)
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise BackboneError(f"{path.parent} holds no readable {path.name}: {cause(error)}") from None
+        raise BackboneError(f"{path.parent} holds no readable {path.name}: {cause(error)}{pointer(path)}") from None
     if not isinstance(content, dict):
         raise BackboneError(f"{path.parent} holds no readable {path.name}: it is not a JSON object")
     return content

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ptune.backbone.hashes import read_object
+from ptune.backbone.hashes import pointer, read_object
+from ptune.errors import BackboneError
 
 _SETTINGS = ("special_tokens_map.json", "tokenizer_config.json")
 
@@ -21,14 +22,19 @@ class PlainTokenizer:
         folder: a backbone's folder with a `tokenizer.json`.
 
     Raises:
-        BackboneError: a file of settings holds something else.
+        BackboneError: the file, or one of settings, holds something else.
         OSError: there is no tokenizer.json.
     """
 
     def __init__(self, folder: Path) -> None:
         from tokenizers import Tokenizer
 
-        self._tokenizer = Tokenizer.from_buffer((folder / "tokenizer.json").read_bytes())
+        path = folder / "tokenizer.json"
+        content = path.read_bytes()
+        try:
+            self._tokenizer = Tokenizer.from_buffer(content)
+        except ValueError as error:
+            raise BackboneError(f"{folder} holds no readable tokenizer.json: {error}{pointer(path)}") from None
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         named: dict[str, object] = {}

@@ -16,8 +16,10 @@ from typing import Any
 
 from ptune.backbone.families import Family, family_of
 from ptune.backbone.footprint import Dimensions
-from ptune.backbone.hashes import read_object, weight_files, weights_hash
+from ptune.backbone.hashes import pointer, read_object, weight_files, weights_hash
 from ptune.backbone.own_code import check_code
+from ptune.backbone.plain_tokenizer import PlainTokenizer
+from ptune.backbone.settings import check_settings
 from ptune.backbone.tokenizer import Unloaded, load_tokenizer
 from ptune.errors import BackboneError
 from ptune.files import cause, check_regular
@@ -116,6 +118,15 @@ class Profile:
                 "layer need both to agree"
             )
 
+    def check_tokenizer(self) -> None:
+        """Check, without transformers, that a tokenizer that is a file of its own can be read.
+
+        Raises:
+            BackboneError: it cannot.
+        """
+        if (self.folder / "tokenizer.json").is_file():
+            PlainTokenizer(self.folder)
+
     @cached_property
     def dimensions(self) -> Dimensions:
         """The sizes that memory depends on. Every number in the files counts, also of a head that stays unused.
@@ -148,7 +159,9 @@ def read_profile(folder: Path, backbone_id: str | None = None, *, trust: bool | 
         raise BackboneError(
             f"{name}: its weights are quantized (config.json: quantization_config); take the whole ones"
         )
-    model_type = str(config.get("model_type"))
+    if not isinstance(model_type := config.get("model_type"), str) or not model_type:
+        raise BackboneError(f"{name}: its config.json does not say of which family it is (model_type)")
+    check_settings(config, name)
     family = family_of(model_type, name)
     if unstated := [setting for setting in family.states if config.get(setting) is None]:
         raise BackboneError(f"{name}: its config.json must state {', '.join(unstated)}")
@@ -210,10 +223,11 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
         check_regular(path)
         with path.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
-            header = json.loads(stream.read(length))
-    except (OSError, ValueError, MemoryError, OverflowError) as error:
-        raise BackboneError(f"{path} cannot be read: {cause(error)}") from None
+            header = json.loads(stream.read(length)) if length <= path.stat().st_size else None
+    except (OSError, ValueError, RecursionError) as error:
+        raise BackboneError(f"{path} cannot be read: {cause(error)}{pointer(path)}") from None
     if not isinstance(header, dict):
-        raise BackboneError(f"{path} cannot be read: it does not begin as a safetensors file does")
+        law = "it does not begin as a safetensors file does"
+        raise BackboneError(f"{path} cannot be read: {law}{pointer(path)}")
     header.pop("__metadata__", None)
     return header, 8 + length

@@ -116,6 +116,7 @@ def _check_backbone(checked: Checked, backbone: BackboneSpec, *, fetch: bool) ->
             checked.profile = read_profile(folder, backbone.id, trust=trust)
             check_vocabulary(folder, backbone.id)
             checked.profile.check_weights()
+            checked.profile.check_tokenizer()
     except BackboneError as error:
         checked.problems.append(Problem(("backbone", "id"), str(error), BackboneError))
 

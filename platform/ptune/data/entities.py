@@ -16,7 +16,7 @@ from ptune.errors import DataError
 from ptune.spec.data import EntityData
 
 KIND = "entity"
-OTHER, ANSWER = LABELS = ("other", "answer")
+OTHER, ANSWER = LABELS = EntityData.kind_labels
 """What an entity is to a query, in the order of the head's outputs."""
 Asked = tuple[str, str, list[str]]
 """An example: the passage, the query, and the passage's entities."""

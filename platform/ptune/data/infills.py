@@ -15,7 +15,7 @@ __all__ = ["columns_read", "counted", "extract", "label_order", "written"]
 KIND = "infill"
 IN_MASKS = True
 """The last text of an input, its candidate, stands in the input as masks."""
-WRONG, RIGHT = LABELS = ("false", "true")
+WRONG, RIGHT = LABELS = InfillData.kind_labels
 _VALUES = {"false": 0, "0": 0, "true": 1, "1": 1}
 
 

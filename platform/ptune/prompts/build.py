@@ -87,7 +87,13 @@ def load_learner(
     recipe = Recipe(backbone_lr=1.0) if tuned else None
     count = max(1, sum(name.startswith("prompt.") for name in tensors))
     learner = build_learner(collapsed_spec(spec), backbone, head_specs, 0, prompts=count, recipe=recipe)
-    learner.load_state_dict({_module_name(name): tensor for name, tensor in tensors.items()})
+    state = {_module_name(name): tensor for name, tensor in tensors.items()}
+    expected = learner.state_dict()
+    for name in sorted({*expected, *state}):
+        sizes = [list(tensors_of[name].shape) if name in tensors_of else None for tensors_of in (expected, state)]
+        if sizes[0] != sizes[1]:
+            raise RuntimeError(f"the shape of {name} must be {sizes[0] or 'none'}, got {sizes[1] or 'none'}")
+    learner.load_state_dict(state)
     return learner.eval()
 
 
@@ -134,7 +140,8 @@ def _start_prompt(learner: Learner, index: int, table: Tensor) -> None:
 def _module_name(collapsed: str) -> str:
     """The name of a collapsed tensor in a learner's `state_dict`."""
     owner, _, name = collapsed.partition(".")
-    return {"prompt": f"prompts.{name}.encoder.table", "head": f"heads.{name}", "backbone": f"body.{name}"}[owner]
+    modules = {"prompt": f"prompts.{name}.encoder.table", "head": f"heads.{name}", "backbone": f"body.{name}"}
+    return modules.get(owner, collapsed)
 
 
 def _head(spec: HeadSpec, backbone: Backbone, *, faithful: bool) -> Head:

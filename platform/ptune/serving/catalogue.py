@@ -160,6 +160,7 @@ class Catalogue:
             torch.OutOfMemoryError: memory does not hold the largest input alone.
         """
         answers: list[Answer] = [[] for _ in questions]
+        replies: Sequence[Answer]
         inquiries: list[tuple[list[int], Inquiry]] = []
         for places in _alike(questions):
             try:
@@ -170,8 +171,14 @@ class Catalogue:
                         inquiries.append(([place], self._asked([questions[place]])))
                     except DataError as error:
                         answers[place] = error
-        found = answer([inquiry for _, inquiry in inquiries])
-        for (places, _), predictions in zip(inquiries, found, strict=True):
+        try:
+            replies = answer([inquiry for _, inquiry in inquiries])
+        except ArtifactError:  # a prompt gives no numbers: each is asked by itself, so that others answer
+            replies = [_alone(inquiry) for _, inquiry in inquiries]
+        for (places, _), predictions in zip(inquiries, replies, strict=True):
+            if isinstance(predictions, DataError):
+                answers = [predictions if index in places else earlier for index, earlier in enumerate(answers)]
+                continue
             remaining = iter(predictions)
             for place in places:
                 answers[place] = [next(remaining) for _ in questions[place].texts]
@@ -182,6 +189,14 @@ class Catalogue:
         first = questions[0]
         texts = [values for question in questions for values in question.texts]
         return self.predictors[first.prompt].asked(texts, first.data_set)
+
+
+def _alone(inquiry: Inquiry) -> Answer:
+    """The answers to the inputs of one inquiry, or why there are none."""
+    try:
+        return answer([inquiry])[0]
+    except ArtifactError as error:
+        return DataError(str(error))
 
 
 def _alike(questions: Sequence[Question]) -> list[list[int]]:

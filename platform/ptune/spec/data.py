@@ -103,6 +103,8 @@ class MultilabelData(Labelled):
 class RegressionData(Labelled):
     """One number for each input; the label column holds it."""
 
+    kind_labels: ClassVar[tuple[str, ...]] = ()
+
 
 class ClozeData(Labelled):
     """Facts: a subject, and an object that the language model is to name at [MASK]."""
@@ -254,6 +256,7 @@ class InfillData(Labelled):
     """A candidate whose words are written into masks; the label says whether it is the right one (WSC)."""
 
     whole_texts: ClassVar[str] = "candidates are scored as they stand"
+    kind_labels: ClassVar[tuple[str, ...]] = ("false", "true")
     span: str = "span1_text"
     """Column of the candidate. A template names the place where it stands as masks."""
 
@@ -266,6 +269,7 @@ class InfillData(Labelled):
 class EntityData(Source):
     """A query about a passage, with a place that one of the passage's entities fills (ReCoRD)."""
 
+    kind_labels: ClassVar[tuple[str, ...]] = ("other", "answer")
     passage: str = "passage"
     """Passage column."""
     query: str = "query"
@@ -298,6 +302,7 @@ class EntityData(Source):
 class GenerationData(Source):
     """A text to be written for each input."""
 
+    kind_labels: ClassVar[tuple[str, ...]] = ()
     text: list[str] = Field(default_factory=lambda: ["text"], min_length=1, max_length=8)
     """Text columns of the input."""
     target: str = "target"

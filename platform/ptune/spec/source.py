@@ -30,6 +30,8 @@ class Source(Strict):
     """Why a template cannot divide a text; empty if it can."""
     word_labels: ClassVar[bool] = False
     """Whether the labels are words to rank. They then come from every split, not from the training split alone."""
+    kind_labels: ClassVar[tuple[str, ...] | None] = None
+    """The labels that every data set of this kind has, in the order of the head's outputs; None where the data says."""
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
     """What reports call this data set where a task has several."""
     source: str | None = None
