@@ -23,6 +23,8 @@ from ptune.spec.job import Job
 from ptune.tracking.projection import FRONT_TAG, Projection
 from support.small_jobs import small_job
 
+ALL = "accuracy, trainable parameters, seconds per epoch and training memory MB"
+
 
 @pytest.fixture(scope="module")
 def outcome(tiny_backbone, tmp_path_factory):
@@ -39,7 +41,7 @@ def outcome(tiny_backbone, tmp_path_factory):
     }
     content["budget"] = {"trials": 6, "epochs": 2, "sampler": "random", "stopping": {"type": "none"}}
     content["objectives"] = {
-        "beside": ["trainable_parameters", "seconds_per_epoch"],
+        "beside": ["trainable_parameters", "seconds_per_epoch", "training_memory_mb"],
         "at_most": {"trainable_parameters": 1500},
         "choose": "knee",
     }
@@ -67,7 +69,7 @@ def test_the_knee_is_exported_and_leads_the_leaderboard(outcome):
     text = " ".join(stream.getvalue().split())
     assert "knee of the front: accuracy on dev " in text
     assert "(front, knee)" in text
-    assert "(front): no other trial beats it in accuracy, trainable parameters and seconds per epoch;" in text
+    assert f"(front): no other trial beats it in {ALL};" in text
 
 
 def test_programs_read_the_front_of_the_leaderboard(outcome):
@@ -97,7 +99,7 @@ def test_the_result_and_the_frame_hold_the_front(outcome):
     assert {"accuracy", "trainable_parameters", "seconds_per_epoch"} < front[0].keys()
     frame = SearchResult(outcome.folder).trials()
     assert frame[frame["front"]]["number"].tolist() == sorted(outcome.history.front.numbers)
-    assert list(frame.columns[-4:]) == ["seconds_per_epoch", "front", "knee", "broken"]
+    assert list(frame.columns[-4:]) == ["training_memory_mb", "front", "knee", "broken"]
 
 
 def test_the_tracker_marks_the_front_and_measures_epochs_as_the_front_does(outcome):
@@ -123,10 +125,22 @@ def test_the_live_view_and_an_inspection_name_the_knee(outcome):
     console.print(inspected(inspect(outcome.folder / "artifact"), Words(why_not=""), header))
     text = console.export_text()
     assert f"the knee is {outcome.history.front.knee.number}" in text
-    assert "the knee of accuracy, trainable parameters and seconds per epoch · trainable parameters <= 1.5 k" in text
+    assert f"the knee of {ALL}" in " ".join(text.split())
+    assert "trainable parameters <= 1.5 k" in text
 
 
 def test_a_confirmation_repeats_the_chosen_trial_first(outcome):
     job, confirms = confirmation(outcome.history, top=2, seeds=2)
     assert confirms.configurations[0].trials == [outcome.history.best.number]
     assert job.objectives == outcome.history.job.objectives
+
+
+def test_memory_is_counted_by_the_trial_and_grows_with_what_it_trains(outcome):
+    history = outcome.history
+    counted = {
+        trial.config["length"]: {report["training_memory_mb"] for report in trial.reports} for trial in history.ranked()
+    }
+    assert all(len(values) == 1 for values in counted.values()), "it is the same in every epoch"
+    by_length = [values.pop() for _, values in sorted(counted.items())]
+    assert by_length == sorted(by_length)
+    assert len(set(by_length)) == len(by_length)

@@ -179,6 +179,7 @@ def test_a_search_without_objectives_decides_as_one_objective_alone(path):
     [
         ({"beside": ["prompt_lenght"]}, {}, "objectives.beside", "did you mean 'prompt_length'?"),
         ({"beside": ["accuracy"]}, {}, "objectives.beside", "accuracy is task.metric already"),
+        ({"beside": ["peak_memory_mb"]}, {}, "objectives.beside", "name training_memory_mb, or bound it with at_most"),
         ({"beside": ["loss", "loss"]}, {}, "objectives", "once"),
         ({}, {}, "objectives", "state beside, at_most or at_least"),
         ({"at_most": {"f2": 1}}, {}, "objectives.at_most", "must name a cost or a metric"),

@@ -45,6 +45,7 @@ class Plan:
         config: the flat configuration, which a saved state must match.
         dtype: type of the backbone's weights.
         shares_time: whether it reports `own_seconds`, its share of the time of its passes.
+        memory_mb: what it reports as `training_memory_mb`; None reports nothing.
     """
 
     trial: int
@@ -59,6 +60,7 @@ class Plan:
     config: Config = field(default_factory=dict)
     dtype: str = "float32"
     shares_time: bool = False
+    memory_mb: float | None = None
 
     @cached_property
     def steps_per_epoch(self) -> int:
@@ -250,6 +252,7 @@ class Slot:
             "backbone_share": trained / backbone_parameters,
             **({} if moved is None else {"prompt_moved": moved}),
             **({"own_seconds": self._own_s} if self.plan.shares_time else {}),
+            **({} if self.plan.memory_mb is None else {"training_memory_mb": self.plan.memory_mb}),
         }
         self.history.append(report)
         self._losses = []

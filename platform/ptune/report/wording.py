@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from ptune.record.configurations import Configuration
 from ptune.record.spread import Spread
 from ptune.record.wording import NONE
-from ptune.spec.objectives import LENGTH, MACHINE, MEMORY, SECONDS, SHARE, SIZE
+from ptune.spec.objectives import LENGTH, MACHINE, MEMORY, SECONDS, SHARE, SIZE, TRAINING
 
-_NARROW = {LENGTH: "tokens", SIZE: "trained", SHARE: "share", SECONDS: "s/epoch", MEMORY: "MB"}
+_NARROW = {LENGTH: "tokens", SIZE: "trained", SHARE: "share", SECONDS: "s/epoch", MEMORY: "peak MB", TRAINING: "MB"}
 _NAMED = 2  # data sets that a mark names; of more it says how many
 
 
@@ -56,7 +56,7 @@ def spread_text(values: Spread | None) -> str:
 
 def cost_heading(name: str) -> str:
     """A cost or a metric as the head of a column."""
-    return name.replace("_", " ")
+    return name.replace("_", " ").replace(" mb", " MB")
 
 
 def narrow_heading(name: str) -> str:

@@ -304,6 +304,7 @@ _TRAINING_METRICS = {
     "lr",
     "seconds",
     "own_seconds",
+    "training_memory_mb",
     "peak_memory_mb",
     "trainable_parameters",
     "backbone_share",

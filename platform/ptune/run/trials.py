@@ -24,9 +24,10 @@ from ptune.prompts.rows import Examples
 from ptune.record.history import REJECTED
 from ptune.record.objective import Objective
 from ptune.run import warm
+from ptune.run.own_memory import own_memory_mb
 from ptune.run.trial_states import TrialStates, state_file
 from ptune.spec.job import Job
-from ptune.spec.objectives import SECONDS, SHARE, SIZE
+from ptune.spec.objectives import SECONDS, SHARE, SIZE, TRAINING
 from ptune.spec.prompt import input_length, input_template
 from ptune.spec.trial import Config, TrialSpec
 from ptune.tasks.build import build_task, lay_out
@@ -108,9 +109,17 @@ class TrialFactory:
             state_path=self._folder / state_file(trial),
             config=spec.to_config(),
             dtype=weights_type(backbone),
-            shares_time=job.objectives is not None and SECONDS in (*job.objectives.beside, *job.objectives.bounded),
+            shares_time=self._weighs(SECONDS),
+            memory_mb=own_memory_mb(spec, learner, train, backbone, job.resources.token_budget)
+            if self._weighs(TRAINING)
+            else None,
         )
         return plan, learner
+
+    def _weighs(self, cost: str) -> bool:
+        """Whether a cost counts among the job's objectives, or has a bound."""
+        objectives = self._job.objectives
+        return objectives is not None and cost in (*objectives.beside, *objectives.bounded)
 
     def _check_size(self, learner: Learner) -> None:
         """Refuse a learner of which the job's bounds say that it is too large or too small.

@@ -25,12 +25,15 @@ SIZE, SHARE = "trainable_parameters", "backbone_share"
 SIZES = (SIZE, SHARE)
 """Numbers that a trial trains, its encoder and head included, and their share of the backbone's. They are known when a
 trial is built, before it trains."""
+TRAINING = "training_memory_mb"
+"""What a trial takes of its engine's memory beside the frozen weights, counted from shapes: what it trains, with
+gradients and moments, and a pass with its own mini-batch alone."""
 SECONDS, MEMORY = "seconds_per_epoch", "peak_memory_mb"
 MACHINE = (SECONDS, MEMORY)
 """Costs that depend on the machine, and on what else it does. The seconds of an epoch are a trial's share of its
 passes, by its tokens among theirs. The memory is the most that the engine had taken up to then, for all trials that it
 had trained: of a GPU what torch took, of CPUs what was resident."""
-COSTS = (LENGTH, *SIZES, *MACHINE)
+COSTS = (LENGTH, *SIZES, TRAINING, *MACHINE)
 """What a trial costs; less is better of each."""
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*%\s*", re.ASCII)
 
@@ -52,8 +55,8 @@ class Objectives(Strict):
     """What counts beside `task.metric`, which stays the first objective and decides which epoch of a trial is kept."""
 
     beside: list[str] = Field(default_factory=list)
-    """Costs (`prompt_length`, `trainable_parameters`, `backbone_share`, `seconds_per_epoch`) and metrics that count as
-    much as the metric. Less is better of a cost."""
+    """Costs (`prompt_length`, `trainable_parameters`, `backbone_share`, `training_memory_mb`, `seconds_per_epoch`) and
+    metrics that count as much as the metric. Less is better of a cost."""
     at_most: dict[str, Bound] = Field(default_factory=dict)
     """What costs and metrics may come to at most."""
     at_least: dict[str, Bound] = Field(default_factory=dict)
@@ -157,7 +160,7 @@ def _unknown(objectives: Objectives, task: Task) -> Iterator[Problem]:
     ):
         for name in names:
             if table == "beside" and name == MEMORY:
-                law = f"{name} is the engine's, of all trials that it trains: bound it with at_most"
+                law = f"{name} is the engine's, of all trials that it trains; name {TRAINING}, or bound it with at_most"
                 yield Problem(("objectives", table), law)
             elif table == "beside" and name == task.metric:
                 law = f"beside names what else counts, and {name} is task.metric already"
