@@ -14,6 +14,7 @@ LIMITS = {
     "A scheduler": 3,
     "A tracker": 3,
     "An objective": 1,
+    "A cost": 3,
     "A kind of task": 8,
     "A prompt method": 7,
     "A family of backbones": 1,
@@ -40,6 +41,9 @@ EXAMPLES = {
     ],
     "An objective": [
         {"MINIMIZED"},
+    ],
+    "A cost": [
+        {"MEMORY"},
     ],
     "A kind of task": [
         {"ClassificationData", "ClassificationKind", "ptune.spec.task.Classification"},
