@@ -11,6 +11,7 @@ BENCH  ?= limit growth overhead against_peft predicting serving tracking searchi
 search: $(READY)
 	$(VENV)/bin/ptune search $(JOB)
 
+test: export PYTHONDONTWRITEBYTECODE :=  # hundreds of processes import the package; none compiles it again
 test: $(READY)
 	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
