@@ -278,10 +278,10 @@ class Backbone:
         return replace(self, cache=StateCache(default_folder(), budget) if budget > 0 else None)
 
     @contextlib.contextmanager
-    def training_mode(self, on: bool = True) -> Iterator[None]:
+    def training_mode(self) -> Iterator[None]:
         """Run with the backbone's own dropout, drawn from torch's global random state; off again at the end."""
         modules = self.module_dict()
-        modules.train(on)
+        modules.train()
         try:
             yield
         finally:

@@ -119,9 +119,11 @@ def _decoder_inputs(rows: Sequence[Row], device: torch.device) -> dict[str, Tens
 @contextlib.contextmanager
 def _dropout(backbone: Backbone, draws: Draws | None) -> Iterator[None]:
     """The backbone's own dropout, from a seed that the step's draws give for each pass; off without them."""
-    with torch.random.fork_rng(), backbone.training_mode(draws is not None):
-        if draws is not None:
-            torch.manual_seed(int(torch.randint(2**62, (), generator=draws.body)))
+    if draws is None:
+        yield
+        return
+    with torch.random.fork_rng(), backbone.training_mode():
+        torch.manual_seed(int(torch.randint(2**62, (), generator=draws.body)))
         yield
 
 

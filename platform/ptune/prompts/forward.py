@@ -226,7 +226,7 @@ def _dropout(backbone: Backbone, batch: MiniBatch) -> Iterator[None]:
     # independent of its neighbours, and the fork gives the global state back.
     seed = int(torch.randint(2**62, (), generator=batch.draws.body))
     devices = [backbone.device] if backbone.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), backbone.training_mode(True):
+    with torch.random.fork_rng(devices=devices), backbone.training_mode():
         torch.manual_seed(seed)
         yield
 
