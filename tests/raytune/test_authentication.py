@@ -12,7 +12,7 @@ from ptune.errors import ClusterError
 from ptune.raytune.authentication import authenticate, find_token
 from ptune.raytune.jobs import jobs
 from ptune.raytune.runner import RayRunner
-from support.ray_head import ray_head
+from support.ray_head import IDLE, ray_head
 
 TOKEN = "a-token-of-more-than-enough-letters"
 
@@ -36,7 +36,7 @@ def guarded(tmp_path_factory):
     """A head started as anybody does where ~/.ray holds a token: it asks for that token."""
     folder = tmp_path_factory.mktemp("home")
     keep_token(folder)
-    with ray_head(HOME=str(folder)) as head:
+    with ray_head(HOME=str(folder), **IDLE) as head:
         yield head
 
 
@@ -95,7 +95,7 @@ def test_the_token_in_the_home_folder_opens_a_guarded_head(guarded, home):
 
 @pytest.mark.slow
 def test_a_head_that_asks_for_no_token_is_not_shown_one(home):
-    with ray_head(HOME=str(home), RAY_AUTH_MODE="disabled") as head:
+    with ray_head(HOME=str(home), RAY_AUTH_MODE="disabled", **IDLE) as head:
         keep_token(home)
         done = drive(head)
     assert done.stdout == "1 seen\n", done.stderr

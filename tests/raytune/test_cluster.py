@@ -13,6 +13,7 @@ from ptune.raytune.authentication import find_token
 from ptune.raytune.cluster import connect, nodes
 from ptune.raytune.embedded import provide_token
 from ptune.raytune.runner import RayRunner
+from support.ray_head import IDLE
 
 
 def alone(code, **variables):
@@ -140,5 +141,5 @@ print("left in peace")
 
 @pytest.mark.slow
 def test_another_thread_may_collect_garbage_while_ray_shuts_down():
-    done = alone(LEAVE)
+    done = alone(LEAVE, **IDLE)
     assert done.stdout.endswith("left in peace\n"), done.stderr

@@ -15,6 +15,7 @@ from ptune.record.journal import read
 from ptune.spec.load import load_job
 from ptune.spec.write import job_toml
 from support.ray_head import bare_python, ray_head
+from support.small_jobs import changed
 from support.small_search import small_job
 from support.waiting import wait_for
 
@@ -90,6 +91,7 @@ def test_a_search_of_another_machine_brings_its_data_and_keeps_its_secrets(
     monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
     (tmp_path / "here").mkdir()
     job = small_job(tmp_path / "here", tiny_backbone("bert"), trials=50, epochs=50)
+    job = changed(job, resources={"slots": 1})
     reachable = {"shared": [str(tiny_backbone("bert").parent)]}
     job = type(job).model_validate({**job.model_dump(mode="json"), "cluster": reachable})
     runs, said = tmp_path / "runs", []

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from support.waiting import wait_for
 
+IDLE = {"RAY_enable_worker_prestart": "0", "RAY_prestart_worker_first_driver": "0"}
+"""Variables of a head on which hardly anything will run: it starts no workers before one is asked for."""
 _PORTS = (
     "--dashboard-port",
     "--port",
