@@ -62,7 +62,7 @@ WRONG = {
     "budget.trials": ("0", "-1", "1.5", "'x'", "true", "[]"),
     "budget.epochs": ("0", "-1", "1.5", "'x'", "{}"),
     "budget.sampler": ("'bayes'", "3", "'tpee'"),
-    "budget.stopping": ("3", "{type='hyperband'}", "{type='asha',eta=1}", "{type='asha',grace=0}", "{type=3}"),
+    "budget.stopping": ("3", "{type='bohb'}", "{type='asha',eta=1}", "{type='asha',grace=0}", "{type=3}"),
     "budget.patience": ("0", "-1", "1.5", "'x'"),
     "budget.target": ("'x'", "[]", "nan"),
     "budget.hours": ("0", "-1", "'x'", "inf"),

@@ -10,7 +10,7 @@ import json
 import string
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ptune.cli.main import run
@@ -19,6 +19,7 @@ from ptune.spec.job import Job
 from ptune.spec.load import read_tables
 from ptune.spec.places import written
 from support.input_cases import JOB, toml
+from support.same_examples import examples
 
 KEYS = [
     *("name", "seed", "data_seed", "start", "extends", "space", "published", "backbone", "task", "budget", "resources"),
@@ -81,17 +82,6 @@ VALUES = st.recursive(
     ),
     max_leaves=8,
 )
-
-
-def examples(number: int) -> settings:
-    """The same examples in every run, whatever else the machine does."""
-    return settings(
-        max_examples=number,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
 
 
 def tables(changes: dict[str, object]) -> dict[str, object]:
