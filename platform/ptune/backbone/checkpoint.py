@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModel
 from transformers.utils import logging as transformers_logging
 
-from ptune.backbone.converted import in_type
+from ptune.backbone.converted import in_type, stored_type
 from ptune.backbone.families import Family
 from ptune.backbone.language import CLASSES, LanguageHead, split
 from ptune.backbone.tokenizer import load_tokenizer
@@ -37,11 +37,12 @@ class LoadedCheckpoint:
 
 
 @dataclass(frozen=True)
-class _Reader:
-    """How a model is read: the auto class, the type of its weights, and whether code of its folder is run."""
+class Reader:
+    """How a model is read: the auto class, type and device of its weights, and whether code of its folder is run."""
 
     auto: Any
     dtype: torch.dtype
+    device: str
     trust: bool
 
     def load(self, folder: Path, source: Path) -> tuple[Any, set[str]]:
@@ -58,6 +59,12 @@ class _Reader:
         )
         return model, set(loading["missing_keys"])
 
+    def sketch(self, folder: Path) -> Any:
+        """The model that `folder` describes, without data."""
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=self.trust)
+        with torch.device("meta"):
+            return self.auto.from_config(config, dtype=self.dtype, trust_remote_code=self.trust)
+
 
 def read_checkpoint(
     folder: Path,
@@ -67,17 +74,19 @@ def read_checkpoint(
     lm: bool,
     shared: int = 0,
     *,
+    device: str = "cpu",
     trust: bool = False,
 ) -> LoadedCheckpoint:
-    """Read a backbone's checkpoint; with `lm`, its language-modelling head too.
+    """Read a backbone's checkpoint onto a device; with `lm`, its language-modelling head too.
 
-    `shared` is the most bytes of this node's disk for converted weights, see `ptune.backbone.converted.in_type`.
-    With `trust`, code that the folder brings along is run.
+    `shared` is the most bytes of this node's disk for converted weights, see `ptune.backbone.converted.in_type`. On the
+    way to another device than the CPU, files are mapped, and memory holds one weight at a time. With `trust`, code that
+    the folder brings along is run.
 
     Raises:
         BackboneError: it cannot be loaded, or lacks weights of the model or of the head that is asked for.
     """
-    reader = _Reader(CLASSES[family.reads] if lm else AutoModel, dtype, trust)
+    reader = Reader(CLASSES[family.reads] if lm else AutoModel, dtype, device, trust)
     tokenizer, model, missing = _read(folder, backbone_id, reader, 0 if trust else shared)
     missing -= _fix_tables(model)
     poolers = {key for key in missing if "pooler." in key}
@@ -112,12 +121,15 @@ def _is_of_head(key: str, model: Any, family: Family) -> bool:
     return key.startswith(family.language) or (apart and not key.startswith(f"{model.base_model_prefix}."))
 
 
-def _read(folder: Path, backbone_id: str, reader: _Reader, shared: int) -> tuple[Any, Any, set[str]]:
+def _read(folder: Path, backbone_id: str, reader: Reader, shared: int) -> tuple[Any, Any, set[str]]:
     """The tokenizer, the model, and the names of the model's weights that the checkpoint lacks."""
     with _quiet():
         tokenizer = load_tokenizer(folder, backbone_id, trust=reader.trust)
         try:
-            model, missing = _load_shared(folder, reader, shared) or reader.load(folder, folder)
+            if reader.device == "cpu":
+                model, missing = _load_shared(folder, reader, shared) or reader.load(folder, folder)
+            else:
+                model, missing = load_mapped(folder, reader)
         except (*_DAMAGED, *_SENSELESS) as error:
             raise BackboneError(f"{backbone_id} cannot be loaded from {folder}: {_said(error)}") from error
     return tokenizer, model, missing
@@ -130,7 +142,7 @@ def _said(error: Exception) -> str:
     return str(error) if isinstance(error, _DAMAGED) else repr(error)
 
 
-def _load_shared(folder: Path, reader: _Reader, budget: int) -> tuple[Any, set[str]] | None:
+def _load_shared(folder: Path, reader: Reader, budget: int) -> tuple[Any, set[str]] | None:
     """The model with weights that this node's processes share; None if sharing is of no use or the weights are gone."""
     source = in_type(folder, reader.dtype, budget) if budget else folder
     if source == folder:
@@ -140,6 +152,26 @@ def _load_shared(folder: Path, reader: _Reader, budget: int) -> tuple[Any, set[s
     except _DAMAGED:  # another process has made room, or the copy is damaged; the checkpoint itself is there
         return None
     return (model, missing) if _is_all_in(model, reader.dtype) else None  # otherwise some weights have to stay exact
+
+
+def load_mapped(folder: Path, reader: Reader) -> tuple[Any, set[str]]:
+    """The model, whose weights go from their mapped files to the device one by one, and are converted on the way.
+
+    Each has the type that transformers gives it, as a model without data shows, see `Reader.load` for the rest.
+    """
+    stored = stored_type(folder) or reader.dtype
+    model, missing = replace(reader, dtype=stored).load(folder, folder)
+    types = {id(tensor): tensor.dtype for tensor in (*model.parameters(), *model.buffers())}
+    if stored != reader.dtype:
+        plain, held = _named_tensors(reader.sketch(folder)), _named_tensors(model)
+        types = {id(tensor): plain[name].dtype for name, tensor in held.items()}
+    model._apply(lambda tensor: tensor.to(reader.device, types[id(tensor)]))  # noqa: SLF001 - `to` has one type for all
+    return model, missing
+
+
+def _named_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Weights and buffers by name, those that are tied by each of theirs."""
+    return dict([*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)])
 
 
 def _is_all_in(model: nn.Module, dtype: torch.dtype) -> bool:

@@ -52,6 +52,19 @@ def in_type(folder: Path, dtype: torch.dtype, budget: int) -> Path:
     return folder
 
 
+def stored_type(folder: Path) -> torch.dtype | None:
+    """The type of all of a checkpoint's numbers, if it is float32 or bfloat16; None if there are others.
+
+    Raises:
+        OSError, ValueError, SafetensorError: a file cannot be read.
+    """
+    names = set()
+    for path in weight_files(folder):
+        with safe_open(path, framework="pt") as opened:
+            names |= {opened.get_slice(name).get_dtype() for name in opened.keys()}  # noqa: SIM118 - it is no mapping
+    return next((dtype for dtype, name in _NAMES.items() if names == {name}), None)
+
+
 def _converted_numbers(files: list[Path], dtype: torch.dtype) -> int:
     """How many numbers the files hold; 0 when they hold them in this type already."""
     count, differs = 0, False

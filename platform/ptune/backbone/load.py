@@ -59,7 +59,8 @@ def load_backbone(
         family,
         chosen_type(dtype, device),
         lm,
-        shared if device == "cpu" else 0,
+        shared,
+        device=device,
         trust=profile.trust,
     )
     settings = settings_hashes(folder) | (code_hashes(folder) if trust else {})
