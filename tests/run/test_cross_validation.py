@@ -38,6 +38,9 @@ def test_every_configuration_is_trained_on_every_fold_and_the_best_on_all(job, r
     assert [trial.config["split"] for trial in history.trials.values()] == [0, 1, 2] * 2
     best = history.leading
     assert f"{best.spread.mean:.4f} ± {best.spread.sd:.4f} over 3 folds" in printed(outcome)
+    numbers = ", ".join(str(trial.number) for trial in best.trials)
+    assert f"· trials {numbers}: " in printed(outcome)
+    assert "split 0" not in printed(outcome).split("\n\n", 1)[0], "the headline is of all folds"
     assert '"sd"' in as_json(history)
 
     exported = of_search(outcome.folder, history, None).artifact

@@ -28,6 +28,7 @@ from ptune.report.wording import (
     signed,
     spread_text,
     trials_of,
+    whose_text,
 )
 
 
@@ -71,8 +72,7 @@ def headline(report: Findings) -> Text:
     head.append(best_text(best.metrics[metric], report.over_folds), style="bold green")
     if report.test and metric in report.test:
         head.append(f", on test {score_text(report.test[metric])}")
-    config = described(best.config, report.varied)
-    head.append(f" · trial {best.trial}: {config}")
+    head.append(f" · {whose_text(best.trial, best.config, report.varied, report.over_folds)}")
     if report.majority_baseline is not None:
         majority = f"{report.majority_metric} {score_text(report.majority_baseline)}"
         head.append(f"\nalways {report.majority_answer}: {majority} on dev")

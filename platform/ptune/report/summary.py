@@ -14,12 +14,12 @@ from rich.text import Text
 
 from ptune.diagnosis.diagnose import diagnose
 from ptune.record.history import History
-from ptune.record.wording import described, param_heading
+from ptune.record.wording import param_heading
 from ptune.report import confirmation, leaderboard
 from ptune.report.console import console_on
 from ptune.report.diagnosed import print_diagnosed
 from ptune.report.folded import Folded
-from ptune.report.wording import best_text, best_words, duration, plural, score_text, spread_text
+from ptune.report.wording import best_text, best_words, duration, plural, score_text, spread_text, whose_text
 from ptune.report.write_files import CURVES, PAGE
 from ptune.run.confirm import result
 from ptune.run.search import Outcome
@@ -148,14 +148,13 @@ def _headline(outcome: Outcome) -> Text:
     best = outcome.best
     if best is None:
         return head.append("; no trial has a result", style="red")
-    config = described(best.config, history.header.varied)
     chosen = None if history.objectives is None else history.objectives.choose
     head.append(f"\n{best_words(history.objective.metric, chosen)} on dev ")
     head.append(best_text(best.best_value, history.leading), style="bold green")
     test = outcome.conclusion.test
     if test and history.objective.metric in test:
         head.append(f", on test {score_text(test[history.objective.metric])}")
-    return head.append(f" · trial {best.number}: {config}")
+    return head.append(f" · {whose_text(best.number, best.config, history.header.varied, history.leading)}")
 
 
 def _places(outcome: Outcome) -> Table:

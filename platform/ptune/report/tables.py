@@ -25,6 +25,7 @@ from ptune.report.wording import (
     signed,
     spread_text,
     trials_of,
+    whose_text,
 )
 from ptune.run.confirm import Confirmation
 from ptune.spec.trial import Scalar
@@ -45,9 +46,9 @@ def headline(report: Findings) -> str:
     if best is not None:
         test = (report.test or {}).get(metric)
         tested = "" if test is None else f", {score_text(test)} on test"
-        config = described(best.config, report.varied)
+        whose = whose_text(best.trial, best.config, report.varied, report.over_folds)
         lines.append(paragraph(best_text(best.metrics[metric], report.over_folds), "big"))
-        lines.append(paragraph(f"{best_words(metric, report.chosen)} on dev{tested} · trial {best.trial}: {config}"))
+        lines.append(paragraph(f"{best_words(metric, report.chosen)} on dev{tested} · {whose}"))
         lines += [paragraph(text, "soft") for text in _certainty(report)]
     if report.majority_baseline is not None:
         majority = f"{report.majority_metric} {score_text(report.majority_baseline)}"

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from ptune.record.configurations import Configuration
 from ptune.record.spread import Spread
-from ptune.record.wording import NONE
+from ptune.record.wording import NONE, described
 from ptune.spec.objectives import LENGTH, MACHINE, MEMORY, SECONDS, SHARE, SIZE, TRAINING
+from ptune.spec.trial import Config
 
 _NARROW = {LENGTH: "tokens", SIZE: "trained", SHARE: "share", SECONDS: "s/epoch", MEMORY: "peak MB", TRAINING: "MB"}
 _NAMED = 2  # data sets that a mark names; of more it says how many
@@ -26,6 +27,15 @@ def best_text(value: float | None, leading: Configuration | None) -> str:
     if leading is None:
         return score_text(value)
     return f"{spread_text(leading.spread)} over {repetitions_text(leading.spread.n, leading.folds)}"
+
+
+def whose_text(trial: int, config: Config, varied: Sequence[str], leading: Configuration | None) -> str:
+    """Whose value the best one is: a trial's; with folds, that of all trials of the best configuration."""
+    if leading is None:
+        return f"trial {trial}: {described(config, varied)}"
+    numbers = ", ".join(str(record.number) for record in leading.trials)
+    shared = [name for name in varied if name != "split"]
+    return f"{'trials' if len(leading.trials) > 1 else 'trial'} {numbers}: {described(leading.config, shared)}"
 
 
 def best_words(metric: str, chosen: str | None) -> str:
