@@ -153,8 +153,7 @@ class Conductor:
             self.fail(trial, problem)
             return "finish"
         self._append(Reported(trial, epoch, metrics, state))
-        if (standing := record.standing) is not None:
-            self._study.report(trial, epoch, *standing.utilities, violation=standing.violation)
+        self._study.take(record, epoch)
         self._look_at_limits()
         decision = self._decide(record)
         if decision != "continue":

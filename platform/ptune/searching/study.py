@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ptune.record.events import FinalStatus
 from ptune.record.front import Standing
-from ptune.record.history import History
+from ptune.record.history import History, TrialRecord
 from ptune.searching.propose import Tried, propose
 from ptune.searching.quasi import quasi_point
 from ptune.searching.samplers import build_sampler, reads_values
@@ -103,6 +103,14 @@ class Study:
         self._tried[number].utilities.append(utilities[0])
         self._storage.note(self._id(number), epoch, Standing(utilities, violation))
 
+    def take(self, trial: TrialRecord, epoch: int) -> None:
+        """Take in what a trial has reported of an epoch; of several objectives, how it stands after its latest one."""
+        objective = trial.objective
+        if self._alone:
+            self.report(trial.number, epoch, objective.utility(trial.reports[epoch - 1][objective.metric]))
+        elif (standing := trial.standing) is not None:
+            self.report(trial.number, epoch, *standing.utilities, violation=standing.violation)
+
     def tell(self, number: int, status: FinalStatus) -> None:
         """Close a trial: `complete` with its best utility, `stopped` as pruned at its latest epoch, or `failed`."""
         match status:
@@ -120,10 +128,8 @@ class Study:
         """Take in every trial of a search's history, closed or not; the study must be empty."""
         for number, trial in sorted(history.trials.items()):
             self._begin(number, trial.config)
-            if not self._alone and (standing := trial.standing) is not None:
-                self.report(number, trial.epoch, *standing.utilities, violation=standing.violation)
-            for epoch, metrics in enumerate(trial.reports if self._alone else [], 1):
-                self.report(number, epoch, trial.objective.utility(metrics[trial.objective.metric]))
+            for epoch in range(1, trial.epoch + 1) if self._alone else [trial.epoch] if trial.reports else []:
+                self.take(trial, epoch)
             match trial.status:
                 case "complete" | "stopped" | "failed" as status:
                     self.tell(number, status)
