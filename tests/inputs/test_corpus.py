@@ -14,11 +14,11 @@ from types import FrameType
 
 import pytest
 
-from inputs import command_lines, jobs, rows, tables
+from inputs import command_lines, folders, jobs, rows, tables
 from ptune.cli.main import run
 from support.input_cases import Case
 
-CASES = [*jobs.cases(), *tables.cases(), *rows.cases(), *command_lines.cases()]
+CASES = [*jobs.cases(), *tables.cases(), *rows.cases(), *folders.cases(), *command_lines.cases()]
 LONGEST_S = 2
 """The processor time that an answer may take."""
 SLOWEST_S = 20
