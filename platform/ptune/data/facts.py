@@ -52,12 +52,12 @@ def label_order(facts: Columns, data: ClozeData) -> Sequence[str]:
 @lru_cache(maxsize=4)
 def _read_vocabulary(path: Path, encoding: str | None) -> list[str]:
     """The words of a file, each once: one for each line, or a JSON list. Relations share one list."""
-    file = contents(path)
+    file = contents(path, of="words")
     content = file.text(encoding)
     words = _listed(path, content) if file.kind == ".json" else content.splitlines()
     vocabulary = list(dict.fromkeys(word.strip() for word in words if word.strip()))
     if not vocabulary:
-        raise DataError(f"{path}: the vocabulary holds no words")
+        raise DataError(f"{path}: holds no words")
     return vocabulary
 
 

@@ -113,8 +113,12 @@ def is_table(path: Path) -> bool:
     return unpacked_suffix(path) in SUFFIXES and unpacked_suffix(path) not in (".tsv", ".txt")
 
 
-def contents(path: Path) -> Contents:
+def contents(path: Path, of: str = "examples") -> Contents:
     """Read a file; gzip, and a zip with one member, are unpacked.
+
+    Args:
+        path: the file.
+        of: what it holds, for the error if it is empty.
 
     Raises:
         DataError: it is missing, no ordinary file, damaged, empty, or compressed in another way.
@@ -141,7 +145,7 @@ def contents(path: Path) -> Contents:
         law = f"write its name with {packed}" if packed in _ARCHIVES else _refused(packed)
         raise DataError(f"{path}: cannot be loaded: is compressed ({packed.removeprefix('.')}); {law}")
     if not data.strip(b" \t\r\n\0\xef\xbb\xbf\xff\xfe"):
-        raise DataError(f"{path}: holds no examples")
+        raise DataError(f"{path}: holds no {of}")
     return Contents(path, kind, data)
 
 
