@@ -47,7 +47,7 @@ def test_settings_and_a_name_are_those_of_the_command_line(result, job):
 
 def test_the_best_trial_has_the_best_value(result):
     best, frame = result.best, result.trials()
-    assert best.metrics["accuracy"] == frame["accuracy"].max()
+    assert result.history.best.best_value == frame["accuracy"].max()
     assert best.config["lr"] == frame.set_index("number").loc[best.number, "lr"]
     assert best.reports[best.epoch - 1] == best.metrics
     assert result.trial(best.number) == best

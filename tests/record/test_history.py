@@ -83,10 +83,27 @@ def test_a_search_that_is_taken_up_again_has_not_ended():
     assert history.status == "interrupted"
 
 
-@pytest.mark.parametrize(("values", "best"), [([0.5, 0.7, 0.6], 0.7), ([math.nan, 0.5, math.inf], 0.5), ([], None)])
-def test_the_best_is_the_highest_finite_value(values, best):
+@pytest.mark.parametrize(
+    ("selection", "values", "best"),
+    [
+        ("first", [0.5, 0.7, 0.6], 0.7),
+        ("first", [math.nan, 0.5, math.inf], 0.5),
+        ("first", [], None),
+        ("smoothed", [0.5, 0.7, 0.6, 0.5], 0.6),
+        ("smoothed", [math.nan, 0.5, math.inf], 0.5),
+        ("smoothed", [], None),
+    ],
+)
+def test_the_best_is_the_highest_finite_value_or_mean(selection, values, best):
     steps = [reported(0, epoch, value) for epoch, value in enumerate(values, 1)]
-    assert History.of([HEADER, *suggested(0), *steps]).trials[0].best_value == best
+    assert History.of([header(selection=selection), *suggested(0), *steps]).trials[0].best_value == pytest.approx(best)
+
+
+def test_a_trial_that_is_to_keep_an_epoch_keeps_it_whatever_others_score():
+    steps = [reported(0, epoch, value) for epoch, value in enumerate((0.9, 0.5, 0.6, 0.8), 1)]
+    begun = Suggested(0, {"length": 0, "keep_epoch": 3})
+    trials = [History.of([HEADER, begun, *steps[:epochs]]).trials[0] for epochs in (2, 3, 4)]
+    assert [(trial.best_epoch, trial.best_value) for trial in trials] == [(2, 0.5), (3, 0.6), (3, 0.6)]
 
 
 def test_ranking_leaves_out_failures_and_the_unreported_and_breaks_ties_by_number():
@@ -141,9 +158,9 @@ def test_over_few_shot_draws_the_commonest_answer_scores_the_mean_of_their_dev_s
     ]
     history = History.of([HEADER, *begun, *steps])
     assert history.majority_baseline == pytest.approx(0.625)
-    tested = [(trial, {"majority_baseline": 0.25}) for trial in history.trials.values()]
+    tested = [(trial.config, {"majority_baseline": 0.25}) for trial in history.trials.values()]
     assert mean_of_draws(tested) == 0.25
-    assert mean_of_draws([(history.trials[0], {"f1": 0.3})]) is None
+    assert mean_of_draws([(history.trials[0].config, {"f1": 0.3})]) is None
 
 
 def test_a_journal_that_does_not_say_what_is_searched_has_no_header():

@@ -81,7 +81,7 @@ def test_a_running_search_can_be_reported(tmp_path, monkeypatch):
 
 def test_the_page_leads_with_the_best_and_its_standard_error(folder, history):
     report = of_folder(folder, history, running=False)
-    share = (history.best.best_value * 40 + 2) / 44  # Agresti and Coull, on the 40 examples of dev
+    share = (history.best.best_report["accuracy"] * 40 + 2) / 44  # Agresti and Coull, on the 40 examples of dev
     assert report.standard_error == pytest.approx((share * (1 - share) / 44) ** 0.5)
     head = page(report, history).partition("<h2>")[0]
     assert f"standard error {report.standard_error:.4f} on dev (40 examples)" in head

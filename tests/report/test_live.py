@@ -45,7 +45,8 @@ def test_lines_come_for_a_new_best_and_at_the_end(folder):
     journal.append(Ended("interrupted"))
     journal.close()
     view.stop()
-    assert "best 0.9990" in stream.getvalue().splitlines()[1]
+    best = History.of(read(folder / "journal.jsonl")).best_value
+    assert f"best {best:.4f}" in stream.getvalue().splitlines()[1]
     assert stream.getvalue().splitlines()[2].endswith(", interrupted")
 
 

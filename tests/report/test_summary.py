@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from ptune.record.events import Ended
+from ptune.record.optimism import optimism
 from ptune.report.summary import next_commands, print_summary, summary
 from ptune.run.conclusion import Conclusion
 from ptune.run.search import Outcome
@@ -46,7 +47,10 @@ def test_it_holds_result_importances_and_places(outcome):
     text = printed(outcome)
     best = outcome.best
     assert "played complete: 12 trials in 1:33" in text
-    assert f"best accuracy on dev {best.best_value:.4f}, on test 0.8125 · trial {best.number}" in text
+    last = best.best_epoch
+    meant = f"{best.best_value:.4f} (mean of epochs {last - 2} to {last})"
+    assert f"best accuracy on dev {meant}, on test 0.8125 · trial {best.number}" in text
+    assert f"best of 12 trials, so optimistic by about {optimism(outcome.history):.2g} on dev" in text
     assert "what mattered" in text
     assert "75%" in text
     assert "played/artifact" in text

@@ -54,10 +54,10 @@ def test_a_search_ends_with_an_artifact_that_scores_what_it_reported(kind, searc
     assert METRICS[kind] | common == outcome.conclusion.test.keys()
 
     artifact = native.read(outcome.folder / "artifact")
-    assert artifact.manifest.scores["dev"]["f1"] == outcome.best.best_value
+    assert artifact.manifest.scores["dev"]["f1"] == outcome.best.best_report["f1"]
     predictor = Predictor.load(outcome.folder / "artifact")
     again = predictor.measure([one.dev for one in prepare(job).splits])
-    assert again["f1"] == near(outcome.best.best_value)
+    assert again["f1"] == near(outcome.best.best_report["f1"])
     header = next(iter(read(outcome.folder / JOURNAL)))
     assert header.data["dev"].rows == 18
 

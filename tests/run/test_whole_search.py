@@ -33,7 +33,7 @@ def test_a_search_ends_with_every_trial_final_and_the_best_exported(finished):
     assert len(outcome.history.trials) == 6
     artifact = native.read(outcome.folder / "artifact")
     assert artifact.manifest.trial == outcome.best.number
-    assert artifact.manifest.scores["dev"]["accuracy"] == outcome.best.best_value
+    assert artifact.manifest.scores["dev"]["accuracy"] == outcome.best.best_report["accuracy"]
     assert set(outcome.conclusion.test) >= {"accuracy", "macro_f1", "loss"}
     assert (outcome.folder / "job.toml").read_text() == "# as written\n"
     assert json.loads((outcome.folder / "result.json").read_text()) == outcome.to_json()
@@ -44,7 +44,7 @@ def test_the_artifact_scores_what_the_search_reported(finished):
     rows = [line.split("\t") for line in Path(finished.job.task.data.dev).read_text(encoding="utf-8").splitlines()[1:]]
     answers = predictor.predict([(text,) for text, _ in rows])
     right = sum(answer["label"] == label for answer, (_, label) in zip(answers, rows, strict=True))
-    assert right / len(rows) == finished.outcome.best.best_value
+    assert right / len(rows) == finished.outcome.best.best_report["accuracy"]
 
 
 def test_the_result_for_programs_names_everything(finished):
@@ -210,10 +210,11 @@ def test_a_search_for_the_least_loss_keeps_and_exports_what_is_lowest(job, runs)
     least = changed(job, task={"metric": "loss"}, tracking={"type": "none"})
     outcome = start_search(least, "", runs, LocalRunner())
     trials = outcome.history.trials.values()
-    lowest = min(report["loss"] for trial in trials for report in trial.reports)
-    assert outcome.best.best_value == outcome.to_json()["best"]["metrics"]["loss"] == lowest
+    lowest = min(value for trial in trials for value in trial.values)
+    assert outcome.best.best_value == outcome.to_json()["best_value"] == lowest
     assert outcome.best.status == "complete"
     predictor = Predictor.load(outcome.folder / "artifact")
-    assert predictor.artifact.manifest.scores["dev"]["loss"] == lowest
+    kept = outcome.best.best_report["loss"]
+    assert predictor.artifact.manifest.scores["dev"]["loss"] == kept
     (splits,) = prepare(job).splits
-    assert predictor.measure([splits.dev])["loss"] == pytest.approx(lowest, rel=1e-4)
+    assert predictor.measure([splits.dev])["loss"] == pytest.approx(kept, rel=1e-4)

@@ -9,7 +9,7 @@ from ptune.searching.study import Study
 from ptune.spec.budget import Budget
 from ptune.spec.space import Space
 from support.made_headers import header_of
-from support.simulated import LAYERS, SPACE, ceiling, curve, make_job, start
+from support.simulated import LAYERS, SPACE, ceiling, curve, make_job, resume, start
 
 RESOLVED = Space(**SPACE).resolved(LAYERS)
 SLIM = Space(parameters={"lr": {"low": 1e-4, "high": 1.0, "log": True}})
@@ -70,11 +70,11 @@ def test_a_replayed_study_proposes_what_the_original_would(under_way, sampler):
     for number, status in enumerate(statuses):
         chosen = study.ask(number)
         reports = [] if status == "waiting" else [{"accuracy": score(chosen)}, {"accuracy": score(chosen) - 0.1}]
-        for epoch, metrics in enumerate(reports, 1):
-            study.report(number, epoch, metrics["accuracy"])
+        record = history.trials[number] = TrialRecord(number, chosen, history.objective, status, reports)
+        for epoch, value in enumerate(record.values, 1):
+            study.report(number, epoch, value)
         if status != under_way:
             study.tell(number, status)
-        history.trials[number] = TrialRecord(number, chosen, history.objective, status, reports)
     replayed = new_study(sampler=sampler)
     replayed.replay(history)
     assert replayed.states() == study.states()
@@ -187,3 +187,14 @@ def test_what_a_sampler_sees_of_many_trials_is_enough_to_propose_good_ones(tmp_p
         return 0.89 - statistics.fmean(values[-100:])
 
     assert shortfall("tpe", 320) < 0.3 * shortfall("random", 100), "all trials: 0.16; the latest 60: 0.48"
+
+
+def test_a_resumed_search_knows_of_every_epoch_what_it_knew(tmp_path):
+    conductor = start(make_job(trials=8, sampler="random"), tmp_path / "journal.jsonl")
+    simulate(conductor, curve, 2)
+    knew = conductor._study._tried
+    conductor._journal.close()
+    assert resume(tmp_path / "journal.jsonl")._study._tried == knew
+    assert any(sorted(trial.utilities) != trial.utilities for trial in knew), (
+        "what an epoch counts, not the best so far"
+    )

@@ -134,7 +134,7 @@ def test_a_search_is_shown_in_a_database_made_on_the_way_and_nothing_is_printed(
     assert writer.experiment_id == parent.info.experiment_id
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert child.data.tags["ptune.reason"] == "below the first rung"
-    assert (child.data.params["length"], parent.data.metrics["best_accuracy"]) == ("20", 0.7)
+    assert (child.data.params["length"], parent.data.metrics["best_accuracy"]) == ("20", 0.6)
     times = {type(event): round(event.time * 1000) for event in read(search.journal.path)}
     assert (parent.info.start_time, parent.info.end_time) == (times[Header], times[Ended])
     files = {file.path for file in MlflowClient(uri).list_artifacts(parent.info.run_id)}

@@ -166,7 +166,7 @@ class SearchResult:
         """Every trial as one row, in the order of their numbers.
 
         Columns: `number`, `status`, the method and each other parameter by which trials differ, in the space's order,
-        the metric (its best value on dev), `best_epoch`, `loss` (after that epoch), `trained_epochs`, `seconds` (of
+        the metric (what ranks it on dev), `best_epoch`, `loss` (after that epoch), `trained_epochs`, `seconds` (of
         training), `trainable_parameters` and `reason` (why it failed or was stopped); with `[objectives]` also these,
         `front`, `knee` and `broken`. A parameter has pandas' type, and is missing where a trial does not have it.
 

@@ -20,7 +20,7 @@ class Trial:
         >>> best = ptune.open("quickstart").best
         >>> best.config["method"] in ("v1", "v2") and best.epoch <= len(best.reports)
         True
-        >>> best.metrics["accuracy"] == max(report["accuracy"] for report in best.reports)
+        >>> best.metrics == best.reports[best.epoch - 1]
         True
     """
 

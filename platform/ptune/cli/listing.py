@@ -105,7 +105,7 @@ def _entry(path: Path) -> Entry:
         trials=len(history.trials),
         planned=history.planned,
         metric=history.objective.metric,
-        best=None if best is None else best.metrics[history.objective.metric],
+        best=history.best_value,
         best_trial=None if best is None else best.trial,
         started_at=history.started_at,
     )

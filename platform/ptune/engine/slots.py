@@ -38,7 +38,7 @@ class Plan:
         task: what its scores are worth.
         train: the split it learns from.
         dev: the split it is scored on after every epoch.
-        objective: which epoch is the best on dev, whose learner is kept.
+        objective: which epoch's learner is kept.
         seed: the search's seed.
         horizon: epochs that the learning-rate schedule spans.
         state_path: where its state is saved after every epoch.
@@ -235,10 +235,8 @@ class Slot:
         return not self._dev_queue
 
     def finish_epoch(self, metrics: dict[str, float], backbone_parameters: int, memory_mb: float) -> dict[str, float]:
-        """Record the epoch's dev metrics, keep the learner if it is the best so far, and return the whole report."""
-        objective = self.plan.objective
-        value = metrics[objective.metric]
-        if all(objective.keeps(value, earlier[objective.metric]) for earlier in self.history):
+        """Record the epoch's dev metrics, keep the learner if none is better so far, and return the whole report."""
+        if self.plan.objective.keeps_latest([*self.history, metrics]):
             self.best = self.learner.collapsed()
         moved = self._movement.of(self.learner)
         trained = self.learner.trained

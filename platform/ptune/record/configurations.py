@@ -38,10 +38,14 @@ class Configuration:
 
     @property
     def mean_report(self) -> Metrics:
-        """The means of what its trials report of their best epochs, of every metric that all of them have."""
+        """The means of what its trials report of their best epochs, of every metric that all of them have.
+
+        Of the objective's metric, it is the mean of what they are judged by.
+        """
         reports = [trial.best_report for trial in self.trials]
         shared = [name for name in reports[0] if all(name in report for report in reports)]
-        return {name: statistics.fmean(report[name] for report in reports) for name in shared}
+        means = {name: statistics.fmean(report[name] for report in reports) for name in shared}
+        return means | {self.trials[0].objective.metric: self.spread.mean}
 
 
 def grouped(ranked: Sequence[TrialRecord], folds: int, *, by_mean: bool) -> list[Configuration]:

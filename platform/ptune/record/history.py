@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +9,7 @@ from typing import Literal, assert_never
 
 from ptune.errors import JournalError
 from ptune.record.configurations import Configuration, grouped
+from ptune.record.draws import mean_of_draws
 from ptune.record.events import (
     Awaiting,
     BestResult,
@@ -100,9 +99,14 @@ class TrialRecord:
         return len(self.reports)
 
     @property
+    def values(self) -> list[float]:
+        """What each reported epoch counts, in the objective's metric."""
+        return self.objective.values(self.reports)
+
+    @property
     def best_value(self) -> float | None:
-        """Best finite value of the objective's metric over the reported epochs; None before the first."""
-        return self.objective.best(report[self.objective.metric] for report in self.reports)
+        """What the epoch counts whose learner is kept, if that is finite; None before the first."""
+        return self.objective.best_value(self.reports)
 
     @property
     def standing(self) -> Standing | None:
@@ -331,7 +335,7 @@ class History:
     @property
     def majority_baseline(self) -> float | None:
         """What always giving the commonest answer scores on dev, the mean of all few-shot draws; None if unknown."""
-        return mean_of_draws((trial, trial.best_report) for trial in self.ranked())
+        return mean_of_draws((trial.config, trial.best_report) for trial in self.ranked())
 
     def ranked(self) -> list[TrialRecord]:
         """Trials with a finite result, best first, see `ptune.record.ranking`. Failed trials are left out."""
@@ -368,7 +372,7 @@ class History:
         self.trials[event.trial] = TrialRecord(
             event.trial,
             config,
-            self.objective,
+            self.objective.keeping(config.get("keep_epoch")),
             added=added,
             cloned=event.cloned,
             warm=event.warm,
@@ -386,13 +390,3 @@ class History:
             self.run_id = run_id
         else:
             self.trials[trial].run_id = run_id
-
-
-def mean_of_draws(scored: Iterable[tuple[TrialRecord, Metrics]]) -> float | None:
-    """The mean majority baseline of the few-shot draws that trials were scored on; None where no score has one."""
-    baselines = {
-        trial.config.get("split"): metrics["majority_baseline"]
-        for trial, metrics in scored
-        if math.isfinite(metrics.get("majority_baseline", math.nan))
-    }
-    return statistics.fmean(baselines.values()) if baselines else None

@@ -59,7 +59,7 @@ def standing_of(
         config: the trial's configuration.
         reports: of its epochs.
     """
-    value = objective.best(report[objective.metric] for report in reports)
+    value = objective.best_value(reports)
     if value is None:
         return None
     if objectives is None:

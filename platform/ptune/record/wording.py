@@ -1,4 +1,4 @@
-"""How a configuration is written for people.
+"""How a configuration, and the luck of the best one, are written for people.
 
 Pure. Knows configurations as flat mappings.
 """
@@ -16,6 +16,7 @@ NONE = "-"
 
 _SELF_EXPLAINING = frozenset({"method", "encoder", "template", "schedule", "side", "positions", "optimizer"})
 """Parameters whose values read well without their name."""
+_LEAST_OPTIMISM = 5e-4
 _COUNTED = {"length": "token", "depth": "layer", "epochs": "epoch"}
 
 
@@ -41,6 +42,13 @@ def value_text(value: Scalar | None) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def optimism_text(amount: float | None, trials: int) -> str:
+    """How much too good the best of some trials looks; nothing where that is not known, or too little to matter."""
+    if amount is None or amount < _LEAST_OPTIMISM or trials < 2:
+        return ""
+    return f"best of {trials} trials, so optimistic by about {amount:.2g}"
 
 
 def _phrase(name: str, value: Scalar) -> str:

@@ -159,7 +159,7 @@ def _matching(row: Published, history: History) -> list[Configuration]:
 def _value(trial: TrialRecord, row: Published, history: History) -> float | None:
     """What a trial scores on the published number's split, in the epoch that is kept."""
     if row.on == "dev":
-        return trial.best_report.get(row.metric)
+        return trial.best_value if row.metric == history.objective.metric else trial.best_report.get(row.metric)
     scores = trial.test
     exported = history.best
     if scores is None and exported is not None and trial.number == exported.number:

@@ -20,6 +20,7 @@ from ptune.record.configurations import Configuration
 from ptune.record.events import BestResult, DataSource, Event, Header, Metrics, SearchStatus
 from ptune.record.history import History
 from ptune.record.journal import JOURNAL, Reader, read
+from ptune.record.optimism import optimism
 from ptune.record.spread import Spread
 from ptune.record.standard_error import standard_error
 from ptune.report import leaderboard
@@ -55,6 +56,12 @@ class Findings:
     """None before the first result."""
     chosen: Literal["best", "knee"] | None
     """Which trial of the front that is; None where the metric counts alone."""
+    best_value: float | None
+    """What the best trial is judged by: its value in the epoch that is kept, or a mean of epochs, or of folds."""
+    best_epochs: Sequence[int]
+    """The epochs that this value is the mean of; empty with folds."""
+    optimism: float | None
+    """By how much it is likely to be too good, since the best trial was chosen by it; None where that is not known."""
     over_folds: Configuration | None
     """With folds, of the best configuration."""
     standard_error: float | None
@@ -135,6 +142,9 @@ def findings(
         varied=header.varied,
         best=best,
         chosen=None if history.objectives is None else history.objectives.choose,
+        best_value=history.best_value,
+        best_epochs=_epochs(history),
+        optimism=optimism(history),
         over_folds=history.leading,
         standard_error=None if best is None or history.leading else standard_error(header, best.metrics),
         test=test,
@@ -153,6 +163,12 @@ def findings(
         diagnoses=diagnose(history),
         provenance=provenance(history, _server(header.job.tracking)),
     )
+
+
+def _epochs(history: History) -> list[int]:
+    """The epochs that the best trial is judged by."""
+    best = history.best
+    return [] if best is None or history.leading else [*best.objective.counted(best.best_epoch)]
 
 
 def _server(tracking: Tracking) -> str | None:

@@ -19,6 +19,7 @@ from ptune.record.beside import Beside, beside_names, besides
 from ptune.record.configurations import Configuration
 from ptune.record.constant import constant_sets, is_constant
 from ptune.record.history import FINAL, History, Status, TrialRecord
+from ptune.record.optimism import optimism
 from ptune.record.wording import described, param_heading, value_text
 from ptune.report.cells import harmless
 from ptune.report.console import Terminal
@@ -49,7 +50,7 @@ class TrialRow:
     trial: int
     status: Status
     best: float | None
-    """Best value of the search's metric."""
+    """What it is judged by: the value of the search's metric in its best epoch, or a mean of epochs up to that one."""
     best_epoch: int | None
     epochs: int
     seconds: float
@@ -116,11 +117,12 @@ def is_repeated(history: History) -> bool:
 
 
 def as_json(history: History) -> str:
-    """The rows and the groups as indented JSON, with the search's name and metric."""
+    """The rows and the groups as indented JSON, with the search's name, its metric and how optimistic its best is."""
     metric = history.objective.metric
     content = {
         "name": history.header.name,
         "metric": metric,
+        "optimism": optimism(history),
         "trials": [row.to_json(metric) for row in rows(history)],
         "groups": [configuration_row(configuration) for configuration in history.configurations()],
     }

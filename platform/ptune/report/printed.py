@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ptune.record.history import History
-from ptune.record.wording import NONE, described
+from ptune.record.wording import NONE, described, optimism_text
 from ptune.report import confirmation, leaderboard
 from ptune.report.beside_words import beside_words
 from ptune.report.comparison import Comparison
@@ -23,6 +23,7 @@ from ptune.report.wording import (
     answering_alike,
     best_text,
     best_words,
+    mean_of_epochs,
     plural,
     score_text,
     signed,
@@ -69,10 +70,13 @@ def headline(report: Findings) -> Text:
         return head.append("; no trial has a result yet")
     metric = report.metric
     head.append(f"\n{best_words(metric, report.chosen)} on dev ")
-    head.append(best_text(best.metrics[metric], report.over_folds), style="bold green")
+    head.append(best_text(report.best_value, report.over_folds), style="bold green")
+    head.append(mean_of_epochs(report.best_epochs))
     if report.test and metric in report.test:
         head.append(f", on test {score_text(report.test[metric])}")
     head.append(f" · {whose_text(best.trial, best.config, report.varied, report.over_folds)}")
+    if lucky := optimism_text(report.optimism, report.trials):
+        head.append(f"\n{lucky} on dev")
     if report.majority_baseline is not None:
         majority = f"{report.majority_metric} {score_text(report.majority_baseline)}"
         head.append(f"\nalways {report.majority_answer}: {majority} on dev")

@@ -57,7 +57,7 @@ def line(progress: Progress, now: float) -> str:
     best, metric = history.best_result, history.objective.metric
     if best is not None:
         config = described(best.config, history.names(history.trials[best.trial]))
-        parts.append(f"best {score_text(best.metrics[metric])} {metric} (trial {best.trial}: {config})")
+        parts.append(f"best {score_text(history.best_value)} {metric} (trial {best.trial}: {config})")
     return f"[{elapsed}] {', '.join(parts)}, {_left(progress, now)}"
 
 
@@ -139,7 +139,7 @@ def _facts(progress: Progress, now: float, width: int) -> Iterator[tuple[str, li
         yield "asked", [Text(part) for part in fold(answer_text(progress.answered, history), width)]
     best, metric = history.best_result, history.objective.metric
     if best is not None:
-        score = score_text(best.metrics[metric])
+        score = score_text(history.best_value)
         config = described(best.config, history.names(history.trials[best.trial]))
         first, *more = fold(f"{score} {metric} · trial {best.trial} · {config}", width)
         yield "best", [Text.assemble((score, "bold green"), first.removeprefix(score)), *map(Text, more)]

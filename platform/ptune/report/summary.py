@@ -14,12 +14,22 @@ from rich.text import Text
 
 from ptune.diagnosis.diagnose import diagnose
 from ptune.record.history import History
-from ptune.record.wording import param_heading
+from ptune.record.optimism import optimism
+from ptune.record.wording import optimism_text, param_heading
 from ptune.report import confirmation, leaderboard
 from ptune.report.console import console_on
 from ptune.report.diagnosed import print_diagnosed
 from ptune.report.folded import Folded
-from ptune.report.wording import best_text, best_words, duration, plural, score_text, spread_text, whose_text
+from ptune.report.wording import (
+    best_text,
+    best_words,
+    duration,
+    mean_of_epochs,
+    plural,
+    score_text,
+    spread_text,
+    whose_text,
+)
 from ptune.report.write_files import CURVES, PAGE
 from ptune.run.confirm import result
 from ptune.run.search import Outcome
@@ -120,7 +130,7 @@ def trials_and_best(history: History) -> str:
     best, metric = history.best_result, history.objective.metric
     leader = "none has a result"
     if best is not None:
-        leader = f"best {metric} {score_text(best.metrics[metric])} (trial {best.trial})"
+        leader = f"best {metric} {score_text(history.best_value)} (trial {best.trial})"
     return f"{plural(len(history.trials), 'trial')}, {leader}"
 
 
@@ -150,11 +160,14 @@ def _headline(outcome: Outcome) -> Text:
         return head.append("; no trial has a result", style="red")
     chosen = None if history.objectives is None else history.objectives.choose
     head.append(f"\n{best_words(history.objective.metric, chosen)} on dev ")
-    head.append(best_text(best.best_value, history.leading), style="bold green")
+    head.append(best_text(history.best_value, history.leading), style="bold green")
+    head.append("" if history.leading else mean_of_epochs(best.objective.counted(best.best_epoch)))
     test = outcome.conclusion.test
     if test and history.objective.metric in test:
         head.append(f", on test {score_text(test[history.objective.metric])}")
-    return head.append(f" · {whose_text(best.number, best.config, history.header.varied, history.leading)}")
+    head.append(f" · {whose_text(best.number, best.config, history.header.varied, history.leading)}")
+    lucky = optimism_text(optimism(history), len(history.trials))
+    return head.append(f"\n{lucky} on dev" if lucky else "", style="dim")
 
 
 def _places(outcome: Outcome) -> Table:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from ptune.record.objective import Objective
-from ptune.record.wording import NONE, described, param_heading, value_text
+from ptune.record.wording import NONE, described, optimism_text, param_heading, value_text
 from ptune.report.confirmation import baseline, flags
 from ptune.report.findings import Findings
 from ptune.report.html import Cell, link, number, paragraph, table, words
@@ -19,6 +19,7 @@ from ptune.report.wording import (
     cost_text,
     count,
     duration,
+    mean_of_epochs,
     narrow_heading,
     plural,
     score_text,
@@ -47,8 +48,9 @@ def headline(report: Findings) -> str:
         test = (report.test or {}).get(metric)
         tested = "" if test is None else f", {score_text(test)} on test"
         whose = whose_text(best.trial, best.config, report.varied, report.over_folds)
-        lines.append(paragraph(best_text(best.metrics[metric], report.over_folds), "big"))
-        lines.append(paragraph(f"{best_words(metric, report.chosen)} on dev{tested} · {whose}"))
+        lines.append(paragraph(best_text(report.best_value, report.over_folds), "big"))
+        words_of_best = f"{best_words(metric, report.chosen)} on dev{mean_of_epochs(report.best_epochs)}{tested}"
+        lines.append(paragraph(f"{words_of_best} · {whose}"))
         lines += [paragraph(text, "soft") for text in _certainty(report)]
     if report.majority_baseline is not None:
         majority = f"{report.majority_metric} {score_text(report.majority_baseline)}"
@@ -67,9 +69,10 @@ def _certainty(report: Findings) -> list[str]:
         sentences.append(f"standard error {report.standard_error:.4f} on dev ({examples:,} examples){tested}")
     again = report.confirmation
     told = any(diagnosis.kind in ("lead", "optimism") for diagnosis in report.diagnoses)
+    if report.trials > 1 and (lucky := optimism_text(report.optimism, report.trials)):
+        sentences.append(f"{lucky} on dev")
     if again is None and report.state == "complete" and report.trials > 1 and not told:
-        lucky = f"The best of {report.trials} trials is also lucky on dev."
-        sentences.append(f"{lucky} Confirm it: ptune confirm {report.name}")
+        sentences.append(f"not confirmed on fresh seeds: ptune confirm {report.name}")
     elif again is not None and again.configurations and again.configurations[0].dev is not None:
         first = again.configurations[0]
         tested = "" if first.test is None else f", {spread_text(first.test)} on test"

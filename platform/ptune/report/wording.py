@@ -43,6 +43,11 @@ def best_words(metric: str, chosen: str | None) -> str:
     return f"knee of the front: {metric}" if chosen == "knee" else f"best {metric}"
 
 
+def mean_of_epochs(epochs: Sequence[int]) -> str:
+    """What a score is the mean of, in brackets after it; nothing for that of one epoch."""
+    return f" (mean of epochs {epochs[0]} to {epochs[-1]})" if len(epochs) > 1 else ""
+
+
 def repetitions_text(number: int, folds: int) -> str:
     """What a mean is over, such as `3 repetitions`, `3 folds` or `3 folds x 2 seeds`.
 

@@ -17,8 +17,9 @@ from ptune.errors import JournalError, SpecError
 from ptune.files import value_hash
 from ptune.record.configurations import Configuration
 from ptune.record.constant import constant_sets, is_constant
+from ptune.record.draws import mean_of_draws
 from ptune.record.events import ConfirmedPoint, Confirms
-from ptune.record.history import History, mean_of_draws
+from ptune.record.history import History
 from ptune.record.repetition import REPEATING, without_repetition
 from ptune.record.spread import Spread
 from ptune.spec.budget import Budget
@@ -213,7 +214,7 @@ def _confirmed(history: History, point: ConfirmedPoint) -> ConfirmedConfiguratio
 
 def _majority(history: History) -> Majority:
     task = history.job.task
-    test = mean_of_draws((trial, trial.test) for trial in history.ranked() if trial.test is not None)
+    test = mean_of_draws((trial.config, trial.test) for trial in history.ranked() if trial.test is not None)
     return Majority(task.always, majority_metric(task.kind), history.majority_baseline, test)
 
 

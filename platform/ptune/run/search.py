@@ -18,6 +18,7 @@ from ptune.record.beside import front_json
 from ptune.record.events import Awaiting, Confirms, Ended, Header, Loaded, Metrics, Resumed, SearchStatus
 from ptune.record.history import History, TrialRecord
 from ptune.record.journal import JOURNAL, Journal, read
+from ptune.record.optimism import optimism
 from ptune.run.conclusion import Conclusion
 from ptune.run.confirm import confirmation, result
 from ptune.run.folders import JOB, check_runs, claim_folder, search_folder
@@ -83,6 +84,8 @@ class Outcome:
             "trials": len(self.history.trials),
             "statuses": self.history.statuses,
             "best": None if self.history.best_result is None else vars(self.history.best_result),
+            "best_value": self.history.best_value,
+            "optimism": optimism(self.history),
             "test": self.conclusion.test,
             "mlflow": None,
             **({} if self.tracking is None else {self.tracking.type: self.tracking.to_json(self.history.header.id)}),

@@ -103,7 +103,7 @@ class TrialFactory:
             task=task,
             train=train,
             dev=dev,
-            objective=Objective.of(job.task),
+            objective=Objective.of(job.task).keeping(spec.protocol.keep_epoch),
             seed=job.seed,
             horizon=spec.protocol.epochs or job.budget.epochs,
             state_path=self._folder / state_file(trial),

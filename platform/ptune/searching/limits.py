@@ -54,9 +54,9 @@ class Limits:
                 self._engines.setdefault(engine, _Span(self._began or time)).last = time
             case Resumed():
                 self._past_s, self._engines, self._began = self._devices_s, {}, None  # engines are counted from 0 again
-            case Reported(trial, metrics=metrics):
+            case Reported(trial):
                 self._count(trial)
-                value = self._history.objective.best([metrics[self._history.objective.metric]])
+                value = self._history.objective.best(self._history.trials[trial].values[-1:])
                 if value is not None and (self._best is None or self._history.objective.is_better(value, self._best)):
                     self._best, self._since_best = value, 0
             case Finished(trial, status="failed") if trial in self._training:

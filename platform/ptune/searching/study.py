@@ -104,10 +104,9 @@ class Study:
         self._storage.note(self._id(number), epoch, Standing(utilities, violation))
 
     def take(self, trial: TrialRecord, epoch: int) -> None:
-        """Take in what a trial has reported of an epoch; of several objectives, how it stands after its latest one."""
-        objective = trial.objective
+        """Take in what an epoch of a trial counts; of several objectives, how it stands after its latest one."""
         if self._alone:
-            self.report(trial.number, epoch, objective.utility(trial.reports[epoch - 1][objective.metric]))
+            self.report(trial.number, epoch, trial.objective.utility(trial.values[epoch - 1]))
         elif (standing := trial.standing) is not None:
             self.report(trial.number, epoch, *standing.utilities, violation=standing.violation)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, model_validator
 
 from ptune.spec.data import HeadName
-from ptune.spec.strict import Strict
+from ptune.spec.strict import RECORDED, Strict
 
 Read = Literal["first", "last", "decoder"]
 """Where a classifier reads a backbone."""
+Selection = Literal["smoothed", "first", "last"]
+"""How the epoch of a trial is chosen whose learner is kept."""
 TEXT: tuple[Read, ...] = ("first", "last")
 NEEDS_TEXT = "reads the tokens of the text, as an encoder or a causal language model does"
 """The demand of tasks that read the text itself."""
@@ -40,8 +42,15 @@ class AnyTask(Strict):
     description: str | None = Field(None, pattern=r"\S")
     """What the task is, in words, such as `Is this review positive?`. Prompts with `init = "text"` start from it; None
     is the labels."""
-    selection: Literal["first", "last"] = "first"
-    """Which of several epochs with the best dev value is kept: the `first` or the `last`."""
+    selection: Selection = "smoothed"
+    """Which epoch of a trial is kept. `smoothed` takes the one up to which the mean dev value of three epochs is best,
+    and trials rank by that mean. `first` and `last` take the best single epoch, and of several equal ones that one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_recorded(cls, written: Any, info: ValidationInfo) -> Any:
+        """Journals that do not state `selection` are of versions that took the first best epoch."""
+        return {"selection": "first", **written} if info.context == RECORDED and isinstance(written, dict) else written
 
     @property
     def language(self) -> bool:

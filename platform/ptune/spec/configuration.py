@@ -8,7 +8,7 @@ from ptune.spec.losses import smoothing_law
 from ptune.spec.objectives import bound_problems
 from ptune.spec.problem import Problem, refuse
 from ptune.spec.prompt import layer_problems
-from ptune.spec.protocol import horizon_law, split_law
+from ptune.spec.protocol import horizon_law, keep_law, split_law
 from ptune.spec.starts import start_law
 from ptune.spec.task import Task
 from ptune.spec.trial import Config, Protocol, Scalar, TrialSpec
@@ -57,5 +57,6 @@ def _named(name: str, law: str | None) -> list[Problem]:
 def _protocol_problems(protocol: Protocol, task: Task, epochs: int) -> list[Problem]:
     return [
         *_named("epochs", None if protocol.epochs is None else horizon_law(protocol.epochs, epochs)),
+        *_named("keep_epoch", keep_law(protocol.keep_epoch, protocol.epochs or epochs)),
         *_named("split", split_law(protocol.split, task)),
     ]

@@ -98,6 +98,11 @@ def horizon_law(epochs: int, horizon: int) -> str | None:
     return None if epochs <= horizon else f"epochs <= budget.epochs = {horizon} must hold, got {epochs}"
 
 
+def keep_law(epoch: int | None, horizon: int) -> str | None:
+    """The law that an epoch to keep breaks which the horizon does not reach; None if it holds."""
+    return None if epoch is None or epoch <= horizon else f"keep_epoch <= {horizon} epochs must hold, got {epoch}"
+
+
 def split_problems(space: Space, task: Task) -> list[Problem]:
     """Data splits that the space names and the data does not have."""
     return [

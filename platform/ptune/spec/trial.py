@@ -68,6 +68,9 @@ class Protocol(Strict):
     """Which few-shot draw of the data it trains on."""
     repeat: int = Field(0, ge=0)
     """Number of this repetition; each has a seed of its own."""
+    keep_epoch: int | None = Field(None, ge=1)
+    """The epoch whose learner is kept, whatever others score; the last of a trial that ends before. None leaves it to
+    the task's `selection`."""
 
 
 class TrialSpec(Strict):

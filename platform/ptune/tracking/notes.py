@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ptune.diagnosis.diagnose import diagnose
 from ptune.record.history import History, TrialRecord
-from ptune.record.wording import described, param_heading, value_text
+from ptune.record.optimism import optimism
+from ptune.record.wording import described, optimism_text, param_heading, value_text
 from ptune.tracking.metrics import best_key
 from ptune.tracking.views import VIEWS, run_route, view_route
 
@@ -87,7 +88,9 @@ def _best(history: History, best: TrialRecord) -> str:
     metric, test = history.objective.metric, history.ended.test if history.ended is not None else None
     scores = f"{_score(best)} on dev" + (f", {test[metric]:.4f} on test" if test and metric in test else "")
     config = described(best.config, history.header.varied)
-    return f"**Best {metric}: {scores}.** Trial {best.number}, epoch {best.best_epoch}: {config}."
+    told = f"**Best {metric}: {scores}.** Trial {best.number}, epoch {best.best_epoch}: {config}."
+    lucky = optimism_text(optimism(history), len(history.trials))
+    return f"{told} {lucky.capitalize()} on dev." if lucky else told
 
 
 def _leaderboard(trials: Sequence[TrialRecord], history: History) -> list[str]:

@@ -14,7 +14,6 @@ MLflow compares runs by the metric that they had first.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, assert_never
@@ -144,7 +143,7 @@ class Projection:
             case Suggested(trial):
                 self._open_trial(trial, time)
             case Reported(trial, epoch, metrics):
-                self._report(self.runs[trial], epoch, metrics, time)
+                self._report(trial, epoch, metrics, time)
             case Finished(trial, status, reason):
                 self._total(trial, time)
                 by_user = {"by_user": self.history.trials[trial].by_user} if event.request is not None else {}
@@ -209,12 +208,12 @@ class Projection:
         self.runs[trial] = RunImage(trial, f"#{trial} {described(record.config, names)}", time, tags)
         self._change(trial).pending.params = trial_params(record.config, names)
 
-    def _report(self, image: RunImage, epoch: int, metrics: Metrics, time: int) -> None:
-        objective = self.history.objective
-        points = self._change(image.trial).pending.points
-        value = metrics.get(objective.metric, math.nan)
-        if math.isfinite(value) and (image.best is None or objective.keeps(value, image.best)):
-            image.best = value
+    def _report(self, trial: int, epoch: int, metrics: Metrics, time: int) -> None:
+        objective, record = self.history.objective, self.history.trials[trial]
+        points = self._change(trial).pending.points
+        value = record.best_value
+        if value is not None and record.best_epoch == epoch:
+            self.runs[trial].best = value
             points += [Point(best_key(objective), value, time), Point("best_epoch", float(epoch), time)]
             self._lead(value, time)
         points += _points(metrics, [*_names(objective), *self._beside, *_ALWAYS], time, epoch)

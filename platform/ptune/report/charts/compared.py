@@ -11,7 +11,7 @@ from ptune.record.wording import described
 from ptune.report.charts import theme
 from ptune.report.charts.encode import inline, layered, metric_title, whole_axis
 from ptune.report.charts.figure import Figure
-from ptune.report.wording import score_text
+from ptune.report.wording import mean_of_epochs, score_text
 
 _COLOURS = (theme.COMPLETE, theme.BEST, theme.HEAD, theme.UNFINISHED, theme.FAINT)
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1])
@@ -25,6 +25,7 @@ def best_curves(searches: Mapping[str, History]) -> Figure | None:
         return None
     leading = [
         f"{name}: trial {best.number} reaches {score_text(best.best_value)} in epoch {best.best_epoch}"
+        f"{mean_of_epochs(best.objective.counted(best.best_epoch))}"
         for name, history in searches.items()
         if (best := history.best) is not None
     ]

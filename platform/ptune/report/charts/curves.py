@@ -25,7 +25,7 @@ from ptune.report.charts.encode import (
 )
 from ptune.report.charts.figure import Figure, sentence
 from ptune.report.charts.table import CURVES, with_curves
-from ptune.report.wording import plural, score_text
+from ptune.report.wording import mean_of_epochs, plural, score_text
 from ptune.spec.protocol import majority_metric
 
 _POINTED = "length(data('near_store')) && vlSelectionTest('near_store', datum)"
@@ -70,7 +70,8 @@ def learning_curves(history: History) -> Figure:
         "" if drawn == len(ranked) else f"{drawn} of {len(ranked)} curves are drawn: the best, and others evenly."
     )
     stopping = f"Early stopping compares trials {_when(rungs)}." if rungs else ""
-    reached = f"The best, trial {best.number}, reaches {score_text(best.best_value)} in epoch {best.best_epoch}."
+    meant = mean_of_epochs(best.objective.counted(best.best_epoch))
+    reached = f"The best, trial {best.number}, reaches {score_text(best.best_value)} in epoch {best.best_epoch}{meant}."
     return Figure(
         name="curves",
         title="Learning curves",

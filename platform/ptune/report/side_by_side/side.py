@@ -28,7 +28,7 @@ class Side:
     @property
     def best_value(self) -> float | None:
         """The best value of its metric on dev."""
-        return None if self.report.best is None else self.report.best.metrics[self.report.metric]
+        return self.report.best_value
 
     @property
     def dev_error(self) -> float | None:
