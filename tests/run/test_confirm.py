@@ -47,11 +47,40 @@ def test_the_best_configurations_are_repeated_as_they_were(job):
     points = confirming.space.baseline
     assert [point["length"] for point in points] == [3, 4] * 3
     assert [point["repeat"] for point in points] == [0, 0, 1, 1, 2, 2]
-    assert points[0] == {**history.trials[1].config, "split": 0, "repeat": 0}
+    assert points[0] == {**history.trials[1].config, "split": 0, "repeat": 0, "keep_epoch": 1}
     assert (confirming.budget.trials, confirming.budget.epochs, confirming.budget.stopping.type) == (6, 4, "none")
     assert (confirms.name, confirms.seeds, confirms.splits) == ("small", 3, 1)
     assert [point.dev.mean for point in confirms.configurations] == [0.8, 0.7]
     assert [point.trials for point in confirms.configurations] == [[1], [2]]
+
+
+def test_repetitions_keep_the_epoch_that_was_the_best_in_the_search(job):
+    """Of a configuration that was stopped they keep the last, since nobody knows how it goes on."""
+    steps = [header_of(job, 3, id="1")]
+    curves = {0: [0.5, 0.8, 0.8, 0.5], 1: [0.6, 0.7], 2: [0.6, 0.6, 0.6, 0.6]}
+    for number, curve in curves.items():
+        config = TrialSpec.from_config({"method": "v2", "length": 2 + number}).to_config()
+        scores = [{"accuracy": value, "loss": 1.0} for value in curve]
+        reports = [Reported(number, epoch, metrics, "s") for epoch, metrics in enumerate(scores, 1)]
+        status = "complete" if len(curve) == 4 else "stopped"
+        steps += [Suggested(number, config), *reports, Finished(number, status)]
+    confirming, _ = confirmation(History.of([*steps, Ended("complete")]), top=3, seeds=1)
+    kept = {point["length"]: point["keep_epoch"] for point in confirming.space.baseline}
+    assert kept == {2: 3, 3: 4, 4: 1}
+
+
+def test_a_verdict_goes_by_test_where_each_configuration_has_been_tested(job):
+    _, confirms = confirmation(told(job, [0.8, 0.5]), top=2, seeds=3)
+    history = told(job, [0.8, 0.5], repeats=3, confirms=confirms)
+    on_dev = result(history)
+    assert (on_dev.judged_on, on_dev.verdict.leader, on_dev.verdict.repetitions) == ("dev", 0, 3)
+    for trial in history.trials.values():
+        good = trial.config["length"] == 3
+        trial.test = {"accuracy": 0.6 + 0.2 * good + 0.01 * trial.config["repeat"]}
+    tested = result(history)
+    assert (tested.judged_on, tested.verdict.leader, tested.verdict.winner) == ("test", 1, 1)
+    assert tested.to_json()["verdict"]["winner"] == 1
+    assert tested.to_json()["judged_on"] == "test"
 
 
 def test_a_confirmation_draws_its_own_randomness_and_the_same_data(job):
@@ -119,6 +148,8 @@ def test_a_whole_confirmation(finished, runs_after):
     for trial in outcome.history.trials.values():
         assert (trial.status, trial.epoch) == ("complete", 4)
         assert {"accuracy", "macro_f1", "loss"} <= trial.test.keys()
+        assert trial.best_epoch == trial.config["keep_epoch"]
+    assert outcome.to_json()["confirmation"]["verdict"]["repetitions"] == 2
     best = result(outcome.history).configurations[0]
     assert best.search.mean == searched.best.best_value
     assert (best.dev.n, best.test.n, best.failed) == (2, 2, 0)

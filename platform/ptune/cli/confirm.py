@@ -22,8 +22,10 @@ def confirm(name: str, top: int, seeds: int, local: bool, address: str | None, a
     """Train the best configurations of a finished search again, and report mean and standard deviation.
 
     The best of many trials is the best partly by luck. Each repetition trains to its horizon on a seed of its own,
-    and on every few-shot draw if the data has them. It keeps its best dev epoch and is scored on the test split. The
-    repetitions form a search called NAME-confirm, which can be interrupted and resumed.
+    and on every few-shot draw if the data has them. It keeps the epoch that was the best one in the search and is
+    scored on the test split. A winner is named only if it is better than all others beyond what chance explains; else
+    it is said how many more repetitions might tell. The repetitions form a search called NAME-confirm, which can be
+    interrupted and resumed.
 
     \b
     ptune confirm quickstart

@@ -15,7 +15,12 @@ _WIDE = Terminal(width=1000)
 
 
 def beside_words(
-    columns: Sequence[str], rows: Sequence[tuple[Sequence[str], RenderableType]], heading: str, width: int
+    columns: Sequence[str],
+    rows: Sequence[tuple[Sequence[str], RenderableType]],
+    heading: str,
+    width: int,
+    *,
+    numbered: bool = False,
 ) -> RenderableType:
     """The numbers of each row with its words, on `width` columns.
 
@@ -24,7 +29,11 @@ def beside_words(
         rows: the numbers of each row, and its words.
         heading: of the words.
         width: columns to use.
+        numbered: whether rows have their number even where the words stand beside.
     """
+    if numbered:
+        columns = ["#", *columns]
+        rows = [([str(index), *cells], words) for index, (cells, words) in enumerate(rows, 1)]
     numbers = _numbers(columns)
     for cells, _ in rows:
         numbers.add_row(*cells)
@@ -34,10 +43,10 @@ def beside_words(
         for cells, words in rows:
             numbers.add_row(*cells, words)
         return numbers
-    counted, below = _numbers(["#", *columns]), Table.grid(padding=(0, 1))
+    counted, below = _numbers(columns if numbered else ["#", *columns]), Table.grid(padding=(0, 1))
     below.add_column(justify="right")
     for index, (cells, words) in enumerate(rows, 1):
-        counted.add_row(str(index), *cells)
+        counted.add_row(*cells if numbered else (str(index), *cells))
         below.add_row(f" {index}", words)
     return Group(counted, below)
 

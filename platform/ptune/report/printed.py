@@ -69,6 +69,10 @@ def headline(report: Findings) -> Text:
     if best is None:
         return head.append("; no trial has a result yet")
     metric = report.metric
+    again = report.confirmation
+    if again is not None and again.name == report.name and (shown := confirmation.lead(again)) is not None:
+        head.append("\n").append(shown[0], style="bold green")
+        return head.append(f" {shown[1]}")
     head.append(f"\n{best_words(metric, report.chosen)} on dev ")
     head.append(best_text(report.best_value, report.over_folds), style="bold green")
     head.append(mean_of_epochs(report.best_epochs))

@@ -153,8 +153,10 @@ def _headline(outcome: Outcome) -> Text:
         first = confirmed.configurations[0]
         searched = f"{score_text(first.search.mean)} {history.objective.metric} on dev"
         head.append(f"\nthe best of {confirmed.search}, {searched}, repeats at ")
-        head.append(spread_text(first.dev), style="bold green")
-        return head.append(f" on dev, {spread_text(first.test)} on test")
+        spreads = {"test": first.test, "dev": first.dev}
+        shown = [f"{spread_text(value)} on {split}" for split, value in spreads.items() if value is not None]
+        head.append(shown[0] if shown else "nothing yet", style="bold green")
+        return head.append("".join(f", {text}" for text in shown[1:]))
     best = outcome.best
     if best is None:
         return head.append("; no trial has a result", style="red")

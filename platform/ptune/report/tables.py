@@ -7,7 +7,7 @@ from html import escape
 
 from ptune.record.objective import Objective
 from ptune.record.wording import NONE, described, optimism_text, param_heading, value_text
-from ptune.report.confirmation import baseline, flags
+from ptune.report.confirmation import SCORES, baseline, flags, lead, scores, verdict_text
 from ptune.report.findings import Findings
 from ptune.report.html import Cell, link, number, paragraph, table, words
 from ptune.report.leaderboard import TrialRow
@@ -44,7 +44,11 @@ def headline(report: Findings) -> str:
     lines = [f"<h1>{escape(report.name)}</h1>"]
     lines.append(paragraph(f"{report.state} · {begun} · {report.backbone}", "soft"))
     best, metric = report.best, report.metric
-    if best is not None:
+    again = report.confirmation
+    if again is not None and again.name == report.name and (shown := lead(again)) is not None:
+        lines.append(paragraph(shown[0], "big"))
+        lines.append(paragraph(shown[1]))
+    elif best is not None:
         test = (report.test or {}).get(metric)
         tested = "" if test is None else f", {score_text(test)} on test"
         whose = whose_text(best.trial, best.config, report.varied, report.over_folds)
@@ -75,8 +79,8 @@ def _certainty(report: Findings) -> list[str]:
         sentences.append(f"not confirmed on fresh seeds: ptune confirm {report.name}")
     elif again is not None and again.configurations and again.configurations[0].dev is not None:
         first = again.configurations[0]
-        tested = "" if first.test is None else f", {spread_text(first.test)} on test"
-        sentences.append(f"on fresh seeds: {spread_text(first.dev)} on dev{tested}")
+        tested = "" if first.test is None else f"{spread_text(first.test)} on test, "
+        sentences.append(f"on fresh seeds: {tested}{spread_text(first.dev)} on dev")
     return sentences
 
 
@@ -113,17 +117,17 @@ def confirmation_table(confirmed: Confirmation | None) -> str:
         return ""
     rows = [
         [
+            number(str(rank)),
             words(described(row.config, confirmed.searched)),
-            number(spread_text(row.search)),
-            number(spread_text(row.dev)),
-            number(spread_text(row.test)),
-            number(str(row.dev.n if row.dev else 0)),
+            *map(number, scores(row)),
             words(flags(row)),
         ]
-        for row in confirmed.configurations
+        for rank, row in enumerate(confirmed.configurations, 1)
     ]
-    columns = ["configuration", f"search {confirmed.metric}", "dev", "test", "trials", "of these"]
-    return table(columns, rows) + paragraph(baseline(confirmed), "soft")
+    columns = ["#", "configuration", *SCORES, f"search {confirmed.metric}", "trials", "of these"]
+    verdict = verdict_text(confirmed)
+    told = paragraph(verdict[:1].upper() + verdict[1:] + ".") if verdict else ""
+    return told + table(columns, rows) + paragraph(baseline(confirmed), "soft")
 
 
 def configuration_table(report: Findings, limit: int = _ROWS) -> str:

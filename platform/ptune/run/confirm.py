@@ -2,16 +2,18 @@
 
 The best of many trials is the best partly by luck, and it was chosen on the very split that its score comes from
 (Bouthillier et al. 2021, "Accounting for Variance in Machine Learning Benchmarks"). A confirmation chooses nothing:
-every trial trains to its horizon, keeps its best dev epoch, and counts. It is a search of its own, whose space lists
-the points. Imports no torch.
+every trial trains to its horizon, keeps the epoch that the search chose for its configuration, and counts. A repetition
+that kept its own best dev epoch would be lucky there again. It is a search of its own, whose space lists the points.
+Imports no torch.
 """
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ptune.errors import JournalError, SpecError
 from ptune.files import value_hash
@@ -19,9 +21,10 @@ from ptune.record.configurations import Configuration
 from ptune.record.constant import constant_sets, is_constant
 from ptune.record.draws import mean_of_draws
 from ptune.record.events import ConfirmedPoint, Confirms
-from ptune.record.history import History
-from ptune.record.repetition import REPEATING, without_repetition
+from ptune.record.history import History, TrialRecord
+from ptune.record.repetition import REPEATING, repetition, without_repetition
 from ptune.record.spread import Spread
+from ptune.record.verdict import Scores, Verdict, verdict
 from ptune.spec.budget import Budget
 from ptune.spec.job import Job
 from ptune.spec.parameter import Parameter
@@ -76,12 +79,19 @@ class Confirmation:
     configurations: Sequence[ConfirmedConfiguration]
     """In the order in which the search ranked them."""
     majority_baseline: Majority
+    verdict: Verdict | None
+    """Which of them is the best, on test where the job has that split; None before each has a repetition."""
+
+    @property
+    def judged_on(self) -> Literal["test", "dev"]:
+        """The split by whose scores the verdict goes."""
+        return "test" if all(row.test is not None for row in self.configurations) else "dev"
 
     def to_json(self) -> dict[str, Any]:
         """The confirmation as one JSON object; words are for people."""
         content = asdict(self)
         del content["majority_baseline"]["answer"]
-        return content
+        return content | {"judged_on": self.judged_on}
 
 
 def confirmation(history: History, top: int, seeds: int) -> tuple[Job, Confirms]:
@@ -102,7 +112,7 @@ def confirmation(history: History, top: int, seeds: int) -> tuple[Job, Confirms]
     name, job = history.header.name, history.job
     best = _chosen(history, top)
     points = [
-        {**group.config, **split, "repeat": repeat}
+        {**group.config, **split, "repeat": repeat, "keep_epoch": _kept_epoch(group, history)}
         for repeat in range(seeds)
         for split in _draws(job)
         for group in best
@@ -129,6 +139,17 @@ def confirmation(history: History, top: int, seeds: int) -> tuple[Job, Confirms]
         ],
     )
     return Job.model_validate({**job.model_dump(mode="json"), **changes}), confirms
+
+
+def _kept_epoch(group: Configuration, history: History) -> int:
+    """The epoch that repetitions of a configuration keep: where those of its trials were best that came to an end.
+
+    Of a configuration that was stopped, the last epoch: what a few epochs say of the best one says nothing of later.
+    """
+    complete = [trial for trial in group.trials if trial.status == "complete"]
+    if not complete:
+        return max(history.horizon(trial) for trial in group.trials)
+    return round(statistics.median(trial.best_epoch for trial in complete))
 
 
 def _draws(job: Job) -> list[Config]:
@@ -163,6 +184,7 @@ def result(history: History) -> Confirmation | None:
     confirms = history.header.confirms
     if confirms is None:
         return None
+    configurations = [_confirmed(history, point) for point in confirms.configurations]
     return Confirmation(
         name=history.header.name,
         search=confirms.name,
@@ -170,8 +192,9 @@ def result(history: History) -> Confirmation | None:
         seeds=confirms.seeds,
         splits=confirms.splits,
         searched=_searched(history),
-        configurations=[_confirmed(history, point) for point in confirms.configurations],
+        configurations=configurations,
         majority_baseline=_majority(history),
+        verdict=_verdict(history, tested=all(row.test is not None for row in configurations)),
     )
 
 
@@ -191,9 +214,34 @@ def _searched(history: History) -> list[str]:
     return [name for name in history.header.varied if name not in REPEATING]
 
 
+def _verdict(history: History, *, tested: bool) -> Verdict | None:
+    """What the repetitions say of the configurations, by their scores on test or on dev."""
+    objective, confirms = history.objective, history.header.confirms
+    assert confirms is not None, "only a confirmation has a verdict"
+    utilities: list[Scores] = []
+    for point in confirms.configurations:
+        scores = {
+            repetition(trial.config)[:2]: trial.test if tested else trial.best_report
+            for trial in _trials_of(history, point)
+            if trial.status == "complete"
+        }
+        utilities.append(
+            {
+                name: objective.utility(metrics[objective.metric])
+                for name, metrics in scores.items()
+                if metrics is not None and objective.metric in metrics
+            }
+        )
+    return verdict(utilities, paired=max(confirms.splits, history.job.task.folds) > 1)
+
+
+def _trials_of(history: History, point: ConfirmedPoint) -> list[TrialRecord]:
+    return [trial for trial in history.trials.values() if without_repetition(trial.config) == point.config]
+
+
 def _confirmed(history: History, point: ConfirmedPoint) -> ConfirmedConfiguration:
     metric = history.objective.metric
-    trials = [trial for trial in history.trials.values() if without_repetition(trial.config) == point.config]
+    trials = _trials_of(history, point)
     complete = [trial for trial in trials if trial.status == "complete"]
     tests = [trial.test for trial in complete if trial.test is not None]
     reports = [[trial.best_report, trial.test or {}] for trial in complete]

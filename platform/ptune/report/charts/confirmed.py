@@ -12,7 +12,7 @@ from ptune.report.charts.figure import Figure, Json
 from ptune.report.wording import spread_text
 from ptune.run.confirm import Confirmation
 
-_SEARCH, _DEV, _TEST = "search, dev", "fresh seeds, dev", "fresh seeds, test"
+_KINDS = ["fresh seeds, test", "fresh seeds, dev", "search, dev"]
 
 
 def confirmed(confirmation: Confirmation) -> Figure:
@@ -21,10 +21,10 @@ def confirmed(confirmation: Confirmation) -> Figure:
     return Figure(
         name="confirmed",
         title="Search and confirmation",
-        alternative=f"The best configuration scores {spread_text(first.search)} in the search. On fresh seeds, it "
-        f"scores {spread_text(first.dev)} on dev and {spread_text(first.test)} on test.",
+        alternative=f"The best configuration of the search scores {spread_text(first.test)} on test and "
+        f"{spread_text(first.dev)} on dev, on fresh seeds. In the search, it had {spread_text(first.search)} on dev.",
         chart=_chart(confirmation),
-        caption="Mean and standard deviation over fresh seeds. A search's own best is lucky on dev, so it lies higher.",
+        caption="Mean and standard deviation over fresh seeds. Nothing was chosen by the scores on test.",
         least_width=560,
     )
 
@@ -33,15 +33,15 @@ def _chart(confirmation: Confirmation) -> alt.LayerChart:
     rows: list[Json] = []
     for rank, row in enumerate(confirmation.configurations, 1):
         words = f"{rank}. {described(row.config, confirmation.searched)}"
-        for kind, spread in ((_SEARCH, row.search), (_DEV, row.dev), (_TEST, row.test)):
+        for kind, spread in zip(_KINDS, (row.test, row.dev, row.search), strict=True):
             if spread is not None:
                 rows.append(_row(words, kind, spread))
-    scale = alt.Scale(domain=[_SEARCH, _DEV, _TEST], range=[theme.FAINT, theme.COMPLETE, theme.BEST])
-    shapes = alt.Scale(domain=[_SEARCH, _DEV, _TEST], range=["diamond", "circle", "square"])
+    scale = alt.Scale(domain=_KINDS, range=[theme.BEST, theme.COMPLETE, theme.FAINT])
+    shapes = alt.Scale(domain=_KINDS, range=["square", "circle", "diamond"])
     y = alt.Y(
         "configuration:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False, grid=True)
     )
-    aside = alt.YOffset("kind:N", sort=[_SEARCH, _DEV, _TEST])
+    aside = alt.YOffset("kind:N", sort=_KINDS)
     base = alt.Chart(inline(rows)).encode(y=y, yOffset=aside, color=alt.Color("kind:N", scale=scale, title=None))
     told = ["configuration:N", "kind:N", alt.Tooltip("words:N", title=confirmation.metric), "trials:Q"]
     range_x = alt.X("low:Q", title=confirmation.metric, scale=alt.Scale(zero=False))
