@@ -176,3 +176,29 @@ def test_hours_of_processes_and_engines_are_kept(path, clock, stopping, limit, h
     else:  # one of the two engines stands idle while the best trial climbs
         assert 0.8 * hours < 2 * worked_hours <= 1.25 * hours
     assert (resumed.history.best.status, resumed.history.best.epoch) == ("complete", 9)
+
+
+@pytest.mark.parametrize("stopping", [ASHA, FULL], ids=lambda stopping: stopping["type"])
+@pytest.mark.parametrize(("least", "cut"), [(1, {1, 3, 5, 7, 9, 11}), (2, {3, 5, 7, 9, 11}), (None, set())])
+def test_a_trial_that_always_answers_alike_ends_if_the_budget_says_so_and_blocks_no_other(path, stopping, least, cut):
+    """Odd trials answer alike, the first of them only in its first epoch, and score better than all others there."""
+    limits = {} if least is None else {"constant_epochs": least}
+    conductor = start(job(trials=12, stopping=stopping, **limits), path)
+    while (turn := conductor.next_turn()) is not None:
+        decision, epoch = "continue", turn.epoch
+        while decision == "continue":
+            epoch += 1
+            constant = float(turn.trial % 2 and (turn.trial > 1 or epoch == 1))
+            accuracy = 0.9 if constant else 0.5 + 0.01 * turn.trial
+            metrics = {"loss": 1.0, "accuracy": accuracy, "constant_prediction": constant}
+            decision = conductor.report(turn.trial, epoch, metrics, "state")
+    trials = conductor.history.trials.values()
+    ended = [trial for trial in trials if trial.reason and "the same answer" in trial.reason]
+    assert conductor.done
+    assert {trial.number for trial in ended} <= cut
+    assert {trial.epoch for trial in ended} <= {least}
+    assert least == 2 or {trial.number for trial in ended} == cut
+    assert any(trial.status == "complete" for trial in trials)
+    before = standing(conductor)
+    conductor._journal.close()
+    assert standing(resume(path)) == before

@@ -368,7 +368,7 @@ class Conductor:
                 self._fold_rungs(trial, epoch)
             case Finished(trial, status, request=request):
                 self._final += 1
-                if status == "failed" or request is not None:
+                if status == "failed" or request is not None or self._limits.is_hopeless(self.history.trials[trial]):
                     self._places.discard(trial)
 
     def _fold_rungs(self, trial: int, epoch: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ptune.record.constant import is_constant
 from ptune.record.events import Event, Finished, LimitReached, Metered, Reported, Resumed, Started
 from ptune.record.history import FINAL, History, TrialRecord
 from ptune.spec.budget import MOST_TRIALS, Budget
@@ -79,14 +80,21 @@ class Limits:
         return None
 
     def cuts(self, trial: TrialRecord) -> str | None:
-        """Why a trial has to end although no rung says so: it began just before a limit was reached.
+        """Why a trial has to end although no rung says so: it always answers alike, or began just before a limit.
 
         The best trial goes on, as do those that have left a rung already. The limit of epochs ends none: it has counted
         every turn up to its end.
         """
+        if self.is_hopeless(trial):
+            return "it has given every dev example the same answer so far"
         if not self._cuts or trial.added or trial is self._history.best:
             return None
         return None if any(rung <= trial.epoch for rung in self._budget.rungs) else self.reason
+
+    def is_hopeless(self, trial: TrialRecord) -> bool:
+        """Whether a trial of the search's own has answered alike for as long as the budget lets one."""
+        least = self._budget.constant_epochs
+        return least is not None and not trial.added and trial.epoch >= least and all(map(is_constant, trial.reports))
 
     @property
     def reason(self) -> str:
