@@ -140,7 +140,7 @@ def test_a_collapsed_learner_loads_as_the_same_prompt_and_head(config):
 def test_tensors_that_do_not_fit_are_refused(change):
     config = {"method": "v2", "length": 5}
     tensors = build(config).collapsed() | change
-    with pytest.raises(RuntimeError, match="size mismatch"):
+    with pytest.raises(RuntimeError, match=r"the shape of .* must be \[[35], .*\], got \["):
         load_learner(TrialSpec.from_config(config).prompt, sized(), [THREE], tensors)
 
 
@@ -148,7 +148,7 @@ def test_tensors_that_do_not_fit_are_refused(change):
 def test_tensors_that_are_missing_are_asked_for(left_out):
     config = {"method": "v2", "length": 5}
     tensors = {name: tensor for name, tensor in build(config).collapsed().items() if name != left_out}
-    with pytest.raises(RuntimeError, match="Missing key"):
+    with pytest.raises(RuntimeError, match=r"the shape of .* must be \[.*\], got none"):
         load_learner(TrialSpec.from_config(config).prompt, sized(), [THREE], tensors)
 
 
