@@ -51,6 +51,9 @@ def test_the_best_so_far_of_folds_is_the_best_mean_of_a_configuration_that_has_t
         in figure.alternative
     )
     assert "Each is one fold of a configuration" in figure.caption
+    curves = learning_curves(history)
+    assert "The best configuration, trials 2, 3, reaches 0.8000 over its folds." in curves.alternative
+    assert "Each curve is one fold of a configuration." in curves.caption
 
 
 def test_short_axes_of_epochs_and_trials_have_a_tick_at_each_and_none_between():

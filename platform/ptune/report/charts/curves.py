@@ -64,21 +64,30 @@ def learning_curves(history: History) -> Figure:
     """The figure of a search that has a result."""
     ranked = history.ranked()
     drawn = len(with_curves(ranked))
-    best = ranked[0]
     rungs = list(history.job.budget.rungs)
     left_out = (
         "" if drawn == len(ranked) else f"{drawn} of {len(ranked)} curves are drawn: the best, and others evenly."
     )
     stopping = f"Early stopping compares trials {_when(rungs)}." if rungs else ""
-    meant = mean_of_epochs(best.objective.counted(best.best_epoch))
-    reached = f"The best, trial {best.number}, reaches {score_text(best.best_value)} in epoch {best.best_epoch}{meant}."
+    curves = f"{history.objective.metric} on dev of {plural(drawn, 'trial')} over their epochs."
+    folds = "" if history.leading is None else "Each curve is one fold of a configuration."
     return Figure(
         name="curves",
         title="Learning curves",
-        alternative=f"{history.objective.metric} on dev of {plural(drawn, 'trial')} over their epochs. {reached}",
+        alternative=f"{curves} {_reached(history)}",
         chart=curves_chart(history),
-        caption=sentence([stopping, left_out, "Click the legend to filter; point at a curve to read it."]),
+        caption=sentence([folds, stopping, left_out, "Click the legend to filter; point at a curve to read it."]),
     )
+
+
+def _reached(history: History) -> str:
+    """What the best trial comes to; with folds, the best configuration."""
+    if (leading := history.leading) is not None:
+        trials = ", ".join(str(number) for number in sorted(trial.number for trial in leading.trials))
+        return f"The best configuration, trials {trials}, reaches {score_text(leading.spread.mean)} over its folds."
+    best = history.ranked()[0]
+    meant = mean_of_epochs(best.objective.counted(best.best_epoch))
+    return f"The best, trial {best.number}, reaches {score_text(best.best_value)} in epoch {best.best_epoch}{meant}."
 
 
 def curves_chart(history: History, *, still: bool = False) -> alt.LayerChart:
