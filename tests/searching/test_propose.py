@@ -38,6 +38,14 @@ def test_a_proposal_fits_the_space_and_takes_what_is_given(kind):
         assert given.items() <= config.items()
 
 
+def test_a_whole_configuration_needs_no_model(monkeypatch):
+    monkeypatch.setattr("ptune.searching.surrogate.Surrogate", None)
+    tried = [Tried({"lr": 10 ** (-4 + number / 3)}, [0.5]) for number in range(12)]
+    assert propose(LINE, [0, 12], tried, 9, 4, {"lr": 0.01}) == {"lr": 0.01}
+    with pytest.raises(TypeError):
+        propose(LINE, [0, 12], tried, 9, 4, {})
+
+
 def test_it_learns_from_trials_that_rest_at_a_rung_and_from_failures():
     study = Study(LINE, Budget(trials=12, epochs=9, sampler="gp"), 0, trials=12)
     for number in range(12):

@@ -69,8 +69,9 @@ def propose(
         fixed: values to take as they are.
     """
     draws = np.random.default_rng(seed)
-    if sum(bool(trial.utilities) for trial in tried) < startup:
-        drawn = [_drawn(space, draws, fixed) for _ in range(_TRIES)]
+    drawn = [_drawn(space, draws, fixed) for _ in range(_TRIES)]
+    is_known = drawn[0].keys() <= fixed.keys()
+    if is_known or sum(bool(trial.utilities) for trial in tried) < startup:
         return (_new(drawn, tried) or drawn)[0]
     from ptune.searching.surrogate import Surrogate  # scipy takes a second to import, and few searches need it
 
