@@ -62,5 +62,5 @@ def test_a_setting_that_only_the_checkpoint_can_choose_must_be_stated(tmp_path):
 def test_a_config_that_names_no_family_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 8}))
     (tmp_path / "model.safetensors").write_bytes(b"never read")
-    with pytest.raises(BackboneError, match="cannot take a prompt"):
+    with pytest.raises(BackboneError, match="does not say of which family it is"):
         load_backbone(str(tmp_path))

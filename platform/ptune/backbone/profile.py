@@ -161,8 +161,8 @@ def read_profile(folder: Path, backbone_id: str | None = None, *, trust: bool | 
         )
     if not isinstance(model_type := config.get("model_type"), str) or not model_type:
         raise BackboneError(f"{name}: its config.json does not say of which family it is (model_type)")
-    check_settings(config, name)
     family = family_of(model_type, name)
+    check_settings(config, name)
     if unstated := [setting for setting in family.states if config.get(setting) is None]:
         raise BackboneError(f"{name}: its config.json must state {', '.join(unstated)}")
     layers = _layer_count(config, family)
