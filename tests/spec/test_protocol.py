@@ -29,7 +29,7 @@ def refusals(**parts):
 
 def test_a_grid_needs_no_number_of_trials_and_every_other_sampler_does():
     assert job(budget={"trials": None, "sampler": "grid"}).budget.trials is None
-    assert "says when a search by 'tpe' ends" in refusals(budget={"trials": None})["budget.trials"]
+    assert "says when a search by 'auto' ends" in refusals(budget={"trials": None})["budget.trials"]
 
 
 def test_a_grid_of_continuous_ranges_or_too_few_combinations_is_refused():
