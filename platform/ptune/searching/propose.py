@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ptune.searching.features import Features
+from ptune.searching.features import Encoded, Features
 from ptune.searching.quasi import share_of, value_at
 from ptune.spec.parameter import Parameter
 from ptune.spec.space import Space
@@ -76,11 +76,12 @@ def propose(
     from ptune.searching.surrogate import Surrogate  # scipy takes a second to import, and few searches need it
 
     features, known = Features(space), _seen(tried)
-    surrogate = Surrogate(_observed(features, known, horizon))
+    encoded = features.encode([trial.config for trial in known])
+    surrogate = Surrogate(_observed(encoded, known, horizon))
     unknown = [trial.config for trial in tried if not trial.is_known]
     if unknown:
         surrogate.believe(features.encode(unknown), 1.0)
-    expected, _ = surrogate.expect(features.encode([trial.config for trial in known]), 1.0)
+    expected, _ = surrogate.expect(encoded, 1.0)
     best_first = [known[index].config for index in np.argsort(-expected, kind="stable")]
     candidates = [_drawn(space, draws, fixed) for _ in range(_DRAWN)]
     candidates += _neighbours(space, draws, best_first[:_PARENTS], _STEPS, _NEAR, fixed)
@@ -115,7 +116,7 @@ def _seen(tried: Sequence[Tried]) -> list[Tried]:
     return [tried[number] for number in sorted({*best, *known[-_LATEST:]})]
 
 
-def _observed(features: Features, known: Sequence[Tried], horizon: int) -> Observed:
+def _observed(encoded: Encoded, known: Sequence[Tried], horizon: int) -> Observed:
     """What the model is told: the first report of a trial, the latest, and some between; for a failure, the worst."""
     from ptune.searching.surrogate import Observed
 
@@ -125,8 +126,7 @@ def _observed(features: Features, known: Sequence[Tried], horizon: int) -> Obser
     middle = float(np.median(utilities))
     values = np.maximum((utilities - middle) / max(float(utilities.max()) - middle, 1e-12), _LEAST_VALUE)
     times = np.log(epochs) / math.log(max(2, horizon))
-    configs = features.encode([trial.config for trial in known]).at(places)
-    return Observed(configs, times, values / max(float(values.std()), 1e-12))
+    return Observed(encoded.at(places), times, values / max(float(values.std()), 1e-12))
 
 
 def _reports(row: int, trial: Tried, horizon: int, worst: float) -> list[tuple[int, int, float]]:

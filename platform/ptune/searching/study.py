@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import bisect
 import copy
-from collections.abc import Container, Sequence
-from typing import Any, NamedTuple, assert_never
+from collections.abc import Sequence
+from typing import NamedTuple, assert_never
 
 import numpy as np
 import optuna
-from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from ptune.record.events import FinalStatus
 from ptune.record.front import Standing
 from ptune.record.history import History, TrialRecord
+from ptune.searching.listed import ListedMemory
 from ptune.searching.propose import Tried, propose
 from ptune.searching.quasi import quasi_point
 from ptune.searching.samplers import build_sampler, reads_values
@@ -162,7 +162,7 @@ class Study:
         return int(self._storage.get_trial_id_from_study_id_trial_number(study_id, number))
 
 
-class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-checked here
+class _Memory(ListedMemory):
     """A storage that lists the trials that a sampler should look at, as far as they are known.
 
     A trial that has reported is listed as pruned at its latest epoch, even while it runs or waits at a rung. Few trials
@@ -182,13 +182,11 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
     """
 
     def __init__(self, *, partial_as_complete: bool, keeps_notes: bool) -> None:
-        super().__init__()
+        super().__init__(keeps_notes=keeps_notes)
         self._partial_as_complete = partial_as_complete
-        self._keeps_notes = keeps_notes
         self._ids: list[int] = []  # by number
         self._ranks: list[_Rank] = []
         self._rank_of: dict[int, _Rank] = {}
-        self._listed: list[FrozenTrial] | None = None
 
     def note(self, trial_id: int, epoch: int, standing: Standing) -> None:
         """Note the best utility of a trial up to an epoch."""
@@ -199,29 +197,10 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
         """The best utility of a trial; it has reported."""
         return [max(self.get_trial(trial_id).intermediate_values.values())]
 
-    def get_all_trials(
-        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
-    ) -> list[FrozenTrial]:
-        """The listed trials of a study in order of number, each as far as it is known."""
-        if states == (TrialState.WAITING,):
-            return list(super().get_all_trials(study_id, deepcopy, states))
-        if self._listed is None:
-            self._listed = [_as_known(trial) for trial in self._choose()]
-            if self._partial_as_complete:
-                self._listed = _as_complete(self._listed)
-        trials = [trial for trial in self._listed if states is None or trial.state in states]
-        return copy.deepcopy(trials) if deepcopy else trials
-
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Add a trial; the next listing has it."""
-        self._listed = None
-        self._ids.append(int(super().create_new_trial(study_id, template_trial)))
+        self._ids.append(super().create_new_trial(study_id, template_trial))
         return self._ids[-1]
-
-    def set_trial_param(self, trial_id: int, *parameter: Any) -> None:
-        """Note a parameter; the next listing has it."""
-        self._listed = None
-        super().set_trial_param(trial_id, *parameter)
 
     def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
         """Note a report, by which the trial ranks."""
@@ -232,12 +211,11 @@ class _Memory(InMemoryStorage):  # type: ignore[misc]  # Optuna is not type-chec
         """Note how a trial stands, by which it ranks."""
         changed = super().set_trial_state_values(trial_id, state, values)
         self._rank(trial_id)
-        return bool(changed)
+        return changed
 
-    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Keep notes for a user's own sampler alone: no journal brings back those that TPE makes."""
-        if self._keeps_notes:
-            super().set_trial_system_attr(trial_id, key, value)
+    def _list(self, study_id: int) -> list[FrozenTrial]:  # noqa: ARG002 - there is one study
+        known = [_as_known(trial) for trial in self._choose()]
+        return _as_complete(known) if self._partial_as_complete else known
 
     def _choose(self) -> list[FrozenTrial]:
         """The best trials, and all trials since the earliest of the latest known ones; no other trial is read."""

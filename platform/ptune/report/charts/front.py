@@ -8,7 +8,8 @@ from ptune.record.beside import besides
 from ptune.record.history import History
 from ptune.record.ranking import Front
 from ptune.report.charts import theme
-from ptune.report.charts.encode import TRIALS_DATA, brushed, layered, lit, metric_y, spoken, tooltip
+from ptune.report.charts.against import against, behind, in_front
+from ptune.report.charts.encode import brushed, layered, tooltip
 from ptune.report.charts.figure import Figure
 from ptune.report.charts.table import beside_column
 from ptune.report.wording import cost_heading, cost_text, plural, score_text
@@ -58,18 +59,9 @@ def _chart(history: History, name: str, values: set[float]) -> alt.LayerChart:
     column = beside_column(name)
     x = alt.X(column, type="quantitative", title=f"{cost_heading(name)}{better}", scale=scale, axis=axis)
     told = [*tooltip(history), alt.Tooltip(f"{column}:Q", title=cost_heading(name), format=".4~g")]
-    base = (
-        alt.Chart(TRIALS_DATA)
-        .transform_calculate(spoken=spoken(history))
-        .encode(x=x, y=metric_y(history, prefix=""), fillOpacity=lit(0.85), tooltip=told, description="spoken:N")
-    )
-    others = base.transform_filter("!datum.front").mark_point(
-        filled=True, size=34, color=theme.FAINT, style="around", opacity=1, strokeWidth=0.5
-    )
-    front = base.transform_filter("datum.front && !datum.knee").mark_point(
-        filled=True, size=100, shape="diamond", color=theme.BEST, style="around", opacity=1, strokeWidth=0.6
-    )
+    base = against(history, x, told)
+    front = in_front(base, "datum.front && !datum.knee")
     knee = base.transform_filter("datum.knee").mark_point(
         filled=True, size=190, shape="square", color=theme.COMPLETE, style="around", opacity=1, strokeWidth=0.6
     )
-    return layered(others, front, knee).add_params(brushed()).properties(height=240)
+    return layered(behind(base), front, knee).add_params(brushed()).properties(height=240)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import altair as alt
 
 from ptune.record.history import History
-from ptune.report.charts import theme
-from ptune.report.charts.encode import TRIALS_DATA, brushed, layered, lit, metric_y, spoken, tooltip
+from ptune.report.charts.against import against, behind, in_front
+from ptune.report.charts.encode import brushed, layered, tooltip
 from ptune.report.charts.figure import Figure
 from ptune.report.charts.front import front_figures
 from ptune.report.charts.table import parameters_of, pareto_front, seconds_of
@@ -69,15 +69,5 @@ def _chart(history: History, field: str, *, log: bool) -> alt.LayerChart:
         alt.Tooltip("parameters:Q", title="trainable parameters", format=","),
         alt.Tooltip("seconds:Q", title="seconds", format=".1f"),
     ]
-    base = (
-        alt.Chart(TRIALS_DATA)
-        .transform_calculate(spoken=spoken(history))
-        .encode(x=x, y=metric_y(history, prefix=""), fillOpacity=lit(0.85), tooltip=told, description="spoken:N")
-    )
-    others = base.transform_filter("!datum.front").mark_point(
-        filled=True, size=34, color=theme.FAINT, style="around", opacity=1, strokeWidth=0.5
-    )
-    front = base.transform_filter("datum.front").mark_point(
-        filled=True, size=100, shape="diamond", color=theme.BEST, style="around", opacity=1, strokeWidth=0.6
-    )
-    return layered(others, front).add_params(brushed()).properties(height=240)
+    base = against(history, x, told)
+    return layered(behind(base), in_front(base)).add_params(brushed()).properties(height=240)
