@@ -230,7 +230,7 @@ def test_a_command_of_its_own_answers_without_what_only_training_needs(artifact,
     """The same answer on the same weights, though the compiler, SymPy and other libraries were never imported."""
     families = ["deberta-v2", "llama", "modernbert", "t5"]
     unused = {"accelerate", "datasets", "mlflow", "optuna", "pandas", "ray", "scipy", "sklearn", "torchmetrics"}
-    unused |= {"torch._dynamo.config", "torch._inductor", "torch._refs", "torch.distributed.tensor", "sympy"}
+    unused |= {"torch._dynamo.config", "torch._inductor", "torch._refs", "torch.distributed.tensor", "torchao", "sympy"}
     code = f"""
 import sys
 from ptune.cli.main import run

@@ -197,7 +197,8 @@ def test_a_command_of_its_own_trains_the_same_numbers_without_what_ptune_does_no
 import sys
 from ptune.cli.main import run
 assert run({arguments!r}, owns_process=True) == 0
-print(*sorted({{"accelerate", "torch._dynamo.config", "torch.distributed.tensor"}} & sys.modules.keys()))
+unused = {{"accelerate", "torch._dynamo.config", "torch.distributed.tensor", "torchao"}}
+print(*sorted(unused & sys.modules.keys()))
 """
     environment = {**os.environ, "PTUNE_RUNS": str(tmp_path / "lean"), "OMP_NUM_THREADS": "1"}
     lean = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)

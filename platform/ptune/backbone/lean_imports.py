@@ -1,7 +1,7 @@
 """Transformers' models without the libraries that only training, compiling and other architectures need.
 
 Whoever imports a model of transformers also imports PyTorch's compiler and distributed tensors, what only the compiler
-knows of tensors without data, SymPy, SciPy, and Accelerate where it is installed: half of the time that a first answer
+knows of tensors without data, SymPy, SciPy, and Accelerate and torchao where they are installed: half of the time that a first answer
 takes, and of an engine's start. This module is for a process of ptune's own that answers or trains and does nothing
 else, because what it leaves out stays out until the process ends.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-_UNUSED = ("accelerate", "PIL", "scipy", "sklearn", "torchvision", "trio")
+_UNUSED = ("accelerate", "PIL", "scipy", "sklearn", "torchao", "torchvision", "trio")
 """What transformers imports where it is installed, and works without."""
 _COMPILER = "torch._dynamo"
 _SHAPES = "torch._meta_registrations"
