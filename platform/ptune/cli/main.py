@@ -37,9 +37,11 @@ from ptune.cli.report import report
 from ptune.cli.resume import resume
 from ptune.cli.search import search
 from ptune.cli.serve import serve
+from ptune.cli.simulate import simulate
 from ptune.cli.stop import stop
 from ptune.cli.submit import submit
 from ptune.cli.sync import sync
+from ptune.cli.tabulate import tabulate
 from ptune.cli.trial import trial
 from ptune.cli.ui import ui
 from ptune.cli.validate import validate
@@ -50,8 +52,8 @@ _INPUT_ERRORS = (SpecError, DataError, BackboneError, ArtifactError, NotFoundErr
 _NO_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
 """What a system says of a name that leads nowhere, whatever there is on its disks."""
 SECTIONS = {
-    "Search": (init, inspect_data, convert, validate, plan, search, resume, stop, trial, extend, listing),
-    "Compare": (report, compare, confirm, ui, sync),
+    "Search": (init, inspect_data, convert, validate, plan, simulate, search, resume, stop, trial, extend, listing),
+    "Compare": (report, compare, confirm, tabulate, ui, sync),
     "Use the best prompt": (export, inspect, predict, serve),
     "Machines and clusters": (doctor, repair, submit, jobs, logs, cluster),
 }

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ptune.errors import PtuneError
+from ptune.record.events import Metrics
 from ptune.searching.conductor import Conductor, Turn
 from ptune.spec.trial import Config
 
-Curve = Callable[[Config, int], float]
-"""The metric a configuration reaches in an epoch (1, 2, ...); may raise a PtuneError, which fails that trial."""
+Curve = Callable[[Config, int], float | Metrics]
+"""What a configuration reports after an epoch (1, 2, ...), or the metric alone, as a share of which the loss is what
+lacks. It may raise a PtuneError, which fails that trial."""
 Cost = Callable[[Config], float]
 """What one epoch of a configuration takes, in any unit of time."""
 
@@ -60,6 +62,9 @@ def report_epoch(conductor: Conductor, curve: Curve, turn: Turn, epoch: int) -> 
     except PtuneError as error:
         conductor.fail(turn.trial, str(error))
         return False
-    metrics = {"loss": 1.0 - value} | {conductor.history.objective.metric: value}
+    if isinstance(value, float):
+        metrics: Metrics = {"loss": 1.0 - value} | {conductor.history.objective.metric: value}
+    else:
+        metrics = value
     state = f"trials/{turn.trial:04d}/state.safetensors"
     return conductor.report(turn.trial, epoch, metrics, state) == "continue"
