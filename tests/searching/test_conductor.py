@@ -6,8 +6,9 @@ from ptune.errors import SpecError
 from ptune.record import journal
 from ptune.record.events import Finished, Paused, Suggested
 from ptune.record.history import FINAL, History
-from ptune.searching.conductor import Conductor, Turn
+from ptune.searching.conductor import Conductor
 from ptune.searching.simulate import simulate
+from ptune.searching.turn import Turn
 from ptune.spec.trial import TrialSpec
 from support.simulated import SPACE, best_value, make_job, resume, start
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, assert_never
+from dataclasses import replace
+from typing import assert_never
 
 from ptune.errors import SpecError
 from ptune.record.events import (
@@ -41,24 +41,12 @@ from ptune.searching.reports import report_problem
 from ptune.searching.requested import judge, point_of
 from ptune.searching.scheduler import scheduler_of
 from ptune.searching.study import Study
+from ptune.searching.turn import Decision, Turn, as_it_stands
 from ptune.spec import grid
 from ptune.spec.budget import MOST_TRIALS
 from ptune.spec.configuration import complete
-from ptune.spec.trial import Config
 
 _LOG = logging.getLogger(__name__)
-Decision = Literal["continue", "pause", "finish"]
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A stretch of one trial's training; it ends when a report is not answered `continue`."""
-
-    trial: int
-    config: Config
-    """The complete flat configuration; `TrialSpec.from_config` reads it."""
-    epoch: int
-    """Epochs finished before this turn."""
 
 
 class Conductor:
@@ -147,7 +135,7 @@ class Conductor:
         """
         record = self.history.trials[trial]
         if record.status not in ("waiting", "running") or epoch <= record.epoch:
-            return _standing(record)
+            return as_it_stands(record)
         problem = report_problem(record, epoch, metrics)
         if problem is not None:
             self.fail(trial, problem)
@@ -391,9 +379,3 @@ class Conductor:
             if self._decide(record) == "continue":
                 self._unfinished.append(record.number)
         self._settle()
-
-
-def _standing(record: TrialRecord) -> Decision:
-    if record.status in FINAL:
-        return "finish"
-    return "pause" if record.status == "paused" else "continue"

@@ -17,9 +17,10 @@ from tempfile import TemporaryDirectory
 
 from ptune.record.events import Header
 from ptune.record.journal import JOURNAL, Journal
-from ptune.searching.conductor import Conductor, Turn
+from ptune.searching.conductor import Conductor
 from ptune.searching.made_up import made_up
 from ptune.searching.simulate import Curve, Simulation, report_epoch
+from ptune.searching.turn import Turn
 from ptune.spec.budget import Budget
 from ptune.spec.stopping import Asha
 

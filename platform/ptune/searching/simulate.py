@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from ptune.errors import PtuneError
 from ptune.record.events import Metrics
-from ptune.searching.conductor import Conductor, Turn
+from ptune.searching.conductor import Conductor
+from ptune.searching.turn import Turn
 from ptune.spec.trial import Config
 
 Curve = Callable[[Config, int], float | Metrics]
