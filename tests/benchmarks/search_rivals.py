@@ -8,13 +8,16 @@ from __future__ import annotations
 import contextlib
 import heapq
 import logging
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import optuna
@@ -24,11 +27,16 @@ from ray.tune.search.optuna import OptunaSearch
 from ptune.searching.conductor import Conductor
 from ptune.searching.suggest import plain_name, quiet, suggest
 from ptune.spec.budget import Budget
+from ptune.spec.parameter import Parameter
 from ptune.spec.trial import Config
+from support.recorded_surface import RecordedSurface
 from support.simulated import make_job, start
-from support.surfaces import HORIZON, Surface
+from support.surfaces import HORIZON
+from support.surfaces import Surface as MadeUp
 
 METRIC = "accuracy"
+Surface = MadeUp | RecordedSurface
+"""What searches are played on."""
 DEFAULT = Budget.model_fields["sampler"].default
 
 
@@ -52,6 +60,14 @@ class Search(Protocol):
         """Take in an epoch; whether the stretch goes on."""
 
 
+@runtime_checkable
+class Choosing(Protocol):
+    """A search that says itself which epoch of which trial it would hand over. Of all others, it is the best value."""
+
+    def chosen(self) -> tuple[Config, int]:
+        """The configuration and its epoch."""
+
+
 Maker = Callable[[Surface, int, int], contextlib.AbstractContextManager[Search]]
 """From a surface, a seed and a budget of epochs to a search."""
 
@@ -63,13 +79,15 @@ class Epoch:
     config: Config
     epoch: int
     value: float
+    chosen: tuple[Config, int]
+    """What the search would hand over after it: a configuration and its epoch."""
 
 
 def play(search: Search, surface: Surface, slots: int, budget: int) -> list[Epoch]:
     """Run a search until its epochs are used up, or until it wants no more."""
     running: list[tuple[float, int, Begun, int]] = []
     trained: list[Epoch] = []
-    clock, order = 0.0, 0
+    clock, order, highest = 0.0, 0, -math.inf
     while len(trained) < budget:
         while len(running) < slots and (turn := search.begin()) is not None:
             order += 1
@@ -78,8 +96,13 @@ def play(search: Search, surface: Surface, slots: int, budget: int) -> list[Epoc
             break
         clock, _, turn, epoch = heapq.heappop(running)
         value = surface.report(turn.config, epoch)
-        trained.append(Epoch(turn.config, epoch, value))
-        if search.report(turn.trial, epoch, value):
+        goes_on = search.report(turn.trial, epoch, value)
+        if isinstance(search, Choosing):
+            chosen = search.chosen()
+        elif value > highest:
+            highest, chosen = value, (turn.config, epoch)
+        trained.append(Epoch(turn.config, epoch, value, chosen))
+        if goes_on:
             order += 1
             heapq.heappush(running, (clock + surface.cost(turn.config), order, turn, epoch + 1))
     return trained
@@ -105,6 +128,12 @@ class _Conducted:
     def report(self, trial: int, epoch: int, value: float) -> bool:
         metrics = {"loss": 1.0 - value, METRIC: value}
         return self.conductor.report(trial, epoch, metrics, f"trials/{trial:04d}/state.safetensors") == "continue"
+
+    def chosen(self) -> tuple[Config, int]:
+        """What `ptune export` takes: the best trial's best epoch, each by the mean of it and those before."""
+        best = self.conductor.history.best
+        assert best is not None
+        return self._surface.own(best.config), best.best_epoch
 
 
 @contextlib.contextmanager
@@ -246,6 +275,85 @@ class _Tuned:
         self._scheduler.on_trial_complete(None, shown, result)
         self._search.on_trial_complete(str(trial), result)
         return False
+
+
+@contextlib.contextmanager
+def syne_tune(surface: Surface, seed: int, budget: int) -> Iterator[Search]:
+    """Syne Tune's BOHB, driven as its own tuner drives it (`pip install syne-tune`)."""
+    yield _SyneTuned(surface, seed)
+
+
+def has_syne_tune() -> bool:
+    """Whether Syne Tune is installed. ptune does not depend on it."""
+    return find_spec("syne_tune") is not None
+
+
+class _SyneTuned:
+    """A space with conditions is flat to Syne Tune: each definition is a parameter, and idle ones are passed over."""
+
+    def __init__(self, surface: Surface, seed: int) -> None:
+        from syne_tune.optimizer.baselines import BOHB
+
+        logging.getLogger("syne_tune").setLevel(logging.ERROR)
+        self._space = surface.space
+        flat = {
+            f"{name}/{index}": _domain(definition)
+            for name, definitions in self._space.parameters.items()
+            for index, definition in enumerate(definitions)
+        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._scheduler = BOHB(
+                config_space=flat,
+                metric=METRIC,
+                time_attr="epoch",
+                max_t=HORIZON,
+                do_minimize=False,
+                random_seed=seed,
+                reduction_factor=3,
+            )
+        self._trials: list[Any] = []
+
+    def begin(self) -> Begun | None:
+        from syne_tune.backend.trial_status import Trial
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            suggested = self._scheduler.suggest()
+        trial = Trial(trial_id=len(self._trials), config=suggested.config, creation_time=datetime.now(UTC))
+        self._trials.append(trial)
+        self._scheduler.on_trial_add(trial)
+        return Begun(trial.trial_id, self._config(suggested.config), 0)
+
+    def report(self, number: int, epoch: int, value: float) -> bool:
+        trial, result = self._trials[number], {METRIC: value, "epoch": epoch}
+        goes_on = self._scheduler.on_trial_result(trial, result) == "CONTINUE"
+        if goes_on and epoch == HORIZON:
+            self._scheduler.on_trial_complete(trial, result)
+        return goes_on and epoch < HORIZON
+
+    def _config(self, flat: dict[str, Any]) -> Config:
+        chosen: dict[str, Any] = {}
+        for name, definition in self._space.ordered():
+            if definition.applies(chosen):
+                chosen[name] = flat[f"{name}/{self._space.parameters[name].index(definition)}"]
+        return chosen
+
+
+def _domain(definition: Parameter) -> Any:
+    """A definition as Syne Tune writes it."""
+    from syne_tune import config_space
+
+    if definition.choices is not None:
+        return config_space.choice(definition.choices)
+    if definition.value is not None:
+        return config_space.choice([definition.value])
+    low, high = definition.low, definition.high
+    if definition.step is not None and not definition.integer:
+        return config_space.finrange(low, high, round((high - low) / definition.step) + 1)  # type: ignore[operator]
+    if definition.integer:
+        return (config_space.lograndint if definition.log else config_space.randint)(low, high)
+    return (config_space.loguniform if definition.log else config_space.uniform)(low, high)
 
 
 def _memory() -> str | None:

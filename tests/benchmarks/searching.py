@@ -2,10 +2,11 @@
 
     python tests/benchmarks/searching.py [--seeds 40] [--kinds four branched] [--epochs 540] [--out results.json]
 
-Nothing is trained. Every search plays on made-up surfaces of learning curves (`support/surfaces.py`) on four slots in
-virtual time. Regret is what the true value of the epoch that looks best lacks of the best true value there is, in
-points. `quality of random` is the regret of the best of 100 random configurations, each trained to the horizon. A
-search is judged by the epochs that it takes to get there.
+Nothing is trained. Every search plays on made-up surfaces of learning curves (`support/surfaces.py`), and on the
+recorded tables that ship with ptune (`support/recorded_surface.py`), on four slots in virtual time. Regret is what the
+true value of the epoch that a search would hand over lacks of the best true value there is, in points: of ptune that is
+what it exports, of the others the epoch that looks best. `quality of random` is the regret of the best of 100 random
+configurations, each trained to the horizon. A search is judged by the epochs that it takes to get there.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ import optuna  # noqa: E402
 import results  # noqa: E402
 import search_rivals as rivals  # noqa: E402
 
+from ptune.run.curve_tables import names  # noqa: E402
+from support.recorded_surface import RecordedSurface  # noqa: E402
 from support.surfaces import HORIZON, SPACES, Surface  # noqa: E402
 
 SLOTS = 4
@@ -49,6 +52,9 @@ SEARCHES: dict[str, rivals.Maker] = {
     "one epoch, keep the best": rivals.screened,
     "random, all epochs": rivals.random_full,
 }
+if rivals.has_syne_tune():
+    SEARCHES["Syne Tune: BOHB"] = rivals.syne_tune
+KINDS = [*SPACES, *names()]
 PLANNED = {"one epoch, keep the best"}
 """Searches that divide a budget beforehand: each budget is a search of its own."""
 
@@ -70,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Play every search on every surface; print a table, draw the regret, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=40)
-    parser.add_argument("--kinds", nargs="+", choices=SPACES, default=list(SPACES))
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--epochs", type=int, default=max(BUDGETS))
     parser.add_argument("--out", type=Path)
     args = parser.parse_args(arguments)
@@ -89,14 +95,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         draw(played, kind, path.with_name(f"{path.stem}-{kind}.png"))
 
 
+def surface_of(kind: str, seed: int) -> rivals.Surface:
+    """A made-up surface, or a recorded table."""
+    return Surface(kind, seed) if kind in SPACES else RecordedSurface(kind, seed)
+
+
 def play_all(kind: str, seed: int, epochs: int) -> list[Played]:
     """Every search on one surface."""
-    surface = Surface(kind, seed)
+    surface = surface_of(kind, seed)
     target = quality_of_random(surface)
     return [play(surface, name, target, epochs) for name in SEARCHES]
 
 
-def play(surface: Surface, name: str, target: float, epochs: int) -> Played:
+def play(surface: rivals.Surface, name: str, target: float, epochs: int) -> Played:
     """One search on one surface, up to a number of epochs."""
     budgets = [budget for budget in BUDGETS if budget <= epochs] if name in PLANNED else [epochs]
     regrets: dict[int, float] = {}
@@ -111,19 +122,13 @@ def play(surface: Surface, name: str, target: float, epochs: int) -> Played:
     return Played(surface.kind, surface.seed, name, regrets, reached)
 
 
-def regret_by_epoch(surface: Surface, trained: Sequence[rivals.Epoch], budget: int) -> list[float]:
+def regret_by_epoch(surface: rivals.Surface, trained: Sequence[rivals.Epoch], budget: int) -> list[float]:
     """The regret after every epoch; a search that ends early keeps its last."""
-    best: rivals.Epoch | None = None
-    regrets: list[float] = []
-    for one in trained:
-        if best is None or one.value > best.value:
-            best = one
-            regret = 100 * (surface.optimum - surface.true(one.config, one.epoch))
-        regrets.append(regret)
+    regrets = [100 * (surface.optimum - surface.true(*epoch.chosen)) for epoch in trained]
     return regrets + regrets[-1:] * (budget - len(regrets))
 
 
-def quality_of_random(surface: Surface) -> float:
+def quality_of_random(surface: rivals.Surface) -> float:
     """The regret, in points, of the best of 100 random configurations: the median over ten such searches."""
     draws = np.random.default_rng(1_000 + surface.seed)
     best = [max(surface.best(surface.drawn(draws)) for _ in range(RANDOM)) for _ in range(10)]

@@ -89,11 +89,7 @@ class Surface:
 
     def own(self, config: Config) -> Config:
         """What of a complete configuration the space states."""
-        chosen: Config = {}
-        for name, definition in self.space.ordered():
-            if definition.applies(chosen):
-                chosen[name] = config[name]
-        return chosen
+        return own_of(config, self.space)
 
     def report(self, config: Config, epoch: int) -> float:
         """What a dev set says after an epoch."""
@@ -124,11 +120,7 @@ class Surface:
 
     def drawn(self, draws: np.random.Generator) -> Config:
         """A configuration drawn evenly."""
-        chosen: Config = {}
-        for name, definition in self.space.ordered():
-            if definition.applies(chosen):
-                chosen[name] = _value(definition, float(draws.random()))
-        return chosen
+        return drawn_from(self.space, draws)
 
     def _climbed(self, config: Config, draws: np.random.Generator) -> Config:
         for scale in (0.2, 0.05, 0.01):
@@ -179,6 +171,24 @@ class Surface:
         return self._draw(method, name, "weight").choice([0.15, 0.5, 1.0, 2.0])
 
 
+def own_of(config: Config, space: Space) -> Config:
+    """What of a complete configuration a space states."""
+    chosen: Config = {}
+    for name, definition in space.ordered():
+        if definition.applies(chosen):
+            chosen[name] = config[name] if definition.value is None else definition.value
+    return chosen
+
+
+def drawn_from(space: Space, draws: np.random.Generator) -> Config:
+    """A configuration drawn evenly."""
+    chosen: Config = {}
+    for name, definition in space.ordered():
+        if definition.applies(chosen):
+            chosen[name] = _value(definition, float(draws.random()))
+    return chosen
+
+
 def _risen(shape: tuple[float, float, float], epoch: int) -> float:
     quality, speed, late = shape
     risen = (1 - math.exp(-speed * epoch)) / (1 - math.exp(-speed * HORIZON))
@@ -202,6 +212,8 @@ def _place(value: Any, definition: Parameter) -> float:
 
 def _value(definition: Parameter, place: float) -> Any:
     """The value at a place of a range, from 0 to 1."""
+    if definition.value is not None:
+        return definition.value
     if definition.choices is not None:
         return definition.choices[int(place * len(definition.choices))]
     low, high = definition.low, definition.high
