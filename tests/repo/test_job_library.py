@@ -158,6 +158,11 @@ def made(tmp_path_factory):
     return folder
 
 
+def names_layers(space):
+    """Whether a space states layers by their numbers, which a tiny backbone need not have."""
+    return "layers" in space.parameters or any(one.choices for one in space.parameters.get("depth", []))
+
+
 @pytest.fixture(scope="module")
 def tiny_family(tmp_path_factory, shared_data):
     """A function from a backbone's id to a tiny backbone of its family that knows the words of labels and facts."""
@@ -175,7 +180,8 @@ def tiny_family(tmp_path_factory, shared_data):
 
     def tiny(job):
         family = job.backbone.id.split("/")[-1].split("-")[0]
-        return made({"xlm": "xlm-roberta"}.get(family, family), 24 if "layers" in job.space.parameters else 0)
+        family = {"xlm": "xlm-roberta", "packaged:minilm": "bert"}.get(family, family)
+        return made(family, 24 if names_layers(job.space) else 0)
 
     return tiny
 

@@ -90,7 +90,9 @@ def make_files(folder):
 
 
 def local_data(data, shared, made):
-    """A data set's table with local files in place of its own."""
+    """A data set's table with local files in place of its own; a built-in task stays, with few rows."""
+    if (data["source"] or "").startswith("builtin:"):
+        return {**data, "limit_train": ROWS, "limit_dev": ROWS, "max_length": TEXT}
     files = _files(data, made)
     for role in ("train", "dev", "test"):
         files[role] = None if files.get(role) is None else str(shared / files[role])
