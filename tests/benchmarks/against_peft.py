@@ -24,14 +24,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
+import programs
 import results
 from results import default_data, say
 
@@ -71,7 +69,8 @@ def command(run: str, options: argparse.Namespace) -> list[str]:
         values |= {key: value for key, value in shares.items() if value is not None}
         sets = [flag for key, value in values.items() for flag in ("--set", f"{key}={value}")]
         return [sys.executable, "-m", "ptune", "search", str(HERE / JOBS[run]), *sets, "--json"]
-    values = {**each, "form": run, "data": data, "limit": options.limit, "backbone": locate(options.backbone)}
+    values = {**each, "form": run, "limit": options.limit, "backbone": locate(options.backbone)}
+    values |= {"train": data / "train_full.tsv", "dev": data / "dev.tsv"}
     values |= {} if options.concurrent is None else {"concurrent": options.concurrent}
     flags = [flag for key, value in values.items() for flag in (f"--{key}", str(value))]
     return [sys.executable, str(HERE / "peft_search.py"), *flags]
@@ -82,20 +81,19 @@ def follow(program: list[str]) -> tuple[dict[str, Any], float]:
 
     Trials are shown as they end. Runs, kept states and tokenised data go to a folder of its own.
     """
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as errors:
-        homes = {name: f"{folder}/{name}" for name in ("PTUNE_RUNS", "PTUNE_CACHE", "HF_DATASETS_CACHE")}
-        began = time.monotonic()
-        process = subprocess.Popen(program, env=os.environ | homes, stdout=subprocess.PIPE, stderr=errors, text=True)
-        answer: dict[str, Any] = {}
-        for line in process.stdout or ():
+    answer: dict[str, Any] = {}
+
+    def look(printed: str) -> None:
+        for line in printed.splitlines():
             if line.startswith("{"):
-                answer = json.loads(line)
+                answer.clear()
+                answer.update(json.loads(line))
                 if "trial" in answer:
                     say(f"    trial {answer['trial']}: {answer['accuracy']:.3f} after {answer['seconds']:.0f} s")
-        if process.wait() != 0:
-            errors.seek(0)
-            sys.exit(f"{' '.join(program)} failed:\n{errors.read()[-4000:]}")
-        return answer, time.monotonic() - began
+
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = programs.run(program, Path(folder), look)
+    return answer, seconds
 
 
 def measure(run: str, options: argparse.Namespace) -> dict[str, Any]:

@@ -22,7 +22,10 @@ where nothing else is said) takes, in seconds:
 
 Two trials of one thread at a time come before one of two threads: twice the trials in 1.4 times the time.
 
-Prints one JSON line for each trial that ends, then one for the search.
+What is fastest depends on the machine. `--dtype` and `--attention` replace what `tuned` takes, and peft_fastest.py
+measures them. `--asha` ends trials early, and `--save` keeps what every epoch has trained, as peft_scores.py reads it.
+
+Prints one JSON line for each trial that ends, and with `--save` for each epoch, then one for the search.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ import json
 import os
 import sys
 import tempfile
+import time
+from pathlib import Path
 from typing import Any
 
 os.environ.update({"TOKENIZERS_PARALLELISM": "false", "RAY_USAGE_STATS_ENABLED": "0"})
@@ -39,6 +44,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 BATCH, LONGEST = 32, 128
 FORMS = ("tuned", "plain")
+READING = ("form", "files", "text", "backbone", "limit")
 
 
 def tokenizing(form: str) -> dict[str, Any]:
@@ -46,14 +52,14 @@ def tokenizing(form: str) -> dict[str, Any]:
     return {"truncation": True, "max_length": LONGEST, "padding": False if form == "tuned" else "max_length"}
 
 
-def loading(form: str, *, gpu: bool) -> dict[str, Any]:
-    """How the backbone is loaded."""
+def loading(form: str, *, gpu: bool, dtype: str = "bfloat16", attention: str | None = None) -> dict[str, Any]:
+    """How the backbone is loaded; the plain form leaves its type and attention to transformers."""
     if form == "plain":
         return {}
-    return {"dtype": "bfloat16", "attn_implementation": "sdpa" if gpu else "eager"}
+    return {"dtype": dtype, "attn_implementation": attention or ("sdpa" if gpu else "eager")}
 
 
-def training(form: str, *, gpu: bool, lr: float, epochs: int) -> dict[str, Any]:
+def training(form: str, *, gpu: bool, lr: float, epochs: int, dtype: str = "bfloat16", seed: int = 1) -> dict[str, Any]:
     """The Trainer's arguments; its defaults are AdamW, a linear schedule and gradients clipped at 1."""
     shared = {
         "learning_rate": lr,
@@ -68,9 +74,11 @@ def training(form: str, *, gpu: bool, lr: float, epochs: int) -> dict[str, Any]:
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": gpu,
         "use_cpu": not gpu,
-        "seed": 1,
+        "seed": seed,
     }
-    return shared if form == "plain" else {**shared, "bf16": True, "train_sampling_strategy": "group_by_length"}
+    if form == "plain":
+        return shared
+    return {**shared, "bf16": dtype == "bfloat16", "train_sampling_strategy": "group_by_length"}
 
 
 def scheduling(form: str, *, gpus: int, cores: int, concurrent: int) -> dict[str, Any]:
@@ -82,65 +90,98 @@ def scheduling(form: str, *, gpus: int, cores: int, concurrent: int) -> dict[str
     }
 
 
-def tokenised(form: str, data: str, backbone: str, limit: int) -> Any:
-    """SST-2 as a DatasetDict with `train` and `dev`; tuned, with every row's length."""
-    from datasets import load_dataset
+def tokenised(form: str, files: dict[str, str], text: str, backbone: str, limit: int | None) -> Any:
+    """Tables as a DatasetDict, each split from a file with a column of text and one of labels; with rows' lengths."""
+    from datasets import disable_progress_bars, load_dataset
     from transformers import AutoTokenizer
 
+    disable_progress_bars()
     tokenizer = AutoTokenizer.from_pretrained(backbone)
+    sets = load_dataset("csv", data_files=files, delimiter="\t", quoting=3)
+    if limit is not None:
+        sets["train"] = sets["train"].shuffle(seed=1).select(range(limit))
+    labels = sorted(set(sets["train"]["label"]))
 
     def encode(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        encoded = tokenizer(rows["sentence"], **tokenizing(form))
-        return {**encoded, "length": [len(ids) for ids in encoded["input_ids"]]}
+        encoded = tokenizer(rows[text], **tokenizing(form))
+        numbers = [labels.index(label) for label in rows["label"]]
+        return {**encoded, "labels": numbers, "length": [len(ids) for ids in encoded["input_ids"]]}
 
-    files = {"train": f"{data}/train_full.tsv", "dev": f"{data}/dev.tsv"}
-    sets = load_dataset("csv", data_files=files, delimiter="\t", quoting=3)
-    sets["train"] = sets["train"].shuffle(seed=1).select(range(limit))
-    return sets.map(encode, batched=True, remove_columns=["sentence"])
+    return sets.map(encode, batched=True, remove_columns=[text, "label"])
 
 
-def train(config: dict[str, Any]) -> None:
-    """One trial: load everything, train with the Trainer, report after every epoch."""
-    import torch
-    from datasets import load_from_disk
+def prompted(config: dict[str, Any], labels: int) -> Any:
+    """The frozen backbone with a prefix in all layers and a head; what is trained is float32."""
     from peft import PrefixTuningConfig, TaskType, get_peft_model
-    from ray import tune
-    from transformers import (
-        AutoModelForSequenceClassification,
-        AutoTokenizer,
-        DataCollatorWithPadding,
-        Trainer,
-        TrainerCallback,
-        TrainingArguments,
-    )
+    from transformers import AutoModelForSequenceClassification
 
-    form, backbone, gpu = config["form"], config["backbone"], config["gpu"]
-    torch.set_num_threads(config["threads"])
-    torch.manual_seed(1)
-    mapped = config["tokenised"]
-    sets = load_from_disk(mapped) if mapped else tokenised(form, config["data"], backbone, config["limit"])
-    model = AutoModelForSequenceClassification.from_pretrained(backbone, num_labels=2, **loading(form, gpu=gpu))
+    how = loading(config["form"], gpu=config["gpu"], dtype=config["dtype"], attention=config["attention"])
+    model = AutoModelForSequenceClassification.from_pretrained(config["backbone"], num_labels=labels, **how)
     model = get_peft_model(model, PrefixTuningConfig(task_type=TaskType.SEQ_CLS, num_virtual_tokens=config["length"]))
     for parameter in model.parameters():
         if parameter.requires_grad:  # bfloat16 would swallow small updates
             parameter.data = parameter.data.float()
+    return model
+
+
+def trainer_of(config: dict[str, Any], sets: Any, folder: str, callbacks: Any = ()) -> Any:
+    """The Trainer of a configuration on tokenised data."""
+    import torch
+    from transformers import AutoTokenizer, DataCollatorWithPadding, PrinterCallback, Trainer, TrainingArguments
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    torch.set_num_threads(config["threads"])
+    torch.manual_seed(config["seed"])
+    how = training(
+        config["form"],
+        gpu=config["gpu"],
+        lr=config["lr"],
+        epochs=config["epochs"],
+        dtype=config["dtype"],
+        seed=config["seed"],
+    )
+    trainer = Trainer(
+        model=prompted(config, len(set(sets["train"]["labels"]))),
+        args=TrainingArguments(output_dir=folder, **how),
+        train_dataset=sets["train"],
+        eval_dataset=sets["dev"],
+        data_collator=DataCollatorWithPadding(AutoTokenizer.from_pretrained(config["backbone"])),
+        compute_metrics=lambda out: {"accuracy": float((out.predictions.argmax(-1) == out.label_ids).mean())},
+        callbacks=list(callbacks),
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def keep(model: Any, path: Path) -> None:
+    """Save what a model trains, by name."""
+    import torch
+
+    torch.save({name: one.detach() for name, one in model.named_parameters() if one.requires_grad}, path)
+
+
+def train(config: dict[str, Any]) -> None:
+    """One trial: load everything, train with the Trainer, report after every epoch."""
+    from datasets import load_from_disk
+    from ray import tune
+    from transformers import TrainerCallback
+
+    trial = tune.get_context().get_trial_id()
 
     class Report(TrainerCallback):
-        def on_evaluate(self, _args: Any, state: Any, _control: Any, metrics: dict[str, float], **_: Any) -> None:
-            tune.report({"accuracy": metrics["eval_accuracy"], "epoch": state.epoch})
+        def on_evaluate(self, _args: Any, state: Any, _control: Any, metrics: dict[str, float], **given: Any) -> None:
+            result = {"accuracy": metrics["eval_accuracy"], "epoch": round(state.epoch)}
+            if config["save"]:
+                result["state"] = str(Path(config["save"]) / f"{trial}-{result['epoch']}.pt")
+                keep(given["model"], Path(result["state"]))
+            tune.report(result)
 
+    mapped = config["tokenised"]
+    sets = load_from_disk(mapped) if mapped else tokenised(*(config[name] for name in READING))
     with tempfile.TemporaryDirectory() as folder:
-        Trainer(
-            model=model,
-            args=TrainingArguments(
-                output_dir=folder, **training(form, gpu=gpu, lr=config["lr"], epochs=config["epochs"])
-            ),
-            train_dataset=sets["train"],
-            eval_dataset=sets["dev"],
-            data_collator=DataCollatorWithPadding(AutoTokenizer.from_pretrained(backbone)),
-            compute_metrics=lambda out: {"accuracy": float((out.predictions.argmax(-1) == out.label_ids).mean())},
-            callbacks=[Report()],
-        ).train()
+        trainer_of(config, sets, folder, [Report()]).train()
 
 
 def search(arguments: argparse.Namespace, mapped: str | None) -> list[float]:
@@ -148,9 +189,15 @@ def search(arguments: argparse.Namespace, mapped: str | None) -> list[float]:
     import ray
     import torch
     from ray import tune
+    from ray.tune.schedulers import ASHAScheduler
     from ray.tune.search.optuna import OptunaSearch
 
     class Progress(tune.Callback):
+        def on_trial_result(self, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
+            if arguments.save:
+                about = {name: result[name] for name in ("epoch", "accuracy", "state")}
+                say({"reported": trials.index(trial), **about, "config": drawn(trial.config), "time": time.time()})
+
         def on_trial_complete(self, trials: list[Any], trial: Any, **_: Any) -> None:
             last = trial.last_result
             say({"trial": trials.index(trial), "accuracy": last["accuracy"], "seconds": last["time_total_s"]})
@@ -159,10 +206,11 @@ def search(arguments: argparse.Namespace, mapped: str | None) -> list[float]:
     concurrent = arguments.concurrent or cores
     given = scheduling(arguments.form, gpus=gpus, cores=cores, concurrent=concurrent)
     ray.init("local", num_cpus=max(cores, concurrent), num_gpus=gpus, include_dashboard=False, log_to_driver=False)
+    shortest, longest = arguments.length
     space = {
-        "length": tune.lograndint(8, 33),
-        "lr": tune.loguniform(3e-3, 3e-2),
-        **{name: getattr(arguments, name) for name in ("form", "data", "backbone", "limit", "epochs")},
+        "length": tune.lograndint(shortest, longest + 1),
+        "lr": tune.loguniform(*arguments.lr),
+        **{name: getattr(arguments, name) for name in (*READING, "epochs", "dtype", "attention", "seed", "save")},
         "tokenised": mapped,
         "gpu": bool(gpus),
         "threads": given["resources"]["cpu"],
@@ -175,7 +223,8 @@ def search(arguments: argparse.Namespace, mapped: str | None) -> list[float]:
                 metric="accuracy",
                 mode="max",
                 num_samples=arguments.trials,
-                search_alg=OptunaSearch(seed=1),
+                search_alg=OptunaSearch(seed=arguments.seed),
+                scheduler=ASHAScheduler(max_t=arguments.epochs, reduction_factor=3) if arguments.asha else None,
                 max_concurrent_trials=concurrent,
                 reuse_actors=given["reuse_actors"],
             ),
@@ -184,6 +233,11 @@ def search(arguments: argparse.Namespace, mapped: str | None) -> list[float]:
         if results.errors:
             sys.exit(f"{len(results.errors)} of {len(results)} trials failed; the first: {results.errors[0]}")
         return [float(result.metrics_dataframe["accuracy"].max()) for result in results]
+
+
+def drawn(config: dict[str, Any]) -> dict[str, Any]:
+    """What the search has chosen of a configuration."""
+    return {name: config[name] for name in ("length", "lr")}
 
 
 def say(value: dict[str, Any]) -> None:
@@ -195,17 +249,27 @@ def main() -> None:
     """Tokenise where that is shared, search, and say how it went."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--form", choices=FORMS, required=True)
-    parser.add_argument("--data", required=True, help="folder with train_full.tsv and dev.tsv")
+    for split in ("train", "dev"):
+        parser.add_argument(f"--{split}", required=True, help="tab-separated, with a column `label`")
+    parser.add_argument("--text", default="sentence", help="the column of text")
     parser.add_argument("--backbone", required=True, help="a folder or a Hub id")
     parser.add_argument("--trials", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--limit", type=int, default=2000, help="training sentences")
+    parser.add_argument("--limit", type=int, help="training sentences, drawn from the file; default: all")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--length", type=int, nargs=2, default=(8, 32), help="bounds of the prompt's length")
+    parser.add_argument("--lr", type=float, nargs=2, default=(3e-3, 3e-2), help="bounds of the learning rate")
+    parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16", help="of the tuned form")
+    parser.add_argument("--attention", choices=("eager", "sdpa"), help="of the tuned form")
+    parser.add_argument("--asha", action="store_true", help="end trials early, by Tune's ASHAScheduler with eta = 3")
+    parser.add_argument("--save", help="a folder for what every epoch has trained")
     parser.add_argument("--concurrent", type=int, help="trials at a time; default: one per core")
     arguments = parser.parse_args()
+    arguments.files = {"train": arguments.train, "dev": arguments.dev}
     with tempfile.TemporaryDirectory() as folder:
         mapped = folder if arguments.form == "tuned" else None
         if mapped:
-            tokenised(arguments.form, arguments.data, arguments.backbone, arguments.limit).save_to_disk(mapped)
+            tokenised(*(getattr(arguments, name) for name in READING)).save_to_disk(mapped)
         accuracies = search(arguments, mapped)
     say({"trials": len(accuracies), "best": max(accuracies)})
 
