@@ -1,9 +1,9 @@
 """Transformers' models without the libraries that only training, compiling and other architectures need.
 
 Whoever imports a model of transformers also imports PyTorch's compiler and distributed tensors, what only the compiler
-knows of tensors without data, SymPy, SciPy, and Accelerate and torchao where they are installed: half of the time that a first answer
-takes, and of an engine's start. This module is for a process of ptune's own that answers or trains and does nothing
-else, because what it leaves out stays out until the process ends.
+knows of tensors without data, SymPy, SciPy, and Accelerate and torchao where they are installed: half of the time that
+a first answer takes, and of an engine's start. This module is for a process of ptune's own that answers or trains and
+does nothing else, because what it leaves out stays out until the process ends.
 """
 
 from __future__ import annotations
