@@ -51,11 +51,12 @@ SEARCHES: dict[str, rivals.Maker] = {
     "Optuna: TPE, Hyperband": rivals.optuna_pruned(partial(optuna.pruners.HyperbandPruner, 1, HORIZON, 3)),
     "one epoch, keep the best": rivals.screened,
     "random, all epochs": rivals.random_full,
+    "ptune, PASHA eta 2": partial(rivals.ptune_within, stopping={"type": "pasha", "eta": 2}),
 }
 if rivals.has_syne_tune():
     SEARCHES["Syne Tune: BOHB"] = rivals.syne_tune
 KINDS = [*SPACES, *names()]
-PLANNED = {"one epoch, keep the best"}
+PLANNED = {"one epoch, keep the best", "ptune, PASHA eta 2"}
 """Searches that divide a budget beforehand: each budget is a search of its own."""
 
 

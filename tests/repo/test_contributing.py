@@ -32,6 +32,7 @@ EXAMPLES = {
     "A scheduler": [
         {"Asha", "asha"},
         {"AshaStopping", "BestShare", "asha_stopping"},
+        {"Pasha", "GrowingRungs", "pasha"},
         {"Hyperband", "Brackets", "hyperband"},
         {"RunningMedian"},
         {"Screen", "Screening", "screen"},

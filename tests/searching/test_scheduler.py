@@ -2,6 +2,7 @@
 
 import pytest
 
+from ptune.record.history import History
 from ptune.searching.scheduler import scheduler_of
 from ptune.spec.budget import Budget
 from ptune.spec.stopping import Asha, FullBudget, Screen
@@ -14,7 +15,7 @@ def budget(stopping):
 @pytest.mark.parametrize("eta", [2, 3])
 def test_asha_lets_one_in_eta_go_on(eta):
     asha = budget(Asha(eta=eta))
-    scheduler = scheduler_of(asha)
+    scheduler = scheduler_of(asha, History())
     first = asha.rungs[0]
     for trial in range(eta):
         scheduler.record(trial, first, utility=float(trial))
@@ -25,11 +26,11 @@ def test_asha_lets_one_in_eta_go_on(eta):
 def test_without_early_stopping_nobody_waits():
     full = budget(FullBudget())
     assert not full.rungs
-    assert scheduler_of(full).promotable(drain=True) is None
+    assert scheduler_of(full, History()).promotable(drain=True) is None
 
 
 def test_a_screen_keeps_the_best_once_all_are_there_and_the_next_best_for_one_that_fails():
-    scheduler = scheduler_of(budget(Screen(keep=2)))
+    scheduler = scheduler_of(budget(Screen(keep=2)), History())
     for trial, utility in enumerate((0.5, 0.9, float("nan"), 0.7, 0.5)):
         scheduler.record(trial, 1, utility)
         assert scheduler.promotable() is None

@@ -16,6 +16,7 @@ ON_ARRIVAL = {"type": "asha_stopping"}
 MEDIAN = {"type": "median"}
 SCREEN = {"type": "screen", "keep": 3}
 HYPERBAND = {"type": "hyperband"}
+PASHA = {"type": "pasha", "eta": 2}
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def cut_everywhere(conductor, path):
         yield after
 
 
-@pytest.mark.parametrize("stopping", [FULL, None, SCREEN, ON_ARRIVAL, MEDIAN, HYPERBAND])
+@pytest.mark.parametrize("stopping", [FULL, None, SCREEN, ON_ARRIVAL, MEDIAN, HYPERBAND, PASHA])
 def test_on_one_slot_a_resumed_search_equals_the_uninterrupted(search, tmp_path, stopping):
     job = {"trials": 8, "epochs": 5, "seed": 5, "stopping": stopping}
     whole, _ = search(**job)

@@ -182,8 +182,8 @@ def test_every_problem_of_both_files_is_reported_at_once(folder):
             "[budget]\n",
             "[budget]\nstopping = {type = 'asah'}\n",
             (
-                "[budget.stopping].type: Input should be one of 'asha', 'asha_stopping', 'hyperband', 'median', "
-                "'screen', 'none', got 'asah'; did you mean 'asha'?"
+                "[budget.stopping].type: Input should be one of 'asha', 'asha_stopping', 'pasha', 'hyperband', "
+                "'median', 'screen', 'none', got 'asah'; did you mean 'asha'?"
             ),
         ),
         (

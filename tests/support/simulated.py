@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 from ptune.record import journal
+from ptune.record.events import DataSource
 from ptune.searching.conductor import Conductor
 from ptune.spec.job import Job
 from support.made_headers import header_of
@@ -62,10 +63,11 @@ def make_job(
     )
 
 
-def start(job: Job, path: Path) -> Conductor:
-    """A conductor on a new journal."""
+def start(job: Job, path: Path, rows: int = 40) -> Conductor:
+    """A conductor on a new journal, of a search with so many examples on dev."""
     writer = journal.Journal(path)
-    return Conductor(writer, [writer.append(header_of(job, LAYERS))])
+    data = {"dev": DataSource("builtin:none:dev", "b" * 64, rows)}
+    return Conductor(writer, [writer.append(header_of(job, LAYERS, data=data))])
 
 
 def resume(path: Path) -> Conductor:

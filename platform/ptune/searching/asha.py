@@ -67,18 +67,33 @@ class Rungs:
             drain: round up, not down, the number of trials that go on. This is right when no other trial will arrive:
                 the leader of every rung then goes on, however few trials have reached it.
         """
-        for epoch in reversed(self.epochs):
-            rung = self._rungs[epoch]
-            if rung.resting and rung.lets_on(rung.resting[0], self.eta, self.capped, drain):
-                return rung.resting[0][1], epoch
+        return self.first_of(self.epochs, drain)
+
+    def first_of(self, epochs: Sequence[int], drain: bool) -> tuple[int, int] | None:
+        """The same among some of the rungs, which ascend."""
+        for epoch in reversed(epochs):
+            resting = self._rungs[epoch].resting
+            if resting and self.lets_on(resting[0][1], epoch, drain):
+                return resting[0][1], epoch
         return None
 
     def goes_on(self, trial: int, rung: int, drain: bool = False) -> bool:
         """Whether a trial at a rung has been promoted from it, or can be."""
         reached = self._rungs[rung]
-        return trial in reached.promoted or (
-            trial in reached.results and reached.lets_on(reached.results[trial], self.eta, self.capped, drain)
-        )
+        return trial in reached.promoted or (trial in reached.results and self.lets_on(trial, rung, drain))
+
+    def lets_on(self, trial: int, rung: int, drain: bool) -> bool:
+        """Whether a trial that ranks at a rung is good enough to go on from there."""
+        reached = self._rungs[rung]
+        return reached.lets_on(reached.results[trial], self.eta, self.capped, drain)
+
+    def ranked(self, rung: int) -> list[int]:
+        """The trials that have reached a rung, best first."""
+        return [trial for _, trial in self._rungs[rung].ranked]
+
+    def utilities(self, rung: int) -> dict[int, float]:
+        """The utility with which each trial has reached a rung."""
+        return {trial: -result[0] for trial, result in self._rungs[rung].results.items()}
 
 
 _Result = tuple[float, int]

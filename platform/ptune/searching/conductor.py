@@ -78,14 +78,14 @@ class Conductor:
         self._budget = len(self._stated) if job.budget.sampler == "grid" else MOST_TRIALS
         self._budget = (self._budget if job.budget.trials is None else job.budget.trials) * job.task.folds
         self._rungs = job.budget.rungs
-        self._scheduler = scheduler_of(job.budget)
+        self.history = History()
+        self._scheduler = scheduler_of(job.budget, self.history)
         self._places = RungPlaces(self._scheduler, alone=job.objectives is None)
         self._in_flight: set[int] = set()
         self._unfinished: deque[int] = deque()
         self._left_at: dict[int, int] = {}  # by trial, after how many epochs its latest turn began
         self._draining = False
         self._final = 0
-        self.history = History()
         self._limits = Limits(job.budget, self.history)
         for event in events:
             self._fold(event)

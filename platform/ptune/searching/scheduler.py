@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Protocol, assert_never
 
+from ptune.record.history import History
 from ptune.searching.asha import Rungs
 from ptune.searching.hyperband import Brackets
 from ptune.searching.on_arrival import BestShare, RunningMedian
+from ptune.searching.pasha import GrowingRungs, noise_of
 from ptune.searching.screen import Screening
 from ptune.spec.budget import Budget
-from ptune.spec.stopping import Asha, AshaStopping, FullBudget, Hyperband, Median, Screen
+from ptune.spec.stopping import Asha, AshaStopping, FullBudget, Hyperband, Median, Pasha, Screen
 
 
 class Scheduler(Protocol):
@@ -41,8 +43,8 @@ class Scheduler(Protocol):
         """Why a trial that waits at a rung is stopped when the search ends."""
 
 
-def scheduler_of(budget: Budget) -> Scheduler:
-    """The scheduler that a job asks for."""
+def scheduler_of(budget: Budget, history: History) -> Scheduler:
+    """The scheduler that a job asks for; the history, live, is for one that looks at whole curves."""
     match budget.stopping:
         case AshaStopping(eta=eta):
             return BestShare(budget.rungs, eta)
@@ -52,6 +54,8 @@ def scheduler_of(budget: Budget) -> Scheduler:
             return Rungs(budget.rungs, eta, capped)
         case Hyperband(eta=eta) as hyperband:
             return Brackets(budget.rungs, eta, hyperband.entering(budget.epochs))
+        case Pasha(eta=eta):
+            return GrowingRungs(budget.rungs, eta, noise_of(history))
         case Screen(grace=grace, keep=keep):
             return Screening(grace, keep)
         case FullBudget():

@@ -110,6 +110,32 @@ class AshaStopping(_Halving):
         return f"asha_stopping eta={self.eta} grace={self.grace}"
 
 
+class Pasha(_Halving):
+    """Asha whose highest rung grows only while the two highest rungs do not rank trials alike.
+
+    The best trial trains to the horizon in any case.
+    """
+
+    ranks: ClassVar[bool] = False
+    type: Literal["pasha"] = "pasha"
+
+    @property
+    def summary(self) -> str:
+        """Name, eta, grace, and the epochs at which trials wait at first."""
+        return f"pasha eta={self.eta} grace={self.grace}, first to epoch {self.grace * self.eta}"
+
+    def survivors(self, trials: int, rung: int, horizon: int) -> int:
+        """One in eta of the first rung, rounded up; of the later ones, which may never be in use, the best alone."""
+        return super().survivors(trials, rung, horizon) if rung == self.grace else min(1, trials)
+
+    def law(self, horizon: int) -> str | None:
+        """There are two rungs to compare below the horizon."""
+        if len(self.rungs(horizon)) > 1:
+            return None
+        law = "stopping.grace * eta < epochs must hold for pasha, which compares two rungs below the horizon"
+        return f"{law}, got {self.grace} * {self.eta} >= {horizon}"
+
+
 class Hyperband(_Halving):
     """Successive halving in several brackets, of which each leaves out one rung more at the beginning.
 
@@ -251,7 +277,9 @@ class FullBudget(_Stopping):
 
 DEFAULT = Asha()
 """The rule of a job that states none, or a table without `type`."""
-Stopping = Annotated[Asha | AshaStopping | Hyperband | Median | Screen | FullBudget, Field(discriminator="type")]
+Stopping = Annotated[
+    Asha | AshaStopping | Pasha | Hyperband | Median | Screen | FullBudget, Field(discriminator="type")
+]
 """Any of the rules."""
 RANKING = tuple(str(rule.model_fields["type"].default) for rule in get_args(get_args(Stopping)[0]) if rule.ranks)
 """The names of those that can rank by several objectives."""
