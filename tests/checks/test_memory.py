@@ -12,6 +12,7 @@ from ptune.errors import SpecError
 from ptune.run import load
 from ptune.spec.prompt import Widths, numbers_of
 from ptune.spec.trial import TrialSpec
+from support.families import TINY, make_backbone
 from support.small_jobs import small_job
 from support.worlds import CONFIGS, TUNED
 
@@ -84,6 +85,37 @@ def test_an_engine_on_a_gpu_holds_half_of_the_bytes_that_weights_take_as_float32
     numbers = sum(one.numel() for one in load_backbone(str(minilm)).parameters())
     assert on(job, minilm, "cuda").weights * 2 == on(job, minilm).weights
     assert on(job, minilm).weights == pytest.approx(4 * numbers, rel=0.001)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("family", ["bert", "gpt2", "llama", "t5"])
+def test_quantized_weights_are_counted_as_they_are(family, dtype, tmp_path):
+    sizes = {"hidden_size": 128, "intermediate_size": 256, "d_model": 128, "d_ff": 256, "n_embd": 128, "n_layer": 12}
+    told = TINY[family].config
+    layers = {name: 12 for name in ("num_hidden_layers", "num_layers", "num_decoder_layers") if name in told}
+    folder = make_backbone(family, tmp_path / family, **{name: sizes.get(name, told[name]) for name in told} | layers)
+    job = changed(small_job(tmp_path, folder), backbone={"dtype": dtype, "quantization": "int8"})
+    counted = on(job, folder)
+    backbone = load_backbone(str(folder), dtype=dtype, quantization="int8")
+    held = sum(
+        part.nbytes
+        for one in backbone.parameters()
+        for part in ((one.qdata, one.scale) if hasattr(one, "qdata") else (one,))
+    )
+    multiplied = counted.sizes.hidden * counted.sizes.inner * backbone.dtype.itemsize
+    assert counted.weights - multiplied == pytest.approx(held, rel=0.05)
+    assert counted.weights < 0.75 * on(changed(job, backbone={"quantization": None}), folder).weights
+
+
+def test_a_device_too_small_for_bfloat16_is_told_of_int8(minilm, tmp_path):
+    def told(**backbone):
+        job = changed(small_job(tmp_path, minilm), backbone=backbone)
+        needed = on(job, minilm)
+        (problem,) = memory_problems(needed, needed.beside, job.task)
+        return problem.text
+
+    assert 'quantization = "int8" makes that' in told(dtype="bfloat16")
+    assert {told(dtype=dtype, quantization="int8").count("a smaller one") for dtype in ("float32", "bfloat16")} == {1}
 
 
 def test_a_pass_has_as_many_tokens_as_fit_beside_weights_and_slots(minilm, tmp_path):

@@ -32,13 +32,15 @@ def passed(world, names):
     return [tensor.detach().cpu() for tensor in (*scored, *gradients) if tensor is not None]
 
 
+@pytest.mark.parametrize("quantization", [None, "int8"])
 @pytest.mark.parametrize("family", ["bert", "llama"])
-def test_a_pass_is_the_same_on_a_gpu(family, world, tiny_backbone):
+def test_a_pass_is_the_same_on_a_gpu(family, quantization, world, tiny_backbone):
     names = [name for name in CONFIGS if name != LSTM]
     folder = str(tiny_backbone(family))
-    expected = passed(replace(world, backbone=load_backbone(folder)), names)
+    expected = passed(replace(world, backbone=load_backbone(folder, quantization=quantization)), names)
     with pretended_gpu():
-        found = passed(replace(world, backbone=load_backbone(folder, device="cuda")), names)
+        backbone = load_backbone(folder, device="cuda", quantization=quantization)
+        found = passed(replace(world, backbone=backbone), names)
     assert len(found) == len(expected)
     for ours, theirs in zip(found, expected, strict=True):
         close(ours, theirs)

@@ -26,6 +26,7 @@ WRONG = {
     "backbone.id": ("3", "[]", "''", "{}", json.dumps(LONG), "'~nosuchuser/x'", "'./nowhere'", "'packaged:nothing'"),
     "backbone.revision": ("3", "[]", '"a\\u0000"'),
     "backbone.dtype": ("'float16'", "'bfloat'", "3", "[]"),
+    "backbone.quantization": ("'int4'", "'none'", "8", "true", "[]"),
     "backbone.weights": ("1",),
     "task.kind": ("'regresion'", "'multi_label'", "'tokenz'", "3", "[]", "{}", "''", "true"),
     "task.metric": ("'acuracy'", "'bleu'", "3", "[]", "''", "'accuracy+'", "'accuracy+accuracy'", "'accuracy+loss'"),

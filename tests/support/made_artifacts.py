@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ptune.artifacts.artifact import Artifact, Origin, Training, describe
+from ptune.artifacts.artifact import Artifact, Training, describe
 from ptune.artifacts.export import write_export
 from ptune.artifacts.formats.format import Export
 from ptune.artifacts.formats.registry import BY_NAME
+from ptune.artifacts.origin import Origin
 from ptune.artifacts.predict import Predictor
 from ptune.backbone.backbone import Backbone
 from ptune.prompts.build import build_learner

@@ -176,7 +176,7 @@ def _backbone(manifest: Manifest, reference: BackboneReference | None) -> str:
     revision = f" at revision `{origin.revision}`" if origin.revision else ""
     return (
         f"`{origin.id}`{revision}, of the family {origin.model_type}. {known}\n\n"
-        f"SHA-256 of its weights, as ptune counts it: `{origin.hash}`. It had the type {origin.dtype} in training."
+        f"SHA-256 of its weights, as ptune counts it: `{origin.hash}`. In training it was {origin.precision}."
     )
 
 

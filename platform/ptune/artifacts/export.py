@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ptune.artifacts.artifact import Manifest
 from ptune.artifacts.card import model_card
 from ptune.artifacts.checksums import CARD, write_checksums
 from ptune.artifacts.folders import replacing_folder
@@ -53,7 +54,18 @@ def write_export(chosen: Format, export: Export) -> Exported:
         checked = chosen.check(export, draft)
         reference = export.reference if chosen.name != "native" else None
         place = reference.note() if reference is not None and is_bound(chosen, reference) else None
-        usage = replace(usage, notes=[*usage.notes, *([place] if place else [])])
+        usage = replace(usage, notes=[*usage.notes, *filter(None, [place, _quantized(chosen, export.manifest)])])
         write_text(draft / CARD, model_card(export.manifest, chosen.name, usage, reference, checked, export.repo))
         write_checksums(draft)
     return Exported(export.target, checked, place)
+
+
+def _quantized(chosen: Format, manifest: Manifest) -> str | None:
+    """What users of other tools have to know of a prompt that was trained on a quantized backbone; else None."""
+    quantization = manifest.backbone.quantization
+    if quantization is None or chosen.name in ("native", "mlflow"):
+        return None
+    return (
+        f"The prompt was trained on the backbone with its matrices in {quantization}, and was checked on the same. The "
+        "code loads whole weights, with which scores are slightly others."
+    )

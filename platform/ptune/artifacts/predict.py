@@ -319,7 +319,7 @@ def find_backbone(
     _check_backbone(
         artifact, name, weights_hash(weights), settings_hashes(weights) | (code_hashes(weights) if code else {})
     )
-    return load_backbone(name, revision, dtype, resolved, lm=lm, trust=code)
+    return load_backbone(name, revision, dtype, resolved, lm=lm, quantization=origin.quantization, trust=code)
 
 
 def _device(name: str) -> str:

@@ -30,6 +30,7 @@ from ptune.backbone.staged import StagedLayers
 from ptune.errors import BackboneError
 from ptune.files import content_hash, value_hash
 from ptune.node_files import NodeFiles, default_folder
+from ptune.spec.quantization import Quantization
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Backbone:
             `auto` may come to do so (`saving`), where memory is short. It draws no random numbers either way, because
             a backbone with dropout of its own runs as a whole.
         settings: hashes of its settings and its tokenizer, see `ptune.backbone.hashes.settings_hashes`.
+        quantization: how the matrices of its layers are quantized, see `ptune.backbone.quantize`; None is not at all.
     """
 
     id: str
@@ -78,6 +80,7 @@ class Backbone:
     cache: StateCache | None = None
     checkpointing: Literal["auto", "always", "never"] = "auto"
     settings: Mapping[str, str] = field(default_factory=dict)
+    quantization: Quantization | None = None
 
     def embed(self, ids: Tensor) -> Tensor:
         """Word embeddings [B, Q, E] of token ids [B, Q]."""
@@ -156,6 +159,7 @@ class Backbone:
                 self.settings.get("config.json"),
                 _own_code(),
                 str(self.dtype),
+                self.quantization,
                 self.device.type,
                 torch.__version__,
                 transformers.__version__,
@@ -231,10 +235,11 @@ class Backbone:
         return token
 
     def trainable(self) -> Backbone:
-        """A copy with weights of its own, all open to training; weights that are tied stay tied.
+        """A copy with weights of its own, all open to training; weights that are tied stay tied. None are quantized.
 
         The copy is in float32: a step of a small rate is less than the distance between two neighbours in bfloat16.
         """
+        assert self.quantization is None, "a law refuses it (ptune.spec.quantization)"
         copied = copy.deepcopy(self.module_dict()).float().requires_grad_(True)
         named = dict(copied.named_children())
         return replace(

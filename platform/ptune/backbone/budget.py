@@ -10,6 +10,7 @@ import torch
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.footprint import FASTEST, LONGEST_PLAIN, Dimensions, Pass, tokens_within
+from ptune.backbone.quantize import matrices
 
 _LEAST = 256
 _SHARE = 0.85  # of the memory that is free; the rest is what the allocator cannot use, and what libraries take
@@ -42,7 +43,8 @@ def token_budget(
 def dimensions(backbone: Backbone) -> Dimensions:
     """The sizes of a loaded backbone that memory depends on."""
     config = backbone.model.config.to_dict()  # type: ignore[union-attr, operator]
-    return Dimensions.of(config, backbone.family, backbone.shape.layers, backbone.shape.parameters)
+    numbers = sum(matrix.weight.numel() for matrix in matrices(backbone.model))
+    return Dimensions.of(config, backbone.family, backbone.shape.layers, backbone.shape.parameters, numbers)
 
 
 def free_bytes(device: torch.device) -> int:

@@ -17,6 +17,7 @@ from transformers.utils import logging as transformers_logging
 from ptune.backbone.converted import in_type, stored_type
 from ptune.backbone.families import Family
 from ptune.backbone.language import CLASSES, LanguageHead, split
+from ptune.backbone.quantize import quantize_layers
 from ptune.backbone.tokenizer import load_tokenizer
 from ptune.errors import BackboneError
 
@@ -38,12 +39,16 @@ class LoadedCheckpoint:
 
 @dataclass(frozen=True)
 class Reader:
-    """How a model is read: the auto class, type and device of its weights, and whether code of its folder is run."""
+    """How a model is read: the auto class, type and device of its weights, and whether code of its folder is run.
+
+    With `quantized`, the matrices of its layers are in 8 bits, see `ptune.backbone.quantize`.
+    """
 
     auto: Any
     dtype: torch.dtype
     device: str
     trust: bool
+    quantized: bool = False
 
     def load(self, folder: Path, source: Path) -> tuple[Any, set[str]]:
         """The model that `folder` describes with the weights in `source`, and the names of those it lacks there."""
@@ -76,17 +81,18 @@ def read_checkpoint(
     *,
     device: str = "cpu",
     trust: bool = False,
+    quantized: bool = False,
 ) -> LoadedCheckpoint:
     """Read a backbone's checkpoint onto a device; with `lm`, its language-modelling head too.
 
     `shared` is the most bytes of this node's disk for converted weights, see `ptune.backbone.converted.in_type`. On the
-    way to another device than the CPU, files are mapped, and memory holds one weight at a time. With `trust`, code that
-    the folder brings along is run.
+    way to another device than the CPU, or to 8 bits, files are mapped, and memory holds one weight at a time. With
+    `trust`, code that the folder brings along is run.
 
     Raises:
         BackboneError: it cannot be loaded, or lacks weights of the model or of the head that is asked for.
     """
-    reader = Reader(CLASSES[family.reads] if lm else AutoModel, dtype, device, trust)
+    reader = Reader(CLASSES[family.reads] if lm else AutoModel, dtype, device, trust, quantized)
     tokenizer, model, missing = _read(folder, backbone_id, reader, 0 if trust else shared)
     missing -= _fix_tables(model)
     poolers = {key for key in missing if "pooler." in key}
@@ -126,7 +132,7 @@ def _read(folder: Path, backbone_id: str, reader: Reader, shared: int) -> tuple[
     with _quiet():
         tokenizer = load_tokenizer(folder, backbone_id, trust=reader.trust)
         try:
-            if reader.device == "cpu":
+            if reader.device == "cpu" and not reader.quantized:
                 model, missing = _load_shared(folder, reader, shared) or reader.load(folder, folder)
             else:
                 model, missing = load_mapped(folder, reader)
@@ -165,7 +171,13 @@ def load_mapped(folder: Path, reader: Reader) -> tuple[Any, set[str]]:
     if stored != reader.dtype:
         plain, held = _named_tensors(reader.sketch(folder)), _named_tensors(model)
         types = {id(tensor): plain[name].dtype for name, tensor in held.items()}
-    model._apply(lambda tensor: tensor.to(reader.device, types[id(tensor)]))  # noqa: SLF001 - `to` has one type for all
+    device = torch.device(reader.device)
+    quantized = quantize_layers(model, lambda tensor: (device, types[id(tensor)])) if reader.quantized else set()
+
+    def placed(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor if id(tensor) in quantized else tensor.to(device, types[id(tensor)])
+
+    model._apply(placed)  # noqa: SLF001 - `to` has one type for all
     return model, missing
 
 

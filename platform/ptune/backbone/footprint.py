@@ -46,6 +46,7 @@ class Dimensions:
         embedding: width of the word embeddings.
         family: its family.
         parameters: numbers among the weights.
+        matrices: those of them that lie in the matrices of layers, which can be quantized.
         activation: what the feed-forward has between its products, as transformers names it.
         gated: whether the feed-forward has a third matrix, its gate.
         capped: whether attention's scores saturate, which takes plain products.
@@ -61,12 +62,13 @@ class Dimensions:
     embedding: int
     family: Family
     parameters: int
+    matrices: int = 0
     activation: str = "gelu"
     gated: bool = False
     capped: bool = False
 
     @classmethod
-    def of(cls, config: Mapping[str, Any], family: Family, layers: int, parameters: int) -> Self:
+    def of(cls, config: Mapping[str, Any], family: Family, layers: int, parameters: int, matrices: int = 0) -> Self:
         """Those that a `config.json` states; what it leaves out is as in BERT."""
         hidden = _first(config, _HIDDEN, _UNSTATED)
         heads = _first(config, _HEADS, max(1, hidden // 64))
@@ -82,6 +84,7 @@ class Dimensions:
             embedding=_first(config, ("embedding_size", "word_embed_proj_dim"), hidden),
             family=family,
             parameters=parameters,
+            matrices=matrices,
             activation=activation,
             gated=family.gated or bool(config.get("is_gated_act")),
             capped=config.get("attn_logit_softcapping") is not None,
@@ -129,6 +132,22 @@ class Pass:
     def tokens(self) -> int:
         """Of all rows, padding included."""
         return self.rows * self.width
+
+
+def weights_bytes(sizes: Dimensions, itemsize: int, *, quantized: bool = False) -> int:
+    """Bytes of the frozen weights.
+
+    Args:
+        sizes: of the backbone.
+        itemsize: bytes of a number.
+        quantized: whether the matrices of layers take one byte a number, with a scale for each of their rows. The one
+            that is multiplied stands beside them in the type of the others.
+    """
+    if not quantized:
+        return sizes.parameters * itemsize
+    multiplied = sizes.hidden * sizes.inner * itemsize
+    scales = sizes.matrices // sizes.hidden * _FLOAT
+    return (sizes.parameters - sizes.matrices) * itemsize + sizes.matrices + scales + multiplied
 
 
 def pass_bytes(sizes: Dimensions, taken: Pass) -> int:

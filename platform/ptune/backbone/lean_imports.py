@@ -77,6 +77,11 @@ def import_leanly(*, trains: bool = False) -> None:
             del sys.modules[name]
 
 
+def import_compiler() -> None:
+    """Import PyTorch's compiler where it was left out, for a library that takes it for granted."""
+    _ = importlib.import_module(_COMPILER).config
+
+
 def _scan_once(structure: Any) -> None:
     """Let transformers' folder of models, all of whose files it has just searched for names, be searched only once."""
     scan = structure.create_import_structure_from_path

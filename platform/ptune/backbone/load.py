@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
@@ -21,6 +22,7 @@ from ptune.backbone.own_code import code_hashes
 from ptune.backbone.profile import read_profile
 from ptune.backbone.staged import StagedLayers
 from ptune.errors import BackboneError
+from ptune.spec.quantization import Quantization
 
 
 def load_backbone(
@@ -31,6 +33,7 @@ def load_backbone(
     lm: bool = False,
     shared: int = 0,
     *,
+    quantization: Quantization | None = None,
     trust: bool | None = None,
 ) -> Backbone:
     """Load a backbone from the package, a folder or the Hub, freeze it, and prove that a prompt reaches every layer.
@@ -43,11 +46,13 @@ def load_backbone(
         lm: with its language-modelling head, for `Backbone.vocabulary`; a pooler is left out then.
         shared: most bytes of this node's disk for weights in another type than the checkpoint's, which processes on
             its CPUs share; 0 converts in memory.
+        quantization: how the matrices of its layers are quantized, see `ptune.backbone.quantize`; each process has its
+            own. None leaves them whole.
         trust: see `ptune.backbone.own_code.check_code`.
 
     Raises:
-        BackboneError: it is not there, its family cannot take a prompt, its checkpoint is incomplete, or it has no
-            language-modelling head and `lm` asks for one.
+        BackboneError: it is not there, its family cannot take a prompt, its checkpoint is incomplete, it has no
+            language-modelling head and `lm` asks for one, or it cannot be quantized here.
     """
     folder = locate(backbone_id, revision, code=bool(trust))
     profile = read_profile(folder, backbone_id, trust=trust)
@@ -62,9 +67,11 @@ def load_backbone(
         shared,
         device=device,
         trust=profile.trust,
+        quantized=quantization is not None,
     )
     settings = settings_hashes(folder) | (code_hashes(folder) if trust else {})
-    return assemble(checkpoint, family, backbone_id, profile.weights_hash, device, settings)
+    backbone = assemble(checkpoint, family, backbone_id, profile.weights_hash, device, settings)
+    return replace(backbone, quantization=quantization)
 
 
 def assemble(

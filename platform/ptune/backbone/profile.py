@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from ptune.files import cause, check_regular
 
 _LAYER = re.compile(r"(?P<stack>(?:[^.]+\.)*?(?:layers?|h|blocks?)\.)(?P<layer>\d+)\.")
 """The name of a layer's weight, as in `encoder.layer.3.output.bias`."""
+_TABLE = "relative_attention_bias.weight"
 
 
 @dataclass(frozen=True)
@@ -134,9 +135,10 @@ class Profile:
         Raises:
             BackboneError: the weights cannot be read.
         """
-        entries = [entry for path in weight_files(self.folder) for entry in _header(path)[0].values()]
-        numbers = sum(math.prod(entry["shape"]) for entry in entries)
-        return Dimensions.of(self.config, self.family, self.layers, numbers)
+        entries = {name: entry for path in weight_files(self.folder) for name, entry in _header(path)[0].items()}
+        numbers = sum(math.prod(entry["shape"]) for entry in entries.values())
+        matrices = sum(math.prod(entry["shape"]) for name, entry in entries.items() if _is_matrix(name, entry["shape"]))
+        return Dimensions.of(self.config, self.family, self.layers, numbers, matrices)
 
 
 def read_profile(folder: Path, backbone_id: str | None = None, *, trust: bool | None = None) -> Profile:
@@ -201,6 +203,11 @@ def _is_whole_number(name: str, dtype: str) -> bool:
     *above, last = name.split(".")
     mask = last == "bias" and bool(above) and above[-1] in ("attn", "attention")
     return last in ("weight", "bias") and not mask and not dtype.startswith(("F", "BF"))
+
+
+def _is_matrix(name: str, shape: Sequence[int]) -> bool:
+    """Whether a weight is a matrix of a numbered layer that states are multiplied by; T5 has tables there, too."""
+    return len(shape) == 2 and any(part.isdigit() for part in name.split(".")) and not name.endswith(_TABLE)
 
 
 def _layers_named(names: Iterable[str], family: Family) -> int:

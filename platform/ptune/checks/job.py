@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ptune.backbone.locate import locate, located
 from ptune.backbone.profile import Profile, read_profile
+from ptune.backbone.quantizer import check_quantizer
 from ptune.backbone.tokenizer import check_vocabulary
 from ptune.checks.configuration import space_problems, unfit_inputs
 from ptune.checks.data import file_problems, is_elsewhere
@@ -105,7 +106,12 @@ def _unknown_sampler(path: str) -> list[Problem]:
 
 
 def _check_backbone(checked: Checked, backbone: BackboneSpec, *, fetch: bool) -> None:
-    """Find the backbone, read its profile and look for its tokenizer's files."""
+    """Find the backbone, read its profile, and look for its tokenizer's files and for what quantizes it."""
+    if backbone.quantization is not None:
+        try:
+            check_quantizer()
+        except BackboneError as error:
+            checked.problems.append(Problem(("backbone", "quantization"), str(error), BackboneError))
     try:
         trust = backbone.trust_remote_code
         find = partial(locate, code=bool(trust)) if fetch else located

@@ -51,7 +51,7 @@ def largest(space: Space, sizes: Dimensions, sets: int = 1) -> Largest:
     """The most that a trial of a space trains on a backbone, over some data sets, each with a head or a prompt."""
     space = space.on_layers(sizes.layers)
     prompts = [prompt for method in space.methods for prompt in _greatest(space, method, sizes.layers)]
-    tuned = bool(space.parameters.get("backbone_lr"))
+    tuned = space.tunes
     widths = Widths(sizes.layers, sizes.hidden, sizes.embedding, sizes.prefix)
     learned = [numbers_of(prompt, widths) for prompt in prompts]
     prefixes = [prefix for prompt in prompts if (prefix := as_prefix(prompt)) is not None]

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ptune.backbone.footprint import FASTEST, LONGEST_PLAIN, Dimensions, Pass, pass_bytes, tokens_within, trained_bytes
+from ptune.backbone.footprint import (
+    FASTEST,
+    LONGEST_PLAIN,
+    Dimensions,
+    Pass,
+    pass_bytes,
+    tokens_within,
+    trained_bytes,
+    weights_bytes,
+)
 from ptune.checks.largest import Largest, largest
 from ptune.spec.job import Job
 from ptune.spec.problem import Problem
@@ -109,7 +118,7 @@ def needs(job: Job, sizes: Dimensions, device: Device, itemsize: int | None = No
     return Needs(
         device=device,
         beside=_BESIDE[device],
-        weights=sizes.parameters * itemsize,
+        weights=weights_bytes(sizes, itemsize, quantized=job.backbone.quantization is not None),
         slot=trained_bytes(most.numbers, most.table) + (_CLIENT if device == "cpu" else 0),
         slots=job.resources.slots,
         row=pass_bytes(sizes, replace(passes[-1], recompute=spares)),
@@ -136,8 +145,7 @@ def _misfits(needed: Needs, room: int, task: Task) -> Iterator[Problem]:
     has = f"and there are {in_gib(room)}"
     slots, place = needed.slots_in(room), task.set_places[0]
     if needed.beside + needed.weights > room:
-        less = 'dtype = "bfloat16" halves them' if needed.weights >= 4 * needed.sizes.parameters else "a smaller one"
-        text = f"the backbone's weights take {in_gib(needed.weights)}, {has}: {less}, or take a larger device"
+        text = f"the backbone's weights take {in_gib(needed.weights)}, {has}: {_less(needed)}, or take a larger device"
         yield Problem(("backbone", "dtype"), text)
     elif slots == 0:
         text = (
@@ -148,6 +156,16 @@ def _misfits(needed: Needs, room: int, task: Task) -> Iterator[Problem]:
     else:
         text = f"slots <= {slots} must hold, since each takes {in_gib(needed.slot)}, {has}; got {needed.slots}"
         yield Problem(("resources", "slots"), text)
+
+
+def _less(needed: Needs) -> str:
+    """What makes the weights smaller."""
+    sizes, tuned = needed.sizes, needed.passes[0].tuned
+    if needed.weights == weights_bytes(sizes, 4):
+        return 'dtype = "bfloat16" halves them'
+    if needed.weights == weights_bytes(sizes, 2) and not tuned:
+        return f'quantization = "int8" makes that {in_gib(weights_bytes(sizes, 2, quantized=True))}'
+    return "a smaller one"
 
 
 def in_gib(size: float) -> str:

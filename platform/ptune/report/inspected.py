@@ -87,7 +87,7 @@ def _about(inspection: Inspection, manifest: Manifest, header: Header | None) ->
     digest = f"weights sha256 {origin.hash[:_DIGITS]}"
     yield (
         "backbone",
-        SEPARATOR.join([where, origin.model_type, plural(origin.layers, "layer"), origin.dtype, digest]),
+        SEPARATOR.join([where, origin.model_type, plural(origin.layers, "layer"), origin.precision, digest]),
     )
     yield "from", SEPARATOR.join(_source(manifest, header))
     if header is not None and header.job.objectives is not None:

@@ -31,6 +31,7 @@ from ptune.report.tables import (
     trial_table,
 )
 from ptune.report.wording import count, duration, plural, score_text
+from ptune.spec.quantization import precision_of
 from ptune.spec.trial import Scalar
 from ptune.tracking.parameters import constant_params
 
@@ -234,7 +235,8 @@ def _links(source: Provenance) -> str:
 def _provenance(report: Findings, history: History) -> str:
     source = report.provenance
     versions = ", ".join(f"{name} {version}" for name, version in source.versions.items())
-    backbone = f"{source.backbone.id}, {plural(source.backbone.layers, 'layer')}, {source.dtype or 'not loaded'}"
+    precision = precision_of(source.dtype, source.quantization) if source.dtype else "not loaded"
+    backbone = f"{source.backbone.id}, {plural(source.backbone.layers, 'layer')}, {precision}"
     rows = [
         ("command", f"<code>{escape(source.command)}</code>" if source.command else NONE),
         ("seed", f"{source.seed}; every trial's random numbers follow from it and the trial's number"),

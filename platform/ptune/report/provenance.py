@@ -9,6 +9,7 @@ from typing import Any
 
 from ptune.record.events import Checkpoint
 from ptune.record.history import History
+from ptune.spec.quantization import Quantization
 from ptune.spec.started_from import StartedFrom
 
 
@@ -44,6 +45,8 @@ class Provenance:
     backbone: Checkpoint
     dtype: str | None
     """The type of the frozen weights; None before they were loaded."""
+    quantization: Quantization | None
+    """How the matrices of the backbone's layers are quantized; None is not at all."""
     start: StartedFrom | None
     """What its trials started from; None if that was nothing."""
     tracked: TrackedAt | None
@@ -74,6 +77,7 @@ def provenance(history: History, server: str | None = None) -> Provenance:
         versions=header.versions,
         backbone=header.backbone,
         dtype=history.dtype,
+        quantization=header.job.backbone.quantization,
         start=header.start,
         tracked=None if header.job.tracking.type == "none" else _tracked(history, server),
     )

@@ -12,7 +12,6 @@ from pathlib import Path
 from ptune.artifacts.artifact import (
     Artifact,
     Manifest,
-    Origin,
     Provenance,
     Repeats,
     SplitDigest,
@@ -22,6 +21,7 @@ from ptune.artifacts.artifact import (
 from ptune.artifacts.export import write_export
 from ptune.artifacts.formats.format import Export
 from ptune.artifacts.formats.registry import BY_NAME
+from ptune.artifacts.origin import Origin
 from ptune.artifacts.predict import Predictor
 from ptune.backbone.backbone import Backbone
 from ptune.data.class_weights import class_weights

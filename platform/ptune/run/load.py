@@ -45,6 +45,7 @@ def load_job_backbone(job: Job, device: str | None = None) -> Backbone:
         device,
         lm=job.task.language,
         shared=weights,
+        quantization=choice.quantization,
         trust=choice.trust_remote_code,
     )
     return replace(backbone.with_cache(cache_bytes - weights), checkpointing=job.resources.checkpointing)

@@ -219,6 +219,12 @@ def _check_alike(artifacts: Mapping[str, Artifact]) -> None:
                 f"the prompts of one server share a backbone: {first} was trained on {expected.id} (sha256 "
                 f"{expected.hash}), {name} on {origin.id} (sha256 {origin.hash}); start a server for each"
             )
+        if origin.quantization != expected.quantization:
+            raise ArtifactError(
+                f"the prompts of one server share a backbone: {first} was trained on it with matrices in "
+                f"{expected.quantization or expected.dtype}, {name} in {origin.quantization or origin.dtype}; start a "
+                "server for each"
+            )
 
 
 def _differ(settings: Mapping[str, str] | None, expected: Mapping[str, str] | None) -> bool:

@@ -9,6 +9,7 @@ from ptune.spec.objectives import bound_problems
 from ptune.spec.problem import Problem, refuse
 from ptune.spec.prompt import layer_problems
 from ptune.spec.protocol import horizon_law, keep_law, split_law
+from ptune.spec.quantization import quantization_law
 from ptune.spec.starts import start_law
 from ptune.spec.task import Task
 from ptune.spec.trial import Config, Protocol, Scalar, TrialSpec
@@ -39,13 +40,15 @@ def configuration_problems(spec: TrialSpec, job: Job, layers: int) -> list[Probl
     """The laws that a trial of a job breaks; the places are names of parameters.
 
     A prompt in the input has to fill its template's runs and leave room for text. A v2 prompt's layers have to be among
-    the backbone's. The trial's horizon must not exceed the job's, and its data split must be one of the job's.
+    the backbone's, and a backbone that is quantized is not trained. The trial's horizon must not exceed the job's, and
+    its data split must be one of the job's.
     """
     return [
         *_protocol_problems(spec.protocol, job.task, job.budget.epochs),
         *input_problems(spec.prompt, job.task),
         *layer_problems(spec.prompt, layers),
         *_named("init", start_law(spec.prompt, job.task)),
+        *_named("backbone_lr", quantization_law(job.backbone.quantization, tuned=spec.recipe.backbone_lr is not None)),
         *_named("label_smoothing", smoothing_law(spec.recipe.label_smoothing, job.task)),
     ]
 

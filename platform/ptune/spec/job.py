@@ -25,6 +25,7 @@ from ptune.spec.protocol import (
     sampler_problems,
     split_problems,
 )
+from ptune.spec.quantization import Quantization, quantization_problems
 from ptune.spec.resources import Resources
 from ptune.spec.space import Space
 from ptune.spec.starts import start_problems
@@ -44,6 +45,9 @@ class BackboneSpec(Strict):
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Type of the frozen weights. auto is bfloat16 on GPUs and on CPUs that multiply it (AMX, AVX-512), and float32
     elsewhere."""
+    quantization: Quantization | None = None
+    """`int8` holds the matrices of the layers in 8 bits, which takes torchao. Embeddings, norms and heads stay as they
+    are, and prompts and hidden states keep their types."""
     trust_remote_code: bool | None = None
     """Whether Python code that the backbone brings along is run. None refuses such a backbone, and false loads it with
     transformers' own classes."""
@@ -138,6 +142,8 @@ def job_problems(tables: Tables) -> list[Problem]:
     if tables.prior is not None and budget is not None and budget.sampler == "grid":
         law = 'a search with budget.sampler = "grid" tries every combination, so that there is no first one to choose'
         problems.append(Problem(("prior",), law))
+    if space is not None and tables.backbone is not None:
+        problems += quantization_problems(tables.backbone.quantization, space)
     if space is not None and task is not None:
         problems += [*head_problems(space, task, tables.dropped), *split_problems(space, task)]
         problems += [*start_problems(space, task), *smoothing_problems(space, task)]

@@ -202,6 +202,11 @@ class Space(Strict):
         return stated or defaults(method).get(name) is not None
 
     @property
+    def tunes(self) -> bool:
+        """Whether a trial may train the backbone, too."""
+        return any(definition.stated() for definition in self.parameters.get("backbone_lr", ()))
+
+    @property
     def listed(self) -> bool:
         """Whether it was made from complete configurations, whose choices hold None; no others are tried."""
         return any(

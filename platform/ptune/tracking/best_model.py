@@ -43,6 +43,7 @@ class BestModel:
         points: the trial's numbers, as its run has them.
         runs: the trial's run, then the search's.
         folder: the artifact.
+        quantized: whether its backbone is.
     """
 
     search: str
@@ -54,6 +55,7 @@ class BestModel:
     points: Sequence[Point]
     runs: Sequence[str]
     folder: Path
+    quantized: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def log_best(client: MlflowClient, experiment_id: str, best: BestModel) -> Logge
     model = stored[0] if stored else _create(client, experiment_id, best)
     with tempfile.TemporaryDirectory(prefix="ptune-model-") as temporary:
         draft = Path(temporary) / "model"
-        write_model(draft, best.task, best.backbone, model=Model(model_id=model.model_id, run_id=best.runs[0]))
+        described = Model(model_id=model.model_id, run_id=best.runs[0])
+        write_model(draft, best.task, best.backbone, quantized=best.quantized, model=described)
         shutil.copytree(best.folder, draft, dirs_exist_ok=True)
         client.log_model_artifacts(model.model_id, str(draft))
     metrics = [

@@ -120,6 +120,7 @@ class Mirror:
             points=settled_points(Reader(self._folder / JOURNAL), best.number),
             runs=[run.run_id, parent],
             folder=folder,
+            quantized=header.job.backbone.quantization is not None,
         )
         try:
             self._store.show_best(model, self._registration(register_as))

@@ -48,7 +48,13 @@ _TYPES: Mapping[Form, Array | DataType | Map] = {
 
 
 def write_model(
-    folder: Path, task: Task, trained_on: str, *, backbone: str | None = None, model: Model | None = None
+    folder: Path,
+    task: Task,
+    trained_on: str,
+    *,
+    backbone: str | None = None,
+    quantized: bool = False,
+    model: Model | None = None,
 ) -> None:
     """Write what makes a folder an MLflow model, into an empty folder; the prompt's own files come beside it.
 
@@ -57,6 +63,7 @@ def write_model(
         task: what the prompt answers.
         trained_on: its backbone's name at training. A package that holds it is required, unless it is elsewhere now.
         backbone: where its backbone is, if not where the prompt's own files say.
+        quantized: whether its backbone is, which takes a package of its own.
         model: what MLflow knows of the model already.
     """
     quiet_mlflow()
@@ -68,7 +75,7 @@ def write_model(
         mlflow_model=model,
         signature=signature(task),
         input_example=(inputs, {"data_set": task.set_names[0]}) if len(task.sets) > 1 else inputs,
-        pip_requirements=requirements(trained_on if backbone is None else backbone),
+        pip_requirements=requirements(trained_on if backbone is None else backbone, quantized=quantized),
         model_config={"backbone": backbone, "device": "auto", "dtype": None},
         metadata={"ptune": ptune.__version__},
     )
@@ -105,9 +112,13 @@ def signature(task: Task) -> ModelSignature:
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs), params=chosen)
 
 
-def requirements(backbone: str) -> Sequence[str]:
-    """The packages that answer on a backbone, in the versions that are installed here."""
-    names = [*_REQUIREMENTS, *([PACKAGES[backbone]] if backbone in PACKAGES else [])]
+def requirements(backbone: str, *, quantized: bool = False) -> Sequence[str]:
+    """The packages that answer on a backbone, quantized or not, in the versions that are installed here."""
+    names = [
+        *_REQUIREMENTS,
+        *([PACKAGES[backbone]] if backbone in PACKAGES else []),
+        *(["torchao"] if quantized else []),
+    ]
     return [f"{name}=={version(name).partition('+')[0]}" for name in names]  # an index has no local versions
 
 

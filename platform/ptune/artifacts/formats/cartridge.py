@@ -73,7 +73,7 @@ class Cartridge:
         route = Route.of(export.manifest)
         if route.labels:  # the scores are those of the trained head, which lies in PEFT's file
             return said
-        model = route.load(export.reference.loadable(folder))
+        model = export.as_trained(route.load(export.reference.loadable(folder)))
         layers = read_cache(folder / CACHE)
 
         def scores(row: Row) -> Tensor:

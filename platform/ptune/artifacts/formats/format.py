@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ptune.artifacts.artifact import Artifact, Manifest
 from ptune.artifacts.probe import Probe, make_probe
@@ -59,9 +59,17 @@ class Export:
         origin = self.manifest.backbone
         return BackboneReference.of(self.backbone_id or origin.id, origin.revision, self.target if self.embed else None)
 
+    def as_trained(self, model: Any) -> Any:
+        """A model of transformers with whole weights, its layers quantized in place as the prompt's backbone was."""
+        if self.manifest.backbone.quantization is not None:
+            from ptune.backbone.quantize import quantize_layers
+
+            quantize_layers(model, lambda weight: (weight.device, weight.dtype))
+        return model
+
     @cached_property
     def predictor(self) -> Predictor:
-        """The prompt on its backbone, in float32 on the CPU.
+        """The prompt on its backbone, in float32 on the CPU, quantized as in training.
 
         Raises:
             ArtifactError: the backbone is another than that of the training.

@@ -107,6 +107,7 @@ class Hf:
                 .from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
                 .eval()
             )
+        export.as_trained(model)
         if route.task == "SEQ_CLS" and export.family.reads == "last":
             model.config.pad_token_id = None  # a row comes alone: nothing in it is padding, whatever the tokens are
 

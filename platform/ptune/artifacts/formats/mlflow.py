@@ -30,7 +30,9 @@ class Mlflow:
         from ptune.tracking.model import example, write_model  # which takes seconds to import MLflow
 
         manifest, reference = export.manifest, export.reference
-        write_model(folder, manifest.task, manifest.backbone.id, backbone=_elsewhere(export))
+        origin = manifest.backbone
+        quantized = origin.quantization is not None
+        write_model(folder, manifest.task, origin.id, backbone=_elsewhere(export), quantized=quantized)
         native.fill(folder, export.artifact)
         reference.embed(folder, {})
         params = f", params={{'data_set': {manifest.set_names[0]!r}}}" if len(manifest.sets) > 1 else ""

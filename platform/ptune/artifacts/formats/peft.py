@@ -99,7 +99,8 @@ def _scorer(export: Export, folder: Path) -> Any:
 
     route = _route(export.manifest)
     with quiet(), _without_warnings():
-        model = PeftModel.from_pretrained(route.load(export.reference.loadable(folder)), str(folder)).eval()
+        model = export.as_trained(route.load(export.reference.loadable(folder)))
+        model = PeftModel.from_pretrained(model, str(folder)).eval()
     prefixed = isinstance(export.manifest.prompt, PromptV2)
     lead = 0 if prefixed else len(virtual_tokens(export.predictor, 0))
     config = model.get_base_model().config

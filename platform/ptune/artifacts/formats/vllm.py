@@ -122,7 +122,7 @@ class Vllm:
         with quiet():
             client = _client(folder).Prompt(place)
         route = Route.of(export.manifest)
-        model = route.load(place)
+        model = export.as_trained(route.load(place))
         width = model.get_input_embeddings().embedding_dim
 
         def scores(row: Row) -> Tensor:
