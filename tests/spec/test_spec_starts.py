@@ -5,6 +5,8 @@ import pytest
 from ptune.errors import SpecError
 from ptune.spec.configuration import complete
 from ptune.spec.job import Job
+from ptune.spec.starts import fits_into
+from ptune.spec.trial import TrialSpec
 from support.refusals import refused_fields
 from support.task_tables import PLAIN_TASKS
 
@@ -35,3 +37,38 @@ def test_labels_are_words(kind):
 def test_an_empty_description_is_none():
     [place] = refused_fields(job, "classification", " ")
     assert place == "task.classification.description"
+
+
+V2 = {"method": "v2", "length": 4, "layers": "2-3"}
+V1 = {"method": "v1", "length": 4, "encoder": "lstm"}
+V1_AFTER = {"method": "v1", "length": 6, "encoder": "embedding"}
+
+
+@pytest.mark.parametrize(
+    ("parent", "child", "fits"),
+    [
+        (V2, V2, True),
+        (V2, {"method": "v2", "length": 5}, True),
+        ({**V2, "encoder": "mlp"}, V2, True),
+        (V2, {**V2, "encoder": "mlp"}, False),
+        (V2, {**V2, "length": 3}, False),
+        (V2, {"method": "v2", "length": 4, "depth": 1}, False),
+        (V2, {"method": "v2", "layers": "2-3", "lengths": "6,3"}, False),
+        ({"method": "v2", "layers": "2-3", "lengths": "6,3"}, {"method": "v2", "length": 6}, True),
+        (V2, {**V2, "positions": "shifted"}, False),
+        (V2, {**V2, "split": 1}, False),
+        (V2, {**V2, "repeat": 1}, False),
+        ({**V2, "backbone_lr": 1e-5}, V2, False),
+        (V2, {**V2, "frozen": 1}, False),
+        ({**V2, "frozen": 1, "init": "zero"}, {**V2, "frozen": 1}, False),
+        (V1, V1_AFTER, True),
+        (V1, {**V1_AFTER, "template": "around"}, False),
+        ({**V1, "template": "around"}, {**V1_AFTER, "template": "around"}, False),
+        ({**V1, "template": "around"}, {**V1_AFTER, "template": "around", "length": 4}, True),
+        (V1, V2, False),
+        ({"method": "head"}, {"method": "head"}, False),
+    ],
+)
+def test_a_prompt_fits_into_one_that_is_as_long_and_as_deep(parent, child, fits):
+    whole = [TrialSpec.from_config(config).to_config() for config in (parent, child)]
+    assert fits_into(*whole, job("classification", init="normal").task, 3) == fits

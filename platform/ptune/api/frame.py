@@ -28,7 +28,13 @@ def trials_frame(history: History) -> pd.DataFrame:
         "trainable_parameters": _numbers([_kept(trial, "trainable_parameters") for trial in trials]).astype("Int64"),
         "reason": pd.Series([trial.reason for trial in trials], dtype="string"),
     }
-    return pd.DataFrame(columns | _beside(history, trials, set(columns)))
+    return pd.DataFrame(columns | _inherits(trials) | _beside(history, trials, set(columns)))
+
+
+def _inherits(trials: Sequence[TrialRecord]) -> dict[str, pd.Series[Any]]:
+    """The trial from which each one inherits; nothing where none does."""
+    parents = [None if trial.inherited is None else trial.inherited.trial for trial in trials]
+    return {"inherits": pd.Series(parents, dtype="Int64")} if any(trial.inherited for trial in trials) else {}
 
 
 def _beside(history: History, trials: Sequence[TrialRecord], taken: set[str]) -> dict[str, pd.Series[Any]]:

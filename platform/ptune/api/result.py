@@ -167,8 +167,8 @@ class SearchResult:
 
         Columns: `number`, `status`, the method and each other parameter by which trials differ, in the space's order,
         the metric (what ranks it on dev), `best_epoch`, `loss` (after that epoch), `trained_epochs`, `seconds` (of
-        training), `trainable_parameters` and `reason` (why it failed or was stopped); with `[objectives]` also these,
-        `front`, `knee` and `broken`. A parameter has pandas' type, and is missing where a trial does not have it.
+        training), `trainable_parameters`, `reason` (of its end), `inherits` where a trial does, and with `[objectives]`
+        these, `front`, `knee` and `broken`. A parameter has pandas' type, and is missing where a trial has none.
 
         Examples:
             >>> frame = ptune.open("quickstart").trials()

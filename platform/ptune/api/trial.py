@@ -42,6 +42,8 @@ class Trial:
     """Why it failed or was stopped."""
     run_id: str | None
     """The tracker's run that shows it."""
+    inherits: int | None = None
+    """The trial from whose prompt it began; None for one that began afresh."""
 
     @classmethod
     def of(cls, record: TrialRecord) -> Trial:
@@ -58,4 +60,5 @@ class Trial:
             test=record.test,
             reason=record.reason,
             run_id=record.run_id,
+            inherits=None if record.inherited is None else record.inherited.trial,
         )

@@ -17,8 +17,9 @@ from ptune.artifacts.origin import Origin
 from ptune.backbone.families import family_of
 from ptune.errors import ArtifactError, nearest
 from ptune.spec.data import Data, HeadName
+from ptune.spec.inherited import Inherited
 from ptune.spec.layout import input_parts
-from ptune.spec.prompt import PromptSpec, PromptV2, chosen_layers, is_shifted
+from ptune.spec.prompt import PromptSpec, PromptV2, as_prefix, chosen_layers, is_shifted
 from ptune.spec.started_from import StartedFrom
 from ptune.spec.strict import Strict
 from ptune.spec.task import Task
@@ -103,6 +104,8 @@ class Provenance(Strict):
     """By split; of several data sets, by `split.NAME`."""
     start: StartedFrom | None = None
     """The prompt from which its trial started; None is none, or one that is not known."""
+    inherited: Inherited | None = None
+    """What its trial began with of another trial of its search; None for a trial that began afresh."""
 
 
 class Manifest(Strict):
@@ -212,9 +215,8 @@ class Artifact:
         """
         names = self.manifest.set_names
         if data_set not in names:
-            raise ArtifactError(
-                f"the artifact has no data set {data_set!r}{nearest(data_set, names)} (it has: {', '.join(names)})"
-            )
+            has = f"(it has: {', '.join(names)})"
+            raise ArtifactError(f"the artifact has no data set {data_set!r}{nearest(data_set, names)} {has}")
         number = names.index(data_set)
         several = {kind for kind in ("prompt", "head") if any(name.startswith(f"{kind}.1") for name in self.tensors)}
         tensors = {}
@@ -289,8 +291,7 @@ def describe(
     Raises:
         SpecError: the prompt does not fit its fields or its backbone.
     """
-    prompt = spec.prompt
-    deep = prompt if isinstance(prompt, PromptV2) else None
+    prompt, deep = spec.prompt, as_prefix(spec.prompt)
     head = spec.head or task.default_head
     return Manifest(
         prompt=prompt,

@@ -88,7 +88,10 @@ def _hub_id(manifest: Manifest, reference: BackboneReference | None) -> str | No
 
 def _summary(manifest: Manifest, format_name: str) -> str:
     start = manifest.provenance.start if manifest.provenance is not None else None
+    inherited = manifest.provenance.inherited if manifest.provenance is not None else None
     started = "" if start is None else f" Its training started from {start}."
+    if inherited is not None:
+        started = f" Its training began with {inherited.told}."
     return (
         f"A prompt of the method `{manifest.prompt.method}` for {manifest.task.kind} on `{manifest.backbone.id}`"
         f"{', with the backbone tuned' if manifest.tuned else ''}. It is trial {manifest.trial} of the ptune search "

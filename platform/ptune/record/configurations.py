@@ -32,6 +32,14 @@ class Configuration:
         return Spread.of([value for trial in self.trials if (value := trial.best_value) is not None])
 
     @property
+    def inherited(self) -> str | None:
+        """From which trials those of its own inherit that do; None if none does."""
+        parents = sorted({trial.inherited.trial for trial in self.trials if trial.inherited is not None})
+        if not parents:
+            return None
+        return f"inherits {'trial' if len(parents) == 1 else 'trials'} {', '.join(map(str, parents))}"
+
+    @property
     def folds(self) -> int:
         """How many different parts of the data its trials leave out or draw, at least 1."""
         return len({trial.config.get("split") for trial in self.trials})

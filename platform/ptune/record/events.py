@@ -17,7 +17,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from ptune.errors import JournalError, nearest
+from ptune.record.misread import misread
 from ptune.record.spread import Spread
+from ptune.spec.inherited import Inherited
 from ptune.spec.job import Job
 from ptune.spec.started_from import StartedFrom
 from ptune.spec.strict import RECORDED
@@ -156,6 +158,8 @@ class Suggested(_Stamped):
     """The trial whose configuration it takes up; not on disk for other trials."""
     warm: bool = False
     """Whether it starts from what that trial had learned; on disk only if it does."""
+    inherits: Inherited | None = None
+    """What it begins with of another trial; not on disk for one that begins afresh."""
 
 
 @dataclass(frozen=True)
@@ -335,9 +339,8 @@ _TYPES: Mapping[str, type[Event]] = {
     "ended": Ended,
 }
 _KINDS = {event_type: kind for kind, event_type in _TYPES.items()}
-_LEFT_OUT = {"confirms": None, "origin": None, "start": None, "request": None, "cloned": None, "warm": False}
+_LEFT_OUT = dict.fromkeys(("confirms", "origin", "start", "request", "cloned", "inherits")) | {"warm": False}
 """Keys that a line lacks where they have this value."""
-_SCALARS = ("bool", "int", "float", "str")  # how pydantic calls the types that a parameter's value may have
 
 
 def encode(event: Event) -> bytes:
@@ -367,7 +370,7 @@ def decode(line: bytes) -> Event:
     try:
         event = _adapter(kind).validate_json(line, strict=True, context=RECORDED)
     except ValidationError as error:
-        raise JournalError(f"event {kind!r}: {_problems(error)}") from None
+        raise JournalError(f"event {kind!r}: {misread(error)}") from None
     if "time" not in content:
         raise JournalError(f"event {kind!r}: time is missing")
     return event
@@ -383,18 +386,3 @@ def _plain(value: Any) -> dict[str, Any]:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-
-
-def _problems(error: ValidationError) -> str:
-    """Every key that is missing or has a wrong value, each once although several types may be allowed there."""
-    problems: dict[str, str] = {}
-    for issue in error.errors():
-        key = ".".join(str(part) for part in issue["loc"] if part not in _SCALARS)
-        if issue["type"] == "missing":
-            problems[key] = f"{key} is missing"
-        elif issue["type"] == "law":
-            problems[key] = f"{key}: {issue['msg']}"
-        else:
-            law = "a value of another type belongs here" if key in problems else issue["msg"]
-            problems[key] = f"{key}: {law}, got {str(issue['input'])[:80]!r}"
-    return "; ".join(problems.values())

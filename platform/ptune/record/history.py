@@ -39,6 +39,7 @@ from ptune.record.objective import Objective
 from ptune.record.order import Order
 from ptune.record.ranking import Front, front, ranked
 from ptune.record.standing import measured, standing_of
+from ptune.spec.inherited import Inherited
 from ptune.spec.job import Job
 from ptune.spec.objectives import Objectives
 from ptune.spec.trial import Config
@@ -79,6 +80,8 @@ class TrialRecord:
     """The trial whose configuration it took up."""
     warm: bool = False
     """Whether it started from what that trial had learned."""
+    inherited: Inherited | None = None
+    """What it began with of another trial."""
     ended_by_user: bool = False
     """Whether it was stopped because a user asked for that."""
     strange: Sequence[str] = ()
@@ -376,6 +379,7 @@ class History:
             added=added,
             cloned=event.cloned,
             warm=event.warm,
+            inherited=event.inherits,
             strange=strange(config, self.job.space) if added else (),
             objectives=self.job.objectives,
         )

@@ -28,10 +28,9 @@ from ptune.record.events import (
     encode,
 )
 from ptune.record.history import FINAL, History
-from ptune.spec.trial import Config
 
-Configured = Callable[[int], Config | None]
-"""The configuration of a trial whose suggestion is lost, from somewhere else; None where nobody knows it."""
+Known = Callable[[int], Suggested | None]
+"""The suggestion of a trial that is lost here, from what is known elsewhere; None where nobody knows it."""
 _OF_TRIALS = (Suggested, Started, Reported, Paused, Finished, Tested, SetAside, Tracked)
 
 
@@ -64,12 +63,12 @@ class Recovery:
         return not (self.lost or self.restored or self.given_up)
 
 
-def recover(content: bytes, configured: Configured) -> Recovery:
+def recover(content: bytes, known: Known) -> Recovery:
     """Sort a journal's lines into what is kept and what is lost. A torn last line is neither, as for every reader.
 
     Args:
         content: the journal, byte for byte.
-        configured: looks for lost configurations.
+        known: looks for lost configurations.
 
     Raises:
         JournalError: the first line, which says what is searched, is damaged; nothing can be kept without it.
@@ -78,7 +77,7 @@ def recover(content: bytes, configured: Configured) -> Recovery:
     events = [_decoded(line) for line in lines]
     if events and not isinstance(events[0], Header):
         raise JournalError("its first line, which says what is searched, is damaged, so nothing can be recovered")
-    walk = _Walk({event.trial for event in events if isinstance(event, Suggested)}, configured)
+    walk = _Walk({event.trial for event in events if isinstance(event, Suggested)}, known)
     for number, (line, event) in enumerate(zip(lines, events, strict=True), 1):
         if isinstance(event, str):
             walk.recovery.lost.append(Lost(number, event))
@@ -92,10 +91,10 @@ def recover(content: bytes, configured: Configured) -> Recovery:
 class _Walk:
     """One pass over the events of a journal, oldest first."""
 
-    def __init__(self, suggested: set[int], configured: Configured) -> None:
+    def __init__(self, suggested: set[int], known: Known) -> None:
         self.recovery = Recovery()
         self._suggested = suggested
-        self._configured = configured
+        self._known = known
         self._cut: dict[int, str] = {}  # trials of which only the runs are kept from here on, and why
 
     def take(self, number: int, line: bytes, event: Event) -> None:
@@ -135,10 +134,10 @@ class _Walk:
         if self._suggested & set(missing):  # it is the event that is out of place
             return
         for trial in missing:
-            config = self._configured(trial)
-            if config is not None:
+            suggestion = self._known(trial)
+            if suggestion is not None:
                 self.recovery.restored.append(trial)
-                self._insert(Suggested(trial, config))
+                self._insert(suggestion)
             elif any(later > trial for later in self._suggested):
                 self.recovery.given_up.append(trial)
                 self._insert(Suggested(trial, {}))

@@ -20,14 +20,16 @@ _LEAST_OPTIMISM = 5e-4
 _COUNTED = {"length": "token", "depth": "layer", "epochs": "epoch"}
 
 
-def described(config: Config, names: Sequence[str]) -> str:
+def described(config: Config, names: Sequence[str], inherited: object = None) -> str:
     """A configuration in one short line: `v2 · 17 tokens · 4 layers · lr 0.088`.
 
     Args:
         config: the configuration.
         names: the parameters to show, in this order; those that it lacks, or holds as None, are left out.
+        inherited: what its trial began with of another one, which is told behind them.
     """
-    return SEPARATOR.join(_phrase(name, value) for name in names if (value := config.get(name)) is not None)
+    phrases = [_phrase(name, value) for name in names if (value := config.get(name)) is not None]
+    return SEPARATOR.join(phrases if inherited is None else [*phrases, str(inherited)])
 
 
 def param_heading(name: str) -> str:

@@ -91,6 +91,9 @@ def protocol_notes(history: History, overrides: Sequence[str], state: str) -> li
         notes.append(f"dev is each of {job.task.folds} folds of the training split in turn (task.data.folds)")
     if job.export.refit:
         notes.append("the exported prompt is trained on all folds together (export.refit)")
+    if inheriting := sum(trial.inherited is not None for trial in history.trials.values()):
+        what = "began with the prompt of another, and have trained for longer than their epochs (budget.inherit)"
+        notes.append(f"{inheriting} of {plural(len(history.trials), 'trial')} {what}")
     if job.budget.stops_early:
         trials = history.trials.values()
         ended = sum(trial.status == "complete" for trial in trials)
@@ -186,4 +189,6 @@ def _selection(row: Published, group: Configuration, matching: int, history: His
         notes.append(f"the best of {plural(matching, 'matching configuration')} by {history.objective.metric} on dev")
     if row.on == "dev" and len(group.trials) == 1:
         notes.append("one seed, its epoch chosen on the same dev split")
+    if group.inherited is not None:
+        notes.append(f"it {group.inherited}, and so has trained for longer than its epochs")
     return notes

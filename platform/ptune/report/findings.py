@@ -29,6 +29,7 @@ from ptune.report.leaderboard import TrialRow, configuration_row
 from ptune.report.provenance import Provenance, provenance
 from ptune.run.confirm import Confirmation, result
 from ptune.searching.importance import importances
+from ptune.spec.inherited import Inherited
 from ptune.spec.overrides import found
 from ptune.spec.protocol import majority_metric
 from ptune.spec.tracking import Tracking, filled_in, scheme_of
@@ -92,6 +93,12 @@ class Findings:
     """What is wrong with how it trained, and what to try next."""
     provenance: Provenance
     """Where it comes from."""
+
+    @property
+    def inherited(self) -> Inherited | None:
+        """What the best trial began with of another one."""
+        best = self.best
+        return next((row.inherited for row in self.leaderboard if best is not None and row.trial == best.trial), None)
 
     def to_json(self) -> dict[str, Any]:
         """The report as one JSON object."""

@@ -96,6 +96,8 @@ def _about(inspection: Inspection, manifest: Manifest, header: Header | None) ->
         yield "", SEPARATOR.join([f"by {header.origin.user}", header.origin.command])
     if manifest.provenance is not None and manifest.provenance.start is not None:
         yield "started from", str(manifest.provenance.start)
+    if manifest.provenance is not None and manifest.provenance.inherited is not None:
+        yield "began with", manifest.provenance.inherited.told
     splits = list(_data(manifest, header))
     for number, (split, digest, rows) in enumerate(splits[:_SPLITS]):
         yield "" if number else "data", f"{split}: {plural(rows, 'row')}{SEPARATOR}sha256 {digest}"

@@ -30,11 +30,13 @@ from ptune.report.wording import (
     count,
     duration,
     narrow_heading,
+    parent_text,
     plural,
     score_text,
     spread_text,
     together,
 )
+from ptune.spec.inherited import Inherited
 from ptune.spec.objectives import SIZE
 from ptune.spec.trial import Config
 
@@ -64,14 +66,18 @@ class TrialRow:
     reason: str | None
     by_user: str | None
     """What users have done to it; no file has this key where they have done nothing."""
+    inherited: Inherited | None
+    """What it began with of another trial; no file has its keys for one that began afresh."""
     beside: Beside | None
     """What it has come to beside the metric; None where the metric counts alone, or without a result."""
     config: Config
 
     def to_json(self, metric: str) -> dict[str, Any]:
         """The row as a flat record, with the best value under the metric's name."""
-        left_out = {"beside"} if self.by_user else {"beside", "by_user"}
+        left_out = {"beside", "inherited", *(() if self.by_user else ("by_user",))}
         content = {key: value for key, value in vars(self).items() if key not in left_out}
+        if self.inherited is not None:
+            content |= {"inherits": self.inherited.trial, "inherited_epochs": self.inherited.epochs}
         beside = {} if self.beside is None else self.beside.to_json()
         return {metric if key == "best" else key: value for key, value in (content | beside).items()}
 
@@ -160,9 +166,10 @@ def table(history: History, width: int) -> Table:
     names, metric = history.header.varied, history.objective.metric
     beside, costs = besides(history), beside_names(history)
     headings = list(map(param_heading, names))
+    inherits = ["inherits"] if any(trial.inherited for trial in top) else []
     results = ["#", "trial", metric, *map(narrow_heading, costs), "epochs"]
     effort = [] if SIZE in costs else ["trained"]
-    wide = _columns(*results, *effort, "time", left=["status", *headings])
+    wide = _columns(*results, *effort, "time", left=["status", *headings, *inherits])
     narrow = _columns(*results, left=["configuration"])
     for rank, trial in enumerate(top, 1):
         style = "bold" if rank == 1 else None
@@ -176,10 +183,12 @@ def table(history: History, width: int) -> Table:
             duration(_seconds(trial)),
             trial.status + flag,
             *[value_text(trial.config.get(name)) for name in names],
+            *[parent_text(trial.inherited)] * len(inherits),
             style=style,
         )
         unfinished = "" if trial.status in FINAL else f" ({trial.status})"
-        narrow.add_row(*standing, Folded(f"{described(trial.config, names)}{unfinished}{flag}"), style=style)
+        words = f"{described(trial.config, names, trial.inherited)}{unfinished}{flag}"
+        narrow.add_row(*standing, Folded(words), style=style)
     constant = ["(constant): answers every dev example alike"] * any(map(_alike, top))
     wide.caption = narrow.caption = "\n".join([*_told_of_front(history, beside), *constant]) or None
     if not _fits(wide, width):
@@ -205,7 +214,7 @@ def _group_table(history: History) -> Table:
     for rank, configuration in enumerate(configurations[:SHOWN], 1):
         values = configuration.spread
         best = score_text(history.objective.best(trial.best_value or 0.0 for trial in configuration.trials))
-        words = Folded(described(configuration.config, names))
+        words = Folded(described(configuration.config, names, configuration.inherited))
         result.add_row(str(rank), str(values.n), spread_text(values), best, words, style="bold" if rank == 1 else None)
     return result
 
@@ -240,6 +249,7 @@ def _row(trial: TrialRecord, rank: int | None, beside: Beside | None) -> TrialRo
         constant_on=constant_sets(best_report),
         reason=trial.reason,
         by_user=_by_user(trial),
+        inherited=trial.inherited,
         beside=beside,
         config=trial.config,
     )

@@ -78,7 +78,7 @@ def headline(report: Findings) -> Text:
     head.append(mean_of_epochs(report.best_epochs))
     if report.test and metric in report.test:
         head.append(f", on test {score_text(report.test[metric])}")
-    head.append(f" · {whose_text(best.trial, best.config, report.varied, report.over_folds)}")
+    head.append(f" · {whose_text(best.trial, best.config, report.varied, report.over_folds, report.inherited)}")
     if lucky := optimism_text(report.optimism, report.trials):
         head.append(f"\n{lucky} on dev")
     if report.majority_baseline is not None:

@@ -56,7 +56,8 @@ def line(progress: Progress, now: float) -> str:
     parts = [_counts(progress), plural(progress.epochs_done, "epoch")]
     best, metric = history.best_result, history.objective.metric
     if best is not None:
-        config = described(best.config, history.names(history.trials[best.trial]))
+        trial = history.trials[best.trial]
+        config = described(best.config, history.names(trial), trial.inherited)
         parts.append(f"best {score_text(history.best_value)} {metric} (trial {best.trial}: {config})")
     return f"[{elapsed}] {', '.join(parts)}, {_left(progress, now)}"
 
@@ -140,7 +141,8 @@ def _facts(progress: Progress, now: float, width: int) -> Iterator[tuple[str, li
     best, metric = history.best_result, history.objective.metric
     if best is not None:
         score = score_text(history.best_value)
-        config = described(best.config, history.names(history.trials[best.trial]))
+        trial = history.trials[best.trial]
+        config = described(best.config, history.names(trial), trial.inherited)
         first, *more = fold(f"{score} {metric} · trial {best.trial} · {config}", width)
         yield "best", [Text.assemble((score, "bold green"), first.removeprefix(score)), *map(Text, more)]
     if history.front is not None:
@@ -215,7 +217,7 @@ def _row(trial: TrialRecord, progress: Progress) -> tuple[str, str, str, str, st
         f"{trial.epoch}/{progress.history.horizon(trial)}",
         score_text(trial.best_value),
         f"{trial.status} ({trial.by_user})" if trial.by_user else str(trial.status),
-        described(trial.config, progress.history.names(trial)),
+        described(trial.config, progress.history.names(trial), trial.inherited),
     )
 
 

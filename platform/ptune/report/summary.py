@@ -167,7 +167,7 @@ def _headline(outcome: Outcome) -> Text:
     test = outcome.conclusion.test
     if test and history.objective.metric in test:
         head.append(f", on test {score_text(test[history.objective.metric])}")
-    head.append(f" · {whose_text(best.number, best.config, history.header.varied, history.leading)}")
+    head.append(f" · {whose_text(best.number, best.config, history.header.varied, history.leading, best.inherited)}")
     lucky = optimism_text(optimism(history), len(history.trials))
     return head.append(f"\n{lucky} on dev" if lucky else "", style="dim")
 

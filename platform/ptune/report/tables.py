@@ -21,6 +21,7 @@ from ptune.report.wording import (
     duration,
     mean_of_epochs,
     narrow_heading,
+    parent_text,
     plural,
     score_text,
     signed,
@@ -51,7 +52,7 @@ def headline(report: Findings) -> str:
     elif best is not None:
         test = (report.test or {}).get(metric)
         tested = "" if test is None else f", {score_text(test)} on test"
-        whose = whose_text(best.trial, best.config, report.varied, report.over_folds)
+        whose = whose_text(best.trial, best.config, report.varied, report.over_folds, report.inherited)
         lines.append(paragraph(best_text(report.best_value, report.over_folds), "big"))
         words_of_best = f"{best_words(metric, report.chosen)} on dev{mean_of_epochs(report.best_epochs)}{tested}"
         lines.append(paragraph(f"{words_of_best} · {whose}"))
@@ -137,7 +138,7 @@ def configuration_table(report: Findings, limit: int = _ROWS) -> str:
             number(str(rank)),
             number(spread_text(group.spread)),
             number(str(group.spread.n)),
-            words(described(group.config, report.varied)),
+            words(described(group.config, report.varied, group.inherited)),
         ]
         for rank, group in enumerate(report.configurations[:limit], 1)
     ]
@@ -156,7 +157,7 @@ def front_table(report: Findings, front: Sequence[int]) -> str:
             number(score_text(row.best)),
             *(number(cost_text(name, row.beside.values.get(name) if row.beside else None)) for name in names),
             words("knee" if row.beside and row.beside.is_knee else ""),
-            words(described(row.config, report.varied)),
+            words(described(row.config, report.varied, row.inherited)),
         ]
         for row in rows
     ]
@@ -175,7 +176,11 @@ def trial_table(report: Findings, limit: int = _ROWS, few: int = 0) -> str:
     shown = _shown(report.leaderboard, limit)
     tracked = report.provenance.tracked
     pages = (tracked.trials if tracked is not None else None) or {}
-    rows = [_trial_cells(row, report.varied, pages.get(row.trial)) for row in shown]
+    inherits = any(row.inherited for row in shown)
+    rows = [
+        [*_trial_cells(row, report.varied, pages.get(row.trial)), *[words(parent_text(row.inherited))] * inherits]
+        for row in shown
+    ]
     columns = [
         "#",
         "trial",
@@ -186,6 +191,7 @@ def trial_table(report: Findings, limit: int = _ROWS, few: int = 0) -> str:
         "time",
         "status",
         *map(param_heading, report.varied),
+        *(["inherits"] if inherits else []),
     ]
     caption = "Every trial, best first" if len(shown) == len(report.leaderboard) else "The best trials"
     numbers = [row.trial for row in shown]

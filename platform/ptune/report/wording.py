@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ptune.record.configurations import Configuration
 from ptune.record.spread import Spread
 from ptune.record.wording import NONE, described
+from ptune.spec.inherited import Inherited
 from ptune.spec.objectives import LENGTH, MACHINE, MEMORY, SECONDS, SHARE, SIZE, TRAINING
 from ptune.spec.trial import Config
 
@@ -29,13 +30,20 @@ def best_text(value: float | None, leading: Configuration | None) -> str:
     return f"{spread_text(leading.spread)} over {repetitions_text(leading.spread.n, leading.folds)}"
 
 
-def whose_text(trial: int, config: Config, varied: Sequence[str], leading: Configuration | None) -> str:
+def whose_text(
+    trial: int, config: Config, varied: Sequence[str], leading: Configuration | None, inherited: Inherited | None
+) -> str:
     """Whose value the best one is: a trial's; with folds, that of all trials of the best configuration."""
     if leading is None:
-        return f"trial {trial}: {described(config, varied)}"
+        return f"trial {trial}: {described(config, varied, inherited)}"
     numbers = ", ".join(str(record.number) for record in leading.trials)
     shared = [name for name in varied if name != "split"]
     return f"{'trials' if len(leading.trials) > 1 else 'trial'} {numbers}: {described(leading.config, shared)}"
+
+
+def parent_text(inherited: Inherited | None) -> str:
+    """The trial that another one inherits from, in a column: `trial 3`."""
+    return NONE if inherited is None else f"trial {inherited.trial}"
 
 
 def best_words(metric: str, chosen: str | None) -> str:

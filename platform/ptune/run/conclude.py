@@ -146,7 +146,7 @@ def _manifest(
         trial=trial.number,
         seed=history.job.seed,
         training=training,
-        provenance=_provenance(history.header),
+        provenance=_provenance(history.header, trial),
     )
 
 
@@ -238,7 +238,7 @@ def _training(trial: TrialRecord, drawn: Sequence[Splits], history: History) -> 
     )
 
 
-def _provenance(header: Header) -> Provenance:
+def _provenance(header: Header, trial: TrialRecord) -> Provenance:
     """What everybody may know of the search who is given its prompt."""
     return Provenance(
         search_id=header.id,
@@ -246,6 +246,7 @@ def _provenance(header: Header) -> Provenance:
         commit=header.origin.commit if header.origin else None,
         data={name: SplitDigest(digest=split.digest, rows=split.rows) for name, split in header.data.items()},
         start=header.start,
+        inherited=trial.inherited,
     )
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from ptune.artifacts.load import load_artifact
 from ptune.engine.state import DAMAGED, SavedState, previous, read
 from ptune.errors import ArtifactError, EngineError, JournalError
+from ptune.record.events import Suggested
 from ptune.record.journal import JOURNAL, check_not_running, rewrite
 from ptune.record.recovery import Recovery, recover
 from ptune.run.conclusion import ARTIFACT
 from ptune.run.trial_states import state_file
-from ptune.spec.trial import Config
+from ptune.run.warm import learned
 from ptune.storage.local_copy import url_of
 
 
@@ -50,7 +52,7 @@ def examine(folder: Path) -> Damage:
         JournalError: a process runs the search, or nothing of its journal can be recovered.
     """
     check_not_running(folder / JOURNAL)
-    journal = recover((folder / JOURNAL).read_bytes(), lambda trial: _configured(folder, trial))
+    journal = recover((folder / JOURNAL).read_bytes(), lambda trial: _suggestion(folder, trial))
     states = [damaged for trial in journal.history.trials for damaged in _damaged_states(folder, trial)]
     return Damage(folder, journal, states, _artifact_problem(folder / ARTIFACT))
 
@@ -80,10 +82,16 @@ def mend(damage: Damage) -> list[Path]:
     return aside
 
 
-def _configured(folder: Path, trial: int) -> Config | None:
-    """A trial's configuration, as its saved state has it."""
+def _suggestion(folder: Path, trial: int) -> Suggested | None:
+    """A trial's configuration, as its saved state has it, and what it has begun with of another one."""
     states = [state for _, state in _states(folder, trial) if isinstance(state, SavedState)]
-    return next((state.config for state in states if state.trial == trial), None)
+    config = next((state.config for state in states if state.trial == trial), None)
+    if config is None:
+        return None
+    with contextlib.suppress(EngineError):  # the trial goes on from its states
+        if (start := learned(folder, trial)) is not None:
+            return Suggested(trial, config, inherits=start.inherited)
+    return Suggested(trial, config)
 
 
 def _damaged_states(folder: Path, trial: int) -> list[DamagedState]:

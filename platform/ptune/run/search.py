@@ -23,6 +23,7 @@ from ptune.run.conclusion import Conclusion
 from ptune.run.confirm import confirmation, result
 from ptune.run.folders import JOB, check_runs, claim_folder, search_folder
 from ptune.run.inbox import EndRequestedError, Inbox, is_asked_for_more
+from ptune.run.inherit import keeper
 from ptune.run.kept_data import keep_data
 from ptune.run.kept_start import keep_start, kept_start
 from ptune.run.libraries import check_libraries
@@ -125,7 +126,7 @@ class Search:
         self._runner = runner
         self._observer = observer
         self._publish = publish
-        self._conductor = Conductor(journal, read(journal.path))
+        self._conductor = Conductor(journal, read(journal.path), keeper(self._folder))
         self._history = self._conductor.history
         self._prepared = prepared.typed(self._history.dtype)
         self._tracker = track(prepared.job, self._folder, noted(journal))

@@ -19,6 +19,7 @@ from ptune.engine.seeds import stream_seed
 from ptune.engine.slots import Plan
 from ptune.errors import SpecError
 from ptune.prompts.build import build_learner, start_from
+from ptune.prompts.inherit import inherit
 from ptune.prompts.learner import Learner
 from ptune.prompts.rows import Examples
 from ptune.record.history import REJECTED
@@ -95,8 +96,9 @@ class TrialFactory:
         if self._starting_tensors:
             start_from(learner, self._starting_tensors)
         self.states.bring(trial)
-        if learned := warm.starting_tensors(self._folder, trial):
-            start_from(learner, learned)
+        if (learned := warm.learned(self._folder, trial)) is not None:
+            parent = spec if learned.config is None else TrialSpec.from_config(learned.config)
+            inherit(learner, learned.tensors, parent.prompt, backbone.shape.layers)
         plan = Plan(
             trial=trial,
             recipe=spec.recipe,

@@ -37,6 +37,7 @@ from ptune.record.requests import Add, Clone, End, Extend, Request, Stop
 from ptune.searching.by_front import RungPlaces
 from ptune.searching.folds import next_point
 from ptune.searching.limits import Limits
+from ptune.searching.parents import Keep, Parents, nothing_kept
 from ptune.searching.reports import report_problem
 from ptune.searching.requested import judge, point_of
 from ptune.searching.scheduler import scheduler_of
@@ -59,6 +60,7 @@ class Conductor:
             the search as a whole is written by whoever runs it.
         events: what the journal holds already, from its header on. Trials that were under way are handed out first,
             paused ones stay paused, and a step that a crash left half done is completed.
+        keep: keeps what a new trial inherits, where trials do; see `ptune.searching.parents`.
 
     Raises:
         JournalError: the events begin without a header, or do not follow from each other.
@@ -68,7 +70,7 @@ class Conductor:
     history: History
     """The search so far, live."""
 
-    def __init__(self, journal: Journal, events: Sequence[Event]) -> None:
+    def __init__(self, journal: Journal, events: Sequence[Event], keep: Keep = nothing_kept) -> None:
         header = History.of(events[:1]).header
         self._journal = journal
         self._job = job = header.job
@@ -87,6 +89,7 @@ class Conductor:
         self._draining = False
         self._final = 0
         self._limits = Limits(job.budget, self.history)
+        self._parents = Parents(self.history, keep)
         for event in events:
             self._fold(event)
         self.history.interrupt()
@@ -268,7 +271,9 @@ class Conductor:
             self._append(suggestion)
             self._finish(suggestion.trial, "failed", f"{REJECTED}{error}")
             return False
-        self._append(replace(suggestion, config=config))
+        own = suggestion.request is None
+        inherited = self._parents.inherited(suggestion.trial, config) if own else None
+        self._append(replace(suggestion, config=config, inherits=inherited))
         return True
 
     def _decide(self, record: TrialRecord) -> Decision:

@@ -54,6 +54,9 @@ class Budget(Strict):
     constant_epochs: int | None = Field(None, ge=1)
     """Epochs after which a trial ends that has given one and the same answer throughout. None lets it go on: in the
     quickstart, two of the three best trials do so in their first epoch."""
+    inherit: bool = False
+    """Whether a new trial begins with what the best earlier one has learned whose prompt fits into its own, see
+    `ptune.spec.starts.fits_into`. Such a trial has an advantage over others at the same epoch."""
     trials: int | None = Field(None, ge=1, validate_default=True)
     """Most configurations to try. A grid that leaves this out tries every combination, and a budget with another limit
     of what is spent as many as there is room for."""

@@ -26,6 +26,9 @@ def fold_problems(task: Task, space: Space | None, budget: Budget | None, *, ref
             f"them trains to the horizon, got type = {budget.stopping.type!r}"
         )
         problems.append(Problem(("budget", "stopping"), law))
+    if budget is not None and budget.inherit:
+        law = "with folds, a prompt that is inherited may have trained on what another trial is judged by, got true"
+        problems.append(Problem(("budget", "inherit"), law))
     if budget is not None and budget.limits:
         law = f"with folds only trials limits a search, or a configuration may lack a fold, got {budget.limits[0]}"
         problems.append(Problem(("budget", budget.limits[0].split()[0]), law))

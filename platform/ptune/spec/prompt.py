@@ -264,6 +264,12 @@ def chosen_layers(prompt: PromptV2, layers: int) -> tuple[int, ...]:
     return _layers(prompt, layers)
 
 
+def lengths_by_layer(prompt: PromptV2, layers: int) -> dict[int, int]:
+    """The length of a v2 prompt in each layer that holds it, ascending, counted from 0; raises as `chosen_layers`."""
+    chosen = chosen_layers(prompt, layers)
+    return dict(zip(chosen, prompt.layer_lengths or (prompt.length,) * len(chosen), strict=True))
+
+
 def shift_problems(prompt: PromptSpec, *, shifts: bool) -> list[Problem]:
     """The law that a prompt's `positions` break; `shifts` is `Family.shifts`."""
     if isinstance(prompt, PromptV2) and prompt.positions == "shifted" and not shifts:

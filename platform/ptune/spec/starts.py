@@ -1,15 +1,27 @@
-"""The laws about what prompts start from: the words of a task that has some, or another prompt of the same shape."""
+"""The laws about what prompts start from: the words of a task, another prompt of the same shape, or a smaller one."""
 
 from __future__ import annotations
 
+from ptune.spec.layout import input_parts
 from ptune.spec.problem import Problem
-from ptune.spec.prompt import PromptSpec, starts_from_task
+from ptune.spec.prompt import (
+    PROMPTLESS,
+    PromptSpec,
+    as_prefix,
+    input_length,
+    lengths_by_layer,
+    starts_from_task,
+)
 from ptune.spec.space import Space
 from ptune.spec.task import Task
-from ptune.spec.trial import Config
+from ptune.spec.template import PromptRun
+from ptune.spec.trial import Config, TrialSpec
 
 SHAPE = ("method", "length", "depth", "side", "layers", "lengths", "positions", "template")
 """Parameters in which a prompt agrees with one that it starts from."""
+_KEPT = ("method", "head", "template", "positions", "frozen", "split", "repeat")
+"""Parameters in which a trial agrees with one that it inherits from. Another `split` may have trained on its dev
+examples, and a `repeat` is to be evidence of its own."""
 _LAW = """init = "text" starts from the task's description or its labels, and this task has neither: state \
 task.description, or write "text: some words\""""
 
@@ -36,6 +48,32 @@ def warm_law(parent: Config, config: Config) -> str | None:
     return None
 
 
+def fits_into(parent: Config, config: Config, task: Task, layers: int) -> bool:
+    """Whether the prompt that one trial has trained may be the beginning of another's.
+
+    It has the same method, and is as long and as deep or less. With several runs in its template, it is as long, since
+    tokens would change their run. The other one is a plain table, not what a network computes.
+
+    Args:
+        parent: the complete configuration of the trial that has trained.
+        config: that of the trial which begins.
+        task: their task.
+        layers: the backbone's layers.
+    """
+    differ = any(parent.get(name) != config.get(name) for name in _KEPT)
+    if differ or config.get("method") in PROMPTLESS or config.get("encoder", "embedding") != "embedding":
+        return False
+    if parent.get("backbone_lr") is not None or (config.get("frozen") and parent.get("init") != config.get("init")):
+        return False
+    smaller, larger = TrialSpec.from_config(parent).prompt, TrialSpec.from_config(config).prompt
+    before, after = as_prefix(smaller), as_prefix(larger)
+    if before is not None and after is not None:
+        lengths = lengths_by_layer(after, layers)
+        return all(length <= lengths.get(layer, 0) for layer, length in lengths_by_layer(before, layers).items())
+    missing = input_length(larger) - input_length(smaller)
+    return missing == 0 or (missing > 0 and _has_one_run(larger, task))
+
+
 def start_problems(space: Space, task: Task) -> list[Problem]:
     """The starts of a space that a task has no words for."""
     return [
@@ -44,6 +82,12 @@ def start_problems(space: Space, task: Task) -> list[Problem]:
         for key, value in definition.stated()
         if value == "text" and _wordless(task)
     ]
+
+
+def _has_one_run(prompt: PromptSpec, task: Task) -> bool:
+    """Whether all tokens of a prompt stand together, in every data set."""
+    laid_out = (input_parts(prompt, data.fields, data.template, masked=False) for data in task.sets)
+    return all(sum(isinstance(part, PromptRun) for part in parts) == 1 for parts in laid_out)
 
 
 def _wordless(task: Task) -> bool:

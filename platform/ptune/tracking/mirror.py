@@ -21,6 +21,7 @@ from ptune.tracking.parameters import constant_params, trial_params
 from ptune.tracking.projection import (
     CLONED_RUN_TAG,
     CLONED_TAG,
+    INHERITS_TAG,
     LAYOUT,
     NAME_TAG,
     NOTE_TAG,
@@ -160,6 +161,8 @@ class Mirror:
                 self._store.add_data(run.run_id, self._projection.history.header.data)
             if begins and CLONED_TAG in image.tags:
                 image.pending.tags |= self._lineage(int(image.tags[CLONED_TAG]))
+            if begins and INHERITS_TAG in image.tags:
+                image.pending.tags |= self._inheritance(int(image.tags[INHERITS_TAG]))
             if image.trial is None:
                 note = search_note(self._projection.history, self._place(run.run_id))
                 image.pending.tags[NOTE_TAG] = note
@@ -179,6 +182,14 @@ class Mirror:
             return {}
         route = run_route(self._store.experiment_id, run.run_id)
         return {CLONED_RUN_TAG: run.run_id, NOTE_TAG: f"A clone of [trial {parent}]({route})."}
+
+    def _inheritance(self, parent: int) -> dict[str, str]:
+        """What leads from the run of a trial to that of the trial from which it inherits."""
+        run = self._stored.get(parent)
+        if run is None:
+            return {}
+        route = run_route(self._store.experiment_id, run.run_id)
+        return {NOTE_TAG: f"It began with the prompt of [trial {parent}]({route}), not from scratch."}
 
     def _repair(self, run: StoredRun, image: RunImage) -> None:
         """Leave out the parameters that a run has, which cannot change, and lay it out as runs are.

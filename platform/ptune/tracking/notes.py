@@ -87,7 +87,7 @@ def _diagnoses(history: History) -> list[str]:
 def _best(history: History, best: TrialRecord) -> str:
     metric, test = history.objective.metric, history.ended.test if history.ended is not None else None
     scores = f"{_score(best)} on dev" + (f", {test[metric]:.4f} on test" if test and metric in test else "")
-    config = described(best.config, history.header.varied)
+    config = described(best.config, history.header.varied, best.inherited)
     told = f"**Best {metric}: {scores}.** Trial {best.number}, epoch {best.best_epoch}: {config}."
     lucky = optimism_text(optimism(history), len(history.trials))
     return f"{told} {lucky.capitalize()} on dev." if lucky else told

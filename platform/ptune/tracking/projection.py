@@ -54,6 +54,7 @@ SEARCH_TAG = "ptune.search"
 TRIAL_TAG = "ptune.trial"
 STATUS_TAG = "ptune.status"
 CLONED_TAG = "ptune.cloned_from"
+INHERITS_TAG = "ptune.inherits"
 """The trial whose configuration a trial takes up."""
 LIMIT_TAG = "ptune.limit"
 """The limit of the budget that a search has reached, other than its trials."""
@@ -205,7 +206,7 @@ class Projection:
             STATUS_TAG: "running",
             **_parentage(record),
         }
-        self.runs[trial] = RunImage(trial, f"#{trial} {described(record.config, names)}", time, tags)
+        self.runs[trial] = RunImage(trial, f"#{trial} {described(record.config, names, record.inherited)}", time, tags)
         self._change(trial).pending.params = trial_params(record.config, names)
 
     def _report(self, trial: int, epoch: int, metrics: Metrics, time: int) -> None:
@@ -284,7 +285,9 @@ class Projection:
 
 
 def _parentage(trial: TrialRecord) -> dict[str, str]:
-    """The tags that say whose idea a trial was, if it was a user's."""
+    """The tags that say whose idea a trial was, if it was a user's, and what it began with, if it inherits."""
+    if trial.inherited is not None:
+        return {INHERITS_TAG: str(trial.inherited.trial), "ptune.inherited_epochs": str(trial.inherited.epochs)}
     if trial.by_user is None:
         return {}
     cloned = {} if trial.cloned is None else {CLONED_TAG: str(trial.cloned)}

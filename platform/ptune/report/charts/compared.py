@@ -43,7 +43,7 @@ def _rows(name: str, history: History) -> list[dict[str, str | int | float]]:
     best, metric = history.best, history.objective.metric
     if best is None:
         return []
-    words = f"trial {best.number}: {described(best.config, history.header.varied)}"
+    words = f"trial {best.number}: {described(best.config, history.header.varied, best.inherited)}"
     return [
         {"search": name, "epoch": epoch, "score": report[metric], "configuration": words}
         for epoch, report in enumerate(best.reports, 1)

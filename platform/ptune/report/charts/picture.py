@@ -39,7 +39,7 @@ def picture(history: History, shares: Mapping[str, float]) -> bytes:
 
 def _title(history: History) -> alt.TitleParams:
     best = history.ranked()[0]
-    config = described(best.config, history.header.varied)
+    config = described(best.config, history.header.varied, best.inherited)
     words = (
         f"best {score_text(best.best_value)} {history.objective.metric}, trial {best.number}{config and ' · ' + config}"
     )

@@ -133,7 +133,7 @@ def _row(trial: TrialRecord, rank: int, axes: Sequence[Axis], names: Sequence[st
         "parameters": parameters_of(trial),
         "group": group_of(trial, best=rank == 1),
         "front": on_front,
-        "label": described(trial.config, names),
+        "label": described(trial.config, names, trial.inherited),
         **{column(axis.name): _on(axis, trial.config.get(axis.name)) for axis in axes},
     }
 

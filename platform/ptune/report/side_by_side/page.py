@@ -69,8 +69,9 @@ def _results(content: SideBySide) -> str:
 
 
 def _best(side: Side) -> str:
-    best = side.report.best
-    return NONE if best is None else f"trial {best.trial}: {described(best.config, side.report.varied)}"
+    report = side.report
+    best = report.best
+    return NONE if best is None else f"trial {best.trial}: {described(best.config, report.varied, report.inherited)}"
 
 
 def _notes(content: SideBySide) -> str:
@@ -90,7 +91,7 @@ def _leaders(side: Side) -> str:
             number(str(row.trial)),
             number(score_text(row.best), row.best),
             number(str(row.epochs)),
-            words(described(row.config, side.report.varied)),
+            words(described(row.config, side.report.varied, row.inherited)),
         ]
         for row in side.leaders
     ]

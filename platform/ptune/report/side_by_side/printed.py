@@ -89,6 +89,6 @@ def _leaders(side: Side) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("configuration")
     for row in side.leaders:
-        words = Folded(described(row.config, side.report.varied))
+        words = Folded(described(row.config, side.report.varied, row.inherited))
         table.add_row(str(row.rank), str(row.trial), score_text(row.best), str(row.epochs), words)
     return table
