@@ -59,6 +59,13 @@ def test_an_embedded_ray_listens_on_this_machine_alone(embedded_ray):
     assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
 
 
+@pytest.mark.slow
+def test_an_embedded_ray_has_no_process_that_watches_logs_or_a_cluster(embedded_ray):
+    every = " ".join(word for process in psutil.Process().children(recursive=True) for word in process.cmdline())
+    assert "gcs_server" in every
+    assert not [name for name in ("log_monitor.py", "monitor.py", "dashboard.py") if name in every]
+
+
 @pytest.mark.usefixtures("unasked")
 def test_the_token_that_is_made_for_ray_is_read_by_its_user_alone(tmp_path, monkeypatch):
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):

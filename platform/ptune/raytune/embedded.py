@@ -1,7 +1,8 @@
-"""A Ray of this machine alone: who reaches it, and who ends it.
+"""A Ray of this machine alone: who reaches it, who ends it, and which of its processes it has.
 
 Ray is made for clusters. Its processes listen on every interface, and end on the first SIGTERM, whoever it is meant
-for. Ray has no public word for either, so what it decides by is replaced while it starts.
+for. Some of them serve people who look at a cluster, or nodes that come and go; their start takes processor time from
+the engines. Ray has no public word for any of this, so what it decides by is replaced while it starts.
 """
 
 from __future__ import annotations
@@ -14,19 +15,25 @@ from functools import partial
 from typing import Any
 
 from ray._private import ray_constants, services
+from ray._private.node import Node
 
 from ptune.errors import ClusterError
 from ptune.raytune.authentication import default_path, find_token
 
 _PRIVATE = 0o600
+_IDLE = ("start_log_monitor", "start_monitor", "start_api_server")
+"""What starts a process of Ray's that has nothing to do: nobody is shown the workers' logs, nodes do not come and go,
+and there is no dashboard."""
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Let a Ray that starts meanwhile listen on the loopback interface, and end with its driver only."""
+    """Let a Ray that starts meanwhile listen on the loopback interface alone, with few processes that end with it."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(replaced(ray_constants, "ENABLE_RAY_CLUSTER", value=False))
         stack.enter_context(replaced(services, "ConsolePopen", _Sheltered))
+        for start in _IDLE:
+            stack.enter_context(replaced(Node, start, _start_nothing))
         yield
 
 
@@ -49,6 +56,10 @@ def _deaf(prepare: Callable[[], None]) -> None:
     """Between fork and exec: the mask stays."""
     prepare()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _start_nothing(*_: Any, **__: Any) -> None:
+    """In place of what starts a process of Ray's."""
 
 
 def provide_token() -> None:
