@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 READY  := $(VENV)/.ready
 JOB    ?= jobs/quickstart.toml
-BENCH  ?= limit growth overhead against_peft quality predicting serving tracking searching
+BENCH  ?= limit growth overhead startup against_peft quality predicting serving tracking searching
 
 .PHONY: search test test-gpu check bench bench-search bench-gpu faults screenshots ui clean
 .DEFAULT_GOAL := search

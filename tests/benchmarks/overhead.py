@@ -1,21 +1,17 @@
-"""What a search costs beside training: each trial and report, start-up, and what follows the last trial.
+"""What a search costs beside training: each trial and report, and what follows the last trial.
 
-    python tests/benchmarks/overhead.py [--trials 10000] [--startup] [--out results.json]
+    python tests/benchmarks/overhead.py [--trials 10000] [--out results.json]
 
 Training is simulated, so that what is timed is the driver: suggesting, scheduling and the journal. Costs are given by
 tenths of the search, because they must not grow with it. Before that, in the same run, over as many trials as the
 first tenth has, 320 at least: the search with MLflow's writer beside it, which no training leaves time to; and stock
-Optuna on the same space with TPE, which reads all trials and so gets no further. `--startup` adds two real searches, on
-Ray and in one process, each with an empty cache.
+Optuna on the same space with TPE, which reads all trials and so gets no further.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +23,6 @@ from statistics import median
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-REPO = HERE.parent.parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import optuna  # noqa: E402 - the folders above come first
@@ -239,40 +234,10 @@ def stock(trials: int) -> dict[str, float]:
     }
 
 
-def startup(*flags: str) -> dict[str, float]:
-    """Seconds from the command to each first step of a real search: MiniLM, the built-in task."""
-    with tempfile.TemporaryDirectory() as runs:
-        sets = ("budget.trials=1", "budget.epochs=1", "budget.stopping.grace=1", "task.data.limit_train=32")
-        options = [option for each in sets for option in ("--set", each)]
-        job = str(REPO / "jobs" / "quickstart.toml")
-        began = time.time()
-        command = [sys.executable, "-m", "ptune", "search", job, *options, *flags, "--json"]
-        subprocess.run(
-            command,
-            env=os.environ | {"PTUNE_RUNS": runs, "PTUNE_CACHE": f"{runs}/cache"},
-            check=True,
-            capture_output=True,
-        )
-        lines = (Path(runs) / "quickstart" / "journal.jsonl").read_text(encoding="utf-8").splitlines()
-    first: dict[str, dict[str, Any]] = {}
-    for event in map(json.loads, lines):
-        first.setdefault(event["event"], event)
-    since = {kind: event["time"] - began for kind, event in first.items()}
-    epoch = float(first["reported"]["metrics"].get("seconds", 0.0))
-    return {
-        "imports, job, data, weights checked": since["search"],
-        "engine ready": since["loaded"],
-        "first pass": since["reported"] - epoch,
-        "last pass": since["reported"],
-        "MLflow answers, in the background": since["tracked"],
-    }
-
-
 def main() -> None:
     """Measure, print, and leave JSON and a plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=10_000)
-    parser.add_argument("--startup", action="store_true")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     if arguments.trials < FEWEST:
@@ -282,12 +247,8 @@ def main() -> None:
         beside, theirs = tracked(Path(folder) / "tracked", few), stock(few)
         rows, after = search(Path(folder) / "search", arguments.trials)
     _print(rows, after, beside, theirs)
-    starts = {"Ray": startup(), "--local": startup("--local")} if arguments.startup else {}
-    for name, steps in starts.items():
-        for step, seconds in steps.items():
-            print(f"{name:>8}  {step:40}{seconds:8.1f} s")  # noqa: T201
     found = {"targets": TARGETS, "driver": rows, "tracked": beside, "optuna": theirs, "after_s": after}
-    path = results.write("overhead", found | {"startup_s": starts}, arguments.out)
+    path = results.write("overhead", found, arguments.out)
     tenths = [row["trials"] for row in rows]
     series = {
         "ptune: suggest, schedule, journal": (tenths, [row["trial_ms"] for row in rows]),
