@@ -180,6 +180,13 @@ def device(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
+def storages(request: pytest.FixtureRequest) -> None:
+    """Tensors have storages of their own."""
+    if request.config.getoption("--device") == "pretended":
+        pytest.skip("tensors of the pretended GPU have no storages")
+
+
+@pytest.fixture
 def world(tiny_backbone, tmp_path, device):
     """A tiny BERT and a few dozen sentences."""
     from ptune.backbone.load import load_backbone

@@ -71,6 +71,7 @@ def test_gradients_are_those_of_a_pass_that_keeps_everything(tiny_backbone, tmp_
         close_gradients(ours, theirs)
 
 
+@pytest.mark.usefixtures("storages")
 @pytest.mark.parametrize("family", ["bert", "gpt2", "llama"])
 def test_a_deep_backbone_keeps_a_small_share(tmp_path, family, device):
     layers = "n_layer" if family == "gpt2" else "num_hidden_layers"

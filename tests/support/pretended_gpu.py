@@ -1,4 +1,4 @@
-"""A GPU that is none, for machines without one: tensors of the CPU that say `cuda` and meet only each other.
+"""GPUs that are none, for machines without: tensors of the CPU that say `cuda` and meet only those of their own GPU.
 
 What computes with tensors of both devices fails as it does on CUDA. Numbers are the CPU's, without oneDNN. Modes of
 torch hold in the thread that opens them.
@@ -24,7 +24,7 @@ class OnGpu(Tensor):
     """A tensor that holds one of the CPU."""
 
     @staticmethod
-    def __new__(cls, held):
+    def __new__(cls, held, place=CUDA):
         return Tensor._make_wrapper_subclass(
             cls,
             held.shape,
@@ -34,19 +34,23 @@ class OnGpu(Tensor):
             requires_grad=held.requires_grad,
         )
 
-    def __init__(self, held):
+    def __init__(self, held, place=CUDA):
         self.held = held
+        self.place = place
 
     def __tensor_flatten__(self):
-        return ["held"], None
+        return ["held"], self.place
 
     @staticmethod
-    def __tensor_unflatten__(inner, _meta, _size, _stride):
-        return OnGpu(inner["held"])
+    def __tensor_unflatten__(inner, place, _size, _stride):
+        return OnGpu(inner["held"], place)
 
     @property
     def device(self):
-        return CUDA
+        return self.place
+
+    def data_ptr(self):
+        return self.held.data_ptr()
 
     @property
     def is_cuda(self):
@@ -72,31 +76,36 @@ def _run(func, args, kwargs):
     flat = tree_flatten((args, kwargs))[0]
     tensors = [value for value in flat if isinstance(value, Tensor)]
     named = [value for value in flat if isinstance(value, torch.device)]
-    there = any(isinstance(value, OnGpu) for value in tensors)
+    there = next((value.place for value in tensors if isinstance(value, OnGpu)), None)
     name = func.__name__.split(".")[0]
     if there and name not in (*_MOVES, *_MIXED):
         _refuse_strangers(name, tensors)
-    if named:
-        lands = named[0].type == "cuda"
-    elif name in _MIXED:
-        lands = isinstance(tensors[0], OnGpu)
+    if named and not (name in _MOVES and there and _fills_in()):
+        lands = named[0] if named[0].type == "cuda" else None
+    elif name in _MIXED and not (_fills_in() and not name.endswith("_")):
+        lands = getattr(tensors[0], "place", None)
     else:
-        lands = isinstance(tensors[1], OnGpu) if name == "to" and len(tensors) > 1 else there
+        lands = getattr(tensors[1], "place", None) if name == "to" and len(tensors) > 1 else there
     with torch.inference_mode(mode=False), torch.no_grad():  # wrappers of views are no tensors of inference
         out = func(*tree_map(_inner, args), **{key: _inner(value) for key, value in kwargs.items()})
-        if name in _MOVES and lands != isinstance(tensors[0], OnGpu) and out is _inner(tensors[0]):
+        if name in _MOVES and lands != getattr(tensors[0], "place", None) and out is _inner(tensors[0]):
             out = out.clone()
         known = {id(value.held): value for value in tensors if isinstance(value, OnGpu)}
-        if not lands:
+        if lands is None:
             return out
-        return tree_map_only(Tensor, lambda one: known[id(one)] if id(one) in known else OnGpu(one), out)
+        return tree_map_only(Tensor, lambda one: known[id(one)] if id(one) in known else OnGpu(one, lands), out)
 
 
 def _refuse_strangers(name, tensors):
-    """Refuse tensors of the CPU beside those of the GPU, but for scalars and what autograd itself fills in."""
-    strangers = [value for value in tensors if not isinstance(value, OnGpu) and value.dim() > 0]
-    if strangers and torch._C._current_graph_task_id() == -1:
-        raise RuntimeError(f"{name}: expected all tensors to be on the same device, got cuda:0 and cpu")
+    """Refuse tensors of another device, but for scalars of the CPU and what autograd itself fills in."""
+    found = {getattr(value, "place", CPU) for value in tensors if isinstance(value, OnGpu) or value.dim() > 0}
+    if len(found - {CPU} if _fills_in() else found) > 1:
+        raise RuntimeError(f"{name}: expected all tensors to be on the same device, got {sorted(map(str, found))}")
+
+
+def _fills_in():
+    """Whether a backward pass runs, in which autograd makes and converts tensors where the wrappers really are."""
+    return torch._C._current_graph_task_id() != -1
 
 
 def _inner(value):
@@ -122,6 +131,17 @@ class _Download(torch.autograd.Function):
         return OnGpu(gradient.clone())
 
 
+class _Across(torch.autograd.Function):
+    @staticmethod
+    def forward(context, tensor, place):
+        context.came_from = tensor.place
+        return OnGpu(tensor.held.clone(), place)
+
+    @staticmethod
+    def backward(context, gradient):
+        return OnGpu(gradient.held.clone(), context.came_from), None
+
+
 class _Functions(TorchFunctionMode):
     """Sees to calls of Python that would reach the driver of a GPU, or that know a tensor by its real device."""
 
@@ -130,8 +150,8 @@ class _Functions(TorchFunctionMode):
         kwargs = {name: _numbered(value) for name, value in (kwargs or {}).items()}
         if func is Tensor.pin_memory:
             return args[0]
-        if func in (torch.tensor, torch.as_tensor) and kwargs.get("device") == CUDA:
-            return func(*args, **kwargs | {"device": CPU}).to(CUDA)
+        if func in (torch.tensor, torch.as_tensor) and getattr(kwargs.get("device"), "type", None) == "cuda":
+            return func(*args, **kwargs | {"device": CPU}).to(kwargs["device"])
         if args and isinstance(args[0], OnGpu):
             if func is Tensor.cpu:
                 return _Download.apply(args[0])
@@ -140,6 +160,10 @@ class _Functions(TorchFunctionMode):
             if func is Tensor.to and "cpu" in map(str, (*args[1:], *kwargs.values())):
                 rest = [value for value in args[1:] if str(value) != "cpu"]
                 return _Download.apply(args[0]).to(*rest, **kwargs)
+            named = [getattr(value, "device", value) for value in (*args[1:], *kwargs.values())]
+            place = next((value for value in named if isinstance(value, torch.device)), args[0].place)
+            if func is Tensor.to and place.type == "cuda" and place != args[0].place:
+                return func(_Across.apply(args[0], place), *args[1:], **kwargs)
         return func(*args, **kwargs)
 
 
@@ -150,7 +174,7 @@ def _numbered(value):
 
 @contextmanager
 def pretended_gpu():
-    """Let `cuda` be such a GPU, in this thread."""
+    """Let `cuda` be such GPUs, as many as are named, in this thread."""
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(torch.cuda, "_lazy_init", lambda: None)
