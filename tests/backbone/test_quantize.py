@@ -80,7 +80,7 @@ def test_weights_are_quantized_one_by_one_on_their_way(large, monkeypatch):
     mapped = (large / "model.safetensors").stat().st_size  # torch counts the mapped file, too
 
     def most(quantized):
-        reader = Reader(AutoModel, torch.bfloat16, "cpu", trust=False, quantized=quantized)
+        reader = Reader(AutoModel, torch.bfloat16, (torch.device("cpu"),), trust=False, quantized=quantized)
         return peak_bytes(lambda: load_mapped(large, reader), torch.device("cpu")) - mapped
 
     assert most(quantized=True) < 0.75 * most(quantized=False), "8 bits of all, and one weight as it was"

@@ -13,7 +13,7 @@ from support.families import TINY, make_backbone
 from support.peak_memory import peak_bytes
 from support.pretended_gpu import pretended_gpu
 
-BFLOAT16 = Reader(AutoModel, torch.bfloat16, "cpu", trust=False)
+BFLOAT16 = Reader(AutoModel, torch.bfloat16, (torch.device("cpu"),), trust=False)
 
 
 def named(model):
@@ -48,7 +48,7 @@ def large(tmp_path):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_memory_holds_few_weights_on_their_way_to_a_device(large, dtype, monkeypatch):
     monkeypatch.setenv("HF_DEACTIVATE_ASYNC_LOAD", "1")  # what other threads allocate is not counted
-    reader = Reader(AutoModel, dtype, "meta", trust=False)
+    reader = Reader(AutoModel, dtype, (torch.device("meta"),), trust=False)
     largest, whole = sizes(large)
     assert whole > 20 * largest
     cpu, mapped = torch.device("cpu"), (large / "model.safetensors").stat().st_size  # torch counts the mapped file, too

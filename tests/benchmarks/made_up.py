@@ -73,7 +73,7 @@ def made_backbone(name: str, device: str) -> Backbone:
     with torch.device(device):
         bare = {"add_pooling_layer": False} if family.pooler else {}
         model = AutoModel.from_config(config, dtype=torch.bfloat16, attn_implementation="eager", **bare)
-    return assemble(LoadedCheckpoint(_tokenizer(), model, None, None), family, name, name, device, {})
+    return assemble(LoadedCheckpoint(_tokenizer(), model, None, None), family, name, name, [torch.device(device)], {})
 
 
 def made_sentences(count: int, words: int = 64) -> list[tuple[str, int]]:

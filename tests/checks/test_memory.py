@@ -47,6 +47,16 @@ def test_what_takes_memory_counts(more, tiny_backbone, tmp_path):
     assert on(changed(job, **more), folder).total > on(job, folder).total
 
 
+def test_each_of_several_gpus_holds_a_share(tiny_backbone, tmp_path):
+    folder = tiny_backbone("gpt2")
+    job = small_job(tmp_path, folder)
+    spread = changed(job, resources={"gpus_per_engine": 2})
+    one, two = on(job, folder, "cuda"), on(spread, folder, "cuda")
+    assert one.weights / 2 <= two.weights < one.weights
+    assert two.passes[0].kept < one.passes[0].kept
+    assert on(spread, folder).weights == on(job, folder).weights, "CPUs hold all of it"
+
+
 @pytest.mark.parametrize("family", ["bert", "roberta", "llama", "distilbert"])
 def test_prompts_are_counted_to_the_number(family, tiny, tiny_backbone, tmp_path):
     from ptune.prompts.build import build_learner
@@ -146,11 +156,11 @@ def test_what_does_not_fit_is_told_with_what_to_change(minilm, tmp_path):
 
 def test_an_engine_that_cannot_fit_is_not_begun(minilm, tmp_path, monkeypatch, caplog):
     job = small_job(tmp_path, minilm)
-    monkeypatch.setattr(load, "room_of", lambda _: on(job, minilm).beside)
+    monkeypatch.setattr(load, "room_of", lambda _, _gpus: on(job, minilm).beside)
     with pytest.raises(SpecError, match=r"backbone.dtype: the backbone's weights take .* take a larger device"):
         load.load_job_backbone(job, "cpu")
 
-    monkeypatch.setattr(load, "room_of", lambda _: on(job, minilm).least)
+    monkeypatch.setattr(load, "room_of", lambda _, _gpus: on(job, minilm).least)
     load.check_room(job, "cpu")
     assert not caplog.text
     load.check_room(changed(job, resources={"token_budget": 10**6}), "cpu")

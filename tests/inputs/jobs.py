@@ -69,6 +69,7 @@ WRONG = {
     "budget.hours": ("0", "-1", "'x'", "inf"),
     "resources.slots": ("0", "257", "'x'", "1.5"),
     "resources.engines": ("0", "'many'", "{min=3,max=1}", "{max=0}", "[]"),
+    "resources.gpus_per_engine": ("0", "65", "'x'", "1.5"),
     "resources.device": ("'gpu'", "'tpu'", "3"),
     "resources.token_budget": ("1", "'big'", "true"),
     "resources.cache_gb": ("-1", "'x'", "inf", "nan"),

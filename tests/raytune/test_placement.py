@@ -27,6 +27,19 @@ def test_one_engine_per_gpu_wherever_ray_finds_one():
     assert planned(fixed) == [Placement("cuda", 0.25, 1, None)] * 8
 
 
+def test_an_engine_on_several_gpus_has_them_on_one_node():
+    fixed = Fleet(NODES, grows=False)
+    assert planned(fixed, gpus_per_engine=2) == [Placement("cuda", 0.25, 2, None)] * 4
+    assert len(planned(fixed, gpus_per_engine=3)) == 2
+    assert threads(NODES[1], "cuda", 0, 2, gpus=2) == 2 * threads(NODES[1], "cuda", 0, 4)
+    with pytest.raises(ClusterError, match=r"engines <= 4, .* got 5 with gpus_per_engine = 2"):
+        planned(fixed, gpus_per_engine=2, engines=5)
+    with pytest.raises(ClusterError, match=r"gpus_per_engine <= 1, .* got 2"):
+        planned(Fleet([Node("a", cpus=2, gpus=1)], grows=False), gpus_per_engine=2)
+    with pytest.raises(ClusterError, match="gpus_per_engine is 2, but this machine offers Ray no GPU"):
+        planned(LAPTOP, gpus_per_engine=2)
+
+
 def test_no_engine_is_asked_for_without_a_trial_for_it():
     assert len(planned(Fleet(NODES, grows=False), demand=3)) == 3
     assert len(planned(NOBODY_YET, demand=3, slots=4)) == 1

@@ -155,6 +155,18 @@ def train(conductor, clock, epochs=math.inf, slots=4):
             conductor.metered(turn.trial % 2, {"cpu_utilization_percentage": 50.0})
 
 
+def test_an_hour_of_an_engine_on_two_gpus_counts_twice(path, clock):
+    taken = {}
+    for gpus in (1, 2):
+        limited = job(device_hours=5.0, stopping=FULL)
+        spread = limited.resources.model_copy(update={"gpus_per_engine": gpus})
+        limited = limited.model_copy(update={"resources": spread})
+        conductor, began = start(limited, path.with_name(str(gpus))), clock.now
+        train(conductor, clock)
+        taken[gpus] = clock.now - began
+    assert taken[2] < 0.8 * taken[1]
+
+
 @pytest.mark.parametrize("stopping", [ASHA, FULL], ids=lambda stopping: stopping["type"])
 @pytest.mark.parametrize(("limit", "hours"), [("hours", 3.0), ("device_hours", 5.0)])
 def test_hours_of_processes_and_engines_are_kept(path, clock, stopping, limit, hours):

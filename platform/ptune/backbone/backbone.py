@@ -62,6 +62,8 @@ class Backbone:
         checkpointing: whether a backward pass runs each of `layers` again instead of keeping all that it computed;
             `auto` may come to do so (`saving`), where memory is short. It draws no random numbers either way, because
             a backbone with dropout of its own runs as a whole.
+        spread: the devices over which its layers are spread (`ptune.backbone.spread`), `device` first; none where it
+            is all on `device`.
         settings: hashes of its settings and its tokenizer, see `ptune.backbone.hashes.settings_hashes`.
         quantization: how the matrices of its layers are quantized, see `ptune.backbone.quantize`; None is not at all.
     """
@@ -81,6 +83,7 @@ class Backbone:
     checkpointing: Literal["auto", "always", "never"] = "auto"
     settings: Mapping[str, str] = field(default_factory=dict)
     quantization: Quantization | None = None
+    spread: tuple[torch.device, ...] = ()
 
     def embed(self, ids: Tensor) -> Tensor:
         """Word embeddings [B, Q, E] of token ids [B, Q]."""
@@ -167,6 +170,11 @@ class Backbone:
         )
 
     @property
+    def devices(self) -> tuple[torch.device, ...]:
+        """All devices that hold some of it, `device` first."""
+        return self.spread or (self.device,)
+
+    @property
     def dtype(self) -> torch.dtype:
         """Type of the weights and of hidden states."""
         return next(self.model.parameters()).dtype
@@ -240,6 +248,7 @@ class Backbone:
         The copy is in float32: a step of a small rate is less than the distance between two neighbours in bfloat16.
         """
         assert self.quantization is None, "a law refuses it (ptune.spec.quantization)"
+        assert not self.spread, "a law refuses it (ptune.checks.spread)"
         copied = copy.deepcopy(self.module_dict()).float().requires_grad_(True)
         named = dict(copied.named_children())
         return replace(

@@ -35,7 +35,7 @@ def token_budget(
     itemsize = backbone.dtype.itemsize
     plain = backbone.device.type == "cpu" and backbone.dtype == torch.bfloat16 and _TOKENS <= LONGEST_PLAIN
     like = passes or [Pass(1, _TOKENS, itemsize, kept=sizes.layers, plain=plain)]
-    room = int(free_bytes(backbone.device) * _SHARE) - held
+    room = int(min(map(free_bytes, backbone.devices)) * _SHARE) - held
     fit = min(tokens_within(room, sizes, one) for one in like)
     return max(_LEAST, min(FASTEST[backbone.device.type], fit))
 

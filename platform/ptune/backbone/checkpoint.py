@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ptune.backbone.converted import in_type, stored_type
 from ptune.backbone.families import Family
 from ptune.backbone.language import CLASSES, LanguageHead, split
 from ptune.backbone.quantize import quantize_layers
+from ptune.backbone.spread import places
 from ptune.backbone.tokenizer import load_tokenizer
 from ptune.errors import BackboneError
 
@@ -39,15 +40,17 @@ class LoadedCheckpoint:
 
 @dataclass(frozen=True)
 class Reader:
-    """How a model is read: the auto class, type and device of its weights, and whether code of its folder is run.
+    """How a model is read: the auto class, type and devices of its weights, and whether code of its folder is run.
 
-    With `quantized`, the matrices of its layers are in 8 bits, see `ptune.backbone.quantize`.
+    `layers` is where its transformer holds the layers that lie on several devices. With `quantized`, the matrices of
+    its layers are in 8 bits, see `ptune.backbone.quantize`.
     """
 
     auto: Any
     dtype: torch.dtype
-    device: str
+    devices: Sequence[torch.device]
     trust: bool
+    layers: str | None = None
     quantized: bool = False
 
     def load(self, folder: Path, source: Path) -> tuple[Any, set[str]]:
@@ -79,11 +82,11 @@ def read_checkpoint(
     lm: bool,
     shared: int = 0,
     *,
-    device: str = "cpu",
+    devices: Sequence[torch.device] = (torch.device("cpu"),),
     trust: bool = False,
     quantized: bool = False,
 ) -> LoadedCheckpoint:
-    """Read a backbone's checkpoint onto a device; with `lm`, its language-modelling head too.
+    """Read a backbone's checkpoint onto its devices; with `lm`, its language-modelling head too.
 
     `shared` is the most bytes of this node's disk for converted weights, see `ptune.backbone.converted.in_type`. On the
     way to another device than the CPU, or to 8 bits, files are mapped, and memory holds one weight at a time. With
@@ -92,7 +95,8 @@ def read_checkpoint(
     Raises:
         BackboneError: it cannot be loaded, or lacks weights of the model or of the head that is asked for.
     """
-    reader = Reader(CLASSES[family.reads] if lm else AutoModel, dtype, device, trust, quantized)
+    auto = CLASSES[family.reads] if lm else AutoModel
+    reader = Reader(auto, dtype, devices, trust, family.layers, quantized)
     tokenizer, model, missing = _read(folder, backbone_id, reader, 0 if trust else shared)
     missing -= _fix_tables(model)
     poolers = {key for key in missing if "pooler." in key}
@@ -132,7 +136,7 @@ def _read(folder: Path, backbone_id: str, reader: Reader, shared: int) -> tuple[
     with _quiet():
         tokenizer = load_tokenizer(folder, backbone_id, trust=reader.trust)
         try:
-            if reader.device == "cpu" and not reader.quantized:
+            if reader.devices[0].type == "cpu" and not reader.quantized:
                 model, missing = _load_shared(folder, reader, shared) or reader.load(folder, folder)
             else:
                 model, missing = load_mapped(folder, reader)
@@ -161,7 +165,7 @@ def _load_shared(folder: Path, reader: Reader, budget: int) -> tuple[Any, set[st
 
 
 def load_mapped(folder: Path, reader: Reader) -> tuple[Any, set[str]]:
-    """The model, whose weights go from their mapped files to the device one by one, and are converted on the way.
+    """The model, whose weights go from their mapped files to their devices one by one, and are converted on the way.
 
     Each has the type that transformers gives it, as a model without data shows, see `Reader.load` for the rest.
     """
@@ -171,14 +175,23 @@ def load_mapped(folder: Path, reader: Reader) -> tuple[Any, set[str]]:
     if stored != reader.dtype:
         plain, held = _named_tensors(reader.sketch(folder)), _named_tensors(model)
         types = {id(tensor): plain[name].dtype for name, tensor in held.items()}
-    device = torch.device(reader.device)
-    quantized = quantize_layers(model, lambda tensor: (device, types[id(tensor)])) if reader.quantized else set()
+    where = _where(model, reader)
 
-    def placed(tensor: torch.Tensor) -> torch.Tensor:
-        return tensor if id(tensor) in quantized else tensor.to(device, types[id(tensor)])
+    def place(tensor: torch.Tensor) -> tuple[torch.device, torch.dtype]:
+        return where[id(tensor)], types[id(tensor)]
 
-    model._apply(placed)  # noqa: SLF001 - `to` has one type for all
+    quantized = quantize_layers(model, place) if reader.quantized else set()
+    model._apply(lambda tensor: tensor if id(tensor) in quantized else tensor.to(*place(tensor)))  # noqa: SLF001 - `to` has one type for all
     return model, missing
+
+
+def _where(model: nn.Module, reader: Reader) -> dict[int, torch.device]:
+    """The device of each weight and buffer, by its `id`."""
+    held = _named_tensors(model)
+    if len(reader.devices) == 1 or reader.layers is None:
+        return {id(tensor): reader.devices[0] for tensor in held.values()}
+    by_name = places(held, reader.layers, reader.devices)
+    return {id(tensor): by_name[name] for name, tensor in held.items()}
 
 
 def _named_tensors(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -199,6 +199,21 @@ def tokens_within(room: int, sizes: Dimensions, like: Pass) -> int:
     return max(0, room // row) * like.width
 
 
+def layer_counts(layers: int, layer_size: float, outside: float, devices: int) -> list[int]:
+    """How many layers each device holds, so that all hold about as much.
+
+    Args:
+        layers: how many there are.
+        layer_size: what each takes.
+        outside: what the first device holds besides.
+        devices: how many there are.
+    """
+    even = (outside + layers * layer_size) / devices
+    first = min(layers // devices, max(0, round((even - outside) / layer_size)))
+    whole, more = divmod(layers - first, max(1, devices - 1))
+    return [first, *(whole + (number < more) for number in range(devices - 1))]
+
+
 def _first(config: Mapping[str, Any], names: tuple[str, ...], otherwise: int) -> int:
     """The first of some settings that a config states as a number."""
     return next((config[name] for name in names if isinstance(config.get(name), int)), otherwise)

@@ -134,9 +134,10 @@ def attention(
         attention_mask = torch.where(attention_mask, position_bias, torch.finfo(position_bias.dtype).min)
     layer = ptune_prefix.next_layer(module, key, value) if isinstance(ptune_prefix, Prefix) else ptune_prefix
     if layer is not None:
-        key = torch.cat([layer.key.to(key.dtype), key], dim=2)
-        value = torch.cat([layer.value.to(value.dtype), value], dim=2)
-        attention_mask = _with_prefix(attention_mask, layer.visible, query.shape[2])
+        # The prompt may lie on another device than the layer: what the layer sees of it travels here.
+        key = torch.cat([layer.key.to(key.device, key.dtype), key], dim=2)
+        value = torch.cat([layer.value.to(value.device, value.dtype), value], dim=2)
+        attention_mask = _with_prefix(attention_mask, layer.visible.to(key.device), query.shape[2])
     if softcap is not None or _plainly(query):
         return _plain(query, key, value, attention_mask, scaling, dropout, softcap), None
     # is_causal stays False: causality is in the mask, and the flag would cut the keys to the query's length

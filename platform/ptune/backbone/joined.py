@@ -53,7 +53,7 @@ class JoinedLayers:
         token_types = {"token_type_ids": types} if self._types else {}
         self._model(inputs_embeds=embeds, position_ids=positions, ptune_prefix=begun, **token_types, **self._settings)
         assert begun.first_input is not None, "a model has layers"
-        return begun.first_input
+        return begun.first_input.to(embeds.device)
 
     def run(
         self,
@@ -84,6 +84,7 @@ class JoinedLayers:
         )
         hidden_BQH: Tensor | None = output.last_hidden_state if stop is None else joined.hidden
         assert hidden_BQH is not None, "some rows join"
+        hidden_BQH = hidden_BQH.to(visible.device)
         return hidden_BQH if read is None else read_at(hidden_BQH, read)
 
 
@@ -119,7 +120,8 @@ class _Pass:
             self.first_input = states
             self._join(0)
         if self.hidden is not None and number < self.end:
-            self.hidden = self._run(layer, number, self.hidden, arguments, named)
+            hidden = self.hidden.to(states.device)  # where the layer's inputs have been taken, which are not these
+            self.hidden = self._run(layer, number, hidden, arguments, named)
         self._join(number + 1)
         return states if self.hidden is None else self.hidden
 
@@ -141,7 +143,7 @@ class _Pass:
         """Let the rows in that join before a layer."""
         if number in self.joining:
             states = self.joining[number]
-            self.hidden = states if self.hidden is None else torch.cat([self.hidden, states])
+            self.hidden = states if self.hidden is None else torch.cat([self.hidden.to(states.device), states])
 
 
 def _of_rows(value: Any, joined: int, total: int) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import itemgetter
 from typing import Any
@@ -20,6 +20,7 @@ from ptune.backbone.joined import JoinedLayers
 from ptune.backbone.locate import locate
 from ptune.backbone.own_code import code_hashes
 from ptune.backbone.profile import read_profile
+from ptune.backbone.spread import let_states_travel
 from ptune.backbone.staged import StagedLayers
 from ptune.errors import BackboneError
 from ptune.spec.quantization import Quantization
@@ -33,6 +34,7 @@ def load_backbone(
     lm: bool = False,
     shared: int = 0,
     *,
+    gpus: int = 1,
     quantization: Quantization | None = None,
     trust: bool | None = None,
 ) -> Backbone:
@@ -48,6 +50,7 @@ def load_backbone(
             its CPUs share; 0 converts in memory.
         quantization: how the matrices of its layers are quantized, see `ptune.backbone.quantize`; each process has its
             own. None leaves them whole.
+        gpus: over how many devices of that kind its layers are spread, see `ptune.backbone.spread`.
         trust: see `ptune.backbone.own_code.check_code`.
 
     Raises:
@@ -58,6 +61,7 @@ def load_backbone(
     profile = read_profile(folder, backbone_id, trust=trust)
     profile.check_weights()
     family = profile.family
+    devices = _devices(device, gpus)
     checkpoint = read_checkpoint(
         folder,
         backbone_id,
@@ -65,12 +69,12 @@ def load_backbone(
         chosen_type(dtype, device),
         lm,
         shared,
-        device=device,
+        devices=devices,
         trust=profile.trust,
         quantized=quantization is not None,
     )
     settings = settings_hashes(folder) | (code_hashes(folder) if trust else {})
-    backbone = assemble(checkpoint, family, backbone_id, profile.weights_hash, device, settings)
+    backbone = assemble(checkpoint, family, backbone_id, profile.weights_hash, devices, settings)
     return replace(backbone, quantization=quantization)
 
 
@@ -79,10 +83,10 @@ def assemble(
     family: Family,
     backbone_id: str,
     weights_hash: str,
-    device: str,
+    devices: Sequence[torch.device],
     settings: Mapping[str, str],
 ) -> Backbone:
-    """A backbone of modules that are there: frozen, on its device, with a prompt proven to reach every layer.
+    """A backbone of modules that are there: frozen, on its devices, with a prompt proven to reach every layer.
 
     Raises:
         BackboneError: a prompt does not reach it.
@@ -100,14 +104,31 @@ def assemble(
         pooler=checkpoint.pooler,
         language_head=checkpoint.language_head,
         first_position=family.first_position(model.config.pad_token_id),
-        device=torch.device(device),
+        device=devices[0],
         layers=_layers(model, family),
         settings=settings,
+        spread=tuple(devices) if len(devices) > 1 else (),
     )
-    backbone.module_dict().requires_grad_(False).eval().to(device)
+    modules = backbone.module_dict().requires_grad_(False).eval()
+    if backbone.spread:
+        let_states_travel(model, _layers_path(family, backbone_id), devices[0])
+    else:
+        modules.to(devices[0])
     _check_tokens(backbone)
     _prove_reach(backbone)
     return backbone
+
+
+def _devices(device: str, gpus: int) -> tuple[torch.device, ...]:
+    if gpus == 1 or device == "cpu":
+        return (torch.device(device),) * gpus
+    return tuple(torch.device(f"{device}:{number}") for number in range(gpus))
+
+
+def _layers_path(family: Family, backbone_id: str) -> str:
+    if family.layers is None:
+        raise BackboneError(f"{backbone_id}: it runs as a whole, so its layers cannot be spread over several devices")
+    return family.layers
 
 
 def _layers(model: Any, family: Family) -> StagedLayers | JoinedLayers | None:

@@ -72,7 +72,7 @@ class StagedLayers:
             if number in joining:
                 # Rows that join stand behind those that are there, in the order of `visible`, `positions` and `prefix`.
                 states = joining[number]
-                hidden_BQH = states if hidden_BQH is None else torch.cat([hidden_BQH, states])
+                hidden_BQH = states if hidden_BQH is None else torch.cat([hidden_BQH.to(states.device), states])
             assert hidden_BQH is not None, "the loop begins where rows join"
             rows, width = hidden_BQH.shape[:2]
             mask_B1QQ = visible[:rows, None, None, :].expand(-1, 1, width, -1)
@@ -86,11 +86,11 @@ class StagedLayers:
                 hidden_BQH = output if isinstance(output, Tensor) else output[0]
         if end not in joining:
             assert hidden_BQH is not None, "some rows join"
-            return hidden_BQH
+            return hidden_BQH.to(visible.device)
         # Rows that join behind the last layer run through none: their states are only read.
         last = joining[end]
         read_states = last if read is None else read_at(last, read[-last.shape[0] :])
-        return read_states if hidden_BQH is None else torch.cat([hidden_BQH, read_states])
+        return read_states if hidden_BQH is None else torch.cat([hidden_BQH.to(read_states.device), read_states])
 
     @staticmethod
     def _run_at(layer: Any, hidden_BQH: Tensor, mask: Tensor, prefix: LayerPrefix | None, read_B: Tensor) -> Tensor:
@@ -100,6 +100,8 @@ class StagedLayers:
         that is read alone.
         """
         module = layer.attention.self
+        device = module.query.weight.device  # a part of a layer is asked for, so its inputs travel here
+        hidden_BQH, mask, read_B = hidden_BQH.to(device), mask.to(device), read_B.to(device)
         read_B1H = read_at(hidden_BQH, read_B)
         sizes = (hidden_BQH.shape[0], -1, module.num_attention_heads, module.attention_head_size)
         query_BN1D = module.query(read_B1H).view(sizes).transpose(1, 2)

@@ -17,6 +17,7 @@ from ptune.backbone.tokenizer import check_vocabulary
 from ptune.checks.configuration import space_problems, unfit_inputs
 from ptune.checks.data import file_problems, is_elsewhere
 from ptune.checks.positions import position_problems
+from ptune.checks.spread import spread_problems
 from ptune.checks.start import artifact_at, place_problems, start_problems
 from ptune.checks.words import language_head_problems, word_problems
 from ptune.data.sources import Splits, load_splits
@@ -130,6 +131,9 @@ def _check_backbone(checked: Checked, backbone: BackboneSpec, *, fetch: bool) ->
 def _check_profile(checked: Checked, profile: Profile) -> None:
     """Judge the task and the space on the backbone."""
     task, space, budget = checked.tables.task, checked.tables.space, checked.tables.budget
+    if checked.tables.resources is not None:
+        quantized = checked.tables.backbone is not None and checked.tables.backbone.quantization is not None
+        checked.problems += spread_problems(checked.tables.resources, space, profile, quantized=quantized)
     if task is not None:
         checked.problems += [*kind_problems(task, profile), *language_head_problems(task, profile)]
     if space is not None:

@@ -11,6 +11,7 @@ from ptune.backbone.footprint import (
     LONGEST_PLAIN,
     Dimensions,
     Pass,
+    layer_counts,
     pass_bytes,
     tokens_within,
     trained_bytes,
@@ -37,6 +38,7 @@ class Needs:
 
     Attributes:
         device: where it is.
+        gpus: how many devices its layers are spread over; all sizes are those of the fullest.
         beside: what the process takes before it loads anything.
         weights: the frozen weights.
         slot: the most that a trial trains, with gradients and moments, and on CPUs its client.
@@ -48,6 +50,7 @@ class Needs:
     """
 
     device: Device
+    gpus: int
     beside: int
     weights: int
     slot: int
@@ -115,10 +118,15 @@ def needs(job: Job, sizes: Dimensions, device: Device, itemsize: int | None = No
     )
     spares = job.resources.checkpointing != "never" and sizes.family.layers is not None and not most.tuned
     budget = job.resources.token_budget
+    gpus = job.resources.gpus_per_engine if device == "cuda" else 1
+    weights, layers = _fullest(sizes, gpus)
+    quantized = job.backbone.quantization is not None
+    passes = tuple(replace(taken, kept=min(taken.kept, layers)) for taken in passes)
     return Needs(
         device=device,
+        gpus=gpus,
         beside=_BESIDE[device],
-        weights=weights_bytes(sizes, itemsize, quantized=job.backbone.quantization is not None),
+        weights=weights * itemsize if gpus > 1 else weights_bytes(sizes, itemsize, quantized=quantized),
         slot=trained_bytes(most.numbers, most.table) + (_CLIENT if device == "cpu" else 0),
         slots=job.resources.slots,
         row=pass_bytes(sizes, replace(passes[-1], recompute=spares)),
@@ -126,6 +134,16 @@ def needs(job: Job, sizes: Dimensions, device: Device, itemsize: int | None = No
         tokens=max(longest, FASTEST[device] if budget == "auto" else budget),
         sizes=sizes,
     )
+
+
+def _fullest(sizes: Dimensions, gpus: int) -> tuple[int, int]:
+    """The most numbers among the weights, and the most layers, that one of an engine's devices holds."""
+    if gpus == 1:
+        return sizes.parameters, sizes.layers
+    outside = min(sizes.parameters, sizes.vocabulary * sizes.embedding)
+    layer = max(1, (sizes.parameters - outside) // sizes.layers)
+    first, *others = layer_counts(sizes.layers, layer, outside, gpus)
+    return max(outside + first * layer, *(count * layer for count in others)), max(first, *others)
 
 
 def memory_problems(needed: Needs, room: int, task: Task) -> list[Problem]:
@@ -142,7 +160,7 @@ def memory_problems(needed: Needs, room: int, task: Task) -> list[Problem]:
 def _misfits(needed: Needs, room: int, task: Task) -> Iterator[Problem]:
     if needed.least <= room:
         return
-    has = f"and there are {in_gib(room)}"
+    has = f"and there are {in_gib(room)}" + (f" on each of {needed.gpus} GPUs" if needed.gpus > 1 else "")
     slots, place = needed.slots_in(room), task.set_places[0]
     if needed.beside + needed.weights > room:
         text = f"the backbone's weights take {in_gib(needed.weights)}, {has}: {_less(needed)}, or take a larger device"

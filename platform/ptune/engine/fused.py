@@ -251,7 +251,9 @@ class Engine:
         if not math.isfinite(metrics["loss"]):
             self.leave(trial)
             return _diverged(trial, "dev loss", metrics["loss"], slot.epoch + 1)
-        report = slot.finish_epoch(metrics, self.backbone.shape.parameters, _peak_memory(self.backbone.device))
+        report = slot.finish_epoch(
+            metrics, self.backbone.shape.parameters, max(map(_peak_memory, self.backbone.devices))
+        )
         save(slot)
         return Report(trial, slot.epoch, report)
 

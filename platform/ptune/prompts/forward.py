@@ -225,7 +225,7 @@ def _dropout(backbone: Backbone, batch: MiniBatch) -> Iterator[None]:
     # Transformers' dropout draws from torch's global state. A seed from the learner's own stream keeps its numbers
     # independent of its neighbours, and the fork gives the global state back.
     seed = int(torch.randint(2**62, (), generator=batch.draws.body))
-    devices = [backbone.device] if backbone.device.type == "cuda" else []
+    devices = [device for device in backbone.devices if device.type == "cuda"]
     with torch.random.fork_rng(devices=devices), backbone.training_mode():
         torch.manual_seed(seed)
         yield

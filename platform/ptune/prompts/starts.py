@@ -82,8 +82,8 @@ def _keys_and_values(backbone: Backbone, ids: Tensor, layers: Sequence[int], bef
     shift_1 = torch.full((1,), -before, device=backbone.device)
     with torch.no_grad():
         backbone.forward(backbone.embed(ids_1T), visible_1T, types_1T, shift_1, recording)
-    pairs_L2NTD = torch.stack([torch.cat(recording.seen[layer]) for layer in layers])
-    return pairs_L2NTD.permute(3, 0, 1, 2, 4).flatten(1).float().cpu()
+    pairs_L2NTD = torch.stack([torch.cat(recording.seen[layer]).float().cpu() for layer in layers])
+    return pairs_L2NTD.permute(3, 0, 1, 2, 4).flatten(1)
 
 
 def _words(init: str, length: int, backbone: Backbone, description: str) -> list[int]:

@@ -44,7 +44,7 @@ class Placement:
 
     Attributes:
         cpus: cores that it reserves.
-        gpus: GPUs that it reserves, 0 or 1.
+        gpus: GPUs that it reserves; none on CPUs.
         node: the node it belongs on; None where Ray decides.
         avoids: nodes that it must not be on.
     """
@@ -76,6 +76,10 @@ class Fleet:
     def gpus(self) -> int:
         """GPUs that are there."""
         return sum(int(node.gpus) for node in self.nodes)
+
+    def engines(self, gpus: int) -> int:
+        """Engines of so many GPUs each that fit; one is on one node."""
+        return sum(int(node.gpus) // gpus for node in self.nodes)
 
     def address(self, node_id: str | None) -> str:
         """What people know a node by."""
@@ -116,9 +120,11 @@ class Planner:
         """
         if self.resources.device == "cpu":
             return "cpu"
-        asked = self.resources.device == "cuda" or self.resources.accelerator_type is not None
+        several = self.resources.gpus_per_engine > 1
+        asked = self.resources.device == "cuda" or self.resources.accelerator_type is not None or several
         if asked and not (fleet.gpus or fleet.grows):
-            raise ClusterError("resources.device is 'cuda', but this machine offers Ray no GPU")
+            key = f"gpus_per_engine is {self.resources.gpus_per_engine}" if several else "device is 'cuda'"
+            raise ClusterError(f"resources.{key}, but this machine offers Ray no GPU")
         return "cuda" if asked or fleet.gpus or fleet.gpus_to_come else "cpu"
 
     def wanted(self, fleet: Fleet, present: int, demand: int) -> int:
@@ -163,7 +169,7 @@ class Planner:
         if count <= 0:
             return []
         if self.device(fleet) == "cuda":
-            return [Placement("cuda", _BESIDE_GPU, 1, None, fleet.avoided)] * count
+            return [Placement("cuda", _BESIDE_GPU, self.resources.gpus_per_engine, None, fleet.avoided)] * count
         dealt = self._deal(fleet, present, count)
         rest = count - len(dealt)
         if fleet.grows or not rest:
@@ -173,7 +179,7 @@ class Planner:
     def _room(self, fleet: Fleet) -> int:
         """Engines that the nodes have room for and use for."""
         if self.device(fleet) == "cuda":
-            return fleet.gpus
+            return fleet.engines(self.resources.gpus_per_engine)
         able = [node for node in fleet.nodes if node.cpus > 0]
         return min(sum(map(self._capacity, able)), max(len(able), self.trials // (2 * self.resources.slots)))
 
@@ -212,8 +218,13 @@ class Planner:
         """Refuse what a fleet that does not grow never offers."""
         if fleet.grows:
             return
-        if self.device(fleet) == "cuda" and engines > fleet.gpus:
-            raise ClusterError(f"resources.engines <= {fleet.gpus}, the GPUs of this machine, must hold, got {engines}")
+        gpus = self.resources.gpus_per_engine
+        if self.device(fleet) == "cuda" and engines > fleet.engines(gpus):
+            share = f" with gpus_per_engine = {gpus}" if gpus > 1 else ""
+            law = f"resources.engines <= {fleet.engines(gpus)}, the GPUs of this machine"
+            if fleet.engines(gpus) == 0:
+                law, share = f"resources.gpus_per_engine <= {fleet.gpus}, the GPUs of this machine", ""
+            raise ClusterError(f"{law}, must hold, got {engines if fleet.engines(gpus) else gpus}{share}")
         if self.device(fleet) == "cpu" and not any(node.cpus > 0 for node in fleet.nodes):
             raise ClusterError("this machine offers Ray no CPUs, or has not the labels and resources of the job")
 
@@ -236,11 +247,11 @@ def _share(cores: float, ordinal: int, engines: int) -> float:
     return float(whole // engines + (ordinal < whole % engines))
 
 
-def threads(node: Node, device: Device, ordinal: int, engines: int) -> int:
+def threads(node: Node, device: Device, ordinal: int, engines: int, gpus: int = 1) -> int:
     """Threads of a node's engine number `ordinal` of the `engines` that a search has there.
 
-    An engine on a GPU has the cores that the node has for each of its GPUs; those on CPUs share all of them.
+    An engine on GPUs, `gpus` of them, has the cores that the node has for each of those; those on CPUs share all.
     """
     if device == "cuda":
-        return max(1, int(node.cpus / max(1, int(node.gpus))))
+        return max(1, int(gpus * node.cpus / max(gpus, int(node.gpus))))
     return max(1, int(_share(node.cpus, ordinal, engines)))

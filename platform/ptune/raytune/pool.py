@@ -326,8 +326,9 @@ class EnginePool:
             if member.ready and member.engine.node in nodes:
                 there[member.engine.node, member.placement.device].append(member)
         for (node, device), members in there.items():
+            gpus = max(1, members[0].placement.gpus)
             for ordinal, member in enumerate(members):
-                share = threads(nodes[node], device, ordinal, len(members))
+                share = threads(nodes[node], device, ordinal, len(members), gpus)
                 if share != member.threads:
                     member.threads = share
                     member.engine.compute_with(share)

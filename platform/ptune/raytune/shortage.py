@@ -24,7 +24,8 @@ def missing(members: Iterable[Member], fleet: Fleet, resources: Resources) -> st
             doing = "does not answer" if member.watchdog.is_quiet else (beat.doing if beat else None) or "starts"
             return f"engine {member.number} on node {fleet.address(member.engine.node)}, which {doing}"
     placement = asked_for[0].placement
-    needs = [f"{placement.cpus:g} CPUs" + (" and 1 GPU" if placement.gpus else "")]
+    gpus = f" and {placement.gpus} {'GPU' if placement.gpus == 1 else 'GPUs of one node'}" if placement.gpus else ""
+    needs = [f"{placement.cpus:g} CPUs{gpus}"]
     needs += [f"label {key}={value}" for key, value in resources.labels.items()]
     needs += [f"{amount:g} {name}" for name, amount in resources.reserve.items()]
     needs += [resources.accelerator_type] if resources.accelerator_type else []

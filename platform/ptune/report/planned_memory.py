@@ -21,8 +21,7 @@ def memory_table(footprints: Sequence[Needs], room: int | None, task: Task) -> s
         task: the job's.
     """
     lines = [
-        f"an engine takes up to {in_gib(needed.total)} {_NAMES[needed.device]}: {_parts(needed)}"
-        for needed in footprints
+        f"an engine takes up to {in_gib(needed.total)} {_place(needed)}: {_parts(needed)}" for needed in footprints
     ]
     if room is not None:
         lines += [_verdict(needed, room, task) for needed in footprints if needed.device == "cuda"]
@@ -44,6 +43,10 @@ def memory_rows(footprints: Sequence[Needs], room: int | None, task: Task) -> di
             problems = [f"{dotted(problem.place)}: {problem.text}" for problem in memory_problems(needed, room, task)]
             rows[needed.device] |= {"fits": not problems, "problems": problems, "tokens": needed.tokens_in(room)}
     return rows
+
+
+def _place(needed: Needs) -> str:
+    return _NAMES[needed.device] if needed.gpus == 1 else f"on each of {needed.gpus} GPUs"
 
 
 def _parts(needed: Needs) -> str:

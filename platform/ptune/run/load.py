@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import Literal
 
 import psutil
 import torch
@@ -15,7 +16,7 @@ from ptune.backbone.locate import locate
 from ptune.backbone.profile import read_profile
 from ptune.checks.memory import Device, memory_problems, needs
 from ptune.spec.job import Job
-from ptune.spec.problem import dotted, refuse
+from ptune.spec.problem import Problem, dotted, refuse
 
 _LOG = logging.getLogger(__name__)
 _WEIGHTS_SHARE = 0.25  # of the cache; hidden states need more than weights
@@ -30,10 +31,12 @@ def load_job_backbone(job: Job, device: str | None = None) -> Backbone:
 
     Raises:
         BackboneError: it is not there or cannot take a prompt.
-        SpecError: the device's memory cannot hold an engine of the job.
+        SpecError: the device's memory cannot hold an engine of the job, or there are fewer GPUs than it asks for.
     """
     if device is None:
-        device = best_device() if job.resources.device == "auto" else job.resources.device
+        device = chosen_device(job.resources.device)
+    gpus = job.resources.gpus_per_engine
+    refuse(gpu_problems(gpus, device))
     check_room(job, "cuda" if device == "cuda" else "cpu")
     choice = job.backbone
     cache_bytes = int(job.resources.cache_gb * 2**30)
@@ -46,9 +49,24 @@ def load_job_backbone(job: Job, device: str | None = None) -> Backbone:
         lm=job.task.language,
         shared=weights,
         quantization=choice.quantization,
+        gpus=gpus,
         trust=choice.trust_remote_code,
     )
     return replace(backbone.with_cache(cache_bytes - weights), checkpointing=job.resources.checkpointing)
+
+
+def chosen_device(device: Literal["auto", "cpu", "cuda"]) -> Device:
+    """The device of this machine that a job's `resources.device` stands for."""
+    return "cuda" if (best_device() if device == "auto" else device) == "cuda" else "cpu"
+
+
+def gpu_problems(gpus: int, device: str) -> list[Problem]:
+    """The law that this process sees as many GPUs as an engine takes, of a device, `cpu` or `cuda`."""
+    seen = torch.cuda.device_count() if device == "cuda" else 0
+    if gpus <= max(1, seen):
+        return []
+    text = f"resources.gpus_per_engine <= {max(1, seen)} must hold, because {seen} GPUs are here, got {gpus}"
+    return [Problem(("resources", "gpus_per_engine"), text)]
 
 
 def check_room(job: Job, device: Device) -> None:
@@ -64,16 +82,18 @@ def check_room(job: Job, device: Device) -> None:
     folder = locate(choice.id, choice.revision, code=bool(choice.trust_remote_code))
     sizes = read_profile(folder, choice.id, trust=choice.trust_remote_code).dimensions
     needed = needs(job, sizes, device, chosen_type(choice.dtype, device).itemsize)
-    room = room_of(device)
+    room = room_of(device, job.resources.gpus_per_engine)
     problems = memory_problems(needed, room, job.task)
     refuse(replace(problem, text=f"{dotted(problem.place)}: {problem.text}") for problem in problems)
     if isinstance(job.resources.token_budget, int) and needed.tokens_in(room) < needed.tokens:
         _LOG.warning("ptune: passes of %d tokens may not fit into memory; smaller ones are taken then", needed.tokens)
 
 
-def room_of(device: Device) -> int:
-    """Bytes of this machine's memory, or of what is free on its GPU, that an engine may take."""
-    return free_bytes(torch.device(device)) if device == "cuda" else int(psutil.virtual_memory().total)
+def room_of(device: Device, gpus: int = 1) -> int:
+    """Bytes of this machine's memory, or of what is free on each of an engine's GPUs, that an engine may take."""
+    if device == "cpu":
+        return int(psutil.virtual_memory().total)
+    return min(free_bytes(torch.device(f"cuda:{number}")) for number in range(gpus))
 
 
 def pass_tokens(job: Job, backbone: Backbone) -> int:

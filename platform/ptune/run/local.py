@@ -15,12 +15,13 @@ from ptune.run.conclude import conclude
 from ptune.run.conclusion import Conclusion
 from ptune.run.inbox import EndRequestedError, Inbox
 from ptune.run.interrupts import interrupts
-from ptune.run.load import load_job_backbone, pass_tokens
+from ptune.run.load import chosen_device, gpu_problems, load_job_backbone, pass_tokens
 from ptune.run.prepare import Prepared
 from ptune.run.trial_states import state_file
 from ptune.run.trials import TrialFactory, weights_type
 from ptune.run.waits import Say, unsaid
 from ptune.searching.conductor import Conductor
+from ptune.spec.problem import refuse
 
 _ENGINE = 0  # its number: it is the only one
 
@@ -34,6 +35,8 @@ class LocalRunner:
     @contextmanager
     def open(self, prepared: Prepared, folder: Path, say: Say = unsaid) -> Iterator[LocalSession]:  # noqa: ARG002
         """Open a session, which waits for nothing; see `Runner.open`."""
+        resources = prepared.job.resources
+        refuse(gpu_problems(resources.gpus_per_engine, chosen_device(resources.device)))
         yield LocalSession(prepared, folder)
 
 

@@ -88,7 +88,7 @@ class Conductor:
         self._left_at: dict[int, int] = {}  # by trial, after how many epochs its latest turn began
         self._draining = False
         self._final = 0
-        self._limits = Limits(job.budget, self.history)
+        self._limits = Limits(job.budget, self.history, job.resources.gpus_per_engine)
         self._parents = Parents(self.history, keep)
         for event in events:
             self._fold(event)

@@ -32,10 +32,12 @@ class Limits:
     Args:
         budget: the budget.
         history: the search so far, live; empty at first.
+        devices: of each engine.
     """
 
-    def __init__(self, budget: Budget, history: History) -> None:
+    def __init__(self, budget: Budget, history: History, devices: int = 1) -> None:
         self._budget = budget
+        self._devices = devices
         self._history = history
         self._epochs = 0
         self._best: float | None = None
@@ -150,7 +152,7 @@ class Limits:
 
     @property
     def _devices_s(self) -> float:
-        return self._past_s + sum(span.last - span.first for span in self._engines.values())
+        return self._past_s + self._devices * sum(span.last - span.first for span in self._engines.values())
 
     @property
     def _climb_s(self) -> float:

@@ -22,6 +22,7 @@ from ptune.searching.made_up import made_up
 from ptune.searching.simulate import Curve, Simulation, report_epoch
 from ptune.searching.turn import Turn
 from ptune.spec.budget import Budget
+from ptune.spec.job import Job
 from ptune.spec.stopping import Asha
 
 _DRAWS = 3  # made-up surfaces on which a search is played
@@ -69,11 +70,13 @@ class Planned:
     most_epochs: int
     wall_s: float
     """From the start of the engines to the last report."""
+    devices: int = 1
+    """Of each engine."""
 
     @property
     def device_hours(self) -> float:
-        """Hours of all engines, those included in which one has nothing to do."""
-        return self.engines * self.wall_s / 3600
+        """Hours of all engines' devices, those included in which one has nothing to do."""
+        return self.engines * self.devices * self.wall_s / 3600
 
 
 def plan(header: Header, pace: Pace, engines: Sequence[int]) -> Iterator[Planned]:
@@ -87,14 +90,15 @@ def plan(header: Header, pace: Pace, engines: Sequence[int]) -> Iterator[Planned
         engines: numbers of engines, each at least 1.
     """
     for count in engines:
-        budget = _without_clock(header.job.budget, pace, count)
+        budget = _without_clock(header.job, pace, count)
         job = header.job.model_copy(update={"budget": budget})
         space = job.space.resolved(header.backbone.layers)
         played = [_play(replace(header, job=job), made_up(space, seed), count, pace) for seed in range(_DRAWS)]
         epochs = sorted(simulation.epochs for simulation, _ in played)
         wall = pace.start_s + median(simulation.makespan for simulation, _ in played)
         trials = round(median(trials for _, trials in played))
-        yield Planned(count, trials, round(median(epochs)), epochs[0], epochs[-1], wall)
+        devices = job.resources.gpus_per_engine
+        yield Planned(count, trials, round(median(epochs)), epochs[0], epochs[-1], wall, devices)
 
 
 def stopping_early(header: Header, pace: Pace, engines: int) -> Planned | None:
@@ -116,9 +120,10 @@ def flattens_at(plans: Sequence[Planned]) -> int | None:
     return None
 
 
-def _without_clock(budget: Budget, pace: Pace, engines: int) -> Budget:
-    """The budget as it is played: limits of time in epochs, and none that depends on what trials reach."""
-    hours = [budget.hours, None if budget.device_hours is None else budget.device_hours / engines]
+def _without_clock(job: Job, pace: Pace, engines: int) -> Budget:
+    """A job's budget as it is played: limits of time in epochs, and none that depends on what trials reach."""
+    budget, devices = job.budget, engines * job.resources.gpus_per_engine
+    hours = [budget.hours, None if budget.device_hours is None else budget.device_hours / devices]
     pace_s = pace.epoch_s(pace.slots) / (pace.slots * engines)
     bounds = [max(budget.epochs, math.floor(limit * 3600 / pace_s)) for limit in hours if limit is not None]
     bounds += [] if budget.epochs_total is None else [budget.epochs_total]

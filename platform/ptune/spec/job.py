@@ -120,6 +120,7 @@ class Tables:
     prior: Prior | None = None
     objectives: Objectives | None = None
     budget: Budget | None = None
+    resources: Resources | None = None
     tracking: Tracking | None = None
     published: list[Published] | None = None
     drawing_seed: int = 0

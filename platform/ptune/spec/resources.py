@@ -54,6 +54,9 @@ class Resources(Strict):
     trials to train, and asks a cluster that can grow for more than it has room for."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where engines run. auto is cuda where the cluster has a GPU or says that it can add one."""
+    gpus_per_engine: int = Field(1, ge=1, le=64)
+    """GPUs of one node over which the layers of an engine's backbone are spread, for a backbone that one GPU does not
+    hold. More than one implies GPUs, takes the package `accelerate`, and tunes no backbone."""
     accelerator_type: str | None = Field(None, min_length=1)
     """Kind of GPU, as Ray names it: `A100`, `H100`, `L4`. Implies GPUs."""
     labels: dict[str, str] = Field(default_factory=dict)
@@ -118,6 +121,9 @@ class Resources(Strict):
         if self.accelerator_type is not None and self.device == "cpu":
             law = f"accelerator_type {self.accelerator_type!r} is a GPU's, but device is 'cpu'"
             raise refusal(type(self), [Problem(("accelerator_type",), law)])
+        if self.gpus_per_engine > 1 and self.device == "cpu":
+            law = f"gpus_per_engine = {self.gpus_per_engine} asks for GPUs, but device is 'cpu'; 1 is what CPUs allow"
+            raise refusal(type(self), [Problem(("gpus_per_engine",), law)])
         return self
 
 

@@ -1,0 +1,92 @@
+"""Layers of one backbone lie on several devices, whole, and what they compute is what they compute on one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ptune.backbone.cache import StateCache
+from ptune.backbone.families import FAMILIES
+from ptune.backbone.footprint import layer_counts
+from ptune.backbone.load import load_backbone
+from ptune.backbone.spread import places
+from ptune.errors import BackboneError
+from ptune.prompts.draws import Draws
+from ptune.prompts.forward import MiniBatch, forward
+from support.closeness import close
+from support.pretended_gpu import pretended_gpu
+from support.worlds import CONFIGS
+
+TRIALS = ("v2 all layers", "v2 longer, dropout", "v2 last layer", "v1 mlp around", "head")
+SPREAD = [name for name, family in FAMILIES.items() if family.layers is not None]
+
+
+def passed(world, names=TRIALS):
+    """Scores and gradients of one pass over trials of several kinds, brought to the CPU."""
+    trials = [world.trial(number, CONFIGS[name]) for number, name in enumerate(names)]
+    groups = [
+        MiniBatch(
+            learner, plan.train, np.arange(4), plan.recipe.head_dropout, Draws.of_step(torch.Generator().manual_seed(5))
+        )
+        for plan, learner in trials
+    ]
+    scored = [one.scores for one in forward(world.backbone, groups)]
+    assert {scores.device for scores in scored} == {world.backbone.device}
+    torch.stack([scores.square().sum() for scores in scored]).sum().backward()
+    gradients = [parameter.grad for _, learner in trials for parameter in learner.parameters()]
+    return [tensor.detach().cpu() for tensor in (*scored, *gradients) if tensor is not None]
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["computed", "kept"])
+@pytest.mark.parametrize("checkpointing", ["never", "always"])
+@pytest.mark.parametrize("family", ["bert", "llama", "gpt2", "modernbert"])
+def test_a_pass_over_several_devices_is_that_of_one(family, checkpointing, kept, world, tiny_backbone, tmp_path):
+    cache = StateCache(tmp_path / "states", 10**9) if kept else None
+    found = []
+    for count in (1, 2):
+        backbone = load_backbone(str(tiny_backbone(family)), gpus=count)
+        assert len(backbone.devices) == count
+        found.append(passed(replace(world, backbone=replace(backbone, cache=cache, checkpointing=checkpointing))))
+    for spread, single in zip(found[1], found[0], strict=True):
+        torch.testing.assert_close(spread, single, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", ["bert", "llama"])
+def test_what_travels_arrives_where_the_layers_are(family, world, tiny_backbone, tmp_path):
+    names = ("v2 all layers", "v2 last layer", "v1 mlp around")
+    cache = StateCache(tmp_path / "states", 10**9)
+    expected = passed(replace(world, backbone=load_backbone(str(tiny_backbone(family)))), names)
+    with pretended_gpu():
+        backbone = replace(load_backbone(str(tiny_backbone(family)), device="cuda", gpus=2), cache=cache)
+        assert {parameter.device for parameter in backbone.parameters()} == set(backbone.devices)
+        found = passed(replace(world, backbone=backbone), names)
+    for spread, single in zip(found, expected, strict=True):
+        close(spread, single)
+
+
+@pytest.mark.parametrize("family", SPREAD)
+def test_every_family_with_layers_lies_on_two_devices(family, tiny):
+    model, path = tiny(family).model, FAMILIES[family].layers
+    tensors = dict([*model.named_parameters(), *model.named_buffers()])
+    devices = torch.device("meta"), torch.device("cpu")
+    found = places({name: tensor.to("meta") for name, tensor in tensors.items()}, path, devices)
+    layers = {name.removeprefix(f"{path}.").split(".")[0] for name in found if name.startswith(f"{path}.")}
+    for number in layers:
+        assert len({device for name, device in found.items() if name.startswith(f"{path}.{number}.")}) == 1, "whole"
+    assert {device for name, device in found.items() if name.startswith(f"{path}.")} >= {devices[1]}
+    assert {device for name, device in found.items() if not name.startswith(f"{path}.")} <= {devices[0]}
+
+
+@pytest.mark.parametrize("family", ["albert", "deberta", "t5"])
+def test_a_family_that_runs_as_a_whole_is_refused_by_name(family, tiny_backbone):
+    with pytest.raises(BackboneError, match="runs as a whole"):
+        load_backbone(str(tiny_backbone(family)), gpus=2)
+
+
+@pytest.mark.parametrize(
+    ("outside", "devices", "counts"),
+    [(0, 2, [6, 6]), (4, 2, [4, 8]), (40, 2, [0, 12]), (0, 3, [4, 4, 4]), (3, 4, [1, 4, 4, 3]), (0, 1, [12])],
+)
+def test_devices_hold_about_as_much_each(outside, devices, counts):
+    assert layer_counts(12, 1.0, outside, devices) == counts

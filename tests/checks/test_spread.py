@@ -1,0 +1,63 @@
+"""A job whose backbone is spread over several GPUs is told what keeps it from that, before anything starts."""
+
+import pytest
+from pydantic import ValidationError
+
+from ptune.backbone.profile import read_profile
+from ptune.checks.spread import spread_problems
+from ptune.errors import SpecError
+from ptune.run.load import gpu_problems
+from ptune.run.local import LocalRunner
+from ptune.run.prepare import prepare
+from ptune.spec.resources import Resources
+from ptune.spec.space import Space
+from support.small_jobs import small_job
+
+
+def told(folder, gpus, space=None):
+    return [problem.text for problem in spread_problems(Resources(gpus_per_engine=gpus), space, read_profile(folder))]
+
+
+def test_layers_are_spread_where_there_are_enough(tiny_backbone):
+    assert told(tiny_backbone("bert"), 1) == told(tiny_backbone("albert"), 1) == told(tiny_backbone("bert"), 2) == []
+    (text,) = told(tiny_backbone("bert"), 9)
+    assert "gpus_per_engine <= " in text
+    assert "got 9" in text
+    (text,) = told(tiny_backbone("albert"), 2)
+    assert "runs as a whole" in text
+
+
+def test_a_spread_backbone_is_not_tuned(tiny_backbone):
+    parameters = {"method": [{"value": "head"}], "backbone_lr": [{"value": 1e-4}]}
+    space = Space.model_validate({"parameters": parameters, "baseline": []})
+    (text,) = told(tiny_backbone("bert"), 2, space)
+    assert "leave backbone_lr out" in text
+
+
+def test_a_spread_backbone_is_not_quantized(tiny_backbone):
+    profile = read_profile(tiny_backbone("bert"))
+    (problem,) = spread_problems(Resources(gpus_per_engine=2), None, profile, quantized=True)
+    assert problem.place == ("backbone", "quantization")
+    assert spread_problems(Resources(), None, profile, quantized=True) == []
+
+
+def test_without_accelerate_one_gpu_is_all(tiny_backbone, monkeypatch):
+    monkeypatch.setattr("ptune.checks.spread.find_spec", lambda _: None)
+    (text,) = told(tiny_backbone("bert"), 2)
+    assert "pip install accelerate" in text
+
+
+def test_cpus_are_refused_by_name():
+    with pytest.raises(ValidationError, match="gpus_per_engine = 2 asks for GPUs"):
+        Resources(device="cpu", gpus_per_engine=2)
+    assert gpu_problems(1, "cpu") == []
+    (problem,) = gpu_problems(2, "cpu")
+    assert "gpus_per_engine <= 1" in problem.text
+
+
+def test_a_machine_without_gpus_begins_no_search(tiny_backbone, tmp_path):
+    job = small_job(tmp_path, tiny_backbone("bert"))
+    job = job.model_copy(update={"resources": Resources(gpus_per_engine=2)})
+    opened = LocalRunner().open(prepare(job, tmp_path), tmp_path)
+    with pytest.raises(SpecError, match="0 GPUs are here, got 2"):
+        opened.__enter__()
