@@ -7,6 +7,7 @@ import pytest
 
 from ptune.diagnosis import edits
 from ptune.spec.load import load_job
+from ptune.spec.space import Space
 from support.tiny_job import write_job
 
 
@@ -29,6 +30,13 @@ def test_ends_are_set_and_the_rest_stays(path):
             space_after(path, edits.with_ends(space, name, 0, high=high)).parameters[name],
         )
         assert after == before.model_copy(update={"high": high})
+
+
+def test_what_is_expected_stays_where_a_range_changes():
+    space = Space(parameters={"lr": {"low": 1e-3, "high": 0.1, "log": True, "expected": 0.01, "spread": 0.2}})
+    assert edits.with_ends(space, "lr", 0, high=0.3).endswith(
+        "lr={low=0.001, high=0.3, log=true, expected=0.01, spread=0.2}'"
+    )
 
 
 def test_a_bound_that_is_the_number_of_layers_stays_it(path):

@@ -9,8 +9,9 @@ from scipy.stats import kstest
 
 from ptune.checks.job import check
 from ptune.errors import SpecError
-from ptune.searching.quasi import quasi_point, value_at
+from ptune.searching.quasi import quasi_point
 from ptune.searching.samplers import import_sampler
+from ptune.searching.scale import value_at
 from ptune.searching.study import Study
 from ptune.spec.budget import Budget
 from ptune.spec.job import Tables

@@ -28,6 +28,14 @@ def space(baseline=(), **parameters):
         ({"choices": [1, 1]}, "must differ"),
         ({"choices": ["a"], "log": True}, "belong to a range"),
         ({"choices": []}, "at least 1 item"),
+        ({"low": 1, "high": 9, "expected": 10}, "low <= expected <= high must hold, got expected=10, low=1, high=9"),
+        ({"low": 1, "high": 9, "spread": 0.1}, "none is stated, got spread=0.1"),
+        ({"low": 1, "high": 9, "expected": 3, "spread": 0.0}, "greater than or equal to 0.01"),
+        ({"choices": ["a", "b"], "expected": 1}, "give choices weights"),
+        ({"value": 1, "expected": 1}, "a constant is always its value"),
+        ({"choices": ["a", "b"], "weights": [1.0]}, "one for each choice, got 1 for 2 choices"),
+        ({"choices": ["a", "b"], "weights": [1.0, 0.0]}, "greater than 0"),
+        ({"low": 1, "high": 9, "weights": [1.0]}, "got 1 for no choices"),
     ],
 )
 def test_a_parameter_that_makes_no_sense_is_refused(stated, message):
@@ -291,3 +299,14 @@ def test_what_every_trial_of_a_method_has():
     assert [name for name in searched.parameters if searched.always_has("v1", name)] == ["method", "encoder", "lr"]
     assert searched.always_has("v2", "depth")
     assert not searched.always_has("v1", "depth")
+
+
+def test_what_is_expected_lies_in_the_range_that_a_backbone_leaves():
+    depths = space(depth={"low": 1, "high": "layers", "expected": 10})
+    assert depths.resolved(12).parameters["depth"][0].expected == 10
+    with pytest.raises(SpecError, match="expected=10, low=1, high=6 on a backbone of 6 layers"):
+        depths.resolved(6)
+    top = space(depth={"low": 1, "high": "layers", "expected": "layers"})
+    assert top.resolved(6).parameters["depth"][0].expected == 6
+    assert top.expected == ["depth"]
+    assert space(lr=LR).expected == []

@@ -68,8 +68,9 @@ def setting(key: str, value: Scalar) -> str:
 
 def _option(name: str, definition: Parameter, kind: Mapping[str, object]) -> str:
     """An option that states a parameter's only definition anew, since `--set` replaces it whole."""
-    scale = {"log": True} if definition.log else {} if definition.step is None else {"step": definition.step}
-    fields = {**kind, **(scale if "low" in kind else {})}
+    beside = {"log": definition.log or None} | {key: getattr(definition, key) for key in ("step", "expected", "spread")}
+    kept = {key: value for key, value in beside.items() if value is not None and "low" in kind}
+    fields = {**kind, **kept}
     parts = [f"{key}={_toml(value)}" for key, value in fields.items()]
     parts += [f"when={_table(definition)}"] if definition.when else []
     return f"--set 'space.parameters.{name}={{{', '.join(parts)}}}'"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ptune.searching.quasi import share_of
+from ptune.searching.scale import share_of
 from ptune.spec.parameter import Parameter
 from ptune.spec.space import Space
 from ptune.spec.trial import Config, Scalar

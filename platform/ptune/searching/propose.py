@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ptune.searching.expected import drawn_from, favour
 from ptune.searching.features import Encoded, Features
-from ptune.searching.quasi import share_of, value_at
+from ptune.searching.scale import share_of, value_at
 from ptune.spec.parameter import Parameter
 from ptune.spec.space import Space
 from ptune.spec.trial import Config, Scalar
@@ -56,7 +57,13 @@ class Tried:
 
 
 def propose(
-    space: Space, seed: Sequence[int], tried: Sequence[Tried], horizon: int, startup: int, fixed: Config
+    space: Space,
+    seed: Sequence[int],
+    tried: Sequence[Tried],
+    horizon: int,
+    startup: int,
+    fixed: Config,
+    power: float = 0.0,
 ) -> Config:
     """The configuration of the next trial: the parameters that exist in it, without defaults.
 
@@ -67,9 +74,10 @@ def propose(
         horizon: epochs of a whole trial.
         startup: trials with a result below which configurations are drawn at random.
         fixed: values to take as they are.
+        power: of what the space's author expects, see `ptune.searching.expected`.
     """
     draws = np.random.default_rng(seed)
-    drawn = [_drawn(space, draws, fixed) for _ in range(_TRIES)]
+    drawn = [drawn_from(space, draws, fixed, power) for _ in range(_TRIES)]
     is_known = drawn[0].keys() <= fixed.keys()
     if is_known or sum(bool(trial.utilities) for trial in tried) < startup:
         return (_new(drawn, tried) or drawn)[0]
@@ -83,16 +91,21 @@ def propose(
         surrogate.believe(features.encode(unknown), 1.0)
     expected, _ = surrogate.expect(encoded, 1.0)
     best_first = [known[index].config for index in np.argsort(-expected, kind="stable")]
-    candidates = [_drawn(space, draws, fixed) for _ in range(_DRAWN)]
+    candidates = [drawn_from(space, draws, fixed, power * (number % 2)) for number in range(_DRAWN)]
     candidates += _neighbours(space, draws, best_first[:_PARENTS], _STEPS, _NEAR, fixed)
     candidates = _new(candidates, tried) or candidates
-    gains = _gains(surrogate, features, candidates, float(expected.max()))
+
+    def gains_of(configs: Sequence[Config]) -> NDArray[np.float64]:
+        gains = _gains(surrogate, features, configs, float(expected.max()))
+        return gains * np.exp(power * favour(space, configs))
+
+    gains = gains_of(candidates)
     for step in _FINER:
         parents = [candidates[index] for index in np.argsort(-gains, kind="stable")[:_PARENTS]]
         finer = _new(_neighbours(space, draws, parents, (step,), _NEARER, fixed), tried)
         if not finer:
             continue
-        gains = np.append(gains, _gains(surrogate, features, finer, float(expected.max())))
+        gains = np.append(gains, gains_of(finer))
         candidates += finer
     return candidates[int(np.argmax(gains))]
 
@@ -145,14 +158,6 @@ def _gains(surrogate: Surrogate, features: Features, configs: Sequence[Config], 
     density = np.exp(-0.5 * off**2) / math.sqrt(2 * math.pi)
     gains: NDArray[np.float64] = spread * (off * ndtr(off) + density)
     return gains
-
-
-def _drawn(space: Space, draws: np.random.Generator, fixed: Config) -> Config:
-    chosen: dict[str, Scalar | None] = {}
-    for name, definition in space.ordered():
-        if definition.applies(chosen):
-            chosen[name] = fixed[name] if name in fixed else value_at(definition, float(draws.random()))
-    return chosen
 
 
 def _neighbours(

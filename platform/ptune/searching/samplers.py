@@ -75,6 +75,11 @@ def import_sampler(path: str) -> type[BaseSampler]:
     return own
 
 
+def draws_at_random(sampler: Sampler, *, is_starting: bool) -> bool:
+    """Whether a sampler draws its configurations at random: always, or as long as there is too little to model."""
+    return sampler == "random" or (is_starting and sampler in ("tpe", "auto"))
+
+
 def reads_values(sampler: Sampler) -> bool:
     """Whether a sampler learns from the values of complete trials alone, and so must see partial ones as complete."""
     return sampler in ("nsgaii", "nsgaiii") or sampler not in SAMPLERS

@@ -19,10 +19,11 @@ from optuna.trial import FrozenTrial, TrialState
 from ptune.record.events import FinalStatus
 from ptune.record.front import Standing
 from ptune.record.history import History, TrialRecord
+from ptune.searching.expected import drawn_from, power_of
 from ptune.searching.listed import ListedMemory
 from ptune.searching.propose import Tried, propose
 from ptune.searching.quasi import quasi_point
-from ptune.searching.samplers import build_sampler, reads_values
+from ptune.searching.samplers import build_sampler, draws_at_random, reads_values
 from ptune.searching.suggest import ask, quiet
 from ptune.searching.vectors import VectorMemory
 from ptune.spec.budget import SAMPLERS, Budget
@@ -64,6 +65,7 @@ class Study:
         self._sampler = sampler = budget.sampler
         self._seed = seed
         self._own: optuna.samplers.BaseSampler | None = None
+        self._folds = folds
         self._startup = min(10, max(4, trials // 3)) * folds
         self._storage: _Memory | VectorMemory
         self._alone = objectives is None
@@ -86,12 +88,16 @@ class Study:
             stream: names the random numbers of the proposal; None is the trial's number.
         """
         stream = stream or [number]
+        power = power_of(number // self._folds) if self._space.expected else 0.0
         with quiet():
             self._study.sampler = self._sampler_of(stream)
         if self._sampler == "qmc" and len(stream) == 1:  # what users add belongs to no sequence
-            point = quasi_point(self._space, self._seed, stream[0], point or {})
+            point = quasi_point(self._space, self._seed, stream[0], point or {}, power)
+        seed = [self._seed, *stream]
         if self._models(stream[0]):
-            point = propose(self._space, [self._seed, *stream], self._tried, self._horizon, self._startup, point or {})
+            point = propose(self._space, seed, self._tried, self._horizon, self._startup, point or {}, power)
+        elif power and self._draws():
+            point = drawn_from(self._space, np.random.default_rng(seed), point or {}, power)
         return self._begin(number, point)
 
     def report(self, number: int, epoch: int, *utilities: float, violation: float = 0.0) -> None:
@@ -156,6 +162,11 @@ class Study:
         """Whether a Gaussian process proposes the search's next configuration."""
         takes_turns = self._sampler == "auto" and self._alone and turn % 2 == 0 and len(self._tried) < _MODELLED
         return self._sampler == "gp" or takes_turns
+
+    def _draws(self) -> bool:
+        """Whether the next configuration is drawn at random."""
+        is_starting = sum(trial.is_known for trial in self._tried) < self._startup
+        return draws_at_random(self._sampler, is_starting=is_starting)
 
     def _id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(self._study.study_name)

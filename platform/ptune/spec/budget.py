@@ -15,6 +15,8 @@ from ptune.spec.strict import Strict, broken
 SAMPLERS = ("auto", "tpe", "gp", "nsgaii", "nsgaiii", "qmc", "random", "grid")
 UNCONDITIONAL = ("nsgaii", "nsgaiii")
 """Samplers that combine trials of the same parameters only."""
+EXPECTING = ("auto", "tpe", "gp", "qmc", "random")
+"""Samplers that begin where the space's author expects the best values."""
 _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 

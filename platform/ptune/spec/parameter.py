@@ -12,6 +12,8 @@ from ptune.spec.strict import Strict, broken
 from ptune.spec.trial import Scalar, parameter_names
 
 Bound = int | float | Literal["layers"]
+SPREAD = 0.15
+"""Of what is expected, where a parameter states none: 95 % of it lies in the 60 % of the range around it."""
 
 
 def _known(name: str) -> str:
@@ -39,6 +41,12 @@ class Parameter(Strict):
     """The values to choose from, without an order. TOML has no None, but spaces that ptune makes may list it."""
     value: Scalar | None = None
     """A constant."""
+    expected: Bound | None = None
+    """Where in the range its author expects the best value. Samplers look there first, and less so with every trial."""
+    spread: float | None = Field(None, ge=0.01, le=1)
+    """Standard deviation of what is expected, as a share of the range, on its scale; None is `SPREAD`."""
+    weights: Annotated[list[Annotated[float, Field(gt=0, le=1e6)]], Field(min_length=1)] | None = None
+    """How likely each choice is the best one, in any unit. Without them, all are equally likely."""
     when: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)
     """The parameter exists only if each of these parameters holds the value, or one of the values, given."""
 
@@ -56,7 +64,18 @@ class Parameter(Strict):
             raise ValueError(f"when asks for one of no values, so the parameter never exists, got {empty[0]} = []")
         if self.choices is not None and len(set(map(repr, self.choices))) != len(self.choices):
             raise ValueError(f"choices must differ from each other, got {self.choices}")
+        self._check_expected(ranged=ranged)
         return self
+
+    def _check_expected(self, *, ranged: bool) -> None:
+        if not ranged and self.expected is not None:
+            hint = "give choices weights" if self.choices is not None else "a constant is always its value"
+            raise ValueError(f"expected belongs to a range of low and high; {hint}, got expected={self.expected}")
+        if self.spread is not None and self.expected is None:
+            raise ValueError(f"spread is that of an expected value, and none is stated, got spread={self.spread}")
+        if self.weights is not None and len(self.weights) != len(self.choices or ()):
+            count = f"{len(self.choices)} choices" if self.choices is not None else "no choices"
+            raise ValueError(f"weights must be one for each choice, got {len(self.weights)} for {count}")
 
     def _check_range(self) -> None:
         if self.low is None or self.high is None:
@@ -69,6 +88,19 @@ class Parameter(Strict):
             raise ValueError(f"low <= high must hold, got low={self.low}, high={self.high}")
         if self.integer and isinstance(self.step, float):
             raise ValueError(f"step of an integer range must be an integer, got {self.step}")
+        if "layers" not in (self.low, self.high, self.expected) and (law := self.misexpected()) is not None:
+            raise ValueError(law)
+
+    def misexpected(self) -> str | None:
+        """The law that an expected value outside the range breaks; no bound is "layers"."""
+        if self.expected is None or self.low <= self.expected <= self.high:  # type: ignore[operator]
+            return None
+        return f"low <= expected <= high must hold, got expected={self.expected}, low={self.low}, high={self.high}"
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether its author expects some of its values to be better than others."""
+        return self.expected is not None or self.weights is not None
 
     @property
     def integer(self) -> bool:
@@ -77,17 +109,18 @@ class Parameter(Strict):
 
     def on_layers(self, layers: int) -> Parameter:
         """The definition on a backbone of some layers: with their number for "layers"."""
-        if "layers" not in (self.low, self.high):
-            return self
-        bounds = {key: layers for key in ("low", "high") if getattr(self, key) == "layers"}
-        return self.model_copy(update=bounds)
+        bounds = {key: layers for key in ("low", "high", "expected") if getattr(self, key) == "layers"}
+        return self.model_copy(update=bounds) if bounds else self
 
-    def emptied(self, layers: int) -> str | None:
-        """The law that leaves no value on a backbone of some layers; None if there is a value."""
-        bounds = self.on_layers(layers)
-        if "layers" not in (self.low, self.high) or bounds.low <= bounds.high:  # type: ignore[operator]
+    def broken_on(self, layers: int) -> str | None:
+        """The law that the range breaks on a backbone of some layers; None if it breaks none."""
+        on = self.on_layers(layers)
+        if on is self:
             return None
-        return f"low <= high must hold, got low={bounds.low}, high={bounds.high} on a backbone of {layers} layers"
+        if on.low > on.high:  # type: ignore[operator]
+            return f"low <= high must hold, got low={on.low}, high={on.high} on a backbone of {layers} layers"
+        law = on.misexpected()
+        return None if law is None else f"{law} on a backbone of {layers} layers"
 
     def applies(self, config: Mapping[str, object]) -> bool:
         """Whether every condition holds under the values chosen so far."""

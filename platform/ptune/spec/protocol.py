@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ptune.errors import nearest
 from ptune.spec import grid
-from ptune.spec.budget import UNCONDITIONAL, Budget
+from ptune.spec.budget import EXPECTING, UNCONDITIONAL, Budget
 from ptune.spec.parameter import ParameterName
 from ptune.spec.problem import Problem, dotted
 from ptune.spec.prompt import METHODS
@@ -62,17 +62,20 @@ def grid_problems(space: Space, budget: Budget, layers: int | None = None, *, co
 
 
 def sampler_problems(space: Space, budget: Budget) -> list[Problem]:
-    """The laws that a sampler breaks in a space: some of them combine trials of the same parameters only."""
-    if budget.sampler not in UNCONDITIONAL:
-        return []
+    """The laws that a sampler breaks in a space: what it can do with conditions, and with what is expected."""
+    laws = []
     conditional = [name for name in space.searched if any(definition.when for definition in space.parameters[name])]
-    if not conditional:
-        return []
-    law = (
-        f"{budget.sampler!r} needs parameters that every trial has, and {conditional[0]} is searched under a condition "
-        "(`when`); 'auto' and 'tpe' model spaces with conditions"
-    )
-    return [Problem(("budget", "sampler"), law)]
+    if budget.sampler in UNCONDITIONAL and conditional:
+        laws.append(
+            f"{budget.sampler!r} needs parameters that every trial has, and {conditional[0]} is searched under a "
+            "condition (`when`); 'auto' and 'tpe' model spaces with conditions"
+        )
+    if budget.sampler not in EXPECTING and space.expected:
+        laws.append(
+            f"{budget.sampler!r} cannot begin where values are expected, as the space states of {space.expected[0]} "
+            f"(`expected`, `weights`); {', '.join(map(repr, EXPECTING))} can"
+        )
+    return [Problem(("budget", "sampler"), law) for law in laws]
 
 
 def horizon_problems(space: Space, budget: Budget) -> list[Problem]:

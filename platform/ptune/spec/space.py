@@ -245,21 +245,29 @@ class Space(Strict):
         return self.on_layers(layers)
 
     def problems_on(self, layers: int) -> list[Problem]:
-        """Ranges that are empty on a backbone of some layers; without one, baseline points outside the space."""
-        empty = [
+        """Ranges that are empty on a backbone of some layers, or without what is expected of them.
+
+        Where there are none, baseline points outside the space.
+        """
+        broken = [
             Problem(("parameters", name, index), law)
             for name, definitions in self.parameters.items()
             for index, definition in enumerate(definitions)
-            if (law := definition.emptied(layers)) is not None
+            if (law := definition.broken_on(layers)) is not None
         ]
-        if empty:
-            return empty
+        if broken:
+            return broken
         space = self.on_layers(layers)
         return [
             problem.within("baseline", number)
             for number, point in enumerate(self.baseline)
             for problem in space.misfits(point)
         ]
+
+    @property
+    def expected(self) -> list[str]:
+        """The parameters of which some values are expected to be better than others."""
+        return [name for name, ways in self.parameters.items() if any(definition.is_expected for definition in ways)]
 
     @property
     def searched(self) -> list[str]:
