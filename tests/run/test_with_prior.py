@@ -1,9 +1,13 @@
 """The best configurations of earlier searches come first in a new one."""
 
+import shutil
+
 import pytest
 
-from ptune.errors import JournalError, NotFoundError, SpecError
-from ptune.record.journal import JOURNAL
+from ptune.errors import JournalError, NotFoundError, SpecError, TrackingError
+from ptune.record.history import History
+from ptune.record.journal import JOURNAL, read
+from ptune.report import leaderboard
 from ptune.run.begun import begun
 from ptune.run.local import LocalRunner
 from ptune.run.prepare import prepare
@@ -11,6 +15,8 @@ from ptune.run.search import confirm_search, resume_search, start_search
 from ptune.run.with_prior import with_prior
 from ptune.searching.simulate import simulate
 from ptune.spec.job import Job
+from ptune.tracking.location import DATABASE
+from ptune.tracking.mlflow_writer import sync
 from support.refusals import refused_fields
 from support.simulated import curve, make_job, start
 from support.small_jobs import SPACE, small_job
@@ -54,6 +60,43 @@ def test_a_search_begins_with_what_lies_in_its_space_and_goes_on_as_it_began(job
     confirmed = confirm_search(history.header.name, folder, LocalRunner(), top=1, seeds=2).history
     assert confirmed.job.prior is None
     assert len(confirmed.trials) == 2
+
+
+@pytest.fixture
+def in_mlflow(runs, blank_database, monkeypatch):
+    """The same search in MLflow's database in the runs folder: the run of each trial, and of the search, None."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    folder, _ = runs
+    shutil.copy(blank_database, folder / DATABASE)
+    (folder / "earlier" / "leaderboard.json").write_text(
+        leaderboard.as_json(History.of(read(folder / "earlier" / JOURNAL)))
+    )
+    found: dict[int | None, str] = {}
+    sync(folder / "earlier", f"sqlite:///{folder / DATABASE}", "earlier", found.__setitem__)
+    return found
+
+
+def test_a_search_in_mlflow_gives_what_it_gives_on_disk(job, runs, in_mlflow, tmp_path, monkeypatch):
+    folder, _ = runs
+    on_disk = with_prior(prepare(Job.model_validate(job)), folder).job.space.baseline
+    shutil.rmtree(folder / "earlier")
+    elsewhere = Job.model_validate({**job, "prior": {"searches": [f"runs:/{in_mlflow[None]}"], "best": 2}})
+    assert with_prior(prepare(elsewhere), folder).job.space.baseline == on_disk
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / DATABASE}")
+    assert with_prior(prepare(elsewhere), tmp_path).job.space.baseline == on_disk
+
+
+def test_what_is_no_search_in_mlflow_is_refused_by_name(job, runs, in_mlflow):
+    folder, _ = runs
+    for name, problem in {
+        f"runs:/{in_mlflow[2]}": f"is not the run of a search; that of its search is runs:/{in_mlflow[None]}",
+        "runs:/" + "0" * 32: "cannot be fetched from sqlite",
+    }.items():
+        with pytest.raises(TrackingError, match=f"{name} {problem}"):
+            start_search(Job.model_validate({**job, "prior": {"searches": [name]}}), "", folder, LocalRunner())
+    for name in ("runs:/", "runs:/a/b", "models:/triage@best", "../earlier"):
+        law = refused_fields(Job.model_validate, {**job, "prior": {"searches": [name]}})["prior.searches.0"]
+        assert law.endswith(f"or runs:/RUN_ID, the run of a search in MLflow, got {name!r}")
 
 
 def test_what_says_nothing_of_a_space_or_is_not_there_is_refused_before_a_search_begins(job, runs):

@@ -6,7 +6,9 @@ its configurations lose at the first rung.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +17,10 @@ from ptune.record.history import History
 from ptune.record.journal import JOURNAL, read
 from ptune.run.folders import search_folder
 from ptune.run.prepare import Prepared
+from ptune.spec.job import Job
 from ptune.spec.prior import Prior
 from ptune.spec.space import Space
+from ptune.spec.tracking import RUNS
 from ptune.spec.trial import Config, Scalar
 
 
@@ -31,26 +35,43 @@ def with_prior(prepared: Prepared, runs: Path) -> Prepared:
 
     Raises:
         NotFoundError: there is no such search.
+        TrackingError: MLflow does not answer or has no such run, or it is none of a search that has ended.
         SpecError: none of them has a configuration that says anything of the space.
     """
     job = prepared.job
     if job.prior is None:
         return prepared
-    points = list(_points(job.prior, job.space.resolved(prepared.layers), runs))
+    points = list(_points(job, job.prior, job.space.resolved(prepared.layers), runs))
     if not points:
-        names = ", ".join(job.prior.searches)
-        raise SpecError(f"prior.searches: no configuration of {names} has a value inside this job's space")
+        raise SpecError(f"prior.searches: no configuration of {job.prior.names} has a value inside this job's space")
     known = [*job.space.baseline, *points]
     baseline = [point for index, point in enumerate(known) if point not in known[:index]]
     job = job.model_copy(update={"space": job.space.model_copy(update={"baseline": baseline})})
     return replace(prepared, job=job, header=replace(prepared.header, job=job))
 
 
-def _points(prior: Prior, space: Space, runs: Path) -> Iterator[Config]:
+def _points(job: Job, prior: Prior, space: Space, runs: Path) -> Iterator[Config]:
     for name in prior.searches:
-        history = History.of(read(search_folder(runs, name) / JOURNAL))
-        inside = (_inside(configuration.config, space) for configuration in history.configurations())
+        inside = (_inside(config, space) for config in _best_first(job, name, runs))
         yield from [point for point in inside if point][: prior.best]
+
+
+def _best_first(job: Job, search: str, runs: Path) -> Sequence[Config]:
+    """The configurations of an earlier search that have a result."""
+    if not search.startswith(RUNS):
+        history = History.of(read(search_folder(runs, search) / JOURNAL))
+        return [configuration.config for configuration in history.configurations()]
+    from ptune.tracking.fetch import fetch_leaderboard  # imported here because few searches need MLflow to start
+    from ptune.tracking.location import resolve_uri
+
+    with tempfile.TemporaryDirectory(prefix="ptune-prior-") as scratch:
+        board = fetch_leaderboard(search, resolve_uri(job.tracking.uri, runs), Path(scratch))
+        try:
+            return [dict(group["config"]) for group in json.loads(board.read_text())["groups"]]
+        except (ValueError, LookupError, TypeError) as error:  # whoever may write there may have written anything
+            raise SpecError(
+                f"prior.searches: {search} holds a leaderboard that ptune did not write: {error}"
+            ) from error
 
 
 def _inside(config: Config, space: Space) -> Config:

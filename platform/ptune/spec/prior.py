@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from ptune.spec.strict import Strict
-from ptune.spec.texts import SearchName
+from ptune.spec.strict import Strict, broken
+from ptune.spec.texts import SEARCH_NAME
+from ptune.spec.tracking import RUNS
+
+_RUN = re.compile(rf"{RUNS}\w+", re.ASCII)
+
+
+def _earlier(text: str) -> str:
+    if _RUN.fullmatch(text) or re.fullmatch(SEARCH_NAME, text):
+        return text
+    raise broken(
+        f"must be the name of a search in the runs folder, or {RUNS}RUN_ID, the run of a search in MLflow, got {text!r}"
+    )
 
 
 class Prior(Strict):
     """Earlier searches."""
 
-    searches: Annotated[list[SearchName], Field(min_length=1)]
-    """Their names; they are in the same runs folder."""
+    searches: Annotated[list[Annotated[str, AfterValidator(_earlier)]], Field(min_length=1)]
+    """Their names in the same runs folder, or their runs in MLflow, `runs:/RUN_ID`."""
     best: int = Field(3, ge=1, le=100)
     """How many configurations of each are tried."""
+
+    @property
+    def names(self) -> str:
+        """The searches in a sentence."""
+        return ", ".join(self.searches)

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
-SearchName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+SEARCH_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""What the name of a search matches."""
+SearchName = Annotated[str, StringConstraints(pattern=SEARCH_NAME, max_length=80)]
 """The name of a search, which is that of a folder and of an experiment, too."""
 DEEPEST = 32
 """Levels of tables and lists; a job has six."""

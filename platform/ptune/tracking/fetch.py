@@ -1,7 +1,9 @@
-"""A trained prompt, fetched from MLflow: from the run of a search, a logged model, or a registered one."""
+"""What MLflow holds of a search, fetched: its prompt, of a run or of a model, and how its configurations ranked."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-_FOLDER = "artifact"
+_FOLDER, _LEADERBOARD = "artifact", "leaderboard.json"
 
 
 def fetch_prompt(uri: str, tracking_uri: str, target: Path) -> Path:
@@ -29,6 +31,38 @@ def fetch_prompt(uri: str, tracking_uri: str, target: Path) -> Path:
     Raises:
         TrackingError: MLflow does not answer, has no such run or model, or it holds no prompt.
     """
+    with _asked(uri, tracking_uri) as client:
+        if uri.startswith(MODELS):
+            return _of_model(client, uri, tracking_uri, target)
+        return _of_run(client, uri, tracking_uri, target)
+
+
+def fetch_leaderboard(uri: str, tracking_uri: str, target: Path) -> Path:
+    """Copy the leaderboard of a search that has ended into a folder; return where it lies there.
+
+    Args:
+        uri: the run of the search, `runs:/RUN_ID`.
+        tracking_uri: where MLflow keeps its runs.
+        target: an existing folder.
+
+    Raises:
+        TrackingError: MLflow does not answer or has no such run, or it is none of a search that has ended.
+    """
+    with _asked(uri, tracking_uri) as client:
+        run_id = uri.removeprefix(RUNS)
+        tags = client.get_run(run_id).data.tags
+        if SEARCH_TAG not in tags or TRIAL_TAG in tags:
+            above = tags.get("mlflow.parentRunId")
+            hint = "" if above is None else f"; that of its search is {RUNS}{above}"
+            raise TrackingError(f"{uri} is not the run of a search{hint}")
+        if _LEADERBOARD not in [file.path for file in client.list_artifacts(run_id)]:
+            raise TrackingError(f"{uri} holds no {_LEADERBOARD}; the run of a search has one once the search has ended")
+        return Path(client.download_artifacts(run_id, _LEADERBOARD, str(target)))
+
+
+@contextmanager
+def _asked(uri: str, tracking_uri: str) -> Iterator[MlflowClient]:
+    """A client that is asked for what a URI names; what it raises says what is wrong with that."""
     quiet_mlflow()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
@@ -41,9 +75,7 @@ def fetch_prompt(uri: str, tracking_uri: str, target: Path) -> Path:
         )
     client = MlflowClient(tracking_uri, tracking_uri)
     try:
-        if uri.startswith(MODELS):
-            return _of_model(client, uri, tracking_uri, target)
-        return _of_run(client, uri, tracking_uri, target)
+        yield client
     except MlflowException as error:
         if "failed with exception" in error.message:  # by which MLflow says that no server answered
             problem = "MLflow does not answer there; start it, or set MLFLOW_TRACKING_URI to where it is"
@@ -51,7 +83,7 @@ def fetch_prompt(uri: str, tracking_uri: str, target: Path) -> Path:
             problem = f"{error.message.splitlines()[0]}{_instead(client, uri, error)}"
         raise TrackingError(f"{uri} cannot be fetched from {without_password(tracking_uri)}: {problem}") from None
     except OSError as error:  # MLflow passes on what its store of files raises
-        raise TrackingError(f"{uri} holds no prompt: {error}") from None
+        raise TrackingError(f"what {uri} names is not there: {error}") from None
 
 
 def _of_run(client: MlflowClient, uri: str, tracking_uri: str, target: Path) -> Path:
