@@ -12,6 +12,7 @@ from ptune.backbone.load import load_backbone
 from ptune.data.sources import Splits
 from ptune.engine.fused import Engine, Failure, Report
 from ptune.engine.reference import predict_alone, score, train_alone
+from ptune.engine.slots import Plan
 from ptune.engine.state import read
 from ptune.prompts.draws import Draws
 from ptune.prompts.forward import MiniBatch, forward
@@ -218,17 +219,21 @@ def fingerprint(backbone: Backbone) -> str:
     return digest.hexdigest()
 
 
-def check_resuming(world: World, config: dict) -> None:
+def check_resuming(world: World, config: dict, reports_per_epoch: int = 1) -> None:
+    def trial() -> tuple[Plan, Learner]:
+        plan, learner = world.trial(3, config)
+        return replace(plan, reports_per_epoch=reports_per_epoch), learner
+
     state = world.folder / "trials" / "0003" / "state.safetensors"
     unbroken = Engine(world.backbone, token_budget=2_000)
-    unbroken.join(*world.trial(3, config))
+    unbroken.join(*trial())
     expected = run(unbroken, {3: 3})
     expected_tensors = read(state).tensors
     shutil.rmtree(state.parent)
 
     for goal in (1, 2, 3):  # three processes' worth of engines, each from what the one before left on disk
         engine = Engine(world.backbone, token_budget=2_000)
-        engine.join(*world.trial(3, config))
+        engine.join(*trial())
         reports = run(engine, {3: goal})
     saved = read(state)
     tensors = saved.tensors
@@ -254,3 +259,28 @@ def test_words_for_labels_are_resumed_alike(worded, config):
 
 def test_several_data_sets_are_resumed_alike(pair_of_sets):
     check_resuming(pair_of_sets, CONFIGS["v2 longer, dropout"])
+
+
+PART = "v2 longer, dropout"
+
+
+@pytest.mark.parametrize("reports_per_epoch", [3, 2])
+def test_reports_within_epochs_change_nothing_of_what_is_trained(world, reports_per_epoch):
+    learner, losses, accuracy = alone(world, 3, CONFIGS[PART], epochs=2)
+    plan, trained = world.trial(3, CONFIGS[PART])
+    engine = Engine(world.backbone, token_budget=2_000)
+    engine.join(replace(plan, reports_per_epoch=reports_per_epoch), trained)
+    reports = run(engine, {3: 2 * reports_per_epoch})
+
+    assert len(reports) == 2 * reports_per_epoch
+    assert reports[-1].metrics["accuracy"] == accuracy
+    first = len(losses) // 2 // reports_per_epoch
+    assert reports[0].metrics["train_loss"] == near(sum(losses[:first]) / first)
+    found, expected = trained.collapsed(), learner.collapsed()
+    for key, tensor in expected.items():
+        close(found[key], tensor)
+
+
+@pytest.mark.parametrize("name", [PART, "faithful"])
+def test_a_trial_that_stopped_within_an_epoch_goes_on_exactly(world, name):
+    check_resuming(world, EVERY[name], reports_per_epoch=2)

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ptune.record.events import Finished, Suggested
 from ptune.record.wording import described
+from ptune.report.charts.table import tables
 from ptune.report.leaderboard import as_csv, as_json, rows, table
 from support.played import make_job, play
 
@@ -140,3 +141,17 @@ def test_of_a_loss_the_lowest_leads_alone_and_among_repetitions(tmp_path, monkey
     means = [group["mean"] for group in json.loads(as_json(history))["groups"]]
     assert means == sorted(means)
     assert f"{losses[0]:.4f}" in printed(table(history, 100), 100).splitlines()[1]
+
+
+def test_reports_within_epochs_are_ranked_with_parts_of_epochs(tmp_path, monkeypatch):
+    job = make_job(trials=12, epochs=3, report_every="0.25 epochs")
+    history = play(tmp_path / "journal.jsonl", monkeypatch, job)
+    found = {row.trial: row for row in rows(history)}
+    for number, trial in history.trials.items():
+        assert found[number].epochs == len(trial.reports) / 4
+        assert found[number].best_epoch is None or found[number].best_epoch == trial.best_epoch / 4
+    assert {row.epochs for row in found.values()} >= {0.25, 3}
+    curves = tables(history, []).curves
+    assert {row["epoch"] for row in curves if row["trial"] == history.ranked()[0].number} == {
+        number / 4 for number in range(1, 13)
+    }

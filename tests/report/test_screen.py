@@ -7,7 +7,7 @@ from ptune.record.events import Ended, Finished
 from ptune.record.wording import described
 from ptune.report.progress import Progress
 from ptune.report.screen import line, picture
-from support.played import make_job, play, watched
+from support.played import START, make_job, play, watched
 
 
 def drawn(progress, width=100, height=30, now=None):
@@ -139,3 +139,13 @@ def test_of_a_rule_that_compares_after_every_epoch_a_few_are_shown(tmp_path, mon
     shown = [int(step.split(":")[0].split()[-1]) for step in line.split(" → ")]
     assert len(shown) == 7
     assert (shown[0], shown[-1]) == (1, 40)
+
+
+def test_reports_within_epochs_are_shown_as_parts_of_epochs(tmp_path, monkeypatch):
+    play(tmp_path / "journal.jsonl", monkeypatch, make_job(trials=12, epochs=3, report_every="0.25 epochs"))
+    progress = watched(tmp_path / "journal.jsonl")
+    text = drawn(progress)
+    (rungs,) = [line for line in text.splitlines() if "rungs" in line]
+    assert [step.split(":")[0].split()[-1] for step in rungs.split(" → ")] == ["0.25", "0.75", "2.25", "3"]
+    assert " 0.25/3 " in text
+    assert f"{progress.epochs_done / 4:g} epochs" in line(progress, START)

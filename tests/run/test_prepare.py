@@ -4,13 +4,15 @@ import json
 import re
 
 import pytest
+from pydantic import ValidationError
 
 from ptune.backbone.profile import read_profile
 from ptune.checks.configuration import space_problems
-from ptune.errors import BackboneError, DataError
+from ptune.errors import BackboneError, DataError, SpecError
 from ptune.record.events import decode, encode
 from ptune.run.prepare import prepare
 from ptune.spec.job import Job
+from ptune.spec.same import differences
 
 
 def told(job: Job, folder) -> str:
@@ -115,3 +117,37 @@ def test_only_a_prompt_that_shifts_the_text_takes_positions(job, tiny_backbone, 
         return
     found = told(changed(job, space=space), tiny_backbone("bert"))
     assert re.search(r'got 60 \+ 32 .*unless positions = "unshifted"', found)
+
+
+def reporting(job: Job, every: str, **budget: object) -> Job:
+    """The job with reports within epochs, of two or three steps."""
+    space = {"parameters": {"method": {"value": "v2"}, "batch_size": {"value": 16}}}
+    changes = {"trials": 2, "epochs": 2, "report_every": every, **budget}
+    return changed(job, space=space, budget=changes)
+
+
+def test_steps_between_reports_become_a_part_of_an_epoch_that_the_journal_holds(job):
+    header = prepare(reporting(job, "2 steps")).header
+    assert header.job.budget.report_every == "1/2 epochs (2 steps)"
+    assert header.job.budget.horizon == 4
+    assert decode(encode(header)) == header
+    assert differences(header.job, reporting(job, "2 steps")) == []
+    assert differences(header.job, reporting(job, "1 step"))
+
+
+def test_more_reports_than_steps_are_refused_with_the_most_that_there_are(job):
+    with pytest.raises(SpecError, match=r"an epoch may have as few as 3, got 4 reports.*the most are '1/3 epochs'"):
+        prepare(reporting(job, "0.25 epochs"))
+
+
+def test_a_grace_beyond_the_horizon_is_refused_once_steps_are_counted(job):
+    with pytest.raises(SpecError, match="grace <= epochs must hold, got 5 > 4"):
+        prepare(reporting(job, "2 steps", stopping={"type": "asha", "grace": 5}))
+
+
+def test_steps_between_reports_need_one_batch_size(job):
+    space = {"parameters": {"method": {"value": "v2"}, "batch_size": {"choices": [8, 16]}}}
+    budget = {"trials": 2, "epochs": 2, "report_every": "2 steps"}
+    with pytest.raises(ValidationError, match="a number of steps needs one batch_size"):
+        changed(job, space=space, budget=budget)
+    changed(job, space=space, budget={**budget, "report_every": "0.5 epochs"})

@@ -220,3 +220,33 @@ def reported_once(conductor):
         if isinstance(event, Reported):
             epochs.setdefault(event.trial, []).append(event.epoch)
     return all(seen == list(range(1, len(seen) + 1)) for seen in epochs.values())
+
+
+WITHIN = {"report_every": "0.5 epochs"}
+
+
+def test_a_search_that_reports_within_epochs_is_resumed_alike(search, tmp_path):
+    whole, taken = search(trials=6, epochs=3, seed=5, limits=WITHIN)
+    trials = whole.history.trials.values()
+    assert max(trial.epoch for trial in trials) == 6
+    assert taken.epochs == (sum(trial.epoch for trial in trials) + failures(whole)) / 2
+    assert {trial.trained_epochs for trial in trials if trial.status == "stopped"} >= {0.5}
+    path = tmp_path / "cut.jsonl"
+    for after in cut_everywhere(whole, path):
+        resumed = resume(path)
+        simulate(resumed, curve, 1)
+        assert outcome(resumed) == outcome(whole), f"cut after line {after}"
+        resumed._journal.close()
+
+
+def test_a_total_of_epochs_holds_twice_as_many_half_epochs(search):
+    conductor, taken = search(trials=40, epochs=3, limits=WITHIN | {"epochs_total": 8})
+    assert 4 < taken.epochs <= 8
+    assert conductor.history.best.trained_epochs == 3
+
+
+def test_who_stops_within_an_epoch_is_said_to(search):
+    conductor, _ = search(trials=6, epochs=3, seed=5, limits=WITHIN)
+    reasons = [trial.reason for trial in conductor.history.trials.values() if trial.trained_epochs == 0.5]
+    assert reasons
+    assert all(reason.startswith("stopped at the rung of epoch 0.5") for reason in reasons)

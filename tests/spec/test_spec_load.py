@@ -161,7 +161,7 @@ def test_every_problem_of_both_files_is_reported_at_once(folder):
     ]
     assert lines[-1] == (
         "[budget].epoch: unknown key; did you mean 'epochs'? (valid: constant_epochs, device_hours, epochs, "
-        "epochs_total, hours, inherit, patience, sampler, stopping, target, trials)"
+        "epochs_total, hours, inherit, patience, report_every, sampler, stopping, target, trials)"
     )
 
 

@@ -32,9 +32,18 @@ SPACE = {
 
 
 def make_job(
-    trials=12, epochs=9, stopping=None, space=SPACE, sampler="random", published=(), metric="accuracy", **data
+    trials=12,
+    epochs=9,
+    stopping=None,
+    space=SPACE,
+    sampler="random",
+    published=(),
+    metric="accuracy",
+    report_every=None,
+    **data,
 ):
     budget = {"trials": trials, "epochs": epochs, "sampler": sampler, "stopping": stopping or {"type": "asha"}}
+    budget["report_every"] = report_every
     task = {"metric": metric, "data": {"source": "builtin:none", **data}}
     return Job.model_validate(
         {

@@ -16,14 +16,15 @@ def trials_frame(history: History) -> pd.DataFrame:
     """One row for each trial, in the order of their numbers; see `ptune.api.result.SearchResult.trials`."""
     trials = [history.trials[number] for number in sorted(history.trials)]
     metric = history.objective.metric
+    epochs = "Int64" if history.job.budget.reports_per_epoch == 1 else "Float64"
     columns = {
         "number": pd.Series([trial.number for trial in trials], dtype="Int64"),
         "status": pd.Series([trial.status for trial in trials], dtype="string"),
         **{name: _parameter(history, name, trials) for name in history.header.varied},
         metric: _numbers([trial.best_value for trial in trials]),
-        "best_epoch": pd.Series([_best_epoch(trial) for trial in trials], dtype="Int64"),
+        "best_epoch": pd.Series([_best_epoch(trial) for trial in trials], dtype=epochs),
         "loss": _numbers([_kept(trial, "loss") for trial in trials]),
-        "trained_epochs": pd.Series([trial.epoch for trial in trials], dtype="Int64"),
+        "trained_epochs": pd.Series([trial.trained_epochs for trial in trials], dtype=epochs),
         "seconds": _numbers([sum(report.get("seconds", 0.0) for report in trial.reports) for trial in trials]),
         "trainable_parameters": _numbers([_kept(trial, "trainable_parameters") for trial in trials]).astype("Int64"),
         "reason": pd.Series([trial.reason for trial in trials], dtype="string"),
@@ -86,8 +87,8 @@ def _numbers(values: Sequence[float | None]) -> pd.Series[Any]:
     return pd.Series(values, dtype="Float64")
 
 
-def _best_epoch(trial: TrialRecord) -> int | None:
-    return None if trial.best_value is None else trial.best_epoch
+def _best_epoch(trial: TrialRecord) -> float | None:
+    return None if trial.best_value is None else trial.kept_epoch
 
 
 def _kept(trial: TrialRecord, name: str) -> float | None:

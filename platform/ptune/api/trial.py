@@ -32,10 +32,11 @@ class Trial:
     """Its parameters by name; the constants of the space are among them."""
     metrics: Metrics
     """Everything measured on dev after its best epoch; empty before the first epoch has ended."""
-    epoch: int | None
-    """The best epoch, counted from 1, whose prompt is exported; None before the first has ended."""
+    epoch: float | None
+    """The best epoch, counted from 1, whose prompt is exported; None before the first report. Within an epoch, such as
+    2.25, where the budget states `report_every`."""
     reports: Sequence[Metrics]
-    """What was measured on dev after each epoch, in order."""
+    """What was measured on dev at each report, in order: after every epoch, unless the budget states `report_every`."""
     test: Metrics | None
     """What was measured on the test split, in a search that `SearchResult.confirm` has run; else None."""
     reason: str | None
@@ -55,7 +56,7 @@ class Trial:
             status=record.status,
             config=dict(record.config),
             metrics=metrics,
-            epoch=record.best_epoch if scored else None,
+            epoch=record.kept_epoch if scored else None,
             reports=tuple(map(dict, record.reports)),
             test=record.test,
             reason=record.reason,

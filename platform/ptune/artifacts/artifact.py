@@ -62,7 +62,7 @@ class Repeats(Strict):
 class Training(Strict):
     """What a prompt cost, and how much its scores rest on."""
 
-    epochs: int = Field(ge=1)
+    epochs: int | float = Field(gt=0)
     """Epochs that the trial trained."""
     seconds: float = Field(ge=0.0)
     """Seconds of the trial's training."""

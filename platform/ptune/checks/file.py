@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ptune.backbone.profile import Profile
 from ptune.checks.job import Checked, check
+from ptune.checks.reports import with_counted_reports
 from ptune.data.sources import Splits
 from ptune.errors import SpecError
 from ptune.spec.extends import Toml
@@ -57,6 +58,8 @@ def check_file(
     checked = check(file.tables, read_data=read_data, runs=runs)
     problems = _told(file, checked)
     job = None if problems else file.job()
+    if job is not None and checked.splits is not None:
+        job = with_counted_reports(job, checked.splits)
     return CheckedFile(path, job, problems, checked.later, checked.profile, checked.notes, checked.splits)
 
 

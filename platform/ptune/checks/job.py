@@ -17,6 +17,7 @@ from ptune.backbone.tokenizer import check_vocabulary
 from ptune.checks.configuration import space_problems, unfit_inputs
 from ptune.checks.data import file_problems, is_elsewhere
 from ptune.checks.positions import position_problems
+from ptune.checks.reports import report_problems
 from ptune.checks.spread import spread_problems
 from ptune.checks.start import artifact_at, place_problems, start_problems
 from ptune.checks.words import language_head_problems, word_problems
@@ -192,5 +193,9 @@ def _check_contents(checked: Checked, profile: Profile) -> None:
         return
     if checked.splits is not None:
         checked.problems += word_problems(tables.task, tables.space, checked.splits, profile)
+        if tables.budget is not None and not tables.dropped:
+            checked.problems += report_problems(
+                tables.budget, tables.task, tables.space, checked.splits, tables.drawing_seed
+            )
     if checked.start is not None and not tables.dropped:
         checked.problems += start_problems(checked.start, tables.task, tables.space, profile)

@@ -54,7 +54,8 @@ def _told(damage: Damage) -> Iterator[str]:
     if not damage.journal.is_whole:
         yield from _journal_told(damage.journal)
     for state in damage.states:
-        then = f"its other one holds {state.epochs} epochs" if state.epochs else "it has no other one"
+        epochs = damage.journal.history.job.budget.in_epochs(state.reports)
+        then = f"its other one holds {epochs} epochs" if state.reports else "it has no other one"
         yield f"trial {state.trial}  {state.file.name} {state.reason}; {then}"
     if damage.artifact is not None:
         yield f"artifact  {damage.artifact}"
@@ -68,7 +69,7 @@ def _journal_told(journal: Recovery) -> Iterator[str]:
     if len(journal.lost) > _SHOWN:
         yield f"and {plural(len(journal.lost) - _SHOWN, 'more line')}"
     history = journal.history
-    epochs = sum(trial.epoch for trial in history.trials.values())
+    epochs = history.job.budget.in_epochs(sum(trial.epoch for trial in history.trials.values()))
     yield (
         f"journal  {plural(len(journal.lost), 'line')} lost; kept: {plural(len(journal.lines), 'line')} with "
         f"{plural(len(history.trials), 'trial')} and {plural(epochs, 'epoch')}"

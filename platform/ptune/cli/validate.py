@@ -108,16 +108,18 @@ def _as_json(result: CheckedFile) -> dict[str, object]:
 
 def _summary(job: Job, profile: Profile | None) -> str:
     """A job in one line."""
+    from ptune.report.reporting import reports_text
     from ptune.report.wording import plural
 
     data, trials = job.task.sets[0], _trials(job, profile)
     folds = f" x {data.folds} folds" if data.folds else ""
+    reports = reports_text(job.budget)
     most = job.budget.most_epochs(None if trials is None else trials * job.task.folds)
     cost = [] if most is None else [f"at most {plural(most, 'epoch')}"]
     depth = f" ({profile.layers} layers)" if profile is not None else ""
     return (
         f"{_counted(trials, job.budget.sampler)}{folds} x {plural(job.budget.epochs, 'epoch')} "
-        f"({', '.join([job.budget.stopping.summary, *job.budget.limits, *cost])}), "
+        f"({', '.join([job.budget.stopping.summary, *reports, *job.budget.limits, *cost])}), "
         f"{plural(len(job.space.searched), 'parameter')}, "
         f"{job.backbone.id}{depth}, {data.source or Path(data.train).name}"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ptune.diagnosis.diagnosis import Diagnosis
 from ptune.diagnosis.edits import setting, with_choices, with_ends
 from ptune.diagnosis.ranges import definitions
@@ -24,25 +26,27 @@ def horizon(history: History) -> list[Diagnosis]:
     if best is None or best.status != "complete" or best.epoch < 2 or history.header.confirms is not None:
         return []
     losses = [report["loss"] for report in best.reports if "loss" in report]
-    if best.best_epoch != best.epoch or len(losses) < best.epoch or best.epoch < history.job.budget.epochs:
+    if best.best_epoch != best.epoch or len(losses) < best.epoch or best.epoch < history.job.budget.horizon:
         return []
     third = max(1, best.epoch // 3)
     before = losses[-1 - third]
     if losses[-1] != min(losses) or losses[-1] > (1 - FALL) * before:
         return []
-    text = f"The best trial ({best.number}) was best in its last epoch, {best.epoch}, and its loss on dev still fell: "
-    text += f"from {value_text(before)} to {value_text(losses[-1])} "
-    text += "in that epoch." if third == 1 else f"in the last {third} epochs."
+    text = (
+        f"The best trial ({best.number}) was best in its last epoch, {best.trained_epochs}, and its loss on dev still "
+    )
+    text += f"fell: from {value_text(before)} to {value_text(losses[-1])} "
+    text += "in that epoch." if best.in_epochs(third) == 1 else f"in the last {best.in_epochs(third)} epochs."
     return [
         Diagnosis(
             kind="horizon",
             severity="advice",
             text=text,
             advice="train longer",
-            typed=_typed(history, LONGER * best.epoch),
+            typed=_typed(history, LONGER * math.ceil(best.trained_epochs)),
             trials=[best.number],
             parameters=["epochs"],
-            evidence={"epochs": float(best.epoch), "loss": losses[-1], "loss_before": before},
+            evidence={"epochs": float(best.trained_epochs), "loss": losses[-1], "loss_before": before},
         )
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ptune.diagnosis.diagnosis import Diagnosis
 from ptune.diagnosis.edits import setting
 from ptune.record.history import History
@@ -19,7 +21,7 @@ def overfitting(history: History) -> list[Diagnosis]:
     best = history.best
     if best is None or best.status != "complete" or 2 * best.best_epoch > best.epoch:
         return []
-    kept, last = best.best_report, best.reports[-1]
+    kept, last, kept_at = best.best_report, best.reports[-1], best.kept_epoch
     error = standard_error(history.header, kept)
     metric, utility = history.objective.metric, history.objective.utility
     if error is None or not all("loss" in report and "train_loss" in report for report in (kept, last)):
@@ -27,20 +29,18 @@ def overfitting(history: History) -> list[Diagnosis]:
     lost = utility(kept[metric]) - utility(last[metric])
     if lost <= error or last["train_loss"] >= kept["train_loss"] or last["loss"] <= kept["loss"]:
         return []
-    text = (
-        f"The best trial ({best.number}) overfits: from epoch {best.best_epoch} to {best.epoch}, its loss in training "
-    )
-    text += f"fell from {value_text(kept['train_loss'])} to {value_text(last['train_loss'])}, and {metric} on dev from "
-    text += f"{value_text(kept[metric])} to {value_text(last[metric])}."
+    text = f"The best trial ({best.number}) overfits: from epoch {kept_at} to {best.trained_epochs}, its loss in "
+    text += f"training fell from {value_text(kept['train_loss'])} to {value_text(last['train_loss'])}, and {metric} on "
+    text += f"dev from {value_text(kept[metric])} to {value_text(last[metric])}."
     return [
         Diagnosis(
             kind="overfitting",
             severity="advice",
             text=text,
             advice="let the learning rate end where the trial is best",
-            typed=setting("budget.epochs", max(2, best.best_epoch + 1)),
+            typed=setting("budget.epochs", max(2, math.floor(kept_at) + 1)),
             trials=[best.number],
             parameters=["epochs"],
-            evidence={"best_epoch": float(best.best_epoch), "lost": lost, "standard_error": error},
+            evidence={"best_epoch": float(kept_at), "lost": lost, "standard_error": error},
         )
     ]

@@ -38,7 +38,7 @@ _PADDING = 0.2  # padding that a pass may add, as a share of its mini-batches' o
 
 @dataclass(frozen=True)
 class Report:
-    """A trial finished an epoch (counted from 1); its state is on disk."""
+    """A trial has come to a report (counted from 1): the end of an epoch, or of a part; its state is on disk."""
 
     trial: int
     epoch: int
@@ -94,7 +94,7 @@ class Engine:
             self._waiting.remove(trial)
 
     def advance(self, trial: int, epoch: int) -> Report | None:
-        """Let a trial train until it has finished `epoch` epochs; the report, when it has them already.
+        """Let a trial train until it has made `epoch` reports; the last of them, when it has it already.
 
         Raises:
             EngineError: the trial has no slot.
@@ -221,17 +221,17 @@ class Engine:
         return chosen
 
     def _settle_batch(self, slot: Slot, loss: float) -> Failure | None:
-        """Go on after a mini-batch, or a part of one: to the dev split after the epoch's last."""
+        """Go on after a mini-batch, or a part of one: to the dev split after the report's last."""
         trial = slot.plan.trial
         if not math.isfinite(loss):
             self.leave(trial)
-            return _diverged(trial, "training loss", loss, slot.epoch + 1)
+            return _diverged(trial, "training loss", loss, slot.epoch_under_way)
         if slot.finish_part(loss):
             slot.begin_scoring(self.token_budget)
         return None
 
     def _settle_scores(self, slot: Slot, answers: Sequence[Any]) -> Report | Failure | None:
-        """Go on after a batch of the dev split: to the epoch's end after the last."""
+        """Go on after a batch of the dev split: to the report after the last."""
         if not slot.finish_scores(answers):
             return None
         outcome = self._finish_epoch(slot)
@@ -239,18 +239,18 @@ class Engine:
         return outcome
 
     def _open(self, slot: Slot) -> None:
-        """Let a slot without anything to train begin its epoch, which is scoring alone."""
+        """Let a slot without anything to train go on to its report, which is scoring alone."""
         if slot.wants_work and not slot.trains and slot.phase is not Phase.SCORING:
             slot.begin_scoring(self.token_budget)
 
     def _finish_epoch(self, slot: Slot) -> Report | Failure:
-        """Measure a slot's answers to its dev split, close its epoch and save it."""
+        """Measure a slot's answers to its dev split, report and save it."""
         trial, plan = slot.plan.trial, slot.plan
         answers = plan.task.complete(self.backbone, slot.learner, plan.dev, slot.answers, self.token_budget)
         metrics = with_joint_metric(plan.task.measure(answers, plan.dev), plan.objective.metric)
         if not math.isfinite(metrics["loss"]):
             self.leave(trial)
-            return _diverged(trial, "dev loss", metrics["loss"], slot.epoch + 1)
+            return _diverged(trial, "dev loss", metrics["loss"], slot.epoch_under_way)
         report = slot.finish_epoch(
             metrics, self.backbone.shape.parameters, max(map(_peak_memory, self.backbone.devices))
         )

@@ -37,13 +37,14 @@ class Plan:
         recipe: how it trains.
         task: what its scores are worth.
         train: the split it learns from.
-        dev: the split it is scored on after every epoch.
-        objective: which epoch's learner is kept.
+        dev: the split it is scored on at every report.
+        objective: which report's learner is kept.
         seed: the search's seed.
         horizon: epochs that the learning-rate schedule spans.
-        state_path: where its state is saved after every epoch.
+        state_path: where its state is saved at every report.
         config: the flat configuration, which a saved state must match.
         dtype: type of the backbone's weights.
+        reports_per_epoch: into how many parts of equal steps an epoch is cut; each ends with a report.
         shares_time: whether it reports `own_seconds`, its share of the time of its passes.
         memory_mb: what it reports as `training_memory_mb`; None reports nothing.
     """
@@ -59,6 +60,7 @@ class Plan:
     state_path: Path
     config: Config = field(default_factory=dict)
     dtype: str = "float32"
+    reports_per_epoch: int = 1
     shares_time: bool = False
     memory_mb: float | None = None
 
@@ -67,6 +69,10 @@ class Plan:
         """Optimiser steps in one epoch."""
         _, sizes = np.unique(self.train.dataset_indices, return_counts=True)
         return self.recipe.passes * sum(-(-int(size) // self.recipe.batch_size) for size in sizes)
+
+    def steps_before(self, report: int) -> int:
+        """Optimiser steps that lie before report `report` (from 0) has begun to train: parts differ by one at most."""
+        return report * self.steps_per_epoch // self.reports_per_epoch
 
     @cached_property
     def weights(self) -> np.ndarray:
@@ -117,11 +123,11 @@ class Slot:
         self.generator = torch.Generator().manual_seed(stream_seed(plan.seed, plan.trial, "dropout"))
         self.phase = Phase.TRAINING
         self.goal = 0
-        """Epochs it may train before it waits."""
+        """Reports it may make before it waits."""
         self.history: list[dict[str, float]] = []
-        """Metrics of every finished epoch."""
+        """Its reports: the metrics of every finished epoch, or part of one."""
         self.best: dict[str, Tensor] = {}
-        """The collapsed learner of the best epoch; empty before the first."""
+        """The collapsed learner of the best report; empty before the first."""
         self.answers: list[Any] = []
         """The answer to each example of the dev split, while scoring."""
         self._train_queue: deque[np.ndarray] = deque()
@@ -135,13 +141,18 @@ class Slot:
 
     @property
     def epoch(self) -> int:
-        """Finished epochs."""
+        """How many reports it has made: epochs, unless its plan cuts them into parts."""
         return len(self.history)
 
     @property
     def wants_work(self) -> bool:
-        """Whether an epoch below the goal is unfinished."""
+        """Whether a report below the goal is missing."""
         return self.epoch < self.goal
+
+    @property
+    def epoch_under_way(self) -> int:
+        """The epoch (1, 2, ...) in which its next report lies."""
+        return self.epoch // self.plan.reports_per_epoch + 1
 
     @property
     def trains(self) -> bool:
@@ -212,12 +223,12 @@ class Slot:
         """The optimiser's step that follows the mini-batch just taken."""
         assert self.optimizer is not None, "what has mini-batches trains"
         plan = self.plan
-        number = self.epoch * plan.steps_per_epoch + len(self._losses)
+        number = plan.steps_before(self.epoch) + len(self._losses)
         share = rate_share(plan.recipe, number, plan.steps_per_epoch, plan.horizon)
         return Step(self.optimizer, share, plan.recipe.clip)
 
     def finish_part(self, loss: float) -> bool:
-        """Record the loss that a part adds to its mini-batch's; return whether it was the epoch's last."""
+        """Record the loss that a part adds to its mini-batch's; return whether it was the report's last."""
         step = self._under_way
         assert step is not None, "a part is of a step"
         step.loss += loss
@@ -235,7 +246,7 @@ class Slot:
         return not self._dev_queue
 
     def finish_epoch(self, metrics: dict[str, float], backbone_parameters: int, memory_mb: float) -> dict[str, float]:
-        """Record the epoch's dev metrics, keep the learner if none is better so far, and return the whole report."""
+        """Record the dev metrics, keep the learner if none is better so far, and return the whole report."""
         if self.plan.objective.keeps_latest([*self.history, metrics]):
             self.best = self.learner.collapsed()
         moved = self._movement.of(self.learner)
@@ -271,17 +282,23 @@ class Slot:
     def _begin_step(self, token_budget: int) -> None:
         """Cut the next mini-batch into parts of at most `token_budget` padded tokens."""
         if not self._train_queue:
-            self._begin_epoch()
+            self._begin_report()
         train, examples, stream = self.plan.train, self._train_queue.popleft(), self.generator.get_state()
         parts = deque(parts_of(examples, train.lengths, train.row_counts, token_budget))
         self._under_way = _Step(examples, parts, Draws.of_step(self.generator), stream)
 
-    def _begin_epoch(self) -> None:
-        """Queue the mini-batches of all passes over the training split that one report takes."""
+    def _begin_report(self) -> None:
+        """Queue the mini-batches up to the next report: of all passes that make an epoch, or of a part of them."""
         plan, train = self.plan, self.plan.train
-        passes = plan.recipe.passes
-        for number in range(self.epoch * passes, (self.epoch + 1) * passes):
-            self._train_queue += epoch_batches(
+        passes, epoch = plan.recipe.passes, self.epoch // plan.reports_per_epoch
+        batches = [
+            batch
+            for number in range(epoch * passes, (epoch + 1) * passes)
+            for batch in epoch_batches(
                 train.lengths, plan.recipe.batch_size, plan.seed, plan.trial, number, train.dataset_indices
             )
+        ]
+        begun = epoch * plan.steps_per_epoch
+        start, end = plan.steps_before(self.epoch) - begun, plan.steps_before(self.epoch + 1) - begun
+        self._train_queue += batches[start:end]
         self._began = time.monotonic()

@@ -1,6 +1,6 @@
 """A slot on disk: one safetensors file that describes itself, written whole or not at all, never a pickle.
 
-A slot is saved between epochs, when the number of finished epochs says where in the data it is. The file holds the
+A slot is saved at its reports, whose number says where in the data it is. The file holds the
 encoder's weights, the optimiser's moments, the random stream and every report, so restoring a slot and going on equals
 never having stopped.
 
@@ -42,8 +42,8 @@ class SavedState:
     Attributes:
         trial: the trial's number.
         config: its flat configuration.
-        history: metrics of every finished epoch.
-        metric: the dev metric whose best epoch is kept.
+        history: its reports.
+        metric: the dev metric whose best report is kept.
         dtype: type of the backbone's weights.
         tensors: `learner.*`, `best.*`, `optimizer.INDEX.*` and `generator`.
     """
@@ -57,7 +57,7 @@ class SavedState:
 
     @property
     def best(self) -> dict[str, Tensor]:
-        """The collapsed learner of the best epoch."""
+        """The collapsed learner of the best report."""
         return _under("best.", self.tensors)
 
 
@@ -151,11 +151,11 @@ def read(path: Path) -> SavedState:
 
 
 def read_sound(path: Path, epochs: int) -> tuple[SavedState | None, list[EngineError]]:
-    """The latest of a trial's saved states that can be read and holds `epochs` epochs, and what is wrong with others.
+    """The latest of a trial's saved states that can be read and holds `epochs` reports, and what is wrong with others.
 
     Args:
         path: the trial's latest state.
-        epochs: how many finished epochs are asked for.
+        epochs: how many reports are asked for.
     """
     problems: list[EngineError] = []
     for candidate in (path, previous(path)):
@@ -232,7 +232,7 @@ def _complete(config: Config) -> Config:
 
 
 def saved_epochs(path: Path) -> int:
-    """How many epochs a state file holds; none if it is missing or damaged."""
+    """How many reports a state file holds; none if it is missing or damaged."""
     try:
         with safe_open(path, framework="pt") as stream:
             return len(json.loads((stream.metadata() or {})["about"])["history"])

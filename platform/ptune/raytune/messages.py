@@ -30,7 +30,7 @@ class Assignment:
     config: Config
     """The trial's complete flat configuration."""
     epoch: int
-    """Epochs finished before this turn."""
+    """Reports made before this turn."""
     engine: str
     """Name of the engine's actor."""
     node: str | None = None
@@ -49,14 +49,14 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trial has finished an epoch."""
+    """A trial has come to a report: the end of an epoch, or of a part of one."""
 
     epoch: int
-    """Epochs finished, this one included."""
+    """Reports made, this one included."""
     metrics: dict[str, float]
-    """Metrics of this epoch."""
+    """Metrics of this report."""
     state: str
-    """File of the state saved after this epoch, relative to the search's folder."""
+    """File of the state saved with it, relative to the search's folder."""
     usage: Mapping[str, float] | None = None
     """What the engine takes of its machine; None most of the time, see `ptune.engine.meter`."""
     set_aside: Sequence[SetAside] = ()

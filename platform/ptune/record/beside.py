@@ -49,7 +49,7 @@ def besides(history: History) -> dict[int, Beside]:
     numbers = set() if front is None else set(front.numbers)
 
     def of(trial: TrialRecord) -> Beside:
-        values = measured(names, trial.config, trial.reports, trial.best_report)
+        values = measured(names, trial.config, trial.reports, trial.best_report, trial.reports_per_epoch)
         is_knee = front is not None and trial.number == front.knee.number
         return Beside(values, trial.number in numbers, is_knee, trial.broken)
 

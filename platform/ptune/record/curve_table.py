@@ -17,7 +17,7 @@ from typing import Any
 from ptune.errors import DataError, SpecError
 from ptune.files import replacing
 from ptune.record.events import Metrics
-from ptune.record.history import History
+from ptune.record.history import History, TrialRecord
 from ptune.spec.objectives import MACHINE
 from ptune.spec.trial import Config, Scalar
 
@@ -125,9 +125,9 @@ def table_of(histories: Iterable[History], task: str | None = None) -> CurveTabl
             raise SpecError(_difference(recorded, about, history.header.name))
         recorded = about
         runs += [
-            Run(*_told_apart(trial.config, history.job.seed), [_kept(report) for report in trial.reports])
+            Run(*_told_apart(trial.config, history.job.seed), [_kept(report) for report in _of_epochs(trial)])
             for trial in history.trials.values()
-            if trial.status == "complete" and trial.epoch == about.epochs
+            if trial.status == "complete" and trial.trained_epochs == about.epochs
         ]
     if recorded is None or not runs:
         raise SpecError("no trial has trained to the horizon, so there is no learning curve to record")
@@ -190,6 +190,11 @@ def _told_apart(config: Config, seed: int) -> tuple[Config, int]:
     """A configuration without the number of its repetition, and a seed that holds it."""
     own = {name: value for name, value in config.items() if name != "repeat" and value is not None}
     return own, seed + int(config["repeat"] or 0)
+
+
+def _of_epochs(trial: TrialRecord) -> Sequence[Metrics]:
+    """The reports at the ends of its epochs."""
+    return trial.reports[trial.reports_per_epoch - 1 :: trial.reports_per_epoch]
 
 
 def _kept(report: Metrics) -> Metrics:

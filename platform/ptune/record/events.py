@@ -95,12 +95,12 @@ class Confirms:
 
 @dataclass(frozen=True)
 class BestResult:
-    """The best trial of a search and the report of its best epoch."""
+    """The best trial of a search and the report of its best epoch, such as 2.25 where trials report within epochs."""
 
     trial: Count
     config: Config
     metrics: Metrics
-    epoch: Count
+    epoch: Count | Annotated[float, Field(gt=0)]
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class Suggested(_Stamped):
 
 @dataclass(frozen=True)
 class Started(_Stamped):
-    """`started`: a turn on an engine begins after `epoch` finished epochs."""
+    """`started`: a turn on an engine begins after `epoch` reports."""
 
     trial: Count
     epoch: Count
@@ -172,7 +172,7 @@ class Started(_Stamped):
 
 @dataclass(frozen=True)
 class Reported(_Stamped):
-    """`reported`: an epoch has ended and the trial's state is on disk."""
+    """`reported`: an epoch, or a part, has ended and the trial's state is on disk. `epoch` counts the reports."""
 
     trial: Count
     epoch: Count
@@ -211,7 +211,7 @@ class Tested(_Stamped):
 
 @dataclass(frozen=True)
 class SetAside(_Stamped):
-    """`set_aside`: a saved state could not be used; the trial goes on after `epoch` finished epochs."""
+    """`set_aside`: a saved state could not be used; the trial goes on after `epoch` reports."""
 
     trial: Count
     epoch: Count

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, assert_never
+from typing import assert_never
 
 from ptune.errors import JournalError
 from ptune.record.configurations import Configuration, grouped
@@ -16,13 +16,11 @@ from ptune.record.events import (
     Ended,
     Event,
     Extended,
-    FinalStatus,
     Finished,
     Header,
     LimitReached,
     Loaded,
     Metered,
-    Metrics,
     Paused,
     Refused,
     Reported,
@@ -34,18 +32,16 @@ from ptune.record.events import (
     Tested,
     Tracked,
 )
-from ptune.record.front import Standing
 from ptune.record.objective import Objective
 from ptune.record.order import Order
 from ptune.record.ranking import Front, front, ranked
-from ptune.record.standing import measured, standing_of
-from ptune.spec.inherited import Inherited
+from ptune.record.trial_record import Status, TrialRecord
 from ptune.spec.job import Job
 from ptune.spec.objectives import Objectives
-from ptune.spec.trial import Config
 from ptune.spec.varied import in_order, strange
 
-Status = Literal["waiting", "running", "paused", "interrupted"] | FinalStatus
+__all__ = ["FINAL", "REJECTED", "Answer", "History", "Status", "TrialRecord"]
+
 FINAL: frozenset[Status] = frozenset({"complete", "stopped", "failed"})
 REJECTED = "rejected: "
 """How the reason of a trial begins that failed because its configuration breaks a law."""
@@ -53,85 +49,6 @@ _MOST_SPARED = 10  # times the trials of a budget
 
 Answer = Suggested | Finished | Extended | Refused | Ended
 """An event that answers a request."""
-
-
-@dataclass
-class TrialRecord:
-    """One trial: its configuration and everything it has reported."""
-
-    number: int
-    config: Config
-    objective: Objective
-    """Which of its epochs is the best."""
-    status: Status = "waiting"
-    reports: list[Metrics] = field(default_factory=list)
-    """Metrics of epoch 1, 2, ... in order; each holds the objective's metric under its own name."""
-    state: str | None = None
-    """File of the last saved state, relative to the search's folder."""
-    reason: str | None = None
-    """Why it failed or was stopped."""
-    run_id: str | None = None
-    """The tracker's run that shows it."""
-    test: Metrics | None = None
-    """Metrics of its best epoch on the test split; only confirmations score every trial."""
-    added: bool = False
-    """Whether a user has asked for it."""
-    cloned: int | None = None
-    """The trial whose configuration it took up."""
-    warm: bool = False
-    """Whether it started from what that trial had learned."""
-    inherited: Inherited | None = None
-    """What it began with of another trial."""
-    ended_by_user: bool = False
-    """Whether it was stopped because a user asked for that."""
-    strange: Sequence[str] = ()
-    """The parameters in which it differs from every trial of the search's own."""
-    objectives: Objectives | None = None
-    """What counts beside the objective."""
-
-    @property
-    def by_user(self) -> str | None:
-        """What users have done to it, in a few words; None for most trials."""
-        came = "added" if self.cloned is None else f"{'warm ' if self.warm else ''}clone of {self.cloned}"
-        parts = [*([came] if self.added else []), *(["ended by user"] if self.ended_by_user else [])]
-        return ", ".join(parts) or None
-
-    @property
-    def epoch(self) -> int:
-        """Epochs finished and reported."""
-        return len(self.reports)
-
-    @property
-    def values(self) -> list[float]:
-        """What each reported epoch counts, in the objective's metric."""
-        return self.objective.values(self.reports)
-
-    @property
-    def best_value(self) -> float | None:
-        """What the epoch counts whose learner is kept, if that is finite; None before the first."""
-        return self.objective.best_value(self.reports)
-
-    @property
-    def standing(self) -> Standing | None:
-        """Where it stands in all that counts; None before the first finite result."""
-        return standing_of(self.objective, self.objectives, self.config, self.reports)
-
-    @property
-    def broken(self) -> list[str]:
-        """The bounds of the job that its results break, in words; a trial that breaks one is never the best."""
-        if self.objectives is None or self.best_value is None:
-            return []
-        return self.objectives.laws(measured(self.objectives.bounded, self.config, self.reports, self.best_report))
-
-    @property
-    def best_epoch(self) -> int:
-        """The epoch (1, 2, ...) whose learner is kept; there must be a report."""
-        return 1 + self.objective.best_index(self.reports)
-
-    @property
-    def best_report(self) -> Metrics:
-        """Everything reported about the epoch whose learner is kept; there must be a report."""
-        return self.reports[self.best_epoch - 1]
 
 
 @dataclass
@@ -226,8 +143,8 @@ class History:
         return [*self.header.varied, *trial.strange]
 
     def horizon(self, trial: TrialRecord) -> int:
-        """The most epochs a trial trains: its own, or the budget's."""
-        return int(trial.config.get("epochs") or self.job.budget.epochs)
+        """The most reports that a trial makes: those of its own epochs, or of the budget's."""
+        return int(trial.config.get("epochs") or self.job.budget.epochs) * trial.reports_per_epoch
 
     def apply(self, event: Event) -> None:
         """Take in the next event.
@@ -333,7 +250,7 @@ class History:
         if best is None:
             return None
         metrics = best.best_report if leading is None else leading.mean_report
-        return BestResult(best.number, best.config, metrics, best.best_epoch)
+        return BestResult(best.number, best.config, metrics, best.kept_epoch)
 
     @property
     def majority_baseline(self) -> float | None:
@@ -366,22 +283,25 @@ class History:
     def _check_metric(self, report: Reported) -> None:
         metric = self.objective.metric
         if metric not in report.metrics:
-            raise JournalError(f"trial {report.trial} reports epoch {report.epoch} without {metric}")
+            ends = self.job.budget.in_epochs(report.epoch)
+            raise JournalError(f"trial {report.trial} reports epoch {ends} without {metric}")
 
     def _take_suggestion(self, event: Suggested) -> None:
         config = in_order(event.config, self.header.varied)
         added = event.request is not None
+        per_epoch = self.job.budget.reports_per_epoch
         self.suggested += not added
         self.trials[event.trial] = TrialRecord(
             event.trial,
             config,
-            self.objective.keeping(config.get("keep_epoch")),
+            self.objective.keeping(config.get("keep_epoch"), per_epoch),
             added=added,
             cloned=event.cloned,
             warm=event.warm,
             inherited=event.inherits,
             strange=strange(config, self.job.space) if added else (),
             objectives=self.job.objectives,
+            reports_per_epoch=per_epoch,
         )
 
     def _take_report(self, report: Reported) -> None:

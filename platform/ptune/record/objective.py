@@ -4,7 +4,8 @@ The only place that knows whether more or less of a metric is better, and what a
 by itself or through Optuna, ranks utilities, of which more is always better.
 
 A single epoch's dev score is noisy, and the best of many epochs is mostly the luckiest. *Smoothed*, an epoch counts the
-mean of itself and the two before it, as far as there are two. It is known as soon as the epoch is reported, so nothing
+mean of itself and the two before it, as far as there are two. Where a budget's `report_every` cuts epochs into parts,
+each part counts as an epoch does here. It is known as soon as the epoch is reported, so nothing
 but the learner of the best epoch so far has to be kept.
 
 Measured on the four surfaces of `make bench-search`, in 240 pairs of searches (`tpe` and `random` under `asha` with 50
@@ -38,7 +39,7 @@ class Objective:
         metric: its name in every report, such as `accuracy`, or `accuracy+macro_f1` for a mean.
         direction: whether more or less of it is better.
         selection: what an epoch counts, and which of several equally good ones is kept.
-        epoch: the epoch that is kept whatever others score; None leaves it to the selection.
+        epoch: the report that is kept whatever others score; None leaves it to the selection.
     """
 
     metric: str
@@ -56,9 +57,9 @@ class Objective:
         """The objective of doing well in some metric."""
         return cls(metric, "minimize" if is_minimized(metric) else "maximize", selection)
 
-    def keeping(self, epoch: Scalar | None) -> Objective:
-        """The objective of a trial that keeps this epoch; None changes nothing."""
-        return self if epoch is None else replace(self, epoch=int(epoch))
+    def keeping(self, epoch: Scalar | None, reports_per_epoch: int = 1) -> Objective:
+        """The objective of a trial that keeps the end of this epoch; None changes nothing."""
+        return self if epoch is None else replace(self, epoch=int(epoch) * reports_per_epoch)
 
     def utility(self, value: float) -> float:
         """A value of the metric as Optuna and the rungs see it: more is better."""

@@ -25,7 +25,7 @@ def answer_text(answer: Answer, history: History) -> str:
         case Finished(trial):
             record, metric = history.trials[trial], history.objective.metric
             best = "" if record.best_value is None else f"; its best {metric} is {score_text(record.best_value)}"
-            return f"trial {trial} is stopped after {plural(record.epoch, 'epoch')}{best}"
+            return f"trial {trial} is stopped after {plural(record.trained_epochs, 'epoch')}{best}"
         case Extended(trials):
             return f"{plural(trials, 'trial')} more: {history.planned} in all"
         case Refused(reason=reason):

@@ -59,7 +59,7 @@ class Findings:
     """Which trial of the front that is; None where the metric counts alone."""
     best_value: float | None
     """What the best trial is judged by: its value in the epoch that is kept, or a mean of epochs, or of folds."""
-    best_epochs: Sequence[int]
+    best_epochs: Sequence[float]
     """The epochs that this value is the mean of; empty with folds."""
     optimism: float | None
     """By how much it is likely to be too good, since the best trial was chosen by it; None where that is not known."""
@@ -172,10 +172,10 @@ def findings(
     )
 
 
-def _epochs(history: History) -> list[int]:
+def _epochs(history: History) -> list[float]:
     """The epochs that the best trial is judged by."""
     best = history.best
-    return [] if best is None or history.leading else [*best.objective.counted(best.best_epoch)]
+    return [] if best is None or history.leading else best.counted_epochs
 
 
 def _server(tracking: Tracking) -> str | None:

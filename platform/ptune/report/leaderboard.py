@@ -53,8 +53,8 @@ class TrialRow:
     status: Status
     best: float | None
     """What it is judged by: the value of the search's metric in its best epoch, or a mean of epochs up to that one."""
-    best_epoch: int | None
-    epochs: int
+    best_epoch: float | None
+    epochs: float
     seconds: float
     trainable_parameters: float | None
     majority_baseline: float | None
@@ -174,7 +174,7 @@ def table(history: History, width: int) -> Table:
     for rank, trial in enumerate(top, 1):
         style = "bold" if rank == 1 else None
         paid = [cost_text(name, beside[trial.number].values.get(name)) for name in costs]
-        standing = (str(rank), str(trial.number), score_text(trial.best_value), *paid, str(trial.epoch))
+        standing = (str(rank), str(trial.number), score_text(trial.best_value), *paid, str(trial.trained_epochs))
         trained = [count(_last(trial, SIZE))] if effort else []
         flag = _flag(trial, beside.get(trial.number))
         wide.add_row(
@@ -240,8 +240,8 @@ def _row(trial: TrialRecord, rank: int | None, beside: Beside | None) -> TrialRo
         trial=trial.number,
         status=trial.status,
         best=trial.best_value,
-        best_epoch=trial.best_epoch if best_report else None,
-        epochs=trial.epoch,
+        best_epoch=trial.kept_epoch if best_report else None,
+        epochs=trial.trained_epochs,
         seconds=round(_seconds(trial), 3),
         trainable_parameters=_last(trial, "trainable_parameters"),
         majority_baseline=best_report.get("majority_baseline"),

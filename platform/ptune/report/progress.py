@@ -69,8 +69,12 @@ class Progress:
 
     @property
     def epochs_done(self) -> int:
-        """Epochs reported, by all trials."""
+        """Reports of all trials: epochs, or the parts of epochs that the budget names."""
         return sum(trial.epoch for trial in self.history.trials.values())
+
+    def in_epochs(self, reports: int) -> float:
+        """A number of reports, in epochs."""
+        return self.budget.in_epochs(reports)
 
     def statuses(self) -> Counter[str]:
         """How many trials have each status."""
@@ -80,7 +84,7 @@ class Progress:
         """Each rung and the horizon, with the number of trials that have got that far; failed ones are not counted."""
         budget = self.budget
         alive = [trial for trial in self.history.trials.values() if trial.status != "failed"]
-        edges = (*budget.rungs, budget.epochs)
+        edges = budget.stretches
         return [(edge, sum(trial.epoch >= edge for trial in alive)) for edge in edges]
 
     def epochs_left(self) -> int:
@@ -88,7 +92,7 @@ class Progress:
         budget, history = self.budget, self.history
         expected = [] if history.planned is None and budget.sampler != "grid" else [self._epochs_of_planned()]
         if budget.epochs_total is not None:
-            expected.append(max(0, budget.epochs_total - self.epochs_done))
+            expected.append(max(0, budget.epochs_total * budget.reports_per_epoch - self.epochs_done))
         if budget.hours is not None and history.limit is None and self.epochs_done and history.worked_s:
             expected.append(max(1, round(self.epochs_done * (budget.hours * 3600 / history.worked_s - 1))))
         return min(expected or [self._epochs_of_planned()])
@@ -104,10 +108,10 @@ class Progress:
             return self._epochs_to_horizons(alive)
         expected = self.planned - (len(trials) - len(alive))
         to_come = 0
-        for start, end in pairwise((0, *budget.rungs, budget.epochs)):
+        for start, end in pairwise((0, *budget.stretches)):
             if start > 0:
                 entered = sum(_is_past(trial, start) for trial in alive)
-                expected = max(entered, budget.stopping.survivors(expected, start, budget.epochs))
+                expected = max(entered, budget.stopping.survivors(expected, start, budget.horizon))
             done = sum(min(max(trial.epoch - start, 0), end - start) for trial in alive)
             to_come += max(0, expected * (end - start) - done)
         return to_come
@@ -115,7 +119,7 @@ class Progress:
     def _epochs_to_horizons(self, alive: list[TrialRecord]) -> int:
         """Epochs still expected without rungs: each trial has its horizon, and new trials resemble those that began."""
         begun = [self.history.horizon(trial) for trial in self.history.trials.values()]
-        typical = sum(begun) / len(begun) if begun else self.budget.epochs
+        typical = sum(begun) / len(begun) if begun else self.budget.horizon
         epochs = sum(self.history.horizon(trial) - trial.epoch for trial in alive)
         return epochs + round(max(0, self.planned - len(begun)) * typical)
 

@@ -53,7 +53,7 @@ def line(progress: Progress, now: float) -> str:
     """The search in one line of plain text, for logs."""
     history = progress.history
     elapsed = duration(now - (progress.since or now))
-    parts = [_counts(progress), plural(progress.epochs_done, "epoch")]
+    parts = [_counts(progress), plural(progress.in_epochs(progress.epochs_done), "epoch")]
     best, metric = history.best_result, history.objective.metric
     if best is not None:
         trial = history.trials[best.trial]
@@ -119,7 +119,7 @@ def _bar(progress: Progress) -> Table:
     row.add_column(justify="right")
     total = max(done + to_come, 1)
     bar = ProgressBar(total, done, style="bright_black", complete_style="cyan", finished_style="green")
-    row.add_row(bar, Text(f"{done} of ~{done + to_come} epochs", style="dim"))
+    row.add_row(bar, Text(f"{progress.in_epochs(done)} of ~{progress.in_epochs(done + to_come)} epochs", style="dim"))
     return row
 
 
@@ -133,7 +133,8 @@ def _facts(progress: Progress, now: float, width: int) -> Iterator[tuple[str, li
     if len(steps) > _RUNGS:  # the first, the horizon, and as many between them
         steps = [steps[number * (len(steps) - 1) // (_RUNGS - 1)] for number in range(_RUNGS)]
     if len(steps) > 1:
-        yield "rungs", [Text(" → ".join(f"{epoch}: {number}" for epoch, number in steps) + "   (epoch: trials there)")]
+        shown = " → ".join(f"{progress.in_epochs(rung)}: {number}" for rung, number in steps)
+        yield "rungs", [Text(f"{shown}   (epoch: trials there)")]
     if history.limit is not None:
         yield "limit", [Text(part) for part in fold(_limit(history.limit), width)]
     if progress.answered is not None and now - progress.answered.time < _ANSWER_SHOWN_S:
@@ -214,7 +215,7 @@ def _trials(progress: Progress, width: int, room: int) -> RenderableType:
 def _row(trial: TrialRecord, progress: Progress) -> tuple[str, str, str, str, str]:
     return (
         str(trial.number),
-        f"{trial.epoch}/{progress.history.horizon(trial)}",
+        f"{trial.trained_epochs}/{trial.in_epochs(progress.history.horizon(trial))}",
         score_text(trial.best_value),
         f"{trial.status} ({trial.by_user})" if trial.by_user else str(trial.status),
         described(trial.config, progress.history.names(trial), trial.inherited),

@@ -163,7 +163,7 @@ def _headline(outcome: Outcome) -> Text:
     chosen = None if history.objectives is None else history.objectives.choose
     head.append(f"\n{best_words(history.objective.metric, chosen)} on dev ")
     head.append(best_text(history.best_value, history.leading), style="bold green")
-    head.append("" if history.leading else mean_of_epochs(best.objective.counted(best.best_epoch)))
+    head.append("" if history.leading else mean_of_epochs(best.counted_epochs))
     test = outcome.conclusion.test
     if test and history.objective.metric in test:
         head.append(f", on test {score_text(test[history.objective.metric])}")

@@ -51,7 +51,7 @@ def best_words(metric: str, chosen: str | None) -> str:
     return f"knee of the front: {metric}" if chosen == "knee" else f"best {metric}"
 
 
-def mean_of_epochs(epochs: Sequence[int]) -> str:
+def mean_of_epochs(epochs: Sequence[float]) -> str:
     """What a score is the mean of, in brackets after it; nothing for that of one epoch."""
     return f" (mean of epochs {epochs[0]} to {epochs[-1]})" if len(epochs) > 1 else ""
 
@@ -152,7 +152,7 @@ def of_planned(trials: int, planned: int | None) -> str:
     return str(trials) if planned is None else f"{trials} of {planned}"
 
 
-def plural(number: int, noun: str) -> str:
+def plural(number: float, noun: str) -> str:
     """`1 trial`, `3 trials`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 

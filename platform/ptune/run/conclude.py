@@ -120,7 +120,7 @@ def _refitted(trial: TrialRecord, backbone: Backbone, prepared: Prepared, histor
     training = _training(trial, prepared.splits, history)
     seconds = sum(report["seconds"] for report in read(plan.state_path).history)  # a crash may lie between them
     counts = {**training.examples, "dev": training.examples["train"]}
-    changes = {"epochs": epochs, "seconds": seconds, "examples": counts, "refit": True}
+    changes = {"epochs": trial.in_epochs(epochs), "seconds": seconds, "examples": counts, "refit": True}
     origin = Origin.of(backbone, history.job.backbone.revision).model_copy(update={"dtype": plan.dtype})
     described = training.model_copy(update=changes)
     manifest = _manifest(trial, origin, prepared.splits, history, described, _scores(configuration.mean_report))
@@ -227,7 +227,7 @@ def _training(trial: TrialRecord, drawn: Sequence[Splits], history: History) -> 
         "test": sum(len(data.test) for data in drawn if data.test is not None),
     }
     return Training(
-        epochs=trial.epoch,
+        epochs=trial.trained_epochs,
         seconds=sum(report.get("seconds", 0.0) for report in trial.reports),
         parameters=int(best.get("trainable_parameters", 0)),
         trials=len(history.configurations() if history.job.task.folds > 1 else history.ranked()),

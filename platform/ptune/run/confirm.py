@@ -145,11 +145,13 @@ def _kept_epoch(group: Configuration, history: History) -> int:
     """The epoch that repetitions of a configuration keep: where those of its trials were best that came to an end.
 
     Of a configuration that was stopped, the last epoch: what a few epochs say of the best one says nothing of later.
+    Of a search whose trials report within epochs, the nearest whole epoch.
     """
     complete = [trial for trial in group.trials if trial.status == "complete"]
     if not complete:
-        return max(history.horizon(trial) for trial in group.trials)
-    return round(statistics.median(trial.best_epoch for trial in complete))
+        return max(history.horizon(trial) // trial.reports_per_epoch for trial in group.trials)
+    reports = statistics.median(trial.best_epoch for trial in complete)
+    return max(1, round(reports / complete[0].reports_per_epoch))
 
 
 def _draws(job: Job) -> list[Config]:

@@ -20,7 +20,9 @@ from ptune.searching.quasi import quasi_point
 from ptune.spec.configuration import complete
 from ptune.spec.trial import Config
 
-_ROWS = 512  # of the training split that a measured epoch takes at most; the dev split shrinks as it does
+_ROWS = (
+    512  # of the training split that what is measured up to a report takes at most; the dev split shrinks as it does
+)
 _TRIES = 20  # points for each slot, of which some may break a law
 _WARM_S = 2.0  # a machine is warm after so long
 
@@ -58,14 +60,15 @@ def measure_pace(prepared: Prepared, say: Callable[[str], None]) -> Pace:
         if len(configs) > 1:
             say(f"training {len(configs)} trials together")
             together_s = _train(engine, factory, configs, numbers)
-    return Pace(alone_s / share, max(alone_s, together_s) / share, len(configs), start_s)
+    epochs = share / job.budget.reports_per_epoch  # that the measured part is worth
+    return Pace(alone_s / epochs, max(alone_s, together_s) / epochs, len(configs), start_s)
 
 
 def _share(prepared: Prepared) -> float:
     """The share of the data that is measured; few-shot data is small, and is drawn from all of it."""
     rows = sum(len(splits.train) for splits in prepared.splits)
     is_drawn = any(data.shots is not None for data in prepared.job.task.sets)
-    return 1.0 if is_drawn or rows == 0 else min(1.0, _ROWS / rows)
+    return 1.0 if is_drawn or rows == 0 else min(1.0, _ROWS * prepared.job.budget.reports_per_epoch / rows)
 
 
 def _cut(splits: Splits, share: float) -> Splits:
@@ -94,7 +97,7 @@ def _configurations(prepared: Prepared) -> Sequence[Config]:
 
 
 def _train(engine: Engine, factory: TrialFactory, configs: Sequence[Config], numbers: count[int]) -> float:
-    """Seconds in which new trials of some configurations train an epoch beside each other."""
+    """Seconds in which new trials of some configurations train up to their first report beside each other."""
     trials = [(next(numbers), config) for config in configs]
     for trial, config in trials:
         engine.join(*factory.make(trial, config))

@@ -18,6 +18,7 @@ from ptune.backbone.own_code import tell_code
 from ptune.backbone.profile import Profile
 from ptune.checks.job import check
 from ptune.checks.memory import needs
+from ptune.checks.reports import with_counted_reports
 from ptune.data.sources import Splits
 from ptune.record.events import Checkpoint, DataSource, Header
 from ptune.run.origin import origin
@@ -97,7 +98,7 @@ def prepare(job: Job, runs: Path | None = None, kept: Path | None = None) -> Pre
     assert splits is not None, "data without a problem is read"
     if profile.trust:
         tell_code(profile.folder, profile.id)
-    job = _counted(job, profile.layers)
+    job = with_counted_reports(_counted(job, profile.layers), splits)
     header = _header(job, profile, splits)
     return Prepared(job, profile.layers, splits, header, profile.dimensions, checked.start)
 

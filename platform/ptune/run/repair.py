@@ -25,8 +25,8 @@ class DamagedState:
     trial: int
     file: Path
     reason: str
-    epochs: int
-    """Finished epochs that the trial's other state holds; 0 where there is no sound one."""
+    reports: int
+    """Reports that the trial's other state holds; 0 where there is no sound one."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,9 @@ def _suggestion(folder: Path, trial: int) -> Suggested | None:
 
 def _damaged_states(folder: Path, trial: int) -> list[DamagedState]:
     states = _states(folder, trial)
-    epochs = max((len(state.history) for _, state in states if isinstance(state, SavedState)), default=0)
+    reports = max((len(state.history) for _, state in states if isinstance(state, SavedState)), default=0)
     return [
-        DamagedState(trial, path, str(state).removeprefix(f"{path} "), epochs)
+        DamagedState(trial, path, str(state).removeprefix(f"{path} "), reports)
         for path, state in states
         if isinstance(state, EngineError)
     ]

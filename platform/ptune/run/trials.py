@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ptune.artifacts.artifact import Artifact
 from ptune.backbone.backbone import Backbone
+from ptune.checks.reports import steps_law
 from ptune.data.class_weights import class_weights
 from ptune.data.sources import Splits
 from ptune.data.templates import Layout
@@ -105,17 +106,20 @@ class TrialFactory:
             task=task,
             train=train,
             dev=dev,
-            objective=Objective.of(job.task).keeping(spec.protocol.keep_epoch),
+            objective=Objective.of(job.task).keeping(spec.protocol.keep_epoch, job.budget.reports_per_epoch),
             seed=job.seed,
             horizon=spec.protocol.epochs or job.budget.epochs,
             state_path=self._folder / state_file(trial),
             config=spec.to_config(),
             dtype=weights_type(backbone),
+            reports_per_epoch=job.budget.reports_per_epoch,
             shares_time=self._weighs(SECONDS),
             memory_mb=own_memory_mb(spec, learner, train, backbone, job.resources.token_budget)
             if self._weighs(TRAINING)
             else None,
         )
+        if learner.trained and (law := steps_law(plan.steps_per_epoch, plan.reports_per_epoch)) is not None:
+            raise SpecError(f"{REJECTED}{law}")
         return plan, learner
 
     def _weighs(self, cost: str) -> bool:

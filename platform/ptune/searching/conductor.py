@@ -85,7 +85,7 @@ class Conductor:
         self._places = RungPlaces(self._scheduler, alone=job.objectives is None)
         self._in_flight: set[int] = set()
         self._unfinished: deque[int] = deque()
-        self._left_at: dict[int, int] = {}  # by trial, after how many epochs its latest turn began
+        self._left_at: dict[int, int] = {}  # by trial, after how many reports its latest turn began
         self._draining = False
         self._final = 0
         self._limits = Limits(job.budget, self.history, job.resources.gpus_per_engine)
@@ -125,16 +125,16 @@ class Conductor:
         return Turn(trial, record.config, record.epoch)
 
     def report(self, trial: int, epoch: int, metrics: Metrics, state: str) -> Decision:
-        """Take in one finished epoch of a trial and say how it goes on.
+        """Take in a trial's next report, after an epoch or a part of one, and say how it goes on.
 
-        A report of an epoch that is known, or for a trial that is not under way, changes nothing and is answered with
-        how the trial stands. A trial whose metric or loss is not finite, or that skips an epoch, ends as failed.
+        A report that is known, or for a trial that is not under way, changes nothing and is answered with
+        how the trial stands. A trial whose metric or loss is not finite, or that skips a report, ends as failed.
 
         Args:
             trial: the trial's number.
-            epoch: epochs finished, this one included.
-            metrics: of this epoch; holds the job's metric by its name.
-            state: file of the state saved after this epoch, relative to the search's folder.
+            epoch: reports made, this one included.
+            metrics: of this report; holds the job's metric by its name.
+            state: file of the state saved with it, relative to the search's folder.
         """
         record = self.history.trials[trial]
         if record.status not in ("waiting", "running") or epoch <= record.epoch:
@@ -166,11 +166,11 @@ class Conductor:
         for event in damaged:
             self._append(event)
             _LOG.warning(
-                "ptune: a saved state of trial %d is damaged and set aside (%s: %s); the trial goes on from epoch %d",
+                "ptune: a saved state of trial %d is damaged and set aside (%s: %s); the trial goes on from epoch %s",
                 event.trial,
                 event.file,
                 event.reason,
-                event.epoch,
+                self.history.trials[event.trial].in_epochs(event.epoch),
             )
 
     def answer(self, request: Request) -> None:
@@ -283,7 +283,7 @@ class Conductor:
             self._finish(trial, "complete")
             return "finish"
         if (reason := self._limits.cuts(record) or self._scheduler.ends(trial, epoch)) is not None:
-            self._finish(trial, "stopped", f"stopped after epoch {epoch}: {reason}")
+            self._finish(trial, "stopped", f"stopped after epoch {record.trained_epochs}: {reason}")
             return "finish"
         if epoch not in self._rungs or self._left_at.get(trial) == epoch:
             return "continue"
@@ -339,7 +339,8 @@ class Conductor:
             if record.status == "paused":
                 leads = self._scheduler.goes_on(record.number, record.epoch, drain=True)
                 reason = self._limits.reason if leads else self._scheduler.reason(record.epoch)
-                self._finish(record.number, "stopped", f"stopped at the rung of epoch {record.epoch}: {reason}")
+                rung = record.trained_epochs
+                self._finish(record.number, "stopped", f"stopped at the rung of epoch {rung}: {reason}")
 
     def _finish(self, trial: int, status: FinalStatus, reason: str | None = None, request: str | None = None) -> None:
         self._append(Finished(trial, status, reason, request))

@@ -39,7 +39,9 @@ class Limits:
         self._budget = budget
         self._devices = devices
         self._history = history
-        self._epochs = 0
+        self._per_epoch = budget.reports_per_epoch
+        self._total = None if budget.epochs_total is None else budget.epochs_total * self._per_epoch
+        self._reports = 0
         self._best: float | None = None
         self._since_best = 0
         self._training: set[int] = set()
@@ -77,7 +79,7 @@ class Limits:
             return LimitReached("device_hours", f"its {budget.device_hours:g} hours of devices are used up")
         if budget.target is not None and self._best is not None and not objective.is_better(budget.target, self._best):
             return LimitReached("target", f"{objective.metric} has reached the target of {budget.target:g}")
-        if budget.patience is not None and self._since_best >= budget.patience:
+        if budget.patience is not None and self._since_best >= budget.patience * self._per_epoch:
             return LimitReached("patience", f"{objective.metric} has not got better in {budget.patience} epochs")
         return None
 
@@ -96,7 +98,9 @@ class Limits:
     def is_hopeless(self, trial: TrialRecord) -> bool:
         """Whether a trial of the search's own has answered alike for as long as the budget lets one."""
         least = self._budget.constant_epochs
-        return least is not None and not trial.added and trial.epoch >= least and all(map(is_constant, trial.reports))
+        if least is None or trial.added or trial.epoch < least * self._per_epoch:
+            return False
+        return all(map(is_constant, trial.reports))
 
     @property
     def reason(self) -> str:
@@ -130,25 +134,25 @@ class Limits:
             return True
         if self._cuts:
             return trial is not None and trial is self._history.best
-        if self._budget.epochs_total is None:
+        if self._total is None:
             return True
         others = [record for record in under_way if record is not trial and not record.added]
         if leader is None:
             return self._turn(trial) <= self._room(others)
         climbing = {record.number: record for record in (*others, leader, trial or leader) if not record.added}
-        return self._epochs + sum(map(self._climb, climbing.values())) <= self._budget.epochs_total
+        return self._reports + sum(map(self._climb, climbing.values())) <= self._total
 
     def new_trials(self, under_way: Iterable[TrialRecord]) -> int:
         """How many trials could begin beside those under way."""
-        if self._budget.epochs_total is None:
+        if self._total is None:
             return MOST_TRIALS
         return max(0, self._room(record for record in under_way if not record.added) // self._turn(None))
 
     def _room(self, under_way: Iterable[TrialRecord]) -> int:
-        """Epochs that are left beside the turns under way, and beside what takes one trial to the horizon."""
-        assert self._budget.epochs_total is not None, "only a total has room"
+        """Reports that are left beside the turns under way, and beside what takes one trial to the horizon."""
+        assert self._total is not None, "only a total has room"
         held = sum(self._turn(record) for record in under_way)
-        return self._budget.epochs_total - self._epochs - held - (self._budget.epochs - self._budget.stretches[0])
+        return self._total - self._reports - held - (self._budget.horizon - self._budget.stretches[0])
 
     @property
     def _devices_s(self) -> float:
@@ -164,16 +168,16 @@ class Limits:
 
     def _count(self, trial: int) -> None:
         own = not self._history.trials[trial].added
-        self._epochs += own
+        self._reports += own
         self._since_best += own
 
     def _turn(self, trial: TrialRecord | None) -> int:
-        """Epochs until a trial's turn may end."""
+        """Reports until a trial's turn may end."""
         if trial is None:
             return self._budget.stretches[0]
         ends = (*self._budget.rungs, self._history.horizon(trial))
         return next((end for end in ends if end > trial.epoch), trial.epoch) - trial.epoch
 
     def _climb(self, trial: TrialRecord) -> int:
-        """Epochs until a trial's horizon; none for one that has ended."""
+        """Reports until a trial's horizon; none for one that has ended."""
         return 0 if trial.status in FINAL else self._history.horizon(trial) - trial.epoch

@@ -18,14 +18,14 @@ _CHANCE, _BEST, _NOISE = 0.5, 0.95, 0.01
 _EPOCHS = 3.0  # in which a curve goes two thirds of its way
 
 
-def made_up(space: Space, seed: int) -> Curve:
+def made_up(space: Space, seed: int, reports_per_epoch: int = 1) -> Curve:
     """Curves over a resolved space; the seed places the optimum and draws the noise."""
 
-    def curve(config: Config, epoch: int) -> float:
+    def curve(config: Config, report: int) -> float:
         away = _distances(space, seed, config)
         highest = _BEST - (_BEST - _CHANCE) * sum(share**2 for share in away) / max(1, len(away))
-        risen = _CHANCE + (highest - _CHANCE) * (1 - math.exp(-epoch / _EPOCHS))
-        return risen + random.Random(f"{seed} {sorted(config.items())} {epoch}").gauss(0, _NOISE)
+        risen = _CHANCE + (highest - _CHANCE) * (1 - math.exp(-report / reports_per_epoch / _EPOCHS))
+        return risen + random.Random(f"{seed} {sorted(config.items())} {report}").gauss(0, _NOISE)
 
     return curve
 

@@ -47,6 +47,8 @@ def table_problems(job: Job, table: CurveTable) -> list[Problem]:
     if budget.epochs != recorded.epochs:
         law = f"the table's curves have {recorded.epochs} epochs, over which their rates run, got {budget.epochs}"
         problems.append(Problem(("budget", "epochs"), law))
+    if budget.report_every is not None:
+        problems.append(Problem(("budget", "report_every"), "a table knows whole epochs, and no parts of them"))
     if "epochs" in job.space.parameters:
         law = "cannot differ between trials: the curves of a table are of one length"
         problems.append(Problem(("space", "parameters", "epochs"), law))

@@ -24,7 +24,7 @@ def nothing_kept(parent: TrialRecord, trial: int) -> None:
 def left_by(parent: TrialRecord) -> Inherited:
     """What a trial leaves to another one at present; it has a report."""
     before = 0 if parent.inherited is None else parent.inherited.epochs
-    return Inherited(parent.number, parent.best_epoch, before + parent.best_epoch)
+    return Inherited(parent.number, parent.kept_epoch, before + parent.kept_epoch)
 
 
 class Parents:

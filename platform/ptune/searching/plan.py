@@ -93,8 +93,9 @@ def plan(header: Header, pace: Pace, engines: Sequence[int]) -> Iterator[Planned
         budget = _without_clock(header.job, pace, count)
         job = header.job.model_copy(update={"budget": budget})
         space = job.space.resolved(header.backbone.layers)
-        played = [_play(replace(header, job=job), made_up(space, seed), count, pace) for seed in range(_DRAWS)]
-        epochs = sorted(simulation.epochs for simulation, _ in played)
+        curves = [made_up(space, seed, budget.reports_per_epoch) for seed in range(_DRAWS)]
+        played = [_play(replace(header, job=job), curve, count, pace) for curve in curves]
+        epochs = sorted(round(simulation.epochs) for simulation, _ in played)
         wall = pace.start_s + median(simulation.makespan for simulation, _ in played)
         trials = round(median(trials for _, trials in played))
         devices = job.resources.gpus_per_engine
@@ -142,36 +143,38 @@ def _play(header: Header, curve: Curve, engines: int, pace: Pace) -> tuple[Simul
 
 @dataclass
 class _Running:
-    """An epoch of a trial."""
+    """What a trial trains up to its next report."""
 
     turn: Turn
     engine: int
     number: int
-    left: float = 1.0
-    """Share of its work that is still to be done."""
+    left: float
+    """Epochs of its work that are still to be done."""
 
 
 def play(conductor: Conductor, curve: Curve, engines: int, pace: Pace) -> Simulation:
     """Run a conductor's search to its end; turns go to the emptiest engine. Times are in seconds."""
     running: list[_Running] = []
     clock = busy = 0.0
-    epochs = 0
+    reports = 0
+    budget = conductor.history.job.budget
+    part = 1 / budget.reports_per_epoch
     while True:
-        loads = [sum(epoch.engine == engine for epoch in running) for engine in range(engines)]
+        loads = [sum(trained.engine == engine for trained in running) for engine in range(engines)]
         while min(loads) < pace.slots and (turn := conductor.next_turn()) is not None:
             engine = loads.index(min(loads))
             loads[engine] += 1
-            running.append(_Running(turn, engine, turn.epoch + 1))
+            running.append(_Running(turn, engine, turn.epoch + 1, part))
         if not running:
-            return Simulation(epochs, busy, clock)
+            return Simulation(budget.in_epochs(reports), busy, clock)
         epoch_s = [pace.epoch_s(max(1, load)) for load in loads]
-        passed = min(epoch.left * epoch_s[epoch.engine] for epoch in running)
+        passed = min(trained.left * epoch_s[trained.engine] for trained in running)
         clock += passed
         busy += passed * len(running)
-        for epoch in running:
-            epoch.left -= passed / epoch_s[epoch.engine]
-        ended = next(epoch for epoch in running if epoch.left <= _DONE)  # the first that began
+        for trained in running:
+            trained.left -= passed / epoch_s[trained.engine]
+        ended = next(trained for trained in running if trained.left <= _DONE)  # the first that began
         running.remove(ended)
-        epochs += 1
+        reports += 1
         if report_epoch(conductor, curve, ended.turn, ended.number):
-            running.append(_Running(ended.turn, ended.engine, ended.number + 1))
+            running.append(_Running(ended.turn, ended.engine, ended.number + 1, part))

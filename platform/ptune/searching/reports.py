@@ -1,4 +1,4 @@
-"""The laws of a report: what a conductor takes for the next epoch of a trial."""
+"""The laws of a report: what a conductor takes for the next one of a trial."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def report_problem(record: TrialRecord, epoch: int, metrics: Metrics) -> str | N
 
     Args:
         record: the trial before the report.
-        epoch: epochs finished, this one included.
-        metrics: of this epoch.
+        epoch: reports made, this one included.
+        metrics: of this report.
     """
-    metric = record.objective.metric
+    metric, ends = record.objective.metric, record.in_epochs(epoch)
     if metric not in metrics:
-        return f"the report of epoch {epoch} holds no {metric}, only {sorted(metrics)}"
+        return f"the report of epoch {ends} holds no {metric}, only {sorted(metrics)}"
     for name in (metric, "loss", "train_loss"):
         if not math.isfinite(metrics.get(name, 0.0)):
-            return diverged(name, metrics[name], epoch)
+            return diverged(name, metrics[name], math.ceil(ends))
     if epoch != record.epoch + 1:
-        return f"epoch {epoch} was reported after epoch {record.epoch}"
+        return f"epoch {ends} was reported after epoch {record.trained_epochs}"
     return None

@@ -53,7 +53,7 @@ def scheduler_of(budget: Budget, history: History) -> Scheduler:
         case Asha(eta=eta, capped=capped):
             return Rungs(budget.rungs, eta, capped)
         case Hyperband(eta=eta) as hyperband:
-            return Brackets(budget.rungs, eta, hyperband.entering(budget.epochs))
+            return Brackets(budget.rungs, eta, hyperband.entering(budget.horizon))
         case Pasha(eta=eta):
             return GrowingRungs(budget.rungs, eta, noise_of(history))
         case Screen(grace=grace, keep=keep):

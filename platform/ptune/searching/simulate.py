@@ -17,8 +17,8 @@ from ptune.searching.turn import Turn
 from ptune.spec.trial import Config
 
 Curve = Callable[[Config, int], float | Metrics]
-"""What a configuration reports after an epoch (1, 2, ...), or the metric alone, as a share of which the loss is what
-lacks. It may raise a PtuneError, which fails that trial."""
+"""What a configuration reports as its first, second, ... report, or the metric alone, as a share of which the loss is
+what lacks. It may raise a PtuneError, which fails that trial."""
 Cost = Callable[[Config], float]
 """What one epoch of a configuration takes, in any unit of time."""
 
@@ -27,7 +27,7 @@ Cost = Callable[[Config], float]
 class Simulation:
     """What a simulated search took, in epochs and in the unit of its cost function."""
 
-    epochs: int
+    epochs: float
     """Epochs trained, over all trials."""
     busy: float
     """Time summed over all slots."""
@@ -48,7 +48,7 @@ def simulate(conductor: Conductor, curve: Curve, slots: int, cost: Cost = lambda
             begun += 1
             heapq.heappush(running, (clock + cost(turn.config), begun, turn, turn.epoch + 1))
         if not running:
-            return Simulation(epochs=begun, busy=busy, makespan=clock)
+            return Simulation(epochs=conductor.history.job.budget.in_epochs(begun), busy=busy, makespan=clock)
         clock, _, turn, epoch = heapq.heappop(running)
         busy += cost(turn.config)
         if report_epoch(conductor, curve, turn, epoch):

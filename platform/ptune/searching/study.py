@@ -74,7 +74,7 @@ class Study:
         else:
             self._storage = VectorMemory(keeps_notes=sampler not in SAMPLERS)
         directions = ["maximize"] * (1 if objectives is None else 1 + len(objectives.beside))
-        self._horizon = budget.epochs
+        self._horizon = budget.horizon
         self._tried: list[Tried] = []
         noting = optuna.samplers.RandomSampler(seed=seed)  # proposes nothing beside a replayed trial's values
         self._study = optuna.create_study(storage=self._storage, directions=directions, sampler=noting)

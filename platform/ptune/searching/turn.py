@@ -19,7 +19,7 @@ class Turn:
     config: Config
     """The complete flat configuration; `TrialSpec.from_config` reads it."""
     epoch: int
-    """Epochs finished before this turn."""
+    """Reports made before this turn."""
 
 
 def as_it_stands(record: TrialRecord) -> Decision:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from ptune.errors import nearest
+from ptune.spec.reporting import ReportEvery, in_epochs, reports_per_epoch
 from ptune.spec.stopping import DEFAULT, Stopping
 from ptune.spec.strict import Strict, broken
 
@@ -64,6 +65,10 @@ class Budget(Strict):
     of what is spent as many as there is room for."""
     epochs: int = Field(ge=1)
     """Horizon: the most epochs a trial trains, and the length of its learning-rate schedule."""
+    report_every: ReportEvery | None = Field(None, exclude_if=lambda text: text is None)
+    """When a trial reports, and may be stopped: after a part of an epoch (`0.25 epochs`), or after a number of steps
+    (`500 steps`), which divides epochs into equal parts of at most so many. None is after every epoch. The rungs and
+    `grace` of `stopping` are counted in reports."""
     stopping: Stopping = DEFAULT
     """When trials end before the horizon; see `ptune.spec.stopping`."""
 
@@ -83,20 +88,41 @@ class Budget(Strict):
         return self.stopping.type != "none"
 
     @property
+    def reports_are_counted(self) -> bool:
+        """Whether it is known how many reports an epoch has: of steps, once the data is read."""
+        return reports_per_epoch(self.report_every) is not None
+
+    @property
+    def reports_per_epoch(self) -> int:
+        """How many reports a trial makes in an epoch; they must be counted."""
+        count = reports_per_epoch(self.report_every)
+        assert count is not None, "steps are counted before a search begins"
+        return count
+
+    @property
+    def horizon(self) -> int:
+        """The most reports that a trial makes."""
+        return self.epochs * self.reports_per_epoch
+
+    def in_epochs(self, reports: int) -> float:
+        """A number of reports, in epochs."""
+        return in_epochs(reports, self.reports_per_epoch)
+
+    @property
     def rungs(self) -> Sequence[int]:
-        """The epochs below the horizon after which a trial may be stopped."""
-        return self.stopping.rungs(self.epochs)
+        """The reports before the last one after which a trial may be stopped."""
+        return self.stopping.rungs(self.horizon)
 
     @property
     def stretches(self) -> Sequence[int]:
-        """The epochs at which a trial's turn may end: the rungs and the horizon."""
-        return (*self.rungs, self.epochs)
+        """The reports at which a trial's turn may end: the rungs and the horizon."""
+        return (*self.rungs, self.horizon)
 
-    def most_epochs(self, trials: int | None) -> int | None:
+    def most_epochs(self, trials: int | None) -> float | None:
         """Epochs that a search of so many trials takes at most, by what is known beforehand; None if nothing is."""
-        bounds = [self.epochs_total] if self.epochs_total is not None else []
-        if trials is not None:
-            bounds.append(self.stopping.most_epochs(trials, self.epochs))
+        bounds: list[float] = [self.epochs_total] if self.epochs_total is not None else []
+        if trials is not None and self.reports_are_counted:
+            bounds.append(self.in_epochs(self.stopping.most_epochs(trials, self.horizon)))
         return min(bounds, default=None)
 
     @property
@@ -110,7 +136,7 @@ class Budget(Strict):
         """A bound on how many trials the search begins itself; a grid is counted first."""
         bounds = [MOST_TRIALS] if self.trials is None else [self.trials]
         if self.epochs_total is not None:
-            bounds.append(self.epochs_total // self.stretches[0])
+            bounds.append(self.epochs_total * self.reports_per_epoch // self.stretches[0])
         return min(bounds)
 
     @field_validator("stopping", mode="before")
@@ -132,12 +158,21 @@ class Budget(Strict):
             raise ValueError(f"epochs_total >= epochs must hold, got {self.epochs_total} < {self.epochs}")
         return self
 
-    @model_validator(mode="after")
-    def _stopping_fits(self) -> Self:
-        law = self.stopping.law(self.epochs)
+    @property
+    def stopping_law(self) -> str | None:
+        """The law that early stopping breaks under the horizon and the number of trials; reports must be counted."""
+        law = self.stopping.law(self.horizon)
         counts_itself = self.sampler == "grid" and self.trials is None and self.epochs_total is None
         if law is None and not counts_itself:
-            law = self.stopping.count_law(self.epochs, self.trials, self.epochs_total)
+            total = None if self.epochs_total is None else self.epochs_total * self.reports_per_epoch
+            law = self.stopping.count_law(self.horizon, self.trials, total)
+        if law is None or self.reports_per_epoch == 1:
+            return law
+        return f"{law} (in reports, {self.reports_per_epoch} to an epoch)"
+
+    @model_validator(mode="after")
+    def _stopping_fits(self) -> Self:
+        law = self.stopping_law if self.reports_are_counted else None
         if law is not None:
             raise ValueError(law)
         return self

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
+_Epochs = _Count | Annotated[float, Field(ge=0)]  # such as 2.25, where trials report within epochs
 
 
 @dataclass(frozen=True)
@@ -16,9 +17,9 @@ class Inherited:
 
     trial: _Count
     """The number of that trial."""
-    epoch: _Count
+    epoch: _Epochs
     """The epoch of that trial whose learner it is."""
-    epochs: _Count
+    epochs: _Epochs
     """Epochs that have trained it: those of that trial up to that one, and what the trial had inherited itself."""
 
     def __str__(self) -> str:

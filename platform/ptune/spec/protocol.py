@@ -13,6 +13,7 @@ from ptune.spec.budget import EXPECTING, UNCONDITIONAL, Budget
 from ptune.spec.parameter import ParameterName
 from ptune.spec.problem import Problem, dotted
 from ptune.spec.prompt import METHODS
+from ptune.spec.reporting import stated_steps
 from ptune.spec.space import Space
 from ptune.spec.strict import Strict
 from ptune.spec.task import CORRELATIONS, METRICS, Task, is_minimized
@@ -94,6 +95,22 @@ def horizon_problems(space: Space, budget: Budget) -> list[Problem]:
             if isinstance(value, int) and (broken := horizon_law(value, budget.epochs)) is not None
         ]
     return problems
+
+
+def report_problems(space: Space, budget: Budget) -> list[Problem]:
+    """That a number of steps between reports is no one part of the epochs of all trials."""
+    if stated_steps(budget.report_every) is None:
+        return []
+    for name in ("batch_size", "passes"):
+        values = {value for method in space.methods for value in space.values_under(method, name)}
+        if len(values) > 1:
+            law = (
+                f"a number of steps needs one {name}, and the space has several: trials would be compared after "
+                f'different parts of an epoch; state a part of an epoch, such as "0.25 epochs", got '
+                f"{budget.report_every!r}"
+            )
+            return [Problem(("budget", "report_every"), law)]
+    return []
 
 
 def horizon_law(epochs: int, horizon: int) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 from ptune.files import value_hash
 from ptune.spec.job import Job
 from ptune.spec.problem import Place, dotted
+from ptune.spec.reporting import as_stated, stated_steps
 
 FREE = ("name", "resources", "tracking", "export", "published", "cluster")
 """Keys of a job that may differ: where its search runs and is shown, and what is made of its result."""
@@ -21,7 +22,7 @@ def differences(kept: Job, given: Job) -> list[str]:
     Their contents have hashes, which a search compares when it goes on.
 
     Args:
-        kept: the job of a search that has begun; a grid's trials are counted in it.
+        kept: the job of a search that has begun; a grid's trials are counted in it, and the steps between reports.
         given: the other one, as it was read from its file.
     """
     if given.prior is not None:  # whose configurations stand after the job's own in the kept one
@@ -30,6 +31,9 @@ def differences(kept: Job, given: Job) -> list[str]:
     old, new = (dict(_values(_searched(job), ())) for job in (kept, given))
     if given.budget.trials is None:
         del old["budget", "trials"], new["budget", "trials"]
+    every = "budget", "report_every"
+    if stated_steps(given.budget.report_every) is not None and every in old:
+        old[every] = as_stated(kept.budget.report_every)
     places = sorted({*old, *new})
     return [
         f"{dotted(place)} is {old.get(place)!r} in the kept job and {new.get(place)!r} in this one"

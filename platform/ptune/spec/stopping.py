@@ -1,4 +1,7 @@
-"""Early stopping: the rules for ending trials before their horizon, and the settings of each."""
+"""Early stopping: the rules for ending trials before their horizon, and the settings of each.
+
+Horizons, rungs and `grace` are numbers of reports. Each is an epoch, unless `budget.report_every` says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,14 @@ class _Stopping(Strict):
 
     @abstractmethod
     def rungs(self, horizon: int) -> Sequence[int]:
-        """The epochs below the horizon after which a trial may be stopped, ascending; none if it never is."""
+        """The reports before the horizon after which a trial may be stopped, ascending; none if it never is."""
 
     @abstractmethod
     def survivors(self, trials: int, rung: int, horizon: int) -> int:
-        """How many of some trials at a rung, given in epochs, are expected to go on from it."""
+        """How many of some trials at a rung, given in reports, are expected to go on from it."""
 
     def most_epochs(self, trials: int, horizon: int) -> int:
-        """Epochs that some trials take at most, but for a few that overtake the best at a rung."""
+        """Reports that some trials make at most, but for a few that overtake the best at a rung."""
         return trials * horizon
 
     def law(self, horizon: int) -> str | None:  # noqa: ARG002 - the signature of every rule
@@ -53,7 +56,7 @@ class _Halving(_Stopping):
     eta: int = Field(3, ge=2)
     """One in eta trials is promoted from a rung to the next."""
     grace: int = Field(1, ge=1)
-    """Epochs before the first rung. Rungs lie at grace, grace*eta, grace*eta**2, ... and the horizon."""
+    """Reports before the first rung. Rungs lie at grace, grace*eta, grace*eta**2, ... and the horizon."""
 
     def rungs(self, horizon: int) -> list[int]:
         """Grace, grace*eta, grace*eta**2, ... below the horizon."""

@@ -88,7 +88,7 @@ def _best(history: History, best: TrialRecord) -> str:
     metric, test = history.objective.metric, history.ended.test if history.ended is not None else None
     scores = f"{_score(best)} on dev" + (f", {test[metric]:.4f} on test" if test and metric in test else "")
     config = described(best.config, history.header.varied, best.inherited)
-    told = f"**Best {metric}: {scores}.** Trial {best.number}, epoch {best.best_epoch}: {config}."
+    told = f"**Best {metric}: {scores}.** Trial {best.number}, epoch {best.kept_epoch}: {config}."
     lucky = optimism_text(optimism(history), len(history.trials))
     return f"{told} {lucky.capitalize()} on dev." if lucky else told
 
@@ -100,7 +100,7 @@ def _leaderboard(trials: Sequence[TrialRecord], history: History) -> list[str]:
         [
             f"#{trial.number}",
             _score(trial),
-            f"{trial.best_epoch} of {trial.epoch}",
+            f"{trial.kept_epoch} of {trial.trained_epochs}",
             *(value_text(trial.config.get(name)) for name in names),
             f"{trial.best_report.get('trainable_parameters', 0):,.0f}",
         ]

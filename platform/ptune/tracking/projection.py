@@ -6,8 +6,9 @@ last sent waits in `pending`. Every point carries its event's time and a step th
 journal gives the same points every time it is folded. A store drops points that it already has, so it does no harm to
 send them twice.
 
-What is measured in every epoch has the epoch as its step, and what an engine takes of its machine the seconds since the
-search began: MLflow draws it by time, on a page of its own. Everything else, such as the best value so far, has step 0:
+What is measured at every report has the report's number as its step. That is the epoch, unless the budget cuts epochs
+into parts; then the metric `epoch` says it. What an engine takes of its machine has the seconds since the search began
+as its step: MLflow draws it by time, on a page of its own. Everything else, such as the best value so far, has step 0:
 MLflow then shows its latest value as a bar, and no axis has two meanings. The best value is a run's first point, since
 MLflow compares runs by the metric that they had first.
 """
@@ -215,9 +216,14 @@ class Projection:
         value = record.best_value
         if value is not None and record.best_epoch == epoch:
             self.runs[trial].best = value
-            points += [Point(best_key(objective), value, time), Point("best_epoch", float(epoch), time)]
+            points += [
+                Point(best_key(objective), value, time),
+                Point("best_epoch", float(record.kept_epoch), time),
+            ]
             self._lead(value, time)
         points += _points(metrics, [*_names(objective), *self._beside, *_ALWAYS], time, epoch)
+        if record.reports_per_epoch > 1:
+            points.append(Point("epoch", float(record.in_epochs(epoch)), time, epoch))
         if epoch == 1:
             points += _points(metrics, _SIZES, time)
 
@@ -327,9 +333,9 @@ def _points(metrics: Metrics, names: Iterable[str], time: int, step: int = 0, pr
 
 def _totals(trial: TrialRecord) -> dict[str, float]:
     """What a trial took. `trained_epochs` is not called `epochs`, since that is a parameter of spaces."""
-    totals = {"trained_epochs": float(trial.epoch)}
+    totals = {"trained_epochs": float(trial.trained_epochs)}
     if trial.reports:
         seconds = sum(report.get("seconds", 0.0) for report in trial.reports)
-        totals |= {"seconds": seconds, "seconds_per_epoch": seconds_per_epoch(trial.reports)}
+        totals |= {"seconds": seconds, "seconds_per_epoch": seconds_per_epoch(trial.reports, trial.reports_per_epoch)}
         totals["peak_memory_mb"] = max(report.get("peak_memory_mb", 0.0) for report in trial.reports)
     return totals

@@ -24,8 +24,8 @@ def best_curves(searches: Mapping[str, History]) -> Figure | None:
     if not rows:
         return None
     leading = [
-        f"{name}: trial {best.number} reaches {score_text(best.best_value)} in epoch {best.best_epoch}"
-        f"{mean_of_epochs(best.objective.counted(best.best_epoch))}"
+        f"{name}: trial {best.number} reaches {score_text(best.best_value)} in epoch {best.kept_epoch}"
+        f"{mean_of_epochs(best.counted_epochs)}"
         for name, history in searches.items()
         if (best := history.best) is not None
     ]
@@ -45,8 +45,8 @@ def _rows(name: str, history: History) -> list[dict[str, str | int | float]]:
         return []
     words = f"trial {best.number}: {described(best.config, history.header.varied, best.inherited)}"
     return [
-        {"search": name, "epoch": epoch, "score": report[metric], "configuration": words}
-        for epoch, report in enumerate(best.reports, 1)
+        {"search": name, "epoch": best.in_epochs(number), "score": report[metric], "configuration": words}
+        for number, report in enumerate(best.reports, 1)
     ]
 
 

@@ -21,11 +21,11 @@ _HEIGHT = 180
 class Cost:
     """Epochs and time of a search."""
 
-    epochs: int
+    epochs: float
     """Trained, over all trials."""
-    full: int
+    full: float
     """What they would be had every trial that has begun trained to its horizon."""
-    saved: int
+    saved: float
     """Epochs that trials were spared which early stopping ended."""
     slot_seconds: float
     """Time that trials held a slot, over all of them; those that train together count each."""
@@ -47,11 +47,12 @@ class Cost:
 
 def cost_of(history: History) -> Cost:
     """What a search has taken so far."""
+    in_epochs = history.job.budget.in_epochs
     begun = [trial for trial in history.trials.values() if trial.epoch or trial.status != "waiting"]
     return Cost(
-        epochs=sum(trial.epoch for trial in begun),
-        full=sum(history.horizon(trial) for trial in begun),
-        saved=sum(history.horizon(trial) - trial.epoch for trial in begun if trial.status == "stopped"),
+        epochs=in_epochs(sum(trial.epoch for trial in begun)),
+        full=in_epochs(sum(history.horizon(trial) for trial in begun)),
+        saved=in_epochs(sum(history.horizon(trial) - trial.epoch for trial in begun if trial.status == "stopped")),
         slot_seconds=sum(map(seconds_of, begun)),
         wall_seconds=history.worked_s,
         engines=asked if isinstance(asked := history.job.resources.engines, int) else None,
@@ -60,23 +61,25 @@ def cost_of(history: History) -> Cost:
 
 @dataclass(frozen=True)
 class EpochCount:
-    """How many trials trained some epoch, and how many were spared it."""
+    """How many trials trained up to some report, and how many were spared it."""
 
-    epoch: int
+    epoch: float
     trained: int
     spared: int
 
 
 def by_epoch(history: History) -> list[EpochCount]:
-    """Epoch by epoch up to the horizon, over all trials."""
+    """Report by report up to the horizon, over all trials."""
     trials = list(history.trials.values())
     return [
         EpochCount(
-            epoch,
-            trained=sum(trial.epoch >= epoch for trial in trials),
-            spared=sum(trial.status == "stopped" and trial.epoch < epoch <= history.horizon(trial) for trial in trials),
+            history.job.budget.in_epochs(report),
+            trained=sum(trial.epoch >= report for trial in trials),
+            spared=sum(
+                trial.status == "stopped" and trial.epoch < report <= history.horizon(trial) for trial in trials
+            ),
         )
-        for epoch in range(1, max(map(history.horizon, trials)) + 1)
+        for report in range(1, max(map(history.horizon, trials)) + 1)
     ]
 
 

@@ -13,6 +13,7 @@ from ptune.report.charts.encode import (
     ONLY_TEST,
     TRIALS_DATA,
     brushed,
+    epoch_axis,
     group_colour,
     inline,
     layered,
@@ -21,7 +22,6 @@ from ptune.report.charts.encode import (
     only_groups,
     spoken,
     tooltip,
-    whole_axis,
 )
 from ptune.report.charts.figure import Figure, sentence
 from ptune.report.charts.table import CURVES, with_curves
@@ -64,7 +64,7 @@ def learning_curves(history: History) -> Figure:
     """The figure of a search that has a result."""
     ranked = history.ranked()
     drawn = len(with_curves(ranked))
-    rungs = list(history.job.budget.rungs)
+    rungs = _rungs_in_epochs(history)
     left_out = (
         "" if drawn == len(ranked) else f"{drawn} of {len(ranked)} curves are drawn: the best, and others evenly."
     )
@@ -86,16 +86,17 @@ def _reached(history: History) -> str:
         trials = ", ".join(str(number) for number in sorted(trial.number for trial in leading.trials))
         return f"The best configuration, trials {trials}, reaches {score_text(leading.spread.mean)} over its folds."
     best = history.ranked()[0]
-    meant = mean_of_epochs(best.objective.counted(best.best_epoch))
-    return f"The best, trial {best.number}, reaches {score_text(best.best_value)} in epoch {best.best_epoch}{meant}."
+    meant = mean_of_epochs(best.counted_epochs)
+    return f"The best, trial {best.number}, reaches {score_text(best.best_value)} in epoch {best.kept_epoch}{meant}."
 
 
 def curves_chart(history: History, *, still: bool = False) -> alt.LayerChart:
     """The chart alone; `still` for a picture, in which nothing answers a pointer."""
     trials = alt.LookupData(data=TRIALS_DATA, key="trial", fields=_FIELDS)
-    last = max(trial.epoch for trial in history.ranked())
-    scale = alt.Scale(domain=[1, max(2, last)], nice=False, padding=6)
-    epochs = alt.X("epoch:Q", title="epoch", axis=whole_axis(1, max(2, last)), scale=scale)
+    first = history.job.budget.in_epochs(1)
+    last = max(trial.trained_epochs for trial in history.ranked())
+    scale = alt.Scale(domain=[first, max(2 * first, last)], nice=False, padding=6)
+    epochs = alt.X("epoch:Q", title="epoch", axis=epoch_axis(first, max(2 * first, last)), scale=scale)
     base = (
         alt.Chart(alt.NamedData(CURVES))
         .transform_lookup(lookup="trial", from_=trials)
@@ -111,7 +112,7 @@ def curves_chart(history: History, *, still: bool = False) -> alt.LayerChart:
     marks = [_lines(base, history, still=still), _dots(base, history, still=still)]
     if not still:
         marks += [_pointed_dots(base), _targets(base, history)]
-    return layered(*_rungs(history.job.budget.rungs, epochs), *_levels(levels(history)), *marks).add_params(brushed())
+    return layered(*_rungs(_rungs_in_epochs(history), epochs), *_levels(levels(history)), *marks).add_params(brushed())
 
 
 def _lines(base: alt.Chart, history: History, *, still: bool) -> alt.Chart:
@@ -129,7 +130,8 @@ def _dots(base: alt.Chart, history: History, *, still: bool) -> alt.Chart:
     """A dot at every epoch of a few short curves; among many, at curves of one epoch, which have no line."""
     ranked = history.ranked()
     all_of_them = len(ranked) < _FEW and max(trial.epoch for trial in ranked) <= _DOTTED
-    dots = base if all_of_them else base.transform_filter("datum.epochs == 1")
+    alone = f"datum.epochs == {history.job.budget.in_epochs(1)}"
+    dots = base if all_of_them else base.transform_filter(alone)
     marks: alt.Chart = dots.mark_point(filled=True, size=16, opacity=1, aria=False).encode(
         fillOpacity=lit(0.9) if still else lit(0.9, ONLY_TEST)
     )
@@ -150,7 +152,12 @@ def _targets(base: alt.Chart, history: History) -> alt.Chart:
     return targets.add_params(near)
 
 
-def _rungs(rungs: Sequence[int], epochs: alt.X) -> list[alt.Chart]:
+def _rungs_in_epochs(history: History) -> list[float]:
+    budget = history.job.budget
+    return [budget.in_epochs(rung) for rung in budget.rungs]
+
+
+def _rungs(rungs: Sequence[float], epochs: alt.X) -> list[alt.Chart]:
     """A dotted line at each rung, unless every epoch is one."""
     if not rungs or _is_every_epoch(rungs):
         return []
@@ -173,7 +180,7 @@ def _levels(found: Sequence[Level]) -> list[alt.Chart]:
     return charts
 
 
-def _when(rungs: Sequence[int]) -> str:
+def _when(rungs: Sequence[float]) -> str:
     """`at the dotted rungs, epochs 1, 3 and 9`, or that it is after every epoch."""
     if _is_every_epoch(rungs):
         return f"after every epoch from {rungs[0]} on"
@@ -182,6 +189,6 @@ def _when(rungs: Sequence[int]) -> str:
     return f"at the dotted rungs, {listed}"
 
 
-def _is_every_epoch(rungs: Sequence[int]) -> bool:
+def _is_every_epoch(rungs: Sequence[float]) -> bool:
     """Whether trials are compared again and again, so that no epoch stands out."""
     return len(rungs) >= _SUCCESSIVE and rungs[-1] - rungs[0] == len(rungs) - 1

@@ -37,6 +37,11 @@ def whole_axis(first: int, last: int) -> alt.Axis:
     return alt.Axis(tickMinStep=1, format="d", grid=False)
 
 
+def epoch_axis(first: float, last: float) -> alt.Axis:
+    """An axis of epochs, whole unless the first report lies within one."""
+    return whole_axis(int(first), int(last)) if first >= 1 else alt.Axis(format="~g", grid=False)
+
+
 def number_format(history: History) -> str:
     """How d3 writes the metric: four decimals, two for those that are no shares."""
     best = history.best

@@ -58,9 +58,9 @@ def tables(history: History, axes: Sequence[Axis]) -> Tables:
     drawn = with_curves(ranked)
     metric = history.objective.metric
     curves = [
-        {"trial": trial.number, "epoch": epoch, "score": _finite(report[metric])}
+        {"trial": trial.number, "epoch": trial.in_epochs(number), "score": _finite(report[metric])}
         for trial in reversed(drawn)  # the best on top
-        for epoch, report in enumerate(trial.reports, 1)
+        for number, report in enumerate(trial.reports, 1)
     ]
     return Tables(rows, curves, len(drawn))
 
@@ -127,8 +127,8 @@ def _row(trial: TrialRecord, rank: int, axes: Sequence[Axis], names: Sequence[st
         "trial": trial.number,
         "rank": rank,
         "value": trial.best_value,
-        "best_epoch": trial.best_epoch,
-        "epochs": trial.epoch,
+        "best_epoch": trial.kept_epoch,
+        "epochs": trial.trained_epochs,
         "seconds": round(seconds_of(trial), 2),
         "parameters": parameters_of(trial),
         "group": group_of(trial, best=rank == 1),

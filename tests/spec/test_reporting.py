@@ -1,0 +1,60 @@
+"""Reports within epochs: what a budget may state, and what follows from it."""
+
+import pytest
+from pydantic import ValidationError
+
+from ptune.spec.budget import Budget
+from ptune.spec.reporting import as_stated, counted, in_epochs, reports_per_epoch
+
+
+@pytest.mark.parametrize(
+    ("text", "reports"),
+    [(None, 1), ("0.25 epochs", 4), ("1/3 epochs", 3), ("1 epoch", 1), ("500 steps", None)],
+)
+def test_a_part_of_an_epoch_says_how_many_reports_an_epoch_has(text, reports):
+    assert reports_per_epoch(Budget(trials=4, epochs=3, report_every=text).report_every) == reports
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("0.3 epochs", "'1/3 epochs'"),
+        ("0.4 epochs", "'1/2 epochs'"),
+        ("0 epochs", "'1 epoch'"),
+        ("2 epochs", "passes"),
+        ("0 steps", "at least 1 step"),
+        ("1/0 epochs", "0.25 epochs"),
+        ("500", "500 steps"),
+    ],
+)
+def test_what_divides_no_epoch_is_refused_with_the_nearest_that_does(text, told):
+    with pytest.raises(ValidationError, match="report_every") as refused:
+        Budget(trials=4, epochs=3, report_every=text)
+    assert told in str(refused.value)
+
+
+def test_rungs_and_the_horizon_are_counted_in_reports():
+    budget = Budget(trials=4, epochs=9, report_every="0.25 epochs")
+    assert (budget.horizon, list(budget.rungs)) == (36, [1, 3, 9, 27])
+    assert [budget.in_epochs(rung) for rung in budget.stretches] == [0.25, 0.75, 2.25, 6.75, 9]
+
+
+def test_a_grace_beyond_the_horizon_is_refused_in_reports():
+    Budget(trials=4, epochs=2, report_every="0.25 epochs", stopping={"type": "asha", "grace": 8})
+    with pytest.raises(ValidationError, match="in reports, 4 to an epoch"):
+        Budget(trials=4, epochs=2, report_every="0.25 epochs", stopping={"type": "asha", "grace": 9})
+
+
+def test_a_budget_without_the_key_is_written_as_before():
+    assert "report_every" not in Budget(trials=4, epochs=9).model_dump(mode="json")
+
+
+@pytest.mark.parametrize(("steps", "told"), [(1200, "1/3 epochs (500 steps)"), (500, "1 epoch (500 steps)")])
+def test_steps_become_the_largest_equal_parts_that_have_no_more(steps, told):
+    text = counted("500 steps", steps)
+    assert text == told == Budget(trials=4, epochs=9, report_every=text).report_every
+    assert as_stated(text) == "500 steps"
+
+
+def test_a_number_of_reports_is_shown_in_epochs():
+    assert [str(in_epochs(reports, 4)) for reports in (1, 4, 9)] == ["0.25", "1", "2.25"]
