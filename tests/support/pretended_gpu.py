@@ -49,9 +49,6 @@ class OnGpu(Tensor):
     def device(self):
         return self.place
 
-    def data_ptr(self):
-        return self.held.data_ptr()
-
     @property
     def is_cuda(self):
         return True
