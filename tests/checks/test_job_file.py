@@ -33,7 +33,8 @@ PUBLISHED = "published=[{metric='acuracy', value=0.5, what='chance', source='ari
 LAWS = [
     Broken("name='my films'", ["name"]),
     Broken("data_seed=-1", ["data_seed"]),
-    Broken("resources.engines=many", ["[resources.engines]"]),
+    Broken("resources.engines=many", ["[resources.engines]"], spoils="resources"),
+    Broken("resources.gpus_per_engine=9", ["[resources].gpus_per_engine"], {"resources", "backbone", "profile"}),
     Broken("tracking.urri=x", ["[tracking].urri"]),
     Broken("tracking.uri='http://mlflow:50o0'", ["[tracking].uri"]),
     Broken("budget.trails=3", ["[budget].trails"], spoils="budget"),

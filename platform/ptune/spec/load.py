@@ -29,6 +29,7 @@ from ptune.spec.prior import Prior
 from ptune.spec.problem import Place, Problem
 from ptune.spec.prompt_uri import is_uri
 from ptune.spec.protocol import Published
+from ptune.spec.resources import Resources
 from ptune.spec.source import file_of
 from ptune.spec.space import Space
 from ptune.spec.strict import got
@@ -171,6 +172,7 @@ _TABLES: dict[str, TypeAdapter[Any]] = {
     "prior": TypeAdapter(Prior),
     "objectives": TypeAdapter(Objectives),
     "budget": TypeAdapter(Budget),
+    "resources": TypeAdapter(Resources),
     "tracking": TypeAdapter(Tracking),
     "export": TypeAdapter(Export),
     "published": TypeAdapter(list[Published]),
