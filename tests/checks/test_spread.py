@@ -6,11 +6,13 @@ from pydantic import ValidationError
 from ptune.backbone.profile import read_profile
 from ptune.checks.spread import spread_problems
 from ptune.errors import SpecError
+from ptune.run.confirm import listing
 from ptune.run.load import gpu_problems
 from ptune.run.local import LocalRunner
 from ptune.run.prepare import prepare
 from ptune.spec.resources import Resources
 from ptune.spec.space import Space
+from ptune.spec.trial import TrialSpec
 from support.small_jobs import small_job
 
 
@@ -32,6 +34,11 @@ def test_a_spread_backbone_is_not_tuned(tiny_backbone):
     space = Space.model_validate({"parameters": parameters, "baseline": []})
     (text,) = told(tiny_backbone("bert"), 2, space)
     assert "leave backbone_lr out" in text
+
+
+def test_a_search_on_a_spread_backbone_can_be_confirmed(tiny_backbone):
+    config = TrialSpec.from_config({"method": "v2", "length": 4, "lr": 0.1}).to_config()
+    assert told(tiny_backbone("bert"), 2, listing([config])) == []
 
 
 def test_a_spread_backbone_is_not_quantized(tiny_backbone):

@@ -38,7 +38,7 @@ def _broken(gpus: int, space: Space | None, profile: Profile, *, quantized: bool
     elif gpus > profile.layers:
         text = f"gpus_per_engine <= {profile.layers} must hold, the layers of {profile.id}, got {gpus}"
         yield Problem(_PLACE, text)
-    if space is not None and "backbone_lr" in space.parameters:
+    if space is not None and space.tunes:
         text = f"a backbone that is spread over GPUs is not tuned, but gpus_per_engine is {gpus}; leave backbone_lr out"
         yield Problem(("space", "parameters", "backbone_lr"), text)
     if quantized:
