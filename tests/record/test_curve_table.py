@@ -42,6 +42,15 @@ def test_trials_that_stopped_early_are_left_out(tmp_path):
     assert {len(run.reports) for run in table.runs} == {9}
 
 
+def test_trials_that_began_from_another_one_are_left_out(tmp_path):
+    alone = recorded_grid(tmp_path / "alone.jsonl")
+    history = recorded_grid(tmp_path / "inherit.jsonl", limits={"inherit": True})
+    afresh = [trial for trial in history.trials.values() if trial.inherited is None]
+    assert len(table_of([history]).runs) == len(afresh) < len(history.trials)
+    alone.trials[0].warm = True
+    assert len(table_of([alone]).runs) == len(alone.trials) - 1
+
+
 def test_searches_that_trained_something_else_are_refused(tmp_path):
     histories = [recorded_grid(tmp_path / f"{epochs}.jsonl", epochs=epochs) for epochs in (9, 8)]
     with pytest.raises(SpecError, match="must agree on epochs: 9, got 8"):
@@ -52,7 +61,7 @@ def test_a_search_without_a_whole_curve_makes_no_table(tmp_path):
     def failing(_config, _epoch):
         return float("nan")
 
-    with pytest.raises(SpecError, match="no trial has trained to the horizon"):
+    with pytest.raises(SpecError, match="no trial has trained to the horizon from the start"):
         table_of([recorded_grid(tmp_path / "journal.jsonl", curve=failing)])
 
 

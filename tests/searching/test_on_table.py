@@ -85,6 +85,7 @@ def test_a_space_beyond_the_table_is_refused_by_name(table):
         ({"epochs": 6}, "budget.epochs", "9 epochs"),
         ({"metric": "matthews"}, "task.metric", "was not recorded"),
         ({"limits": {"hours": 1.0}}, "budget.hours", "no hours"),
+        ({"limits": {"inherit": True}}, "budget.inherit", "inherit nothing"),
         ({"objectives": {"beside": ["seconds_per_epoch"]}}, "objectives", "costs of a machine are not recorded"),
     ],
 )

@@ -108,7 +108,8 @@ class CurveTable:
 def table_of(histories: Iterable[History], task: str | None = None) -> CurveTable:
     """The curves of some searches that are alike in all but their configurations and seeds.
 
-    Trials that have not trained to the horizon are left out.
+    Trials that have not trained to the horizon are left out, and those that began from what another one had learned:
+    their curves are not those of their configurations.
 
     Args:
         histories: the searches.
@@ -127,10 +128,10 @@ def table_of(histories: Iterable[History], task: str | None = None) -> CurveTabl
         runs += [
             Run(*_told_apart(trial.config, history.job.seed), [_kept(report) for report in _of_epochs(trial)])
             for trial in history.trials.values()
-            if trial.status == "complete" and trial.trained_epochs == about.epochs
+            if trial.status == "complete" and trial.trained_epochs == about.epochs and _began_afresh(trial)
         ]
     if recorded is None or not runs:
-        raise SpecError("no trial has trained to the horizon, so there is no learning curve to record")
+        raise SpecError("no trial has trained to the horizon from the start, so there is no learning curve to record")
     return CurveTable(recorded, runs)
 
 
@@ -190,6 +191,10 @@ def _told_apart(config: Config, seed: int) -> tuple[Config, int]:
     """A configuration without the number of its repetition, and a seed that holds it."""
     own = {name: value for name, value in config.items() if name != "repeat" and value is not None}
     return own, seed + int(config["repeat"] or 0)
+
+
+def _began_afresh(trial: TrialRecord) -> bool:
+    return trial.inherited is None and not trial.warm
 
 
 def _of_epochs(trial: TrialRecord) -> Sequence[Metrics]:

@@ -49,6 +49,8 @@ def table_problems(job: Job, table: CurveTable) -> list[Problem]:
         problems.append(Problem(("budget", "epochs"), law))
     if budget.report_every is not None:
         problems.append(Problem(("budget", "report_every"), "a table knows whole epochs, and no parts of them"))
+    if budget.inherit:
+        problems.append(Problem(("budget", "inherit"), "the curves of a table are of trials that inherit nothing"))
     if "epochs" in job.space.parameters:
         law = "cannot differ between trials: the curves of a table are of one length"
         problems.append(Problem(("space", "parameters", "epochs"), law))
