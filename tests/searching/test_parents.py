@@ -55,6 +55,15 @@ def test_epochs_of_a_whole_line_of_parents_count(path):
     assert finish(conductor, 0.7, 0.7) == Inherited(1, 2, 4)
 
 
+def test_parts_of_epochs_add_up_to_what_people_read(path):
+    space = {**make_job().space.model_dump(), "baseline": [{**SMALL, "length": length} for length in (8, 9, 10)]}
+    limits = {"inherit": True, "report_every": "0.1 epochs"}
+    conductor = start(make_job(trials=3, epochs=1, stopping={"type": "none"}, space=space, limits=limits), path)
+    finish(conductor, 0.6, *[0.5] * 9)
+    finish(conductor, 0.5, 0.9, *[0.5] * 8)
+    assert finish(conductor, 0.5) == Inherited(1, 0.2, 0.3)
+
+
 def test_a_trial_that_trains_is_no_parent(path):
     conductor = start(job_of(), path)
     first, second = conductor.next_turn(), conductor.next_turn()

@@ -13,6 +13,8 @@ from ptune.spec.strict import broken
 _STEPS = re.compile(r"(\d+) steps?")
 _PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+|\d+/\d+) epochs?(?: \((\d+) steps\))?")
 _FORMS = '"0.25 epochs", "1/3 epochs" or "500 steps"'
+EPOCH_DIGITS = 3
+"""Decimals of a number of epochs, as people read it."""
 
 
 def _report_every(text: str) -> str:
@@ -64,9 +66,9 @@ def as_stated(text: str | None) -> str | None:
 
 
 def in_epochs(reports: int, per_epoch: int) -> float:
-    """A number of reports in epochs, as people read it: whole, or with up to three decimals."""
+    """A number of reports in epochs, as people read it: whole, or with up to `EPOCH_DIGITS` decimals."""
     whole, rest = divmod(reports, per_epoch)
-    return whole if rest == 0 else round(reports / per_epoch, 3)
+    return whole if rest == 0 else round(reports / per_epoch, EPOCH_DIGITS)
 
 
 def _written(per_epoch: int) -> str:
