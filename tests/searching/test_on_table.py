@@ -35,6 +35,8 @@ def test_a_choice_that_was_not_recorded_is_named(table):
         NearestCurve(table)(config | {"encoder": "lstm"})
     with pytest.raises(NotFoundError, match=r"batch_size = 32: no curve .* \(only of 16\)"):
         NearestCurve(table)(config | {"batch_size": 32})
+    with pytest.raises(NotFoundError, match=r"backbone_lr = 0.001: no curve was recorded of any backbone_lr"):
+        NearestCurve(table)(config | {"backbone_lr": 1e-3})
 
 
 def test_a_grid_search_on_its_own_table_finds_the_best_of_the_table(table):

@@ -19,7 +19,8 @@ def tabulate(names: tuple[str, ...], out: Path, task: str | None) -> int:
     """Keep what every trial of some searches reported after every epoch, in a parquet file.
 
     The searches must agree on backbone, data, metric and epochs. Trials that did not train to the end are left out, so
-    a search without early stopping fills a table best. So are those that began from what another trial had learned. `ptune simulate` plays searches on it.
+    a search without early stopping fills a table best. So are those that began from what another trial had learned.
+    `ptune simulate` plays searches on it.
 
     \b
     ptune tabulate whose-job-v1 whose-job-v2 --out whose_job.parquet

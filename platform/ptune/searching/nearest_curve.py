@@ -2,7 +2,8 @@
 
 Choices are never mixed up: a configuration whose choices were not recorded together has no curve. A number that the
 table varies stands for those around it, by their ratio where all of its values are positive, else by their difference.
-A number that it does not vary must be the table's own.
+A number that it does not vary must be the table's own, and a parameter that no recorded configuration has must be at
+its default.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TypeGuard
 from ptune.errors import NotFoundError
 from ptune.record.curve_table import CurveTable, Run
 from ptune.record.wording import described
-from ptune.spec.trial import Config, Scalar
+from ptune.spec.trial import Config, Scalar, defaults
 
 _NUMBER = "a number"
 
@@ -38,6 +39,8 @@ class NearestCurve:
         Raises:
             NotFoundError: nothing was recorded with its choices; the message names those that differ.
         """
+        if strange := self._unknown(config):
+            raise NotFoundError(f"{strange} = {config[strange]!r}: no curve was recorded of any {strange}")
         curves = self._curves.get(self._choices(config))
         if curves is None:
             raise NotFoundError(self._not_recorded(config))
@@ -47,6 +50,18 @@ class NearestCurve:
     def numbers(self) -> dict[str, list[float]]:
         """The numbers that the table varies, ascending."""
         return {name: _numbers(self._table.values[name]) for name in self._scales}
+
+    def _unknown(self, config: Config) -> str | None:
+        """A parameter that changes how a configuration trains, and that no recorded one has; None if there is none."""
+        at_rest = defaults(str(config["method"]))
+        return next(
+            (
+                name
+                for name, value in config.items()
+                if name != "repeat" and name not in self._table.values and value != at_rest.get(name)
+            ),
+            None,
+        )
 
     def _choices(self, config: Config) -> tuple[Scalar | None, ...]:
         """What must be the same: everything but the numbers that the table varies."""
