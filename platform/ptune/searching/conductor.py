@@ -335,6 +335,10 @@ class Conductor:
         self._draining = True
         if self._promotion() is not None:
             return
+        if self.history.limit is None and self._promotable() is not None:  # one leads its rung and does not fit
+            self._append(self._limits.used_up)
+            if self._promotion() is not None:  # the best trial, for which there is room
+                return
         for record in self.history.trials.values():
             if record.status == "paused":
                 leads = self._scheduler.goes_on(record.number, record.epoch, drain=True)
