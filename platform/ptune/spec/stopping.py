@@ -124,8 +124,8 @@ class Pasha(_Halving):
 
     @property
     def summary(self) -> str:
-        """Name, eta, grace, and the epochs at which trials wait at first."""
-        return f"pasha eta={self.eta} grace={self.grace}, first to epoch {self.grace * self.eta}"
+        """Name, eta, grace, and which rung trials climb to at first."""
+        return f"pasha eta={self.eta} grace={self.grace}, first to report {self.grace * self.eta}"
 
     def survivors(self, trials: int, rung: int, horizon: int) -> int:
         """One in eta of the first rung, rounded up; of the later ones, which may never be in use, the best alone."""
