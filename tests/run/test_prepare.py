@@ -145,8 +145,9 @@ def test_a_grace_beyond_the_horizon_is_refused_once_steps_are_counted(job):
         prepare(reporting(job, "2 steps", stopping={"type": "asha", "grace": 5}))
 
 
-def test_steps_between_reports_need_one_batch_size(job):
-    space = {"parameters": {"method": {"value": "v2"}, "batch_size": {"choices": [8, 16]}}}
+@pytest.mark.parametrize("sizes", [{"choices": [8, 16]}, {"value": 16, "when": {"method": "v2"}}])
+def test_steps_between_reports_need_one_batch_size(job, sizes):
+    space = {"parameters": {"method": {"choices": ["v1", "v2"]}, "batch_size": sizes}}
     budget = {"trials": 2, "epochs": 2, "report_every": "2 steps"}
     with pytest.raises(ValidationError, match="a number of steps needs one batch_size"):
         changed(job, space=space, budget=budget)

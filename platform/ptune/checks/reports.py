@@ -12,7 +12,6 @@ from ptune.spec.problem import Problem
 from ptune.spec.reporting import counted
 from ptune.spec.space import Space
 from ptune.spec.task import Task
-from ptune.spec.trial import defaults
 
 _PLACE = ("budget", "report_every")
 
@@ -80,7 +79,5 @@ def _with_counted(budget: Budget, steps: int) -> Budget:
 
 
 def _numbers(space: Space, method: str, name: str) -> list[int]:
-    """The values that a whole number may have under a method; its default where the space says nothing."""
-    values = [int(value) for value in space.values_under(method, name) if isinstance(value, int)]
-    default = defaults(method)[name]
-    return values or ([int(default)] if default is not None else [1])
+    """The values that a whole number may have under a method."""
+    return [value for value in space.values_in_trials(method, name) if isinstance(value, int)]

@@ -102,7 +102,7 @@ def report_problems(space: Space, budget: Budget) -> list[Problem]:
     if stated_steps(budget.report_every) is None:
         return []
     for name in ("batch_size", "passes"):
-        values = {value for method in space.methods for value in space.values_under(method, name)}
+        values = {value for method in space.methods for value in space.values_in_trials(method, name)}
         if len(values) > 1:
             law = (
                 f"a number of steps needs one {name}, and the space has several: trials would be compared after "

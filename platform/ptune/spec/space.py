@@ -197,9 +197,17 @@ class Space(Strict):
 
     def always_has(self, method: str, name: str) -> bool:
         """Whether a parameter holds a value in every trial of a method."""
+        return self._always_states(method, name) or defaults(method).get(name) is not None
+
+    def values_in_trials(self, method: str, name: str) -> set[Scalar]:
+        """The values under a method, and the parameter's default where a trial may leave it out."""
+        default = defaults(method).get(name)
+        stated = self.values_under(method, name)
+        return stated if default is None or self._always_states(method, name) else {*stated, default}
+
+    def _always_states(self, method: str, name: str) -> bool:
         missing = {"method": _holding(method), name: frozenset([ABSENT, None])}
-        stated = name in self.parameters and not self.reach().is_met(missing)
-        return stated or defaults(method).get(name) is not None
+        return name in self.parameters and not self.reach().is_met(missing)
 
     @property
     def tunes(self) -> bool:
