@@ -35,7 +35,7 @@ def simulate(
     are not looked at.
 
     \b
-    ptune simulate jobs/quickstart.toml --table whose_job --set budget.epochs=9
+    ptune simulate jobs/curves/search.toml --table whose_job
     ptune simulate a.toml b.toml --table my-grid-search --seeds 20
     """
     from ptune.record.objective import Objective

@@ -24,7 +24,7 @@ def tabulate(names: tuple[str, ...], out: Path, task: str | None) -> int:
 
     \b
     ptune tabulate whose-job-v1 whose-job-v2 --out whose_job.parquet
-    ptune simulate jobs/quickstart.toml --table whose_job.parquet
+    ptune simulate jobs/curves/search.toml --table whose_job.parquet
     """
     from ptune.errors import SpecError
     from ptune.record.curve_table import write_table
