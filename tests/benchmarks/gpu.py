@@ -24,6 +24,7 @@ from typing import Any
 
 import results
 from gpu_parts import PARTS, run
+from growth import per_slot
 from results import say
 
 Rows = list[dict[str, Any]]
@@ -118,6 +119,20 @@ def times(slots: Rows, rival: Rows) -> list[str]:
     return said
 
 
+def memory_of_a_slot(slots: Rows) -> list[str]:
+    """For each backbone, what each further slot adds to the memory that is held, and to the most that a pass takes."""
+    said = []
+    for shape in dict.fromkeys(row["shape"] for row in slots if "held_mb" in row):
+        rows = [row for row in slots if row.get("shape") == shape and "held_mb" in row]
+        if len(rows) > 1:
+            held, peak, learned = (per_slot(rows, what) for what in ("held_mb", "peak_mb", "learned_mb"))
+            said.append(
+                f"{shape}, each further slot: {held:.2f} MB held, of which {learned:.2f} MB are parameters and moments; "
+                f"the most that a pass takes grows by {peak:.2f} MB"
+            )
+    return said
+
+
 def plot(found: dict[str, Rows], folder: Path) -> None:
     """Trials an hour by trials at a time, of ptune and of the rival."""
     series: dict[str, tuple[Sequence[float], Sequence[float]]] = {}
@@ -152,6 +167,8 @@ def main() -> None:
         table(name, rows)
     say()
     for line in times(found.get("slots", []), found.get("rival", [])):
+        say(line)
+    for line in memory_of_a_slot(found.get("slots", [])):
         say(line)
     plot(found, out.parent)
     seconds = time.monotonic() - began

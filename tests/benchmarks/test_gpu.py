@@ -27,8 +27,19 @@ def test_every_part_measures_tiny_shapes(tmp_path):
     assert all(row["trials_per_h"] > 0 for row in rates)
     assert all(0 < row["share_of_peak"] <= 1 for row in parts["slots"])
     assert "times the rival's best" in done.stdout
+    assert "tiny-bert, each further slot: " in done.stdout
     assert (tmp_path / "gpu.png").is_file()
     assert json.loads((tmp_path / "gpu" / "slots.json").read_text(encoding="utf-8"))[0]["shape"] == "tiny-bert"
+
+
+def test_what_a_slot_adds_is_the_slope_over_all_counts():
+    rows = [
+        {"shape": "bert", "slots": slots, "held_mb": 5 + 1.5 * slots, "peak_mb": 40 + 2 * slots, "learned_mb": slots}
+        for slots in (1, 4, 16)
+    ]
+    (line,) = gpu.memory_of_a_slot([*rows, {"shape": "bert", "slots": 64, "failed": "no memory"}])
+    assert "1.50 MB held, of which 1.00 MB" in line
+    assert line.endswith("2.00 MB")
 
 
 def test_a_row_that_fails_is_kept_and_the_next_is_measured(tmp_path):
