@@ -127,7 +127,7 @@ def memory_of_a_slot(slots: Rows) -> list[str]:
         if len(rows) > 1:
             held, peak, learned = (per_slot(rows, what) for what in ("held_mb", "peak_mb", "learned_mb"))
             said.append(
-                f"{shape}, each further slot: {held:.2f} MB held, of which {learned:.2f} MB are parameters and moments; "
+                f"{shape}, each further slot: {held:.2f} MB held, {learned:.2f} MB of it parameters and moments; "
                 f"the most that a pass takes grows by {peak:.2f} MB"
             )
     return said

@@ -38,7 +38,7 @@ def test_what_a_slot_adds_is_the_slope_over_all_counts():
         for slots in (1, 4, 16)
     ]
     (line,) = gpu.memory_of_a_slot([*rows, {"shape": "bert", "slots": 64, "failed": "no memory"}])
-    assert "1.50 MB held, of which 1.00 MB" in line
+    assert "1.50 MB held, 1.00 MB of it" in line
     assert line.endswith("2.00 MB")
 
 

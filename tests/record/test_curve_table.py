@@ -2,7 +2,7 @@ import pytest
 
 from ptune.errors import DataError, SpecError
 from ptune.record.curve_table import read_table, table_of, write_table
-from support.recorded import recorded_grid
+from support.recorded import GRID, recorded_grid
 from support.simulated import curve
 
 
@@ -55,6 +55,23 @@ def test_searches_that_trained_something_else_are_refused(tmp_path):
     histories = [recorded_grid(tmp_path / f"{epochs}.jsonl", epochs=epochs) for epochs in (9, 8)]
     with pytest.raises(SpecError, match="must agree on epochs: 9, got 8"):
         table_of(histories)
+
+
+def test_searches_of_other_settings_are_refused(tmp_path):
+    histories = [recorded_grid(tmp_path / f"{length}.jsonl", max_length=length) for length in (64, 32)]
+    with pytest.raises(SpecError, match=r"must agree on settings: .*'max_length': 64.*, got .*'max_length': 32"):
+        table_of(histories)
+
+
+def test_repetitions_are_runs_of_their_own(tmp_path):
+    parameters = GRID["parameters"] | {"repeat": {"choices": [0, 1]}}
+    histories = [
+        recorded_grid(tmp_path / f"{seed}.jsonl", space={"parameters": parameters}, seed=seed) for seed in (0, 1)
+    ]
+    table = table_of(histories)
+    assert all([(run.seed, run.repeat) for run in runs] == [(0, 0), (0, 1), (1, 0), (1, 1)] for _, runs in table.curves)
+    write_table(table, tmp_path / "table.parquet")
+    assert read_table(tmp_path / "table.parquet") == table
 
 
 def test_a_search_without_a_whole_curve_makes_no_table(tmp_path):

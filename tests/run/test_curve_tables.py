@@ -40,7 +40,7 @@ def test_a_table_holds_what_its_card_says(table):
         recorded = sum(config["method"] == method for config, _ in table.curves)
         assert re.search(rf"^\| {method} \|.* {recorded} of \d+ \|$", card, re.MULTILINE)
     told = set(re.findall("`([a-z0-9_]+)`", card.partition("## Columns")[2].partition("## ")[0]))
-    assert {*table.metrics, *table.told, "seed", "epoch"} <= told
+    assert {*table.metrics, *table.told, "seed", "repeat", "epoch"} <= told
     assert len(table.runs[0].reports) == table.recorded.epochs == 9
 
 

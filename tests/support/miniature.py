@@ -157,6 +157,11 @@ def small_space(space):
     fixed = {"hidden": 16, "passes": 1} | ({} if "v1" in methods else {"length": 3})
     for name in fixed.keys() & parameters.keys():
         parameters[name] = [{"when": one["when"], "value": fixed[name]} for one in parameters[name]]
+    if "v1" in methods:
+        parameters["length"] = [
+            {"when": one["when"], "value": 3} if one["when"].get("method") == "v2" else one
+            for one in parameters["length"]
+        ]
     baseline = [
         {name: fixed.get(name, value) for name, value in point.items() if name != "epochs"}
         for point in space["baseline"]

@@ -74,6 +74,8 @@ def _read(paths: tuple[Path, ...], overrides: tuple[str, ...], table: CurveTable
         lines.append(f"jobs must have names that differ, got {', '.join(repeated)} more than once")
     if len(metrics := sorted({job.task.metric for job in jobs})) > 1:
         lines.append(f"jobs must have one metric to be compared, got {', '.join(metrics)}")
+    if len(selections := sorted({job.task.selection for job in jobs})) > 1:
+        lines.append(f"jobs must have one task.selection to be compared, got {', '.join(selections)}")
     if lines:
         raise SpecError("\n".join(dict.fromkeys(lines)))
     return dict(zip(names, jobs, strict=True))

@@ -221,9 +221,9 @@ class Planner:
         gpus = self.resources.gpus_per_engine
         if self.device(fleet) == "cuda" and engines > fleet.engines(gpus):
             share = f" with gpus_per_engine = {gpus}" if gpus > 1 else ""
-            law = f"resources.engines <= {fleet.engines(gpus)}, the GPUs of this machine"
+            law = f"resources.engines <= {fleet.engines(gpus)}, which the GPUs of this machine serve"
             if fleet.engines(gpus) == 0:
-                law, share = f"resources.gpus_per_engine <= {fleet.gpus}, the GPUs of this machine", ""
+                law, share = f"resources.gpus_per_engine <= {fleet.gpus}, as many as this machine has", ""
             raise ClusterError(f"{law}, must hold, got {engines if fleet.engines(gpus) else gpus}{share}")
         if self.device(fleet) == "cpu" and not any(node.cpus > 0 for node in fleet.nodes):
             raise ClusterError("this machine offers Ray no CPUs, or has not the labels and resources of the job")

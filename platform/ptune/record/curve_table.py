@@ -1,8 +1,8 @@
 """A table of learning curves: what every configuration of a recorded search reported after every epoch.
 
 On disk it is a parquet file with a row for each epoch of each run: the parameters that differ between runs, `seed`,
-`epoch`, and every metric that does not depend on the machine. All else that is known stands once, in the file's
-metadata under `ptune`. A search can be played on a table without training; see `ptune.searching.on_table`.
+`repeat`, `epoch`, and every metric that does not depend on the machine. All else that is known stands once, in the
+file's metadata under `ptune`. A search can be played on a table without training; see `ptune.searching.on_table`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from ptune.files import replacing
 from ptune.record.events import Metrics
 from ptune.record.history import History, TrialRecord
 from ptune.spec.objectives import MACHINE
+from ptune.spec.task import Task
 from ptune.spec.trial import Config, Scalar
 
 _NOTES = b"ptune"
 _LEFT_OUT = {*MACHINE, "seconds", "own_seconds", "lr"}
 """What says how fast a machine was and what else it did, and the rate, which follows from the configuration."""
-_PLACES = ("seed", "epoch")
+_PLACES = ("seed", "repeat", "epoch")
+_FILES = {"name", "source", "config", "train", "dev", "test"}
+"""Where data lies. What it holds is told by its digest."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,12 @@ class Recorded:
     dtype: str
     task: str
     """What people call the task."""
-    kind: str
-    """The kind of task."""
+    settings: Mapping[str, Any]
+    """The rest of the task: its kind, templates, labels, limits and so on."""
+    quantization: str | None
+    """Of the frozen weights."""
+    start: str | None
+    """The hash of the prompt from which every run starts."""
     digests: Mapping[str, str]
     """By split, the SHA-256 of its texts and labels."""
     rows: Mapping[str, int]
@@ -58,6 +65,8 @@ class Run:
     config: Config
     """Complete, without `repeat` and without the parameters that have no value."""
     seed: int
+    repeat: int
+    """The number of its repetition; 0 of a configuration that the search trained once."""
     reports: Sequence[Metrics]
     """Of epoch 1, 2, ... to the last."""
 
@@ -75,7 +84,7 @@ class CurveTable:
         found: dict[tuple[tuple[str, Scalar | None], ...], list[Run]] = {}
         for run in self.runs:
             found.setdefault(tuple(sorted(run.config.items())), []).append(run)
-        return [(runs[0].config, sorted(runs, key=lambda run: run.seed)) for runs in found.values()]
+        return [(runs[0].config, sorted(runs, key=lambda run: (run.seed, run.repeat))) for runs in found.values()]
 
     @cached_property
     def values(self) -> dict[str, list[Scalar | None]]:
@@ -126,7 +135,12 @@ def table_of(histories: Iterable[History], task: str | None = None) -> CurveTabl
             raise SpecError(_difference(recorded, about, history.header.name))
         recorded = about
         runs += [
-            Run(*_told_apart(trial.config, history.job.seed), [_kept(report) for report in _of_epochs(trial)])
+            Run(
+                _own(trial.config),
+                history.job.seed,
+                int(trial.config["repeat"] or 0),
+                [_kept(report) for report in _of_epochs(trial)],
+            )
             for trial in history.trials.values()
             if trial.status == "complete" and trial.trained_epochs == about.epochs and _began_afresh(trial)
         ]
@@ -142,7 +156,8 @@ def write_table(table: CurveTable, path: Path) -> None:
 
     rows = [(run, epoch, report) for run in table.runs for epoch, report in enumerate(run.reports, 1)]
     columns: dict[str, list[Any]] = {name: [run.config.get(name) for run, _, _ in rows] for name in table.varied}
-    columns |= {"seed": [run.seed for run, _, _ in rows], "epoch": [epoch for _, epoch, _ in rows]}
+    columns |= {"seed": [run.seed for run, _, _ in rows], "repeat": [run.repeat for run, _, _ in rows]}
+    columns |= {"epoch": [epoch for _, epoch, _ in rows]}
     columns |= {name: [report.get(name) for _, _, report in rows] for name in table.metrics}
     constants = {name: values[0] for name, values in table.values.items() if len(values) == 1}
     notes = json.dumps({"recorded": asdict(table.recorded), "parameters": table.varied, "constants": constants})
@@ -184,13 +199,12 @@ def _run(rows: Sequence[Mapping[str, Any]], varied: Sequence[str], constants: Co
     config = {**constants, **{name: rows[0][name] for name in varied if rows[0][name] is not None}}
     told = {*varied, *_PLACES}
     reports = [{name: value for name, value in row.items() if name not in told and value is not None} for row in rows]
-    return Run(config, rows[0]["seed"], reports)
+    return Run(config, rows[0]["seed"], rows[0]["repeat"], reports)
 
 
-def _told_apart(config: Config, seed: int) -> tuple[Config, int]:
-    """A configuration without the number of its repetition, and a seed that holds it."""
-    own = {name: value for name, value in config.items() if name != "repeat" and value is not None}
-    return own, seed + int(config["repeat"] or 0)
+def _own(config: Config) -> Config:
+    """A configuration without the number of its repetition and without parameters that have no value."""
+    return {name: value for name, value in config.items() if name != "repeat" and value is not None}
 
 
 def _began_afresh(trial: TrialRecord) -> bool:
@@ -214,13 +228,24 @@ def _recorded(history: History, task: str | None) -> Recorded:
         layers=header.backbone.layers,
         dtype=history.dtype or "unknown",
         task=task or job.task.sets[0].source or job.name,
-        kind=job.task.kind,
+        settings=_settings(job.task),
+        quantization=job.backbone.quantization,
+        start=None if header.start is None else header.start.digest,
         digests={split: source.digest for split, source in header.data.items()},
         rows={split: source.rows for split, source in header.data.items()},
         metric=job.task.metric,
         epochs=job.budget.epochs,
         versions=dict(header.versions),
     )
+
+
+def _settings(task: Task) -> dict[str, Any]:
+    """A task without the places of its files, as JSON holds it."""
+    content = task.model_dump(mode="json", exclude={"metric", "selection"})
+    for data in (content["data"], *(content.get("more") or [])):
+        for key in _FILES & data.keys():
+            del data[key]
+    return content
 
 
 def _difference(first: Recorded, other: Recorded, name: str) -> str:

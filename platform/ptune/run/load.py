@@ -65,7 +65,7 @@ def gpu_problems(gpus: int, device: str) -> list[Problem]:
     seen = torch.cuda.device_count() if device == "cuda" else 0
     if gpus <= max(1, seen):
         return []
-    text = f"resources.gpus_per_engine <= {max(1, seen)} must hold, because {seen} GPUs are here, got {gpus}"
+    text = f"resources.gpus_per_engine <= {max(1, seen)} must hold, as many GPUs as are here, got {gpus}"
     return [Problem(("resources", "gpus_per_engine"), text)]
 
 

@@ -10,8 +10,8 @@ from pydantic import AfterValidator
 
 from ptune.spec.strict import broken
 
-_STEPS = re.compile(r"(\d+) steps?")
-_PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+|\d+/\d+) epochs?(?: \((\d+) steps\))?")
+_STEPS = re.compile(r"(\d+) steps?", re.ASCII)
+_PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+|\d+/\d+) epochs?(?: \((\d+) steps\))?", re.ASCII)
 _FORMS = '"0.25 epochs", "1/3 epochs" or "500 steps"'
 EPOCH_DIGITS = 3
 """Decimals of a number of epochs, as people read it."""
