@@ -2,11 +2,15 @@
 
 import json
 import tomllib
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from ptune.backbone.locate import located
+from ptune.backbone.profile import read_profile
 from ptune.data.proposal import propose
+from ptune.spec import published_settings
 from ptune.spec.load import load_job
 
 COLOURS = ["red", "green", "blue"]
@@ -179,3 +183,31 @@ def test_nothing_is_replaced_and_no_wrong_job_is_left(ptune, tmp_path):
     result = ptune("init", "b.toml", "--data", "sorted.csv", "--backbone", "packaged:minilm")
     assert (result.code, "every example here has 'x'" in result.err) == (2, True)
     assert [path.name for path in tmp_path.glob("*.toml")] == ["a.toml"]
+
+
+def test_a_job_begins_with_published_settings_where_some_fit(ptune, tmp_path, monkeypatch):
+    written(tmp_path, "pairs.tsv")
+    init = ("--data", "pairs.tsv", "--backbone")
+    assert ptune("init", "none.toml", *init, "packaged:minilm").code == 0
+    assert "[prior]" not in (tmp_path / "none.toml").read_text(encoding="utf-8")
+    refused = ptune("validate", "none.toml", "--set", "prior.published=true")
+    assert (refused.code, "none.toml: [prior].published: no published setting fits" in refused.err) == (2, True)
+    assert ptune("init", "later.toml", *init, "nobody/bert-large").code == 0
+    assert "# [prior]\n# published = true" in (tmp_path / "later.toml").read_text(encoding="utf-8")
+    later = ptune("validate", "later.toml", "--set", "prior.published=true")
+    assert "tried first: published settings that fit the backbone, which is not here" in later.out
+
+    minilm = read_profile(located("packaged:minilm"), "packaged:minilm").model
+    boolq = [replace(each, model=minilm) for each in published_settings.PUBLISHED_SETTINGS if each.data == "BoolQ"]
+    monkeypatch.setattr(published_settings, "PUBLISHED_SETTINGS", boolq)
+    assert ptune("init", "some.toml", *init, "packaged:minilm").code == 0
+    assert load_job(tmp_path / "some.toml").prior.published
+    told = ptune("validate", "some.toml", "--set", 'prior.searches=["reviews"]').out.splitlines()[1:]
+    assert told == [
+        "   tried first: the best 3 configurations of reviews",
+        f"   tried first: v2 · lr 0.005 ({boolq[0].source})",
+        f"   tried first: v2 · 8 tokens · lr 0.007 ({boolq[1].source})",
+    ]
+    assert json.loads(ptune("validate", "some.toml", "--json").out)["jobs"][0]["tried_first"] == [
+        line.removeprefix("   tried first: ") for line in told[1:]
+    ]

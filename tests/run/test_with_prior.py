@@ -1,6 +1,7 @@
 """The best configurations of earlier searches come first in a new one."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from ptune.run.prepare import prepare
 from ptune.run.search import confirm_search, resume_search, start_search
 from ptune.run.with_prior import with_prior
 from ptune.searching.simulate import simulate
+from ptune.spec import published_settings
 from ptune.spec.job import Job
 from ptune.tracking.location import DATABASE
 from ptune.tracking.mlflow_writer import sync
@@ -107,6 +109,31 @@ def test_what_says_nothing_of_a_space_or_is_not_there_is_refused_before_a_search
     with pytest.raises(NotFoundError, match="earlyer"):
         start_search(Job.model_validate({**job, "prior": {"searches": ["earlyer"]}}), "", folder, LocalRunner())
     assert [path.name for path in folder.iterdir()] == ["earlier"]
+
+
+def test_published_settings_follow_earlier_searches_and_stand_in_the_journal(job, runs, monkeypatch):
+    folder, _ = runs
+    job["budget"]["trials"] = 6
+    asked = Job.model_validate({**job, "prior": {"searches": ["earlier"], "best": 2, "published": True}})
+    with pytest.raises(SpecError, match="no published setting fits kind = 'classification' on bert with 3 layers"):
+        start_search(asked, "", folder, LocalRunner())
+    assert [path.name for path in folder.iterdir()] == ["earlier"]
+    tiny = prepare(asked).model
+    known = [replace(each, model=tiny) for each in published_settings.PUBLISHED_SETTINGS if each.data == "CoNLL 2003"]
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            published_settings, "PUBLISHED_SETTINGS", [replace(each, kind="classification") for each in known]
+        )
+        history = start_search(asked, "", folder, LocalRunner()).history
+    assert history.job.space.baseline[3:] == [{"method": "v2", "lr": 3e-2}]
+    assert history.trials[3].config.items() >= {"method": "v2", "lr": 3e-2}.items()
+    assert resume_search(history.header.name, folder, LocalRunner()).history.trials == history.trials
+    assert begun(asked, folder).header.id == history.header.id
+
+
+def test_a_prior_names_something(job):
+    for prior in ({}, {"searches": []}, {"best": 2}, {"published": False}):
+        assert "must name searches" in refused_fields(Job.model_validate, {**job, "prior": prior})["prior"]
 
 
 def test_a_grid_has_no_first_configurations(job):

@@ -23,6 +23,7 @@ from ptune.backbone.settings import check_settings
 from ptune.backbone.tokenizer import Unloaded, load_tokenizer
 from ptune.errors import BackboneError
 from ptune.files import cause, check_regular
+from ptune.spec.published_settings import Model
 
 _LAYER = re.compile(r"(?P<stack>(?:[^.]+\.)*?(?:layers?|h|blocks?)\.)(?P<layer>\d+)\.")
 """The name of a layer's weight, as in `encoder.layer.3.output.bias`."""
@@ -127,6 +128,15 @@ class Profile:
         """
         if (self.folder / "tokenizer.json").is_file():
             PlainTokenizer(self.folder)
+
+    @property
+    def model(self) -> Model:
+        """Its family and size, by which published settings are found.
+
+        Raises:
+            BackboneError: the weights cannot be read.
+        """
+        return Model(self.model_type, self.layers, self.dimensions.hidden)
 
     @cached_property
     def dimensions(self) -> Dimensions:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ptune.backbone.profile import Profile
-from ptune.checks.job import Checked, check
+from ptune.checks.job import Checked, check, prior_problems
 from ptune.checks.reports import with_counted_reports
 from ptune.data.sources import Splits
 from ptune.errors import SpecError
@@ -56,6 +56,7 @@ def check_file(
     except SpecError as error:
         return CheckedFile(path, problems=str(error).splitlines())
     checked = check(file.tables, read_data=read_data, runs=runs)
+    checked.problems += prior_problems(file.tables, checked.profile)
     problems = _told(file, checked)
     job = None if problems else file.job()
     if job is not None and checked.splits is not None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ptune.cli.inspect_data import KINDS
 from ptune.errors import SpecError
 from ptune.report.said import say
+
+if TYPE_CHECKING:
+    from ptune.checks.file import CheckedFile
 
 _REST = """
 [space.parameters]
@@ -69,6 +73,22 @@ def init(job: Path, data: Path | None, backbone: str | None, kind: str | None, t
     return _kept(job, text)
 
 
+_PRIOR = """
+[prior]
+published = true     # tried first: what is published for this kind of task and this backbone
+"""
+
+
+def _prior(checked: CheckedFile) -> str:
+    """The table [prior] for a valid job; a comment where its backbone is not here, and nothing where nothing fits."""
+    from ptune.spec.published_settings import published_points
+
+    if checked.job is None or checked.profile is None:
+        return re.sub("^(?=.)", "# ", _PRIOR, flags=re.MULTILINE)
+    space = checked.job.space.resolved(checked.profile.layers)
+    return _PRIOR if published_points(checked.job.task.kind, checked.profile.model, space) else ""
+
+
 def _asked(option: str, question: str, default: str | None = None) -> str:
     """What somebody at a terminal answers.
 
@@ -101,6 +121,8 @@ def _kept(job: Path, text: str) -> int:
         for problem in checked.problems:
             say(problem, err=True)
         return 2
+    with job.open("a", encoding="utf-8") as stream:
+        stream.write(_prior(checked))
     for note in [*checked.later, *checked.notes]:
         say(f"ptune: {note}", err=True)
     say(f"{job} is written; go on with `ptune validate {job} --data` and `ptune search {job}`")

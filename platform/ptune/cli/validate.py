@@ -44,6 +44,7 @@ def validate(jobs: tuple[Path, ...], overrides: tuple[str, ...], read_data: bool
     ptune validate jobs/quickstart.toml --set budget.trials=8 --data
     """
     from ptune.checks.file import check_file
+    from ptune.report.first import tried_first
     from ptune.run.folders import runs_folder
 
     runs = runs_folder() if read_data else None
@@ -58,6 +59,8 @@ def validate(jobs: tuple[Path, ...], overrides: tuple[str, ...], read_data: bool
             say(f"ok {result.path}: {_summary(result.job, result.profile)}")
             for note in [*result.later, *result.notes]:
                 say(f"   {note}")
+            for line in tried_first(result.job, result.profile):
+                say(f"   tried first: {line}")
             for line in _data_lines(result):
                 say(line)
     return 2 if any(result.problems for result in results) else 0
@@ -95,12 +98,15 @@ def job_files(paths: Iterable[Path]) -> list[Path]:
 
 def _as_json(result: CheckedFile) -> dict[str, object]:
     """A result for programs."""
+    from ptune.report.first import tried_first
+
     return {
         "file": str(result.path),
         "ok": not result.problems,
         "problems": result.problems,
         "later": result.later,
         "notes": result.notes,
+        "tried_first": [] if result.job is None else list(tried_first(result.job, result.profile)),
         "data": [asdict(data) for data in _understood(result)],
         "summary": None if result.job is None else _summary(result.job, result.profile),
     }

@@ -26,6 +26,7 @@ from ptune.spec import grid
 from ptune.spec.job import Job, Tables
 from ptune.spec.places import locate, written
 from ptune.spec.problem import error_of
+from ptune.spec.published_settings import Model
 
 if TYPE_CHECKING:
     from ptune.artifacts.artifact import Artifact
@@ -39,7 +40,7 @@ class Prepared:
 
     Attributes:
         job: the job.
-        layers: layers of its backbone.
+        model: family and size of its backbone.
         splits: its data sets, in order.
         header: what the journal's first event says about it.
         sizes: of its backbone, which decide what an engine takes of its device's memory.
@@ -47,11 +48,16 @@ class Prepared:
     """
 
     job: Job
-    layers: int
+    model: Model
     splits: Sequence[Splits]
     header: Header
     sizes: Dimensions
     start: Artifact | None = None
+
+    @property
+    def layers(self) -> int:
+        """Layers of its backbone."""
+        return self.model.layers
 
     @property
     def engine_bytes(self) -> int:
@@ -100,7 +106,7 @@ def prepare(job: Job, runs: Path | None = None, kept: Path | None = None) -> Pre
         tell_code(profile.folder, profile.id)
     job = with_counted_reports(_counted(job, profile.layers), splits)
     header = _header(job, profile, splits)
-    return Prepared(job, profile.layers, splits, header, profile.dimensions, checked.start)
+    return Prepared(job, profile.model, splits, header, profile.dimensions, checked.start)
 
 
 def _counted(job: Job, layers: int) -> Job:

@@ -1,7 +1,7 @@
-"""The best configurations of earlier searches as the first ones of a new search.
+"""The best configurations of earlier searches, and published settings, as the first ones of a new search.
 
-They are starting points alone. What they reach on the new task, the sampler learns; where an earlier search misleads,
-its configurations lose at the first rung.
+They are starting points alone. What they reach on the new task, the sampler learns; where they mislead, they
+lose at the first rung.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from ptune.run.folders import search_folder
 from ptune.run.prepare import Prepared
 from ptune.spec.job import Job
 from ptune.spec.prior import Prior
+from ptune.spec.published_settings import nothing_published, published_points
 from ptune.spec.space import Space
 from ptune.spec.tracking import RUNS
-from ptune.spec.trial import Config, Scalar
+from ptune.spec.trial import Config
 
 
 def with_prior(prepared: Prepared, runs: Path) -> Prepared:
-    """The same with the best configurations of the searches that its job names after its own baseline points.
+    """The same with the points that its job's prior names after its own baseline points.
 
-    What of an earlier configuration lies outside the new space is left to the sampler.
+    Earlier searches come first, then published settings. What of a configuration lies outside the new space is left to
+    the sampler.
 
     Args:
         prepared: a new search; a job without a prior stays as it is.
@@ -36,14 +38,20 @@ def with_prior(prepared: Prepared, runs: Path) -> Prepared:
     Raises:
         NotFoundError: there is no such search.
         TrackingError: MLflow does not answer or has no such run, or it is none of a search that has ended.
-        SpecError: none of them has a configuration that says anything of the space.
+        SpecError: no configuration of the searches says anything of the space, or no published setting fits.
     """
     job = prepared.job
     if job.prior is None:
         return prepared
-    points = list(_points(job, job.prior, job.space.resolved(prepared.layers), runs))
-    if not points:
+    space = job.space.resolved(prepared.layers)
+    points = list(_points(job, job.prior, space, runs))
+    if job.prior.searches and not points:
         raise SpecError(f"prior.searches: no configuration of {job.prior.names} has a value inside this job's space")
+    if job.prior.published:
+        settings = published_points(job.task.kind, prepared.model, space)
+        if not settings:
+            raise SpecError(f"prior.published: {nothing_published(job.task.kind, prepared.model)}")
+        points += [point for _, point in settings]
     known = [*job.space.baseline, *points]
     baseline = [point for index, point in enumerate(known) if point not in known[:index]]
     job = job.model_copy(update={"space": job.space.model_copy(update={"baseline": baseline})})
@@ -52,7 +60,7 @@ def with_prior(prepared: Prepared, runs: Path) -> Prepared:
 
 def _points(job: Job, prior: Prior, space: Space, runs: Path) -> Iterator[Config]:
     for name in prior.searches:
-        inside = (_inside(config, space) for config in _best_first(job, name, runs))
+        inside = (space.inside(config) for config in _best_first(job, name, runs))
         yield from [point for point in inside if point][: prior.best]
 
 
@@ -72,17 +80,3 @@ def _best_first(job: Job, search: str, runs: Path) -> Sequence[Config]:
             raise SpecError(
                 f"prior.searches: {search} holds a leaderboard that ptune did not write: {error}"
             ) from error
-
-
-def _inside(config: Config, space: Space) -> Config:
-    """What of a configuration a space proposes; nothing where the rest of it breaks a law."""
-    chosen: dict[str, Scalar | None] = {}
-    point: dict[str, Scalar | None] = {}
-    for name, definition in space.ordered():
-        if not definition.applies(chosen):
-            continue
-        if definition.value is not None:
-            chosen[name] = definition.value
-        elif config.get(name) is not None and definition.contains(config[name]):
-            chosen[name] = point[name] = config[name]
-    return {} if space.misfits(point) else point

@@ -1,11 +1,11 @@
-"""What is known before a search begins: earlier searches, whose best configurations are tried first."""
+"""What is known before a search begins: earlier searches and published settings, which are tried first."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from ptune.spec.strict import Strict, broken
 from ptune.spec.texts import SEARCH_NAME
@@ -23,12 +23,20 @@ def _earlier(text: str) -> str:
 
 
 class Prior(Strict):
-    """Earlier searches."""
+    """Earlier searches, published settings, or both."""
 
-    searches: Annotated[list[Annotated[str, AfterValidator(_earlier)]], Field(min_length=1)]
+    searches: list[Annotated[str, AfterValidator(_earlier)]] = Field(default_factory=list)
     """Their names in the same runs folder, or their runs in MLflow, `runs:/RUN_ID`."""
     best: int = Field(3, ge=1, le=100)
     """How many configurations of each are tried."""
+    published: bool = False
+    """Whether the settings are tried that are published for the job's kind of task and its backbone."""
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.searches and not self.published:
+            raise broken("must name searches, or say published = true, or both")
+        return self
 
     @property
     def names(self) -> str:

@@ -308,6 +308,31 @@ class Space(Strict):
             _, problems = TrialSpec.read({key: value for key, value in active.items() if value is not None})
         return problems
 
+    def held(self, point: Config) -> Config:
+        """What is known at a point: its own values, and the constants that exist beside them."""
+        known: dict[str, Scalar | None] = {}
+        for name, definition in self.ordered():
+            value = definition.value if definition.value is not None else point.get(name)
+            if value is not None and definition.applies(known):
+                known[name] = value
+        return known
+
+    def inside(self, config: Config) -> Config:
+        """What of a configuration this space proposes; nothing where the rest of it breaks a law.
+
+        No bound may be "layers".
+        """
+        chosen: dict[str, Scalar | None] = {}
+        point: dict[str, Scalar | None] = {}
+        for name, definition in self.ordered():
+            if not definition.applies(chosen):
+                continue
+            if definition.value is not None:
+                chosen[name] = definition.value
+            elif config.get(name) is not None and definition.contains(config[name]):
+                chosen[name] = point[name] = config[name]
+        return {} if self.misfits(point) else point
+
 
 def _after_needed(parameters: Mapping[str, Sequence[Parameter]]) -> list[str]:
     """The names as they stand, but those that conditions need before those that need them; there are no circles."""
