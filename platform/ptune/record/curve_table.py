@@ -239,7 +239,7 @@ def _recorded(history: History, task: str | None) -> Recorded:
     )
 
 
-def _settings(task: Task) -> dict[str, Any]:
+def _settings(task: Task) -> Mapping[str, Any]:
     """A task without the places of its files, as JSON holds it."""
     content = task.model_dump(mode="json", exclude={"metric", "selection"})
     for data in (content["data"], *(content.get("more") or [])):
