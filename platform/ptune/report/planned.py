@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ptune.record.events import Header
+from ptune.report.aligned import aligned
 from ptune.report.wording import duration, plural
 from ptune.searching.plan import Pace, Planned, flattens_at
 
@@ -37,10 +38,7 @@ def table(plans: Sequence[Planned], rate: float | None) -> str:
         + ([f"{rate * planned.device_hours:.2f}"] if rate is not None else [])
         for planned in plans
     ]
-    widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *rows]
-    )
+    return aligned([heads, *rows])
 
 
 def verdict(plans: Sequence[Planned], stopping_early: Planned | None) -> str:

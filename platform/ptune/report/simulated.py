@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import mean, stdev
+from statistics import mean
 
 from ptune.record.curve_table import CurveTable
 from ptune.record.objective import Objective
+from ptune.record.spread import Spread
 from ptune.record.wording import SEPARATOR, described, value_text
+from ptune.report.aligned import aligned
 from ptune.report.wording import plural, score_text
 from ptune.searching.nearest_curve import NearestCurve
 from ptune.searching.on_table import Played, best_of
@@ -37,23 +39,14 @@ def played_table(played: Mapping[str, Sequence[Played]], epochs: int) -> str:
         played: by the name of the job, the searches of its seeds.
         epochs: of a full trial.
     """
-    marks = marks_of(played, epochs)
+    marks = _marks(played, epochs)
     heads = ["job", "trials", "epochs", *(f"after {mark}" for mark in marks), "at the end"]
     rows = [heads]
     for name, searches in played.items():
         sizes = [mean(search.trials for search in searches), mean(len(search.values) for search in searches)]
         best = [_interval([_after(search, mark) for search in searches]) for mark in (*marks, None)]
         rows.append([name, *(f"{size:.0f}" for size in sizes), *best])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows
-    )
-
-
-def marks_of(played: Mapping[str, Sequence[Played]], epochs: int) -> list[int]:
-    """The numbers of epochs after which searches are compared: those that every search has trained."""
-    fewest = min(len(search.values) for searches in played.values() for search in searches)
-    return [step * epochs for step in _STEPS if step * epochs <= fewest]
+    return aligned(rows, left=1)
 
 
 def to_json(played: Mapping[str, Sequence[Played]], table: CurveTable, objective: Objective) -> dict[str, object]:
@@ -75,11 +68,18 @@ def to_json(played: Mapping[str, Sequence[Played]], table: CurveTable, objective
     return {"metric": objective.metric, "best_of_table": best, "searches": rows}
 
 
+def _marks(played: Mapping[str, Sequence[Played]], epochs: int) -> list[int]:
+    """The numbers of epochs after which searches are compared: those that every search has trained."""
+    fewest = min(len(search.values) for searches in played.values() for search in searches)
+    return [step * epochs for step in _STEPS if step * epochs <= fewest]
+
+
 def _after(search: Played, epochs: int | None) -> float:
     return search.values[-1 if epochs is None else epochs - 1]
 
 
 def _interval(values: Sequence[float]) -> str:
     """A mean with the half-width of its 95 % interval, where there is more than one value."""
-    spread = f" ± {1.96 * stdev(values) / len(values) ** 0.5:.4f}" if len(values) > 1 else ""
-    return f"{score_text(mean(values))}{spread}"
+    spread = Spread.of(values)
+    half = "" if spread.sd is None else f" ± {1.96 * spread.sd / spread.n**0.5:.4f}"
+    return f"{score_text(spread.mean)}{half}"

@@ -87,8 +87,8 @@ def play_on(job: Job, table: CurveTable, seed: int, slots: int) -> Played:
         history = conductor.history
 
         def curve(config: Config, epoch: int) -> Metrics:
-            if history.best_value is not None:
-                values.append(history.best_value)
+            if (best := history.best_value) is not None:
+                values.append(best)
             try:
                 runs = nearest(config)
             except NotFoundError as error:
