@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
@@ -12,30 +11,19 @@ from ptune.backbone.footprint import layer_counts
 from ptune.backbone.load import load_backbone
 from ptune.backbone.spread import places
 from ptune.errors import BackboneError
-from ptune.prompts.draws import Draws
-from ptune.prompts.forward import MiniBatch, forward
 from support.closeness import close
+from support.one_pass import on_cpu, pass_over
 from support.pretended_gpu import pretended_gpu
-from support.worlds import CONFIGS
 
 TRIALS = ("v2 all layers", "v2 longer, dropout", "v2 last layer", "v1 mlp around", "head")
 SPREAD = [name for name, family in FAMILIES.items() if family.layers is not None]
 
 
 def passed(world, names=TRIALS):
-    """Scores and gradients of one pass over trials of several kinds, brought to the CPU."""
-    trials = [world.trial(number, CONFIGS[name]) for number, name in enumerate(names)]
-    groups = [
-        MiniBatch(
-            learner, plan.train, np.arange(4), plan.recipe.head_dropout, Draws.of_step(torch.Generator().manual_seed(5))
-        )
-        for plan, learner in trials
-    ]
-    scored = [one.scores for one in forward(world.backbone, groups)]
+    """Scores and gradients of one pass, brought to the CPU."""
+    scored, gradients = pass_over(world, names)
     assert {scores.device for scores in scored} == {world.backbone.device}
-    torch.stack([scores.square().sum() for scores in scored]).sum().backward()
-    gradients = [parameter.grad for _, learner in trials for parameter in learner.parameters()]
-    return [tensor.detach().cpu() for tensor in (*scored, *gradients) if tensor is not None]
+    return on_cpu([*scored, *gradients])
 
 
 @pytest.mark.parametrize("kept", [False, True], ids=["computed", "kept"])

@@ -2,14 +2,12 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
 from ptune.backbone.load import load_backbone
-from ptune.prompts.draws import Draws
-from ptune.prompts.forward import MiniBatch, forward
 from support.closeness import close
+from support.one_pass import on_cpu, pass_over
 from support.pretended_gpu import CUDA, pretended_gpu
 from support.worlds import CONFIGS
 
@@ -17,19 +15,10 @@ LSTM = "v1 lstm before"  # torch's own one is a single operation, which cannot b
 
 
 def passed(world, names):
-    """Scores and gradients of one pass over every trial, brought to the CPU."""
-    trials = [world.trial(number, CONFIGS[name]) for number, name in enumerate(names)]
-    groups = [
-        MiniBatch(
-            learner, plan.train, np.arange(4), plan.recipe.head_dropout, Draws.of_step(torch.Generator().manual_seed(5))
-        )
-        for plan, learner in trials
-    ]
-    scored = [one.scores for one in forward(world.backbone, groups)]
+    """Scores and gradients of one pass, brought to the CPU."""
+    scored, gradients = pass_over(world, names)
     assert {scores.device.type for scores in scored} == {world.backbone.device.type}
-    torch.stack([scores.square().sum() for scores in scored]).sum().backward()
-    gradients = [parameter.grad for _, learner in trials for parameter in learner.parameters()]
-    return [tensor.detach().cpu() for tensor in (*scored, *gradients) if tensor is not None]
+    return on_cpu([*scored, *gradients])
 
 
 @pytest.mark.parametrize("quantization", [None, "int8"])
