@@ -178,6 +178,18 @@ def test_an_interrupt_ends_the_engines_and_leaves_the_search_resumable(make_desk
     assert resumed.next_turn().trial == 0
 
 
+def test_an_epoch_that_ends_while_the_search_is_interrupted_is_kept(make_desk):
+    desk = make_desk()
+    desk.dispatcher.hand_out("a")
+    desk.dispatcher.interrupt()
+    desk.dispatcher.step()
+    metrics = dict.fromkeys(("accuracy", "loss", "train_loss"), 0.5)
+    desk.dispatcher.take_in("a", Trained(1, metrics, "state", {"cpu": 1.0}))
+    with pytest.raises(KeyboardInterrupt):
+        desk.dispatcher.finish()
+    assert desk.trial(0).epoch == 1
+
+
 def test_what_an_engine_takes_of_its_machine_is_journaled_under_its_number(make_desk):
     desk = make_desk(engines=2, epochs=9)
     metrics = dict.fromkeys(("accuracy", "loss", "train_loss"), 0.5)

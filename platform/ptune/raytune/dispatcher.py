@@ -154,8 +154,9 @@ class Dispatcher:
                 self._evictions.pop(trial, None)
                 self._pool.trust(lease)
                 decision = self._conductor.report(trial, epoch, metrics, state)
-                if usage is not None:
-                    self._conductor.metered(self._pool.number(lease), usage)
+                engine = self._pool.number(lease)
+                if usage is not None and engine is not None:  # an answer may come in after the engines have ended
+                    self._conductor.metered(engine, usage)
                 return decision == "continue" or self._end(lease)
             case _:
                 assert_never(answer)

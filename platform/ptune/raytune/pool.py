@@ -141,9 +141,10 @@ class EnginePool:
         self._note_free(member)
         return member.engine
 
-    def number(self, lease: str) -> int:
-        """The number of the engine that a lease is on, from 0; the lease must be on one."""
-        return self._on[lease].number
+    def number(self, lease: str) -> int | None:
+        """The number of the engine that a lease is on, from 0; None when the engine has ended."""
+        member = self._on.get(lease)
+        return None if member is None else member.number
 
     def trust(self, lease: str) -> None:
         """End a lease's probation."""
