@@ -23,16 +23,14 @@ from ptune.searching.expected import drawn_from, power_of
 from ptune.searching.listed import ListedMemory
 from ptune.searching.propose import Tried, propose
 from ptune.searching.quasi import quasi_point
-from ptune.searching.samplers import build_sampler, draws_at_random, reads_values
+from ptune.searching.samplers import build_sampler, draws_at_random, proposer_of, reads_values
 from ptune.searching.suggest import ask, quiet
 from ptune.searching.vectors import VectorMemory
-from ptune.spec.budget import SAMPLERS, Budget
+from ptune.spec.budget import SAMPLERS, Budget, Sampler
 from ptune.spec.objectives import Objectives
 from ptune.spec.space import Space
 from ptune.spec.trial import Config
 
-_MODELLED = 200
-"""Trials after which TPE proposes alone: it then knows enough, and a process would take longer and longer."""
 _BEST = 25
 """Most trials that TPE counts as good, however many there are: Optuna's default gamma."""
 _LATEST = 225
@@ -88,15 +86,16 @@ class Study:
             stream: names the random numbers of the proposal; None is the trial's number.
         """
         stream = stream or [number]
+        sampler = proposer_of(self._sampler, stream[0], alone=self._alone)
         power = power_of(number // self._folds) if self._space.expected else 0.0
         with quiet():
-            self._study.sampler = self._sampler_of(stream)
-        if self._sampler == "qmc" and len(stream) == 1:  # what users add belongs to no sequence
+            self._study.sampler = self._seeded(sampler, stream)
+        if sampler == "qmc" and len(stream) == 1:  # what users add belongs to no sequence
             point = quasi_point(self._space, self._seed, stream[0], point or {}, power)
         seed = [self._seed, *stream]
-        if self._models(stream[0]):
+        if sampler == "gp":
             point = propose(self._space, seed, self._tried, self._horizon, self._startup, point or {}, power)
-        elif power and self._draws():
+        elif power and draws_at_random(sampler, is_starting=self._is_starting):
             point = drawn_from(self._space, np.random.default_rng(seed), point or {}, power)
         return self._begin(number, point)
 
@@ -150,23 +149,18 @@ class Study:
         self._tried.append(Tried(config))
         return config
 
-    def _sampler_of(self, stream: Sequence[int]) -> optuna.samplers.BaseSampler:
+    def _seeded(self, sampler: Sampler, stream: Sequence[int]) -> optuna.samplers.BaseSampler:
         """A sampler seeded for one proposal; a user's own, which may remember, is built once."""
         seed = int(np.random.SeedSequence([self._seed, *stream]).generate_state(1)[0])
-        if self._sampler in SAMPLERS:
-            return build_sampler(self._sampler, seed, self._startup)
-        self._own = self._own or build_sampler(self._sampler, seed, self._startup)
+        if sampler in SAMPLERS:
+            return build_sampler(sampler, seed, self._startup)
+        self._own = self._own or build_sampler(sampler, seed, self._startup)
         return self._own
 
-    def _models(self, turn: int) -> bool:
-        """Whether a Gaussian process proposes the search's next configuration."""
-        takes_turns = self._sampler == "auto" and self._alone and turn % 2 == 0 and len(self._tried) < _MODELLED
-        return self._sampler == "gp" or takes_turns
-
-    def _draws(self) -> bool:
-        """Whether the next configuration is drawn at random."""
-        is_starting = sum(trial.is_known for trial in self._tried) < self._startup
-        return draws_at_random(self._sampler, is_starting=is_starting)
+    @property
+    def _is_starting(self) -> bool:
+        """Whether too little is known to model."""
+        return sum(trial.is_known for trial in self._tried) < self._startup
 
     def _id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(self._study.study_name)
