@@ -31,7 +31,7 @@ from ptune.spec.parameter import Parameter
 from ptune.spec.trial import Config
 from support.recorded_surface import RecordedSurface
 from support.simulated import make_job, start
-from support.surfaces import EXAMPLES, HORIZON
+from support.surfaces import HORIZON
 from support.surfaces import Surface as MadeUp
 
 METRIC = "accuracy"
@@ -113,7 +113,7 @@ def ptune(surface: Surface, seed: int, budget: int, **job: Any) -> Iterator[Sear
     """ptune's own conductor on a journal of its own; `job` goes into `make_job`."""
     with TemporaryDirectory(dir=_memory()) as folder:
         table = {"trials": budget, "epochs": HORIZON, "seed": seed, "space": surface.table, "sampler": DEFAULT} | job
-        yield _Conducted(start(make_job(**table), Path(folder) / "journal.jsonl", rows=EXAMPLES), surface)
+        yield _Conducted(start(make_job(**table), Path(folder) / "journal.jsonl", rows=surface.examples), surface)
 
 
 def ptune_within(surface: Surface, seed: int, budget: int, **job: Any) -> contextlib.AbstractContextManager[Search]:

@@ -37,11 +37,11 @@ from support.surfaces import HORIZON, SPACES, Surface  # noqa: E402
 SLOTS = 4
 BUDGETS = (45, 90, 180, 540)
 RANDOM = 100
-ASHA_4 = {"type": "asha", "eta": 4, "grace": 1}
+ALL_JUDGED = {"type": "asha", "startup": 0}
 SEARCHES: dict[str, rivals.Maker] = {
     "ptune": rivals.ptune,
     "ptune, TPE alone": partial(rivals.ptune, sampler="tpe"),
-    "ptune, eta 4": partial(rivals.ptune, stopping=ASHA_4),
+    "ptune, all judged": partial(rivals.ptune, stopping=ALL_JUDGED),
     "ptune, Hyperband": partial(rivals.ptune, stopping={"type": "hyperband"}),
     "Ray Tune: OptunaSearch, ASHA eta 3": rivals.ray_tune(3),
     "Ray Tune: OptunaSearch, ASHA eta 4": rivals.ray_tune(4),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import search_rivals as rivals
+from scipy.stats import spearmanr
 
 import searching
 from ptune.record.curve_table import table_of, write_table
@@ -22,6 +23,19 @@ def test_a_surface_has_a_known_optimum_and_a_region_at_chance(kind):
     assert values.max() <= surface.optimum
     assert 0.1 < np.mean(values < 0.51) < 0.8
     assert np.mean(values > surface.optimum - 0.01) < 0.1
+
+
+def test_on_late_surfaces_first_epochs_say_little_and_the_third_says_much():
+    agreement = []
+    for seed in range(8):
+        surface = Surface("late", seed)
+        draws = np.random.default_rng(seed)
+        configs = [surface.drawn(draws) for _ in range(100)]
+        best = [surface.best(config) for config in configs]
+        agreement.append([spearmanr([surface.report(one, epoch) for one in configs], best)[0] for epoch in (1, 3)])
+    first, third = np.mean(agreement, axis=0)
+    assert first < 0.6
+    assert third > 0.85
 
 
 def test_reports_are_the_true_value_with_noise():

@@ -49,6 +49,11 @@ class RecordedSurface:
         """The space, resolved."""
         return make_job(space=self.table).space.resolved(_loaded(self.kind).recorded.layers)
 
+    @property
+    def examples(self) -> int:
+        """Of the dev split."""
+        return _loaded(self.kind).recorded.rows["dev"]
+
     def own(self, config: Config) -> Config:
         """What of a complete configuration the space states."""
         return own_of(config, self.space)

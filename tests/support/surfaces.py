@@ -1,8 +1,9 @@
 """Made-up searches of known truth: a space, and for each seed a surface of learning curves over it.
 
 A surface has one optimum at a place of its own, slopes of its own, pairs of parameters that depend on each other, a
-region at chance, and curves that rise at different speeds, so that the first epochs mislead. A report is the true
-value with noise, rounded as the score of a dev set of 300 examples is.
+region at chance, and curves that rise at different speeds, so that the first epochs mislead. They mislead most on
+`late` ones: as on recorded tables, prompts of one kind stay at chance for an epoch or two whatever they come to. A
+report is the true value with noise, rounded as the score of a dev set of 300 examples is.
 """
 
 from __future__ import annotations
@@ -59,10 +60,24 @@ GRID = {
     "batch_size": {"choices": [4, 8, 16, 32]},
 }
 """108 points, as the loops around P-tuning v2's scripts have."""
-SPACES = {"four": FOUR, "eight": EIGHT, "branched": BRANCHED, "grid": GRID}
+SPACES = {"four": FOUR, "eight": EIGHT, "branched": BRANCHED, "grid": GRID, "late": BRANCHED}
 _LENGTHS = Parameter(low=2, high=128, log=True)  # of all spaces
-STEEP = {"four": 1.0, "eight": 0.5, "branched": 0.7, "grid": 1.0}
+STEEP = {"four": 1.0, "eight": 0.5, "branched": 0.7, "grid": 1.0, "late": 0.7}
 """How fast a surface falls from its optimum: set so that a third of a space, or half, stays at chance."""
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What decides a learning curve."""
+
+    quality: float
+    """From 0 (chance) to 1."""
+    speed: float
+    """Of learning."""
+    late: float
+    """The share lost by the horizon."""
+    onset: float
+    """Epochs at chance before it rises."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +101,11 @@ class Surface:
     def space(self) -> Space:
         """The space, resolved."""
         return make_job(space=self.table).space.resolved(LAYERS)
+
+    @property
+    def examples(self) -> int:
+        """Of the dev split."""
+        return EXAMPLES
 
     def own(self, config: Config) -> Config:
         """What of a complete configuration the space states."""
@@ -141,8 +161,7 @@ class Surface:
     def _draw(self, *names: object) -> random.Random:
         return random.Random(f"{self.kind} {self.seed} {names}")
 
-    def _shape(self, config: Config) -> tuple[float, float, float]:
-        """Quality from 0 (chance) to 1, speed of learning, and the share lost by the horizon."""
+    def _shape(self, config: Config) -> _Shape:
         method = str(config.get("method"))
         numeric: list[tuple[str, float]] = []
         loss = 0.0
@@ -162,7 +181,8 @@ class Surface:
         quality = max(0.0, 1.0 - max(0.0, loss))
         speed = 0.25 + 0.9 / (1 + math.exp(-8 * rate)) + self._draw("speed", _named(config)).uniform(0.0, 0.2)
         late = max(0.0, rate) * self._draw("late").uniform(0.0, 0.3)
-        return quality, speed, late
+        onset = self._draw(method, config["encoder"], "onset").uniform(0.0, 2.0) if self.kind == "late" else 0.0
+        return _Shape(quality, speed, late, onset)
 
     def _weight(self, method: str, name: str) -> float:
         """How much a parameter matters: the rate most, about half of the others hardly."""
@@ -189,10 +209,10 @@ def drawn_from(space: Space, draws: np.random.Generator) -> Config:
     return chosen
 
 
-def _risen(shape: tuple[float, float, float], epoch: int) -> float:
-    quality, speed, late = shape
-    risen = (1 - math.exp(-speed * epoch)) / (1 - math.exp(-speed * HORIZON))
-    return CHANCE + (TOP - CHANCE) * quality * (risen - late * (epoch / HORIZON) ** 2)
+def _risen(shape: _Shape, epoch: int) -> float:
+    learned, whole = (1 - math.exp(-shape.speed * max(0.0, end - shape.onset)) for end in (epoch, HORIZON))
+    lost = shape.late * (epoch / HORIZON) ** 2 if learned else 0.0
+    return CHANCE + (TOP - CHANCE) * shape.quality * (learned / whole - lost)
 
 
 def _named(config: Config) -> str:

@@ -41,7 +41,7 @@ class Budget(Strict):
 
     sampler: Sampler = "auto"
     """How configurations are proposed after the baseline points: by a tree-structured Parzen estimator (`tpe`), by a
-    Gaussian process over configurations and epochs (`gp`), by both in turns (`auto`), by crossing the best ones
+    Gaussian process over configurations and epochs (`gp`), by both and chance in turns (`auto`), by crossing the best ones
     (`nsgaii`, `nsgaiii`), evenly (`qmc`), at `random`, or every combination of the space (`grid`). The import path
     `package.module:Class` names any sampler of Optuna's interface."""
     epochs_total: int | None = Field(None, ge=1)
