@@ -11,7 +11,7 @@ from ptune.run.prepare import prepare
 from ptune.run.repair import examine
 from ptune.run.search import start_search
 from ptune.run.trials import TrialFactory
-from ptune.run.warm import learned
+from ptune.run.warm import keep_start, learned
 from ptune.spec.job import Job
 from support.small_jobs import small_job
 
@@ -51,12 +51,28 @@ def test_a_child_starts_from_what_its_parent_has_learned(inheriting):
     assert manifest.provenance.inherited == trials[manifest.trial].inherited
 
 
-def test_a_repaired_journal_still_says_what_was_inherited(inheriting):
-    journal = inheriting.folder / "journal.jsonl"
+def test_a_repaired_journal_still_says_what_was_inherited_and_what_was_cloned(inheriting):
+    folder, trials = inheriting.folder, inheriting.history.trials
+    journal = folder / "journal.jsonl"
     lines = journal.read_bytes().split(b"\n")
     [place] = [index for index, line in enumerate(lines) if b'"suggested"' in line and b'"trial": 1,' in line]
     lines[place] = b"damaged"
     journal.write_bytes(b"\n".join(lines))
-    recovered = examine(inheriting.folder).journal
+    recovered = examine(folder).journal
     assert recovered.restored == [1]
-    assert recovered.history.trials[1].inherited == inheriting.history.trials[1].inherited
+    assert recovered.history.trials[1].inherited == trials[1].inherited
+
+    def cloned():
+        history = examine(folder).journal.history
+        return history.trials[1], list(history.answers)
+
+    lines[0] = lines[0].replace(b'"inherit": true', b'"inherit": false')
+    journal.write_bytes(b"\n".join(lines))
+    clone, answers = cloned()  # as earlier versions kept it
+    assert (clone.inherited, clone.cloned, clone.warm, answers) == (None, 0, True, [])
+
+    lines[0] = lines[0].replace(b'"inherit": false', b'"inherit": true')
+    journal.write_bytes(b"\n".join(lines))
+    keep_start(folder, trials[0], 1, "asked")
+    clone, answers = cloned()
+    assert (clone.inherited, clone.by_user, answers) == (None, "warm clone of 0", ["asked"])

@@ -55,6 +55,17 @@ def test_epochs_of_a_whole_line_of_parents_count(path):
     assert finish(conductor, 0.7, 0.7) == Inherited(1, 2, 4)
 
 
+def test_what_a_warm_clone_had_learned_before_counts(path):
+    conductor = start(job_of([SMALL, {**SMALL, "length": 9}, {**SMALL, "length": 10}]), path)
+    finish(conductor, 0.5, 0.6)
+    conductor.answer(Request.to(Clone(0, {"lr": 0.01}, warm=True)))
+    conductor.answer(Request.to(Clone(0, {"lr": 0.005})))
+    assert finish(conductor, 0.7, 0.6) is None
+    assert [finish(conductor, 0.1, 0.1), finish(conductor, 0.9, 0.6)] == [None, Inherited(1, 1, 3)]
+    assert finish(conductor, 0.1, 0.1) == Inherited(3, 1, 4)
+    assert History.of(read(path)).trials[1].learned_epochs == 3
+
+
 def test_parts_of_epochs_add_up_to_what_people_read(path):
     space = {**make_job().space.model_dump(), "baseline": [{**SMALL, "length": length} for length in (8, 9, 10)]}
     limits = {"inherit": True, "report_every": "0.1 epochs"}

@@ -299,10 +299,18 @@ class History:
             cloned=event.cloned,
             warm=event.warm,
             inherited=event.inherits,
+            epochs_before=self._epochs_before(event),
             strange=strange(config, self.job.space) if added else (),
             objectives=self.job.objectives,
             reports_per_epoch=per_epoch,
         )
+
+    def _epochs_before(self, event: Suggested) -> float:
+        """Epochs that have trained what a new trial begins with."""
+        if event.inherits is not None:
+            return event.inherits.epochs
+        source = self.trials.get(event.cloned) if event.warm and event.cloned is not None else None
+        return source.learned_epochs if source is not None and source.reports else 0
 
     def _take_report(self, report: Reported) -> None:
         record = self.trials[report.trial]

@@ -28,9 +28,10 @@ from ptune.record.events import (
     encode,
 )
 from ptune.record.history import FINAL, History
+from ptune.spec.job import Job
 
-Known = Callable[[int], Suggested | None]
-"""The suggestion of a trial that is lost here, from what is known elsewhere; None where nobody knows it."""
+Known = Callable[[int, Job], Suggested | None]
+"""The suggestion of a trial of a job that is lost here, from what is known elsewhere; None where nobody knows it."""
 _OF_TRIALS = (Suggested, Started, Reported, Paused, Finished, Tested, SetAside, Tracked)
 
 
@@ -134,7 +135,7 @@ class _Walk:
         if self._suggested & set(missing):  # it is the event that is out of place
             return
         for trial in missing:
-            suggestion = self._known(trial)
+            suggestion = self._known(trial, self.recovery.history.job)
             if suggestion is not None:
                 self.recovery.restored.append(trial)
                 self._insert(suggestion)

@@ -12,7 +12,7 @@ from ptune.record.objective import Objective
 from ptune.record.standing import measured, standing_of
 from ptune.spec.inherited import Inherited
 from ptune.spec.objectives import Objectives
-from ptune.spec.reporting import in_epochs
+from ptune.spec.reporting import EPOCH_DIGITS, in_epochs
 from ptune.spec.trial import Config
 
 Status = Literal["waiting", "running", "paused", "interrupted"] | FinalStatus
@@ -45,6 +45,8 @@ class TrialRecord:
     """Whether it started from what that trial had learned."""
     inherited: Inherited | None = None
     """What it began with of another trial."""
+    epochs_before: float = 0
+    """Epochs that had trained the learner with which it began: one that it inherits, or of which it is a warm clone."""
     ended_by_user: bool = False
     """Whether it was stopped because a user asked for that."""
     strange: Sequence[str] = ()
@@ -109,6 +111,11 @@ class TrialRecord:
     def kept_epoch(self) -> float:
         """The end of the epoch, or of the part of one, whose learner is kept; there must be a report."""
         return self.in_epochs(self.best_epoch)
+
+    @property
+    def learned_epochs(self) -> float:
+        """Epochs that have trained the learner that is kept, those before it began included; there must be a report."""
+        return round(self.epochs_before + self.kept_epoch, EPOCH_DIGITS)
 
     @property
     def counted_epochs(self) -> list[float]:

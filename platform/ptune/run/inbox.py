@@ -13,7 +13,7 @@ from ptune.record.requests import Clone, End, Request, Stop
 from ptune.searching.conductor import Conductor
 from ptune.searching.requested import judge
 from ptune.storage.requests import RequestFolder
-from ptune.storage.states import start_file
+from ptune.storage.states import drop_start
 
 LOOK_EVERY_S = 0.3
 _TOO_LATE = "the search had come to an end before"
@@ -100,8 +100,7 @@ class Inbox:
 
     def take_up(self) -> None:
         """Have the requests answered that were left while no process ran the search."""
-        orphan = self._folder / start_file(len(self._conductor.history.trials))
-        orphan.unlink(missing_ok=True)  # kept for a trial of which the journal never heard
+        drop_start(self._folder, len(self._conductor.history.trials))
         for request in self._new():
             if isinstance(request.change, End):
                 self._conductor.refuse(request, _TOO_LATE)
@@ -115,13 +114,14 @@ class Inbox:
         """Let the conductor decide; what a warm trial starts from is there before the journal says so."""
         if isinstance(request.change, Clone) and request.change.warm:
             try:
-                self._keep_start(request.change)
+                self._keep_start(request.id, request.change)
             except PtuneError as error:
+                drop_start(self._folder, len(self._conductor.history.trials))
                 self._conductor.refuse(request, str(error))
                 return
         self._conductor.answer(request)
 
-    def _keep_start(self, change: Clone) -> None:
+    def _keep_start(self, request: str, change: Clone) -> None:
         """Keep what the next trial is to start from.
 
         Raises:
@@ -134,4 +134,4 @@ class Inbox:
 
         history = self._conductor.history
         judge(change, history)
-        keep_start(self._folder, history.trials[change.trial], len(history.trials))
+        keep_start(self._folder, history.trials[change.trial], len(history.trials), request)

@@ -15,6 +15,7 @@ from ptune.record.recovery import Recovery, recover
 from ptune.run.conclusion import ARTIFACT
 from ptune.run.trial_states import state_file
 from ptune.run.warm import learned
+from ptune.spec.job import Job
 from ptune.storage.local_copy import url_of
 
 
@@ -52,7 +53,7 @@ def examine(folder: Path) -> Damage:
         JournalError: a process runs the search, or nothing of its journal can be recovered.
     """
     check_not_running(folder / JOURNAL)
-    journal = recover((folder / JOURNAL).read_bytes(), lambda trial: _suggestion(folder, trial))
+    journal = recover((folder / JOURNAL).read_bytes(), lambda trial, job: _suggestion(folder, trial, job))
     states = [damaged for trial in journal.history.trials for damaged in _damaged_states(folder, trial)]
     return Damage(folder, journal, states, _artifact_problem(folder / ARTIFACT))
 
@@ -82,15 +83,21 @@ def mend(damage: Damage) -> list[Path]:
     return aside
 
 
-def _suggestion(folder: Path, trial: int) -> Suggested | None:
-    """A trial's configuration, as its saved state has it, and what it has begun with of another one."""
+def _suggestion(folder: Path, trial: int, job: Job) -> Suggested | None:
+    """A trial's configuration, as its saved state has it, and what it has begun with of another one, as `Known` has it.
+
+    Earlier versions kept the start of a warm clone without its request; where no trial inherits, it is a clone's.
+    """
     states = [state for _, state in _states(folder, trial) if isinstance(state, SavedState)]
     config = next((state.config for state in states if state.trial == trial), None)
     if config is None:
         return None
     with contextlib.suppress(EngineError):  # the trial goes on from its states
-        if (start := learned(folder, trial)) is not None:
-            return Suggested(trial, config, inherits=start.inherited)
+        start = learned(folder, trial)
+        if start is not None and start.inherited is not None:
+            if start.request is None and job.budget.inherit:
+                return Suggested(trial, config, inherits=start.inherited)
+            return Suggested(trial, config, start.request, start.inherited.trial, warm=True)
     return Suggested(trial, config)
 
 

@@ -33,15 +33,18 @@ class Learned:
     """The configuration of that trial; None where an earlier version kept the file, for a prompt of the same shape."""
     inherited: Inherited | None
     """Whose learner it is; None in the same case."""
+    request: str | None
+    """The request of a warm clone; None for a trial that inherits, and where an earlier version kept the file."""
 
 
-def keep_start(folder: Path, parent: TrialRecord, trial: int) -> None:
+def keep_start(folder: Path, parent: TrialRecord, trial: int, request: str | None = None) -> None:
     """Keep the learner of a trial's best epoch as the start of another trial, on this disk and in the bucket if any.
 
     Args:
         folder: the search's folder.
         parent: the trial that has learned; it has a report.
         trial: the number of the trial that starts.
+        request: the request that asks for a warm clone; None where the trial inherits.
 
     Raises:
         EngineError: the parent's saved states are damaged.
@@ -50,7 +53,7 @@ def keep_start(folder: Path, parent: TrialRecord, trial: int) -> None:
     saved, problems = states.best(parent)
     if saved is None:
         raise problems[0]
-    about = {"config": saved.config, "inherited": vars(left_by(parent))}
+    about = {"config": saved.config, "inherited": vars(left_by(parent)), "request": request}
     with replacing(folder / start_file(trial)) as draft:
         save_file(saved.best, draft, metadata={_ABOUT: json.dumps(about)})
     states.send_start(trial)
@@ -71,4 +74,6 @@ def learned(folder: Path, trial: int) -> Learned | None:
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
         raise EngineError(f"{path} is damaged: {error}") from None
-    return Learned(tensors, about.get("config"), Inherited(**about["inherited"]) if about else None)
+    return Learned(
+        tensors, about.get("config"), Inherited(**about["inherited"]) if about else None, about.get("request")
+    )

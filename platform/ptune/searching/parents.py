@@ -9,7 +9,6 @@ from ptune.errors import EngineError
 from ptune.record.history import FINAL, History, TrialRecord
 from ptune.record.ranking import ranked
 from ptune.spec.inherited import Inherited
-from ptune.spec.reporting import EPOCH_DIGITS
 from ptune.spec.starts import fits_into
 from ptune.spec.trial import Config
 
@@ -24,8 +23,7 @@ def nothing_kept(parent: TrialRecord, trial: int) -> None:
 
 def left_by(parent: TrialRecord) -> Inherited:
     """What a trial leaves to another one at present; it has a report."""
-    before = 0 if parent.inherited is None else parent.inherited.epochs
-    return Inherited(parent.number, parent.kept_epoch, round(before + parent.kept_epoch, EPOCH_DIGITS))
+    return Inherited(parent.number, parent.kept_epoch, parent.learned_epochs)
 
 
 class Parents:

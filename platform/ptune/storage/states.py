@@ -6,13 +6,16 @@ which is the newest.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import defaultdict
 from collections.abc import Container
 from pathlib import Path
 
 from ptune.storage.bucket import Bucket
+from ptune.storage.local_copy import bucket_of
 from ptune.storage.segments import TRIALS
+from ptune.storage.waiting import Patience
 
 START = "start.safetensors"
 """What a trial starts from, beside its states."""
@@ -23,6 +26,21 @@ _SUFFIX = ".safetensors"
 def start_file(trial: int) -> Path:
     """Where it is kept what a trial starts from, relative to the search's folder and to its bucket."""
     return Path(TRIALS) / f"{trial:04d}" / START
+
+
+def drop_start(folder: Path, trial: int) -> None:
+    """Let go what a trial was to start from of which the journal never hears, on this disk and in the bucket if any.
+
+    Args:
+        folder: the search's folder.
+        trial: the number that another trial may take.
+
+    Raises:
+        BucketError: the bucket refuses.
+    """
+    (folder / start_file(trial)).unlink(missing_ok=True)
+    if (bucket := bucket_of(folder, Patience(math.inf))) is not None:
+        bucket.remove([start_file(trial).as_posix()])
 
 
 class BucketStates:
