@@ -9,11 +9,11 @@ from ptune.errors import SpecError
 from ptune.run.confirm import listing
 from ptune.run.load import gpu_problems
 from ptune.run.local import LocalRunner
-from ptune.run.prepare import prepare
+from ptune.run.search import start_search
 from ptune.spec.resources import Resources
 from ptune.spec.space import Space
 from ptune.spec.trial import TrialSpec
-from support.small_jobs import small_job
+from support.small_jobs import changed, small_job
 
 
 def told(folder, gpus, space=None):
@@ -62,9 +62,13 @@ def test_cpus_are_refused_by_name():
     assert "gpus_per_engine <= 1" in problem.text
 
 
-def test_a_machine_without_gpus_begins_no_search(tiny_backbone, tmp_path):
-    job = small_job(tmp_path, tiny_backbone("bert"))
-    job = job.model_copy(update={"resources": Resources(gpus_per_engine=2)})
-    opened = LocalRunner().open(prepare(job, tmp_path), tmp_path)
-    with pytest.raises(SpecError, match="as many GPUs as are here, got 2"):
-        opened.__enter__()
+@pytest.mark.parametrize(
+    ("asked", "law"),
+    [({"gpus_per_engine": 2}, "as many GPUs as are here, got 2"), ({"device": "cuda"}, "PyTorch finds no GPU here")],
+)
+def test_a_machine_without_gpus_begins_no_search(asked, law, tiny_backbone, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    job = changed(small_job(tmp_path, tiny_backbone("bert")), resources=asked)
+    with pytest.raises(SpecError, match=law):
+        start_search(job, "", tmp_path / "runs", LocalRunner())
+    assert not (tmp_path / "runs").exists()

@@ -12,6 +12,7 @@ from ptune.errors import ClusterError
 from ptune.raytune.authentication import authenticate, find_token
 from ptune.raytune.jobs import jobs
 from ptune.raytune.runner import RayRunner
+from ptune.spec.resources import Resources
 from support.ray_head import IDLE, ray_head
 
 TOKEN = "a-token-of-more-than-enough-letters"
@@ -132,7 +133,7 @@ def test_what_is_no_head_is_refused_without_asking_ray(home):
         Thread(target=server.serve_forever, daemon=True).start()
         address = f"127.0.0.1:{server.server_port}"
         with pytest.raises(ClusterError, match=f"something listens at '{address}', and it is no Ray head") as refused:
-            RayRunner(address).check()
+            RayRunner(address).check(Resources())
         with pytest.raises(ClusterError, match=f"something listens at http://{address}, and it is no Ray dashboard"):
             jobs(address)
         server.shutdown()

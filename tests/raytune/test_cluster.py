@@ -2,17 +2,19 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 import ray
 
-from ptune.errors import ClusterError
+from ptune.errors import ClusterError, SpecError
 from ptune.raytune.authentication import find_token
 from ptune.raytune.cluster import connect, nodes
 from ptune.raytune.embedded import provide_token
 from ptune.raytune.runner import RayRunner
+from ptune.spec.resources import Resources
 from support.ray_head import IDLE
 
 
@@ -97,11 +99,32 @@ def test_an_address_of_another_kind_is_refused_with_the_way_to_go(address):
 @pytest.mark.usefixtures("unasked")
 def test_a_head_that_does_not_answer_is_named_without_asking_ray(address, problem, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", address)
-    for ask in (connect, RayRunner().check):
+    for ask in (connect, partial(RayRunner().check, Resources())):
         with pytest.raises(ClusterError, match="no Ray cluster answers at") as refused:
             ask()
         assert repr(address) in str(refused.value)
         assert problem in str(refused.value)
+
+
+@pytest.mark.usefixtures("unasked")
+def test_a_machine_without_the_gpus_of_an_engine_is_refused_without_asking_ray(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    RayRunner().check(Resources(device="cuda"))
+    with pytest.raises(SpecError, match="gpus_per_engine <= 1 must hold, as many GPUs as are here, got 2"):
+        RayRunner().check(Resources(gpus_per_engine=2))
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    with pytest.raises(SpecError, match="device is 'cuda', but PyTorch finds no GPU here"):
+        RayRunner("local").check(Resources(device="cuda"))
+
+
+def test_a_cluster_that_is_there_may_have_more_gpus_than_this_machine(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    many = Resources(gpus_per_engine=8)
+    RayRunner("auto").check(many)
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    RayRunner().check(many)
 
 
 START = """

@@ -29,7 +29,7 @@ class Scripted:
         self.asked = []
         self._fails = fails
 
-    def check(self):
+    def check(self, _resources):
         self._note("check")
 
     @contextmanager

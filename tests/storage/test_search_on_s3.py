@@ -90,7 +90,7 @@ class Disturbed:
         self._disturb = disturb
         self._at_end = at_end
 
-    def check(self):
+    def check(self, _resources):
         pass
 
     @contextmanager

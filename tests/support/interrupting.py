@@ -11,7 +11,7 @@ class Interrupting:
     def __init__(self, after=None):
         self._after = after
 
-    def check(self):
+    def check(self, _resources):
         pass
 
     @contextmanager

@@ -78,9 +78,18 @@ def check(address: str | None) -> None:
         _reached(address)
 
 
+def is_embedded(address: str | None) -> bool:
+    """Whether `connect` would start a cluster of its own, which has what this machine has."""
+    return not ray.is_initialized() and _meant(address) == "local"
+
+
+def _meant(address: str | None) -> str:
+    return address or os.environ.get("RAY_ADDRESS") or "local"
+
+
 def _reached(address: str | None) -> str:
     """The address to connect to, at which a head answers and lets this process in."""
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    address = _meant(address)
     if "://" in address:
         raise ClusterError(
             f"address {address!r} is not a cluster's head (host:port, or auto); "

@@ -23,6 +23,7 @@ from ptune.run.interrupts import interrupts
 from ptune.run.prepare import Prepared
 from ptune.run.waits import Say, Waits, unsaid
 from ptune.searching.conductor import Conductor
+from ptune.spec.resources import Resources
 from ptune.storage.local_copy import address_of, bucket_of
 from ptune.storage.results import bring_results
 
@@ -50,16 +51,24 @@ class RayRunner:
     def __init__(self, address: str | None = None) -> None:
         self._address = address
 
-    def check(self) -> None:
-        """Find out whether the cluster answers, if there is to be one already.
+    def check(self, resources: Resources) -> None:
+        """Find out whether the cluster answers, if there is to be one already, or else whether this machine suits.
 
         Raises:
             ClusterError: no cluster answers at the address, or it does not let this process in.
+            SpecError: Ray is to run on this machine, which has fewer GPUs than one engine takes.
         """
         if self._address or os.environ.get("RAY_ADDRESS"):
             from ptune.raytune.cluster import check
 
             check(self._address)
+        if resources.gpus_per_engine > 1 or resources.device == "cuda":
+            from ptune.raytune.cluster import is_embedded
+
+            if is_embedded(self._address):
+                from ptune.run.load import check_gpus  # takes torch, which no other job loads here
+
+                check_gpus(resources)
 
     @contextmanager
     def open(self, prepared: Prepared, folder: Path, say: Say = unsaid) -> Iterator[RaySession]:

@@ -17,6 +17,7 @@ from ptune.backbone.profile import read_profile
 from ptune.checks.memory import Device, memory_problems, needs
 from ptune.spec.job import Job
 from ptune.spec.problem import Problem, dotted, refuse
+from ptune.spec.resources import Resources
 
 _LOG = logging.getLogger(__name__)
 _WEIGHTS_SHARE = 0.25  # of the cache; hidden states need more than weights
@@ -63,10 +64,22 @@ def chosen_device(device: Literal["auto", "cpu", "cuda"]) -> Device:
 def gpu_problems(gpus: int, device: str) -> list[Problem]:
     """The law that this process sees as many GPUs as an engine takes, of a device, `cpu` or `cuda`."""
     seen = torch.cuda.device_count() if device == "cuda" else 0
-    if gpus <= max(1, seen):
-        return []
-    text = f"resources.gpus_per_engine <= {max(1, seen)} must hold, as many GPUs as are here, got {gpus}"
-    return [Problem(("resources", "gpus_per_engine"), text)]
+    if gpus > max(1, seen):
+        text = f"resources.gpus_per_engine <= {max(1, seen)} must hold, as many GPUs as are here, got {gpus}"
+        return [Problem(("resources", "gpus_per_engine"), text)]
+    if device == "cuda" and not seen:
+        text = "resources.device is 'cuda', but PyTorch finds no GPU here; 'auto' and 'cpu' need none"
+        return [Problem(("resources", "device"), text)]
+    return []
+
+
+def check_gpus(resources: Resources) -> None:
+    """Refuse resources that ask for more GPUs than this machine has.
+
+    Raises:
+        SpecError: PyTorch finds fewer of them than one engine takes.
+    """
+    refuse(gpu_problems(resources.gpus_per_engine, chosen_device(resources.device)))
 
 
 def check_room(job: Job, device: Device) -> None:

@@ -15,13 +15,13 @@ from ptune.run.conclude import conclude
 from ptune.run.conclusion import Conclusion
 from ptune.run.inbox import EndRequestedError, Inbox
 from ptune.run.interrupts import interrupts
-from ptune.run.load import chosen_device, gpu_problems, load_job_backbone, pass_tokens
+from ptune.run.load import check_gpus, load_job_backbone, pass_tokens
 from ptune.run.prepare import Prepared
 from ptune.run.trial_states import state_file
 from ptune.run.trials import TrialFactory, weights_type
 from ptune.run.waits import Say, unsaid
 from ptune.searching.conductor import Conductor
-from ptune.spec.problem import refuse
+from ptune.spec.resources import Resources
 
 _ENGINE = 0  # its number: it is the only one
 
@@ -29,14 +29,13 @@ _ENGINE = 0  # its number: it is the only one
 class LocalRunner:
     """The `Runner` of `ptune.run.session` that trains every turn on one engine in this process."""
 
-    def check(self) -> None:
-        """This process is always there."""
+    def check(self, resources: Resources) -> None:
+        """This process is always there; GPUs may not be."""
+        check_gpus(resources)
 
     @contextmanager
     def open(self, prepared: Prepared, folder: Path, say: Say = unsaid) -> Iterator[LocalSession]:  # noqa: ARG002
         """Open a session, which waits for nothing; see `Runner.open`."""
-        resources = prepared.job.resources
-        refuse(gpu_problems(resources.gpus_per_engine, chosen_device(resources.device)))
         yield LocalSession(prepared, folder)
 
 

@@ -244,7 +244,7 @@ def start_search(
     """
     tracking = job.tracking.model_copy(update={"experiment": job.tracking.experiment or job.name})
     job = job.model_copy(update={"tracking": tracking})
-    runner.check()
+    runner.check(job.resources)
     check_runs(runs)
     check_cache()
     refusal = track(job, runs / job.name, unheard).refusal()
@@ -310,8 +310,8 @@ def resume_search(
         has_work = history.status != "complete" or is_asked_for_more(folder, history)
         if has_work and not changed_libraries:
             check_libraries(name, events, versions())
-        runner.check()
         job = header.job if resources is None else header.job.model_copy(update={"resources": resources})
+        runner.check(job.resources)
         refusal = track(job, folder, unheard).refusal()
         if refusal is not None:  # its job cannot change any more
             _LOG.warning("ptune: %s. The search goes on; `ptune sync %s` sends the rest later", refusal, name)

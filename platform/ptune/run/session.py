@@ -14,6 +14,7 @@ from ptune.run.conclusion import Conclusion
 from ptune.run.prepare import Prepared
 from ptune.run.waits import Say, unsaid
 from ptune.searching.conductor import Conductor
+from ptune.spec.resources import Resources
 from ptune.tracking.state import TrackingState
 
 
@@ -39,10 +40,14 @@ class Session(Protocol):
 class Runner(Protocol):
     """Where searches train: in this process, or on Ray."""
 
-    def check(self) -> None:
-        """Refuse a place that cannot be reached, before a search leaves anything behind.
+    def check(self, resources: Resources) -> None:
+        """Refuse a place that cannot be reached or lacks what an engine takes, before a search leaves anything behind.
+
+        Args:
+            resources: what the job asks for.
 
         Raises:
+            SpecError: this machine is the place, and has not so many GPUs.
             PtuneError: nothing can train there.
         """
 
