@@ -7,7 +7,7 @@ import pytest
 from ptune.backbone.load import load_backbone
 from ptune.backbone.profile import read_profile
 from ptune.checks.largest import largest
-from ptune.checks.memory import GIB, memory_problems, needs
+from ptune.checks.memory import GIB, in_gib, memory_problems, needs
 from ptune.errors import SpecError
 from ptune.run import load
 from ptune.spec.prompt import Widths, numbers_of
@@ -117,15 +117,39 @@ def test_quantized_weights_are_counted_as_they_are(family, dtype, tmp_path):
     assert counted.weights < 0.75 * on(changed(job, backbone={"quantization": None}), folder).weights
 
 
-def test_a_device_too_small_for_bfloat16_is_told_of_int8(minilm, tmp_path):
-    def told(**backbone):
-        job = changed(small_job(tmp_path, minilm), backbone=backbone)
-        needed = on(job, minilm)
-        (problem,) = memory_problems(needed, needed.beside, job.task)
-        return problem.text
+DTYPE, INT8, GPUS = 'backbone.dtype = "bfloat16"', 'backbone.quantization = "int8"', "resources.gpus_per_engine = "
+TUNING = {"parameters": {"method": [{"value": "head"}], "backbone_lr": [{"value": 1e-4}]}, "baseline": []}
 
-    assert 'quantization = "int8" makes that' in told(dtype="bfloat16")
-    assert {told(dtype=dtype, quantization="int8").count("a smaller one") for dtype in ("float32", "bfloat16")} == {1}
+
+@pytest.mark.parametrize(
+    ("device", "tables", "told"),
+    [
+        ("cpu", {}, [DTYPE, INT8]),
+        ("cpu", {"backbone": {"dtype": "bfloat16"}}, [INT8]),
+        ("cpu", {"backbone": {"dtype": "float32", "quantization": "int8"}}, [DTYPE]),
+        ("cpu", {"backbone": {"dtype": "bfloat16", "quantization": "int8"}}, []),
+        ("cpu", {"space": TUNING}, [DTYPE]),
+        ("cuda", {"backbone": {"dtype": "auto"}}, [INT8, GPUS]),
+        ("cuda", {}, [DTYPE, INT8, GPUS]),
+        ("cuda", {"resources": {"gpus_per_engine": 2}}, [DTYPE]),
+        ("cuda", {"space": TUNING}, [DTYPE]),
+        ("cuda", {"backbone": {"quantization": "int8"}}, [DTYPE]),
+    ],
+)
+def test_a_device_too_small_for_the_weights_is_told_what_helps_and_is_allowed(device, tables, told, minilm, tmp_path):
+    job = small_job(tmp_path, minilm)
+    job = changed(job, **{"backbone": {"dtype": "float32"}, **tables})
+    needed = replace(on(job, minilm, device), beside=0, row=0, slot=1)
+    (problem,) = memory_problems(needed, needed.weights - 1, job.task)
+    assert [key for key in (DTYPE, INT8, GPUS) if key in problem.text] == told
+    assert ("take a smaller backbone" in problem.text) == (not told)
+    assert problem.place == ("backbone", "dtype" if DTYPE in told else "id")
+    gpus = problem.text.partition(GPUS)[2].partition(" ")[0]
+    for key, count in ((f"{GPUS}{gpus}", int(gpus or 1)), (DTYPE, needed.gpus)):
+        if key in told or count > needed.gpus:
+            dtype = "bfloat16" if key == DTYPE else job.backbone.dtype
+            there = changed(job, backbone={"dtype": dtype}, resources={"gpus_per_engine": count})
+            assert f"{key} makes the weights {in_gib(on(there, minilm, device).weights)}" in problem.text
 
 
 def test_a_pass_has_as_many_tokens_as_fit_beside_weights_and_slots(minilm, tmp_path):

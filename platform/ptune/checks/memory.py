@@ -20,6 +20,7 @@ from ptune.backbone.footprint import (
 from ptune.checks.largest import Largest, largest
 from ptune.spec.job import Job
 from ptune.spec.problem import Problem
+from ptune.spec.resources import MOST_GPUS
 from ptune.spec.task import Task
 
 GIB = 2**30
@@ -27,6 +28,7 @@ _BESIDE = {"cpu": GIB, "cuda": 3 * GIB // 4}  # an interpreter with torch, and t
 _CLIENT = 120 * 2**20  # of a trial's client: Ray and Tune without torch
 _ALLOCATOR = 1.1  # a GPU's blocks are larger than what lies in them
 _SHORT = 16  # tokens of a short row, which takes the most for each of them beside a long prompt
+_HALF = 2  # bytes of a weight in bfloat16
 _WORD_BY_WORD = ("choice", "infill")  # kinds that score the vocabulary at many positions of what they are given
 
 Device = Literal["cpu", "cuda"]
@@ -47,6 +49,8 @@ class Needs:
         passes: passes with rows like those to come.
         tokens: of a pass, where memory holds as many.
         sizes: of the backbone.
+        itemsize: bytes of a frozen weight that is not quantized.
+        quantized: whether the matrices of the layers are.
     """
 
     device: Device
@@ -59,6 +63,8 @@ class Needs:
     passes: tuple[Pass, ...]
     tokens: int
     sizes: Dimensions
+    itemsize: int
+    quantized: bool
 
     @property
     def held(self) -> int:
@@ -119,21 +125,27 @@ def needs(job: Job, sizes: Dimensions, device: Device, itemsize: int | None = No
     spares = job.resources.checkpointing != "never" and sizes.family.layers is not None and not most.tuned
     budget = job.resources.token_budget
     gpus = job.resources.gpus_per_engine if device == "cuda" else 1
-    weights, layers = _fullest(sizes, gpus)
     quantized = job.backbone.quantization is not None
-    passes = tuple(replace(taken, kept=min(taken.kept, layers)) for taken in passes)
+    passes = tuple(replace(taken, kept=min(taken.kept, _fullest(sizes, gpus)[1])) for taken in passes)
     return Needs(
         device=device,
         gpus=gpus,
         beside=_BESIDE[device],
-        weights=weights * itemsize if gpus > 1 else weights_bytes(sizes, itemsize, quantized=quantized),
+        weights=_weights(sizes, itemsize, gpus, quantized=quantized),
         slot=trained_bytes(most.numbers, most.table) + (_CLIENT if device == "cpu" else 0),
         slots=job.resources.slots,
         row=pass_bytes(sizes, replace(passes[-1], recompute=spares)),
         passes=passes,
         tokens=max(longest, FASTEST[device] if budget == "auto" else budget),
         sizes=sizes,
+        itemsize=itemsize,
+        quantized=quantized,
     )
+
+
+def _weights(sizes: Dimensions, itemsize: int, gpus: int = 1, *, quantized: bool = False) -> int:
+    """Bytes of the frozen weights on one device, the fullest of several."""
+    return weights_bytes(sizes, itemsize, quantized=quantized) if gpus == 1 else _fullest(sizes, gpus)[0] * itemsize
 
 
 def _fullest(sizes: Dimensions, gpus: int) -> tuple[int, int]:
@@ -162,13 +174,16 @@ def _misfits(needed: Needs, room: int, task: Task) -> Iterator[Problem]:
         return
     has = f"and there are {in_gib(room)}" + (f" on each of {needed.gpus} GPUs" if needed.gpus > 1 else "")
     slots, place = needed.slots_in(room), task.set_places[0]
+    ways = _smaller_weights(needed, room)
+    less = "".join(f"{key} makes the weights {in_gib(size)}, or " for key, size in ways.items())
     if needed.beside + needed.weights > room:
-        text = f"the backbone's weights take {in_gib(needed.weights)}, {has}: {_less(needed)}, or take a larger device"
-        yield Problem(("backbone", "dtype"), text)
+        less = less or "take a smaller backbone, or "
+        text = f"the backbone's weights take {in_gib(needed.weights)}, {has}: {less}take a larger device"
+        yield Problem(("backbone", "dtype" if needed.itemsize > _HALF else "id"), text)
     elif slots == 0:
         text = (
             f"beside the weights ({in_gib(needed.weights)}) and one trial ({in_gib(needed.slot)}), the longest row "
-            f"takes {in_gib(needed.row)}, {has}: lower max_length or the prompt's length, or take a larger device"
+            f"takes {in_gib(needed.row)}, {has}: lower max_length or the prompt's length, or {less}take a larger device"
         )
         yield Problem((*place, "max_length"), text)
     else:
@@ -176,14 +191,30 @@ def _misfits(needed: Needs, room: int, task: Task) -> Iterator[Problem]:
         yield Problem(("resources", "slots"), text)
 
 
-def _less(needed: Needs) -> str:
-    """What makes the weights smaller."""
-    sizes, tuned = needed.sizes, needed.passes[0].tuned
-    if needed.weights == weights_bytes(sizes, 4):
-        return 'dtype = "bfloat16" halves them'
-    if needed.weights == weights_bytes(sizes, 2) and not tuned:
-        return f'quantization = "int8" makes that {in_gib(weights_bytes(sizes, 2, quantized=True))}'
-    return "a smaller one"
+def _smaller_weights(needed: Needs, room: int) -> dict[str, int]:
+    """What makes the weights smaller and breaks no law (`ptune.spec.quantization`, `ptune.checks.spread`).
+
+    Args:
+        needed: by an engine of the job.
+        room: bytes that the device has for it; a backbone is spread over no more GPUs than have room for it.
+
+    Returns:
+        What to write, each alone, with the bytes of the weights then.
+    """
+    sizes, gpus, tuned = needed.sizes, needed.gpus, needed.passes[0].tuned
+    ways = {}
+    if needed.itemsize > _HALF:
+        ways['backbone.dtype = "bfloat16"'] = _weights(sizes, _HALF, gpus, quantized=needed.quantized)
+    if needed.quantized or tuned:
+        return ways
+    if gpus == 1 and (size := _weights(sizes, needed.itemsize, quantized=True)) < needed.weights:
+        ways['backbone.quantization = "int8"'] = size
+    if needed.device == "cuda" and sizes.family.layers is not None:
+        for more in range(gpus + 1, min(sizes.layers, MOST_GPUS) + 1):
+            share = _weights(sizes, needed.itemsize, more)
+            if replace(needed, weights=share, slots=1).least <= room:
+                return ways | {f"resources.gpus_per_engine = {more}": share}
+    return ways
 
 
 def in_gib(size: float) -> str:

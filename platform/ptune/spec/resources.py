@@ -13,6 +13,8 @@ from ptune.spec.strict import Strict, broken, got, refusal
 
 _LABEL_KEY = re.compile(r"([A-Za-z0-9][A-Za-z0-9.-]*/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"!?(in\((?P<choices>[^()]+)\)|(?P<value>[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?))")
+MOST_GPUS = 64
+"""Of one engine."""
 _STATED_ELSEWHERE = ("CPU", "GPU", "memory", "object_store_memory")
 
 
@@ -54,7 +56,7 @@ class Resources(Strict):
     trials to train, and asks a cluster that can grow for more than it has room for."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where engines run. auto is cuda where the cluster has a GPU or says that it can add one."""
-    gpus_per_engine: int = Field(1, ge=1, le=64)
+    gpus_per_engine: int = Field(1, ge=1, le=MOST_GPUS)
     """GPUs of one node over which the layers of an engine's backbone are spread, for a backbone that one GPU does not
     hold. More than one implies GPUs, takes the package `accelerate`, and tunes no backbone."""
     accelerator_type: str | None = Field(None, min_length=1)
