@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ptune.data.sources import Splits
 from ptune.errors import SpecError
 from ptune.spec.budget import Budget
+from ptune.spec.heads import trained_methods
 from ptune.spec.job import Job
 from ptune.spec.problem import Problem
 from ptune.spec.reporting import counted
@@ -58,7 +59,7 @@ def with_counted_reports(job: Job, splits: Sequence[Splits]) -> Job:
 
 
 def fewest_steps(task: Task, space: Space, splits: Sequence[Splits], drawing_seed: int) -> int:
-    """The fewest optimiser steps that an epoch of a trial of a space may have.
+    """The fewest optimiser steps that an epoch of a trial of a space may have that trains something.
 
     Raises:
         SpecError: there are too few examples for the draws of the data.
@@ -69,7 +70,7 @@ def fewest_steps(task: Task, space: Space, splits: Sequence[Splits], drawing_see
     return min(
         min(_numbers(space, method, "passes"))
         * sum(-(-size // max(_numbers(space, method, "batch_size"))) for size in sizes)
-        for method in space.methods
+        for method in trained_methods(space, task) or space.methods
     )
 
 

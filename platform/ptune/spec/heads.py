@@ -23,6 +23,18 @@ def always_language(space: Space, task: Task) -> bool:
     return task.default_head == "verbalizer" and "linear" not in heads
 
 
+def trained_methods(space: Space, task: Task) -> list[str]:
+    """The methods of a space whose trials may train something: a prompt, a head or the backbone."""
+    return [
+        method
+        for method in space.methods
+        if method not in PROMPTLESS
+        or task.default_head != "verbalizer"
+        or "linear" in space.values_under(method, "head")
+        or space.values_under(method, "backbone_lr") - {None}
+    ]
+
+
 def head_problems(space: Space, task: Task, dropped: Collection[str] = ()) -> list[Problem]:
     """Heads that the task does not have, and parameters that do nothing because the language head is not trained.
 

@@ -140,7 +140,7 @@ def job_problems(tables: Tables) -> list[Problem]:
     problems = [] if task is None else template_problems(task, space, tables.dropped)
     if space is not None and budget is not None:
         problems += [*grid_problems(space, budget, counted=not tables.dropped), *horizon_problems(space, budget)]
-        problems += [*sampler_problems(space, budget), *report_problems(space, budget)]
+        problems += [*sampler_problems(space, budget), *([] if task is None else report_problems(space, task, budget))]
     if tables.prior is not None and budget is not None and budget.sampler == "grid":
         law = 'a search with budget.sampler = "grid" tries every combination, so that there is no first one to choose'
         problems.append(Problem(("prior",), law))

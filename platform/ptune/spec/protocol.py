@@ -10,6 +10,7 @@ from pydantic import Field
 from ptune.errors import nearest
 from ptune.spec import grid
 from ptune.spec.budget import EXPECTING, UNCONDITIONAL, Budget
+from ptune.spec.heads import trained_methods
 from ptune.spec.parameter import ParameterName
 from ptune.spec.problem import Problem, dotted
 from ptune.spec.prompt import METHODS
@@ -97,12 +98,13 @@ def horizon_problems(space: Space, budget: Budget) -> list[Problem]:
     return problems
 
 
-def report_problems(space: Space, budget: Budget) -> list[Problem]:
-    """That a number of steps between reports is no one part of the epochs of all trials."""
+def report_problems(space: Space, task: Task, budget: Budget) -> list[Problem]:
+    """That a number of steps between reports is no one part of the epochs of all trials that train something."""
     if stated_steps(budget.report_every) is None:
         return []
+    methods = trained_methods(space, task)
     for name in ("batch_size", "passes"):
-        values = {value for method in space.methods for value in space.values_in_trials(method, name)}
+        values = {value for method in methods for value in space.values_in_trials(method, name)}
         if len(values) > 1:
             law = (
                 f"a number of steps needs one {name}, and the space has several: trials would be compared after "
