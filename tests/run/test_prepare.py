@@ -141,8 +141,28 @@ def test_more_reports_than_steps_are_refused_with_the_most_that_there_are(job):
 
 
 def test_a_grace_beyond_the_horizon_is_refused_once_steps_are_counted(job):
-    with pytest.raises(SpecError, match="grace <= epochs must hold, got 5 > 4"):
+    with pytest.raises(
+        SpecError, match=r"grace <= 2 \* epochs must hold, got 5 > 4 \(grace counts reports, 2 to an epoch\)"
+    ):
         prepare(reporting(job, "2 steps", stopping={"type": "asha", "grace": 5}))
+
+
+@pytest.mark.parametrize("every", ["1/3 epochs", "2 steps"])
+def test_prompts_that_do_not_train_have_no_batch_size(job, tiny_language_model, every):
+    size = {"value": 16, "when": {"method": "v2"}}
+    space = {"parameters": {"method": {"choices": ["v2", "manual"]}, "batch_size": size}}
+    words = {"template": "{text} is [MASK]", "verbalizer": {"no": "cold", "yes": "warm"}}
+    spoken = changed(
+        job,
+        backbone={"id": str(tiny_language_model("bert"))},
+        task={"data": {**job.model_dump()["task"]["data"], **words}},
+        space=space,
+        budget={"trials": 2, "epochs": 2, "report_every": every},
+    )
+    assert prepare(spoken).job.budget.reports_per_epoch == (3 if every == "1/3 epochs" else 2)
+    trained = {"parameters": {**space["parameters"], "backbone_lr": {"value": 1e-4, "when": {"method": "manual"}}}}
+    with pytest.raises((SpecError, ValidationError), match=r"needs one batch_size|as few as 2"):
+        prepare(changed(spoken, space=trained))
 
 
 @pytest.mark.parametrize("sizes", [{"choices": [8, 16]}, {"value": 16, "when": {"method": "v2"}}])

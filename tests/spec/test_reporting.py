@@ -41,8 +41,22 @@ def test_rungs_and_the_horizon_are_counted_in_reports():
 
 def test_a_grace_beyond_the_horizon_is_refused_in_reports():
     Budget(trials=4, epochs=2, report_every="0.25 epochs", stopping={"type": "asha", "grace": 8})
-    with pytest.raises(ValidationError, match="in reports, 4 to an epoch"):
-        Budget(trials=4, epochs=2, report_every="0.25 epochs", stopping={"type": "asha", "grace": 9})
+    counted = r" must hold.*, got {} \(grace counts reports, 4 to an epoch\)"
+    for stopping, law, values in (
+        ({"type": "asha", "grace": 9}, r"grace <= 4 \* epochs", "9 > 8"),
+        ({"type": "median", "grace": 8}, r"grace < 4 \* epochs", "8 >= 8"),
+        ({"type": "pasha", "grace": 4, "eta": 2}, r"grace \* eta < 4 \* epochs", r"4 \* 2 >= 8"),
+        ({"type": "screen", "keep": 2, "grace": 8}, r"grace < 4 \* epochs", "8 >= 8"),
+    ):
+        with pytest.raises(ValidationError, match=law + counted.format(values)):
+            Budget(trials=4, epochs=2, report_every="0.25 epochs", stopping=stopping)
+
+
+def test_the_room_that_a_screen_needs_is_told_in_epochs():
+    screen = {"type": "screen", "keep": 2, "grace": 1}
+    with pytest.raises(ValidationError, match="needs at least 5 "):
+        Budget(trials=6, epochs=2, epochs_total=4, report_every="0.25 epochs", stopping=screen)
+    assert Budget(trials=6, epochs=2, epochs_total=5, report_every="0.25 epochs", stopping=screen).epochs_total == 5
 
 
 def test_a_budget_without_the_key_is_written_as_before():

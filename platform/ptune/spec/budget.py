@@ -41,8 +41,8 @@ class Budget(Strict):
 
     sampler: Sampler = "auto"
     """How configurations are proposed after the baseline points: by a tree-structured Parzen estimator (`tpe`), by a
-    Gaussian process over configurations and epochs (`gp`), by both and chance in turns (`auto`), by crossing the best ones
-    (`nsgaii`, `nsgaiii`), evenly (`qmc`), at `random`, or every combination of the space (`grid`). The import path
+    Gaussian process over configurations and epochs (`gp`), by both and chance in turns (`auto`), by crossing the best
+    ones (`nsgaii`, `nsgaiii`), evenly (`qmc`), at `random`, or every combination of the space (`grid`). The import path
     `package.module:Class` names any sampler of Optuna's interface."""
     epochs_total: int | None = Field(None, ge=1)
     """Most epochs that the search's trials train together. The best trial still trains to the horizon."""
@@ -161,14 +161,16 @@ class Budget(Strict):
     @property
     def stopping_law(self) -> str | None:
         """The law that early stopping breaks under the horizon and the number of trials; reports must be counted."""
-        law = self.stopping.law(self.horizon)
+        per_epoch = self.reports_per_epoch
+        if per_epoch == 1:
+            law = self.stopping.law(self.horizon)
+        elif (law := self.stopping.law(self.horizon, f"{per_epoch} * epochs")) is not None:
+            law = f"{law} (grace counts reports, {per_epoch} to an epoch)"
         counts_itself = self.sampler == "grid" and self.trials is None and self.epochs_total is None
         if law is None and not counts_itself:
-            total = None if self.epochs_total is None else self.epochs_total * self.reports_per_epoch
-            law = self.stopping.count_law(self.horizon, self.trials, total)
-        if law is None or self.reports_per_epoch == 1:
-            return law
-        return f"{law} (in reports, {self.reports_per_epoch} to an epoch)"
+            total = None if self.epochs_total is None else self.epochs_total * per_epoch
+            law = self.stopping.count_law(self.horizon, self.trials, total, per_epoch)
+        return law
 
     @model_validator(mode="after")
     def _stopping_fits(self) -> Self:

@@ -41,12 +41,12 @@ class _Stopping(Strict):
         """Reports that some trials make at most, but for a few that overtake the best at a rung."""
         return trials * horizon
 
-    def law(self, horizon: int) -> str | None:  # noqa: ARG002 - the signature of every rule
-        """The law that the settings break under a horizon; None if they fit it."""
+    def law(self, horizon: int, told: str = "epochs") -> str | None:  # noqa: ARG002 - the signature of every rule
+        """The law that the settings break under a horizon, which messages call `told`; None if they fit it."""
         return None
 
-    def count_law(self, horizon: int, trials: int | None, epochs_total: int | None) -> str | None:  # noqa: ARG002
-        """The law that the settings break under a number of trials and of epochs; None if they fit them."""
+    def count_law(self, horizon: int, trials: int | None, reports_total: int | None, per_epoch: int = 1) -> str | None:  # noqa: ARG002
+        """The law that the settings break under a number of trials and of reports; None if they fit them."""
         return None
 
 
@@ -71,11 +71,11 @@ class _Halving(_Stopping):
         """One in eta, rounded up."""
         return -(-trials // self.eta)
 
-    def law(self, horizon: int) -> str | None:
+    def law(self, horizon: int, told: str = "epochs") -> str | None:
         """The first rung lies within the horizon."""
         if self.grace <= horizon:
             return None
-        return f"stopping.grace <= epochs must hold, got {self.grace} > {horizon}"
+        return f"stopping.grace <= {told} must hold, got {self.grace} > {horizon}"
 
 
 class Asha(_Halving):
@@ -138,11 +138,11 @@ class Pasha(_Halving):
         """One in eta of the first rung, rounded up; of the later ones, which may never be in use, the best alone."""
         return super().survivors(trials, rung, horizon) if rung == self.grace else min(1, trials)
 
-    def law(self, horizon: int) -> str | None:
+    def law(self, horizon: int, told: str = "epochs") -> str | None:
         """There are two rungs to compare below the horizon."""
         if len(self.rungs(horizon)) > 1:
             return None
-        law = "stopping.grace * eta < epochs must hold for pasha, which compares two rungs below the horizon"
+        law = f"stopping.grace * eta < {told} must hold for pasha, which compares two rungs below the horizon"
         return f"{law}, got {self.grace} * {self.eta} >= {horizon}"
 
 
@@ -183,24 +183,24 @@ class Hyperband(_Halving):
         gone_on = [count / self.eta if first <= index else count for first, count in enumerate(there)]
         return math.ceil(trials * sum(gone_on) / sum(there))
 
-    def law(self, horizon: int) -> str | None:
+    def law(self, horizon: int, told: str = "epochs") -> str | None:
         """The first rung lies within the horizon, and there is a bracket for each rung and one more at most."""
         most = len(self.rungs(horizon)) + 1
         if self.brackets is not None and self.brackets > most:
             rungs = "1 rung" if most == 2 else f"{most - 1} rungs"
             return f"stopping.brackets <= {most} must hold with {rungs} below the horizon, got {self.brackets}"
-        return super().law(horizon)
+        return super().law(horizon, told)
 
 
 class Median(_Stopping):
-    """A trial ends after an epoch in which it is below the median of what the others had averaged by then."""
+    """A trial ends after a report in which it is below the median of what the others had averaged by then."""
 
     ranks: ClassVar[bool] = False
     type: Literal["median"] = "median"
     grace: int = Field(1, ge=1)
-    """Epochs that every trial trains; averages begin there, too."""
+    """Reports that every trial makes; averages begin there, too."""
     least: int = Field(3, ge=1)
-    """Trials that must have come to an epoch before any is judged there."""
+    """Trials that must have come to a report before any is judged there."""
 
     @property
     def summary(self) -> str:
@@ -208,18 +208,18 @@ class Median(_Stopping):
         return f"median grace={self.grace} least={self.least}"
 
     def rungs(self, horizon: int) -> Sequence[int]:
-        """Every epoch from grace to the one before the horizon."""
+        """Every report from grace to the one before the horizon."""
         return range(self.grace, horizon)
 
     def survivors(self, trials: int, rung: int, horizon: int) -> int:  # noqa: ARG002
         """All of them: how many end depends on how their curves differ."""
         return trials
 
-    def law(self, horizon: int) -> str | None:
+    def law(self, horizon: int, told: str = "epochs") -> str | None:
         """The trials are judged before the horizon."""
         if self.grace < horizon:
             return None
-        return f"stopping.grace < epochs must hold for the median rule, got {self.grace} >= {horizon}"
+        return f"stopping.grace < {told} must hold for the median rule, got {self.grace} >= {horizon}"
 
 
 class Screen(_Stopping):
@@ -229,11 +229,11 @@ class Screen(_Stopping):
     keep: int = Field(ge=1)
     """How many trials train to the horizon."""
     grace: int = Field(1, ge=1)
-    """Epochs that every trial trains."""
+    """Reports that every trial makes before they are compared."""
 
     @property
     def summary(self) -> str:
-        """Name, how many are kept, and after how many epochs."""
+        """Name, how many are kept, and after how many reports."""
         return f"screen keep={self.keep} grace={self.grace}"
 
     def rungs(self, horizon: int) -> list[int]:
@@ -248,21 +248,21 @@ class Screen(_Stopping):
         """A first stretch for all, and the rest for those that are kept."""
         return trials * self.grace + self.survivors(trials, self.grace, horizon) * (horizon - self.grace)
 
-    def law(self, horizon: int) -> str | None:
+    def law(self, horizon: int, told: str = "epochs") -> str | None:
         """The trials are compared before the horizon."""
         if self.grace < horizon:
             return None
-        return f"stopping.grace < epochs must hold for a screen, got {self.grace} >= {horizon}"
+        return f"stopping.grace < {told} must hold for a screen, got {self.grace} >= {horizon}"
 
-    def count_law(self, horizon: int, trials: int | None, epochs_total: int | None) -> str | None:
+    def count_law(self, horizon: int, trials: int | None, reports_total: int | None, per_epoch: int = 1) -> str | None:
         """There are more trials than are kept, and epochs for all that are."""
         if trials is None:
             return "stopping.type = 'screen' needs trials: it compares all of them at once"
         if trials <= self.keep:
             return f"stopping.keep < trials must hold, got {self.keep} >= {trials}"
         most = self.most_epochs(trials, horizon)
-        if epochs_total is not None and epochs_total < most:
-            return f"epochs_total must leave room for all that are kept: needs at least {most}"
+        if reports_total is not None and reports_total < most:
+            return f"epochs_total must leave room for all that are kept: needs at least {-(-most // per_epoch)}"
         return None
 
 
