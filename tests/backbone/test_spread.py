@@ -1,17 +1,21 @@
 """Layers of one backbone lie on several devices, whole, and what they compute is what they compute on one."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from ptune.backbone.cache import StateCache
 from ptune.backbone.families import FAMILIES
-from ptune.backbone.footprint import layer_counts
+from ptune.backbone.footprint import fullest, layer_counts
 from ptune.backbone.load import load_backbone
+from ptune.backbone.profile import read_profile
+from ptune.backbone.quantize import matrices
 from ptune.backbone.spread import places
 from ptune.errors import BackboneError
 from support.closeness import close
+from support.families import make_backbone
 from support.one_pass import on_cpu, pass_over
 from support.pretended_gpu import pretended_gpu
 
@@ -51,6 +55,43 @@ def test_what_travels_arrives_where_the_layers_are(family, world, tiny_backbone,
         found = passed(replace(world, backbone=backbone), names)
     for spread, single in zip(found, expected, strict=True):
         close(spread, single)
+
+
+@pytest.mark.parametrize("family", ["bert", "llama"])
+def test_a_quantized_backbone_is_spread_as_a_whole_one(family, world, tmp_path):
+    folder = str(make_backbone(family, tmp_path / family, num_hidden_layers=8))
+    names = ("v2 all layers", "v1 mlp around")
+    single, spread = (load_backbone(folder, quantization="int8", gpus=count) for count in (1, 2))
+    expected = passed(replace(world, backbone=single), names)
+    for ours, theirs in zip(passed(replace(world, backbone=spread), names), expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
+    with pretended_gpu():
+        away = load_backbone(folder, device="cuda", quantization="int8", gpus=2)
+        held = {part.device for matrix in matrices(away.model) for part in (matrix.weight.qdata, matrix.weight.scale)}
+        assert held == set(away.devices)
+        found = passed(replace(world, backbone=away), names)
+    for ours, theirs in zip(found, expected, strict=True):
+        close(ours, theirs)
+
+
+def test_layers_are_shared_out_by_what_they_take_in_8_bits(tmp_path):
+    sizes = {"vocab_size": 4_096, "hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": 8}
+    folder = str(make_backbone("llama", tmp_path / "llama", **sizes))
+    with pretended_gpu():
+        whole, quantized = (
+            layers_by_device(load_backbone(folder, device="cuda", gpus=2, quantization=quantization))
+            for quantization in (None, "int8")
+        )
+    counted = read_profile(Path(folder)).dimensions
+    assert quantized[0] < whole[0], "embeddings weigh more beside layers in 8 bits"
+    assert max(whole) == fullest(counted, 4, 2)[1]
+    assert max(quantized) == fullest(counted, 4, 2, quantized=True)[1]
+
+
+def layers_by_device(backbone):
+    """How many layers each of a backbone's devices holds."""
+    places = [next(layer.parameters()).device for layer in backbone.model.layers]
+    return [places.count(device) for device in backbone.devices]
 
 
 @pytest.mark.parametrize("family", SPREAD)

@@ -55,6 +55,8 @@ def test_each_of_several_gpus_holds_a_share(tiny_backbone, tmp_path):
     assert one.weights / 2 <= two.weights < one.weights
     assert two.passes[0].kept < one.passes[0].kept
     assert on(spread, folder).weights == on(job, folder).weights, "CPUs hold all of it"
+    quantized = on(changed(spread, backbone={"quantization": "int8"}), folder, "cuda")
+    assert 0 < quantized.weights < two.weights
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "llama", "distilbert"])
@@ -133,7 +135,7 @@ TUNING = {"parameters": {"method": [{"value": "head"}], "backbone_lr": [{"value"
         ("cuda", {}, [DTYPE, INT8, GPUS]),
         ("cuda", {"resources": {"gpus_per_engine": 2}}, [DTYPE]),
         ("cuda", {"space": TUNING}, [DTYPE]),
-        ("cuda", {"backbone": {"quantization": "int8"}}, [DTYPE]),
+        ("cuda", {"backbone": {"quantization": "int8"}}, [DTYPE, GPUS]),
     ],
 )
 def test_a_device_too_small_for_the_weights_is_told_what_helps_and_is_allowed(device, tables, told, minilm, tmp_path):

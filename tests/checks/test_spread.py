@@ -41,13 +41,6 @@ def test_a_search_on_a_spread_backbone_can_be_confirmed(tiny_backbone):
     assert told(tiny_backbone("bert"), 2, listing([config])) == []
 
 
-def test_a_spread_backbone_is_not_quantized(tiny_backbone):
-    profile = read_profile(tiny_backbone("bert"))
-    (problem,) = spread_problems(Resources(gpus_per_engine=2), None, profile, quantized=True)
-    assert problem.place == ("backbone", "quantization")
-    assert spread_problems(Resources(), None, profile, quantized=True) == []
-
-
 def test_without_accelerate_one_gpu_is_all(tiny_backbone, monkeypatch):
     monkeypatch.setattr("ptune.checks.spread.find_spec", lambda _: None)
     (text,) = told(tiny_backbone("bert"), 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from transformers.utils import logging as transformers_logging
 from ptune.backbone.converted import in_type, stored_type
 from ptune.backbone.families import Family
 from ptune.backbone.language import CLASSES, LanguageHead, split
-from ptune.backbone.quantize import quantize_layers
+from ptune.backbone.quantize import matrices, quantize_layers
 from ptune.backbone.spread import places
 from ptune.backbone.tokenizer import load_tokenizer
 from ptune.errors import BackboneError
@@ -175,7 +175,12 @@ def load_mapped(folder: Path, reader: Reader) -> tuple[Any, set[str]]:
     if stored != reader.dtype:
         plain, held = _named_tensors(reader.sketch(folder)), _named_tensors(model)
         types = {id(tensor): plain[name].dtype for name, tensor in held.items()}
-    where = _where(model, reader)
+    small = {id(matrix.weight) for matrix in matrices(model)} if reader.quantized else set()
+
+    def size(tensor: torch.Tensor) -> int:
+        return tensor.numel() * (1 if id(tensor) in small else types[id(tensor)].itemsize)
+
+    where = _where(model, reader, size)
 
     def place(tensor: torch.Tensor) -> tuple[torch.device, torch.dtype]:
         return where[id(tensor)], types[id(tensor)]
@@ -185,12 +190,12 @@ def load_mapped(folder: Path, reader: Reader) -> tuple[Any, set[str]]:
     return model, missing
 
 
-def _where(model: nn.Module, reader: Reader) -> dict[int, torch.device]:
-    """The device of each weight and buffer, by its `id`."""
+def _where(model: nn.Module, reader: Reader, size: Callable[[torch.Tensor], int]) -> dict[int, torch.device]:
+    """The device of each weight and buffer, by its `id`; `size` is the bytes that one takes there."""
     held = _named_tensors(model)
     if len(reader.devices) == 1 or reader.layers is None:
         return {id(tensor): reader.devices[0] for tensor in held.values()}
-    by_name = places(held, reader.layers, reader.devices)
+    by_name = places(held, reader.layers, reader.devices, size)
     return {id(tensor): by_name[name] for name, tensor in held.items()}
 
 

@@ -143,11 +143,29 @@ def weights_bytes(sizes: Dimensions, itemsize: int, *, quantized: bool = False) 
         quantized: whether the matrices of layers take one byte a number, with a scale for each of their rows. The one
             that is multiplied stands beside them in the type of the others.
     """
-    if not quantized:
-        return sizes.parameters * itemsize
-    multiplied = sizes.hidden * sizes.inner * itemsize
-    scales = sizes.matrices // sizes.hidden * _FLOAT
-    return (sizes.parameters - sizes.matrices) * itemsize + sizes.matrices + scales + multiplied
+    return fullest(sizes, itemsize, 1, quantized=quantized)[0]
+
+
+def fullest(sizes: Dimensions, itemsize: int, devices: int, *, quantized: bool = False) -> tuple[int, int]:
+    """The most bytes of weights, and the most layers, that one of the devices of a backbone holds.
+
+    Args:
+        sizes: of the backbone.
+        itemsize: bytes of a number.
+        devices: over how many its layers are spread.
+        quantized: see `weights_bytes`.
+    """
+    saved, multiplied = 0, 0
+    if quantized:
+        saved = sizes.matrices * (itemsize - 1) - sizes.matrices // sizes.hidden * _FLOAT
+        multiplied = sizes.hidden * sizes.inner * itemsize
+    if devices == 1:
+        return sizes.parameters * itemsize - saved + multiplied, sizes.layers
+    outside = min(sizes.parameters, sizes.vocabulary * sizes.embedding)
+    layer = max(1, ((sizes.parameters - outside) * itemsize - saved) // sizes.layers)
+    first, *others = layer_counts(sizes.layers, layer, outside * itemsize, devices)
+    most = max(outside * itemsize + first * layer, *(count * layer for count in others))
+    return most + multiplied, max(first, *others)
 
 
 def pass_bytes(sizes: Dimensions, taken: Pass) -> int:

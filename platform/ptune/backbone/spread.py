@@ -7,7 +7,8 @@ there, too, and the states that heads read come back to it. Gradients take the s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
 import torch
 from torch import Tensor, nn
@@ -15,19 +16,25 @@ from torch import Tensor, nn
 from ptune.backbone.footprint import layer_counts
 
 
-def places(tensors: Mapping[str, Tensor], path: str, devices: Sequence[torch.device]) -> dict[str, torch.device]:
+def places(
+    tensors: Mapping[str, Tensor],
+    path: str,
+    devices: Sequence[torch.device],
+    size: Callable[[Tensor], int] = attrgetter("nbytes"),
+) -> dict[str, torch.device]:
     """The device of each weight and buffer of a model.
 
     Args:
         tensors: by name; the names may begin with what a language model calls its transformer.
         path: where the transformer holds its layers.
         devices: the first holds all that is no layer.
+        size: bytes that a tensor takes on its device.
     """
     pattern = re.compile(rf"(?:^|\.){re.escape(path)}\.(\d+)\.")
     layer_of = {name: int(match[1]) for name in tensors if (match := pattern.search(name))}
-    inside = sum(tensors[name].nbytes for name in layer_of)
+    inside = sum(size(tensors[name]) for name in layer_of)
     # Weights that are tied have several names, and lie in one place.
-    outside = sum({id(tensor): tensor.nbytes for name, tensor in tensors.items() if name not in layer_of}.values())
+    outside = sum({id(tensor): size(tensor) for name, tensor in tensors.items() if name not in layer_of}.values())
     layers = 1 + max(layer_of.values())
     counts = layer_counts(layers, inside / layers, outside, len(devices))
     by_layer = [device for device, count in zip(devices, counts, strict=True) for _ in range(count)]

@@ -134,8 +134,7 @@ def _check_profile(checked: Checked, profile: Profile) -> None:
     """Judge the task and the space on the backbone."""
     task, space, budget = checked.tables.task, checked.tables.space, checked.tables.budget
     if checked.tables.resources is not None:
-        quantized = checked.tables.backbone is not None and checked.tables.backbone.quantization is not None
-        checked.problems += spread_problems(checked.tables.resources, space, profile, quantized=quantized)
+        checked.problems += spread_problems(checked.tables.resources, space, profile)
     if task is not None:
         checked.problems += [*kind_problems(task, profile), *language_head_problems(task, profile)]
     if space is not None:

@@ -11,11 +11,10 @@ from ptune.backbone.footprint import (
     LONGEST_PLAIN,
     Dimensions,
     Pass,
-    layer_counts,
+    fullest,
     pass_bytes,
     tokens_within,
     trained_bytes,
-    weights_bytes,
 )
 from ptune.checks.largest import Largest, largest
 from ptune.spec.job import Job
@@ -126,12 +125,13 @@ def needs(job: Job, sizes: Dimensions, device: Device, itemsize: int | None = No
     budget = job.resources.token_budget
     gpus = job.resources.gpus_per_engine if device == "cuda" else 1
     quantized = job.backbone.quantization is not None
-    passes = tuple(replace(taken, kept=min(taken.kept, _fullest(sizes, gpus)[1])) for taken in passes)
+    weights, layers = fullest(sizes, itemsize, gpus, quantized=quantized)
+    passes = tuple(replace(taken, kept=min(taken.kept, layers)) for taken in passes)
     return Needs(
         device=device,
         gpus=gpus,
         beside=_BESIDE[device],
-        weights=_weights(sizes, itemsize, gpus, quantized=quantized),
+        weights=weights,
         slot=trained_bytes(most.numbers, most.table) + (_CLIENT if device == "cpu" else 0),
         slots=job.resources.slots,
         row=pass_bytes(sizes, replace(passes[-1], recompute=spares)),
@@ -143,19 +143,9 @@ def needs(job: Job, sizes: Dimensions, device: Device, itemsize: int | None = No
     )
 
 
-def _weights(sizes: Dimensions, itemsize: int, gpus: int = 1, *, quantized: bool = False) -> int:
+def _weights(sizes: Dimensions, itemsize: int, gpus: int, *, quantized: bool) -> int:
     """Bytes of the frozen weights on one device, the fullest of several."""
-    return weights_bytes(sizes, itemsize, quantized=quantized) if gpus == 1 else _fullest(sizes, gpus)[0] * itemsize
-
-
-def _fullest(sizes: Dimensions, gpus: int) -> tuple[int, int]:
-    """The most numbers among the weights, and the most layers, that one of an engine's devices holds."""
-    if gpus == 1:
-        return sizes.parameters, sizes.layers
-    outside = min(sizes.parameters, sizes.vocabulary * sizes.embedding)
-    layer = max(1, (sizes.parameters - outside) // sizes.layers)
-    first, *others = layer_counts(sizes.layers, layer, outside, gpus)
-    return max(outside + first * layer, *(count * layer for count in others)), max(first, *others)
+    return fullest(sizes, itemsize, gpus, quantized=quantized)[0]
 
 
 def memory_problems(needed: Needs, room: int, task: Task) -> list[Problem]:
@@ -205,13 +195,13 @@ def _smaller_weights(needed: Needs, room: int) -> dict[str, int]:
     ways = {}
     if needed.itemsize > _HALF:
         ways['backbone.dtype = "bfloat16"'] = _weights(sizes, _HALF, gpus, quantized=needed.quantized)
-    if needed.quantized or tuned:
+    if tuned:
         return ways
-    if gpus == 1 and (size := _weights(sizes, needed.itemsize, quantized=True)) < needed.weights:
+    if (size := _weights(sizes, needed.itemsize, gpus, quantized=True)) < needed.weights:
         ways['backbone.quantization = "int8"'] = size
     if needed.device == "cuda" and sizes.family.layers is not None:
         for more in range(gpus + 1, min(sizes.layers, MOST_GPUS) + 1):
-            share = _weights(sizes, needed.itemsize, more)
+            share = _weights(sizes, needed.itemsize, more, quantized=needed.quantized)
             if replace(needed, weights=share, slots=1).least <= room:
                 return ways | {f"resources.gpus_per_engine = {more}": share}
     return ways

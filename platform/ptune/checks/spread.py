@@ -13,21 +13,18 @@ from ptune.spec.space import Space
 _PLACE = ("resources", "gpus_per_engine")
 
 
-def spread_problems(
-    resources: Resources, space: Space | None, profile: Profile, *, quantized: bool = False
-) -> list[Problem]:
+def spread_problems(resources: Resources, space: Space | None, profile: Profile) -> list[Problem]:
     """The laws of `resources.gpus_per_engine`.
 
     Args:
         resources: the job's.
         space: the job's, where it is valid.
         profile: the backbone.
-        quantized: whether the job quantizes it.
     """
-    return list(_broken(resources.gpus_per_engine, space, profile, quantized=quantized))
+    return list(_broken(resources.gpus_per_engine, space, profile))
 
 
-def _broken(gpus: int, space: Space | None, profile: Profile, *, quantized: bool) -> Iterator[Problem]:
+def _broken(gpus: int, space: Space | None, profile: Profile) -> Iterator[Problem]:
     if gpus == 1:
         return
     if profile.family.layers is None:
@@ -41,9 +38,6 @@ def _broken(gpus: int, space: Space | None, profile: Profile, *, quantized: bool
     if space is not None and space.tunes:
         text = f"a backbone that is spread over GPUs is not tuned, but gpus_per_engine is {gpus}; leave backbone_lr out"
         yield Problem(("space", "parameters", "backbone_lr"), text)
-    if quantized:
-        text = f"a quantized backbone is not spread over GPUs, but gpus_per_engine is {gpus}; leave one of both out"
-        yield Problem(("backbone", "quantization"), text)
     if find_spec("accelerate") is None:
         text = f"gpus_per_engine = {gpus} needs the package accelerate (pip install accelerate); 1 needs none"
         yield Problem(_PLACE, text)
