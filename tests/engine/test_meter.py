@@ -19,14 +19,14 @@ def clock():
 
 @pytest.fixture
 def meter(clock):
-    return Meter(lambda: clock.now)
+    return Meter([torch.device("cpu")], lambda: clock.now)
 
 
 @pytest.fixture
 def gpu(monkeypatch):
-    """A GPU with 60 of its 80 GB in use."""
-    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (20e9, 80e9))
+    """A meter of an engine on the first of two GPUs, with 60 and 20 of their 80 GB in use."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: ((20e9, 60e9)[device.index or 0], 80e9))
+    return Meter([torch.device("cuda")])
 
 
 def test_a_reading_is_of_this_process_and_of_its_machines_memory(meter):
@@ -74,29 +74,37 @@ def nvml_error(monkeypatch):
     return library.NVMLError
 
 
-@pytest.mark.usefixtures("gpu", "nvml_error")
-def test_a_gpu_is_read_too(meter, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "utilization", lambda: 93)
-    usage = meter.read()
+@pytest.mark.usefixtures("nvml_error")
+def test_a_gpu_is_read_too(gpu, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "utilization", lambda _: 93)
+    usage = gpu.read()
     assert usage["gpu_0_memory_usage_megabytes"] == 60_000
     assert usage["gpu_0_memory_usage_percentage"] == 75
     assert usage["gpu_0_utilization_percentage"] == 93
+    assert not any(name.startswith("gpu_1") for name in usage), "the engine is not on that one"
 
 
-@pytest.mark.usefixtures("gpu")
-def test_a_gpu_whose_library_refuses_lacks_one_number_alone(meter, nvml_error, monkeypatch):
-    def refuse():
+@pytest.mark.usefixtures("gpu", "nvml_error")
+def test_every_gpu_of_an_engine_is_read(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "utilization", lambda device: (93, 7)[device.index])
+    usage = Meter([torch.device("cuda:0"), torch.device("cuda:1")]).read()
+    assert [usage[f"gpu_{number}_memory_usage_percentage"] for number in (0, 1)] == [75, 25]
+    assert [usage[f"gpu_{number}_memory_usage_megabytes"] for number in (0, 1)] == [60_000, 20_000]
+    assert [usage[f"gpu_{number}_utilization_percentage"] for number in (0, 1)] == [93, 7]
+
+
+def test_a_gpu_whose_library_refuses_lacks_one_number_alone(gpu, nvml_error, monkeypatch):
+    def refuse(_):
         raise nvml_error("not supported")
 
     monkeypatch.setattr(torch.cuda, "utilization", refuse)
-    usage = meter.read()
+    usage = gpu.read()
     assert usage["gpu_0_memory_usage_percentage"] == 75
     assert "gpu_0_utilization_percentage" not in usage
 
 
-@pytest.mark.usefixtures("gpu")
-def test_a_gpu_without_its_library_lacks_one_number_alone(meter, monkeypatch):
+def test_a_gpu_without_its_library_lacks_one_number_alone(gpu, monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    usage = meter.read()
+    usage = gpu.read()
     assert usage["gpu_0_memory_usage_percentage"] == 75
     assert "gpu_0_utilization_percentage" not in usage

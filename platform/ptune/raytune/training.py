@@ -139,7 +139,7 @@ class TrainingThread:
         if self._engine is None:
             self._doing = ("loads the backbone", time.monotonic())
             self._engine, self._maker = self._load()
-            self._meter = Meter()
+            self._meter = Meter(self._engine.backbone.devices)
 
     def _pass(self) -> None:
         assert self._engine is not None

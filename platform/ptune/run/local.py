@@ -87,7 +87,7 @@ class _Training:
         self._conductor = conductor
         self._slots = slots
         self._inbox = inbox
-        self._meter = Meter()
+        self._meter = Meter(engine.backbone.devices)
         self._interrupted = False
 
     def interrupt(self) -> None:
