@@ -211,3 +211,8 @@ def test_a_job_begins_with_published_settings_where_some_fit(ptune, tmp_path, mo
     assert json.loads(ptune("validate", "some.toml", "--json").out)["jobs"][0]["tried_first"] == [
         line.removeprefix("   tried first: ") for line in told[1:]
     ]
+    both = ptune("validate", "some.toml", "--set", 'space.baseline=[{method="v2", lr=0.005}]').out.splitlines()[1:]
+    assert both == [
+        f"   tried first: v2 · lr 0.005 (baseline point of the space, and {boolq[0].source})",
+        f"   tried first: v2 · 8 tokens · lr 0.007 ({boolq[1].source})",
+    ]

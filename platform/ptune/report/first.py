@@ -9,6 +9,7 @@ from ptune.record.wording import described
 from ptune.report.wording import plural
 from ptune.spec.job import Job
 from ptune.spec.published_settings import published_points
+from ptune.spec.trial import Config
 
 
 def tried_first(job: Job, profile: Profile | None) -> Sequence[str]:
@@ -23,12 +24,17 @@ def tried_first(job: Job, profile: Profile | None) -> Sequence[str]:
     """
     if job.prior is None:
         return []
-    lines = [f"{described(point, list(point))} (baseline point of the space)" for point in job.space.baseline]
+    published: list[tuple[Config, str]] = []
+    if job.prior.published and profile is not None:
+        space = job.space.resolved(profile.layers)
+        settings = published_points(job.task.kind, profile.model, space)
+        published = [(point, setting.source) for setting, point in settings]
+    lines = []
+    for point in job.space.baseline:
+        whose = ["baseline point of the space", *(source for known, source in published if known == point)]
+        lines.append(f"{described(point, list(point))} ({', and '.join(whose)})")
     lines += [f"the best {plural(job.prior.best, 'configuration')} of {search}" for search in job.prior.searches]
     if job.prior.published and profile is None:
         lines.append("published settings that fit the backbone, which is not here")
-    elif job.prior.published and profile is not None:
-        space = job.space.resolved(profile.layers)
-        found = published_points(job.task.kind, profile.model, space)
-        lines += [f"{described(point, list(point))} ({setting.source})" for setting, point in found]
-    return lines
+    new = [(point, source) for point, source in published if point not in job.space.baseline]
+    return lines + [f"{described(point, list(point))} ({source})" for point, source in new]
