@@ -54,6 +54,20 @@ def test_choices_values_and_new_parameters_are_set(path):
 
 
 @pytest.mark.parametrize(
+    ("choices", "weights"),
+    [([2, 4, 8], "[3.0, 1.0, 2.0]"), ([4], "[1.0]"), ([16], "[2.0]")],
+    ids=["more", "less", "new"],
+)
+def test_choices_keep_their_weights_and_a_new_one_gets_the_mean(choices, weights):
+    table = {"choices": [2, 4], "weights": [3, 1]}
+    one = Space(parameters={"length": table})
+    assert edits.with_choices(one, "length", 0, choices).endswith(f"length={{choices={choices}, weights={weights}}}'")
+    by_method = [{**table, "when": {"method": method}} for method in ("v1", "v2")]
+    two = Space(parameters={"method": {"choices": ["v1", "v2"]}, "length": by_method})
+    assert edits.with_choices(two, "length", 1, choices).startswith(f"choices = {choices}, weights = {weights} in")
+
+
+@pytest.mark.parametrize(
     ("value", "expected"), [(0.0286, 0.03), (6.1e-5, 7e-5), (0.95, 1.0), (120.0, 100.0), (0.0, 0.0)]
 )
 def test_numbers_are_rounded_to_what_people_write(value, expected):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 
 from ptune.spec.parameter import Parameter
@@ -41,11 +42,19 @@ def with_ends(space: Space, name: str, index: int, low: Scalar | None = None, hi
 
 
 def with_choices(space: Space, name: str, index: int, choices: Sequence[Scalar]) -> str:
-    """What to type so that a parameter chooses among others; arguments as of `with_ends`."""
+    """What to type so that a parameter chooses among others; arguments as of `with_ends`.
+
+    A choice that stays keeps its weight, and a new one gets about the mean of all.
+    """
     definition = space.parameters[name][index]
+    changed: dict[str, object] = {"choices": list(choices)}
+    if definition.weights is not None:
+        known = list(zip(definition.choices or (), definition.weights, strict=True))
+        mean = nice(statistics.fmean(definition.weights))
+        changed["weights"] = [next((weight for old, weight in known if old == choice), mean) for choice in choices]
     if len(space.parameters[name]) > 1:
-        return _lines(name, definition, {"choices": list(choices)})
-    return _option(name, definition, {"choices": list(choices)})
+        return _lines(name, definition, changed)
+    return _option(name, definition, changed)
 
 
 def with_value(space: Space, name: str, index: int, value: Scalar) -> str:
