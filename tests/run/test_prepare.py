@@ -6,7 +6,9 @@ import re
 import pytest
 from pydantic import ValidationError
 
+from ptune.api.jobs import read_job
 from ptune.backbone.profile import read_profile
+from ptune.checks import reports
 from ptune.checks.configuration import space_problems
 from ptune.errors import BackboneError, DataError, SpecError
 from ptune.record.events import decode, encode
@@ -133,11 +135,19 @@ def test_steps_between_reports_become_a_part_of_an_epoch_that_the_journal_holds(
     assert decode(encode(header)) == header
     assert differences(header.job, reporting(job, "2 steps")) == []
     assert differences(header.job, reporting(job, "1 step"))
+    assert differences(header.job, reporting(job, "0.5 epochs")) == []
+    assert read_job(header.job)[0].budget.report_every == "2 steps", "a job that was searched may be searched again"
 
 
 def test_more_reports_than_steps_are_refused_with_the_most_that_there_are(job):
     with pytest.raises(SpecError, match=r"an epoch may have as few as 3, got 4 reports.*the most are '1/3 epochs'"):
         prepare(reporting(job, "0.25 epochs"))
+
+
+def test_steps_that_make_too_many_reports_are_refused_with_the_fewest(job, monkeypatch):
+    monkeypatch.setattr(reports, "MOST_REPORTS", 2)
+    with pytest.raises(SpecError, match=r"at most 2 reports, .* had 3, got '1 step'; the fewest are '2 steps'"):
+        prepare(reporting(job, "1 step"))
 
 
 def test_a_grace_beyond_the_horizon_is_refused_once_steps_are_counted(job):

@@ -47,6 +47,13 @@ def test_a_job_with_its_files_elsewhere_searches_the_same(tiny_backbone, tmp_pat
     assert identity(job) == identity(there) != identity(changed(job, train="/a/other.csv"))
 
 
+def test_files_of_a_job_whose_steps_are_counted_move_too(tiny_backbone, tmp_path):
+    job = small_job(tmp_path, tiny_backbone("bert"))
+    counted = job.budget.model_copy(update={"report_every": "1/3 epochs (2 steps)"})
+    moved = relocated(job.model_copy(update={"budget": counted}), {tmp_path: "/far/0"})
+    assert (moved.budget, moved.task.data.train) == (counted, "/far/0/train.tsv")
+
+
 def test_the_relations_of_facts_move_together(tiny_backbone, tmp_path):
     files = {"train": "/a/{relation}/train.jsonl", "dev": "/a/{relation}/dev.jsonl", "vocabulary": "/b/words.txt"}
     facts = {"relations": ["P17", "P36"], "text": ["sub_label"], "label": "obj_label", "template": "{sub_label} [MASK]"}

@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from ptune.spec.budget import Budget
-from ptune.spec.reporting import as_stated, counted, in_epochs, reports_per_epoch
+from ptune.spec.reporting import as_meant, as_stated, counted, in_epochs, reports_per_epoch
+from ptune.spec.strict import RECORDED
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,8 @@ def test_a_part_of_an_epoch_says_how_many_reports_an_epoch_has(text, reports):
         ("0 steps", "at least 1 step"),
         ("1/0 epochs", "0.25 epochs"),
         ("500", "500 steps"),
+        ("1/9999 epochs", "from '1/1000 epochs' to '1 epoch'"),
+        ("0.25 epochs (7 steps)", "state '1/4 epochs' or '7 steps'"),
     ],
 )
 def test_what_divides_no_epoch_is_refused_with_the_nearest_that_does(text, told):
@@ -66,9 +69,24 @@ def test_a_budget_without_the_key_is_written_as_before():
 @pytest.mark.parametrize(("steps", "told"), [(1200, "1/3 epochs (500 steps)"), (500, "1 epoch (500 steps)")])
 def test_steps_become_the_largest_equal_parts_that_have_no_more(steps, told):
     text = counted("500 steps", steps)
-    assert text == told == Budget(trials=4, epochs=9, report_every=text).report_every
+    stated = {"trials": 4, "epochs": 9, "report_every": text}
+    assert text == told == Budget.model_validate(stated, context=RECORDED).report_every
     assert as_stated(text) == "500 steps"
 
 
 def test_a_number_of_reports_is_shown_in_epochs():
     assert [str(in_epochs(reports, 4)) for reports in (1, 4, 9)] == ["0.25", "1", "2.25"]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("0.25 epochs", "1/4 epochs"),
+        ("1/4 epochs (7 steps)", "1/4 epochs"),
+        ("1.0 epochs", None),
+        ("7 steps", "7 steps"),
+        (None, None),
+    ],
+)
+def test_what_means_the_same_is_one_text(text, meant):
+    assert as_meant(text) == meant

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ptune.spec.same import differences
+from ptune.spec.same import differences, identity
 from support.small_jobs import small_job
 
 
@@ -45,3 +45,11 @@ def test_a_grid_that_is_not_counted_yet_is_the_same_grid(job):
     counted = changed(job, "budget", trials=12)
     grid = counted.model_copy(update={"budget": counted.budget.model_copy(update={"trials": None})})
     assert differences(counted, grid) == []
+
+
+def test_parts_of_an_epoch_may_be_written_otherwise(job):
+    quarter, same, half = (changed(job, "budget", report_every=f"{part} epochs") for part in ("0.25", "1/4", "1/2"))
+    assert differences(quarter, same) == []
+    assert identity(quarter) == identity(same) != identity(half)
+    assert differences(changed(job, "budget", report_every="1 epoch"), job) == []
+    assert differences(half, job) == ["budget.report_every is '1/2 epochs' in the kept job and None in this one"]

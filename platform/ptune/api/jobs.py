@@ -32,6 +32,7 @@ def read_job(source: JobSource, overrides: Sequence[str] = (), runs: Path | None
     from ptune.spec.extends import extends
     from ptune.spec.job import Job
     from ptune.spec.overrides import noted
+    from ptune.spec.reporting import as_stated
     from ptune.spec.write import job_toml
 
     if isinstance(source, str | os.PathLike):
@@ -41,7 +42,8 @@ def read_job(source: JobSource, overrides: Sequence[str] = (), runs: Path | None
         text = path.read_text(encoding="utf-8") if complete else job_toml(job)
         return job, text + noted(overrides)
     if isinstance(source, Job):
-        source = source.model_dump(mode="json")
+        budget = source.budget.model_copy(update={"report_every": as_stated(source.budget.report_every)})
+        source = source.model_copy(update={"budget": budget}).model_dump(mode="json")
     if not isinstance(source, Mapping):
         raise SpecError(f"a job is a path, a dictionary or a Job, got {type(source).__name__}")
     job = checked_tables({str(key): plain(value, str(key)) for key, value in source.items()}, overrides, runs)

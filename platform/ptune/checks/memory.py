@@ -75,7 +75,7 @@ class Needs:
         """A pass of as many tokens as the job asks for."""
         return max(
             self.row,
-            *(pass_bytes(self.sizes, replace(one, rows=max(1, self.tokens // one.width))) for one in self.passes),
+            *(pass_bytes(self.sizes, replace(taken, rows=max(1, self.tokens // taken.width))) for taken in self.passes),
         )
 
     @property
@@ -91,7 +91,7 @@ class Needs:
     def tokens_in(self, room: int) -> int:
         """The most tokens of a pass on a device with so many bytes; 0 if not even one row fits."""
         left = int((room - self.beside) / self._overhead) - self.weights - self.held
-        return min(self.tokens, *(tokens_within(left, self.sizes, one) for one in self.passes))
+        return min(self.tokens, *(tokens_within(left, self.sizes, taken) for taken in self.passes))
 
     def slots_in(self, room: int) -> int:
         """The most slots on a device with so many bytes, beside passes of one row."""

@@ -10,7 +10,7 @@ from ptune.spec.budget import Budget
 from ptune.spec.heads import trained_methods
 from ptune.spec.job import Job
 from ptune.spec.problem import Problem
-from ptune.spec.reporting import counted
+from ptune.spec.reporting import MOST_REPORTS, counted
 from ptune.spec.space import Space
 from ptune.spec.task import Task
 
@@ -28,7 +28,14 @@ def report_problems(
     except SpecError as error:  # the data is too small for its draws
         return [Problem(_PLACE, str(error))]
     if not budget.reports_are_counted:
-        law = _with_counted(budget, steps).stopping_law
+        counted_budget = _with_counted(budget, steps)
+        if (count := counted_budget.reports_per_epoch) > MOST_REPORTS:
+            text = (
+                f"an epoch has at most {MOST_REPORTS} reports, and of {steps} steps it had {count}, "
+                f"got {budget.report_every!r}; the fewest are '{-(-steps // MOST_REPORTS)} steps'"
+            )
+            return [Problem(_PLACE, text)]
+        law = counted_budget.stopping_law
         return [] if law is None else [Problem(("budget",), law)]
     law = steps_law(steps, budget.reports_per_epoch)
     return [] if law is None else [Problem(_PLACE, law)]

@@ -11,6 +11,7 @@ from ptune.spec.job import Job
 from ptune.spec.problem import Place
 from ptune.spec.prompt_uri import is_uri
 from ptune.spec.source import Source, file_of
+from ptune.spec.strict import RECORDED
 
 _SPLITS = ("train", "dev", "test")
 
@@ -63,7 +64,7 @@ def relocated(job: Job, homes: Mapping[Path, str]) -> Job:
         for key in keys:
             _relocate(table, key, homes)
     _relocate(content, "start", homes)
-    return Job.model_validate(content)
+    return Job.model_validate(content, context=RECORDED)  # its search may have begun, and counted its steps
 
 
 def _relocate(table: Toml, key: str, homes: Mapping[Path, str]) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 from ptune.files import value_hash
 from ptune.spec.job import Job
 from ptune.spec.problem import Place, dotted
-from ptune.spec.reporting import as_stated, stated_steps
+from ptune.spec.reporting import as_meant, as_stated, stated_steps
 
 FREE = ("name", "resources", "tracking", "export", "published", "cluster")
 """Keys of a job that may differ: where its search runs and is shown, and what is made of its result."""
+_EVERY = "budget", "report_every"
 
 
 def differences(kept: Job, given: Job) -> list[str]:
@@ -28,12 +29,11 @@ def differences(kept: Job, given: Job) -> list[str]:
     if given.prior is not None:  # whose configurations stand after the job's own in the kept one
         baseline = kept.space.baseline[: len(given.space.baseline)]
         kept = kept.model_copy(update={"space": kept.space.model_copy(update={"baseline": baseline})})
-    old, new = (dict(_values(_searched(job), ())) for job in (kept, given))
+    old, new = _meant(kept), _meant(given)
     if given.budget.trials is None:
         del old["budget", "trials"], new["budget", "trials"]
-    every = "budget", "report_every"
-    if stated_steps(given.budget.report_every) is not None and every in old:
-        old[every] = as_stated(kept.budget.report_every)
+    if stated_steps(given.budget.report_every) is not None:
+        old[_EVERY] = as_stated(kept.budget.report_every)
     places = sorted({*old, *new})
     return [
         f"{dotted(place)} is {old.get(place)!r} in the kept job and {new.get(place)!r} in this one"
@@ -44,12 +44,15 @@ def differences(kept: Job, given: Job) -> list[str]:
 
 def identity(job: Job) -> str:
     """A hash that two jobs share if they search the same."""
-    return value_hash({dotted(place): value for place, value in _values(_searched(job), ())})
+    return value_hash({dotted(place): value for place, value in _meant(job).items()})
 
 
-def _searched(job: Job) -> Mapping[str, Any]:
-    """What decides the numbers of a search."""
-    return job.model_dump(mode="json", exclude=set(FREE))
+def _meant(job: Job) -> dict[Place, Any]:
+    """What decides the numbers of a search, by its place; what means the same is written alike."""
+    values = dict(_values(job.model_dump(mode="json", exclude=set(FREE)), ()))
+    if _EVERY in values:
+        values[_EVERY] = as_meant(values[_EVERY])
+    return {place: value for place, value in values.items() if place != _EVERY or value is not None}
 
 
 def _values(table: Mapping[str, Any], above: Place) -> Iterator[tuple[Place, Any]]:
