@@ -58,6 +58,27 @@ def test_of_a_loss_the_lowest_comes_first(played):
     assert "(less is better)" in text_of(content)
 
 
+def test_the_front_of_a_search_with_several_objectives_is_shown(played):
+    several = played("several", make_job(trials=40, objectives={"beside": ["trainable_parameters"], "choose": "knee"}))
+    content = side_by_side([several, played("alone", make_job(trials=3))])
+    front = several[1].front
+    assert 1 < len(front.numbers) <= 10
+    told = text_of(content)
+    assert f"the front of several, {len(front.numbers)} trials: {', '.join(map(str, front.numbers))}" in told
+    assert "the front of alone" not in told
+    _, _, shown = told.partition("the front of several")
+    head, *rows = shown.split("\n\n")[0].splitlines()[1:]
+    assert head.split() == ["trial", "accuracy", "trained", "configuration"]
+    assert [int(row.split()[0]) for row in rows] == front.numbers
+    (knee,) = (row for row in rows if row.rstrip().endswith("(knee)"))
+    assert int(knee.split()[0]) == front.knee.number
+    searches = {side["name"]: side for side in content.to_json()["searches"]}
+    assert [row["trial"] for row in searches["several"]["front"]] == front.numbers
+    assert "front" not in searches["alone"]
+    assert "The front of several" in page(content)
+    assert "The front of alone" not in page(content)
+
+
 def test_what_differs_is_told_by_its_key(played):
     first = header_of(make_job(), LAYERS, versions={"torch": "2.8"})
     second = header_of(

@@ -40,6 +40,7 @@ def make_job(
     published=(),
     metric="accuracy",
     report_every=None,
+    objectives=None,
     **data,
 ):
     budget = {"trials": trials, "epochs": epochs, "sampler": sampler, "stopping": stopping or {"type": "asha"}}
@@ -53,6 +54,7 @@ def make_job(
             "space": space,
             "budget": budget,
             "published": list(published),
+            **({} if objectives is None else {"objectives": objectives}),
         }
     )
 

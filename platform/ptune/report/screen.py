@@ -16,12 +16,11 @@ from rich.text import Text
 
 from ptune.record.events import LimitReached
 from ptune.record.history import Answer, TrialRecord
-from ptune.record.ranking import Front
 from ptune.record.wording import described
 from ptune.report.answers import answer_text
 from ptune.report.folded import fold
 from ptune.report.progress import Progress
-from ptune.report.wording import duration, of_planned, plural, score_text
+from ptune.report.wording import duration, front_text, of_planned, plural, score_text
 
 COLOURS = {"running": "cyan", "complete": "green", "failed": "red"}
 _LABEL = 8  # columns of a fact's label, with its margin
@@ -147,19 +146,13 @@ def _facts(progress: Progress, now: float, width: int) -> Iterator[tuple[str, li
         first, *more = fold(f"{score} {metric} · trial {best.trial} · {config}", width)
         yield "best", [Text.assemble((score, "bold green"), first.removeprefix(score)), *map(Text, more)]
     if history.front is not None:
-        yield "front", [Text(part) for part in fold(_front(history.front), width)]
+        yield "front", [Text(part) for part in fold(front_text(history.front), width)]
     failed = [trial for trial in progress.latest if history.trials[trial].status == "failed"]
     if failed:
         reason = (history.trials[failed[-1]].reason or "no reason given").splitlines()[0]
         yield "failed", [Text(f"{len(failed)} · trial {failed[-1]}: {reason}", style="red")]
     if history.job.tracking.type != "none":
         yield "MLflow", [Text(_mlflow(progress))]
-
-
-def _front(front: Front) -> str:
-    """The trials of a front, and its knee."""
-    numbers = ", ".join(map(str, front.numbers))
-    return f"{plural(len(front.numbers), 'trial')}: {numbers} · the knee is {front.knee.number}"
 
 
 def _labelled(facts: list[tuple[str, list[Text]]]) -> Table:

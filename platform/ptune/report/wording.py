@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from ptune.record.configurations import Configuration
+from ptune.record.ranking import Front
 from ptune.record.spread import Spread
 from ptune.record.wording import NONE, described
 from ptune.spec.inherited import Inherited
@@ -44,6 +45,12 @@ def whose_text(
 def parent_text(inherited: Inherited | None) -> str:
     """The trial that another one inherits from, in a column: `trial 3`."""
     return NONE if inherited is None else f"trial {inherited.trial}"
+
+
+def front_text(front: Front) -> str:
+    """The trials of a front, and its knee."""
+    numbers = ", ".join(map(str, front.numbers))
+    return f"{plural(len(front.numbers), 'trial')}: {numbers} · the knee is {front.knee.number}"
 
 
 def best_words(metric: str, chosen: str | None) -> str:

@@ -12,6 +12,7 @@ from ptune.report.html import number, paragraph, table, words
 from ptune.report.page import compose
 from ptune.report.side_by_side.side import Side
 from ptune.report.side_by_side.together import SideBySide
+from ptune.report.tables import front_table
 from ptune.report.wording import of_planned, score_text, spread_text
 
 
@@ -27,6 +28,7 @@ def page(content: SideBySide) -> str:
             ("Curves of the best", None if _metrics_differ(content) else best_curves(_histories(content))),
             ("What differs", _differences(content)),
             *((f"The best of {side.name}", _leaders(side)) for side in content.sides),
+            *((f"The front of {side.name}", _front(side)) for side in content.sides if side.front),
         ],
     )
 
@@ -96,3 +98,7 @@ def _leaders(side: Side) -> str:
         for row in side.leaders
     ]
     return table(["#", "trial", side.report.metric, "epochs", "configuration"], rows, best=True)
+
+
+def _front(side: Side) -> str:
+    return front_table(side.report, [row.trial for row in side.front])

@@ -6,16 +6,20 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ptune.record.beside import beside_names
 from ptune.record.wording import NONE, described
 from ptune.report.folded import Folded
 from ptune.report.printed import note
 from ptune.report.side_by_side.side import Side
 from ptune.report.side_by_side.together import SideBySide
-from ptune.report.wording import of_planned, plural, score_text, spread_text
+from ptune.report.wording import cost_text, front_text, narrow_heading, of_planned, plural, score_text, spread_text
+
+_FRONT = 10
+"""Trials of a front that are shown beside its knee."""
 
 
 def printed(content: SideBySide) -> RenderableType:
-    """Results, what to beware of, what differs, and the first trials of each search."""
+    """Results, what to beware of, what differs, and of each search the first trials and, if it has one, the front."""
     parts: list[RenderableType] = [_headline(content), Text(), _results(content), Text()]
     if content.unfair:
         parts += [Text("beware", style="dim"), *(note(text) for text in content.unfair), Text()]
@@ -24,6 +28,9 @@ def printed(content: SideBySide) -> RenderableType:
     for side in content.sides:
         if side.leaders:
             parts += [_leaders_title(side), _leaders(side), Text()]
+        if side.history.front is not None:
+            title = Text(f"the front of {side.name}, {front_text(side.history.front)}", style="dim")
+            parts += [title, _front(side), Text()]
     return Group(*parts)
 
 
@@ -91,4 +98,21 @@ def _leaders(side: Side) -> Table:
     for row in side.leaders:
         words = Folded(described(row.config, side.report.varied, row.inherited))
         table.add_row(str(row.rank), str(row.trial), score_text(row.best), str(row.epochs), words)
+    return table
+
+
+def _front(side: Side) -> Table:
+    """What the first trials of its front, and the knee, have of every objective."""
+    names = beside_names(side.history)
+    table = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
+    for column in ("trial", side.report.metric, *map(narrow_heading, names)):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("configuration")
+    for index, row in enumerate(side.front):
+        reached = {} if row.beside is None else row.beside.values
+        is_knee = row.beside is not None and row.beside.is_knee
+        if index < _FRONT or is_knee:
+            words = Folded(f"{described(row.config, side.report.varied, row.inherited)}{' (knee)' if is_knee else ''}")
+            paid = [cost_text(name, reached.get(name)) for name in names]
+            table.add_row(str(row.trial), score_text(row.best), *paid, words, style="bold" if is_knee else None)
     return table

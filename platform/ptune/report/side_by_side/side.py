@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from ptune.record.beside import front_json
 from ptune.record.history import History
 from ptune.record.spread import Spread
 from ptune.report.findings import Findings
@@ -57,6 +58,12 @@ class Side:
         """The first trials of its leaderboard."""
         return [row for row in self.report.leaderboard if row.rank is not None][:_LEADERS]
 
+    @property
+    def front(self) -> Sequence[TrialRow]:
+        """The trials that no other one beats, the best in the metric first; none where the metric counts alone."""
+        front, rows = self.history.front, {row.trial: row for row in self.report.leaderboard}
+        return [] if front is None else [rows[number] for number in front.numbers]
+
     def to_json(self) -> Mapping[str, object]:
         """The search as one JSON object, with the first trials of its leaderboard."""
         report = self.report
@@ -73,6 +80,7 @@ class Side:
             "test": report.test,
             "confirmed": {"dev": _plain(self.confirmed), "test": _plain(self.confirmed_test)},
             "leaderboard": [row.to_json(report.metric) for row in self.leaders],
+            **({} if (front := front_json(self.history)) is None else {"front": front}),
         }
 
 
