@@ -24,7 +24,7 @@ def searched(tiny_backbone, tmp_path_factory):
     job = small_job(folder / "data", tiny_backbone("bert"))
     job = changed(job, tracking={"type": "none"})
     start_search(job, "", folder / "runs", LocalRunner())
-    start_search(job, "", folder / "runs", Interrupting(10))
+    start_search(job, "", folder / "runs", Interrupting(9))
     return folder / "runs"
 
 
