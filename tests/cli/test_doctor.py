@@ -2,10 +2,16 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from ptune.cli.doctor import Facts, Gpu, Hub, backbone_state, examine, hub, plan, problems
+from ptune.backbone.profile import read_profile
+from ptune.checks.fitting import settings_that_fit
+from ptune.checks.memory import GIB, needs
+from ptune.cli.doctor import Facts, Hub, backbone_state, examine, hub, plan, problems
+from ptune.cli.fitting import Gpu, plain_job, too_large
+from support.small_jobs import changed
 
 
 @pytest.fixture
@@ -26,6 +32,7 @@ def healthy():
         bucket_state="ok",
         packaged={"packaged:minilm": "ok"},
         hub=Hub("cache", offline=False, models=[]),
+        too_large={},
         mlflow="sqlite:///runs/mlflow.db",
         ray=None,
     )
@@ -64,6 +71,36 @@ def test_a_healthy_machine_has_no_problems(healthy):
 def test_a_problem_comes_with_its_cure(healthy, change, problem):
     (found,) = problems(replace(healthy, **change))
     assert problem in found
+
+
+def test_a_model_that_no_gpu_holds_comes_with_what_makes_it_fit(tiny_backbone):
+    folder = str(tiny_backbone("llama"))
+    room = needs(plain_job(folder), read_profile(Path(folder)).dimensions, "cuda").least / GIB
+    assert too_large([folder, "no/such-model"], [Gpu("large", room + 0.1)]) == {}
+    assert too_large([folder], []) == {}
+    assert "take larger ones" in too_large([folder], [Gpu("tiny", 0.1)] * 2)[folder]
+
+
+def test_8_bits_or_more_gpus_make_a_large_backbone_fit(tiny_backbone):
+    job, tiny = plain_job("large"), read_profile(tiny_backbone("llama")).dimensions
+    sizes = replace(tiny, layers=32, hidden=4_096, inner=11_008, vocabulary=32_000, embedding=4_096,
+                    parameters=6_700_000_000, matrices=6_400_000_000)  # fmt: skip
+
+    def fits(gb, gpus):
+        return settings_that_fit(job, sizes, int(gb * GIB), gpus)
+
+    int8, two = {"backbone.quantization": "int8"}, {"resources.gpus_per_engine": 2}
+    assert fits(24, 8) == []
+    assert fits(14, 1) == [int8]
+    assert fits(14, 2) == [two, int8]
+    assert fits(7.5, 2) == [int8 | two]
+    assert fits(2, 1) is None
+    for gb, ways in ((14, fits(14, 2)), (7.5, fits(7.5, 2))):
+        for way in ways:
+            tables = {"backbone": {}, "resources": {}}
+            for key, value in way.items():
+                tables[key.split(".")[0]][key.split(".")[1]] = value
+            assert needs(changed(job, **tables), sizes, "cuda").least <= gb * GIB
 
 
 def test_an_unusable_tracking_uri_is_no_crash(monkeypatch, tmp_path):

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from ptune.cli.faults import print_faults
+from ptune.cli.fitting import Gpu, plain_job, too_large
 from ptune.report.said import say_json
 
 LOW_DISK_GB = 5.0
@@ -48,14 +49,6 @@ def doctor(address: str | None, as_json: bool) -> int:
     else:
         _print(facts, faults)
     return 1 if faults else 0
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A CUDA device."""
-
-    name: str
-    memory_gb: float
 
 
 @dataclass(frozen=True)
@@ -96,6 +89,8 @@ class Facts:
     packaged: dict[str, str]
     """Each packaged backbone's state, see `backbone_state`."""
     hub: Hub
+    too_large: dict[str, str]
+    """What makes a model of the Hub's cache fit that none of the GPUs holds with a job's defaults, by its id."""
     mlflow: str
     """The tracking URI, or why it is not usable."""
     ray: str | None
@@ -119,6 +114,7 @@ def examine() -> Facts:
         uri = resolve_uri(None, runs)
     except SpecError as error:
         uri = f"{_UNUSABLE}{error}"
+    found, models = gpus(), hub(os.environ)
     existing = next(folder for folder in (runs, *runs.parents) if folder.is_dir())
     return Facts(
         versions=versions(),
@@ -126,7 +122,7 @@ def examine() -> Facts:
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         memory_gb=round(psutil.virtual_memory().total / 2**30, 1),
         memory_free_gb=round(psutil.virtual_memory().available / 2**30, 1),
-        gpus=gpus(),
+        gpus=found,
         engine_gb={name: memory for name in PACKAGED if (memory := engine_memory(name)) is not None},
         runs=str(runs),
         runs_writable=os.access(existing, os.W_OK),
@@ -134,7 +130,8 @@ def examine() -> Facts:
         bucket=url,
         bucket_state=None if url is None else bucket_state(url),
         packaged={name: backbone_state(name) for name in PACKAGED},
-        hub=hub(os.environ),
+        hub=models,
+        too_large=too_large(models.models, found),
         mlflow=uri,
         ray=os.environ.get("RAY_ADDRESS"),
     )
@@ -167,23 +164,15 @@ def engine_memory(name: str) -> dict[str, float] | None:
     from ptune.backbone.profile import read_profile
     from ptune.checks.memory import GIB, needs
     from ptune.errors import BackboneError
-    from ptune.spec.job import Job
 
-    job = {
-        "name": "defaults",
-        "backbone": {"id": name},
-        "task": {"data": {"source": "builtin:whose_job"}},
-        "space": {"parameters": {"method": {"value": "v2"}}},
-        "budget": {"trials": 1, "epochs": 1},
-    }
     try:
         sizes = read_profile(locate(name), name).dimensions
     except BackboneError:
         return None
-    valid = Job.model_validate(job)
+    job = plain_job(name)
     return {
-        "on_cpu": round(needs(valid, sizes, "cpu").total / GIB, 1),
-        "on_gpu": round(needs(valid, sizes, "cuda").total / GIB, 1),
+        "on_cpu": round(needs(job, sizes, "cpu").total / GIB, 1),
+        "on_gpu": round(needs(job, sizes, "cuda").total / GIB, 1),
     }
 
 
@@ -284,6 +273,8 @@ def _lines(facts: Facts) -> Iterator[tuple[str, str]]:
     hub_facts = facts.hub
     models = ", ".join(hub_facts.models) or "no models"
     yield "Hub", f"{models} in {hub_facts.cache}{' (offline)' if hub_facts.offline else ''}"
+    for name, cure in facts.too_large.items():
+        yield "", f"{name} is too large for a GPU here: {cure}"
     yield "MLflow", facts.mlflow
     first, second = plan(facts)
     yield "would run", first
