@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from transformers import Trainer, TrainingArguments, get_scheduler
 
+from ptune.engine import optim
 from ptune.engine.optim import Step, build_optimizer, rate_share, step_together
 from ptune.spec.trial import Recipe
 from support.worlds import CONFIGS
@@ -104,6 +105,14 @@ def test_adam_adds_the_decay_to_the_gradient(world):
     torch.testing.assert_close(moved, -recipe.lr * before.sign(), rtol=1e-2, atol=1e-5)
 
 
+@pytest.fixture(params=["kernel", "operations"])
+def way(request, monkeypatch):
+    """How parameters are moved: by torch's kernel, or by one operation after the other as on GPUs."""
+    if request.param == "operations":
+        monkeypatch.setattr(optim, "_has_kernel", lambda _: False)
+
+
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("optimizer", ["adam", "adamw"])
 def test_learners_stepped_together_move_as_torchs_own_optimisers_move_them(optimizer):
     recipes = [
@@ -134,6 +143,7 @@ def _optimizer(module, recipe):
     return kind([group], lr=recipe.lr, weight_decay=recipe.weight_decay)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW])
 def test_each_parameter_group_moves_with_its_own_betas_and_eps(kind):
     constants = [{"betas": (0.9, 0.999), "eps": 1e-8}, {"betas": (0.5, 0.9), "eps": 1e-3}, {"betas": (0.8, 0.95)}]
@@ -158,6 +168,25 @@ def test_each_parameter_group_moves_with_its_own_betas_and_eps(kind):
 def _optimizer_of(kind, modules, constants):
     groups = [{"params": list(module.parameters()), **own} for module, own in zip(modules, constants, strict=True)]
     return kind([{**group, "peak": 0.05} for group in groups], lr=0.05, weight_decay=0.1)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_torchs_kernel_moves_parameters_as_single_operations_do(optimizer, monkeypatch):
+    found, recipe = [], Recipe(optimizer=optimizer, lr=0.01, weight_decay=0.1)
+    for has_kernel in (lambda _: True, lambda _: False):
+        monkeypatch.setattr(optim, "_has_kernel", has_kernel)
+        torch.manual_seed(3)
+        module = nn.LSTM(48, 24, num_layers=2, bidirectional=True)
+        adam = _optimizer(module, recipe)
+        for _ in range(4):
+            for parameter in module.parameters():
+                across = torch.randn(parameter.shape[::-1])
+                parameter.grad = across.T if across.dim() > 1 else across  # its numbers do not lie in order
+            step_together([Step(adam, 0.5, 1.0)])
+        found.append([*module.parameters(), *(state["exp_avg_sq"] for state in adam.state.values())])
+        assert {float(state["step"]) for state in adam.state.values()} == {4}
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7)
 
 
 def test_a_step_without_memory_for_its_moments_can_be_made_again(world, monkeypatch):

@@ -106,7 +106,7 @@ class _Update:
     Attributes:
         parameter: what moves.
         moments: its moments.
-        spare: room for the denominator, of the parameter's shape.
+        spare: room for the denominator, of the parameter's shape; None where torch's kernel moves it.
         lr: the learning rate of this step.
         decoupled_decay: the weight decay that shrinks the parameter (AdamW).
         coupled_decay: the weight decay that is added to the gradient (Adam).
@@ -114,7 +114,7 @@ class _Update:
 
     parameter: nn.Parameter
     moments: _Moments
-    spare: Tensor
+    spare: Tensor | None
     lr: float
     decoupled_decay: float
     coupled_decay: float
@@ -141,7 +141,8 @@ def step_together(steps: Sequence[Step]) -> None:
         if step.clip is not None:
             torch.nn.utils.clip_grad_norm_([parameter for _, parameter in step.moves()], step.clip)
     for constants, group_updates in updates.items():
-        _move(constants, group_updates)
+        _move(constants, [update for update in group_updates if update.spare is not None])
+        _move_by_kernel(constants, [update for update in group_updates if update.spare is None])
     for step in steps:
         for group in step.optimizer.param_groups:
             group["lr"] = step.share * group["peak"]
@@ -163,15 +164,51 @@ def _update(group: dict[str, Any], parameter: nn.Parameter, moments: _Moments, s
     return _Update(
         parameter=parameter,
         moments=moments,
-        spare=torch.empty_like(parameter),
+        spare=None if _has_kernel(parameter) else torch.empty_like(parameter),
         lr=share * group["peak"],
         decoupled_decay=group["weight_decay"] if decoupled else 0.0,
         coupled_decay=0.0 if decoupled else group["weight_decay"],
     )
 
 
+def _has_kernel(parameter: nn.Parameter) -> bool:
+    """Whether torch's fused kernel moves a parameter: on CPUs, where it has been measured, and in order in memory."""
+    return parameter.device.type == "cpu" and parameter.is_contiguous()
+
+
+def _move_by_kernel(constants: _Constants, updates: Sequence[_Update]) -> None:
+    """One step of Adam for all parameters, each of whose numbers is read once.
+
+    A call of the kernel has one rate and one decay, so there is one for each parameter group.
+    """
+    groups: dict[tuple[float, float, float], list[_Update]] = defaultdict(list)
+    for update in updates:
+        groups[update.lr, update.decoupled_decay, update.coupled_decay].append(update)
+    for (lr, decoupled, coupled), alike in groups.items():
+        steps = [update.moments["step"] for update in alike]
+        torch._foreach_add_(steps, 1)
+        kernel = torch._fused_adam_ if coupled else torch._fused_adamw_
+        kernel(
+            [update.parameter for update in alike],
+            [update.parameter.grad.contiguous() for update in alike if update.parameter.grad is not None],
+            [update.moments["exp_avg"] for update in alike],
+            [update.moments["exp_avg_sq"] for update in alike],
+            [],
+            steps,
+            lr=lr,
+            beta1=constants.beta1,
+            beta2=constants.beta2,
+            weight_decay=decoupled + coupled,
+            eps=constants.eps,
+            amsgrad=False,
+            maximize=False,
+        )
+
+
 def _move(constants: _Constants, updates: Sequence[_Update]) -> None:
     """One step of Adam for all parameters, in torch's own order of operations, so that the numbers are torch's."""
+    if not updates:
+        return
     parameters: list[Tensor] = [update.parameter for update in updates]
     gradients: list[Any] = [update.parameter.grad for update in updates]
     means = [update.moments["exp_avg"] for update in updates]
@@ -189,7 +226,7 @@ def _move(constants: _Constants, updates: Sequence[_Update]) -> None:
     torch._foreach_lerp_(means, gradients, 1.0 - beta1)
     torch._foreach_mul_(squares, beta2)
     torch._foreach_addcmul_(squares, gradients, gradients, 1.0 - beta2)
-    denominators = [update.spare for update in updates]
+    denominators = [update.spare for update in updates if update.spare is not None]
     torch._foreach_copy_(denominators, squares)
     torch._foreach_sqrt_(denominators)
     torch._foreach_div_(denominators, [math.sqrt(1.0 - beta2**count) for count in counts])
