@@ -146,7 +146,8 @@ class Engine:
         # A trial whose loss is not finite makes no step; it leaves when its batch is settled.
         if finite:
             torch.autograd.backward(torch.stack([loss for _, loss in finite]).sum())
-        step_together([slot.next_step() for slot, _ in finite if slot.completes_step])
+        with torch.profiler.record_function("Optimizer.step#together"):  # as torch names its own for profilers
+            step_together([slot.next_step() for slot, _ in finite if slot.completes_step])
         return [partial(self._settle_batch, slot, value) for slot, value in zip(slots, values, strict=True)]
 
     def _score(self, slots: list[Slot]) -> list[Settle]:
