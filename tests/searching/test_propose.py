@@ -94,19 +94,19 @@ def test_of_many_trials_the_best_and_the_latest_are_seen():
     assert abs(math.log10(propose(LINE, [0, 401], tried, 9, 4, {})["lr"]) + 2) < 1
 
 
-def test_in_turns_with_tpe_every_other_configuration_is_the_processs():
+def test_the_process_tpe_and_chance_take_turns_and_chance_has_every_other_one():
     space = Surface("branched", 0).space
-    studies = {
-        name: Study(space, Budget(trials=40, epochs=9, sampler=name), 0, trials=40) for name in ("auto", "gp", "tpe")
-    }
-    for number in range(24):
-        whole = studies["auto"].ask(number)
-        for study in studies.values():
-            if study is not studies["auto"]:
-                study.ask(number, whole)
-            study.report(number, 1, (number * 7 % 24) / 24)
-    assert studies["auto"].ask(24) == studies["gp"].ask(24)
-    for name in ("gp", "tpe"):
-        if name == "tpe":
-            studies["tpe"].ask(24, studies["gp"]._tried[24].config)
-    assert studies["auto"].ask(25) == studies["tpe"].ask(25)
+    proposals = []
+    for sampler in ("auto",) * 24 + ("gp", "random", "tpe", "random"):
+        asked = [asked_after(proposals, space, name) for name in dict.fromkeys((sampler, "auto"))]
+        assert all(config == asked[0] for config in asked), f"turn {len(proposals)} is {sampler}'s"
+        proposals.append(asked[0])
+
+
+def asked_after(proposals, space, sampler):
+    """What a sampler proposes after some trials."""
+    study = Study(space, Budget(trials=40, epochs=9, sampler=sampler), 0, trials=40)
+    for number, config in enumerate(proposals):
+        study.ask(number, config)
+        study.report(number, 1, (number * 7 % 24) / 24)
+    return study.ask(len(proposals))
