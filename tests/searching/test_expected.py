@@ -74,7 +74,7 @@ def test_a_search_leaves_what_was_expected_where_that_misleads(sampler):
     for number in range(30):
         study.report(number, 1, -abs(math.log10(study.ask(number)["lr"]) + 3))
     late = [study.ask(number)["lr"] for number in range(30, 36)][::2]  # chance has the other turns of auto
-    assert median(abs(math.log10(rate) + 3) for rate in late) < 0.8, "the best rate is two decades from the expected one"
+    assert median(abs(math.log10(rate) + 3) for rate in late) < 0.8, "the best rate is two decades from there"
 
 
 def test_a_search_leaves_a_plateau_on_which_everything_was_expected():
