@@ -37,11 +37,11 @@ from support.surfaces import HORIZON, SPACES, Surface  # noqa: E402
 SLOTS = 4
 BUDGETS = (45, 90, 180, 540)
 RANDOM = 100
-ALL_JUDGED = {"type": "asha", "startup": 0}
+LATER = {"type": "asha", "grace": 2}
 SEARCHES: dict[str, rivals.Maker] = {
     "ptune": rivals.ptune,
     "ptune, TPE alone": partial(rivals.ptune, sampler="tpe"),
-    "ptune, all judged": partial(rivals.ptune, stopping=ALL_JUDGED),
+    "ptune, grace 2": partial(rivals.ptune, stopping=LATER),
     "ptune, Hyperband": partial(rivals.ptune, stopping={"type": "hyperband"}),
     "Ray Tune: OptunaSearch, ASHA eta 3": rivals.ray_tune(3),
     "Ray Tune: OptunaSearch, ASHA eta 4": rivals.ray_tune(4),

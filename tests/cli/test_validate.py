@@ -13,7 +13,7 @@ def test_a_good_job_is_described_in_one_line(ptune, job):
     result = ptune("validate", job)
     assert (result.code, result.err) == (0, "")
     assert result.out == (
-        f"ok {job}: 4 trials x 2 epochs (asha eta=3 grace=1 startup=4, at most 8 epochs), 4 parameters, "
+        f"ok {job}: 4 trials x 2 epochs (asha eta=3 grace=1, at most 8 epochs), 4 parameters, "
         "packaged:minilm (6 layers), train.tsv\n"
     )
 
@@ -43,7 +43,7 @@ def test_a_folder_stands_for_every_job_below_it(ptune, job, tmp_path):
 def test_one_trial_and_one_epoch_are_counted_as_such(ptune, job):
     single = ["budget.trials=1", "budget.epochs=1", "space.parameters={lr={low=1e-3, high=1e-1, log=true}}"]
     out = ptune("validate", job, *(word for text in single for word in ("--set", text))).out
-    assert "1 trial x 1 epoch (asha eta=3 grace=1 startup=4, at most 1 epoch), 1 parameter, " in out
+    assert "1 trial x 1 epoch (asha eta=3 grace=1, at most 1 epoch), 1 parameter, " in out
 
 
 def test_files_that_relations_miss_are_one_line_for_each_pattern(ptune, job, tmp_path):

@@ -62,7 +62,7 @@ def test_the_object_holds_the_whole_search(folder, history):
 def test_what_to_try_next_stands_in_every_form_of_the_report(folder, history):
     report = of_folder(folder, history, running=False)
     (diagnosis,) = report.diagnoses
-    assert diagnosis.typed == "ptune confirm played --top 3 --seeds 5"
+    assert diagnosis.typed == "ptune confirm played --top 2 --seeds 5"
     assert report.to_json()["diagnoses"][0]["typed"] == diagnosis.typed
     assert f"   → {diagnosis.advice}: {diagnosis.typed}" in as_text(report, history).splitlines()
     html = page(report, history)

@@ -20,8 +20,7 @@ def test_the_full_budget_has_no_rung_but_the_horizon():
 
 @pytest.mark.parametrize(("trials", "survivors"), [(9, 3), (10, 4), (1, 1), (0, 0)])
 def test_one_in_eta_is_expected_to_go_on_rounded_up(trials, survivors):
-    assert Asha(eta=3, startup=0).survivors(trials, rung=1, horizon=9) == survivors
-    assert Asha(eta=3).survivors(trials, rung=3, horizon=9) == survivors
+    assert Asha(eta=3).survivors(trials, rung=1, horizon=9) == survivors
     assert FullBudget().survivors(trials, rung=1, horizon=9) == trials
 
 
@@ -47,33 +46,6 @@ def test_one_in_eta_goes_on_rounded_down_and_up_in_the_drain(count, down, up):
     best_first = list(reversed(range(count)))
     assert promoted(filled(values)) == best_first[:down]
     assert promoted(filled(values), drain=True) == best_first[:up]
-
-
-@pytest.mark.parametrize(("trials", "survivors"), [(2, 2), (9, 4), (30, 10)])
-def test_those_that_go_on_unjudged_are_expected_to(trials, survivors):
-    assert Asha(eta=3).survivors(trials, rung=1, horizon=9) == survivors
-
-
-def test_the_first_trials_go_on_from_every_rung_but_the_last():
-    rungs = Rungs((1, 3), eta=3, startup=2)
-    for trial, value in enumerate((0.1, 0.2, 0.3)):
-        rungs.record(trial, 1, value)
-        assert rungs.goes_on(trial, 1), "two unjudged, and the third is the best of three"
-        rungs.promote(trial, 1)
-    rungs.record(3, 1, 0.25)
-    assert not rungs.goes_on(3, 1)
-    rungs.record(0, 3, 0.5)
-    assert not rungs.goes_on(0, 3), "one trial alone is not the best third"
-
-
-def test_a_trial_that_fails_makes_room_for_another_to_go_on_unjudged():
-    rungs = Rungs((1, 3), eta=3, startup=1)
-    rungs.record(0, 1, 0.9)
-    rungs.promote(0, 1)
-    rungs.record(1, 1, 0.2)
-    assert not rungs.goes_on(1, 1)
-    rungs.discard(0)
-    assert rungs.goes_on(1, 1)
 
 
 def test_the_highest_rung_goes_first():

@@ -13,7 +13,6 @@ from ptune.spec.trial import TrialSpec
 from support.simulated import SPACE, best_value, make_job, resume, start
 
 FULL = {"type": "none"}
-JUDGED = {"type": "asha", "startup": 0}
 
 
 def metrics(value, **others):
@@ -65,7 +64,7 @@ def test_without_rungs_a_trial_trains_to_the_horizon(path):
 
 
 def test_a_trial_pauses_at_a_rung_until_it_is_among_the_best(path):
-    conductor = start(make_job(trials=9, stopping=JUDGED), path)
+    conductor = start(make_job(trials=9), path)
     assert train(conductor, 0.5) == (turn_of(conductor, 0), "pause")
     assert train(conductor, 0.7) == (turn_of(conductor, 1), "pause")
     assert train(conductor, 0.6) == (turn_of(conductor, 2), "pause")
@@ -74,7 +73,7 @@ def test_a_trial_pauses_at_a_rung_until_it_is_among_the_best(path):
 
 
 def test_a_trial_that_leads_its_rung_goes_on_at_once(path):
-    conductor = start(make_job(trials=9, stopping=JUDGED), path)
+    conductor = start(make_job(trials=9), path)
     train(conductor, 0.5)
     train(conductor, 0.6)
     turn = conductor.next_turn()
@@ -84,7 +83,7 @@ def test_a_trial_that_leads_its_rung_goes_on_at_once(path):
 
 
 def test_the_best_value_so_far_ranks_at_a_rung(path):
-    conductor = start(make_job(trials=3, epochs=6, stopping={"type": "asha", "eta": 3, "grace": 2, "startup": 0}), path)
+    conductor = start(make_job(trials=3, epochs=6, stopping={"type": "asha", "eta": 3, "grace": 2}), path)
     for trial, curve in enumerate([(0.6, 0.6), (0.9, 0.1), (0.7, 0.7)]):
         assert conductor.next_turn().trial == trial
         for epoch, value in enumerate(curve, 1):
@@ -93,7 +92,7 @@ def test_the_best_value_so_far_ranks_at_a_rung(path):
 
 
 def test_when_all_are_suggested_the_best_still_reaches_the_horizon(path):
-    conductor = start(make_job(trials=2, stopping=JUDGED), path)
+    conductor = start(make_job(trials=2), path)
     train(conductor, 0.5)
     train(conductor, 0.6)
     assert not conductor.done
@@ -106,7 +105,7 @@ def test_when_all_are_suggested_the_best_still_reaches_the_horizon(path):
 
 
 def test_nothing_drains_while_a_trial_is_under_way(path):
-    conductor = start(make_job(trials=2, stopping=JUDGED), path)
+    conductor = start(make_job(trials=2), path)
     train(conductor, 0.5)
     turn = conductor.next_turn()
     assert conductor.next_turn() is None
@@ -116,7 +115,7 @@ def test_nothing_drains_while_a_trial_is_under_way(path):
 
 
 def test_a_report_that_is_known_changes_nothing(path):
-    conductor = start(make_job(trials=9, stopping=JUDGED), path)
+    conductor = start(make_job(trials=9), path)
     turn = conductor.next_turn()
     assert conductor.report(turn.trial, 1, metrics(0.5), "state") == "pause"
     before = kinds(path)
@@ -140,7 +139,7 @@ def test_a_client_may_replay_its_epochs(path):
 @pytest.mark.parametrize("name", ["accuracy", "loss", "train_loss"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_value_that_is_not_finite_ends_that_trial_alone(path, name, value):
-    conductor = start(make_job(trials=2, stopping=JUDGED), path)
+    conductor = start(make_job(trials=2), path)
     turn = conductor.next_turn()
     assert conductor.report(turn.trial, 1, metrics(0.5) | {name: value}, "state") == "finish"
     failed = conductor.history.trials[turn.trial]
@@ -153,14 +152,14 @@ def test_a_value_that_is_not_finite_ends_that_trial_alone(path, name, value):
     ("epoch", "report", "reason"), [(2, metrics(0.5), "after epoch 0"), (1, {"macro_f1": 0.5}, "holds no accuracy")]
 )
 def test_a_report_that_makes_no_sense_ends_that_trial_alone(path, epoch, report, reason):
-    conductor = start(make_job(trials=2, stopping=JUDGED), path)
+    conductor = start(make_job(trials=2), path)
     assert conductor.report(conductor.next_turn().trial, epoch, report, "state") == "finish"
     assert reason in conductor.history.trials[0].reason
     assert conductor.next_turn().trial == 1
 
 
 def test_the_runner_up_takes_the_place_of_a_leader_that_fails(path):
-    conductor = start(make_job(trials=2, stopping=JUDGED), path)
+    conductor = start(make_job(trials=2), path)
     train(conductor, 0.5)
     train(conductor, 0.6)
     leader = conductor.next_turn()
@@ -181,7 +180,7 @@ REJECTABLE = {
 
 
 def test_a_rejected_configuration_fails_and_the_next_one_is_drawn(path):
-    conductor = start(make_job(trials=8, stopping=JUDGED, space=REJECTABLE), path)
+    conductor = start(make_job(trials=8, space=REJECTABLE), path)
     simulate(conductor, lambda *_: 0.5, slots=2)
     trials = conductor.history.trials
     assert "this template needs a prompt length of at least 3, got 2" in trials[0].reason
@@ -192,7 +191,7 @@ def test_a_rejected_configuration_fails_and_the_next_one_is_drawn(path):
 
 def test_a_search_of_rejected_configurations_alone_ends(path):
     space = {"parameters": {**REJECTABLE["parameters"], "length": {"value": 1}}}
-    conductor = start(make_job(trials=5, stopping=JUDGED, space=space), path)
+    conductor = start(make_job(trials=5, space=space), path)
     assert conductor.next_turn() is None
     assert conductor.done
     assert {trial.status for trial in conductor.history.trials.values()} == {"failed"}
@@ -204,7 +203,7 @@ def test_a_space_that_does_not_fit_the_backbone_is_refused(path):
 
 
 def test_the_live_history_is_what_the_journal_tells(path):
-    conductor = start(make_job(trials=4, stopping=JUDGED), path)
+    conductor = start(make_job(trials=4), path)
     while not conductor.done:
         train(conductor, 0.5)
     assert conductor.history == History.of(journal.read(path))
@@ -212,7 +211,7 @@ def test_the_live_history_is_what_the_journal_tells(path):
 
 def interrupted(path, *, after):
     """Run a search of three trials on one slot, cut its journal after so many events, and take it up."""
-    conductor = start(make_job(trials=3, stopping=JUDGED), path)
+    conductor = start(make_job(trials=3), path)
     for value in (0.5, 0.7, 0.6):
         train(conductor, value)
     conductor._journal.close()
@@ -246,7 +245,7 @@ def test_paused_trials_stay_paused_and_keep_their_rung(path):
 
 
 def test_a_crash_between_suggestion_and_rejection_is_healed(path):
-    job = make_job(trials=8, stopping=JUDGED, space=REJECTABLE)
+    job = make_job(trials=8, space=REJECTABLE)
     start(job, path)._append(Suggested(0, {"method": "v1", "template": "[P] {text} [P]", "length": 1}))
     conductor = Conductor(journal.Journal(path.with_name("again")), journal.read(path))
     assert conductor.history.trials[0].status == "failed"
@@ -254,7 +253,7 @@ def test_a_crash_between_suggestion_and_rejection_is_healed(path):
 
 
 def test_a_finished_search_stays_finished(path):
-    conductor = start(make_job(trials=3, stopping=JUDGED), path)
+    conductor = start(make_job(trials=3), path)
     while not conductor.done:
         train(conductor, 0.5)
     before = path.read_bytes()

@@ -15,7 +15,7 @@ from ptune.searching.simulate import simulate
 from support.simulated import curve, make_job, resume, start
 
 FULL = {"type": "none"}
-ASHA = {"type": "asha", "eta": 3, "grace": 1, "startup": 0}
+ASHA = {"type": "asha", "eta": 3, "grace": 1}
 HYPERBAND = {"type": "hyperband"}
 
 

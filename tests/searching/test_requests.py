@@ -13,7 +13,6 @@ from support.repository import ROOT
 from support.simulated import SPACE, curve, make_job, resume, start
 
 FULL = {"type": "none"}
-JUDGED = {"type": "asha", "startup": 0}
 V2 = {"method": "v2", "length": 20, "encoder": "embedding", "depth": 6, "dropout": 0.1, "lr": 0.02}
 
 
@@ -105,9 +104,7 @@ def test_a_value_outside_the_space_is_taken_and_told(path):
 
 
 def test_a_clone_keeps_what_still_means_something(path):
-    conductor = start(
-        make_job(trials=2, stopping=JUDGED, space={**SPACE, "baseline": [{**V2, "encoder": "mlp"}]}), path
-    )
+    conductor = start(make_job(trials=2, space={**SPACE, "baseline": [{**V2, "encoder": "mlp"}]}), path)
     begin(conductor, 0.5)
     closer = ask(conductor, Clone(0, {"depth": 3})).config
     assert {**closer, "depth": 6} == conductor.history.trials[0].config
@@ -133,7 +130,7 @@ def test_a_clone_keeps_what_still_means_something(path):
     ],
 )
 def test_what_cannot_be_tried_is_refused_with_the_reason(path, change, reason):
-    conductor = start(make_job(trials=4, stopping=JUDGED, space={**SPACE, "baseline": [V2, V2]}), path)
+    conductor = start(make_job(trials=4, space={**SPACE, "baseline": [V2, V2]}), path)
     begin(conductor, 0.5)
     conductor.next_turn()
     with pytest.raises(SpecError) as refused:
@@ -152,7 +149,7 @@ def test_the_method_follows_from_parameters_that_only_one_has(path):
 
 
 def test_a_stopped_trial_leaves_its_rung_and_its_report_stays(path):
-    conductor = start(make_job(trials=3, stopping=JUDGED), path)
+    conductor = start(make_job(trials=3), path)
     begin(conductor, 0.5, 0.7, 0.6)
     answer = ask(conductor, Stop(1))
     assert isinstance(answer, Finished)
@@ -168,7 +165,7 @@ def test_a_stopped_trial_leaves_its_rung_and_its_report_stays(path):
 
 
 def test_every_trial_may_be_stopped_wherever_it_is(path):
-    conductor = start(make_job(trials=4, stopping=JUDGED), path)
+    conductor = start(make_job(trials=4), path)
     begin(conductor, 0.5, 0.7)  # paused
     conductor.next_turn()  # running
     ask(conductor, Add(V2))  # waiting
@@ -182,7 +179,7 @@ def test_every_trial_may_be_stopped_wherever_it_is(path):
 
 
 def test_a_complete_search_is_extended(path):
-    conductor = start(make_job(trials=6, stopping=JUDGED), path)
+    conductor = start(make_job(trials=6), path)
     simulate(conductor, curve, slots=2)
     final = {number: trial.status for number, trial in conductor.history.trials.items()}
     assert conductor.done
@@ -227,7 +224,7 @@ def test_grids_and_confirmations_do_not_grow(path):
 
 
 def test_the_sampler_learns_from_added_trials_and_overlooks_how_others_were_stopped(path):
-    conductor = start(make_job(trials=3, stopping=JUDGED), path)
+    conductor = start(make_job(trials=3), path)
     ask(conductor, Add(V2))
     begin(conductor, 0.9, 0.5)
     ask(conductor, Stop(0))

@@ -14,7 +14,7 @@ def budget(stopping):
 
 @pytest.mark.parametrize("eta", [2, 3])
 def test_asha_lets_one_in_eta_go_on(eta):
-    asha = budget(Asha(eta=eta, startup=0))
+    asha = budget(Asha(eta=eta))
     scheduler = scheduler_of(asha, History())
     first = asha.rungs[0]
     for trial in range(eta):

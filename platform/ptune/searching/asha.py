@@ -30,14 +30,12 @@ class Rungs:
     Args:
         epochs: the rungs, as numbers of finished epochs, ascending.
         eta: one in eta trials goes on from a rung.
-        startup: as many trials go on from each rung but the last before any is judged there.
         capped: whether no more than these ever leave a rung, but for those that lead it.
     """
 
-    def __init__(self, epochs: Sequence[int], eta: int, startup: int = 0, capped: bool = False) -> None:
+    def __init__(self, epochs: Sequence[int], eta: int, capped: bool = False) -> None:
         self.epochs = tuple(epochs)
         self.eta = eta
-        self.startup = startup
         self.capped = capped
         self._rungs = {rung: _Rung() for rung in self.epochs}
 
@@ -87,8 +85,6 @@ class Rungs:
     def lets_on(self, trial: int, rung: int, drain: bool) -> bool:
         """Whether a trial that ranks at a rung is good enough to go on from there."""
         reached = self._rungs[rung]
-        if rung != self.epochs[-1] and len(reached.promoted) < self.startup:
-            return True
         return reached.lets_on(reached.results[trial], self.eta, self.capped, drain)
 
     def ranked(self, rung: int) -> list[int]:

@@ -50,8 +50,8 @@ def scheduler_of(budget: Budget, history: History) -> Scheduler:
             return BestShare(budget.rungs, eta)
         case Median(least=least):
             return RunningMedian(budget.rungs, least)
-        case Asha(eta=eta, startup=startup, capped=capped):
-            return Rungs(budget.rungs, eta, startup, capped)
+        case Asha(eta=eta, capped=capped):
+            return Rungs(budget.rungs, eta, capped)
         case Hyperband(eta=eta) as hyperband:
             return Brackets(budget.rungs, eta, hyperband.entering(budget.horizon))
         case Pasha(eta=eta):

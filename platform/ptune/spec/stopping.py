@@ -82,20 +82,13 @@ class Asha(_Halving):
     """Asynchronous successive halving: a trial goes on only while it is among the best 1/eta at its rung."""
 
     type: Literal["asha"] = "asha"
-    startup: int = Field(4, ge=0)
-    """Trials that go on from every rung but the last without being judged there: the first ones to reach it."""
     capped: bool = False
-    """Whether no more than one in eta ever leaves a rung, but for these and for those that lead it."""
+    """Whether no more than one in eta ever leaves a rung, but for those that lead it."""
 
     @property
     def summary(self) -> str:
-        """Name, eta, grace, the trials that go on unjudged, and whether it is capped."""
-        return f"asha eta={self.eta} grace={self.grace} startup={self.startup}{' capped' if self.capped else ''}"
-
-    def survivors(self, trials: int, rung: int, horizon: int) -> int:
-        """One in eta, rounded up, and of a rung that is not the last at least those that go on unjudged."""
-        unjudged = 0 if rung == self.rungs(horizon)[-1] else min(self.startup, trials)
-        return max(unjudged, super().survivors(trials, rung, horizon))
+        """Name, eta, grace, and whether it is capped."""
+        return f"asha eta={self.eta} grace={self.grace}{' capped' if self.capped else ''}"
 
     def most_epochs(self, trials: int, horizon: int) -> int:
         """Those of the survivors of each rung; without the cap, every trial may get to the horizon."""
