@@ -70,7 +70,7 @@ def test_a_damaged_running_trial_goes_on_from_its_last_sound_state(runs):
     damage(folder / damaged.state)
     outcome = resume_search("small-2", runs, LocalRunner())
     trial = outcome.history.trials[damaged.number]
-    assert trial.status == "complete"
+    assert trial.status in ("complete", "stopped")
     assert trial.reports[: damaged.epoch] == damaged.reports
     events = read(folder / JOURNAL)
     (event,) = [event for event in events if isinstance(event, SetAside)]
