@@ -161,10 +161,13 @@ def _moments(optimizer: torch.optim.Optimizer, parameter: nn.Parameter) -> _Mome
 
 def _update(group: dict[str, Any], parameter: nn.Parameter, moments: _Moments, share: float) -> _Update:
     decoupled = group["decoupled_weight_decay"]  # torch's flag that tells AdamW from Adam
+    has_kernel = _has_kernel(parameter)
+    if has_kernel and parameter.grad is not None:
+        parameter.grad = parameter.grad.contiguous()  # the kernel takes others wrongly, and a copy needs memory
     return _Update(
         parameter=parameter,
         moments=moments,
-        spare=None if _has_kernel(parameter) else torch.empty_like(parameter),
+        spare=None if has_kernel else torch.empty_like(parameter),
         lr=share * group["peak"],
         decoupled_decay=group["weight_decay"] if decoupled else 0.0,
         coupled_decay=0.0 if decoupled else group["weight_decay"],
@@ -185,12 +188,13 @@ def _move_by_kernel(constants: _Constants, updates: Sequence[_Update]) -> None:
     for update in updates:
         groups[update.lr, update.decoupled_decay, update.coupled_decay].append(update)
     for (lr, decoupled, coupled), alike in groups.items():
+        gradients: list[Any] = [update.parameter.grad for update in alike]
         steps = [update.moments["step"] for update in alike]
         torch._foreach_add_(steps, 1)
         kernel = torch._fused_adam_ if coupled else torch._fused_adamw_
         kernel(
             [update.parameter for update in alike],
-            [update.parameter.grad.contiguous() for update in alike if update.parameter.grad is not None],
+            gradients,
             [update.moments["exp_avg"] for update in alike],
             [update.moments["exp_avg_sq"] for update in alike],
             [],
