@@ -15,8 +15,6 @@ _PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+|\d+/\d+) epochs?(?: \((\d+) steps\))?"
 _FORMS = '"0.25 epochs", "1/3 epochs" or "500 steps"'
 EPOCH_DIGITS = 3
 """Decimals of a number of epochs, as people read it."""
-
-
 MOST_REPORTS = 1000
 """Reports of an epoch: each scores the dev split and saves a state."""
 

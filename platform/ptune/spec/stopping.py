@@ -41,13 +41,11 @@ class _Stopping(Strict):
         """Reports that some trials make at most, but for a few that overtake the best at a rung."""
         return trials * horizon
 
-    def law(self, horizon: int, told: str = "epochs") -> str | None:  # noqa: ARG002 - the signature of every rule
-        """The law that the settings break under a horizon, which messages call `told`; None if they fit it."""
-        return None
+    def law(self, horizon: int, told: str = "epochs") -> str | None:
+        """The law that the settings break under a horizon, which messages call `told`; None, unless a rule has one."""
 
-    def count_law(self, horizon: int, trials: int | None, reports_total: int | None, per_epoch: int = 1) -> str | None:  # noqa: ARG002
-        """The law that the settings break under a number of trials and of reports; None if they fit them."""
-        return None
+    def count_law(self, horizon: int, trials: int | None, reports_total: int | None, per_epoch: int = 1) -> str | None:
+        """The law that the settings break under a number of trials and of reports; None, unless a rule has one."""
 
 
 class _Halving(_Stopping):
