@@ -228,6 +228,12 @@ RIGHT = {
     "a database": {"tracking.uri": "'sqlite:///runs.db'"},
     "a server": {"tracking.uri": "'http://[::1]:5000'"},
     "limits": {"task.data.limit_train": "40", "task.data.limit_by": "'first'"},
+    "a population": {
+        "budget.sampler": "'pbt'",
+        "budget.inherit": "true",
+        "budget.stopping": "{type='none'}",
+        "space.parameters.lr": "{low=0.001,high=0.1}",
+    },
     "a grid": {"budget.sampler": "'grid'", "space.parameters.lr.choices": "[0.1, 0.01]"},
 }
 

@@ -174,7 +174,7 @@ def test_every_problem_of_both_files_is_reported_at_once(folder):
             "[budget]\n",
             "[budget]\nsampler = 'tpee'\n",
             (
-                "[budget].sampler: must be one of auto, tpe, gp, nsgaii, nsgaiii, qmc, random, grid, or "
+                "[budget].sampler: must be one of auto, tpe, gp, nsgaii, nsgaiii, pbt, qmc, random, grid, or "
                 "`package.module:Class` for a sampler of Optuna's, got 'tpee'; did you mean 'tpe'?"
             ),
         ),

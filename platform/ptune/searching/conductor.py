@@ -38,6 +38,7 @@ from ptune.searching.by_front import RungPlaces
 from ptune.searching.folds import next_point
 from ptune.searching.limits import Limits
 from ptune.searching.parents import Keep, Parents, nothing_kept
+from ptune.searching.population import population_of
 from ptune.searching.reports import report_problem
 from ptune.searching.requested import judge, point_of
 from ptune.searching.scheduler import scheduler_of
@@ -89,7 +90,6 @@ class Conductor:
         self._draining = False
         self._final = 0
         self._limits = Limits(job.budget, self.history, job.resources.gpus_per_engine)
-        self._parents = Parents(self.history, keep)
         for event in events:
             self._fold(event)
         self.history.interrupt()
@@ -97,6 +97,7 @@ class Conductor:
         configurations = min(self._budget // folds, job.budget.most_trials)
         self._study = Study(self._space, job.budget, job.seed, configurations, folds, job.objectives)
         self._study.replay(self.history)
+        self._parents = Parents(self.history, keep, population_of(self.history, self._space, configurations))
         self._look_at_limits()
         self._take_up()
 
@@ -248,7 +249,9 @@ class Conductor:
         while not self._all_suggested and self._promotable() is None and self._fits(None):
             number, own = len(self.history.trials), self.history.suggested
             point, fold = next_point(self.history, self._stated)
-            if self._take_on(Suggested(number, {**self._study.ask(number, point, [own]), **fold})):
+            point, inherits = self._parents.child(number, own) if point is None else (point, None)
+            chosen = {**self._study.ask(number, point, [own]), **fold}
+            if self._take_on(Suggested(number, chosen, inherits=inherits)):
                 return number
         return None
 
@@ -271,9 +274,10 @@ class Conductor:
             self._append(suggestion)
             self._finish(suggestion.trial, "failed", f"{REJECTED}{error}")
             return False
-        own = suggestion.request is None
-        inherited = self._parents.inherited(suggestion.trial, config) if own else None
-        self._append(replace(suggestion, config=config, inherits=inherited))
+        inherits = suggestion.inherits
+        if inherits is None and suggestion.request is None:
+            inherits = self._parents.inherited(suggestion.trial, config)
+        self._append(replace(suggestion, config=config, inherits=inherits))
         return True
 
     def _decide(self, record: TrialRecord) -> Decision:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ptune.errors import EngineError
 from ptune.record.history import FINAL, History, TrialRecord
 from ptune.record.ranking import ranked
+from ptune.searching.population import Population
 from ptune.spec.inherited import Inherited
 from ptune.spec.starts import fits_into
 from ptune.spec.trial import Config
@@ -32,11 +33,24 @@ class Parents:
     Args:
         history: the search, live.
         keep: keeps what a parent has learned, before the journal says that a trial begins from it.
+        population: proposes trials together with their parents; None lets any new trial have one.
     """
 
-    def __init__(self, history: History, keep: Keep) -> None:
+    def __init__(self, history: History, keep: Keep, population: Population | None = None) -> None:
         self._history = history
         self._keep = keep
+        self._population = population
+
+    def child(self, trial: int, number: int) -> tuple[Config | None, Inherited | None]:
+        """The values of the population's next trial, and what it begins with; None for both where it has no parent.
+
+        Args:
+            trial: the number of the new trial.
+            number: the same among those that the search suggests itself.
+        """
+        children = () if self._population is None else self._population.children(number)
+        kept = ((values, left_by(parent)) for parent, values in children if self._is_kept(parent, trial))
+        return next(kept, (None, None))
 
     def inherited(self, trial: int, config: Config) -> Inherited | None:
         """What a new trial begins with: the best that a trial has learned whose prompt fits into its own; None if none.
@@ -48,7 +62,7 @@ class Parents:
             config: its complete configuration.
         """
         history = self._history
-        if not history.job.budget.inherit:
+        if not history.job.budget.inherit or self._population is not None:
             return None
         rested = [record for record in history.trials.values() if record.status == "paused" or record.status in FINAL]
         layers, task = history.header.backbone.layers, history.job.task

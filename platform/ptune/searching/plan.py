@@ -106,7 +106,8 @@ def stopping_early(header: Header, pace: Pace, engines: int) -> Planned | None:
     """What a search without early stopping would take with it; None where it has it, or cannot."""
     job = header.job
     budget = job.budget.model_copy(update={"stopping": Asha()})
-    if job.budget.stops_early or not budget.rungs or "epochs" in job.space.parameters:
+    cannot = job.budget.sampler == "pbt" or "epochs" in job.space.parameters
+    if job.budget.stops_early or not budget.rungs or cannot:
         return None
     (planned,) = plan(replace(header, job=job.model_copy(update={"budget": budget})), pace, [engines])
     return planned

@@ -36,7 +36,7 @@ def build_sampler(sampler: Sampler, seed: int, startup: int) -> BaseSampler:
             return SteadyNsga2(seed, startup)
         case "nsgaiii":
             return SteadyNsga3(seed, startup)
-        case "random" | "grid" | "qmc" | "gp":  # all but random state their points, and leave nothing to propose
+        case "random" | "grid" | "qmc" | "gp" | "pbt":  # where others than random state a point, it is whole
             return optuna.samplers.RandomSampler(seed=seed)
         case path:
             own = import_sampler(path)
@@ -98,9 +98,14 @@ def proposer_of(sampler: Sampler, turn: int, *, alone: bool) -> Sampler:
     return "gp" if alone and turn % 4 == 0 and turn < _MODELLED else "tpe"
 
 
+def startup_of(trials: int) -> int:
+    """Trials that are tried before what others reached decides: of so many, a third, 4 to 10."""
+    return min(10, max(4, trials // 3))
+
+
 def draws_at_random(sampler: Sampler, *, is_starting: bool) -> bool:
     """Whether a sampler draws its configurations at random: always, or as long as there is too little to model."""
-    return sampler == "random" or (is_starting and sampler == "tpe")
+    return sampler in ("random", "pbt") or (is_starting and sampler == "tpe")
 
 
 def reads_values(sampler: Sampler) -> bool:

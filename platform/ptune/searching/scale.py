@@ -32,6 +32,17 @@ def value_at(definition: Parameter, share: float) -> Scalar | None:
     return min(max(round(value), low), high) if definition.integer else min(max(value, low), high)
 
 
+def settled(definition: Parameter, value: float) -> int | float:
+    """The value of a resolved range that is nearest to a number."""
+    low, high = definition.low, definition.high
+    assert isinstance(low, int | float), "a range is resolved before it is asked"
+    assert isinstance(high, int | float), "a range is resolved before it is asked"
+    step = definition.step or (1 if definition.integer else None)
+    if step is None:
+        return min(max(value, low), high)
+    return low + step * min(max(round((value - low) / step), 0), math.floor((high - low) / step + 1e-8))
+
+
 def share_of(definition: Parameter, value: float) -> float:
     """Where a value lies in a range, from 0 to 1: about the inverse of `value_at`."""
     low, high = definition.low, definition.high

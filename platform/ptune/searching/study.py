@@ -23,7 +23,7 @@ from ptune.searching.expected import drawn_from, power_of
 from ptune.searching.listed import ListedMemory
 from ptune.searching.propose import Tried, propose
 from ptune.searching.quasi import quasi_point
-from ptune.searching.samplers import build_sampler, draws_at_random, proposer_of, reads_values
+from ptune.searching.samplers import build_sampler, draws_at_random, proposer_of, reads_values, startup_of
 from ptune.searching.suggest import ask, quiet
 from ptune.searching.vectors import VectorMemory
 from ptune.spec.budget import SAMPLERS, Budget, Sampler
@@ -64,7 +64,7 @@ class Study:
         self._seed = seed
         self._own: optuna.samplers.BaseSampler | None = None
         self._folds = folds
-        self._startup = min(10, max(4, trials // 3)) * folds
+        self._startup = startup_of(trials) * folds
         self._storage: _Memory | VectorMemory
         self._alone = objectives is None
         if objectives is None:

@@ -13,10 +13,10 @@ from ptune.spec.reporting import ReportEvery, in_epochs, reports_per_epoch
 from ptune.spec.stopping import DEFAULT, Stopping
 from ptune.spec.strict import Strict, broken
 
-SAMPLERS = ("auto", "tpe", "gp", "nsgaii", "nsgaiii", "qmc", "random", "grid")
+SAMPLERS = ("auto", "tpe", "gp", "nsgaii", "nsgaiii", "pbt", "qmc", "random", "grid")
 UNCONDITIONAL = ("nsgaii", "nsgaiii")
 """Samplers that combine trials of the same parameters only."""
-EXPECTING = ("auto", "tpe", "gp", "qmc", "random")
+EXPECTING = ("auto", "tpe", "gp", "pbt", "qmc", "random")
 """Samplers that begin where the space's author expects the best values."""
 _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
@@ -42,8 +42,9 @@ class Budget(Strict):
     sampler: Sampler = "auto"
     """How configurations are proposed after the baseline points: by a tree-structured Parzen estimator (`tpe`), by a
     Gaussian process over configurations and epochs (`gp`), by both and chance in turns (`auto`), by crossing the best
-    ones (`nsgaii`, `nsgaiii`), evenly (`qmc`), at `random`, or every combination of the space (`grid`). The import path
-    `package.module:Class` names any sampler of Optuna's interface."""
+    ones (`nsgaii`, `nsgaiii`), near the best ones, whose prompts train on (`pbt`), evenly (`qmc`), at `random`, or as
+    every combination of the space (`grid`). The import path `package.module:Class` names any sampler of Optuna's
+    interface."""
     epochs_total: int | None = Field(None, ge=1)
     """Most epochs that the search's trials train together. The best trial still trains to the horizon."""
     hours: float | None = Field(None, gt=0)

@@ -15,6 +15,7 @@ from ptune.spec.heads import head_problems
 from ptune.spec.layout import template_problems
 from ptune.spec.losses import smoothing_problems
 from ptune.spec.objectives import Objectives, objective_problems
+from ptune.spec.population import population_problems
 from ptune.spec.prior import Prior
 from ptune.spec.problem import Problem
 from ptune.spec.protocol import (
@@ -141,6 +142,7 @@ def job_problems(tables: Tables) -> list[Problem]:
     if space is not None and budget is not None:
         problems += [*grid_problems(space, budget, counted=not tables.dropped), *horizon_problems(space, budget)]
         problems += [*sampler_problems(space, budget), *([] if task is None else report_problems(space, task, budget))]
+        problems += population_problems(space, budget, whole=not tables.dropped)
     if tables.prior is not None and budget is not None and budget.sampler == "grid":
         law = 'a search with budget.sampler = "grid" tries every combination, so that there is no first one to choose'
         problems.append(Problem(("prior",), law))

@@ -22,6 +22,9 @@ SHAPE = ("method", "length", "depth", "side", "layers", "lengths", "positions", 
 _KEPT = ("method", "head", "template", "positions", "frozen", "split", "repeat")
 """Parameters in which a trial agrees with one that it inherits from. Another `split` may have trained on its dev
 examples, and a `repeat` is to be evidence of its own."""
+OF_PROMPT = tuple(dict.fromkeys([*SHAPE, *_KEPT, "init", "encoder", "hidden"]))
+"""Parameters that make up a prompt, or say where it comes from. A trial that takes it up with other values keeps these.
+Its shape could only grow, so that by chance alone prompts would become longer and longer."""
 _LAW = """init = "text" starts from the task's description or its labels, and this task has neither: state \
 task.description, or write "text: some words\""""
 
