@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from functools import partial
 from pathlib import Path
 
@@ -173,3 +174,32 @@ print("left in peace")
 def test_another_thread_may_collect_garbage_while_ray_shuts_down():
     done = alone(LEAVE, **IDLE)
     assert done.stdout.endswith("left in peace\n"), done.stderr
+
+
+def test_a_client_takes_a_process_that_ray_has_started_beforehand_also_once_engines_hold_every_core():
+    code = """
+        import os, time, psutil, ray
+        from ptune.raytune.cluster import connect, disconnect
+        from ptune.raytune.runner import _in_any_process
+
+        class Process:
+            def number(self):
+                return os.getpid()
+
+        def started():
+            return {child.pid for child in psutil.Process().children(recursive=True) if child.name().startswith("ray::")}
+
+        connect("local")
+        cores = ray.cluster_resources()["CPU"]
+        while len(started()) < 2 + cores:  # two agents, and one that waits for each core
+            time.sleep(0.1)
+        engine = ray.remote(num_cpus=cores)(Process).remote()
+        ray.get(engine.number.remote())
+        time.sleep(2.5)  # Ray ends idle processes after one second, unless it is told otherwise
+        waiting = started()
+        client = _in_any_process(None, Process).options(num_cpus=0, memory=1).remote()
+        assert ray.get(client.number.remote()) in waiting
+        disconnect()
+    """
+    run = alone(textwrap.dedent(code), RAY_ADDRESS="")
+    assert run.returncode == 0, run.stderr

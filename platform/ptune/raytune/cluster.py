@@ -26,6 +26,7 @@ _OBJECT_STORE_BYTES = 200 * 2**20  # a job's data travels through it once; every
 
 _EMBEDDED = {
     "RAY_worker_niceness": "0",  # engines are what the machine is for; at Ray's 15 any other program starves them
+    "RAY_idle_worker_killing_time_threshold_ms": "30000",  # at Ray's 1000, none is left by the time clients start
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_enable_metrics_collection": "0",
     "RAY_event_stats": "0",

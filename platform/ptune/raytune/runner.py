@@ -159,10 +159,11 @@ class RaySession:
     def _wait(self) -> None:
         """Wait until an engine is ready."""
         pool, history = self.pool, self._begun
-        done = sum(trial.status in FINAL for trial in history.trials.values())
+        demand = _planned(history) - sum(trial.status in FINAL for trial in history.trials.values())
         with interrupts():
+            pool.poll(demand)
             importlib.import_module("ray.tune")  # takes a second: well spent while the engines load
-            pool.wait(_planned(history) - done, Bell(self._folder, history.answers))
+            pool.wait(demand, Bell(self._folder, history.answers))
 
 
 def _planned(history: History) -> int:
@@ -175,7 +176,9 @@ def _fit(dispatcher: Dispatcher, folder: Path) -> None:
     for name, value in _TUNE.items():
         os.environ.setdefault(name, value)
     from ray import tune
+    from ray.tune.execution.class_cache import _ActorClassCache
 
+    from ptune.raytune.embedded import replaced
     from ptune.raytune.scheduler import TurnScheduler
     from ptune.raytune.searcher import TurnSearcher
     from ptune.raytune.trainable import PromptTrainable
@@ -199,9 +202,20 @@ def _fit(dispatcher: Dispatcher, folder: Path) -> None:
         ),
     )
     try:
-        tuner.fit()
+        with replaced(_ActorClassCache, "get", _in_any_process):
+            tuner.fit()
     finally:
         shutil.rmtree(folder / _STORAGE, ignore_errors=True)
+
+
+def _in_any_process(_: Any, trainable: type) -> Any:
+    """The actor of a client. Tune's asks for an environment that only Lightning needs, and so for a process of its own.
+
+    Without one, Ray takes a process that it has started beforehand, as it does for each core of a node.
+    """
+    import ray
+
+    return ray.remote(trainable)
 
 
 def _turn_name(trial: Any) -> str:
