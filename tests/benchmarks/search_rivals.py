@@ -37,7 +37,7 @@ from support.surfaces import Surface as MadeUp
 METRIC = "accuracy"
 Surface = MadeUp | RecordedSurface
 """What searches are played on."""
-DEFAULT = Budget.model_fields["sampler"].default
+DEFAULTS = {"sampler": Budget.model_fields["sampler"].default, "stopping": {"type": "asha"}}
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def play(search: Search, surface: Surface, slots: int, budget: int) -> list[Epoc
 def ptune(surface: Surface, seed: int, budget: int, **job: Any) -> Iterator[Search]:
     """ptune's own conductor on a journal of its own; `job` goes into `make_job`."""
     with TemporaryDirectory(dir=_memory()) as folder:
-        table = {"trials": budget, "epochs": HORIZON, "seed": seed, "space": surface.table, "sampler": DEFAULT} | job
+        table = {"trials": budget, "epochs": HORIZON, "seed": seed, "space": surface.table} | DEFAULTS | job
         yield _Conducted(start(make_job(**table), Path(folder) / "journal.jsonl", rows=surface.examples), surface)
 
 

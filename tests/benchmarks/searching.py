@@ -37,11 +37,11 @@ from support.surfaces import HORIZON, SPACES, Surface  # noqa: E402
 SLOTS = 4
 BUDGETS = (45, 90, 180, 540)
 RANDOM = 100
-LATER = {"type": "asha", "grace": 2}
+EARLIER = {"type": "asha", "grace": 1}
 SEARCHES: dict[str, rivals.Maker] = {
     "ptune": rivals.ptune,
     "ptune, TPE alone": partial(rivals.ptune, sampler="tpe"),
-    "ptune, grace 2": partial(rivals.ptune, stopping=LATER),
+    "ptune, grace 1": partial(rivals.ptune, stopping=EARLIER),
     "ptune, Hyperband": partial(rivals.ptune, stopping={"type": "hyperband"}),
     "Ray Tune: OptunaSearch, ASHA eta 3": rivals.ray_tune(3),
     "Ray Tune: OptunaSearch, ASHA eta 4": rivals.ray_tune(4),

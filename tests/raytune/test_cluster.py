@@ -187,7 +187,8 @@ def test_a_client_takes_a_process_that_ray_has_started_beforehand_also_once_engi
                 return os.getpid()
 
         def started():
-            return {child.pid for child in psutil.Process().children(recursive=True) if child.name().startswith("ray::")}
+            children = psutil.Process().children(recursive=True)
+            return {child.pid for child in children if child.name().startswith("ray::")}
 
         connect("local")
         cores = ray.cluster_resources()["CPU"]

@@ -9,7 +9,7 @@ from ptune.spec.budget import Budget
 from ptune.spec.data import ClassificationData as Data
 from ptune.spec.job import Job
 from ptune.spec.prompt import PromptV1, PromptV2
-from ptune.spec.stopping import Asha, FullBudget
+from ptune.spec.stopping import Asha, FullBudget, Hyperband
 from support.refusals import refused
 
 
@@ -36,7 +36,7 @@ def test_a_job_survives_json():
 
 def test_defaults_are_those_of_the_documentation():
     job = Job.model_validate(content())
-    assert job.budget.stopping == Asha(eta=3, grace=1)
+    assert job.budget.stopping == Asha(eta=3, grace=None)
     assert (job.task.data.text, job.task.data.label) == (["text"], "label")
     assert job.export.formats == ["native"]
     assert job.resources.engines == "auto"
@@ -71,6 +71,25 @@ def test_the_first_rung_lies_within_the_horizon():
         Budget, trials=1, epochs=3, stopping=Asha(grace=4)
     )
     assert Budget(trials=1, epochs=3, stopping=Asha(grace=3)).epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("horizon", "rungs"), [(1, []), (3, [1]), (7, [1, 3]), (8, [2, 6]), (9, [2, 6]), (20, [3, 9]), (100, [7, 21, 63])]
+)
+def test_the_first_rung_of_asha_suits_the_horizon_unless_it_is_stated(horizon, rungs):
+    budget = Budget(trials=1, epochs=horizon)
+    assert list(budget.rungs) == rungs
+    assert budget.rule == f"asha eta=3 grace={rungs[0] if rungs else 1}"
+    assert list(Budget(trials=1, epochs=horizon, stopping={"grace": 1}).rungs) == [
+        rung for rung in (1, 3, 9, 27, 81) if rung < horizon
+    ]
+    assert Hyperband().first_rung(horizon) == 1
+
+
+def test_the_rule_of_reports_that_are_not_counted_yet_says_what_is_known():
+    assert Budget(trials=1, epochs=9, report_every="500 steps").rule == "asha eta=3"
+    stated = Budget(trials=1, epochs=9, report_every="500 steps", stopping={"type": "pasha", "grace": 2})
+    assert stated.rule == "pasha eta=3 grace=2"
 
 
 def test_stopping_is_asha_unless_it_says_otherwise():

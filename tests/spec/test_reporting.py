@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from ptune.spec.budget import Budget
 from ptune.spec.reporting import as_meant, as_stated, counted, in_epochs, reports_per_epoch
+from ptune.spec.stopping import Asha
 from ptune.spec.strict import RECORDED
 
 
@@ -37,7 +38,7 @@ def test_what_divides_no_epoch_is_refused_with_the_nearest_that_does(text, told)
 
 
 def test_rungs_and_the_horizon_are_counted_in_reports():
-    budget = Budget(trials=4, epochs=9, report_every="0.25 epochs")
+    budget = Budget(trials=4, epochs=9, report_every="0.25 epochs", stopping=Asha(grace=1))
     assert (budget.horizon, list(budget.rungs)) == (36, [1, 3, 9, 27])
     assert [budget.in_epochs(rung) for rung in budget.stretches] == [0.25, 0.75, 2.25, 6.75, 9]
 

@@ -43,7 +43,12 @@ def make_job(
     objectives=None,
     **data,
 ):
-    budget = {"trials": trials, "epochs": epochs, "sampler": sampler, "stopping": stopping or {"type": "asha"}}
+    budget = {
+        "trials": trials,
+        "epochs": epochs,
+        "sampler": sampler,
+        "stopping": stopping or {"type": "asha", "grace": 1},
+    }
     budget["report_every"] = report_every
     task = {"metric": metric, "data": {"source": "builtin:none", **data}}
     return Job.model_validate(

@@ -125,7 +125,7 @@ def _summary(job: Job, profile: Profile | None) -> str:
     depth = f" ({profile.layers} layers)" if profile is not None else ""
     return (
         f"{_counted(trials, job.budget.sampler)}{folds} x {plural(job.budget.epochs, 'epoch')} "
-        f"({', '.join([job.budget.stopping.summary, *reports, *job.budget.limits, *cost])}), "
+        f"({', '.join([job.budget.rule, *reports, *job.budget.limits, *cost])}), "
         f"{plural(len(job.space.searched), 'parameter')}, "
         f"{job.backbone.id}{depth}, {data.source or Path(data.train).name}"
     )

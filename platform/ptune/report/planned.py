@@ -14,9 +14,7 @@ def headline(header: Header, pace: Pace, first: Planned) -> str:
     """What the search does, and what was measured."""
     budget = header.job.budget
     spread = "" if first.fewest_epochs == first.most_epochs else f" ({first.fewest_epochs} to {first.most_epochs})"
-    search = (
-        f"{plural(first.trials, 'trial')}, {budget.stopping.summary}, about {plural(first.epochs, 'epoch')}{spread}"
-    )
+    search = f"{plural(first.trials, 'trial')}, {budget.rule}, about {plural(first.epochs, 'epoch')}{spread}"
     lines = [f"{header.job.name}: {search}", f"measured: an epoch takes {_seconds(pace.alone_s)} alone"]
     if pace.slots > 1:
         lines[-1] += (

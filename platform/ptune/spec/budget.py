@@ -89,6 +89,11 @@ class Budget(Strict):
         return self.stopping.type != "none"
 
     @property
+    def rule(self) -> str:
+        """Its early stopping in a few words."""
+        return self.stopping.summary(self.horizon if self.reports_are_counted else None)
+
+    @property
     def reports_are_counted(self) -> bool:
         """Whether it is known how many reports an epoch has: of steps, once the data is read."""
         return reports_per_epoch(self.report_every) is not None

@@ -24,10 +24,9 @@ class _Stopping(Strict):
     type: str
     """Its name."""
 
-    @property
     @abstractmethod
-    def summary(self) -> str:
-        """The rule and its settings in a few words."""
+    def summary(self, horizon: int | None) -> str:
+        """The rule and its settings in a few words; no horizon is one whose reports are not counted yet."""
 
     @abstractmethod
     def rungs(self, horizon: int) -> Sequence[int]:
@@ -53,13 +52,18 @@ class _Halving(_Stopping):
 
     eta: int = Field(3, ge=2)
     """One in eta trials is promoted from a rung to the next."""
-    grace: int = Field(1, ge=1)
-    """Reports before the first rung. Rungs lie at grace, grace*eta, grace*eta**2, ... and the horizon."""
+    grace: int | None = Field(None, ge=1)
+    """Reports before the first rung. Rungs lie at grace, grace*eta, grace*eta**2, ... and the horizon. None is what
+    suits the rule: 1, and with `asha` more under a longer horizon."""
+
+    def first_rung(self, horizon: int) -> int:  # noqa: ARG002 - asha's depends on it
+        """The report of the first rung."""
+        return self.grace or 1
 
     def rungs(self, horizon: int) -> list[int]:
         """Grace, grace*eta, grace*eta**2, ... below the horizon."""
         rungs = []
-        rung = self.grace
+        rung = self.first_rung(horizon)
         while rung < horizon:
             rungs.append(rung)
             rung *= self.eta
@@ -71,9 +75,13 @@ class _Halving(_Stopping):
 
     def law(self, horizon: int, told: str = "epochs") -> str | None:
         """The first rung lies within the horizon."""
-        if self.grace <= horizon:
+        if self.first_rung(horizon) <= horizon:
             return None
         return f"stopping.grace <= {told} must hold, got {self.grace} > {horizon}"
+
+    def _named(self, horizon: int | None) -> str:
+        grace = self.grace if horizon is None else self.first_rung(horizon)
+        return f"{self.type} eta={self.eta}" + ("" if grace is None else f" grace={grace}")
 
 
 class Asha(_Halving):
@@ -83,10 +91,13 @@ class Asha(_Halving):
     capped: bool = False
     """Whether no more than one in eta ever leaves a rung, but for those that lead it."""
 
-    @property
-    def summary(self) -> str:
+    def first_rung(self, horizon: int) -> int:
+        """The root of half the horizon, unless stated: report 1 of up to 7, 2 of 8 to 17, 3 of 18 to 31, 7 of 100."""
+        return self.grace or max(1, math.isqrt(horizon // 2))
+
+    def summary(self, horizon: int | None) -> str:
         """Name, eta, grace, and whether it is capped."""
-        return f"asha eta={self.eta} grace={self.grace}{' capped' if self.capped else ''}"
+        return f"{self._named(horizon)}{' capped' if self.capped else ''}"
 
     def most_epochs(self, trials: int, horizon: int) -> int:
         """Those of the survivors of each rung; without the cap, every trial may get to the horizon."""
@@ -105,10 +116,9 @@ class AshaStopping(_Halving):
     ranks: ClassVar[bool] = False
     type: Literal["asha_stopping"] = "asha_stopping"
 
-    @property
-    def summary(self) -> str:
+    def summary(self, horizon: int | None) -> str:
         """Name, eta and grace."""
-        return f"asha_stopping eta={self.eta} grace={self.grace}"
+        return self._named(horizon)
 
 
 class Pasha(_Halving):
@@ -120,21 +130,21 @@ class Pasha(_Halving):
     ranks: ClassVar[bool] = False
     type: Literal["pasha"] = "pasha"
 
-    @property
-    def summary(self) -> str:
+    def summary(self, horizon: int | None) -> str:
         """Name, eta, grace, and which rung trials climb to at first."""
-        return f"pasha eta={self.eta} grace={self.grace}, first to report {self.grace * self.eta}"
+        first = "" if horizon is None else f", first to report {self.first_rung(horizon) * self.eta}"
+        return f"{self._named(horizon)}{first}"
 
     def survivors(self, trials: int, rung: int, horizon: int) -> int:
         """One in eta of the first rung, rounded up; of the later ones, which may never be in use, the best alone."""
-        return super().survivors(trials, rung, horizon) if rung == self.grace else min(1, trials)
+        return super().survivors(trials, rung, horizon) if rung == self.first_rung(horizon) else min(1, trials)
 
     def law(self, horizon: int, told: str = "epochs") -> str | None:
         """There are two rungs to compare below the horizon."""
         if len(self.rungs(horizon)) > 1:
             return None
         law = f"stopping.grace * eta < {told} must hold for pasha, which compares two rungs below the horizon"
-        return f"{law}, got {self.grace} * {self.eta} >= {horizon}"
+        return f"{law}, got {self.first_rung(horizon)} * {self.eta} >= {horizon}"
 
 
 class Hyperband(_Halving):
@@ -148,11 +158,9 @@ class Hyperband(_Halving):
     brackets: int | None = Field(None, ge=1)
     """How many brackets; the first has all rungs. None is as many as there can be: the last has no rung at all."""
 
-    @property
-    def summary(self) -> str:
+    def summary(self, horizon: int | None) -> str:
         """Name, eta, grace and, where it is stated, the number of brackets."""
-        setting = "" if self.brackets is None else f" brackets={self.brackets}"
-        return f"hyperband eta={self.eta} grace={self.grace}{setting}"
+        return f"{self._named(horizon)}{'' if self.brackets is None else f' brackets={self.brackets}'}"
 
     def entering(self, horizon: int) -> list[int]:
         """How many trials enter each bracket in a round: as many as make brackets alike in epochs.
@@ -193,8 +201,7 @@ class Median(_Stopping):
     least: int = Field(3, ge=1)
     """Trials that must have come to a report before any is judged there."""
 
-    @property
-    def summary(self) -> str:
+    def summary(self, horizon: int | None) -> str:  # noqa: ARG002
         """Name, grace, and how many trials it takes."""
         return f"median grace={self.grace} least={self.least}"
 
@@ -222,8 +229,7 @@ class Screen(_Stopping):
     grace: int = Field(1, ge=1)
     """Reports that every trial makes before they are compared."""
 
-    @property
-    def summary(self) -> str:
+    def summary(self, horizon: int | None) -> str:  # noqa: ARG002
         """Name, how many are kept, and after how many reports."""
         return f"screen keep={self.keep} grace={self.grace}"
 
@@ -262,8 +268,7 @@ class FullBudget(_Stopping):
 
     type: Literal["none"] = "none"
 
-    @property
-    def summary(self) -> str:
+    def summary(self, horizon: int | None) -> str:  # noqa: ARG002
         """That there is none."""
         return "no early stopping"
 
