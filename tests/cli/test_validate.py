@@ -18,6 +18,11 @@ def test_a_good_job_is_described_in_one_line(ptune, job):
     )
 
 
+def test_it_says_that_dev_grows(ptune, job):
+    result = ptune("validate", job, "--set", "budget.dev_grows=true", "--set", "budget.epochs=4")
+    assert (result.code, ", dev grows with the rungs, at most 16 epochs)" in result.out) == (0, True)
+
+
 def test_every_problem_of_every_file_is_reported(ptune, job, tmp_path):
     (tmp_path / "worse.toml").write_text(job.read_text().replace("trials = 4", "trails = 4"))
     (tmp_path / "dev.tsv").rename(tmp_path / "devel.tsv")

@@ -60,7 +60,7 @@ def test_smoothed_an_epoch_counts_the_mean_of_itself_and_the_two_before_it():
     objective = Objective("accuracy", selection="smoothed")
     told = reports(objective, 0.6, 0.9, 0.6, 0.6, 0.75, 0.75, 0.75, 0.75)
     assert objective.values(told) == pytest.approx([0.6, 0.75, 0.7, 0.7, 0.65, 0.7, 0.75, 0.75])
-    assert [list(objective.counted(epoch)) for epoch in (1, 2, 5)] == [[1], [1, 2], [3, 4, 5]]
+    assert [list(objective.counted(epoch, told)) for epoch in (1, 2, 5)] == [[1], [1, 2], [3, 4, 5]]
     lucky, steady = reports(objective, 0.6, 0.9, 0.6, 0.6), reports(objective, 0.6, 0.8, 0.8, 0.8)
     assert objective.best_value(lucky) < objective.best_value(steady)
     assert Objective("accuracy").best_value(lucky) > Objective("accuracy").best_value(steady)

@@ -160,8 +160,8 @@ def test_every_problem_of_both_files_is_reported_at_once(folder):
         "[budget].epoch",
     ]
     assert lines[-1] == (
-        "[budget].epoch: unknown key; did you mean 'epochs'? (valid: constant_epochs, device_hours, epochs, "
-        "epochs_total, hours, inherit, patience, report_every, sampler, stopping, target, trials)"
+        "[budget].epoch: unknown key; did you mean 'epochs'? (valid: constant_epochs, dev_grows, device_hours, "
+        "epochs, epochs_total, hours, inherit, patience, report_every, sampler, stopping, target, trials)"
     )
 
 

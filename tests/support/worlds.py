@@ -73,6 +73,7 @@ class World:
     Attributes:
         more: further data sets.
         data: what a job says of the first data set.
+        budget: what it says of the budget beside its horizon.
     """
 
     backbone: Backbone
@@ -81,6 +82,7 @@ class World:
     horizon: int = 4
     more: Sequence[Splits] = ()
     data: dict[str, Any] = field(default_factory=dict)
+    budget: dict[str, Any] = field(default_factory=dict)
 
     def trial(self, number: int, config: dict) -> tuple[Plan, Learner]:
         self.folder.mkdir(parents=True, exist_ok=True)  # states are saved into a folder that is there
@@ -97,7 +99,7 @@ class World:
                 "backbone": {"id": self.backbone.id},
                 "task": {"data": {**data, **self.data}, "more": [data] * len(self.more)},
                 "space": {"parameters": {"method": {"value": "v2"}}},
-                "budget": {"trials": 1, "epochs": self.horizon},
+                "budget": {"trials": 1, "epochs": self.horizon, **self.budget},
             }
         )
 

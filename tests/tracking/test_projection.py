@@ -4,9 +4,12 @@ import math
 
 import pytest
 
-from ptune.record.events import Metered, Reported, Resumed
+from ptune.record.dev_part import DEV_EXAMPLES
+from ptune.record.events import DataSource, Metered, Reported, Resumed, Suggested
 from ptune.record.journal import read
 from ptune.tracking.projection import Point, Projection, RunImage
+from support.made_headers import header_of
+from support.simulated import make_job
 
 
 @pytest.fixture
@@ -190,3 +193,18 @@ def test_of_a_loss_the_best_is_the_lowest(search):
     assert [value for _, value in points(first, "best_loss")] == pytest.approx([0.5, 0.3])
     assert [value for _, value in points(parent, "best_loss")] == pytest.approx([0.5, 0.3, 0.3])
     assert parent.pending.tags["ptune.best_trial"] == "0"
+
+
+def test_where_dev_grows_every_report_says_on_how_many_examples_it_is_and_the_most_lead():
+    job = make_job(limits={"dev_grows": True})
+    projection = Projection()
+    steps = [header_of(job, data={"dev": DataSource("builtin:none:dev", "b" * 64, 2_000)})]
+    steps += [Suggested(number, {"method": "v2", "lr": 0.01}) for number in (0, 1)]
+    lucky, whole = {"accuracy": 0.9, DEV_EXAMPLES: 223.0}, {"accuracy": 0.7}
+    steps += [Reported(0, 1, lucky, "s"), Reported(0, 2, whole, "s"), Reported(1, 1, lucky, "s")]
+    for step in steps:
+        projection.apply(step)
+    assert points(projection.runs[0], DEV_EXAMPLES) == [(1, 223.0), (2, 2_000.0)]
+    assert [value for _, value in points(projection.runs[0], "best_accuracy")] == [0.9, 0.7]
+    assert [value for _, value in points(projection.runs[None], "best_accuracy")] == [0.9, 0.7], "a part leads no more"
+    assert [value for _, value in points(projection.runs[1], "best_accuracy")] == [0.9]

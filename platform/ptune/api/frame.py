@@ -29,7 +29,13 @@ def trials_frame(history: History) -> pd.DataFrame:
         "trainable_parameters": _numbers([_kept(trial, "trainable_parameters") for trial in trials]).astype("Int64"),
         "reason": pd.Series([trial.reason for trial in trials], dtype="string"),
     }
-    return pd.DataFrame(columns | _inherits(trials) | _beside(history, trials, set(columns)))
+    return pd.DataFrame(columns | _parts(trials) | _inherits(trials) | _beside(history, trials, set(columns)))
+
+
+def _parts(trials: Sequence[TrialRecord]) -> dict[str, pd.Series[Any]]:
+    """How many dev examples each trial is scored on that is scored on a part of dev; nothing where none is."""
+    examples = [trial.dev_examples for trial in trials]
+    return {"dev_examples": pd.Series(examples, dtype="Int64")} if any(examples) else {}
 
 
 def _inherits(trials: Sequence[TrialRecord]) -> dict[str, pd.Series[Any]]:

@@ -167,8 +167,8 @@ class SearchResult:
 
         Columns: `number`, `status`, the method and each other parameter by which trials differ, in the space's order,
         the metric (what ranks it on dev), `best_epoch`, `loss` (after that epoch), `trained_epochs`, `seconds` (of
-        training), `trainable_parameters`, `reason` (of its end), `inherits` where a trial does, and with `[objectives]`
-        these, `front`, `knee` and `broken`. A parameter has pandas' type, and is missing where a trial has none.
+        training), `trainable_parameters`, `reason` (of its end), `dev_examples` and `inherits` where a trial has them,
+        with `[objectives]` these, `front`, `knee` and `broken`. A parameter has pandas' type, and may be missing.
 
         Examples:
             >>> frame = ptune.open("quickstart").trials()
@@ -360,11 +360,11 @@ class SearchResult:
 
     def __repr__(self) -> str:
         """One line: name, status, trials and the best."""
-        from ptune.report.wording import plural, score_text
+        from ptune.report.wording import plural, result_text
 
-        history = self.history
-        best = history.best
-        leader = "" if best is None else f", best {self.metric} {score_text(best.best_value)} (trial {best.number})"
+        history, best = self.history, self.history.best
+        value = "" if best is None else result_text(best.best_value, best.dev_examples)
+        leader = "" if best is None else f", best {self.metric} {value} (trial {best.number})"
         return f"<ptune search {self.name!r}: {self.status}, {plural(len(history.trials), 'trial')}{leader}>"
 
     def __str__(self) -> str:

@@ -70,6 +70,8 @@ class Entry:
     best: float | None = None
     """None before the first result, as `best_trial` is."""
     best_trial: int | None = None
+    dev_examples: int | None = None
+    """On how many dev examples the best is, if on a part of them; None for all of dev."""
     started_at: float | None = None
 
 
@@ -107,6 +109,7 @@ def _entry(path: Path) -> Entry:
         metric=history.objective.metric,
         best=history.best_value,
         best_trial=None if best is None else best.trial,
+        dev_examples=history.dev_examples,
         started_at=history.started_at,
     )
 
@@ -116,7 +119,7 @@ def _print(entries: list[Entry]) -> None:
 
     from ptune.record.wording import NONE
     from ptune.report.console import Terminal
-    from ptune.report.wording import of_planned, score_text
+    from ptune.report.wording import of_planned, result_text
 
     table = Table(box=None, padding=(0, 1), header_style="dim", show_edge=False)
     for column in ("name", "state", "trials", "best"):
@@ -125,7 +128,7 @@ def _print(entries: list[Entry]) -> None:
         if entry.reason is not None:
             table.add_row(entry.name, entry.state, NONE, NONE)
             continue
-        score = f"{score_text(entry.best)} {entry.metric} (trial {entry.best_trial})"
+        score = f"{result_text(entry.best, entry.dev_examples)} {entry.metric} (trial {entry.best_trial})"
         best = NONE if entry.best_trial is None else score
         table.add_row(entry.name, entry.state, of_planned(entry.trials or 0, entry.planned), best)
     Terminal().print(table)

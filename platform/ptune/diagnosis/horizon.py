@@ -25,10 +25,10 @@ def horizon(history: History) -> list[Diagnosis]:
     best = history.best
     if best is None or best.status != "complete" or best.epoch < 2 or history.header.confirms is not None:
         return []
-    losses = [report["loss"] for report in best.reports if "loss" in report]
-    if best.best_epoch != best.epoch or len(losses) < best.epoch or best.epoch < history.job.budget.horizon:
-        return []
+    losses = [report["loss"] for report in best.compared_reports if "loss" in report]
     third = max(1, best.epoch // 3)
+    if best.best_epoch != best.epoch or len(losses) <= third or best.epoch < history.job.budget.horizon:
+        return []
     before = losses[-1 - third]
     if losses[-1] != min(losses) or losses[-1] > (1 - FALL) * before:
         return []

@@ -23,6 +23,7 @@ def lead(history: History) -> list[Diagnosis]:
     Between others it is that of one score on a dev split of that size; where the metric has none, nothing is said.
     """
     configurations = history.configurations()
+    configurations = [other for other in configurations if other.scored_on == configurations[0].scored_on]
     if history.status != "complete" or len(configurations) < 2:
         return []
     best, second = configurations[:2]
@@ -56,7 +57,9 @@ def _error(history: History, best: Configuration, second: Configuration) -> tupl
         error = math.hypot(*(sd / math.sqrt(n) for sd, n in zip(known, counts, strict=True)))
         return error, f"the standard error of that difference over {_repetitions(counts)}"
     rows = sum(data.rows for name, data in history.header.data.items() if name.partition(".")[0] == "dev")
-    error_of_one = standard_error(history.header, best.trials[0].best_report)
+    scored = best.compared[0]
+    rows = scored.dev_examples or rows
+    error_of_one = standard_error(history.header, scored.best_report)
     return error_of_one, f"the standard error of a score on {counted(rows, 'dev example')}"
 
 

@@ -27,6 +27,7 @@ from ptune.engine.state import restore, save
 from ptune.errors import DivergedError, EngineError
 from ptune.prompts.forward import forward
 from ptune.prompts.learner import Learner
+from ptune.record.dev_part import DEV_EXAMPLES
 from ptune.record.divergence import diverged
 from ptune.record.events import SetAside
 from ptune.tasks.joint import with_joint_metric
@@ -247,8 +248,11 @@ class Engine:
     def _finish_epoch(self, slot: Slot) -> Report | Failure:
         """Measure a slot's answers to its dev split, report and save it."""
         trial, plan = slot.plan.trial, slot.plan
-        answers = plan.task.complete(self.backbone, slot.learner, plan.dev, slot.answers, self.token_budget)
-        metrics = with_joint_metric(plan.task.measure(answers, plan.dev), plan.objective.metric)
+        dev = slot.dev
+        answers = plan.task.complete(self.backbone, slot.learner, dev, slot.answers, self.token_budget)
+        metrics = with_joint_metric(plan.task.measure(answers, dev), plan.objective.metric)
+        if dev is not plan.dev:
+            metrics[DEV_EXAMPLES] = float(len(dev.splits[0]))
         if not math.isfinite(metrics["loss"]):
             self.leave(trial)
             return _diverged(trial, "dev loss", metrics["loss"], slot.epoch_under_way)

@@ -29,6 +29,19 @@ from ptune.tasks.joint import JointTask
 
 
 @dataclass(frozen=True)
+class DevPart:
+    """A part of the dev split.
+
+    Attributes:
+        last: the last report (1, 2, ...) that is scored on it.
+        examples: what it holds.
+    """
+
+    last: int
+    examples: Examples
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a trial is to do: fixed before it takes a slot.
 
@@ -37,7 +50,7 @@ class Plan:
         recipe: how it trains.
         task: what its scores are worth.
         train: the split it learns from.
-        dev: the split it is scored on at every report.
+        dev: the split it is scored on.
         objective: which report's learner is kept.
         seed: the search's seed.
         horizon: epochs that the learning-rate schedule spans.
@@ -47,6 +60,7 @@ class Plan:
         reports_per_epoch: into how many parts of equal steps an epoch is cut; each ends with a report.
         shares_time: whether it reports `own_seconds`, its share of the time of its passes.
         memory_mb: what it reports as `training_memory_mb`; None reports nothing.
+        dev_parts: what reports are scored on in place of all of dev, the earliest first.
     """
 
     trial: int
@@ -63,6 +77,11 @@ class Plan:
     reports_per_epoch: int = 1
     shares_time: bool = False
     memory_mb: float | None = None
+    dev_parts: Sequence[DevPart] = ()
+
+    def scored_on(self, report: int) -> Examples:
+        """What a report (1, 2, ...) is scored on: all of dev, or a part of it."""
+        return next((part.examples for part in self.dev_parts if report <= part.last), self.dev)
 
     @cached_property
     def steps_per_epoch(self) -> int:
@@ -129,7 +148,7 @@ class Slot:
         self.best: dict[str, Tensor] = {}
         """The collapsed learner of the best report; empty before the first."""
         self.answers: list[Any] = []
-        """The answer to each example of the dev split, while scoring."""
+        """The answer to each example of what is scored, while scoring."""
         self._train_queue: deque[np.ndarray] = deque()
         self._dev_queue: deque[np.ndarray] = deque()
         self._under_way: _Step | None = None
@@ -159,10 +178,15 @@ class Slot:
         """Whether there is anything to train; a manual prompt under the language head is only scored."""
         return self.optimizer is not None
 
+    @property
+    def dev(self) -> Examples:
+        """What its next report is scored on."""
+        return self.plan.scored_on(self.epoch + 1)
+
     def begin_scoring(self, token_budget: int) -> None:
         """Go over to the dev split, in batches of at most `token_budget` padded tokens."""
-        self.answers = [None] * len(self.plan.dev)
-        self._dev_queue = deque(eval_mini_batches(self.plan.dev, token_budget))
+        self.answers = [None] * len(self.dev)
+        self._dev_queue = deque(eval_mini_batches(self.dev, token_budget))
         self.phase = Phase.SCORING
 
     def next_shape(self, token_budget: int) -> tuple[int, int]:
@@ -175,7 +199,7 @@ class Slot:
         """Take the next batch, whose shape was asked for before."""
         indices = self._taken = self._batches.popleft()
         if self._under_way is None:
-            return MiniBatch(self.learner, self.plan.dev, indices)
+            return MiniBatch(self.learner, self.dev, indices)
         return MiniBatch(self.learner, self.plan.train, indices, self.plan.recipe.head_dropout, self._under_way.draws)
 
     def taken_size(self) -> tuple[int, int, int]:
@@ -271,7 +295,7 @@ class Slot:
         return report
 
     def _shape(self, indices: np.ndarray) -> tuple[int, int]:
-        split = self.plan.dev if self.phase is Phase.SCORING else self.plan.train
+        split = self.dev if self.phase is Phase.SCORING else self.plan.train
         return int(split.row_counts[indices].sum()), int(split.lengths[indices].max())
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ptune.record.dev_part import scored_on
 from ptune.record.events import Metrics
 from ptune.record.repetition import repetition, without_repetition
 from ptune.record.spread import Spread
@@ -27,9 +28,20 @@ class Configuration:
     """At least one, each with a result, by number."""
 
     @property
+    def compared(self) -> list[TrialRecord]:
+        """Those of its trials that are scored on the most of dev; the others do not count."""
+        most = max(map(_scored_on, self.trials))
+        return [trial for trial in self.trials if _scored_on(trial) == most]
+
+    @property
+    def scored_on(self) -> float:
+        """How many dev examples these are scored on; infinite for all of dev."""
+        return _scored_on(self.compared[0])
+
+    @property
     def spread(self) -> Spread:
-        """Of the best value of the objective's metric that each trial reached on dev."""
-        return Spread.of([value for trial in self.trials if (value := trial.best_value) is not None])
+        """Of the best value of the objective's metric that each compared trial reached on dev."""
+        return Spread.of([value for trial in self.compared if (value := trial.best_value) is not None])
 
     @property
     def inherited(self) -> str | None:
@@ -46,11 +58,11 @@ class Configuration:
 
     @property
     def mean_report(self) -> Metrics:
-        """The means of what its trials report of their best epochs, of every metric that all of them have.
+        """The means of what its compared trials report of their best epochs, of every metric that all of them have.
 
         Of the objective's metric, it is the mean of what they are judged by.
         """
-        reports = [trial.best_report for trial in self.trials]
+        reports = [trial.best_report for trial in self.compared]
         shared = [name for name in reports[0] if all(name in report for report in reports)]
         means = {name: statistics.fmean(report[name] for report in reports) for name in shared}
         return means | {self.trials[0].objective.metric: self.spread.mean}
@@ -62,7 +74,8 @@ def grouped(ranked: Sequence[TrialRecord], folds: int, *, by_mean: bool) -> list
     Args:
         ranked: the trials, best first.
         folds: how many trials a configuration has by itself; one that was stopped on some of them comes behind.
-        by_mean: whether the best mean comes first, and not the best trial's; ties go to the earlier configuration.
+        by_mean: whether the best mean comes first, and not the best trial's; ties go to the earlier configuration. What
+            is scored on more of dev comes before all others.
     """
     members: dict[str, dict[object, TrialRecord]] = {}
     for trial in sorted(ranked, key=lambda trial: trial.number):
@@ -71,12 +84,17 @@ def grouped(ranked: Sequence[TrialRecord], folds: int, *, by_mean: bool) -> list
         place = trial.number if folds == 1 else repetition(trial.config)
         members.setdefault(key, {}).setdefault(place, trial)
     groups = [[*places.values()] for places in members.values()]
+    configurations = [Configuration(without_repetition(trials[0].config), trials) for trials in groups]
     ranks = {trial.number: rank for rank, trial in enumerate(ranked)}
 
-    def order(group: Configuration) -> tuple[bool, float]:
+    def order(group: Configuration) -> tuple[bool, float, float]:
         lacks = folds > 1 and sum(trial.status != "stopped" for trial in group.trials) < folds
         if not by_mean:
-            return lacks, min(ranks[trial.number] for trial in group.trials)
-        return lacks, -group.trials[0].objective.utility(group.spread.mean)
+            return lacks, 0.0, min(ranks[trial.number] for trial in group.trials)
+        return lacks, -group.scored_on, -group.trials[0].objective.utility(group.spread.mean)
 
-    return sorted((Configuration(without_repetition(trials[0].config), trials) for trials in groups), key=order)
+    return sorted(configurations, key=order)
+
+
+def _scored_on(trial: TrialRecord) -> float:
+    return scored_on(trial.best_report)

@@ -125,11 +125,15 @@ def table_of(histories: Iterable[History], task: str | None = None) -> CurveTabl
         task: what people call the task; None is the source of its data.
 
     Raises:
-        SpecError: the searches differ in what they trained, or none of their trials trained to the horizon.
+        SpecError: the searches differ in what they trained or score parts of dev, or none of their trials trained to
+            the horizon.
     """
     recorded: Recorded | None = None
     runs: list[Run] = []
     for history in histories:
+        if history.job.budget.dev_grows:
+            law = "its early epochs are scored on parts of dev (budget.dev_grows), and a table compares whole curves"
+            raise SpecError(f"{history.header.name}: {law}")
         about = _recorded(history, task)
         if recorded is not None and about != recorded:
             raise SpecError(_difference(recorded, about, history.header.name))

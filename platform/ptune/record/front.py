@@ -20,6 +20,8 @@ class Standing:
     """Of every objective, the metric first; more is better."""
     violation: float = 0.0
     """How far it is outside of the bounds; 0 where it keeps them."""
+    scored_on: float = math.inf
+    """How many dev examples it was scored on; infinite for all of dev."""
 
     def beats(self, second: Standing) -> bool:
         """Whether it is at least as good in everything, and better in something; bounds come before objectives."""

@@ -255,11 +255,21 @@ class History:
     @property
     def majority_baseline(self) -> float | None:
         """What always giving the commonest answer scores on dev, the mean of all few-shot draws; None if unknown."""
-        return mean_of_draws((trial.config, trial.best_report) for trial in self.ranked())
+        return mean_of_draws((trial.config, trial.best_report) for trial in self.compared())
 
     def ranked(self) -> list[TrialRecord]:
         """Trials with a finite result, best first, see `ptune.record.ranking`. Failed trials are left out."""
         return ranked(self.trials.values(), "best" if self.objectives is None else self.objectives.choose)
+
+    def compared(self) -> list[TrialRecord]:
+        """Those of the ranked trials that are scored on as much of dev as the best one, best first."""
+        ranked = self.ranked()
+        return [trial for trial in ranked if trial.dev_examples == ranked[0].dev_examples]
+
+    @property
+    def dev_examples(self) -> int | None:
+        """On how many dev examples the best value is, if on a part of them; None for all of dev, or without any."""
+        return None if (best := self.best) is None else best.dev_examples
 
     @property
     def objectives(self) -> Objectives | None:

@@ -30,12 +30,13 @@ class Front:
 def ranked(trials: Iterable[TrialRecord], choose: Literal["best", "knee"] = "best") -> list[TrialRecord]:
     """Trials with a finite result that keep the job's bounds, best first; ties go to the earlier trial.
 
+    Those that are scored on more of dev come before all others.
     With several objectives, the other trials of the front follow the one that is chosen, the best in the metric first,
     and then those that only the front beats, and so on. Failed trials are left out.
     """
     by_number, standings = _candidates(trials)
     if all(len(standing.utilities) == 1 for standing in standings.values()):
-        order = sorted(standings, key=lambda number: (-standings[number].utilities[0], number))
+        order = sorted(standings, key=lambda number: (*_place(standings[number]), number))
     else:
         first, *rest = fronts(standings)
         chosen = knee(first, standings) if choose == "knee" else first[0]
@@ -49,6 +50,11 @@ def front(trials: Iterable[TrialRecord]) -> Front | None:
     first = next(iter(fronts(standings)), [])
     middle = knee(first, standings)
     return None if middle is None else Front([by_number[number] for number in first], by_number[middle])
+
+
+def _place(standing: Standing) -> tuple[float, float]:
+    """Where the metric counts alone; less is better."""
+    return -standing.scored_on, -standing.utilities[0]
 
 
 def _candidates(trials: Iterable[TrialRecord]) -> tuple[dict[int, TrialRecord], dict[int, Standing]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+from ptune.record.dev_part import DEV_EXAMPLES
 from ptune.record.events import Header, Metrics
 
 
@@ -20,7 +21,7 @@ def standard_error(header: Header, metrics: Metrics, split: Literal["dev", "test
 
     Args:
         header: of the search.
-        metrics: one trial's scores on the split.
+        metrics: one trial's scores on the split, or on a part of it.
         split: the split that they are of.
 
     Returns:
@@ -41,7 +42,7 @@ def _of_share(header: Header, metrics: Metrics, split: str, metric: str, ending:
     share, data = metrics.get(metric + ending), header.data.get(split + ending)
     if share is None or data is None or not 0 <= share <= 1:
         return None
-    scored = data.rows - metrics.get(f"dropped{ending}", 0.0)
+    scored = metrics.get(DEV_EXAMPLES, data.rows) - metrics.get(f"dropped{ending}", 0.0)
     n = scored + 4
     mean = (share * scored + 2) / n
     return math.sqrt(mean * (1 - mean) / n)

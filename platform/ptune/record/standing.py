@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ptune.record.dev_part import scored_on
 from ptune.record.events import Metrics
 from ptune.record.front import Standing
 from ptune.record.objective import Objective
@@ -71,7 +72,7 @@ def standing_of(
     if value is None:
         return None
     if objectives is None:
-        return Standing((objective.utility(value),))
+        return Standing((objective.utility(value),), scored_on=scored_on(reports[objective.best_index(reports)]))
     kept = reports[objective.best_index(reports)]
     values = measured(objectives.beside, config, reports, kept, per_epoch)
     costs = (_utility(name, values.get(name, math.nan)) for name in objectives.beside)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ptune.record.dev_part import examples_of_part, first_compared
 from ptune.record.events import FinalStatus, Metrics
 from ptune.record.front import Standing
 from ptune.record.objective import Objective
@@ -88,6 +89,21 @@ class TrialRecord:
         return self.objective.best_value(self.reports)
 
     @property
+    def dev_examples(self) -> int | None:
+        """On how many dev examples its best value is, if on a part of them; None for all of dev, or before a report."""
+        return examples_of_part(self.best_report) if self.reports else None
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether any of its reports is on a part of dev."""
+        return any(examples_of_part(report) is not None for report in self.reports)
+
+    @property
+    def compared_reports(self) -> Sequence[Metrics]:
+        """Its reports that are of as much of dev as the latest."""
+        return self.reports[first_compared(self.reports) :]
+
+    @property
     def standing(self) -> Standing | None:
         """Where it stands in all that counts; None before the first finite result."""
         return standing_of(self.objective, self.objectives, self.config, self.reports, self.reports_per_epoch)
@@ -120,7 +136,7 @@ class TrialRecord:
     @property
     def counted_epochs(self) -> list[float]:
         """The ends of the epochs, or parts of epochs, whose mean the best one counts."""
-        return [self.in_epochs(number) for number in self.objective.counted(self.best_epoch)]
+        return [self.in_epochs(number) for number in self.objective.counted(self.best_epoch, self.reports)]
 
     @property
     def best_report(self) -> Metrics:

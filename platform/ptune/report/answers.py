@@ -7,7 +7,7 @@ from typing import assert_never
 from ptune.record.events import Ended, Extended, Finished, Refused, Suggested
 from ptune.record.history import Answer, History
 from ptune.record.wording import described
-from ptune.report.wording import plural, score_text
+from ptune.report.wording import plural, result_text
 
 
 def answer_text(answer: Answer, history: History) -> str:
@@ -24,7 +24,8 @@ def answer_text(answer: Answer, history: History) -> str:
             return text if record.status != "failed" else f"{text}; it failed: {record.reason}"
         case Finished(trial):
             record, metric = history.trials[trial], history.objective.metric
-            best = "" if record.best_value is None else f"; its best {metric} is {score_text(record.best_value)}"
+            value = result_text(record.best_value, record.dev_examples)
+            best = "" if record.best_value is None else f"; its best {metric} is {value}"
             return f"trial {trial} is stopped after {plural(record.trained_epochs, 'epoch')}{best}"
         case Extended(trials):
             return f"{plural(trials, 'trial')} more: {history.planned} in all"

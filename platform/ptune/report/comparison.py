@@ -14,6 +14,7 @@ from ptune.record.history import History, TrialRecord
 from ptune.record.objective import Objective
 from ptune.record.spread import Spread
 from ptune.report.wording import plural, trials_of
+from ptune.spec.growing import part_sizes
 from ptune.spec.protocol import Published
 from ptune.spec.task import Task
 from ptune.spec.trial import Config
@@ -98,12 +99,23 @@ def protocol_notes(history: History, overrides: Sequence[str], state: str) -> li
         trials = history.trials.values()
         ended = sum(trial.status == "complete" for trial in trials)
         notes.append(f"early stopping ({job.budget.stopping.type}): {ended} of {len(trials)} reached the horizon")
+    if (growth := _growth(history)) is not None:
+        notes.append(growth)
     if history.limit is not None:
         notes.append(f"it ended by budget.{history.limit.limit}: {history.limit.reason}")
     if state != "complete":
         begun = f"{trials_of(len(history.trials), history.planned)} begun"
         notes.append(f"the search is {state} ({begun}); its best may change")
     return notes
+
+
+def _growth(history: History) -> str | None:
+    """What early reports are scored on, if on a part of dev."""
+    budget, dev = history.job.budget, history.header.data.get("dev")
+    parts = [] if dev is None else part_sizes(budget, dev.rows)
+    early = ", ".join(f"{size:,} examples up to epoch {budget.in_epochs(last)}" for last, size in parts)
+    told = f"first scored on a part of dev (budget.dev_grows): {early}; such scores are noisier, and rank behind others"
+    return told if parts else None
 
 
 def _limits(task: Task) -> list[str]:
@@ -131,7 +143,7 @@ def _compare(row: Published, history: History) -> Comparison:
     if not matching:
         return Comparison(row, notes=["no trial with a result has such a configuration"])
     group = matching[0]
-    scored = [(trial, value) for trial in group.trials if (value := _value(trial, row, history)) is not None]
+    scored = [(trial, value) for trial in group.compared if (value := _value(trial, row, history)) is not None]
     if not scored:
         return Comparison(row, notes=[_missing(row, history)])
     measured = Objective.in_metric(row.metric)
@@ -156,7 +168,7 @@ def _matching(row: Published, history: History) -> list[Configuration]:
     if history.header.confirms is not None:
         order = [point.config for point in history.header.confirms.configurations]
         return sorted(matching, key=lambda group: order.index(group.config))
-    return sorted(matching, key=lambda group: -history.objective.utility(group.spread.mean))
+    return sorted(matching, key=lambda group: (-group.scored_on, -history.objective.utility(group.spread.mean)))
 
 
 def _value(trial: TrialRecord, row: Published, history: History) -> float | None:
@@ -189,6 +201,8 @@ def _selection(row: Published, group: Configuration, matching: int, history: His
         notes.append(f"the best of {plural(matching, 'matching configuration')} by {history.objective.metric} on dev")
     if row.on == "dev" and len(group.trials) == 1:
         notes.append("one seed, its epoch chosen on the same dev split")
+    if row.on == "dev" and (part := group.compared[0].dev_examples) is not None:
+        notes.append(f"scored on a part of dev: {part:,} examples")
     if group.inherited is not None:
         notes.append(f"it {group.inherited}, and so has trained for longer than its epochs")
     return notes

@@ -59,6 +59,8 @@ class Findings:
     """Which trial of the front that is; None where the metric counts alone."""
     best_value: float | None
     """What the best trial is judged by: its value in the epoch that is kept, or a mean of epochs, or of folds."""
+    dev_examples: int | None
+    """On how many dev examples that is, if on a part of them; None for all of dev."""
     best_epochs: Sequence[float]
     """The epochs that this value is the mean of; empty with folds."""
     optimism: float | None
@@ -115,6 +117,8 @@ class Findings:
         }
         if self.chosen is None:
             del content["chosen"]
+        if self.dev_examples is None:
+            del content["dev_examples"]
         return {"groups" if key == "configurations" else key: value for key, value in content.items()}
 
 
@@ -150,6 +154,7 @@ def findings(
         best=best,
         chosen=None if history.objectives is None else history.objectives.choose,
         best_value=history.best_value,
+        dev_examples=history.dev_examples,
         best_epochs=_epochs(history),
         optimism=optimism(history),
         over_folds=history.leading,

@@ -32,7 +32,7 @@ from ptune.report.wording import (
     narrow_heading,
     parent_text,
     plural,
-    score_text,
+    result_text,
     spread_text,
     together,
 )
@@ -41,6 +41,7 @@ from ptune.spec.objectives import SIZE
 from ptune.spec.trial import Config
 
 SHOWN = 10
+PARTLY = "(… of dev): scored on so many of its examples; behind all that are scored on more"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class TrialRow:
     status: Status
     best: float | None
     """What it is judged by: the value of the search's metric in its best epoch, or a mean of epochs up to that one."""
+    dev_examples: int | None
+    """On how many dev examples that is, if on a part of them; None, and without a key in any file, for all of dev."""
     best_epoch: float | None
     epochs: float
     seconds: float
@@ -74,7 +77,8 @@ class TrialRow:
 
     def to_json(self, metric: str) -> dict[str, Any]:
         """The row as a flat record, with the best value under the metric's name."""
-        left_out = {"beside", "inherited", *(() if self.by_user else ("by_user",))}
+        unsaid = [name for name in ("by_user", "dev_examples") if not getattr(self, name)]
+        left_out = {"beside", "inherited", *unsaid}
         content = {key: value for key, value in vars(self).items() if key not in left_out}
         if self.inherited is not None:
             content |= {"inherits": self.inherited.trial, "inherited_epochs": self.inherited.epochs}
@@ -174,7 +178,8 @@ def table(history: History, width: int) -> Table:
     for rank, trial in enumerate(top, 1):
         style = "bold" if rank == 1 else None
         paid = [cost_text(name, beside[trial.number].values.get(name)) for name in costs]
-        standing = (str(rank), str(trial.number), score_text(trial.best_value), *paid, str(trial.trained_epochs))
+        result = result_text(trial.best_value, trial.dev_examples)
+        standing = (str(rank), str(trial.number), result, *paid, str(trial.trained_epochs))
         trained = [count(_last(trial, SIZE))] if effort else []
         flag = _flag(trial, beside.get(trial.number))
         wide.add_row(
@@ -190,7 +195,8 @@ def table(history: History, width: int) -> Table:
         words = f"{described(trial.config, names, trial.inherited)}{unfinished}{flag}"
         narrow.add_row(*standing, Folded(words), style=style)
     constant = ["(constant): answers every dev example alike"] * any(map(_alike, top))
-    wide.caption = narrow.caption = "\n".join([*_told_of_front(history, beside), *constant]) or None
+    partly = [PARTLY] * any(trial.dev_examples for trial in top)
+    wide.caption = narrow.caption = "\n".join([*_told_of_front(history, beside), *constant, *partly]) or None
     if not _fits(wide, width):
         wide.collapse_padding, wide.pad_edge = True, False
     return wide if _fits(wide, width) else narrow
@@ -213,9 +219,12 @@ def _group_table(history: History) -> Table:
     names = history.header.varied
     for rank, configuration in enumerate(configurations[:SHOWN], 1):
         values = configuration.spread
-        best = score_text(history.objective.best(trial.best_value or 0.0 for trial in configuration.trials))
+        compared = configuration.compared
+        best = history.objective.best(trial.best_value or 0.0 for trial in compared)
         words = Folded(described(configuration.config, names, configuration.inherited))
-        result.add_row(str(rank), str(values.n), spread_text(values), best, words, style="bold" if rank == 1 else None)
+        style = "bold" if rank == 1 else None
+        shown = result_text(best, compared[0].dev_examples)
+        result.add_row(str(rank), str(values.n), spread_text(values), shown, words, style=style)
     return result
 
 
@@ -240,6 +249,7 @@ def _row(trial: TrialRecord, rank: int | None, beside: Beside | None) -> TrialRo
         trial=trial.number,
         status=trial.status,
         best=trial.best_value,
+        dev_examples=trial.dev_examples,
         best_epoch=trial.kept_epoch if best_report else None,
         epochs=trial.trained_epochs,
         seconds=round(_seconds(trial), 3),

@@ -74,7 +74,7 @@ def headline(report: Findings) -> Text:
         head.append("\n").append(shown[0], style="bold green")
         return head.append(f" {shown[1]}")
     head.append(f"\n{best_words(metric, report.chosen)} on dev ")
-    head.append(best_text(report.best_value, report.over_folds), style="bold green")
+    head.append(best_text(report.best_value, report.over_folds, report.dev_examples), style="bold green")
     head.append(mean_of_epochs(report.best_epochs))
     if report.test and metric in report.test:
         head.append(f", on test {score_text(report.test[metric])}")

@@ -20,7 +20,7 @@ from ptune.record.wording import described
 from ptune.report.answers import answer_text
 from ptune.report.folded import fold
 from ptune.report.progress import Progress
-from ptune.report.wording import duration, front_text, of_planned, plural, score_text
+from ptune.report.wording import duration, front_text, of_planned, plural, result_text
 
 COLOURS = {"running": "cyan", "complete": "green", "failed": "red"}
 _LABEL = 8  # columns of a fact's label, with its margin
@@ -57,7 +57,8 @@ def line(progress: Progress, now: float) -> str:
     if best is not None:
         trial = history.trials[best.trial]
         config = described(best.config, history.names(trial), trial.inherited)
-        parts.append(f"best {score_text(history.best_value)} {metric} (trial {best.trial}: {config})")
+        score = result_text(history.best_value, history.dev_examples)
+        parts.append(f"best {score} {metric} (trial {best.trial}: {config})")
     return f"[{elapsed}] {', '.join(parts)}, {_left(progress, now)}"
 
 
@@ -140,7 +141,7 @@ def _facts(progress: Progress, now: float, width: int) -> Iterator[tuple[str, li
         yield "asked", [Text(part) for part in fold(answer_text(progress.answered, history), width)]
     best, metric = history.best_result, history.objective.metric
     if best is not None:
-        score = score_text(history.best_value)
+        score = result_text(history.best_value, history.dev_examples)
         trial = history.trials[best.trial]
         config = described(best.config, history.names(trial), trial.inherited)
         first, *more = fold(f"{score} {metric} · trial {best.trial} · {config}", width)
@@ -209,7 +210,7 @@ def _row(trial: TrialRecord, progress: Progress) -> tuple[str, str, str, str, st
     return (
         str(trial.number),
         f"{trial.trained_epochs}/{trial.in_epochs(progress.history.horizon(trial))}",
-        score_text(trial.best_value),
+        result_text(trial.best_value, trial.dev_examples),
         f"{trial.status} ({trial.by_user})" if trial.by_user else str(trial.status),
         described(trial.config, progress.history.names(trial), trial.inherited),
     )

@@ -26,6 +26,7 @@ from ptune.report.wording import (
     duration,
     mean_of_epochs,
     plural,
+    result_text,
     score_text,
     spread_text,
     whose_text,
@@ -130,7 +131,7 @@ def trials_and_best(history: History) -> str:
     best, metric = history.best_result, history.objective.metric
     leader = "none has a result"
     if best is not None:
-        leader = f"best {metric} {score_text(history.best_value)} (trial {best.trial})"
+        leader = f"best {metric} {result_text(history.best_value, history.dev_examples)} (trial {best.trial})"
     return f"{plural(len(history.trials), 'trial')}, {leader}"
 
 
@@ -162,7 +163,7 @@ def _headline(outcome: Outcome) -> Text:
         return head.append("; no trial has a result", style="red")
     chosen = None if history.objectives is None else history.objectives.choose
     head.append(f"\n{best_words(history.objective.metric, chosen)} on dev ")
-    head.append(best_text(history.best_value, history.leading), style="bold green")
+    head.append(best_text(history.best_value, history.leading, history.dev_examples), style="bold green")
     head.append("" if history.leading else mean_of_epochs(best.counted_epochs))
     test = outcome.conclusion.test
     if test and history.objective.metric in test:

@@ -10,7 +10,7 @@ from ptune.record.wording import NONE, described, optimism_text, param_heading, 
 from ptune.report.confirmation import SCORES, baseline, flags, lead, scores, verdict_text
 from ptune.report.findings import Findings
 from ptune.report.html import Cell, link, number, paragraph, table, words
-from ptune.report.leaderboard import TrialRow
+from ptune.report.leaderboard import PARTLY, TrialRow
 from ptune.report.wording import (
     alike,
     answering_alike,
@@ -23,6 +23,7 @@ from ptune.report.wording import (
     narrow_heading,
     parent_text,
     plural,
+    result_text,
     score_text,
     signed,
     spread_text,
@@ -53,7 +54,7 @@ def headline(report: Findings) -> str:
         test = (report.test or {}).get(metric)
         tested = "" if test is None else f", {score_text(test)} on test"
         whose = whose_text(best.trial, best.config, report.varied, report.over_folds, report.inherited)
-        lines.append(paragraph(best_text(report.best_value, report.over_folds), "big"))
+        lines.append(paragraph(best_text(report.best_value, report.over_folds, report.dev_examples), "big"))
         words_of_best = f"{best_words(metric, report.chosen)} on dev{mean_of_epochs(report.best_epochs)}{tested}"
         lines.append(paragraph(f"{words_of_best} · {whose}"))
         lines += [paragraph(text, "soft") for text in _certainty(report)]
@@ -194,6 +195,7 @@ def trial_table(report: Findings, limit: int = _ROWS, few: int = 0) -> str:
         *(["inherits"] if inherits else []),
     ]
     caption = "Every trial, best first" if len(shown) == len(report.leaderboard) else "The best trials"
+    caption += f". {PARTLY}" if any(row.dev_examples for row in shown) else ""
     numbers = [row.trial for row in shown]
     body = table(columns, rows, best=True, caption=caption, few=few, trials=numbers)
     return body + _rest(len(report.leaderboard) - len(shown), "trial")
@@ -207,7 +209,7 @@ def _trial_cells(row: TrialRow, names: Sequence[str], page: str | None) -> list[
     return [
         number(NONE if row.rank is None else str(row.rank)),
         Cell("n", link(str(row.trial), page), row.trial),
-        number(score_text(row.best), row.best),
+        number(result_text(row.best, row.dev_examples), row.best),
         number(str(row.best_epoch or NONE)),
         number(str(row.epochs)),
         number(count(row.trainable_parameters), row.trainable_parameters),

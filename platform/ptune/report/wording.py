@@ -24,10 +24,20 @@ def score_text(value: float | None) -> str:
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
 
 
-def best_text(value: float | None, leading: Configuration | None) -> str:
+def result_text(value: float | None, dev_examples: int | None) -> str:
+    """What a trial is judged by; on a part of dev with the number of its examples, such as `0.8750 (222 of dev)`."""
+    return f"{score_text(value)}{of_dev(dev_examples)}"
+
+
+def of_dev(examples: int | None) -> str:
+    """On how many dev examples a score is, in brackets after it; nothing for one on all of dev."""
+    return "" if examples is None else f" ({examples:,} of dev)"
+
+
+def best_text(value: float | None, leading: Configuration | None, dev_examples: int | None = None) -> str:
     """The best value of a search; with folds, the best mean, such as `0.8750 ± 0.0135 over 4 folds`."""
     if leading is None:
-        return score_text(value)
+        return result_text(value, dev_examples)
     return f"{spread_text(leading.spread)} over {repetitions_text(leading.spread.n, leading.folds)}"
 
 

@@ -32,6 +32,7 @@ from ptune.engine.state import SavedState, read
 from ptune.errors import ArtifactError
 from ptune.prompts.learner import Learner
 from ptune.record.configurations import Configuration
+from ptune.record.dev_part import DEV_EXAMPLES
 from ptune.record.events import Header, Metrics
 from ptune.record.history import History, TrialRecord
 from ptune.record.spread import Spread
@@ -223,7 +224,7 @@ def _training(trial: TrialRecord, drawn: Sequence[Splits], history: History) -> 
     }
     counts = {
         "train": sum(len(data.train) for data in drawn),
-        "dev": sum(len(data.dev) for data in drawn),
+        "dev": trial.dev_examples or sum(len(data.dev) for data in drawn),
         "test": sum(len(data.test) for data in drawn if data.test is not None),
     }
     return Training(
@@ -300,7 +301,8 @@ def _score_trials(
     return scored
 
 
-_TRAINING_METRICS = {
+_NO_SCORES = {
+    DEV_EXAMPLES,
     "train_loss",
     "lr",
     "seconds",
@@ -314,5 +316,5 @@ _TRAINING_METRICS = {
 
 
 def _scores(metrics: Metrics) -> dict[str, float]:
-    """The metrics that say how good a prompt is, without those of the training."""
-    return {name: value for name, value in metrics.items() if name not in _TRAINING_METRICS}
+    """The metrics that say how good a prompt is, without those of the training and of how much of dev they are of."""
+    return {name: value for name, value in metrics.items() if name not in _NO_SCORES}

@@ -99,7 +99,8 @@ def confirmation(history: History, top: int, seeds: int) -> tuple[Job, Confirms]
 
     Args:
         history: the search, finished.
-        top: how many configurations; those of trials that differ only in split or seed count once, by their mean.
+        top: how many configurations; those of trials that differ only in split or seed count once, by their mean. Of a
+            search whose dev split grows, those that are scored on as much of it as the best.
         seeds: how often each is repeated, on every few-shot draw that the job has.
 
     Raises:
@@ -208,7 +209,8 @@ def _chosen(history: History, top: int) -> list[Configuration]:
         raise JournalError(f"{name} has not finished, so its best is not known; go on with `ptune resume {name}`")
     if not history.ranked():
         raise SpecError(f"{name} has no trial with a result, so there is nothing to confirm")
-    return history.configurations()[:top]
+    best, *others = history.configurations()
+    return [best, *(other for other in others if other.scored_on == best.scored_on)][:top]
 
 
 def _searched(history: History) -> list[str]:

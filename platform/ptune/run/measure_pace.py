@@ -46,8 +46,9 @@ def measure_pace(prepared: Prepared, say: Callable[[str], None]) -> Pace:
     backbone = load_job_backbone(job)
     engine = Engine(backbone, pass_tokens(job, backbone))
     with TemporaryDirectory(prefix="ptune-plan-") as folder:
-        unbounded = job.model_copy(update={"objectives": None})  # what a search rejects takes as long
-        factory = TrialFactory(unbounded, splits, backbone, Path(folder), prepared.start)
+        whole = job.budget.model_copy(update={"dev_grows": False})  # scoring parts of dev takes less
+        plain = job.model_copy(update={"objectives": None, "budget": whole})  # what a search rejects takes as long
+        factory = TrialFactory(plain, splits, backbone, Path(folder), prepared.start)
         configs = _configurations(prepared)
         numbers = count()
         _train(engine, factory, configs[:1], numbers)  # encodes the data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from ptune.artifacts.artifact import Artifact
 from ptune.backbone.backbone import Backbone
 from ptune.checks.reports import steps_law
 from ptune.data.class_weights import class_weights
+from ptune.data.dev_parts import dev_parts
 from ptune.data.sources import Splits
 from ptune.data.templates import Layout
 from ptune.engine.seeds import stream_seed
-from ptune.engine.slots import Plan
+from ptune.engine.slots import DevPart, Plan
 from ptune.errors import SpecError
 from ptune.prompts.build import build_learner, start_from
 from ptune.prompts.inherit import inherit
@@ -28,6 +30,7 @@ from ptune.record.objective import Objective
 from ptune.run import warm
 from ptune.run.own_memory import own_memory_mb
 from ptune.run.trial_states import TrialStates, state_file
+from ptune.spec.growing import part_sizes
 from ptune.spec.job import Job
 from ptune.spec.objectives import SECONDS, SHARE, SIZE, TRAINING
 from ptune.spec.prompt import input_length, input_template
@@ -35,9 +38,19 @@ from ptune.spec.trial import Config, TrialSpec
 from ptune.tasks.build import build_task, lay_out
 from ptune.tasks.class_loss import ClassLoss
 from ptune.tasks.joint import JointTask
+from ptune.tasks.kind import TaskKind
 
 _MOST_ENCODINGS = 8  # of the data, each under another template; slots hold on to their own
-Encoded = tuple[list[Layout], Examples, Examples]
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """The data of trials that see it alike."""
+
+    layouts: Sequence[Layout]
+    train: Examples
+    dev: Examples
+    dev_parts: Sequence[DevPart]
 
 
 def weights_type(backbone: Backbone) -> str:
@@ -69,7 +82,7 @@ class TrialFactory:
         self._start = start
         self.states = TrialStates(folder)
         self._draws: dict[int, list[Splits]] = {}
-        self._encoded: OrderedDict[tuple[Any, ...], Encoded] = OrderedDict()
+        self._encoded: OrderedDict[tuple[Any, ...], _Encoded] = OrderedDict()
 
     def make(self, trial: int, config: Config, *, whole: bool = False) -> tuple[Plan, Learner]:
         """Build trial number `trial` from its flat configuration; `whole` trains it on the data of all folds.
@@ -83,11 +96,11 @@ class TrialFactory:
         job, backbone = self._job, self._backbone
         spec = TrialSpec.from_config(config)
         number = None if whole else spec.protocol.split
-        task, (layouts, train, dev) = self._task(spec, number), self._encode(spec, number)
+        task, encoded = self._task(spec, number), self._encode(spec, number)
         learner = build_learner(
             spec.prompt,
             backbone,
-            [kind.head_spec(layout) for kind, layout in zip(task.kinds, layouts, strict=True)],
+            [kind.head_spec(layout) for kind, layout in zip(task.kinds, encoded.layouts, strict=True)],
             seed=stream_seed(job.seed, trial, "init"),
             prompts=len(task.kinds) if job.task.prompts_by_set else 1,
             recipe=spec.recipe,
@@ -104,8 +117,9 @@ class TrialFactory:
             trial=trial,
             recipe=spec.recipe,
             task=task,
-            train=train,
-            dev=dev,
+            train=encoded.train,
+            dev=encoded.dev,
+            dev_parts=encoded.dev_parts,
             objective=Objective.of(job.task).keeping(spec.protocol.keep_epoch, job.budget.reports_per_epoch),
             seed=job.seed,
             horizon=spec.protocol.epochs or job.budget.epochs,
@@ -114,7 +128,7 @@ class TrialFactory:
             dtype=weights_type(backbone),
             reports_per_epoch=job.budget.reports_per_epoch,
             shares_time=self._weighs(SECONDS),
-            memory_mb=own_memory_mb(spec, learner, train, backbone, job.resources.token_budget)
+            memory_mb=own_memory_mb(spec, learner, encoded.train, backbone, job.resources.token_budget)
             if self._weighs(TRAINING)
             else None,
         )
@@ -174,7 +188,7 @@ class TrialFactory:
             ]
         return self._draws[number]
 
-    def _encode(self, spec: TrialSpec, number: int | None) -> Encoded:
+    def _encode(self, spec: TrialSpec, number: int | None) -> _Encoded:
         """Training and dev data as this configuration's trials see them, laid out as they are."""
         prompt = spec.prompt
         key = (input_template(prompt), input_length(prompt), spec.head, number, spec.recipe.faithful)
@@ -185,7 +199,7 @@ class TrialFactory:
         self._encoded.move_to_end(key)
         return self._encoded[key]
 
-    def _encode_anew(self, spec: TrialSpec, number: int | None) -> Encoded:
+    def _encode_anew(self, spec: TrialSpec, number: int | None) -> _Encoded:
         job, backbone = self._job, self._backbone
         task, drawn = self._task(spec, number), self._drawn(number)
         language = (spec.head or job.task.default_head) == "verbalizer"
@@ -193,7 +207,17 @@ class TrialFactory:
         parts = list(zip(task.kinds, layouts, drawn, strict=True))
         train = [kind.encode(splits.train, layout, backbone, training=True) for kind, layout, splits in parts]
         dev = [kind.encode(splits.dev, layout, backbone, training=False) for kind, layout, splits in parts]
-        return layouts, Examples.joined(train), Examples.joined(dev)
+        return _Encoded(layouts, Examples.joined(train), Examples.joined(dev), self._dev_parts(*parts[0]))
+
+    def _dev_parts(self, kind: TaskKind, layout: Layout, drawn: Splits) -> list[DevPart]:
+        """The parts of dev that early reports are scored on; only a task with one data set has any."""
+        job = self._job
+        sizes = part_sizes(job.budget, len(drawn.dev))
+        parts = dev_parts(drawn.dev, [size for _, size in sizes], job.drawing_seed)
+        return [
+            DevPart(last, kind.encode(part, layout, self._backbone, training=False))
+            for (last, _), part in zip(sizes, parts, strict=True)
+        ]
 
 
 def starting_tensors(artifact: Artifact, labels: Mapping[str, Sequence[str]]) -> dict[str, Tensor]:

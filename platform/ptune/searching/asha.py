@@ -14,7 +14,8 @@ less after 90: their regret differs by -0.1 ± 0.6, 0.1 ± 0.4 and 0.6 ± 0.6 po
 
 Trials rank at a rung by the utility of their best value up to it. A higher utility is better, whatever the metric. A
 search is judged by the best epoch of its best trial. The leader of a search therefore leads every rung that it reaches
-and always arrives at the horizon, and a single noisy epoch at a rung costs no trial its rank.
+and always arrives at the horizon, and a single noisy epoch at a rung costs no trial its rank. Where dev grows with the
+rungs, values count that are of as much of dev as the rung's, and the trials that come to the horizon are judged alone.
 """
 
 from __future__ import annotations

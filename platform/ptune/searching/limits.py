@@ -6,10 +6,12 @@ asked for is not counted: they have asked for it beside the budget.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ptune.record.constant import is_constant
+from ptune.record.dev_part import scored_on
 from ptune.record.events import Event, Finished, LimitReached, Metered, Reported, Resumed, Started
 from ptune.record.history import FINAL, History, TrialRecord
 from ptune.spec.budget import MOST_TRIALS, Budget
@@ -42,7 +44,8 @@ class Limits:
         self._per_epoch = budget.reports_per_epoch
         self._total = None if budget.epochs_total is None else budget.epochs_total * self._per_epoch
         self._reports = 0
-        self._best: float | None = None
+        self._best: float | None = None  # of the reports that are scored on the most of dev so far
+        self._best_on = 0.0  # how many examples these are
         self._since_best = 0
         self._training: set[int] = set()
         self._engines: dict[int, _Span] = {}
@@ -61,15 +64,14 @@ class Limits:
                 self._past_s, self._engines, self._began = self._devices_s, {}, None  # engines are counted from 0 again
             case Reported(trial):
                 self._count(trial)
-                value = self._history.objective.best(self._history.trials[trial].values[-1:])
-                if value is not None and (self._best is None or self._history.objective.is_better(value, self._best)):
-                    self._best, self._since_best = value, 0
+                self._compare(self._history.trials[trial])
             case Finished(trial, status="failed") if trial in self._training:
                 self._count(trial)  # the epoch that it failed in
 
     def reached(self) -> LimitReached | None:
         """A limit that the search has reached; the one of epochs is reached when something does not fit any more.
 
+        A target is reached on all of dev. Patience takes a report on more of dev than any before for a better one.
         Time is up while the best trial still has what it needs to its horizon, at its own pace.
         """
         budget, objective = self._budget, self._history.objective
@@ -77,7 +79,8 @@ class Limits:
             return LimitReached("hours", f"its {budget.hours:g} hours are used up")
         if budget.device_hours is not None and self._devices_s + self._climb_s >= budget.device_hours * _HOUR_S:
             return LimitReached("device_hours", f"its {budget.device_hours:g} hours of devices are used up")
-        if budget.target is not None and self._best is not None and not objective.is_better(budget.target, self._best):
+        best = self._best if self._best_on == math.inf else None
+        if budget.target is not None and best is not None and not objective.is_better(budget.target, best):
             return LimitReached("target", f"{objective.metric} has reached the target of {budget.target:g}")
         if budget.patience is not None and self._since_best >= budget.patience * self._per_epoch:
             return LimitReached("patience", f"{objective.metric} has not got better in {budget.patience} epochs")
@@ -165,6 +168,14 @@ class Limits:
         if best is None:
             return 0.0
         return self._climb(best) * sum(report.get("seconds", 0.0) for report in best.reports) / best.epoch
+
+    def _compare(self, trial: TrialRecord) -> None:
+        """Note a trial's latest report, if none is better that is of as much of dev."""
+        value, on = self._history.objective.best(trial.values[-1:]), scored_on(trial.reports[-1])
+        if value is None or on < self._best_on:
+            return
+        if self._best is None or on > self._best_on or self._history.objective.is_better(value, self._best):
+            self._best, self._best_on, self._since_best = value, on, 0
 
     def _count(self, trial: int) -> None:
         own = not self._history.trials[trial].added

@@ -49,6 +49,8 @@ def table_problems(job: Job, table: CurveTable) -> list[Problem]:
         problems.append(Problem(("budget", "epochs"), law))
     if budget.report_every is not None:
         problems.append(Problem(("budget", "report_every"), "a table knows whole epochs, and no parts of them"))
+    if budget.dev_grows:
+        problems.append(Problem(("budget", "dev_grows"), "a table knows scores on all of dev, and none on parts of it"))
     if budget.inherit:
         problems.append(Problem(("budget", "inherit"), "the curves of a table are of trials that inherit nothing"))
     if "epochs" in job.space.parameters:

@@ -25,6 +25,7 @@ from itertools import combinations
 
 import numpy as np
 
+from ptune.record.dev_part import on_as_much_as
 from ptune.record.history import History
 from ptune.record.standard_error import standard_error
 from ptune.searching.asha import Rungs
@@ -122,14 +123,16 @@ def swapped(curves: Sequence[Sequence[float]], since: int) -> Iterator[float]:
 def noise_of(history: History) -> Epsilon:
     """The epsilon of a search: the greater of what its curves swap by and of the standard error of its dev split.
 
-    The standard error is that of the best trial at the rung; see `ptune.record.standard_error` for the metrics that
-    have one.
+    The standard error is that of the best trial at the rung, on as much of dev as the rung below is scored on; see
+    `ptune.record.standard_error` for the metrics that have one.
     """
 
     def epsilon(trials: Sequence[int], rung: int, below: int) -> float:
         curves = [history.trials[trial].values[:rung] for trial in trials]
         differences = list(swapped(curves, below))
         by_curves = float(np.percentile(differences, _SHARE)) if differences else 0.0
-        return max(by_curves, standard_error(history.header, history.trials[trials[0]].best_report) or 0.0)
+        best = history.trials[trials[0]]
+        error = standard_error(history.header, on_as_much_as(best.best_report, best.reports[below - 1]))
+        return max(by_curves, error or 0.0)
 
     return epsilon

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import copy
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, assert_never
 
@@ -16,6 +17,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from ptune.record.dev_part import scored_on
 from ptune.record.events import FinalStatus
 from ptune.record.front import Standing
 from ptune.record.history import History, TrialRecord
@@ -99,19 +101,23 @@ class Study:
             point = drawn_from(self._space, np.random.default_rng(seed), point or {}, power)
         return self._begin(number, point)
 
-    def report(self, number: int, epoch: int, *utilities: float, violation: float = 0.0) -> None:
+    def report(
+        self, number: int, epoch: int, *utilities: float, violation: float = 0.0, scored_on: float = math.inf
+    ) -> None:
         """Take in what a running trial has come to in its next epoch: finite utilities, the metric's first.
 
         Of the metric alone, the study keeps the best utility up to each epoch. Rungs and the leaderboard rank by the
         same figure. Of several objectives, it takes the trial's standing so far; `violation` is that of its bounds.
+        With `scored_on` dev examples, only the epochs are compared that are scored on as many.
         """
         self._tried[number].utilities.append(utilities[0])
-        self._storage.note(self._id(number), epoch, Standing(utilities, violation))
+        self._storage.note(self._id(number), epoch, Standing(utilities, violation, scored_on))
 
     def take(self, trial: TrialRecord, epoch: int) -> None:
         """Take in what an epoch of a trial counts; of several objectives, how it stands after its latest one."""
         if self._alone:
-            self.report(trial.number, epoch, trial.objective.utility(trial.values[epoch - 1]))
+            utility = trial.objective.utility(trial.values[epoch - 1])
+            self.report(trial.number, epoch, utility, scored_on=scored_on(trial.reports[epoch - 1]))
         elif (standing := trial.standing) is not None:
             self.report(trial.number, epoch, *standing.utilities, violation=standing.violation)
 
@@ -192,15 +198,22 @@ class _Memory(ListedMemory):
         self._ids: list[int] = []  # by number
         self._ranks: list[_Rank] = []
         self._rank_of: dict[int, _Rank] = {}
+        self._scored_on: dict[int, float] = {}  # by id, how many dev examples its latest report is of
 
     def note(self, trial_id: int, epoch: int, standing: Standing) -> None:
-        """Note the best utility of a trial up to an epoch."""
-        best = max([standing.utilities[0], *self.get_trial(trial_id).intermediate_values.values()])
+        """Note the best utility of a trial up to an epoch, of the reports on as much of dev."""
+        known = self.get_trial(trial_id).intermediate_values
+        if known and self._scored_on[trial_id] == standing.scored_on:
+            best = max(standing.utilities[0], known[max(known)])
+        else:
+            best = standing.utilities[0]
+        self._scored_on[trial_id] = standing.scored_on
         self.set_trial_intermediate_value(trial_id, epoch, best)
 
     def reached(self, trial_id: int) -> Sequence[float]:
-        """The best utility of a trial; it has reported."""
-        return [max(self.get_trial(trial_id).intermediate_values.values())]
+        """The best utility of a trial, which its latest report holds; it has reported."""
+        known = self.get_trial(trial_id).intermediate_values
+        return [known[max(known)]]
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Add a trial; the next listing has it."""

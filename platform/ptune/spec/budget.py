@@ -70,6 +70,9 @@ class Budget(Strict):
     """When a trial reports, and may be stopped: after a part of an epoch (`0.25 epochs`), or after a number of steps
     (`500 steps`), which divides epochs into equal parts of at most so many. None is after every epoch. The rungs and
     `grace` of `stopping` are counted in reports."""
+    dev_grows: bool = Field(False, exclude_if=lambda grows: not grows)
+    """Whether reports up to the first rung are scored on a part of dev, those up to the next rung on eta times as many
+    examples, and only those after the last rung on all of it; see `ptune.spec.growing`."""
     stopping: Stopping = DEFAULT
     """When trials end before the horizon; see `ptune.spec.stopping`."""
 

@@ -11,6 +11,7 @@ from ptune.spec.budget import Budget
 from ptune.spec.cluster import Cluster
 from ptune.spec.folds import fold_problems
 from ptune.spec.formats import FormatName
+from ptune.spec.growing import growing_problems
 from ptune.spec.heads import head_problems
 from ptune.spec.layout import template_problems
 from ptune.spec.losses import smoothing_problems
@@ -143,6 +144,8 @@ def job_problems(tables: Tables) -> list[Problem]:
         problems += [*grid_problems(space, budget, counted=not tables.dropped), *horizon_problems(space, budget)]
         problems += [*sampler_problems(space, budget), *([] if task is None else report_problems(space, task, budget))]
         problems += population_problems(space, budget, whole=not tables.dropped)
+    if budget is not None:
+        problems += growing_problems(budget, task, space, tables.objectives)
     if tables.prior is not None and budget is not None and budget.sampler == "grid":
         law = 'a search with budget.sampler = "grid" tries every combination, so that there is no first one to choose'
         problems.append(Problem(("prior",), law))

@@ -47,7 +47,7 @@ class _Stopping(Strict):
         """The law that the settings break under a number of trials and of reports; None, unless a rule has one."""
 
 
-class _Halving(_Stopping):
+class Halving(_Stopping):
     """A rule by which one in eta goes on from each of some rungs, the further apart, the later they are."""
 
     eta: int = Field(3, ge=2)
@@ -84,7 +84,7 @@ class _Halving(_Stopping):
         return f"{self.type} eta={self.eta}" + ("" if grace is None else f" grace={grace}")
 
 
-class Asha(_Halving):
+class Asha(Halving):
     """Asynchronous successive halving: a trial goes on only while it is among the best 1/eta at its rung."""
 
     type: Literal["asha"] = "asha"
@@ -110,7 +110,7 @@ class Asha(_Halving):
         return epochs
 
 
-class AshaStopping(_Halving):
+class AshaStopping(Halving):
     """The variant of asha that never lets a trial rest: at a rung it ends or goes on at once."""
 
     ranks: ClassVar[bool] = False
@@ -121,7 +121,7 @@ class AshaStopping(_Halving):
         return self._named(horizon)
 
 
-class Pasha(_Halving):
+class Pasha(Halving):
     """Asha whose highest rung grows only while the two highest rungs do not rank trials alike.
 
     The best trial trains to the horizon in any case.
@@ -147,7 +147,7 @@ class Pasha(_Halving):
         return f"{law}, got {self.first_rung(horizon)} * {self.eta} >= {horizon}"
 
 
-class Hyperband(_Halving):
+class Hyperband(Halving):
     """Successive halving in several brackets, of which each leaves out one rung more at the beginning.
 
     A configuration that rises late is safe in a bracket whose first rung lies late.
@@ -289,3 +289,7 @@ Stopping = Annotated[
 """Any of the rules."""
 RANKING = tuple(str(rule.model_fields["type"].default) for rule in get_args(get_args(Stopping)[0]) if rule.ranks)
 """The names of those that can rank by several objectives."""
+HALVING = tuple(
+    str(rule.model_fields["type"].default) for rule in get_args(get_args(Stopping)[0]) if issubclass(rule, Halving)
+)
+"""The names of those that let one in eta go on from each rung."""

@@ -129,11 +129,11 @@ class Mirror:
             self._refused[None] = str(error)
 
     def _registration(self, register_as: str | None) -> Registration | None:
-        """How the best prompt is registered; None where it is not."""
+        """How the best prompt is registered; None where it is not, as one that is scored on a part of dev."""
         history = self._projection.history
         header = history.header
         name = register_as or header.job.tracking.register_as
-        if name is None or history.best_value is None:
+        if name is None or history.best_value is None or history.dev_examples is not None:
             return None
         return Registration(
             name=name,

@@ -115,4 +115,5 @@ def _row(cells: Sequence[str]) -> str:
 
 def _score(trial: TrialRecord) -> str:
     assert trial.best_value is not None, "a ranked trial has a result"
-    return f"{trial.best_value:.4f}"
+    part = "" if trial.dev_examples is None else f" ({trial.dev_examples:,} of dev)"
+    return f"{trial.best_value:.4f}{part}"

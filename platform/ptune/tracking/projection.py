@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
 from ptune.record.beside import besides
+from ptune.record.dev_part import DEV_EXAMPLES
 from ptune.record.events import (
     Awaiting,
     Ended,
@@ -220,8 +221,11 @@ class Projection:
                 Point(best_key(objective), value, time),
                 Point("best_epoch", float(record.kept_epoch), time),
             ]
-            self._lead(value, time)
+            self._lead(record, value, time)
         points += _points(metrics, [*_names(objective), *self._beside, *_ALWAYS], time, epoch)
+        if self.history.job.budget.dev_grows:
+            examples = metrics.get(DEV_EXAMPLES, float(self.history.header.data["dev"].rows))
+            points.append(Point(DEV_EXAMPLES, examples, time, epoch))
         if record.reports_per_epoch > 1:
             points.append(Point("epoch", float(record.in_epochs(epoch)), time, epoch))
         if epoch == 1:
@@ -233,12 +237,19 @@ class Projection:
         objectives = self.history.objectives
         return [] if objectives is None else [name for name in objectives.beside if name not in COSTS]
 
-    def _lead(self, value: float, time: int) -> None:
-        """Let a trial's new best be the search's, if it is better; one fold's says nothing of a configuration."""
+    def _lead(self, record: TrialRecord, value: float, time: int) -> None:
+        """Let a trial's new best be the search's, if it is better; one fold's says nothing of a configuration.
+
+        Where dev grows, the best is of the trials that are scored on the most of it.
+        """
         objective, parent = self.history.objective, self.runs[None]
         if self.history.job.task.folds > 1:
             return
-        if parent.best is None or objective.is_better(value, parent.best):
+        if self.history.job.budget.dev_grows:
+            leads = record is self.history.best
+        else:
+            leads = parent.best is None or objective.is_better(value, parent.best)
+        if leads:
             parent.best = value
             self._change(None).pending.points.append(Point(best_key(objective), value, time))
 

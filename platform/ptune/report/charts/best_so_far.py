@@ -51,8 +51,8 @@ def _results(history: History) -> list[Step]:
     """What a search has tried: its trials; with folds, its configurations."""
     folds = history.job.task.folds
     if folds == 1:
-        ranked = history.ranked()
-        return [Step(trial.number, trial.best_value) for trial in ranked if trial.best_value is not None]
+        compared = history.compared()
+        return [Step(trial.number, trial.best_value) for trial in compared if trial.best_value is not None]
     configurations = history.configurations()
     whole = [group for group in configurations if len(group.trials) >= folds] or configurations[:1]
     return [Step(max(trial.number for trial in group.trials), group.spread.mean) for group in whole]

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import altair as alt
 
+from ptune.record.dev_part import examples_of_part
 from ptune.record.history import History
 from ptune.record.wording import described
 from ptune.report.charts import theme
 from ptune.report.charts.encode import inline, layered, metric_title, whole_axis
 from ptune.report.charts.figure import Figure
-from ptune.report.wording import mean_of_epochs, score_text
+from ptune.report.wording import mean_of_epochs, of_dev, result_text
 
 _COLOURS = (theme.COMPLETE, theme.BEST, theme.HEAD, theme.UNFINISHED, theme.FAINT)
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1])
@@ -24,8 +25,8 @@ def best_curves(searches: Mapping[str, History]) -> Figure | None:
     if not rows:
         return None
     leading = [
-        f"{name}: trial {best.number} reaches {score_text(best.best_value)} in epoch {best.kept_epoch}"
-        f"{mean_of_epochs(best.counted_epochs)}"
+        f"{name}: trial {best.number} reaches {result_text(best.best_value, best.dev_examples)} in epoch "
+        f"{best.kept_epoch}{mean_of_epochs(best.counted_epochs)}"
         for name, history in searches.items()
         if (best := history.best) is not None
     ]
@@ -45,7 +46,12 @@ def _rows(name: str, history: History) -> list[dict[str, str | int | float]]:
         return []
     words = f"trial {best.number}: {described(best.config, history.header.varied, best.inherited)}"
     return [
-        {"search": name, "epoch": best.in_epochs(number), "score": report[metric], "configuration": words}
+        {
+            "search": name,
+            "epoch": best.in_epochs(number),
+            "score": report[metric],
+            "configuration": words + of_dev(examples_of_part(report)),
+        }
         for number, report in enumerate(best.reports, 1)
     ]
 

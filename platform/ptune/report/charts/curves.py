@@ -25,7 +25,7 @@ from ptune.report.charts.encode import (
 )
 from ptune.report.charts.figure import Figure, sentence
 from ptune.report.charts.table import CURVES, with_curves
-from ptune.report.wording import mean_of_epochs, plural, score_text
+from ptune.report.wording import mean_of_epochs, plural, result_text, score_text
 from ptune.spec.protocol import majority_metric
 
 _POINTED = "length(data('near_store')) && vlSelectionTest('near_store', datum)"
@@ -33,6 +33,7 @@ _DOTTED, _FEW = 30, 60
 """Epochs of a curve, and trials, up to which every epoch has a dot of its own."""
 _SUCCESSIVE = 4
 """Rungs, each an epoch after the one before, that are no rungs to people."""
+_POINT = "Click the legend to filter; point at a curve to read it."
 _FIELDS = ["group", "label", "value", "best_epoch", "epochs"]
 
 
@@ -49,9 +50,9 @@ def levels(history: History) -> list[Level]:
     """What a prompt has to beat: the best trial without one, and always giving one answer."""
     found = []
     ranked = history.ranked()
-    heads = [trial.best_value for trial in ranked if trial.config.get("method") == "head"]
-    if heads and heads[0] is not None and len(heads) < len(ranked):
-        found.append(Level(f"head only {score_text(heads[0])}", heads[0], theme.HEAD))
+    heads = [trial for trial in ranked if trial.config.get("method") == "head"]
+    if heads and (value := heads[0].best_value) is not None and len(heads) < len(ranked):
+        found.append(Level(f"head only {result_text(value, heads[0].dev_examples)}", value, theme.HEAD))
     comparable = history.objective.metric == majority_metric(history.job.task.kind)
     majority = history.majority_baseline if comparable else None
     if majority is not None:
@@ -68,6 +69,7 @@ def learning_curves(history: History) -> Figure:
     left_out = (
         "" if drawn == len(ranked) else f"{drawn} of {len(ranked)} curves are drawn: the best, and others evenly."
     )
+    growing = "Early epochs are scored on a part of dev." if any(trial.has_parts for trial in ranked) else ""
     stopping = f"Early stopping compares trials {_when(rungs)}." if rungs else ""
     curves = f"{history.objective.metric} on dev of {plural(drawn, 'trial')} over their epochs."
     folds = "" if history.leading is None else "Each curve is one fold of a configuration."
@@ -76,7 +78,7 @@ def learning_curves(history: History) -> Figure:
         title="Learning curves",
         alternative=f"{curves} {_reached(history)}",
         chart=curves_chart(history),
-        caption=sentence([folds, stopping, left_out, "Click the legend to filter; point at a curve to read it."]),
+        caption=sentence([folds, stopping, growing, left_out, _POINT]),
     )
 
 
@@ -87,7 +89,8 @@ def _reached(history: History) -> str:
         return f"The best configuration, trials {trials}, reaches {score_text(leading.spread.mean)} over its folds."
     best = history.ranked()[0]
     meant = mean_of_epochs(best.counted_epochs)
-    return f"The best, trial {best.number}, reaches {score_text(best.best_value)} in epoch {best.kept_epoch}{meant}."
+    value = result_text(best.best_value, best.dev_examples)
+    return f"The best, trial {best.number}, reaches {value} in epoch {best.kept_epoch}{meant}."
 
 
 def curves_chart(history: History, *, still: bool = False) -> alt.LayerChart:

@@ -29,7 +29,7 @@ from ptune.report.charts.encode import (
     tooltip,
 )
 from ptune.report.charts.figure import Figure
-from ptune.report.wording import plural, score_text
+from ptune.report.wording import plural, result_text
 
 
 def most_important(axes: Sequence[Axis], shares: Mapping[str, float]) -> list[Axis]:
@@ -53,7 +53,7 @@ def landscape(history: History, axes: Sequence[Axis]) -> Figure:
         name="landscape",
         title=f"By {names}",
         alternative=f"{plural(len(having), 'trial')} by {names}. "
-        + (f"The best of them, {score_text(best.best_value)}, lies at {place}." if best else ""),
+        + (f"The best of them, {result_text(best.best_value, best.dev_examples)}, lies at {place}." if best else ""),
         chart=landscape_chart(history, axes),
         caption="The two parameters that mattered most. The best trial has a ring."
         + (

@@ -14,7 +14,7 @@ from ptune.report.charts.axis import NOT_USED, Axis
 from ptune.report.charts.encode import number_format, spoken
 from ptune.report.charts.figure import Figure, Json, sentence
 from ptune.report.charts.table import TRIALS
-from ptune.report.wording import plural, score_text
+from ptune.report.wording import plural, result_text
 
 BELOW = -0.13
 """Where the place for absent values lies, below the axes from 0 to 1."""
@@ -36,7 +36,8 @@ def parallel(history: History, axes: Sequence[Axis]) -> Figure:
         name="parallel",
         title="All parameters at once",
         alternative=f"{plural(len(drawn), 'trial')} as lines through {len(axes)} parameters and the result. "
-        f"The best, trial {ranked[0].number}: {best}; {history.objective.metric} {score_text(ranked[0].best_value)}.",
+        f"The best, trial {ranked[0].number}: {best}; {history.objective.metric} "
+        f"{result_text(ranked[0].best_value, ranked[0].dev_examples)}.",
         chart=_specification(history, [*axes, result], drawn),
         caption=sentence(
             [

@@ -13,7 +13,7 @@ from ptune.report.charts.curves import curves_chart
 from ptune.report.charts.draw import as_png
 from ptune.report.charts.landscape import landscape_chart, most_important
 from ptune.report.charts.table import CURVES, TRIALS, tables
-from ptune.report.wording import score_text
+from ptune.report.wording import result_text
 
 _LEFT, _RIGHT, _HEIGHT = 560, 420, 380
 
@@ -40,7 +40,6 @@ def picture(history: History, shares: Mapping[str, float]) -> bytes:
 def _title(history: History) -> alt.TitleParams:
     best = history.ranked()[0]
     config = described(best.config, history.header.varied, best.inherited)
-    words = (
-        f"best {score_text(best.best_value)} {history.objective.metric}, trial {best.number}{config and ' · ' + config}"
-    )
+    value = f"{result_text(best.best_value, best.dev_examples)} {history.objective.metric}"
+    words = f"best {value}, trial {best.number}{config and ' · ' + config}"
     return alt.TitleParams(history.header.name, subtitle=words, fontSize=16, offset=14)

@@ -13,6 +13,7 @@ from ptune.record.beside import besides
 from ptune.record.history import History, TrialRecord
 from ptune.record.wording import described, value_text
 from ptune.report.charts.axis import Axis, column
+from ptune.report.wording import of_dev
 from ptune.spec.trial import Scalar
 
 TRIALS, CURVES = "trials", "curves"
@@ -86,11 +87,12 @@ def seconds_of(trial: TrialRecord) -> float:
 def pareto_front(history: History) -> list[TrialRecord]:
     """Trials that no other one beats: none is at least as good, as small and as quick, and better in one of these.
 
-    In the order of their results, the best first. Of trials that are equal in all three, the first stands for all.
+    In the order of their results, the best first. Of trials that are equal in all three, the first stands for all. All
+    are scored on as much of dev as the best.
     """
     utility = history.objective.utility
-    costs = {trial.number: (parameters_of(trial) or 0.0, seconds_of(trial)) for trial in history.ranked()}
-    order = sorted(history.ranked(), key=lambda trial: (-utility(trial.best_value or 0.0), *costs[trial.number]))
+    costs = {trial.number: (parameters_of(trial) or 0.0, seconds_of(trial)) for trial in history.compared()}
+    order = sorted(history.compared(), key=lambda trial: (-utility(trial.best_value or 0.0), *costs[trial.number]))
     front: list[TrialRecord] = []
     for trial in order:  # whoever beats a trial comes before it
         size, seconds = costs[trial.number]
@@ -133,7 +135,7 @@ def _row(trial: TrialRecord, rank: int, axes: Sequence[Axis], names: Sequence[st
         "parameters": parameters_of(trial),
         "group": group_of(trial, best=rank == 1),
         "front": on_front,
-        "label": described(trial.config, names, trial.inherited),
+        "label": f"{described(trial.config, names, trial.inherited)}{of_dev(trial.dev_examples)}",
         **{column(axis.name): _on(axis, trial.config.get(axis.name)) for axis in axes},
     }
 

@@ -64,7 +64,7 @@ def _small_lead(sides: Sequence[Side]) -> Iterator[str]:
     if lead == 0:
         yield f"{first.name} and {second.name} are equal on dev"
     elif error is not None and lead < error:
-        dev = plural(_rows(first.history.header, "dev"), "dev example")
+        dev = plural(first.report.dev_examples or _rows(first.history.header, "dev"), "dev example")
         yield (
             f"{first.name} leads {second.name} by {score_text(lead)}, less than the standard error of a score on {dev} "
             f"({score_text(error)})"

@@ -13,7 +13,7 @@ from ptune.report.page import compose
 from ptune.report.side_by_side.side import Side
 from ptune.report.side_by_side.together import SideBySide
 from ptune.report.tables import front_table
-from ptune.report.wording import of_planned, score_text, spread_text
+from ptune.report.wording import of_planned, result_text, score_text, spread_text
 
 
 def page(content: SideBySide) -> str:
@@ -54,7 +54,7 @@ def _results(content: SideBySide) -> str:
         [
             words(side.name),
             words(side.report.metric),
-            number(score_text(side.best_value), side.best_value),
+            number(result_text(side.best_value, side.report.dev_examples), side.best_value),
             number(score_text(side.dev_error)),
             number(score_text(side.test_value)),
             number(spread_text(side.confirmed)),

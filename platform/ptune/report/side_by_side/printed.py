@@ -12,7 +12,16 @@ from ptune.report.folded import Folded
 from ptune.report.printed import note
 from ptune.report.side_by_side.side import Side
 from ptune.report.side_by_side.together import SideBySide
-from ptune.report.wording import cost_text, front_text, narrow_heading, of_planned, plural, score_text, spread_text
+from ptune.report.wording import (
+    cost_text,
+    front_text,
+    narrow_heading,
+    of_dev,
+    of_planned,
+    plural,
+    score_text,
+    spread_text,
+)
 
 _FRONT = 10
 """Trials of a front that are shown beside its knee."""
@@ -65,7 +74,8 @@ def _best(side: Side, *, named: bool) -> str:
     if side.best_value is None:
         return NONE
     error = "" if side.dev_error is None else f" ± {score_text(side.dev_error)}"
-    return f"{side.report.metric if named else ''} {score_text(side.best_value)}{error}".strip()
+    value = f"{score_text(side.best_value)}{error}{of_dev(side.report.dev_examples)}"
+    return f"{side.report.metric if named else ''} {value}".strip()
 
 
 def _again(side: Side) -> list[str]:

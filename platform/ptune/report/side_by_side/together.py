@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ptune.record.dev_part import scored_on
 from ptune.record.history import History
 from ptune.report.findings import Findings
 from ptune.report.side_by_side.differences import Difference, differences
@@ -43,7 +44,14 @@ def side_by_side(searches: Sequence[tuple[Findings, History]]) -> SideBySide:
     sides = [Side(report, history) for report, history in searches]
     unranked = why_unranked(sides)
     if unranked is None:
-        utility = sides[0].history.objective.utility
-        sides.sort(key=lambda side: math.inf if side.best_value is None else -utility(side.best_value))
+        sides.sort(key=_place)
     headers = [side.history.header for side in sides]
     return SideBySide(sides, unranked, unfairness(sides, ranked=unranked is None), differences(headers))
+
+
+def _place(side: Side) -> tuple[float, float]:
+    """A search whose best is on more of dev comes before all others, and one without a result last."""
+    best = side.history.best
+    if best is None or side.best_value is None:
+        return math.inf, 0.0
+    return -scored_on(best.best_report), -side.history.objective.utility(side.best_value)
