@@ -48,8 +48,8 @@ def test_a_table_tells_prompts_apart(table):
     """Curves rise: the best configurations are far above chance, and others stay there."""
     last = [run.reports[-1]["accuracy"] for run in table.runs]
     chance = table.runs[0].reports[0]["majority_baseline"]
-    assert max(last) > 2 * chance
-    assert min(last) < 1.3 * chance
+    assert max(last) > chance + 0.2
+    assert min(last) < chance + 0.08
 
 
 def test_the_nearest_name_is_named(tmp_path):
