@@ -237,19 +237,19 @@ class _Pruned:
         return True
 
 
-def ray_tune(eta: int) -> Maker:
-    """Ray Tune's OptunaSearch under its ASHAScheduler, as `tune.Tuner` calls them."""
+def ray_tune(eta: int, grace: int = 1) -> Maker:
+    """Ray Tune's OptunaSearch under its ASHAScheduler, as `tune.Tuner` calls them; a grace of 1 is its own."""
 
     @contextlib.contextmanager
     def maker(surface: Surface, seed: int, budget: int) -> Iterator[Search]:
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
-        yield _Tuned(surface, seed, eta)
+        yield _Tuned(surface, seed, eta, grace)
 
     return maker
 
 
 class _Tuned:
-    def __init__(self, surface: Surface, seed: int, eta: int) -> None:
+    def __init__(self, surface: Surface, seed: int, eta: int, grace: int) -> None:
         space = surface.space
         self._space = space
 
@@ -259,7 +259,9 @@ class _Tuned:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._search = OptunaSearch(defined, metric=METRIC, mode="max", seed=seed)
-        self._scheduler = ASHAScheduler(metric=METRIC, mode="max", max_t=HORIZON, grace_period=1, reduction_factor=eta)
+        self._scheduler = ASHAScheduler(
+            metric=METRIC, mode="max", max_t=HORIZON, grace_period=grace, reduction_factor=eta
+        )
         self._count = 0
 
     def begin(self) -> Begun | None:

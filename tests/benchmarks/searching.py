@@ -45,6 +45,7 @@ SEARCHES: dict[str, rivals.Maker] = {
     "ptune, Hyperband": partial(rivals.ptune, stopping={"type": "hyperband"}),
     "Ray Tune: OptunaSearch, ASHA eta 3": rivals.ray_tune(3),
     "Ray Tune: OptunaSearch, ASHA eta 4": rivals.ray_tune(4),
+    "Ray Tune: OptunaSearch, ASHA grace 2": rivals.ray_tune(3, grace=2),
     "Optuna: TPE, SuccessiveHalving": rivals.optuna_pruned(
         partial(optuna.pruners.SuccessiveHalvingPruner, min_resource=1, reduction_factor=3)
     ),
@@ -173,7 +174,7 @@ def table(summaries: Sequence[dict[str, Any]]) -> list[str]:
 def draw(played: Sequence[Played], kind: str, path: Path) -> None:
     """Mean regret against epochs, both on logarithmic axes."""
     series = {}
-    for name in list(SEARCHES)[:8]:
+    for name in list(SEARCHES)[:9]:
         some = [one.regrets for one in played if (one.kind, one.search) == (kind, name)]
         marks = [epoch for epoch in sorted({round(9 * 1.25**power) for power in range(20)}) if epoch in some[0]]
         series[name] = (marks, [max(0.05, mean(one[epoch] for one in some)) for epoch in marks])
