@@ -198,7 +198,7 @@ def test_a_client_takes_a_process_that_ray_has_started_beforehand_also_once_engi
         ray.get(engine.number.remote())
         time.sleep(2.5)  # Ray ends idle processes after one second, unless it is told otherwise
         waiting = started()
-        client = _in_any_process(None, Process).options(num_cpus=0, memory=1).remote()
+        client = _in_any_process(Process).options(num_cpus=0, memory=1).remote()
         assert ray.get(client.number.remote()) in waiting
         disconnect()
     """

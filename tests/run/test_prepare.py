@@ -30,7 +30,8 @@ def changed(job: Job, **parts: object) -> Job:
 def test_the_header_says_what_is_searched_with_what(job):
     prepared = prepare(job)
     assert prepared.layers == 3
-    assert prepared.header.job == job
+    assert prepared.header.job == job.model_copy(update={"budget": job.budget.settled()})
+    assert prepared.header.job.budget.stopping.grace == 1, "as the job would have it that leaves it out"
     assert {name: data.rows for name, data in prepared.header.data.items()} == {
         "train": 40,
         "dev": 30,

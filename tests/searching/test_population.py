@@ -15,8 +15,8 @@ from ptune.record.ranking import ranked
 from ptune.searching.conductor import Conductor
 from ptune.searching.perturb import perturbed
 from ptune.searching.plan import Pace, plan, stopping_early
-from ptune.searching.samplers import startup_of
 from ptune.searching.simulate import simulate
+from ptune.spec.budget import startup_of
 from ptune.spec.job import Tables, job_problems
 from ptune.spec.space import Space
 from ptune.spec.starts import OF_PROMPT
@@ -253,6 +253,7 @@ def test_a_population_is_planned_and_early_stopping_is_no_advice():
             "budget.sampler",
             "this space searches length, depth",
         ),
+        ({"trials": 4}, "budget.trials", "'pbt' needs trials > 4: the first 4 begin afresh, got 4"),
         ({"folds": 3}, "budget.inherit", "with folds, a prompt that is inherited"),
     ],
 )

@@ -52,4 +52,26 @@ def test_parts_of_an_epoch_may_be_written_otherwise(job):
     assert differences(quarter, same) == []
     assert identity(quarter) == identity(same) != identity(half)
     assert differences(changed(job, "budget", report_every="1 epoch"), job) == []
-    assert differences(half, job) == ["budget.report_every is '1/2 epochs' in the kept job and None in this one"]
+    assert "budget.report_every is '1/2 epochs' in the kept job and None in this one" in differences(half, job)
+
+
+def test_a_first_rung_that_is_stated_is_the_same_as_one_that_suits_the_horizon(job):
+    unstated = changed(job, "budget", epochs=9, stopping={"type": "asha"})
+    stated, other = (changed(unstated, "budget", stopping={"type": "asha", "grace": grace}) for grace in (2, 1))
+    assert differences(stated, unstated) == []
+    assert identity(stated) == identity(unstated) != identity(other)
+    assert differences(other, unstated) == ["budget.stopping.grace is 1 in the kept job and 2 in this one"]
+    hyperband = changed(unstated, "budget", stopping={"type": "hyperband"})
+    assert differences(changed(hyperband, "budget", stopping={"type": "hyperband", "grace": 1}), hyperband) == []
+
+
+def test_steps_are_the_same_once_they_are_counted(job):
+    steps = changed(job, "budget", epochs=9, report_every="500 steps", stopping={"type": "asha"})
+    counted = steps.budget.model_copy(update={"report_every": "1/4 epochs (500 steps)"})
+    kept = steps.model_copy(update={"budget": counted.settled()})
+    assert kept.budget.stopping.grace == 4, "the root of half of 36 reports"
+    assert differences(kept, steps) == []
+    (found,) = [
+        text for text in differences(kept, changed(steps, "budget", report_every="300 steps")) if "every" in text
+    ]
+    assert found == "budget.report_every is '500 steps' in the kept job and '300 steps' in this one"

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -202,13 +202,14 @@ def _fit(dispatcher: Dispatcher, folder: Path) -> None:
         ),
     )
     try:
-        with replaced(_ActorClassCache, "get", _in_any_process):
+        with replaced(_ActorClassCache, "get", lambda _, trainable: _in_any_process(trainable)):
             tuner.fit()
     finally:
         shutil.rmtree(folder / _STORAGE, ignore_errors=True)
 
 
-def _in_any_process(_: Any, trainable: type) -> Any:
+@cache
+def _in_any_process(trainable: type) -> Any:
     """The actor of a client. Tune's asks for an environment that only Lightning needs, and so for a process of its own.
 
     Without one, Ray takes a process that it has started beforehand, as it does for each core of a node.

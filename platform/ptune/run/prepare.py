@@ -105,6 +105,7 @@ def prepare(job: Job, runs: Path | None = None, kept: Path | None = None) -> Pre
     if profile.trust:
         tell_code(profile.folder, profile.id)
     job = with_counted_reports(_counted(job, profile.layers), splits)
+    job = job.model_copy(update={"budget": job.budget.settled()})  # a journal says what another version would not
     header = _header(job, profile, splits)
     return Prepared(job, profile.model, splits, header, profile.dimensions, checked.start)
 

@@ -9,7 +9,7 @@ values are perturbed.
 There, a population trains side by side, and whoever is not among its last goes on unchanged. Here, trials are begun one
 by one, whenever a slot is free, as in a steady-state genetic algorithm. A trial that went on unchanged would pass for a
 repetition of its parent. What is proposed follows from the trials that have ended, the seed and the number of the
-trial. Trials that are under way decide nothing.
+trial. Of those under way, it follows only that their values are not tried twice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ptune.record.history import FINAL, History, TrialRecord
 from ptune.record.ranking import ranked
 from ptune.searching.expected import power_of
 from ptune.searching.perturb import perturbed
-from ptune.searching.samplers import startup_of
+from ptune.spec.budget import startup_of
 from ptune.spec.configuration import complete
 from ptune.spec.space import Space
 from ptune.spec.starts import fits_into

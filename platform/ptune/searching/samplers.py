@@ -98,11 +98,6 @@ def proposer_of(sampler: Sampler, turn: int, *, alone: bool) -> Sampler:
     return "gp" if alone and turn % 4 == 0 and turn < _MODELLED else "tpe"
 
 
-def startup_of(trials: int) -> int:
-    """Trials that are tried before what others reached decides: of so many, a third, 4 to 10."""
-    return min(10, max(4, trials // 3))
-
-
 def draws_at_random(sampler: Sampler, *, is_starting: bool) -> bool:
     """Whether a sampler draws its configurations at random: always, or as long as there is too little to model."""
     return sampler in ("random", "pbt") or (is_starting and sampler == "tpe")

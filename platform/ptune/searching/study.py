@@ -25,10 +25,10 @@ from ptune.searching.expected import drawn_from, power_of
 from ptune.searching.listed import ListedMemory
 from ptune.searching.propose import Tried, propose
 from ptune.searching.quasi import quasi_point
-from ptune.searching.samplers import build_sampler, draws_at_random, proposer_of, reads_values, startup_of
+from ptune.searching.samplers import build_sampler, draws_at_random, proposer_of, reads_values
 from ptune.searching.suggest import ask, quiet
 from ptune.searching.vectors import VectorMemory
-from ptune.spec.budget import SAMPLERS, Budget, Sampler
+from ptune.spec.budget import SAMPLERS, Budget, Sampler, startup_of
 from ptune.spec.objectives import Objectives
 from ptune.spec.space import Space
 from ptune.spec.trial import Config

@@ -36,6 +36,11 @@ MOST_TRIALS = 100_000
 """Trials that no search begins, where its budget states no number."""
 
 
+def startup_of(trials: int) -> int:
+    """Trials that are tried before what others reached decides: of so many, a third, 4 to 10."""
+    return min(10, max(4, trials // 3))
+
+
 class Budget(Strict):
     """How much is tried, and how it is chosen."""
 
@@ -112,6 +117,12 @@ class Budget(Strict):
     def horizon(self) -> int:
         """The most reports that a trial makes."""
         return self.epochs * self.reports_per_epoch
+
+    def settled(self) -> Budget:
+        """The same with all of its early stopping stated, as far as that is known before the steps are counted."""
+        if not self.reports_are_counted:
+            return self
+        return self.model_copy(update={"stopping": self.stopping.settled(self.horizon)})
 
     def in_epochs(self, reports: int) -> float:
         """A number of reports, in epochs."""

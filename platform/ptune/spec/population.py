@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptune.spec.budget import Budget
+from ptune.spec.budget import Budget, startup_of
 from ptune.spec.problem import Problem
 from ptune.spec.prompt import PROMPTLESS
 from ptune.spec.space import Space
@@ -29,6 +29,9 @@ def population_problems(space: Space, budget: Budget, *, whole: bool = True) -> 
             f"that go on would stop those that begin, got type = {budget.stopping.type!r}"
         )
         problems.append(Problem(("budget", "stopping"), law))
+    if budget.trials is not None and budget.trials <= (first := startup_of(budget.trials)):
+        law = f"'pbt' needs trials > {first}: the first {first} begin afresh, got {budget.trials}"
+        problems.append(Problem(("budget", "trials"), law))
     if whole and not any(_hands_on(space, method) for method in space.methods):
         law = (
             "'pbt' needs prompts that other trials can take up, and this space has none: give it a method with a "

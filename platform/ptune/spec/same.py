@@ -29,11 +29,14 @@ def differences(kept: Job, given: Job) -> list[str]:
     if given.prior is not None:  # whose configurations stand after the job's own in the kept one
         baseline = kept.space.baseline[: len(given.space.baseline)]
         kept = kept.model_copy(update={"space": kept.space.model_copy(update={"baseline": baseline})})
+    every, stated = kept.budget.report_every, given.budget.report_every
+    if as_stated(every) == stated:  # it may be steps, which the kept job has counted
+        given = given.model_copy(update={"budget": given.budget.model_copy(update={"report_every": every})})
     old, new = _meant(kept), _meant(given)
     if given.budget.trials is None:
         del old["budget", "trials"], new["budget", "trials"]
-    if stated_steps(given.budget.report_every) is not None:
-        old[_EVERY] = as_stated(kept.budget.report_every)
+    if new.get(_EVERY) == stated and stated_steps(stated) is not None:
+        old[_EVERY] = as_stated(every)
     places = sorted({*old, *new})
     return [
         f"{dotted(place)} is {old.get(place)!r} in the kept job and {new.get(place)!r} in this one"
@@ -49,6 +52,7 @@ def identity(job: Job) -> str:
 
 def _meant(job: Job) -> dict[Place, Any]:
     """What decides the numbers of a search, by its place; what means the same is written alike."""
+    job = job.model_copy(update={"budget": job.budget.settled()})
     values = dict(_values(job.model_dump(mode="json", exclude=set(FREE)), ()))
     if _EVERY in values:
         values[_EVERY] = as_meant(values[_EVERY])

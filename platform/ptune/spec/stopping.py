@@ -9,7 +9,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field
 
@@ -36,6 +36,10 @@ class _Stopping(Strict):
     def survivors(self, trials: int, rung: int, horizon: int) -> int:
         """How many of some trials at a rung, given in reports, are expected to go on from it."""
 
+    def settled(self, horizon: int) -> Self:  # noqa: ARG002 - of those that depend on it
+        """The same with every setting stated that depends on the horizon."""
+        return self
+
     def most_epochs(self, trials: int, horizon: int) -> int:
         """Reports that some trials make at most, but for a few that overtake the best at a rung."""
         return trials * horizon
@@ -59,6 +63,10 @@ class Halving(_Stopping):
     def first_rung(self, horizon: int) -> int:  # noqa: ARG002 - asha's depends on it
         """The report of the first rung."""
         return self.grace or 1
+
+    def settled(self, horizon: int) -> Self:
+        """The same with its first rung stated."""
+        return self.model_copy(update={"grace": self.first_rung(horizon)})
 
     def rungs(self, horizon: int) -> list[int]:
         """Grace, grace*eta, grace*eta**2, ... below the horizon."""
