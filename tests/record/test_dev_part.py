@@ -1,9 +1,13 @@
 """Scores on a part of dev: they count neither beside those on more of it, nor before them."""
 
+import io
+import json
 import math
 
 import pytest
+from rich.console import Console
 
+from ptune.diagnosis.horizon import horizon
 from ptune.errors import SpecError
 from ptune.record.curve_table import table_of
 from ptune.record.dev_part import DEV_EXAMPLES
@@ -12,8 +16,20 @@ from ptune.record.objective import Objective
 from ptune.record.optimism import optimism
 from ptune.record.standard_error import standard_error
 from ptune.report.findings import findings
+from ptune.report.leaderboard import PARTLY, as_json, table
+from ptune.report.side_by_side.page import page
+from ptune.report.side_by_side.printed import printed
 from ptune.report.side_by_side.together import side_by_side
+from ptune.report.tables import configuration_table, headline
 from support.made_histories import Made, history_of, report
+
+
+def text_of(shown):
+    """What a terminal of 200 columns shows."""
+    console = Console(width=200, file=io.StringIO(), color_system=None)
+    console.print(shown)
+    return console.file.getvalue()
+
 
 FIRST, SMOOTHED = Objective("accuracy"), Objective("accuracy", selection="smoothed")
 GROWING = {"budget": {"trials": 9, "epochs": 9, "dev_grows": True}}
@@ -111,3 +127,51 @@ def test_a_search_on_more_of_dev_stands_before_one_on_less():
     part, whole = (history_of([grown(*scored)], **GROWING) for scored in ([(0.9, 100)], [(0.9, 100), (0.7, None)]))
     compared = side_by_side([(findings(history, {}, [], "complete"), history) for history in (part, whole)])
     assert [side.best_value for side in compared.sides] == [0.7, 0.9]
+    said = [text for text in compared.unfair if "is scored on" in text]
+    assert said == ["made's best is scored on 100 of dev alone, so it stands behind whatever it scores"]
+
+
+@pytest.mark.parametrize("value", [0.7, 0.705, 0.69])
+def test_searches_on_different_parts_of_dev_are_neither_equal_nor_is_one_ahead(value):
+    part, whole = history_of([grown((value, 100))], **GROWING), history_of([grown((0.9, 100), (0.7, None))], **GROWING)
+    compared = side_by_side([(findings(history, {}, [], "complete"), history) for history in (part, whole)])
+    assert not any("leads" in text or "equal" in text for text in compared.unfair)
+    assert any("is scored on 100 of dev alone" in text for text in compared.unfair)
+
+
+def test_tables_of_configurations_say_of_each_mean_that_it_is_on_a_part():
+    made = [grown((0.9, 100)), grown((0.9, 100), (0.6, None)), grown((0.95, 100), length=8)]
+    history = history_of(made, **GROWING)
+    first, second = json.loads(as_json(history))["groups"]
+    assert (first["mean"], first["n"], first["trials"]) == (0.6, 1, [1]), "a mean is of the trials beside it"
+    assert (second["mean"], second["trials"], second["dev_examples"]) == (0.95, [2], 100)
+    assert "dev_examples" not in first
+    report = findings(history, {}, [], "complete")
+    assert report.to_json()["groups"] == [first, second]
+    shown = configuration_table(report)
+    assert "0.9500 (100 of dev)" in shown
+    assert "0.6000 (" not in shown
+    assert PARTLY in shown
+    assert table(history, 100).caption == PARTLY
+
+
+def test_the_standard_error_of_a_page_names_the_examples_that_it_is_of():
+    """As where a user has stopped the trial that was to be scored on all of dev."""
+    history = history_of([grown((0.9, 100)), grown((0.8, 100), length=8)], **GROWING)
+    assert "on dev (100 examples)" in headline(findings(history, {}, [], "complete"))
+
+
+def test_the_leaders_of_searches_side_by_side_say_on_how_much_of_dev_they_are():
+    history = history_of([grown((0.9, 100), (0.7, None)), grown((0.95, 100), length=8)], **GROWING)
+    compared = side_by_side([(findings(history, {}, [], "complete"), history)] * 2)
+    assert page(compared).count("0.9500 (100 of dev)") == 2
+    assert text_of(printed(compared)).count("0.9500 (100 of dev)") == 2
+
+
+@pytest.mark.parametrize("last", [0.3, 0.48])
+def test_a_best_trial_that_still_learns_is_seen_where_dev_grows(last):
+    """Of nine epochs with a grace of two, the last three alone are on all of dev: fewer than a third and one."""
+    early = reports(*[(0.5, 100)] * 2, *[(0.5, 300)] * 4)
+    late = [{**report(0.6 + 0.01 * epoch), "loss": loss} for epoch, loss in enumerate((0.5, 0.49, last))]
+    history = history_of([Made({"method": "v2", "lr": 0.01, "length": 16}, early + late)], **GROWING)
+    assert [diagnosis.kind for diagnosis in horizon(history)] == ["horizon"]

@@ -48,7 +48,7 @@ def edges(history: History) -> list[Diagnosis]:
     """A diagnosis for each end of a range that can be moved, and at which the best trials lie."""
     if history.header.confirms is not None or history.job.space.listed:
         return []
-    leaders = [configuration.trials[0] for configuration in history.configurations()]
+    leaders = [configuration.compared[0] for configuration in history.configurations()]
     found = [
         edge
         for definition in definitions(history)

@@ -20,13 +20,14 @@ def horizon(history: History) -> list[Diagnosis]:
     """The diagnosis of a search that ended too soon.
 
     The best trial used up the budget's epochs, its last epoch is its best, and its loss on dev is lowest there, having
-    fallen in the last third. The metric alone is too coarse: of n epochs of mere noise, each is the best as often.
+    fallen in the last third, or in fewer epochs where no more of them are scored on as much of dev. The metric alone is
+    too coarse: of n epochs of mere noise, each is the best as often.
     """
     best = history.best
     if best is None or best.status != "complete" or best.epoch < 2 or history.header.confirms is not None:
         return []
     losses = [report["loss"] for report in best.compared_reports if "loss" in report]
-    third = max(1, best.epoch // 3)
+    third = max(1, min(best.epoch // 3, len(losses) - 1))
     if best.best_epoch != best.epoch or len(losses) <= third or best.epoch < history.job.budget.horizon:
         return []
     before = losses[-1 - third]

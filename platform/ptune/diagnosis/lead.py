@@ -57,10 +57,8 @@ def _error(history: History, best: Configuration, second: Configuration) -> tupl
         error = math.hypot(*(sd / math.sqrt(n) for sd, n in zip(known, counts, strict=True)))
         return error, f"the standard error of that difference over {_repetitions(counts)}"
     rows = sum(data.rows for name, data in history.header.data.items() if name.partition(".")[0] == "dev")
-    scored = best.compared[0]
-    rows = scored.dev_examples or rows
-    error_of_one = standard_error(history.header, scored.best_report)
-    return error_of_one, f"the standard error of a score on {counted(rows, 'dev example')}"
+    error_of_one = standard_error(history.header, best.compared[0].best_report)
+    return error_of_one, f"the standard error of a score on {counted(best.dev_examples or rows, 'dev example')}"
 
 
 def _repetitions(counts: Sequence[int]) -> str:

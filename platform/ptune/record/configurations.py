@@ -39,6 +39,11 @@ class Configuration:
         return _scored_on(self.compared[0])
 
     @property
+    def dev_examples(self) -> int | None:
+        """On how many dev examples these are scored, if on a part of them; None for all of dev."""
+        return self.compared[0].dev_examples
+
+    @property
     def spread(self) -> Spread:
         """Of the best value of the objective's metric that each compared trial reached on dev."""
         return Spread.of([value for trial in self.compared if (value := trial.best_value) is not None])

@@ -199,9 +199,9 @@ def _selection(row: Published, group: Configuration, matching: int, history: His
     notes = []
     if matching > 1:
         notes.append(f"the best of {plural(matching, 'matching configuration')} by {history.objective.metric} on dev")
-    if row.on == "dev" and len(group.trials) == 1:
+    if row.on == "dev" and len(group.compared) == 1:
         notes.append("one seed, its epoch chosen on the same dev split")
-    if row.on == "dev" and (part := group.compared[0].dev_examples) is not None:
+    if row.on == "dev" and (part := group.dev_examples) is not None:
         notes.append(f"scored on a part of dev: {part:,} examples")
     if group.inherited is not None:
         notes.append(f"it {group.inherited}, and so has trained for longer than its epochs")

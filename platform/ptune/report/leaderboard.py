@@ -11,7 +11,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from rich.table import Table
 
@@ -106,19 +106,23 @@ class ConfigurationRow(TypedDict):
     sd: float | None
     n: int
     trials: list[int]
+    """Those that the mean is over: where dev grows, those that are scored on the most of it."""
+    dev_examples: NotRequired[int]
+    """On how many dev examples these are scored, if on a part of them."""
     config: Config
 
 
 def configuration_row(configuration: Configuration) -> ConfigurationRow:
-    """A configuration that has a result, over all of its trials."""
-    over_trials = configuration.spread
-    return {
+    """A configuration that has a result, over those of its trials that count."""
+    over_trials, part = configuration.spread, configuration.dev_examples
+    row: ConfigurationRow = {
         "mean": over_trials.mean,
         "sd": over_trials.sd,
         "n": over_trials.n,
-        "trials": [trial.number for trial in configuration.trials],
+        "trials": [trial.number for trial in configuration.compared],
         "config": configuration.config,
     }
+    return row if part is None else {**row, "dev_examples": part}
 
 
 def is_repeated(history: History) -> bool:
@@ -215,16 +219,23 @@ def _told_of_front(history: History, beside: Mapping[int, Beside]) -> list[str]:
 def _group_table(history: History) -> Table:
     """The best ten configurations by their mean over data splits and seeds."""
     result = _columns("#", "trials", f"mean {history.objective.metric}", "best", left=["configuration"])
-    configurations = history.configurations()
+    shown = history.configurations()[:SHOWN]
     names = history.header.varied
-    for rank, configuration in enumerate(configurations[:SHOWN], 1):
+    for rank, configuration in enumerate(shown, 1):
         values = configuration.spread
-        compared = configuration.compared
-        best = history.objective.best(trial.best_value or 0.0 for trial in compared)
+        best = history.objective.best(trial.best_value or 0.0 for trial in configuration.compared)
         words = Folded(described(configuration.config, names, configuration.inherited))
         style = "bold" if rank == 1 else None
-        shown = result_text(best, compared[0].dev_examples)
-        result.add_row(str(rank), str(values.n), spread_text(values), shown, words, style=style)
+        result.add_row(
+            str(rank),
+            str(values.n),
+            spread_text(values),
+            result_text(best, configuration.dev_examples),
+            words,
+            style=style,
+        )
+    if any(configuration.dev_examples for configuration in shown):
+        result.caption = PARTLY
     return result
 
 

@@ -21,6 +21,7 @@ from ptune.report.wording import (
     duration,
     mean_of_epochs,
     narrow_heading,
+    of_dev,
     parent_text,
     plural,
     result_text,
@@ -70,7 +71,8 @@ def _certainty(report: Findings) -> list[str]:
     """How far the best result is to be trusted: its standard error, and what fresh seeds say of it."""
     sentences = []
     if report.standard_error is not None:
-        examples = sum(data.rows for name, data in report.data.items() if name.partition(".")[0] == "dev")
+        rows = sum(data.rows for name, data in report.data.items() if name.partition(".")[0] == "dev")
+        examples = report.dev_examples or rows
         tested = "" if report.test_standard_error is None else f", {report.test_standard_error:.4f} on test"
         sentences.append(f"standard error {report.standard_error:.4f} on dev ({examples:,} examples){tested}")
     again = report.confirmation
@@ -137,14 +139,16 @@ def configuration_table(report: Findings, limit: int = _ROWS) -> str:
     rows = [
         [
             number(str(rank)),
-            number(spread_text(group.spread)),
+            number(f"{spread_text(group.spread)}{of_dev(group.dev_examples)}"),
             number(str(group.spread.n)),
             words(described(group.config, report.varied, group.inherited)),
         ]
         for rank, group in enumerate(report.configurations[:limit], 1)
     ]
     columns = ["#", f"mean {report.metric}", "trials", "configuration"]
-    return table(columns, rows, best=True) + _rest(len(report.configurations) - len(rows), "configuration")
+    caption = PARTLY if any(group.dev_examples for group in report.configurations[:limit]) else ""
+    body = table(columns, rows, best=True, caption=caption)
+    return body + _rest(len(report.configurations) - len(rows), "configuration")
 
 
 def front_table(report: Findings, front: Sequence[int]) -> str:

@@ -61,7 +61,12 @@ def _small_lead(sides: Sequence[Side]) -> Iterator[str]:
     if first.best_value is None or second.best_value is None:
         return
     lead, error = abs(first.best_value - second.best_value), first.dev_error
-    if lead == 0:
+    if first.report.dev_examples != second.report.dev_examples:
+        yield (
+            f"{second.name}'s best is scored on {second.report.dev_examples:,} of dev alone, "
+            "so it stands behind whatever it scores"
+        )
+    elif lead == 0:
         yield f"{first.name} and {second.name} are equal on dev"
     elif error is not None and lead < error:
         dev = plural(first.report.dev_examples or _rows(first.history.header, "dev"), "dev example")

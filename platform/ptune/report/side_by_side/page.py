@@ -91,7 +91,7 @@ def _leaders(side: Side) -> str:
         [
             number(str(row.rank)),
             number(str(row.trial)),
-            number(score_text(row.best), row.best),
+            number(result_text(row.best, row.dev_examples), row.best),
             number(str(row.epochs)),
             words(described(row.config, side.report.varied, row.inherited)),
         ]

@@ -19,6 +19,7 @@ from ptune.report.wording import (
     of_dev,
     of_planned,
     plural,
+    result_text,
     score_text,
     spread_text,
 )
@@ -107,7 +108,7 @@ def _leaders(side: Side) -> Table:
     table.add_column("configuration")
     for row in side.leaders:
         words = Folded(described(row.config, side.report.varied, row.inherited))
-        table.add_row(str(row.rank), str(row.trial), score_text(row.best), str(row.epochs), words)
+        table.add_row(str(row.rank), str(row.trial), result_text(row.best, row.dev_examples), str(row.epochs), words)
     return table
 
 
