@@ -9,6 +9,7 @@ from ptune.record import journal
 from ptune.record.dev_part import DEV_EXAMPLES
 from ptune.record.events import LimitReached
 from ptune.record.history import FINAL, History
+from ptune.record.requests import Add, Request, Stop
 from ptune.searching.pasha import noise_of
 from ptune.searching.simulate import simulate
 from ptune.searching.study import Study
@@ -99,6 +100,59 @@ def test_patience_does_not_wait_for_what_only_a_part_has_reached(path):
     simulate(conductor, rising, 1)
     assert conductor.history.limit is None
     assert conductor.history.best_value == pytest.approx(0.58), "the mean of epochs 7 to 9"
+
+
+def with_a_bad_one_ahead(path, how, **limits):
+    """A search whose first trial beyond the parts scores 0.55 on all of dev and ends there; others score 0.79."""
+    conductor = start(job(trials=30, constant_epochs=4, **limits), path, ROWS)
+    first, running = None, []
+    while True:
+        while len(running) < 2 and (turn := conductor.next_turn()) is not None:
+            running.append((turn.trial, turn.epoch + 1))
+        if not running:
+            return conductor.history, first
+        trial, epoch = running.pop(0)
+        part = next(({DEV_EXAMPLES: float(size)} for last, size in PARTS if epoch <= last), {})
+        first = trial if first is None and epoch == 2 else first
+        accuracy = 0.79 if trial != first else 0.8 if part else 0.55
+        constant = float(how == "constant" and first in (None, trial))
+        metrics = {"accuracy": accuracy, "loss": 0.3, "constant_prediction": constant, **part}
+        decision = conductor.report(trial, epoch, metrics, "state")
+        if how == "user" and trial == first and not part:
+            conductor.answer(Request.to(Stop(trial)))
+        elif decision == "continue":
+            running.append((trial, epoch + 1))
+
+
+@pytest.mark.parametrize("how", ["user", "constant"])
+def test_a_trial_that_is_cut_short_on_all_of_dev_leads_no_search_that_reaches_a_limit(path, how):
+    history, first = with_a_bad_one_ahead(path, how, patience=6)
+    assert (history.limit.limit, history.trials[first].status) == ("patience", "stopped")
+    assert (history.trials[first].epoch, history.trials[first].dev_examples) == (4, None)
+    assert (history.best.status, history.best_value, history.dev_examples) == ("complete", 0.79, None)
+    assert history.ranked()[1].number == first, "on as much of dev, it ranks by its score"
+
+
+def test_a_trial_that_is_complete_on_a_part_leads_none_either(path):
+    def curve(config, epoch):
+        return {**score(config, epoch), "accuracy": 0.9 if config["epochs"] else 0.7}
+
+    conductor = start(job(trials=30, patience=9), path, ROWS)
+    conductor.answer(Request.to(Add({"method": "v2", "epochs": 2})))
+    simulate(conductor, curve, 1)
+    history = conductor.history
+    assert history.limit.limit == "patience"
+    assert (history.trials[0].status, history.trials[0].dev_examples) == ("complete", 667)
+    assert (history.best.status, history.dev_examples) == ("complete", None)
+
+
+@pytest.mark.parametrize("how", ["user", "constant"])
+def test_a_trial_that_is_cut_short_is_no_parent_where_others_rest(path, how):
+    history, first = with_a_bad_one_ahead(path, how, inherit=True)
+    parents = {(trial.inherited.trial, trial.inherited.epoch) for trial in history.trials.values() if trial.inherited}
+    assert parents
+    assert history.trials[first].best_epoch == 4
+    assert (first, 4) not in parents
 
 
 @pytest.mark.parametrize("sampler", ["auto", "tpe", "gp", "nsgaii"])

@@ -230,6 +230,17 @@ class History:
         return next((trial for trial in ranked if leading is None or trial in leading.trials), None)
 
     @property
+    def leader(self) -> TrialRecord | None:
+        """The trial that trains to its horizon whatever limit is reached: the best one.
+
+        Where dev grows, it is the best of those that are not cut short, if there are any.
+        """
+        best = self.best
+        if best is None or not best.is_cut_short:
+            return best
+        return next((trial for trial in self.ranked() if not trial.is_cut_short), best)
+
+    @property
     def leading(self) -> Configuration | None:
         """With folds, the best configuration, if any has a result."""
         if self.first is None or self.job.task.folds == 1:

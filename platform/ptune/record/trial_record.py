@@ -99,6 +99,16 @@ class TrialRecord:
         return any(examples_of_part(report) is not None for report in self.reports)
 
     @property
+    def is_cut_short(self) -> bool:
+        """Whether it has ended, of a dev split that grows, before the horizon or on a part of dev.
+
+        It ranks before all trials that are scored on less of dev, however bad it is, and so it must not lead them.
+        """
+        if self.status == "complete":
+            return self.dev_examples is not None
+        return self.status == "stopped" and self.has_parts
+
+    @property
     def compared_reports(self) -> Sequence[Metrics]:
         """Its reports that are of as much of dev as the latest."""
         return self.reports[first_compared(self.reports) :]

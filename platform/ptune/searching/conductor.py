@@ -236,10 +236,10 @@ class Conductor:
         return record.number if record is not None and self._fits(record) else None
 
     def _promotable(self) -> TrialRecord | None:
-        """The trial that is to go on from its rung next; where a limit has been reached, the best of all goes first."""
-        best = self._leader
-        if best is not None and best.status == "paused":
-            return best
+        """The trial that is to go on from its rung next; where a limit has been reached, the leader goes first."""
+        leader = self._leader
+        if leader is not None and leader.status == "paused":
+            return leader
         promotion = self._scheduler.promotable(self._draining)
         record = None if promotion is None else self.history.trials[promotion[0]]
         return record if record is not None and record.status == "paused" else None
@@ -305,8 +305,8 @@ class Conductor:
 
     @property
     def _leader(self) -> TrialRecord | None:
-        """The best trial of a search that drains because it has reached a limit."""
-        return self.history.best if self._draining and self.history.limit is not None else None
+        """The trial that goes before all others in a search that drains because it has reached a limit."""
+        return self.history.leader if self._draining and self.history.limit is not None else None
 
     def _fits(self, record: TrialRecord | None) -> bool:
         """Whether a trial's next turn, or a new trial's first, fits into the budget."""

@@ -72,7 +72,7 @@ class Limits:
         """A limit that the search has reached; the one of epochs is reached when something does not fit any more.
 
         A target is reached on all of dev. Patience takes a report on more of dev than any before for a better one.
-        Time is up while the best trial still has what it needs to its horizon, at its own pace.
+        Time is up while the leader still has what it needs to its horizon, at its own pace.
         """
         budget, objective = self._budget, self._history.objective
         if budget.hours is not None and self._history.worked_s + self._climb_s >= budget.hours * _HOUR_S:
@@ -89,12 +89,12 @@ class Limits:
     def cuts(self, trial: TrialRecord) -> str | None:
         """Why a trial has to end although no rung says so: it always answers alike, or began just before a limit.
 
-        The best trial goes on, as do those that have left a rung already. The limit of epochs ends none: it has counted
+        The leader goes on, as do those that have left a rung already. The limit of epochs ends none: it has counted
         every turn up to its end.
         """
         if self.is_hopeless(trial):
             return "it has given every dev example the same answer so far"
-        if not self._cuts or trial.added or trial is self._history.best:
+        if not self._cuts or trial.added or trial is self._history.leader:
             return None
         return None if any(rung <= trial.epoch for rung in self._budget.rungs) else self.reason
 
@@ -130,13 +130,13 @@ class Limits:
         Args:
             trial: the trial; None is one that has not begun.
             under_way: the trials under way. The trial itself may be among them.
-            leader: the best trial, once the search drains; None before. The others are then let on only if they fit up
-                to their horizons, since each of them may still become the best.
+            leader: the search's leader, once it drains; None before. The others are then let on only if they fit up to
+                their horizons, since each of them may still become the best.
         """
         if trial is not None and trial.added:
             return True
         if self._cuts:
-            return trial is not None and trial is self._history.best
+            return trial is not None and trial is self._history.leader
         if self._total is None:
             return True
         others = [record for record in under_way if record is not trial and not record.added]
@@ -163,11 +163,11 @@ class Limits:
 
     @property
     def _climb_s(self) -> float:
-        """Seconds that the best trial needs to its horizon."""
-        best = self._history.best
-        if best is None:
+        """Seconds that the leader needs to its horizon."""
+        leader = self._history.leader
+        if leader is None:
             return 0.0
-        return self._climb(best) * sum(report.get("seconds", 0.0) for report in best.reports) / best.epoch
+        return self._climb(leader) * sum(report.get("seconds", 0.0) for report in leader.reports) / leader.epoch
 
     def _compare(self, trial: TrialRecord) -> None:
         """Note a trial's latest report, if none is better that is of as much of dev."""

@@ -56,6 +56,7 @@ class Parents:
         """What a new trial begins with: the best that a trial has learned whose prompt fits into its own; None if none.
 
         Parents are at rest: an epoch of one that trains could end at any moment, and a search decides by its journal.
+        Where dev grows, those that are cut short come after all others.
 
         Args:
             trial: the number of the new trial.
@@ -66,7 +67,7 @@ class Parents:
             return None
         rested = [record for record in history.trials.values() if record.status == "paused" or record.status in FINAL]
         layers, task = history.header.backbone.layers, history.job.task
-        for parent in ranked(rested):
+        for parent in sorted(ranked(rested), key=lambda record: record.is_cut_short):
             if fits_into(parent.config, config, task, layers) and self._is_kept(parent, trial):
                 return left_by(parent)
         return None
