@@ -12,6 +12,8 @@ from ptune.engine.fused import Engine
 from ptune.engine.reference import predict_alone, train_alone
 from ptune.engine.state import read
 from ptune.record.dev_part import DEV_EXAMPLES
+from ptune.record.trial_record import TrialRecord
+from ptune.run.trial_states import TrialStates
 from ptune.run.trials import TrialFactory
 from ptune.spec.budget import Budget
 from support.closeness import near
@@ -74,6 +76,35 @@ def test_the_learner_that_is_kept_is_of_the_reports_on_the_most_of_dev(growing):
             assert (saved.best[key] - tensor).abs().max() < 1e-4, (goal, best, key)
         assert len(history) == 1
         assert best == goal or goal == 4, "each larger part begins anew"
+
+
+@pytest.mark.parametrize("config", ["v2 longer, dropout", "v1 mlp around"])
+def test_what_is_handed_on_is_of_the_best_report_in_the_journal_whatever_was_saved_after_it(growing, config):
+    """As where a process ends between saving a state and writing its report."""
+    told: list[dict[str, float]] = []
+    for goal in (1, 2, 3, 4):
+        (new,) = reports_of(growing, {0: CONFIGS[config]}, goal).values()
+        told += new
+        plan, _ = growing.trial(0, CONFIGS[config])
+        state = str(plan.state_path.relative_to(growing.folder))
+        for known in range(max(1, goal - 1), goal + 1):
+            trial = TrialRecord(0, plan.config, plan.objective, "stopped", told[:known], state)
+            saved, _ = TrialStates(growing.folder).best(trial)
+            plan, learner = growing.trial(0, CONFIGS[config])
+            train_alone(growing.backbone, learner, plan, trial.best_epoch)
+            for key, tensor in learner.collapsed().items():
+                assert (saved.best[key] - tensor).abs().max() < 1e-4, (goal, known, key)
+
+
+def test_a_later_state_that_has_lost_the_best_of_the_journal_is_not_handed_on(growing):
+    (told,) = reports_of(growing, {0: CONFIG}, 3).values()
+    plan, _ = growing.trial(0, CONFIG)
+    trial = TrialRecord(0, plan.config, plan.objective, "stopped", told[:1], "trials/0000/state.safetensors")
+    saved, problems = TrialStates(growing.folder).best(trial)
+    assert saved is None
+    assert [str(problem).partition(", ")[2] for problem in problems] == [
+        f"saved at report {held}, does not hold the learner of the best one" for held in (3, 2)
+    ]
 
 
 def test_a_trial_that_was_interrupted_says_the_same(growing):

@@ -3,9 +3,12 @@
 import json
 
 import pytest
+import torch
 
 from ptune.api.export import find_artifact
 from ptune.artifacts.load import load_artifact
+from ptune.engine.state import previous, saved_epochs
+from ptune.engine.state import read as read_state
 from ptune.record.dev_part import DEV_EXAMPLES
 from ptune.record.history import History
 from ptune.record.journal import read
@@ -64,6 +67,36 @@ def test_reports_say_what_they_are_scored_on_and_the_best_is_on_all_of_dev(job, 
     whole = len(history.ranked()) - len(partly)
     assert len(confirmed.trials) == whole, "only what was scored on all of dev is confirmed"
     assert {DEV_EXAMPLES in report for trial in confirmed.trials.values() for report in trial.reports} == {False}
+
+
+def test_an_interrupted_search_exports_the_prompt_whose_score_it_states(job, runs):
+    """The search ends between saving a state and writing its report, which is the first on more of dev."""
+    one_slot = job.model_copy(update={"resources": job.resources.model_copy(update={"slots": 1})})
+    cuts = (interrupted(one_slot, runs, after) for after in range(1, 9))
+    cut, trial = next((cut, trial) for cut in cuts for trial in ahead(cut) if trial.epoch in (1, 2))
+    state = cut.folder / trial.state
+    newest, before = state.read_bytes(), read_state(previous(state))
+    exported = find_artifact(cut.folder, cut.history, trial.number)
+    assert exported.manifest.scores["dev"]["accuracy"] == trial.best_value
+    assert all(torch.equal(exported.tensors[name], tensor) for name, tensor in before.best.items())
+
+    previous(state).unlink()
+    again = find_artifact(cut.folder, cut.history, trial.number)
+    for name, tensor in before.best.items():
+        assert (again.tensors[name] - tensor).abs().max() < 1e-5, "it is trained again as far as the journal knows it"
+    assert state.read_bytes() == newest, "with the later state the trial goes on"
+    assert resume_search(cut.name, runs, LocalRunner()).status == "complete"
+
+
+def interrupted(job, runs, after):
+    """A search that ends at a report, after some others."""
+    return start_search(job.model_copy(update={"name": f"cut-{after}"}), "", runs, Interrupting(after))
+
+
+def ahead(outcome):
+    """The trials whose state holds more reports than the journal."""
+    told = [trial for trial in outcome.history.trials.values() if trial.reports]
+    return [trial for trial in told if saved_epochs(outcome.folder / trial.state) > trial.epoch]
 
 
 def test_a_search_that_was_interrupted_says_the_same(job, runs):

@@ -175,7 +175,16 @@ def test_requests_and_starts_travel_through_the_bucket(search, monkeypatch):
     )
     assert brought == ["trials/0003/start.safetensors", "trials/0003/state.safetensors"]
     assert (search.other / start_file(3)).read_bytes() == b"learned"
+    state.write_bytes(b"later")
+    states.send(3, 2, state)
+    assert [brought_up_to(states, search.other / "state", most) for most in (1, 2, None)] == [b"state", *[b"later"] * 2]
     send_results(search.bucket, search.one)
     assert "requests" not in str(json.loads(search.bucket.get("files.json") or b"{}").keys())
     states.keep_only([])
     assert search.bucket.sizes("trials") == {}
+
+
+def brought_up_to(states, path, most):
+    """The state of trial 3 that comes where none is, and where so many reports are enough."""
+    states.bring(3, 0, path, most)
+    return path.read_bytes()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,12 +150,14 @@ def read(path: Path) -> SavedState:
         raise EngineError(f"{path} is damaged: {error}") from None
 
 
-def read_sound(path: Path, epochs: int) -> tuple[SavedState | None, list[EngineError]]:
-    """The latest of a trial's saved states that can be read and holds `epochs` reports, and what is wrong with others.
+def read_sound(
+    path: Path, wanted: Callable[[list[dict[str, float]]], bool]
+) -> tuple[SavedState | None, list[EngineError]]:
+    """The latest of a trial's saved states that can be read and is wanted, and what is wrong with those after it.
 
     Args:
         path: the trial's latest state.
-        epochs: how many reports are asked for.
+        wanted: whether a state with these reports is.
     """
     problems: list[EngineError] = []
     for candidate in (path, previous(path)):
@@ -164,8 +166,10 @@ def read_sound(path: Path, epochs: int) -> tuple[SavedState | None, list[EngineE
         except EngineError as error:
             problems.append(error)
             continue
-        if len(saved.history) >= epochs:
+        if wanted(saved.history):
             return saved, problems
+        held = len(saved.history)
+        problems.append(EngineError(f"{candidate}, saved at report {held}, does not hold the learner of the best one"))
     return None, problems
 
 

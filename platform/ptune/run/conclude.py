@@ -28,7 +28,7 @@ from ptune.data.class_weights import class_weights
 from ptune.data.sources import Splits
 from ptune.engine.fused import Engine, Failure
 from ptune.engine.slots import Plan
-from ptune.engine.state import SavedState, read
+from ptune.engine.state import SavedState, read, saved_epochs
 from ptune.errors import ArtifactError
 from ptune.prompts.learner import Learner
 from ptune.record.configurations import Configuration
@@ -162,21 +162,31 @@ def _state_of(trial: TrialRecord, backbone: Backbone, prepared: Prepared, histor
     saved, problems = TrialStates(folder).best(trial)
     if saved is None:
         _LOG.warning("ptune: trial %d is trained again: %s", trial.number, problems[0])
-        _train_again(trial, backbone, prepared, history, folder)
-        return read(folder / state_file(trial.number))
+        return _train_again(trial, backbone, prepared, history, folder)
     if problems:
         _LOG.warning("ptune: an earlier state of trial %d is taken: %s", trial.number, problems[0])
     return saved
 
 
-def _train_again(trial: TrialRecord, backbone: Backbone, prepared: Prepared, history: History, folder: Path) -> None:
-    """Train a trial as far as it came, from its last sound state; the journal keeps what it reported at first.
+def _train_again(
+    trial: TrialRecord, backbone: Backbone, prepared: Prepared, history: History, folder: Path
+) -> SavedState:
+    """Train a trial as far as the journal knows it, from its last sound state; what it reported at first stays there.
+
+    A state of later reports goes on with the trial when its search does. It stays where it is, and the trial is trained
+    beside it, from its start.
+
+    Returns:
+        The state that it comes to.
 
     Raises:
         EngineError: it cannot be trained.
     """
     plan, learner = _factory(backbone, prepared, history, folder).make(trial.number, trial.config)
+    if saved_epochs(plan.state_path) > trial.epoch:
+        plan = replace(plan, state_path=plan.state_path.with_stem(f"again-{trial.epoch}"))
     _train(plan, learner, trial.epoch, backbone, history)
+    return read(plan.state_path)
 
 
 def _factory(backbone: Backbone, prepared: Prepared, history: History, folder: Path) -> TrialFactory:

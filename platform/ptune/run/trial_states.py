@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from ptune.engine.state import SavedState, read_sound, saved_epochs
@@ -36,23 +37,26 @@ class TrialStates:
 
         Args:
             trial: the trial.
-            enough: how many epochs a state has to hold at least, so that nobody looks for a newer one.
+            enough: of how many reports a state is new enough; no newer one is brought where there is one up to these.
         """
         if self._bucket is not None:
             path = self._folder / state_file(trial)
-            epochs = saved_epochs(path)
-            if enough is None or epochs < enough:
-                self._bucket.bring(trial, epochs, path)
+            reports = saved_epochs(path)
+            if enough is None or reports < enough:
+                self._bucket.bring(trial, reports, path, enough)
 
     def best(self, trial: TrialRecord) -> tuple[SavedState | None, list[EngineError]]:
         """The newest sound state that holds the learner of a trial's best epoch, if any; and what is wrong with others.
+
+        A state is saved before its report is in the journal. So the newest may be of a report that the journal never
+        gets, and hold the learner of that one.
 
         Args:
             trial: it has a report.
         """
         assert trial.state is not None, "a trial with a report has a state"
         self.bring(trial.number, enough=trial.epoch)
-        return read_sound(self._folder / trial.state, trial.best_epoch)
+        return read_sound(self._folder / trial.state, partial(_holds_best, trial))
 
     def send(self, trial: int, epoch: int) -> None:
         """Return when a trial's state after an epoch, saved on this disk, is where every node finds it."""
@@ -71,3 +75,10 @@ class TrialStates:
             there.set_result(None)
             return there
         return self._threads.submit(self.send, trial, epoch)
+
+
+def _holds_best(trial: TrialRecord, reports: list[dict[str, float]]) -> bool:
+    """Whether a state with these reports of a trial holds the learner of the epoch that is its best by the journal."""
+    if len(reports) <= trial.epoch:
+        return len(reports) >= trial.best_epoch
+    return trial.objective.best_index(reports) + 1 == trial.best_epoch

@@ -61,12 +61,20 @@ class BucketStates:
         """Send what a trial starts from."""
         self._bucket.put(start_file(trial).as_posix(), path)
 
-    def bring(self, trial: int, epochs: int, path: Path) -> None:
-        """Bring the newest state of a trial, if it has more than `epochs` epochs, into a file; its start beside it."""
+    def bring(self, trial: int, epochs: int, path: Path, most: int | None = None) -> None:
+        """Bring the newest state of a trial, if it has more than `epochs` epochs, into a file; its start beside it.
+
+        Args:
+            trial: the trial.
+            epochs: how many epochs the state has that is there already.
+            path: the file.
+            most: the newest with at most as many epochs goes before newer ones.
+        """
         names = set(self._bucket.sizes(f"{TRIALS}/{trial:04d}"))
         if START in names and not path.with_name(START).exists():
             self._bucket.fetch(start_file(trial).as_posix(), path.with_name(START))
-        newest = max((int(name.removesuffix(_SUFFIX)) for name in names - {START}), default=0)
+        kept = [int(name.removesuffix(_SUFFIX)) for name in names - {START}]
+        newest = max((of for of in kept if most is None or epochs < of <= most), default=max(kept, default=0))
         if newest > epochs:
             self._bucket.fetch(_object(trial, newest), path)
 
