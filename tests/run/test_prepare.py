@@ -158,6 +158,12 @@ def test_a_grace_beyond_the_horizon_is_refused_once_steps_are_counted(job):
         prepare(reporting(job, "2 steps", stopping={"type": "asha", "grace": 5}))
 
 
+def test_a_dev_split_that_grows_is_refused_where_no_rung_is_left_once_steps_are_counted(job):
+    budget = {"dev_grows": True, "stopping": {"type": "asha", "grace": 4}}
+    with pytest.raises(SpecError, match=r"dev_grows: needs a rung before the last report: stopping.grace < 4, got 4"):
+        prepare(reporting(job, "2 steps", **budget))
+
+
 @pytest.mark.parametrize("every", ["1/3 epochs", "2 steps"])
 def test_prompts_that_do_not_train_have_no_batch_size(job, tiny_language_model, every):
     size = {"value": 16, "when": {"method": "v2"}}

@@ -105,20 +105,20 @@ def test_patience_does_not_wait_for_what_only_a_part_has_reached(path):
 def with_a_bad_one_ahead(path, how, **limits):
     """A search whose first trial beyond the parts scores 0.55 on all of dev and ends there; others score 0.79."""
     conductor = start(job(trials=30, constant_epochs=4, **limits), path, ROWS)
-    first, running = None, []
+    bad, running = None, []
     while True:
         while len(running) < 2 and (turn := conductor.next_turn()) is not None:
             running.append((turn.trial, turn.epoch + 1))
         if not running:
-            return conductor.history, first
+            return conductor.history, bad
         trial, epoch = running.pop(0)
         part = next(({DEV_EXAMPLES: float(size)} for last, size in PARTS if epoch <= last), {})
-        first = trial if first is None and epoch == 2 else first
-        accuracy = 0.79 if trial != first else 0.8 if part else 0.55
-        constant = float(how == "constant" and first in (None, trial))
+        bad = trial if bad is None and epoch == 2 else bad
+        accuracy = 0.79 if trial != bad else 0.8 if part else 0.55
+        constant = float(how == "constant" and bad in (None, trial))
         metrics = {"accuracy": accuracy, "loss": 0.3, "constant_prediction": constant, **part}
         decision = conductor.report(trial, epoch, metrics, "state")
-        if how == "user" and trial == first and not part:
+        if how == "user" and trial == bad and not part:
             conductor.answer(Request.to(Stop(trial)))
         elif decision == "continue":
             running.append((trial, epoch + 1))
@@ -126,11 +126,11 @@ def with_a_bad_one_ahead(path, how, **limits):
 
 @pytest.mark.parametrize("how", ["user", "constant"])
 def test_a_trial_that_is_cut_short_on_all_of_dev_leads_no_search_that_reaches_a_limit(path, how):
-    history, first = with_a_bad_one_ahead(path, how, patience=6)
-    assert (history.limit.limit, history.trials[first].status) == ("patience", "stopped")
-    assert (history.trials[first].epoch, history.trials[first].dev_examples) == (4, None)
+    history, bad = with_a_bad_one_ahead(path, how, patience=6)
+    assert (history.limit.limit, history.trials[bad].status) == ("patience", "stopped")
+    assert (history.trials[bad].epoch, history.trials[bad].dev_examples) == (4, None)
     assert (history.best.status, history.best_value, history.dev_examples) == ("complete", 0.79, None)
-    assert history.ranked()[1].number == first, "on as much of dev, it ranks by its score"
+    assert history.ranked()[1].number == bad, "on as much of dev, it ranks by its score"
 
 
 def test_a_trial_that_is_complete_on_a_part_leads_none_either(path):
@@ -148,11 +148,11 @@ def test_a_trial_that_is_complete_on_a_part_leads_none_either(path):
 
 @pytest.mark.parametrize("how", ["user", "constant"])
 def test_a_trial_that_is_cut_short_is_no_parent_where_others_rest(path, how):
-    history, first = with_a_bad_one_ahead(path, how, inherit=True)
+    history, bad = with_a_bad_one_ahead(path, how, inherit=True)
     parents = {(trial.inherited.trial, trial.inherited.epoch) for trial in history.trials.values() if trial.inherited}
     assert parents
-    assert history.trials[first].best_epoch == 4
-    assert (first, 4) not in parents
+    assert history.trials[bad].best_epoch == 4
+    assert (bad, 4) not in parents
 
 
 @pytest.mark.parametrize("sampler", ["auto", "tpe", "gp", "nsgaii"])

@@ -55,6 +55,17 @@ def test_what_is_no_request_is_refused(content):
         Request.decode("x", content)
 
 
+@pytest.mark.parametrize("change", [Add({**V2, "keep_epoch": 1}), Clone(0, {"keep_epoch": 1})])
+def test_a_trial_that_keeps_an_epoch_is_refused_where_dev_grows(path, change):
+    space = {"parameters": {name: {"value": value} for name, value in V2.items()}}
+    conductor = start(make_job(trials=3, space=space, limits={"dev_grows": True}), path)
+    begin(conductor, 0.5)
+    answer = ask(conductor, change)
+    assert isinstance(answer, Refused)
+    assert "keep_epoch may keep an epoch that is scored on a part of dev" in answer.reason
+    assert isinstance(ask(conductor, Clone(0, {"lr": 0.01})), Suggested)
+
+
 def test_an_added_trial_is_next_and_takes_none_of_the_budget(path):
     conductor = start(make_job(trials=3, stopping=FULL, epochs=1, space={**SPACE, "baseline": [V2, V2, V2]}), path)
     assert begin(conductor, 0.5) == [0]

@@ -67,6 +67,14 @@ def test_other_rules_are_refused_by_name(stopping):
     assert law.endswith(f"asha, asha_stopping, pasha, hyperband, got {stopping['type']!r}")
 
 
+def test_populations_which_have_no_rungs_are_not_sent_to_rules_that_they_refuse():
+    budget = {"sampler": "pbt", "inherit": True, "stopping": {"type": "none"}}
+    assert refused_fields(job, budget=budget) == {
+        "budget.dev_grows": "needs rungs, of which sampler = 'pbt' has none: "
+        "leave dev_grows out, or choose another sampler"
+    }
+
+
 @pytest.mark.parametrize(
     ("tables", "place", "words"),
     [

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ptune.data.sources import Splits
 from ptune.errors import SpecError
 from ptune.spec.budget import Budget
+from ptune.spec.growing import rungs_law
 from ptune.spec.heads import trained_methods
 from ptune.spec.job import Job
 from ptune.spec.problem import Problem
@@ -35,8 +36,8 @@ def report_problems(
                 f"got {budget.report_every!r}; the fewest are '{-(-steps // MOST_REPORTS)} steps'"
             )
             return [Problem(_PLACE, text)]
-        law = counted_budget.stopping_law
-        return [] if law is None else [Problem(("budget",), law)]
+        laws = {("budget",): counted_budget.stopping_law, ("budget", "dev_grows"): rungs_law(counted_budget)}
+        return [Problem(key, law) for key, law in laws.items() if law is not None]
     law = steps_law(steps, budget.reports_per_epoch)
     return [] if law is None else [Problem(_PLACE, law)]
 

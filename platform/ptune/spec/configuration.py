@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ptune.spec.budget import Budget
+from ptune.spec.growing import keep_on_parts_law
 from ptune.spec.job import Job
 from ptune.spec.layout import input_problems
 from ptune.spec.losses import smoothing_law
@@ -41,10 +43,10 @@ def configuration_problems(spec: TrialSpec, job: Job, layers: int) -> list[Probl
 
     A prompt in the input has to fill its template's runs and leave room for text. A v2 prompt's layers have to be among
     the backbone's, and a backbone that is quantized is not trained. The trial's horizon must not exceed the job's, and
-    its data split must be one of the job's.
+    its data split must be one of the job's. Where dev grows, it must keep its best epoch.
     """
     return [
-        *_protocol_problems(spec.protocol, job.task, job.budget.epochs),
+        *_protocol_problems(spec.protocol, job.task, job.budget),
         *input_problems(spec.prompt, job.task),
         *layer_problems(spec.prompt, layers),
         *_named("init", start_law(spec.prompt, job.task)),
@@ -57,9 +59,10 @@ def _named(name: str, law: str | None) -> list[Problem]:
     return [] if law is None else [Problem((name,), law)]
 
 
-def _protocol_problems(protocol: Protocol, task: Task, epochs: int) -> list[Problem]:
+def _protocol_problems(protocol: Protocol, task: Task, budget: Budget) -> list[Problem]:
     return [
-        *_named("epochs", None if protocol.epochs is None else horizon_law(protocol.epochs, epochs)),
-        *_named("keep_epoch", keep_law(protocol.keep_epoch, protocol.epochs or epochs)),
+        *_named("epochs", None if protocol.epochs is None else horizon_law(protocol.epochs, budget.epochs)),
+        *_named("keep_epoch", keep_law(protocol.keep_epoch, protocol.epochs or budget.epochs)),
+        *_named("keep_epoch", keep_on_parts_law(protocol.keep_epoch, budget)),
         *_named("split", split_law(protocol.split, task)),
     ]

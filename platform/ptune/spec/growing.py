@@ -20,6 +20,7 @@ LEAST = 200
 """Examples of the smallest part. The standard error of an accuracy is at most 3.5 points on so many, and 5 on 100. The
 first epochs of six random configurations, of MiniLM on SST-2, have a standard deviation of 5.6 points."""
 _PLACE = ("budget", "dev_grows")
+_KEPT = "keep_epoch may keep an epoch that is scored on a part of dev, under budget.dev_grows: leave one of them out"
 
 
 def part_sizes(budget: Budget, examples: int) -> list[tuple[int, int]]:
@@ -47,17 +48,25 @@ def growing_problems(
     """The laws that a growing dev split breaks."""
     if not budget.dev_grows:
         return []
-    laws = [_stopping_law(budget), None if task is None else _data_law(task)]
+    laws = [rungs_law(budget), None if task is None else _data_law(task)]
     if objectives is not None:
         laws.append("ranks by how much of dev a trial is scored on, then by the metric alone: leave [objectives] out")
     problems = [Problem(_PLACE, law) for law in laws if law is not None]
     kept = [] if space is None else range(len(space.parameters.get("keep_epoch", [])))
-    law = "keep_epoch may keep an epoch that is scored on a part of dev, under budget.dev_grows: leave one of them out"
-    return [*problems, *(Problem(("space", "parameters", "keep_epoch", index), law) for index in kept)]
+    return [*problems, *(Problem(("space", "parameters", "keep_epoch", index), _KEPT) for index in kept)]
 
 
-def _stopping_law(budget: Budget) -> str | None:
-    """Trials thin out at rungs by a factor, by which the parts grow."""
+def keep_on_parts_law(epoch: int | None, budget: Budget) -> str | None:
+    """The law that an epoch to keep breaks where dev grows; None if it holds."""
+    return None if epoch is None or not budget.dev_grows else f"{_KEPT}, got {epoch}"
+
+
+def rungs_law(budget: Budget) -> str | None:
+    """The law that the rungs break by whose factor dev grows; None if it holds, as far as reports are counted."""
+    if not budget.dev_grows:
+        return None
+    if budget.sampler == "pbt":
+        return "needs rungs, of which sampler = 'pbt' has none: leave dev_grows out, or choose another sampler"
     if not isinstance(budget.stopping, Halving):
         got = f"{', '.join(HALVING)}, got {budget.stopping.type!r}"
         return f"needs rungs from which one in eta trials goes on, and so a stopping.type of {got}"
