@@ -1,5 +1,6 @@
 """A search whose dev split grows with the rungs ends with scores on all of dev, and counts no others beside them."""
 
+import math
 import random
 from statistics import fmean
 
@@ -10,6 +11,7 @@ from ptune.record.dev_part import DEV_EXAMPLES
 from ptune.record.events import LimitReached
 from ptune.record.history import FINAL, History
 from ptune.record.requests import Add, Request, Stop
+from ptune.searching.importance import importances
 from ptune.searching.pasha import noise_of
 from ptune.searching.simulate import simulate
 from ptune.searching.study import Study
@@ -185,6 +187,46 @@ def test_a_sampler_learns_the_best_of_the_reports_on_the_most_of_dev(path):
     (trial,) = study._study.get_trials()
     assert list(trial.intermediate_values.values()) == [0.9, 0.6, 0.7, 0.5, 0.5]
     assert trial.value == 0.5
+
+
+@pytest.mark.parametrize("part", [0.9, 0.7])
+def test_a_sampler_that_knows_whole_results_alone_takes_none_on_a_part_for_better(path, part):
+    """Trial 0 comes to 0.75 on all of dev; the others stop at the first rung, and a tenth lies between their scores."""
+    space = {"parameters": {"method": {"value": "v2"}, "lr": {"low": 1e-3, "high": 0.1, "log": True}}}
+    made = make_job(9, sampler="nsgaii", space=space, limits={"dev_grows": True})
+    study = Study(made.space.resolved(12), made.budget, seed=0, trials=9)
+    for number in range(4):
+        study.ask(number)
+    for epoch, (utility, examples) in enumerate([(0.8, 223), (0.8, 667), (0.75, math.inf)], 1):
+        study.report(0, epoch, utility, scored_on=examples)
+    study.tell(0, "complete")
+    for number in (1, 2):
+        study.report(number, 1, part - 0.1 * number, scored_on=223)
+        study.tell(number, "stopped")
+    study.tell(3, "failed")
+    listed = [trial.value for trial in study._storage._list(0)]
+    lowered = max(0.0, part - 0.1 - 0.75)
+    assert listed == pytest.approx([0.75, part - 0.1 - lowered, part - 0.2 - lowered, part - 0.2 - lowered])
+
+
+def test_what_mattered_is_told_by_scores_on_the_most_of_dev():
+    """However high the scores on a part are, what is better on all of dev comes before them."""
+
+    def shares(luck):
+        draws = random.Random(1)
+        made = []
+        for _ in range(60):
+            config = {"lr": 10 ** draws.uniform(-3, -1), "length": draws.randint(4, 64)}
+            size = 4 if config["length"] < 20 else 1
+            values = [0.8 + draws.gauss(0, 0.02) + (luck if size == 1 else 0.0) for _ in range(size)]
+            trial = made_curve(values, config, "stopped", dev_examples=[223, 667, 667, 0][:size])
+            made.append(trial)
+            if size == 4:
+                del trial.reports[-1][DEV_EXAMPLES]
+        return importances(history_of(made, rows=ROWS))
+
+    assert shares(0.1) == shares(-0.1)
+    assert next(iter(shares(0.1))) == "length"
 
 
 def test_pasha_counts_places_as_equal_by_the_error_of_the_smaller_part():

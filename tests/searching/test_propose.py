@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from ptune.searching.propose import Tried, propose
+from ptune.searching.propose import Tried, _seen, propose
 from ptune.searching.study import Study
 from ptune.spec.budget import Budget
 from ptune.spec.space import Space
@@ -92,6 +92,18 @@ def test_it_beats_random_draws_on_every_surface():
 def test_of_many_trials_the_best_and_the_latest_are_seen():
     tried = [Tried({"lr": 1e-2}, [0.9])] + [Tried({"lr": 10 ** (-4 + number / 1000)}, [0.5]) for number in range(400)]
     assert abs(math.log10(propose(LINE, [0, 401], tried, 9, 4, {})["lr"]) + 2) < 1
+
+
+def test_the_best_are_those_on_the_most_of_dev():
+    """A lucky score on a part does not keep a trial in sight, nor does a later and lower one on more lose it."""
+    lucky = Tried({"lr": 1e-4})
+    lucky.note(0.99, scored_on=223)
+    whole = Tried({"lr": 1e-2})
+    for utility, examples in [(0.99, 223), (0.8, math.inf), (0.7, math.inf)]:
+        whole.note(utility, examples)
+    assert (lucky.best, whole.best) == ((223, 0.99), (math.inf, 0.8))
+    others = [Tried({"lr": 1e-3}, [0.75]) for _ in range(200)]
+    assert _seen([lucky, whole, *others])[0] is whole
 
 
 def test_the_process_tpe_and_chance_take_turns_and_chance_has_every_other_one():

@@ -3,7 +3,8 @@
 PED-ANOVA (Watanabe et al. 2023, arXiv 2304.10255; conditional spaces: arXiv 2601.20800) compares where the best
 trials lie with where all lie, so it needs only to know which are the best. That is a trial's best value over the
 epochs it trained: successive halving stops a trial because it is not among the best, so a stopped trial's shorter
-training does not put it among them. Failed trials have no value and are left out.
+training does not put it among them. Failed trials have no value and are left out. Where dev grows, values on more of
+dev are better than all on less, as they are for the search.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _BEST_SHARE = 0.1
 def importances(history: History) -> dict[str, float]:
     """Each searched parameter's share, largest first; the shares sum to 1.
 
-    Definitions of one parameter under several conditions are summed.
+    Only the order of the trials counts. Definitions of one parameter under several conditions are summed.
 
     Returns:
         {} with fewer than 8 finished trials, or when nothing sets the best apart; also for a confirmation, whose
@@ -34,10 +35,12 @@ def importances(history: History) -> dict[str, float]:
         return {}
     space = history.job.space.resolved(history.header.backbone.layers)
     trials = [trial for trial in history.ranked() if trial.status in ("complete", "stopped")]
-    utilities = [history.objective.utility(value) for trial in trials if (value := trial.best_value) is not None]
-    if len(trials) < _LEAST_TRIALS or len(set(utilities)) == 1:
+    standings = [standing for trial in trials if (standing := trial.standing) is not None]
+    results = [(standing.scored_on, standing.utilities[0]) for standing in standings]
+    levels = {result: float(level) for level, result in enumerate(sorted(set(results)))}
+    if len(trials) < _LEAST_TRIALS or len(levels) == 1:
         return {}
-    shares = _evaluate(trials, utilities, space)
+    shares = _evaluate(trials, [levels[result] for result in results], space)
     total = sum(shares.values())
     return {name: share / total for name, share in shares.items()} if total > 0 else {}
 

@@ -49,6 +49,21 @@ class Tried:
     utilities: list[float] = field(default_factory=list)
     """By epoch."""
     failed: bool = False
+    scored_on: float = math.inf
+    """How many dev examples its latest epoch is scored on; infinite for all of dev."""
+    compared: int = 0
+    """The position of the first epoch that is scored on as many."""
+
+    def note(self, utility: float, scored_on: float = math.inf) -> None:
+        """Take in what its next epoch counts, and on how many dev examples."""
+        if scored_on != self.scored_on:
+            self.scored_on, self.compared = scored_on, len(self.utilities)
+        self.utilities.append(utility)
+
+    @property
+    def best(self) -> tuple[float, float]:
+        """On how many dev examples it is scored, and the best utility of these epochs; it has reported."""
+        return self.scored_on, max(self.utilities[self.compared :])
 
     @property
     def is_known(self) -> bool:
@@ -125,7 +140,7 @@ def _seen(tried: Sequence[Tried]) -> list[Tried]:
     """The trials that have shown something and are among the best or the latest of these, in order."""
     known = [number for number, trial in enumerate(tried) if trial.is_known]
     reported = [number for number in known if tried[number].utilities]
-    best = sorted(reported, key=lambda number: -max(tried[number].utilities))[:_BEST]
+    best = sorted(reported, key=lambda number: tried[number].best, reverse=True)[:_BEST]
     return [tried[number] for number in sorted({*best, *known[-_LATEST:]})]
 
 

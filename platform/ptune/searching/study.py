@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, assert_never
 
 import numpy as np
@@ -110,7 +110,7 @@ class Study:
         same figure. Of several objectives, it takes the trial's standing so far; `violation` is that of its bounds.
         With `scored_on` dev examples, only the epochs are compared that are scored on as many.
         """
-        self._tried[number].utilities.append(utilities[0])
+        self._tried[number].note(utilities[0], scored_on)
         self._storage.note(self._id(number), epoch, Standing(utilities, violation, scored_on))
 
     def take(self, trial: TrialRecord, epoch: int) -> None:
@@ -233,7 +233,10 @@ class _Memory(ListedMemory):
 
     def _list(self, study_id: int) -> list[FrozenTrial]:  # noqa: ARG002 - there is one study
         known = [_as_known(trial) for trial in self._choose()]
-        return _as_complete(known) if self._partial_as_complete else known
+        if not self._partial_as_complete:
+            return known
+        scored_on = {trial.number: self._scored_on.get(self._ids[trial.number], math.inf) for trial in known}
+        return _as_complete(known, scored_on)
 
     def _choose(self) -> list[FrozenTrial]:
         """The best trials, and all trials since the earliest of the latest known ones; no other trial is read."""
@@ -291,8 +294,13 @@ def _as_known(trial: FrozenTrial) -> FrozenTrial:
     return copied
 
 
-def _as_complete(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Trials with what they have reached so far as their value, those that failed with the least of all."""
+def _as_complete(trials: Sequence[FrozenTrial], scored_on: Mapping[int, float]) -> list[FrozenTrial]:
+    """Trials with what they have reached so far as their value, those that failed with the least of all.
+
+    Args:
+        trials: as they are known.
+        scored_on: by number, how many dev examples the value of each is of.
+    """
     values = {
         trial.number: trial.value
         if trial.state == TrialState.COMPLETE
@@ -300,6 +308,7 @@ def _as_complete(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         for trial in trials
         if trial.state == TrialState.COMPLETE or trial.intermediate_values
     }
+    values = _in_order(values, scored_on)
     worst = min(values.values(), default=None)
     seen = []
     for trial in trials:
@@ -309,3 +318,13 @@ def _as_complete(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
             trial.state, trial.values = TrialState.COMPLETE, [value]
         seen.append(trial)
     return seen
+
+
+def _in_order(values: Mapping[int, float], scored_on: Mapping[int, float]) -> dict[int, float]:
+    """Values of trials by number, those on less of dev lowered so that none lies above any on more of it."""
+    ordered: dict[int, float] = {}
+    for examples in sorted({scored_on[number] for number in values}, reverse=True):
+        alike = {number: value for number, value in values.items() if scored_on[number] == examples}
+        excess = max(0.0, max(alike.values()) - min(ordered.values(), default=math.inf))
+        ordered |= {number: value - excess for number, value in alike.items()}
+    return ordered
