@@ -9,6 +9,7 @@ from ptune.record.history import FINAL, History
 from ptune.record.requests import Add, Clone, End, Extend, Request, Stop
 from ptune.searching.requested import judge, outside, point_of
 from ptune.searching.simulate import simulate
+from ptune.spec.stopping import HALVING
 from support.repository import ROOT
 from support.simulated import SPACE, curve, make_job, resume, start
 
@@ -64,6 +65,18 @@ def test_a_trial_that_keeps_an_epoch_is_refused_where_dev_grows(path, change):
     assert isinstance(answer, Refused)
     assert "keep_epoch may keep an epoch that is scored on a part of dev" in answer.reason
     assert isinstance(ask(conductor, Clone(0, {"lr": 0.01})), Suggested)
+
+
+@pytest.mark.parametrize("rule", [name for name in (*HALVING, "screen") if name != "asha_stopping"])
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_an_added_trial_that_is_complete_early_holds_up_none_that_rests(path, rule, epochs):
+    stopping = {"type": rule, "grace": 1, **({"keep": 2} if rule == "screen" else {})}
+    conductor = start(make_job(trials=6, sampler="random", stopping=stopping), path)
+    ask(conductor, Add({**V2, "epochs": epochs}))
+    simulate(conductor, lambda config, epoch: 0.9 if config["epochs"] else curve(config, epoch), 1)
+    ends = {(trial.status, trial.epoch) for trial in conductor.history.trials.values() if not trial.added}
+    assert conductor.done
+    assert ("complete", 9) in ends
 
 
 def test_an_added_trial_is_next_and_takes_none_of_the_budget(path):

@@ -370,8 +370,13 @@ class Conductor:
                 self._fold_rungs(trial, epoch)
             case Finished(trial, status, request=request):
                 self._final += 1
-                if status == "failed" or request is not None or self._limits.is_hopeless(self.history.trials[trial]):
+                if status == "failed" or request is not None or self._leaves_rungs(self.history.trials[trial]):
                     self._places.discard(trial)
+
+    def _leaves_rungs(self, record: TrialRecord) -> bool:
+        """Whether others rank at the rungs as if a trial that has ended had never been there: it could not go on."""
+        is_short = record.status == "complete" and record.epoch < self._job.budget.horizon
+        return is_short or self._limits.is_hopeless(record)
 
     def _fold_rungs(self, trial: int, epoch: int) -> None:
         if epoch in self._rungs and (standing := self.history.trials[trial].standing) is not None:

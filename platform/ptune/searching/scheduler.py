@@ -28,7 +28,7 @@ class Scheduler(Protocol):
         """Note that a trial goes on from a rung."""
 
     def discard(self, trial: int) -> None:
-        """Forget a trial that failed, or that a user has stopped."""
+        """Forget a trial that could not go on: it failed, was cut short, or had a shorter horizon of its own."""
 
     def goes_on(self, trial: int, rung: int, drain: bool = False) -> bool:
         """Whether a trial at a rung need not wait; `drain` says that nothing else will arrive there."""
