@@ -21,6 +21,7 @@ from ptune.report.side_by_side.page import page
 from ptune.report.side_by_side.printed import printed
 from ptune.report.side_by_side.together import side_by_side
 from ptune.report.tables import configuration_table, headline
+from ptune.run.confirm import confirmation, left_out
 from support.made_histories import Made, history_of, report
 
 
@@ -153,6 +154,17 @@ def test_tables_of_configurations_say_of_each_mean_that_it_is_on_a_part():
     assert "0.6000 (" not in shown
     assert PARTLY in shown
     assert table(history, 100).caption == PARTLY
+
+
+def test_a_confirmation_repeats_what_is_on_as_much_of_dev_and_says_if_that_is_less_than_was_asked_for():
+    whole, part = (0.9, 100), (0.6, None)
+    made = [grown(whole), grown(whole, part), grown((0.95, 100), length=8), grown(whole, part, length=4)]
+    history = history_of(made, **GROWING)
+    _, confirms = confirmation(history, top=3, seeds=1)
+    assert [point.trials for point in confirms.configurations] == [[1], [3]], "a mean is of the trials beside it"
+    assert left_out(history, 3) == "2 of 3 configurations are repeated: made has scored the others on less of dev"
+    assert left_out(history, 2) is None
+    assert left_out(history_of(made[1:2], **GROWING), 3) is None, "there are no others"
 
 
 def test_the_standard_error_of_a_page_names_the_examples_that_it_is_of():

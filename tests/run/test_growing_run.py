@@ -37,7 +37,7 @@ def told(history: History) -> list:
     ]
 
 
-def test_reports_say_what_they_are_scored_on_and_the_best_is_on_all_of_dev(job, runs):
+def test_reports_say_what_they_are_scored_on_and_the_best_is_on_all_of_dev(job, runs, caplog):
     outcome = start_search(job, "", runs, LocalRunner())
     history = outcome.history
     for trial in history.trials.values():
@@ -65,6 +65,7 @@ def test_reports_say_what_they_are_scored_on_and_the_best_is_on_all_of_dev(job, 
 
     confirmed = confirm_search(outcome.name, runs, LocalRunner(), top=6, seeds=1).history
     whole = len(history.ranked()) - len(partly)
+    assert f"{whole} of 6 configurations are repeated: small has scored the others on less of dev" in caplog.text
     assert len(confirmed.trials) == whole, "only what was scored on all of dev is confirmed"
     assert {DEV_EXAMPLES in report for trial in confirmed.trials.values() for report in trial.reports} == {False}
 

@@ -10,9 +10,11 @@ from mlflow.entities import LoggedModelStatus
 from mlflow.exceptions import MlflowException
 
 from ptune.artifacts.predict import Predictor
-from ptune.errors import TrackingError
-from ptune.record.events import decode, encode
+from ptune.errors import SpecError, TrackingError
+from ptune.record.dev_part import DEV_EXAMPLES
+from ptune.record.events import Reported, decode, encode
 from ptune.record.journal import JOURNAL
+from ptune.run.sync import sync_search
 from ptune.tracking.fetch import fetch_prompt
 from ptune.tracking.mlflow_writer import sync
 from ptune.tracking.model import load_model
@@ -49,6 +51,14 @@ class Shown:
         (self.folder / JOURNAL).write_bytes(b"".join(lines))
         (self.header,) = (decode(line) for line in lines[:1])
         self.runs.clear()
+
+    def is_on_a_part(self):
+        """Every report of the journal is on ten of dev."""
+        events = [decode(line) for line in self._lines]
+        for event in events:
+            if isinstance(event, Reported):
+                event.metrics[DEV_EXAMPLES] = 10.0
+        (self.folder / JOURNAL).write_bytes(b"".join(map(encode, events)))
 
     @property
     def metric(self):
@@ -175,3 +185,20 @@ def test_a_prompt_comes_back_from_a_server_by_run_model_version_and_alias(served
     server.kill()
     with pytest.raises(TrackingError, match="MLflow does not answer there; start it, or set MLFLOW_TRACKING_URI"):
         fetch_prompt(search, server.uri, tmp_path / "away")
+
+
+def test_a_best_prompt_on_a_part_of_dev_is_not_registered_and_that_is_said(shown, caplog):
+    shown.is_on_a_part()
+    shown.sync("triage")
+    assert "nothing is registered as triage: the best trial of" in caplog.text
+    assert "is scored on 10 of dev alone" in caplog.text
+    assert shown.client.search_registered_models() == []
+    with pytest.raises(SpecError, match=r"nothing can be registered as triage: .* on 10 of dev alone"):
+        sync_search(shown.folder.name, shown.folder.parent, "triage")
+
+
+def test_nothing_of_a_search_that_is_not_complete_can_be_registered(shown):
+    journal = shown.folder / JOURNAL
+    journal.write_bytes(b"".join(line for line in shown._lines if b'"ended"' not in line))
+    with pytest.raises(SpecError, match=r"is not complete, so its best is not known \(interrupted\)"):
+        sync_search(shown.folder.name, shown.folder.parent, "triage")

@@ -7,10 +7,14 @@ import pytest
 from mlflow import MlflowClient
 
 from ptune.diagnosis.diagnose import diagnose
-from ptune.record.events import Ended, Origin
+from ptune.record.dev_part import DEV_EXAMPLES
+from ptune.record.events import Ended, Finished, Origin, Reported, Suggested
 from ptune.record.history import History
 from ptune.record.journal import Journal, read
 from ptune.tracking.mlflow_writer import sync
+from ptune.tracking.views import TRIALS
+from support import simulated
+from support.made_headers import header_of
 from support.played import make_job, play
 
 
@@ -138,3 +142,24 @@ def test_metrics_have_as_many_digits_as_a_column_shows(tracked):
     best = trials[-1].data.metrics
     assert best["best_accuracy"] == round(best["best_accuracy"], 6)
     assert best["trainable_parameters"] == 384 * int(trials[-1].data.params["length"])
+
+
+@pytest.mark.parametrize("order", ["ASC", "DESC"])
+def test_a_trial_on_a_part_of_dev_comes_behind_those_on_all_of_it(order, tmp_path, blank_database):
+    uri = f"sqlite:///{shutil.copy(blank_database, tmp_path / 'mlflow.db')}"
+    lucky, poor, whole = {"accuracy": 0.9, DEV_EXAMPLES: 20.0}, {"accuracy": 0.2, DEV_EXAMPLES: 20.0}, {"accuracy": 0.7}
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append(header_of(simulated.make_job(limits={"dev_grows": True})))
+    for number, reports in enumerate([[lucky], [poor, whole], [poor]]):
+        journal.append(Suggested(number, {"method": "v2"}))
+        for epoch, metrics in enumerate(reports, 1):
+            journal.append(Reported(number, epoch, metrics, "s"))
+        journal.append(Finished(number, "stopped"))
+    journal.close()
+    sync(tmp_path, uri, "grown", lambda _trial, _run_id: None)
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("grown")
+    runs = client.search_runs([experiment.experiment_id], TRIALS, order_by=[f"metrics.`best_accuracy` {order}"])
+    assert [run.data.metrics.get("best_accuracy") for run in runs] == [0.7, None, None]
+    assert runs[0].data.tags["ptune.trial"] == "1"
+    assert "A trial that was never scored on all of that split has none." in experiment.tags["mlflow.note.content"]

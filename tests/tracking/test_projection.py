@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ptune.record.dev_part import DEV_EXAMPLES
-from ptune.record.events import DataSource, Metered, Reported, Resumed, Suggested
+from ptune.record.events import DataSource, Ended, Finished, Metered, Reported, Resumed, Suggested
 from ptune.record.journal import read
 from ptune.tracking.projection import Point, Projection, RunImage
 from support.made_headers import header_of
@@ -195,7 +195,7 @@ def test_of_a_loss_the_best_is_the_lowest(search):
     assert parent.pending.tags["ptune.best_trial"] == "0"
 
 
-def test_where_dev_grows_every_report_says_on_how_many_examples_it_is_and_the_most_lead():
+def test_where_dev_grows_every_report_says_on_how_many_examples_it_is_and_only_all_of_dev_has_a_best():
     job = make_job(limits={"dev_grows": True})
     projection = Projection()
     steps = [header_of(job, data={"dev": DataSource("builtin:none:dev", "b" * 64, 2_000)})]
@@ -205,6 +205,19 @@ def test_where_dev_grows_every_report_says_on_how_many_examples_it_is_and_the_mo
     for step in steps:
         projection.apply(step)
     assert points(projection.runs[0], DEV_EXAMPLES) == [(1, 223.0), (2, 2_000.0)]
-    assert [value for _, value in points(projection.runs[0], "best_accuracy")] == [0.9, 0.7]
-    assert [value for _, value in points(projection.runs[None], "best_accuracy")] == [0.9, 0.7], "a part leads no more"
-    assert [value for _, value in points(projection.runs[1], "best_accuracy")] == [0.9]
+    assert points(projection.runs[0], "best_accuracy") == points(projection.runs[None], "best_accuracy") == [(0, 0.7)]
+    assert points(projection.runs[0], "best_epoch") == [(0, 2.0)]
+    assert points(projection.runs[1], "best_accuracy") == points(projection.runs[1], "best_epoch") == []
+    assert points(projection.runs[1], "accuracy") == [(1, 0.9)]
+
+
+def test_a_search_whose_best_is_on_a_part_of_dev_ends_without_a_best_value():
+    projection = Projection()
+    projection.apply(header_of(make_job(limits={"dev_grows": True})))
+    for step in (Suggested(0, {"method": "v2"}), Reported(0, 1, {"accuracy": 0.9, DEV_EXAMPLES: 20.0}, "s")):
+        projection.apply(step)
+    projection.apply(Finished(0, "stopped", "asked for"))
+    projection.apply(Ended("complete", projection.history.best_result, None))
+    parent = projection.runs[None]
+    assert points(parent, "best_accuracy") == []
+    assert parent.pending.tags["ptune.best_trial"] == "0"

@@ -4,9 +4,11 @@ import base64
 import json
 import zlib
 
+from ptune.record.dev_part import DEV_EXAMPLES
 from ptune.record.history import History
 from ptune.tracking.state import TrackingState
 from ptune.tracking.views import experiment_tags
+from support import simulated
 from support.made_headers import header_of
 from support.played import make_job
 
@@ -54,6 +56,12 @@ def test_less_is_better_where_the_job_says_so():
     assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`best_loss`", True)
     curves = [chart["metricKey"] for chart in state["compareRunCharts"] if chart["type"] == "LINE"]
     assert curves == ["loss", "train_loss"]
+
+
+def test_where_dev_grows_a_trial_without_a_best_value_still_shows_its_last_and_what_that_is_of():
+    columns = views(simulated.make_job(limits={"dev_grows": True}))["ptune"][1]["selectedColumns"]
+    assert columns[:4] == [f"metrics.`{name}`" for name in ("best_accuracy", "test_accuracy", "accuracy", DEV_EXAMPLES)]
+    assert not any(DEV_EXAMPLES in column for column in views(make_job())["ptune"][1]["selectedColumns"])
 
 
 def test_large_searches_show_their_best_in_charts():

@@ -136,10 +136,23 @@ def confirmation(history: History, top: int, seeds: int) -> tuple[Job, Confirms]
         splits=max(data.draws for data in job.task.sets),
         searched=_searched(history),
         configurations=[
-            ConfirmedPoint(group.config, [trial.number for trial in group.trials], group.spread) for group in best
+            ConfirmedPoint(group.config, [trial.number for trial in group.compared], group.spread) for group in best
         ],
     )
     return Job.model_validate({**job.model_dump(mode="json"), **changes}), confirms
+
+
+def left_out(history: History, top: int) -> str | None:
+    """Why fewer configurations are repeated than were asked for, where others are scored on less of dev; else None.
+
+    Args:
+        history: the search, finished.
+        top: how many were asked for.
+    """
+    name, repeated = history.header.name, len(_chosen(history, top))
+    if repeated == min(top, len(history.configurations())):
+        return None
+    return f"{repeated} of {top} configurations are repeated: {name} has scored the others on less of dev"
 
 
 def _kept_epoch(group: Configuration, history: History) -> int:

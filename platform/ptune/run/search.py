@@ -20,7 +20,7 @@ from ptune.record.history import History, TrialRecord
 from ptune.record.journal import JOURNAL, Journal, read
 from ptune.record.optimism import optimism
 from ptune.run.conclusion import Conclusion
-from ptune.run.confirm import confirmation, result
+from ptune.run.confirm import confirmation, left_out, result
 from ptune.run.folders import JOB, check_runs, claim_folder, search_folder
 from ptune.run.inbox import EndRequestedError, Inbox, is_asked_for_more
 from ptune.run.inherit import keeper
@@ -343,6 +343,8 @@ def confirm_search(
     folder = search_folder(runs, name)
     history = History.of(read(folder / JOURNAL))
     job, confirms = confirmation(history, top, seeds)
+    if (told := left_out(history, top)) is not None:
+        _LOG.warning("ptune: %s", told)
     kept = kept_start(history.header, folder)
     comment = f"# ptune confirm {name} --top {top} --seeds {seeds}; job.json beside this file is the job that runs\n"
     text = (folder / "job.toml").read_text(encoding="utf-8")

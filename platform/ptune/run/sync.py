@@ -12,6 +12,7 @@ from ptune.run.recording import recording
 from ptune.run.tracker import TrackerFactory, noted, tracker_of
 from ptune.spec.tracking import model_name_law
 from ptune.storage.local_copy import url_of
+from ptune.tracking.registrable import why_unregistered
 from ptune.tracking.state import TrackingState
 
 
@@ -30,7 +31,7 @@ def sync_search(
         track: makes the tracker.
 
     Raises:
-        SpecError: no registered model can have that name.
+        SpecError: no registered model can have that name, or a version of this search's best prompt.
         NotFoundError: there is no such search.
         JournalError: a process runs it.
         TrackingError: the tracker cannot be reached or refuses a part, or the search is not tracked.
@@ -40,7 +41,10 @@ def sync_search(
     folder = search_folder(runs, name)
     with recording(folder) as record:
         journal = record.journal
-        tracker = track(History.of(read(journal.path)).job, folder, noted(journal))
+        history = History.of(read(journal.path))
+        if register_as is not None and (why := why_unregistered(history)) is not None:
+            raise SpecError(f"nothing can be registered as {register_as}: {why}")
+        tracker = track(history.job, folder, noted(journal))
         if tracker.state is not None or url_of(folder) is None:
             tracker.sync(register_as)
         return tracker.state

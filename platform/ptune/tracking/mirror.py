@@ -8,6 +8,7 @@ is not sent again if the store holds all of it. Everything else is sent, and the
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -30,9 +31,12 @@ from ptune.tracking.projection import (
     RunImage,
     settled_points,
 )
+from ptune.tracking.registrable import why_unregistered
 from ptune.tracking.state import Announce
 from ptune.tracking.store import RefusedError, Store, StoredRun
 from ptune.tracking.views import experiment_tags, run_route
+
+_LOG = logging.getLogger(__name__)
 
 CONFIG = "config.json"
 """The file that says which parameters differ between trials, and the values of those that do not."""
@@ -129,11 +133,14 @@ class Mirror:
             self._refused[None] = str(error)
 
     def _registration(self, register_as: str | None) -> Registration | None:
-        """How the best prompt is registered; None where it is not, as one that is scored on a part of dev."""
+        """How the best prompt is registered; None where it is not."""
         history = self._projection.history
         header = history.header
         name = register_as or header.job.tracking.register_as
-        if name is None or history.best_value is None or history.dev_examples is not None:
+        if name is None or history.best_value is None:
+            return None
+        if (why := why_unregistered(history)) is not None:
+            _LOG.warning("ptune: nothing is registered as %s: %s", name, why)
             return None
         return Registration(
             name=name,

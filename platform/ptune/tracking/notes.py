@@ -39,15 +39,17 @@ def experiment_note(history: History, place: Place) -> str:
     """
     job, objective = history.job, history.objective
     extreme = "highest" if objective.direction == "maximize" else "lowest"
-    about = (
+    introduction = (
         f"Prompts for {history.header.backbone.id} on {', '.join(str(data.source) for data in job.task.sets)}. "
         f"Each search is a run, and each of its trials a run below it. The best trial has the {extreme} "
         f"`{best_key(objective)}` on the dev split."
     )
+    if job.budget.dev_grows:
+        introduction += " A trial that was never scored on all of that split has none."
     run = run_route(place.experiment_id, place.run_id)
     latest = f"The search that was tracked last is [{history.header.name}]({run})."
     links = f"All trials: {_links(history, place, None)}"
-    return "\n\n".join([links, about, latest, *_paragraphs(history, f"What to try after {history.header.name}")])
+    return "\n\n".join([links, introduction, latest, *_paragraphs(history, f"What to try after {history.header.name}")])
 
 
 def _links(history: History, place: Place, search_id: str | None) -> str:

@@ -11,6 +11,9 @@ into parts; then the metric `epoch` says it. What an engine takes of its machine
 as its step: MLflow draws it by time, on a page of its own. Everything else, such as the best value so far, has step 0:
 MLflow then shows its latest value as a bar, and no axis has two meanings. The best value is a run's first point, since
 MLflow compares runs by the metric that they had first.
+
+Where dev grows with the rungs, a run has a best value only of scores on all of dev: MLflow ranks runs by it, and knows
+nothing of parts.
 """
 
 from __future__ import annotations
@@ -107,7 +110,8 @@ class RunImage:
     end: int | None = None
     """Milliseconds since 1970; None while it runs."""
     best: float | None = None
-    """Finite value of the job's metric in the epoch that is kept so far; of a search, the best of its trials'."""
+    """Finite value of the job's metric on all of dev in the epoch that is kept so far; of a search, the best of its
+    trials'."""
     tested: bool = False
     """Whether it has scores on the test split, which come after its end."""
     pending: Pending = field(default_factory=Pending)
@@ -214,14 +218,14 @@ class Projection:
     def _report(self, trial: int, epoch: int, metrics: Metrics, time: int) -> None:
         objective, record = self.history.objective, self.history.trials[trial]
         points = self._change(trial).pending.points
-        value = record.best_value
+        value = record.best_value if record.dev_examples is None else None
         if value is not None and record.best_epoch == epoch:
             self.runs[trial].best = value
             points += [
                 Point(best_key(objective), value, time),
                 Point("best_epoch", float(record.kept_epoch), time),
             ]
-            self._lead(record, value, time)
+            self._lead(value, time)
         points += _points(metrics, [*_names(objective), *self._beside, *_ALWAYS], time, epoch)
         if self.history.job.budget.dev_grows:
             examples = metrics.get(DEV_EXAMPLES, float(self.history.header.data["dev"].rows))
@@ -237,19 +241,12 @@ class Projection:
         objectives = self.history.objectives
         return [] if objectives is None else [name for name in objectives.beside if name not in COSTS]
 
-    def _lead(self, record: TrialRecord, value: float, time: int) -> None:
-        """Let a trial's new best be the search's, if it is better; one fold's says nothing of a configuration.
-
-        Where dev grows, the best is of the trials that are scored on the most of it.
-        """
+    def _lead(self, value: float, time: int) -> None:
+        """Let a trial's new best be the search's, if it is better; one fold's says nothing of a configuration."""
         objective, parent = self.history.objective, self.runs[None]
         if self.history.job.task.folds > 1:
             return
-        if self.history.job.budget.dev_grows:
-            leads = record is self.history.best
-        else:
-            leads = parent.best is None or objective.is_better(value, parent.best)
-        if leads:
+        if parent.best is None or objective.is_better(value, parent.best):
             parent.best = value
             self._change(None).pending.points.append(Point(best_key(objective), value, time))
 
@@ -289,7 +286,8 @@ class Projection:
         if best is None or value is None:
             parent.set_status(status, time)
         else:
-            parent.pending.points.append(Point(best_key(self.history.objective), value, time))
+            if best.dev_examples is None:
+                parent.pending.points.append(Point(best_key(self.history.objective), value, time))
             parent.set_status(status, time, best_trial=str(best.number))
 
     def _mark_front(self) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ptune.record.dev_part import DEV_EXAMPLES
 from ptune.record.history import History
 from ptune.spec import grid
 from ptune.tracking.metrics import best_key, metric_key
@@ -160,8 +161,11 @@ def _trials(history: History) -> int:
 def _columns(history: History) -> State:
     """The columns of the table, in their order and as wide as what they hold."""
     objective, names = history.objective, history.header.varied
+    metric = metric_key(objective.metric)
+    # A trial that ended on a part of dev has no best value: its last one stands beside the examples that it is of.
+    latest = (metric, DEV_EXAMPLES) if history.job.budget.dev_grows else ()
     heading = {
-        **{f"metrics.`{name}`": name for name in (best_key(objective), f"test_{metric_key(objective.metric)}")},
+        **{f"metrics.`{name}`": name for name in (best_key(objective), f"test_{metric}", *latest)},
         **{f"params.`{name}`": name for name in names},
         **{
             f"metrics.`{name}`": name

@@ -78,12 +78,12 @@ def _small_lead(sides: Sequence[Side]) -> Iterator[str]:
         yield from _small_confirmed_lead(first, second, first.confirmed, second.confirmed)
 
 
-def _small_confirmed_lead(first: Side, second: Side, one: Spread, other: Spread) -> Iterator[str]:
-    lead = first.history.objective.utility(one.mean) - first.history.objective.utility(other.mean)
+def _small_confirmed_lead(first: Side, second: Side, of_first: Spread, of_second: Spread) -> Iterator[str]:
+    lead = first.history.objective.utility(of_first.mean) - first.history.objective.utility(of_second.mean)
     if lead < 0:
         yield f"on fresh seeds, {second.name} is ahead of {first.name} by {score_text(-lead)}"
-    errors = [spread.sd / math.sqrt(spread.n) for spread in (one, other) if spread.sd is not None]
-    if len(errors) == len((one, other)) and abs(lead) < math.hypot(*errors):
+    errors = [spread.sd / math.sqrt(spread.n) for spread in (of_first, of_second) if spread.sd is not None]
+    if len(errors) == len((of_first, of_second)) and abs(lead) < math.hypot(*errors):
         yield f"on fresh seeds, they differ by {score_text(abs(lead))}, less than the standard error of the difference"
 
 
