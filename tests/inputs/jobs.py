@@ -231,6 +231,7 @@ RIGHT = {
     "a population": {
         "budget.sampler": "'pbt'",
         "budget.inherit": "true",
+        "budget.trials": "6",
         "budget.stopping": "{type='none'}",
         "space.parameters.lr": "{low=0.001,high=0.1}",
     },
