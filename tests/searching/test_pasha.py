@@ -133,4 +133,4 @@ def test_what_it_cannot_be_combined_with_is_refused_by_name():
 def test_what_is_expected_beforehand_is_that_the_rungs_do_not_grow():
     rule = Pasha()
     assert [rule.survivors(30, rung, 27) for rung in (1, 3, 9)] == [10, 1, 1]
-    assert rule.summary(9) == "pasha eta=3 grace=1, first to report 3", "an epoch may have several"
+    assert rule.settled(9).summary == "pasha eta=3 grace=1, first to report 3", "an epoch may have several"

@@ -89,7 +89,7 @@ def test_the_first_rung_of_asha_suits_the_horizon_unless_it_is_stated(horizon, r
 def test_the_rule_of_reports_that_are_not_counted_yet_says_what_is_known():
     assert Budget(trials=1, epochs=9, report_every="500 steps").rule == "asha eta=3"
     stated = Budget(trials=1, epochs=9, report_every="500 steps", stopping={"type": "pasha", "grace": 2})
-    assert stated.rule == "pasha eta=3 grace=2"
+    assert stated.rule == "pasha eta=3 grace=2, first to report 6"
 
 
 def test_stopping_is_asha_unless_it_says_otherwise():

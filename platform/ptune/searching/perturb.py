@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ptune.searching.expected import expected_at
-from ptune.searching.scale import settled
+from ptune.searching.scale import ends_of, settled
 from ptune.spec.parameter import Parameter
 from ptune.spec.space import Space
 from ptune.spec.starts import OF_PROMPT
@@ -61,9 +61,8 @@ def _moved(definition: Parameter, value: Scalar | None, *, up: bool) -> Scalar |
 
 
 def _linear_step(definition: Parameter) -> float:
-    assert isinstance(definition.low, int | float), "a range is resolved before it is asked"
-    assert isinstance(definition.high, int | float), "a range is resolved before it is asked"
-    return 0.0 if definition.log else _LEAST * (definition.high - definition.low)
+    low, high = ends_of(definition)
+    return 0.0 if definition.log else _LEAST * (high - low)
 
 
 def _neighbour(definition: Parameter, value: float, *, up: bool) -> Scalar:

@@ -8,6 +8,14 @@ from ptune.spec.parameter import Parameter
 from ptune.spec.trial import Scalar
 
 
+def ends_of(definition: Parameter) -> tuple[int | float, int | float]:
+    """The ends of a resolved range."""
+    low, high = definition.low, definition.high
+    assert isinstance(low, int | float), "a range is resolved before it is asked"
+    assert isinstance(high, int | float), "a range is resolved before it is asked"
+    return low, high
+
+
 def value_at(definition: Parameter, share: float) -> Scalar | None:
     """The value below which a share of what a definition proposes lies.
 
@@ -18,9 +26,7 @@ def value_at(definition: Parameter, share: float) -> Scalar | None:
     values = definition.possible()
     if values:
         return values[int(share * len(values))]
-    low, high, step = definition.low, definition.high, definition.step or (1 if definition.integer else None)
-    assert isinstance(low, int | float), "a range is resolved before it is asked"
-    assert isinstance(high, int | float), "a range is resolved before it is asked"
+    (low, high), step = ends_of(definition), definition.step or (1 if definition.integer else None)
     if step is not None and not definition.log:
         return low + step * int(share * (math.floor((high - low) / step + 1e-8) + 1))
     edge = 0.5 if definition.integer else 0.0  # an end of a range of integers is as likely as what lies between
@@ -34,9 +40,7 @@ def value_at(definition: Parameter, share: float) -> Scalar | None:
 
 def settled(definition: Parameter, value: float) -> int | float:
     """The value of a resolved range that is nearest to a number."""
-    low, high = definition.low, definition.high
-    assert isinstance(low, int | float), "a range is resolved before it is asked"
-    assert isinstance(high, int | float), "a range is resolved before it is asked"
+    low, high = ends_of(definition)
     step = definition.step or (1 if definition.integer else None)
     if step is None:
         return min(max(value, low), high)
@@ -45,9 +49,7 @@ def settled(definition: Parameter, value: float) -> int | float:
 
 def share_of(definition: Parameter, value: float) -> float:
     """Where a value lies in a range, from 0 to 1: about the inverse of `value_at`."""
-    low, high = definition.low, definition.high
-    assert isinstance(low, int | float), "a range is resolved before it is asked"
-    assert isinstance(high, int | float), "a range is resolved before it is asked"
+    low, high = ends_of(definition)
     if low == high:
         return 0.0
     if definition.log:  # a user may have stated a value of the other sign

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from ptune.errors import nearest
 from ptune.spec.reporting import ReportEvery, in_epochs, reports_per_epoch
-from ptune.spec.stopping import DEFAULT, Stopping
+from ptune.spec.stopping import DEFAULT, Halving, Stopping
 from ptune.spec.strict import Strict, broken
 
 SAMPLERS = ("auto", "tpe", "gp", "nsgaii", "nsgaiii", "pbt", "qmc", "random", "grid")
@@ -99,7 +99,7 @@ class Budget(Strict):
     @property
     def rule(self) -> str:
         """Its early stopping in a few words."""
-        return self.stopping.summary(self.horizon if self.reports_are_counted else None)
+        return self.settled().stopping.summary
 
     @property
     def reports_are_counted(self) -> bool:
@@ -120,7 +120,7 @@ class Budget(Strict):
 
     def settled(self) -> Budget:
         """The same with all of its early stopping stated, as far as that is known before the steps are counted."""
-        if not self.reports_are_counted:
+        if not (self.reports_are_counted and isinstance(self.stopping, Halving)):
             return self
         return self.model_copy(update={"stopping": self.stopping.settled(self.horizon)})
 

@@ -24,9 +24,10 @@ class _Stopping(Strict):
     type: str
     """Its name."""
 
+    @property
     @abstractmethod
-    def summary(self, horizon: int | None) -> str:
-        """The rule and its settings in a few words; no horizon is one whose reports are not counted yet."""
+    def summary(self) -> str:
+        """The rule and its settings in a few words."""
 
     @abstractmethod
     def rungs(self, horizon: int) -> Sequence[int]:
@@ -35,10 +36,6 @@ class _Stopping(Strict):
     @abstractmethod
     def survivors(self, trials: int, rung: int, horizon: int) -> int:
         """How many of some trials at a rung, given in reports, are expected to go on from it."""
-
-    def settled(self, horizon: int) -> Self:  # noqa: ARG002 - of those that depend on it
-        """The same with every setting stated that depends on the horizon."""
-        return self
 
     def most_epochs(self, trials: int, horizon: int) -> int:
         """Reports that some trials make at most, but for a few that overtake the best at a rung."""
@@ -54,15 +51,17 @@ class _Stopping(Strict):
 class Halving(_Stopping):
     """A rule by which one in eta goes on from each of some rungs, the further apart, the later they are."""
 
+    starts_later: ClassVar[bool] = False
+    """Whether the first rung lies later under a longer horizon, unless `grace` is stated."""
     eta: int = Field(3, ge=2)
     """One in eta trials is promoted from a rung to the next."""
     grace: int | None = Field(None, ge=1)
-    """Reports before the first rung. Rungs lie at grace, grace*eta, grace*eta**2, ... and the horizon. None is what
-    suits the rule: 1, and with `asha` more under a longer horizon."""
+    """Reports before the first rung. Rungs lie at grace, grace*eta, grace*eta**2, ... and the horizon. None is 1, or
+    with `asha` the root of half the horizon: 1 of up to 7 reports, 2 of 8 to 17, 3 of 18 to 31, 7 of 100."""
 
-    def first_rung(self, horizon: int) -> int:  # noqa: ARG002 - asha's depends on it
+    def first_rung(self, horizon: int) -> int:
         """The report of the first rung."""
-        return self.grace or 1
+        return self.grace or (max(1, math.isqrt(horizon // 2)) if self.starts_later else 1)
 
     def settled(self, horizon: int) -> Self:
         """The same with its first rung stated."""
@@ -87,25 +86,24 @@ class Halving(_Stopping):
             return None
         return f"stopping.grace <= {told} must hold, got {self.grace} > {horizon}"
 
-    def _named(self, horizon: int | None) -> str:
-        grace = self.grace if horizon is None else self.first_rung(horizon)
-        return f"{self.type} eta={self.eta}" + ("" if grace is None else f" grace={grace}")
+    @property
+    def summary(self) -> str:
+        """Name, eta and, where it is stated, grace."""
+        return f"{self.type} eta={self.eta}" + ("" if self.grace is None else f" grace={self.grace}")
 
 
 class Asha(Halving):
     """Asynchronous successive halving: a trial goes on only while it is among the best 1/eta at its rung."""
 
+    starts_later: ClassVar[bool] = True
     type: Literal["asha"] = "asha"
     capped: bool = False
     """Whether no more than one in eta ever leaves a rung, but for those that lead it."""
 
-    def first_rung(self, horizon: int) -> int:
-        """The root of half the horizon, unless stated: report 1 of up to 7, 2 of 8 to 17, 3 of 18 to 31, 7 of 100."""
-        return self.grace or max(1, math.isqrt(horizon // 2))
-
-    def summary(self, horizon: int | None) -> str:
+    @property
+    def summary(self) -> str:
         """Name, eta, grace, and whether it is capped."""
-        return f"{self._named(horizon)}{' capped' if self.capped else ''}"
+        return f"{super().summary}{' capped' if self.capped else ''}"
 
     def most_epochs(self, trials: int, horizon: int) -> int:
         """Those of the survivors of each rung; without the cap, every trial may get to the horizon."""
@@ -124,10 +122,6 @@ class AshaStopping(Halving):
     ranks: ClassVar[bool] = False
     type: Literal["asha_stopping"] = "asha_stopping"
 
-    def summary(self, horizon: int | None) -> str:
-        """Name, eta and grace."""
-        return self._named(horizon)
-
 
 class Pasha(Halving):
     """Asha whose highest rung grows only while the two highest rungs do not rank trials alike.
@@ -138,10 +132,10 @@ class Pasha(Halving):
     ranks: ClassVar[bool] = False
     type: Literal["pasha"] = "pasha"
 
-    def summary(self, horizon: int | None) -> str:
+    @property
+    def summary(self) -> str:
         """Name, eta, grace, and which rung trials climb to at first."""
-        first = "" if horizon is None else f", first to report {self.first_rung(horizon) * self.eta}"
-        return f"{self._named(horizon)}{first}"
+        return super().summary + ("" if self.grace is None else f", first to report {self.grace * self.eta}")
 
     def survivors(self, trials: int, rung: int, horizon: int) -> int:
         """One in eta of the first rung, rounded up; of the later ones, which may never be in use, the best alone."""
@@ -166,9 +160,10 @@ class Hyperband(Halving):
     brackets: int | None = Field(None, ge=1)
     """How many brackets; the first has all rungs. None is as many as there can be: the last has no rung at all."""
 
-    def summary(self, horizon: int | None) -> str:
+    @property
+    def summary(self) -> str:
         """Name, eta, grace and, where it is stated, the number of brackets."""
-        return f"{self._named(horizon)}{'' if self.brackets is None else f' brackets={self.brackets}'}"
+        return f"{super().summary}{'' if self.brackets is None else f' brackets={self.brackets}'}"
 
     def entering(self, horizon: int) -> list[int]:
         """How many trials enter each bracket in a round: as many as make brackets alike in epochs.
@@ -209,7 +204,8 @@ class Median(_Stopping):
     least: int = Field(3, ge=1)
     """Trials that must have come to a report before any is judged there."""
 
-    def summary(self, horizon: int | None) -> str:  # noqa: ARG002
+    @property
+    def summary(self) -> str:
         """Name, grace, and how many trials it takes."""
         return f"median grace={self.grace} least={self.least}"
 
@@ -237,7 +233,8 @@ class Screen(_Stopping):
     grace: int = Field(1, ge=1)
     """Reports that every trial makes before they are compared."""
 
-    def summary(self, horizon: int | None) -> str:  # noqa: ARG002
+    @property
+    def summary(self) -> str:
         """Name, how many are kept, and after how many reports."""
         return f"screen keep={self.keep} grace={self.grace}"
 
@@ -276,7 +273,8 @@ class FullBudget(_Stopping):
 
     type: Literal["none"] = "none"
 
-    def summary(self, horizon: int | None) -> str:  # noqa: ARG002
+    @property
+    def summary(self) -> str:
         """That there is none."""
         return "no early stopping"
 
