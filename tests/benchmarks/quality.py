@@ -6,7 +6,8 @@ The user's own search is peft_search.py in its tuned form: Ray Tune, OptunaSearc
 transformers and PEFT, with the type of weights and the attention that are fastest on the machine at hand, which is
 measured beforehand and not counted. ptune runs the job that `ptune init` writes for the data, as
 `ptune search JOB --local`. Both have the same trials, epochs, data, seeds, and bounds of prompt length and rate. PEFT
-has no depth, and no v1 prompts.
+has no depth, and no v1 prompts. What ptune begins with is what was recorded on the other task, as it is for data that
+nothing was recorded on.
 
 At each moment, a search has a leader (`leaders.py`): the prompt that it would give if it ended then. The test split
 scores every leader afterwards; only the search is timed. The level is what the other search's last leader scores. The
@@ -14,8 +15,8 @@ time of either search is that until a leader of its own first scores the level. 
 than all of its time, which is what its ratio then says.
 
 What a part of ptune contributes is found by leaving it out: `engine` (one slot, so that no trials share a pass),
-`stopping` (every trial trains to the horizon), `sampler` (random) and `init` (random numbers instead of words; left out
-only where the job has another start).
+`stopping` (every trial trains to the horizon), `sampler` (random), `prior` (nothing is tried first) and `init` (random
+numbers instead of words; left out only where the job has another start).
 
 FOLDER holds SST-2 as `train_full.tsv`, `dev.tsv` and `test-labeled.tsv`, see against_peft.py.
 """
@@ -26,6 +27,7 @@ import argparse
 import json
 import os
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -42,6 +44,7 @@ from leaders import Moment, OwnLeaders, TheirLeaders, reached
 from results import default_data, say
 
 from ptune.data.builtin import split_file
+from ptune.record import shipped_tables
 from ptune.spec.job import Job
 from ptune.spec.load import load_job
 from ptune.spec.prompt import METHODS
@@ -52,9 +55,11 @@ PARTS = {
     "engine": "resources.slots=1",
     "stopping": 'budget.stopping={type="none"}',
     "sampler": "budget.sampler=random",
+    "prior": None,
     "init": 'space.parameters.init={value="normal"}',
 }
-"""What leaves a part out."""
+"""What leaves a part out; what is tried first is a table of the job, which is not written then."""
+_PRIOR = re.compile(r"\n\[prior\].*", re.DOTALL)  # the last table of a job
 LENGTHS, RATES = ("4", "32"), ("1e-3", "1e-1")
 """Bounds of the other search; those of the job that `ptune init` writes."""
 
@@ -100,15 +105,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def searched(name: str, seed: int, options: argparse.Namespace, folder: Path) -> Iterator[Ran]:
     """Every search on a task, one after the other."""
     task = _limited(tasks(options.data)[name], options.limit, seed, folder)
-    job = _job(task, options, folder)
-    searches = {WHOLE: []} | {part: [PARTS[part]] for part in options.without}
+    job = _job(name, task, options, folder)
+    searches: dict[str, list[str]] = {WHOLE: []} | {
+        part: [change] if (change := PARTS[part]) else [] for part in options.without
+    }
     if "init" in searches and starts_at_random(load_job(job)):
         say(f"{name}: ptune init's job starts at random numbers already, so leaving out init changes nothing")
         del searches["init"]
     yield theirs(name, seed, task, options, folder)
     for search, changes in searches.items():
         title = search if search == WHOLE else f"ptune without {search}"
-        yield ours(name, seed, title, job, changes, options, folder)
+        yield ours(name, seed, title, without_prior(job) if search == "prior" else job, changes, options, folder)
 
 
 def tasks(data: Path) -> dict[str, Task]:
@@ -178,6 +185,13 @@ def theirs(name: str, seed: int, task: Task, options: argparse.Namespace, folder
     seconds = programs.run([sys.executable, str(HERE / "peft_search.py"), *flags, *bounds, "--asha"], own, look)
     tested = leaders.score(lambda chosen, state: peft_scores.accuracy(config | fastest | chosen, sets, state))
     return _told(Ran(name, seed, RIVAL, seconds, tested))
+
+
+def without_prior(job: Path) -> Path:
+    """The job in a file of its own, without what it tries first."""
+    bare = job.with_stem(f"{job.stem}-bare")
+    bare.write_text(_PRIOR.sub("", job.read_text(encoding="utf-8")), encoding="utf-8")
+    return bare
 
 
 def starts_at_random(job: Job) -> bool:
@@ -283,12 +297,18 @@ def _limited(task: Task, limit: int, seed: int, folder: Path) -> Task:
     return Task(task.text, files)
 
 
-def _job(task: Task, options: argparse.Namespace, folder: Path) -> Path:
-    """The job that `ptune init` writes for a task; dev and test lie beside train, where it finds them."""
+def _job(name: str, task: Task, options: argparse.Namespace, folder: Path) -> Path:
+    """The job that `ptune init` writes for a task; dev and test lie beside train, where it finds them.
+
+    Of the recorded curves, it begins with those of the other tasks.
+    """
     job = folder / "job.toml"
     counts = ["--trials", str(options.trials), "--epochs", str(options.epochs)]
     program = [sys.executable, "-m", "ptune", "init", str(job), "--data", str(task.files["train"])]
     subprocess.run([*program, "--backbone", options.backbone, *counts], check=True, capture_output=True)
+    text, others = job.read_text(encoding="utf-8"), [table for table in shipped_tables.names() if table != name]
+    assert _PRIOR.search(text), "ptune init writes what a job tries first"
+    job.write_text(_PRIOR.sub(f"\n[prior]\nrecorded = {json.dumps(others)}\n", text), encoding="utf-8")
     return job
 
 

@@ -30,7 +30,7 @@ import optuna  # noqa: E402
 import results  # noqa: E402
 import search_rivals as rivals  # noqa: E402
 
-from ptune.run.curve_tables import names  # noqa: E402
+from ptune.record.shipped_tables import names  # noqa: E402
 from support.recorded_surface import RecordedSurface  # noqa: E402
 from support.surfaces import HORIZON, SPACES, Surface  # noqa: E402
 

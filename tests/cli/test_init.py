@@ -1,6 +1,7 @@
 """A job for data that ptune has never seen: proposed by `inspect-data`, written by `init`, accepted by `validate`."""
 
 import json
+import re
 import tomllib
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 from ptune.backbone.locate import located
 from ptune.backbone.profile import read_profile
 from ptune.data.proposal import propose
+from ptune.record.shipped_tables import names
 from ptune.spec import published_settings
 from ptune.spec.load import load_job
 
@@ -185,34 +187,65 @@ def test_nothing_is_replaced_and_no_wrong_job_is_left(ptune, tmp_path):
     assert [path.name for path in tmp_path.glob("*.toml")] == ["a.toml"]
 
 
+def test_a_job_begins_with_recorded_configurations_where_its_kind_has_some(ptune, tmp_path):
+    written(tmp_path, "pairs.tsv")
+    written(tmp_path, "words.conll")
+    assert ptune("init", "some.toml", "--data", "pairs.tsv", "--backbone", "packaged:minilm").code == 0
+    prior = load_job(tmp_path / "some.toml").prior
+    assert prior is not None
+    assert (prior.recorded, prior.published) == (True, False)
+    told = ptune("validate", "some.toml").out.splitlines()[1:]
+    assert len(told) == prior.best * len(names())
+    assert all(
+        re.search(r"tried first: v[12] · .+ \(recorded curves of \w+: rank \d+ of 312, 0\.\d+\)", one) for one in told
+    )
+    one = ptune("validate", "some.toml", "--set", 'prior.recorded=["sst2"]', "--set", "prior.best=1").out.splitlines()
+    assert one[1:] == told[:1]
+    unknown = ptune("validate", "some.toml", "--set", 'prior.recorded=["sst"]')
+    assert (unknown.code, "[prior].recorded: no table 'sst'; did you mean 'sst2'" in unknown.err) == (2, True)
+    strange = ptune("validate", "some.toml", "--set", "space.parameters.length={value=7}")
+    assert (strange.code, "space has none of the best configurations recorded in sst2, whose_job" in strange.err) == (
+        2,
+        True,
+    )
+
+    assert ptune("init", "words.toml", "--data", "words.conll", "--backbone", "packaged:minilm").code == 0
+    assert "[prior]" not in (tmp_path / "words.toml").read_text(encoding="utf-8")
+    refused = ptune("validate", "words.toml", "--set", "prior.recorded=true")
+    assert (refused.code, "no table of recorded curves is of kind = 'tokens'" in refused.err) == (2, True)
+
+
 def test_a_job_begins_with_published_settings_where_some_fit(ptune, tmp_path, monkeypatch):
     written(tmp_path, "pairs.tsv")
     init = ("--data", "pairs.tsv", "--backbone")
     assert ptune("init", "none.toml", *init, "packaged:minilm").code == 0
-    assert "[prior]" not in (tmp_path / "none.toml").read_text(encoding="utf-8")
+    assert "published" not in (tmp_path / "none.toml").read_text(encoding="utf-8")
     refused = ptune("validate", "none.toml", "--set", "prior.published=true")
     assert (refused.code, "none.toml: [prior].published: no published setting fits" in refused.err) == (2, True)
     assert ptune("init", "later.toml", *init, "nobody/bert-large").code == 0
-    assert "# [prior]\n# published = true" in (tmp_path / "later.toml").read_text(encoding="utf-8")
+    assert "\n# published = true" in (tmp_path / "later.toml").read_text(encoding="utf-8")
     later = ptune("validate", "later.toml", "--set", "prior.published=true")
     assert "tried first: published settings that fit the backbone, which is not here" in later.out
+    assert "tried first: recorded configurations for the layers of the backbone, which is not here" in later.out
 
     minilm = read_profile(located("packaged:minilm"), "packaged:minilm").model
     boolq = [replace(each, model=minilm) for each in published_settings.PUBLISHED_SETTINGS if each.data == "BoolQ"]
     monkeypatch.setattr(published_settings, "PUBLISHED_SETTINGS", boolq)
     assert ptune("init", "some.toml", *init, "packaged:minilm").code == 0
     assert load_job(tmp_path / "some.toml").prior.published
-    told = ptune("validate", "some.toml", "--set", 'prior.searches=["reviews"]').out.splitlines()[1:]
+    alone = ("--set", "prior.recorded=false")
+    told = ptune("validate", "some.toml", *alone, "--set", 'prior.searches=["reviews"]').out.splitlines()[1:]
     assert told == [
         "   tried first: the best 3 configurations of reviews",
-        f"   tried first: v2 · lr 0.005 ({boolq[0].source})",
-        f"   tried first: v2 · 8 tokens · lr 0.007 ({boolq[1].source})",
+        f"   tried first: v2 · embedding · lr 0.005 ({boolq[0].source})",
+        f"   tried first: v2 · 8 tokens · embedding · lr 0.007 ({boolq[1].source})",
     ]
-    assert json.loads(ptune("validate", "some.toml", "--json").out)["jobs"][0]["tried_first"] == [
+    assert json.loads(ptune("validate", "some.toml", *alone, "--json").out)["jobs"][0]["tried_first"] == [
         line.removeprefix("   tried first: ") for line in told[1:]
     ]
-    both = ptune("validate", "some.toml", "--set", 'space.baseline=[{method="v2", lr=0.005}]').out.splitlines()[1:]
+    point = 'space.baseline=[{method="v2", encoder="embedding", lr=0.005}]'
+    both = ptune("validate", "some.toml", *alone, "--set", point).out.splitlines()[1:]
     assert both == [
-        f"   tried first: v2 · lr 0.005 (baseline point of the space, and {boolq[0].source})",
-        f"   tried first: v2 · 8 tokens · lr 0.007 ({boolq[1].source})",
+        f"   tried first: v2 · embedding · lr 0.005 (baseline point of the space, and {boolq[0].source})",
+        f"   tried first: v2 · 8 tokens · embedding · lr 0.007 ({boolq[1].source})",
     ]

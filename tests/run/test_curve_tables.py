@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ptune.errors import NotFoundError
-from ptune.run import curve_tables
+from ptune.record.shipped_tables import names
+from ptune.run.curve_tables import load_table
 from ptune.searching.nearest_curve import NearestCurve
 from ptune.searching.on_table import table_problems
 from ptune.spec.configuration import complete
@@ -15,13 +16,13 @@ from support.repository import PACKAGE, ROOT
 from support.surfaces import drawn_from
 
 JOB = ROOT / "jobs" / "curves" / "search.toml"
-CARD = PACKAGE / "run" / "tables" / "README.md"
+CARD = PACKAGE / "record" / "tables" / "README.md"
 
 
-@pytest.fixture(scope="module", params=curve_tables.names())
+@pytest.fixture(scope="module", params=names())
 def table(request, tmp_path_factory):
     """Each table, by its name."""
-    return curve_tables.load_table(request.param, tmp_path_factory.mktemp("runs"))
+    return load_table(request.param, tmp_path_factory.mktemp("runs"))
 
 
 def test_a_table_covers_the_job_that_is_played_on_it(table):
@@ -54,4 +55,4 @@ def test_a_table_tells_prompts_apart(table):
 
 def test_the_nearest_name_is_named(tmp_path):
     with pytest.raises(NotFoundError, match="did you mean 'whose_job'"):
-        curve_tables.load_table("whose-job", tmp_path)
+        load_table("whose-job", tmp_path)

@@ -14,6 +14,7 @@ from ptune.run.local import LocalRunner
 from ptune.run.prepare import prepare
 from ptune.run.search import confirm_search, resume_search, start_search
 from ptune.run.with_prior import with_prior
+from ptune.searching.best_recorded import recorded_points
 from ptune.searching.simulate import simulate
 from ptune.spec import published_settings
 from ptune.spec.job import Job
@@ -131,8 +132,38 @@ def test_published_settings_follow_earlier_searches_and_stand_in_the_journal(job
     assert begun(asked, folder).header.id == history.header.id
 
 
+def test_recorded_configurations_come_last_and_stand_in_the_journal(job, runs):
+    folder, _ = runs
+    prior = {"searches": ["earlier"], "best": 2, "recorded": ["whose_job"]}
+    job["space"] = {"parameters": {"method": {"value": "v2"}, "lr": {"low": 1e-3, "high": 1e-1, "log": True}}}
+    job["space"]["parameters"]["length"] = {"low": 2, "high": 10}
+    asked = Job.model_validate({**job, "prior": prior})
+    history = start_search(asked, "", folder, LocalRunner()).history
+    recorded = [one.point for one in recorded_points(["whose_job"], history.job.space, 3, best=2)]
+    assert len(recorded) == 2
+    assert history.job.space.baseline[-2:] == recorded
+    for number, point in enumerate(recorded, 2):
+        assert history.trials[number].config.items() >= point.items()
+    assert begun(asked, folder).header.id == history.header.id
+    assert resume_search(history.header.name, folder, LocalRunner()).history.trials == history.trials
+
+
+def test_recorded_curves_that_do_not_fit_are_refused_before_a_search_begins(job, runs):
+    folder, _ = runs
+    for changes, law in {
+        "table": ({"prior": {"recorded": ["whose-job"]}}, "did you mean 'whose_job'"),
+        "space": (
+            {"prior": {"recorded": True}, "space": {"parameters": {"length": {"value": 5}}}},
+            "prior.recorded: this space has none of the best configurations recorded in sst2, whose_job",
+        ),
+    }.values():
+        with pytest.raises((SpecError, NotFoundError), match=law):
+            start_search(Job.model_validate({**job, **changes}), "", folder, LocalRunner())
+    assert [path.name for path in folder.iterdir()] == ["earlier"]
+
+
 def test_a_prior_names_something(job):
-    for prior in ({}, {"searches": []}, {"best": 2}, {"published": False}):
+    for prior in ({}, {"searches": []}, {"best": 2}, {"published": False}, {"recorded": False}, {"recorded": []}):
         assert "must name searches" in refused_fields(Job.model_validate, {**job, "prior": prior})["prior"]
 
 

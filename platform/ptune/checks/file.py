@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ptune.backbone.profile import Profile
-from ptune.checks.job import Checked, check, prior_problems
+from ptune.checks.job import Checked, check
+from ptune.checks.prior import prior_problems
 from ptune.checks.reports import with_counted_reports
 from ptune.data.sources import Splits
 from ptune.errors import SpecError

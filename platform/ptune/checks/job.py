@@ -26,7 +26,6 @@ from ptune.errors import BackboneError, DataError, PtuneError, SpecError
 from ptune.spec.job import BackboneSpec, Tables, job_problems
 from ptune.spec.problem import Problem
 from ptune.spec.prompt_uri import is_uri
-from ptune.spec.published_settings import nothing_published, published_points
 from ptune.spec.task import Task
 from ptune.spec.tracking import is_in_mlflow
 
@@ -150,21 +149,6 @@ def kind_problems(task: Task, profile: Profile) -> list[Problem]:
     kinds = {"first": "an encoder", "last": "a causal language model", "decoder": "an encoder-decoder"}
     law = f"task.kind = {task.kind!r} {task.needs}, and {profile.id} is {kinds[profile.family.reads]}"
     return [Problem(("task", "kind"), law)]
-
-
-def prior_problems(tables: Tables, profile: Profile | None) -> list[Problem]:
-    """That a new search is to begin with published settings, and none fits. A search that has begun keeps its points.
-
-    It is not judged where the backbone is not here, or where the space is broken on it.
-    """
-    task, space, prior = tables.task, tables.space, tables.prior
-    if task is None or space is None or profile is None or prior is None or not prior.published:
-        return []
-    if tables.dropped or space.problems_on(profile.layers):
-        return []
-    if published_points(task.kind, profile.model, space.on_layers(profile.layers)):
-        return []
-    return [Problem(("prior", "published"), nothing_published(task.kind, profile.model))]
 
 
 def _check_data(checked: Checked, task: Task, *, read_data: bool) -> None:

@@ -21,7 +21,11 @@ _REST = """
 method = {{ choices = ["v1", "v2"] }}
 length = {{ low = 4, high = 32, log = true }}
 depth = {{ low = 1, high = "layers", when = {{ method = "v2" }} }}
-lr = {{ low = 1e-3, high = 1e-1, log = true }}
+encoder = {{ choices = ["embedding", "mlp"] }}
+lr = [
+  {{ low = 1e-3, high = 1e-1, log = true, when = {{ encoder = "embedding" }} }},
+  {{ low = 3e-4, high = 3e-2, log = true, when = {{ encoder = "mlp" }} }},
+]
 
 [budget]
 trials = {trials}
@@ -73,20 +77,28 @@ def init(job: Path, data: Path | None, backbone: str | None, kind: str | None, t
     return _kept(job, text)
 
 
-_PRIOR = """
-[prior]
-published = true     # tried first: what is published for this kind of task and this backbone
-"""
+_PRIOR = "\n[prior]               # tried first\n"
+_PUBLISHED = "published = true      # what is published for this kind of task and this backbone\n"
+_RECORDED = "recorded = true       # what is best in the learning curves that ship with ptune\n"
 
 
 def _prior(checked: CheckedFile) -> str:
-    """The table [prior] for a valid job; a comment where its backbone is not here, and nothing where nothing fits."""
+    """The table [prior] for a valid job: what there is for its kind of task.
+
+    Where its backbone is not here, what is published is a comment.
+    """
+    from ptune.searching.best_recorded import tables_for
     from ptune.spec.published_settings import published_points
 
-    if checked.job is None or checked.profile is None:
-        return re.sub("^(?=.)", "# ", _PRIOR, flags=re.MULTILINE)
-    space = checked.job.space.resolved(checked.profile.layers)
-    return _PRIOR if published_points(checked.job.task.kind, checked.profile.model, space) else ""
+    if checked.job is None:
+        return ""
+    kind, profile = checked.job.task.kind, checked.profile
+    recorded = _RECORDED if tables_for(kind) else ""
+    if profile is None:
+        return _PRIOR + recorded + f"# {_PUBLISHED}" if recorded else f"\n# {_PRIOR.strip()}\n# {_PUBLISHED}"
+    published = published_points(kind, profile.model, checked.job.space.resolved(profile.layers))
+    lines = (_PUBLISHED if published else "") + recorded
+    return _PRIOR + lines if lines else ""
 
 
 def _asked(option: str, question: str, default: str | None = None) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from ptune.backbone.profile import Profile
 from ptune.record.wording import described
 from ptune.report.wording import plural
+from ptune.searching.best_recorded import recorded_points, tables_of
 from ptune.spec.job import Job
+from ptune.spec.prior import Prior
 from ptune.spec.published_settings import published_points
 from ptune.spec.trial import Config
 
@@ -24,17 +26,32 @@ def tried_first(job: Job, profile: Profile | None) -> Sequence[str]:
     """
     if job.prior is None:
         return []
-    published: list[tuple[Config, str]] = []
-    if job.prior.published and profile is not None:
-        space = job.space.resolved(profile.layers)
-        settings = published_points(job.task.kind, profile.model, space)
-        published = [(point, setting.source) for setting, point in settings]
+    known = [] if profile is None else _known(job, job.prior, profile)
     lines = []
     for point in job.space.baseline:
-        whose = ["baseline point of the space", *(source for known, source in published if known == point)]
+        whose = ["baseline point of the space", *(source for other, source in known if other == point)]
         lines.append(f"{described(point, list(point))} ({', and '.join(whose)})")
     lines += [f"the best {plural(job.prior.best, 'configuration')} of {search}" for search in job.prior.searches]
-    if job.prior.published and profile is None:
-        lines.append("published settings that fit the backbone, which is not here")
-    new = [(point, source) for point, source in published if point not in job.space.baseline]
+    if profile is None:
+        lines += ["published settings that fit the backbone, which is not here"] * job.prior.published
+        lines += ["recorded configurations for the layers of the backbone, which is not here"] * bool(
+            job.prior.recorded
+        )
+    new = [(point, source) for point, source in known if point not in job.space.baseline]
     return lines + [f"{described(point, list(point))} ({source})" for point, source in new]
+
+
+def _known(job: Job, prior: Prior, profile: Profile) -> list[tuple[Config, str]]:
+    """Published settings and recorded configurations, each with its sources."""
+    space, kind = job.space.resolved(profile.layers), job.task.kind
+    known: list[tuple[Config, str]] = []
+    if prior.published:
+        known += [(point, setting.source) for setting, point in published_points(kind, profile.model, space)]
+    if prior.recorded:
+        tables = tables_of(prior.recorded, kind)
+        known += [(one.point, one.source) for one in recorded_points(tables, space, profile.layers, prior.best)]
+    return [
+        (point, source)
+        for index, (point, source) in enumerate(known)
+        if point not in [other for other, _ in known[:index]]
+    ]

@@ -1,8 +1,4 @@
-"""Tables of learning curves, by name: those that ship with ptune, files, and the searches of a runs folder.
-
-The tables that ship with ptune are the parquet files in the folder `tables` beside this file; its README says what they
-hold. To add one, add its file: nothing else lists them.
-"""
+"""Tables of learning curves, by name: those that ship with ptune, files, and the searches of a runs folder."""
 
 from __future__ import annotations
 
@@ -13,15 +9,8 @@ from ptune.errors import NotFoundError, SpecError, nearest
 from ptune.record.curve_table import CurveTable, read_table, table_of
 from ptune.record.history import History
 from ptune.record.journal import JOURNAL, read
+from ptune.record.shipped_tables import SUFFIX, names, shipped_table
 from ptune.run.folders import search_folder
-
-_FOLDER = Path(__file__).parent / "tables"
-_SUFFIX = ".parquet"
-
-
-def names(folder: Path = _FOLDER) -> list[str]:
-    """The names of the tables that ship with ptune, sorted."""
-    return sorted(path.stem for path in folder.glob(f"*{_SUFFIX}"))
 
 
 def load_table(named: str, runs: Path) -> CurveTable:
@@ -37,8 +26,8 @@ def load_table(named: str, runs: Path) -> CurveTable:
         SpecError: no trial of the search has trained to its horizon.
     """
     if named in names():
-        return read_table(_FOLDER / f"{named}{_SUFFIX}")
-    if named.endswith(_SUFFIX):
+        return shipped_table(named)
+    if named.endswith(SUFFIX):
         if not Path(named).is_file():
             raise NotFoundError(f"{named}: there is no such file (tables that ship with ptune: {', '.join(names())})")
         return read_table(Path(named))

@@ -1,4 +1,4 @@
-"""The best configurations of earlier searches, and published settings, as the first ones of a new search.
+"""The best configurations of earlier searches, published settings and recorded curves, as the first of a new search.
 
 They are starting points alone. What they reach on the new task, the sampler learns; where they mislead, they
 lose at the first rung.
@@ -17,6 +17,7 @@ from ptune.record.history import History
 from ptune.record.journal import JOURNAL, read
 from ptune.run.folders import search_folder
 from ptune.run.prepare import Prepared
+from ptune.searching.best_recorded import nothing_recorded, recorded_points, tables_of
 from ptune.spec.job import Job
 from ptune.spec.prior import Prior
 from ptune.spec.published_settings import nothing_published, published_points
@@ -28,17 +29,18 @@ from ptune.spec.trial import Config
 def with_prior(prepared: Prepared, runs: Path) -> Prepared:
     """The same with the points that its job's prior names after its own baseline points.
 
-    Earlier searches come first, then published settings. What of a configuration lies outside the new space is left to
-    the sampler.
+    Earlier searches come first, then published settings, then recorded curves. What of a configuration lies outside the
+    new space is left to the sampler.
 
     Args:
         prepared: a new search; a job without a prior stays as it is.
         runs: the runs folder.
 
     Raises:
-        NotFoundError: there is no such search.
+        NotFoundError: there is no such search or table.
         TrackingError: MLflow does not answer or has no such run, or it is none of a search that has ended.
-        SpecError: no configuration of the searches says anything of the space, or no published setting fits.
+        SpecError: no configuration of the searches says anything of the space, or of what is published or recorded,
+            nothing fits.
     """
     job = prepared.job
     if job.prior is None:
@@ -52,6 +54,12 @@ def with_prior(prepared: Prepared, runs: Path) -> Prepared:
         if not settings:
             raise SpecError(f"prior.published: {nothing_published(job.task.kind, prepared.model)}")
         points += [point for _, point in settings]
+    if job.prior.recorded:
+        tables = tables_of(job.prior.recorded, job.task.kind)
+        recorded = recorded_points(tables, space, prepared.layers, job.prior.best)
+        if not recorded:
+            raise SpecError(f"prior.recorded: {nothing_recorded(tables, job.task.kind)}")
+        points += [one.point for one in recorded]
     known = [*job.space.baseline, *points]
     baseline = [point for index, point in enumerate(known) if point not in known[:index]]
     job = job.model_copy(update={"space": job.space.model_copy(update={"baseline": baseline})})

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ptune.spec.space import Space
-from ptune.spec.trial import Config, Scalar, defaults
+from ptune.spec.trial import Config, Scalar
 
 SCRIPTS = "THUDM/P-tuning-v2, README and run_script"
 """Where the settings are published, as the jobs of the library say it."""
@@ -60,12 +60,8 @@ class PublishedSetting:
     def inside(self, space: Space) -> Config:
         """What of it a resolved space proposes; nothing where the space has another method or encoder."""
         point = space.inside(self.config)
-        held = space.held(point)
-        own = defaults("v2")
-        for name in _ESSENTIAL:
-            exists = any(definition.applies(held) for definition in space.parameters.get(name, []))
-            if (held.get(name) if exists else own[name]) != self.config[name]:
-                return {}
+        if any(space.known_at(point, name) != self.config[name] for name in _ESSENTIAL):
+            return {}
         return point if set(point) - set(_ESSENTIAL) else {}
 
 

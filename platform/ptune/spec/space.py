@@ -317,6 +317,16 @@ class Space(Strict):
                 known[name] = value
         return known
 
+    def known_at(self, point: Config, name: str) -> Scalar | None:
+        """A parameter's value at a point: its own, a constant, or the default where it does not exist.
+
+        It is None where the sampler chooses.
+        """
+        held = self.held(point)
+        if any(definition.applies(held) for definition in self.parameters.get(name, [])):
+            return held.get(name)
+        return defaults(str(held.get("method", DEFAULT_METHOD))).get(name)
+
     def inside(self, config: Config) -> Config:
         """What of a configuration this space proposes; nothing where the rest of it breaks a law.
 

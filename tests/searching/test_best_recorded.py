@@ -1,0 +1,87 @@
+"""What a search begins with of recorded learning curves: whole configurations that its space can propose."""
+
+from statistics import mean
+
+import pytest
+
+from ptune.errors import NotFoundError
+from ptune.record.shipped_tables import names, shipped_table
+from ptune.searching.best_recorded import nothing_recorded, recorded_points, tables_of
+from ptune.spec.load import load_space
+from ptune.spec.space import Space
+from support.repository import ROOT
+
+LAYERS = 6
+RATE = {"low": 1e-4, "high": 1e-1, "log": True}
+LENGTH = {"low": 3, "high": 32, "log": True}
+
+
+def space_of(**parameters):
+    return Space.model_validate({"parameters": {"lr": RATE, "length": LENGTH, **parameters}}).resolved(LAYERS)
+
+
+@pytest.fixture
+def recorded():
+    """The space in which the curves lie."""
+    return load_space(ROOT / "search_spaces" / "recorded.toml").resolved(LAYERS)
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_best_of_a_table_comes_first_and_each_encoder_has_its_turn(recorded, name):
+    table = shipped_table(name)
+    scores = sorted(
+        (mean(report["accuracy"] for report in runs[0].reports[-3:]) for _, runs in table.curves), reverse=True
+    )
+    points = recorded_points([name], recorded, LAYERS, best=6)
+    assert points[0].rank == 1
+    assert [one.score for one in points] == pytest.approx([scores[one.rank - 1] for one in points])
+    kinds = [(one.point["method"], one.point["encoder"]) for one in points]
+    count = len(set(kinds))
+    assert count > 1
+    assert kinds == kinds[:count] * (6 // count)
+    for kind in set(kinds):
+        ranks = [one.rank for one, other in zip(points, kinds, strict=True) if other == kind]
+        assert ranks == sorted(ranks)
+        assert scores[0] - scores[ranks[0] - 1] <= 0.05
+    assert all(recorded.misfits(one.point) == [] for one in points)
+    assert [one.point for one in recorded_points([name], recorded, LAYERS, best=2)] == [one.point for one in points[:2]]
+
+
+def test_tables_take_turns_and_the_same_configuration_comes_once(recorded):
+    points = recorded_points(names(), recorded, LAYERS, best=8)
+    assert [one.table for one in points[:4]] == names() * 2
+    assert len({tuple(one.point.items()) for one in points}) == len(points)
+
+
+def test_only_what_a_space_can_propose_whole_is_taken():
+    def taken(**parameters):
+        points = recorded_points(["whose_job"], space_of(**parameters), LAYERS, best=3)
+        return [(one.rank, one.point) for one in points]
+
+    words = {"init": {"value": "text"}, "depth": {"low": 1, "high": "layers"}}
+    assert taken(**words)[0] == (1, {"lr": 0.1, "length": 4, "depth": 4})
+    assert taken(init={"value": "text"}, depth={"value": 6})[0][1] == taken(init={"value": "text"})[0][1]
+    assert all(point["lr"] <= 0.03 for _, point in taken(lr={**RATE, "high": 3e-2}))
+    assert all(set(point) == {"lr", "length"} for _, point in taken(dropout={"low": 0.0, "high": 0.5}))
+    assert taken(length={"value": 7}) == []
+    assert taken(encoder={"value": "mlp"}, hidden={"value": 64})[0][1]["lr"] == 3e-3
+    v1 = taken(
+        method={"value": "v1"}, template={"choices": ["before", "around"]}, encoder={"choices": ["embedding", "lstm"]}
+    )
+    assert {point["encoder"] for _, point in v1} <= {"embedding", "lstm"}
+    assert len(v1) == 3
+
+
+def test_a_depth_is_a_share_of_the_layers():
+    space = Space.model_validate({"parameters": {"lr": RATE, "length": LENGTH, "depth": {"low": 1, "high": 24}}})
+    depths = {one.point["depth"] for one in recorded_points(names(), space, 24, best=12)}
+    assert {16, 24} <= depths <= {4, 8, 16, 24}
+
+
+def test_tables_are_named_or_those_of_the_kind():
+    assert tables_of(True, "classification") == names()
+    assert tables_of(True, "tokens") == tables_of(False, "classification") == []
+    assert tables_of(["sst2"], "tokens") == ["sst2"]
+    assert "is of kind = 'tokens' (sst2: classification, whose_job: classification)" in nothing_recorded([], "tokens")
+    with pytest.raises(NotFoundError, match="no table 'sst-2'; did you mean 'sst2'"):
+        recorded_points(["sst-2"], space_of(), LAYERS, best=3)
