@@ -59,12 +59,14 @@ def loading(form: str, *, gpu: bool, dtype: str = "bfloat16", attention: str | N
     return {"dtype": dtype, "attn_implementation": attention or ("sdpa" if gpu else "eager")}
 
 
-def training(form: str, *, gpu: bool, lr: float, epochs: int, dtype: str = "bfloat16", seed: int = 1) -> dict[str, Any]:
+def training(
+    form: str, *, gpu: bool, lr: float, epochs: int, dtype: str = "bfloat16", seed: int = 1, batch: int = BATCH
+) -> dict[str, Any]:
     """The Trainer's arguments; its defaults are AdamW, a linear schedule and gradients clipped at 1."""
     shared = {
         "learning_rate": lr,
         "num_train_epochs": epochs,
-        "per_device_train_batch_size": BATCH,
+        "per_device_train_batch_size": batch,
         "per_device_eval_batch_size": BATCH,
         "eval_strategy": "epoch",
         "save_strategy": "no",
@@ -141,6 +143,7 @@ def trainer_of(config: dict[str, Any], sets: Any, folder: str, callbacks: Any = 
         epochs=config["epochs"],
         dtype=config["dtype"],
         seed=config["seed"],
+        batch=config["batch"],
     )
     trainer = Trainer(
         model=prompted(config, len(set(sets["train"]["labels"]))),
@@ -210,6 +213,7 @@ def search(arguments: argparse.Namespace, mapped: str | None) -> list[float]:
     space = {
         "length": tune.lograndint(shortest, longest + 1),
         "lr": tune.loguniform(*arguments.lr),
+        "batch": tune.choice(arguments.batch),
         **{name: getattr(arguments, name) for name in (*READING, "epochs", "dtype", "attention", "seed", "save")},
         "tokenised": mapped,
         "gpu": bool(gpus),
@@ -237,7 +241,7 @@ def search(arguments: argparse.Namespace, mapped: str | None) -> list[float]:
 
 def drawn(config: dict[str, Any]) -> dict[str, Any]:
     """What the search has chosen of a configuration."""
-    return {name: config[name] for name in ("length", "lr")}
+    return {name: config[name] for name in ("length", "lr", "batch")}
 
 
 def say(value: dict[str, Any]) -> None:
@@ -259,6 +263,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--length", type=int, nargs=2, default=(8, 32), help="bounds of the prompt's length")
     parser.add_argument("--lr", type=float, nargs=2, default=(3e-3, 3e-2), help="bounds of the learning rate")
+    parser.add_argument("--batch", type=int, nargs="+", default=[BATCH], help="rows of a training step to choose among")
     parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16", help="of the tuned form")
     parser.add_argument("--attention", choices=("eager", "sdpa"), help="of the tuned form")
     parser.add_argument("--asha", action="store_true", help="end trials early, by Tune's ASHAScheduler with eta = 3")

@@ -5,9 +5,9 @@
 The user's own search is peft_search.py in its tuned form: Ray Tune, OptunaSearch, ASHAScheduler, the Trainer of
 transformers and PEFT, with the type of weights and the attention that are fastest on the machine at hand, which is
 measured beforehand and not counted. ptune runs the job that `ptune init` writes for the data, as
-`ptune search JOB --local`. Both have the same trials, epochs, data, seeds, and bounds of prompt length and rate. PEFT
-has no depth, and no v1 prompts. What ptune begins with is what was recorded on the other task, as it is for data that
-nothing was recorded on.
+`ptune search JOB --local`. Both have the same trials, epochs, data, seeds, batch sizes, and bounds of prompt length and
+rate. PEFT has no depth, and no v1 prompts. What ptune tries first was recorded on the other task alone, so it knows as
+little of a task as it does of a user's.
 
 At each moment, a search has a leader (`leaders.py`): the prompt that it would give if it ended then. The test split
 scores every leader afterwards; only the search is timed. The level is what the other search's last leader scores. The
@@ -60,8 +60,8 @@ PARTS = {
 }
 """What leaves a part out; what is tried first is a table of the job, which is not written then."""
 _PRIOR = re.compile(r"\n\[prior\].*", re.DOTALL)  # the last table of a job
-LENGTHS, RATES = ("4", "32"), ("1e-3", "1e-1")
-"""Bounds of the other search; those of the job that `ptune init` writes."""
+LENGTHS, RATES, BATCHES = ("4", "32"), ("1e-3", "1e-1"), ("8", "16", "32")
+"""What the other search chooses among; the same as in the job that `ptune init` writes."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,7 @@ def theirs(name: str, seed: int, task: Task, options: argparse.Namespace, folder
         "seed": seed,
         "length": 16,
         "lr": 0.01,
+        "batch": int(BATCHES[-1]),
         "epochs": options.epochs,
     }
     say(f"{name}, seed {seed}: what {RIVAL} is fastest with ...")
@@ -173,7 +174,7 @@ def theirs(name: str, seed: int, task: Task, options: argparse.Namespace, folder
     values |= {"form": "tuned", "trials": options.trials, "epochs": options.epochs, "seed": seed, **fastest}
     values |= {"concurrent": concurrent, "save": own / "saved"}
     flags = [word for key, value in values.items() for word in (f"--{key}", str(value))]
-    bounds = ["--length", *LENGTHS, "--lr", *RATES]
+    bounds = ["--length", *LENGTHS, "--lr", *RATES, "--batch", *BATCHES]
     say(f"{name}, seed {seed}: {RIVAL}, {fastest['dtype']}, {fastest['attention']} attention ...")
     leaders = TheirLeaders(time.time(), _tell)
 

@@ -83,7 +83,7 @@ def by_hand(tmp_path_factory, tiny_backbone):
         Path(file).write_text("\n".join(["text\tlabel", *rows]) + "\n", encoding="utf-8")
     backbone = str(tiny_backbone("bert"))
     config = {"form": "tuned", "backbone": backbone, "gpu": False, "threads": 1, "seed": 1, "length": 4, "lr": 0.05}
-    config |= {"epochs": 1, "dtype": "float32", "attention": "eager"}
+    config |= {"batch": 8, "epochs": 1, "dtype": "float32", "attention": "eager"}
     return config, peft_search.tokenised("tuned", files, "text", backbone, 40)
 
 

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 _REST = """
 [space.parameters]
-method = {{ choices = ["v1", "v2"] }}
+# method = {{ choices = ["v1", "v2"] }}     # prompts in the input, too; without it, keys and values (v2)
+# depth = {{ low = 1, high = "layers" }}    # v2 in some layers; without it, in all
 length = {{ low = 4, high = 32, log = true }}
-depth = {{ low = 1, high = "layers", when = {{ method = "v2" }} }}
 encoder = {{ choices = ["embedding", "mlp"] }}
 lr = [
   {{ low = 1e-3, high = 1e-1, log = true, when = {{ encoder = "embedding" }} }},
   {{ low = 3e-4, high = 3e-2, log = true, when = {{ encoder = "mlp" }} }},
 ]
+batch_size = {{ choices = [8, 16, 32] }}
 
 [budget]
 trials = {trials}
@@ -47,7 +48,7 @@ epochs = {epochs}
 @click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True)
 @click.option("--epochs", type=click.IntRange(min=1), default=5, show_default=True)
 def init(job: Path, data: Path | None, backbone: str | None, kind: str | None, trials: int, epochs: int) -> int:
-    """Write the job file JOB: a search over v1 and v2 prompts for a data file. A terminal is asked for what is missing.
+    """Write the job file JOB: a search over v2 prompts for a data file. A terminal is asked for what is missing.
 
     The columns, the kind of task and the splits are guessed from the data, as `ptune inspect-data` shows them. A job
     that is wrong for its data or its backbone is not kept. A file that exists is never replaced.

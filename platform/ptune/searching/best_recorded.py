@@ -44,9 +44,9 @@ class RecordedPoint(NamedTuple):
 def recorded_points(tables: Sequence[str], space: Space, layers: int, best: int) -> Sequence[RecordedPoint]:
     """The best configurations that a space can propose, in the order in which they are tried.
 
-    Everything that tells the configurations of a table apart must lie in the space; the rest is left to the sampler. A
-    depth stands for the share of the backbone's layers. A method and encoder of which the best lies more than 0.05
-    below the best of all is left out.
+    Everything that tells the configurations of a table apart must lie in the space. The rest, such as the batch size,
+    is taken where it does, else left to the sampler. A depth stands for the share of the backbone's layers. A method
+    and encoder of which the best lies more than 0.05 below the best of all is left out.
 
     Args:
         tables: names of tables that ship with ptune.
@@ -90,7 +90,7 @@ def _best_of(name: str, space: Space, layers: int, best: int) -> list[RecordedPo
     ranked = sorted(table.curves, key=lambda curve: _score(table, curve[1]), reverse=True)
     kinds: dict[tuple[Scalar | None, ...], list[RecordedPoint]] = {}
     for rank, (config, runs) in enumerate(ranked, 1):
-        point = _point({key: config[key] for key in table.told if key in config}, table, space, layers)
+        point = _point(config, table, space, layers)
         if point:
             one = RecordedPoint(name, rank, len(ranked), _score(table, runs), point)
             kinds.setdefault(tuple(config.get(key) for key in _KIND), []).append(one)
@@ -103,15 +103,16 @@ def _score(table: CurveTable, runs: Sequence[Run]) -> float:
 
 
 def _point(config: Config, table: CurveTable, space: Space, layers: int) -> Config:
-    """What of a recorded configuration a space proposes; nothing where the space has another value of any of it."""
+    """What of a recorded configuration a space proposes; nothing where the space has another value that counts."""
     depth = config.get("depth")
     if isinstance(depth, int):
         config = {**config, "depth": max(1, round(depth * layers / table.recorded.layers))}
     point = space.inside(config)
-    known = {name: space.known_at(point, name) for name in config}
-    if "depth" in config and known["depth"] is None and "depth" not in space.parameters:
+    told = {name: config[name] for name in table.told if name in config}
+    known = {name: space.known_at(point, name) for name in told}
+    if "depth" in told and known["depth"] is None and "depth" not in space.parameters:
         known["depth"] = layers
-    return point if known == config else {}
+    return point if known == told else {}
 
 
 def _in_turn(lists: Sequence[Sequence[RecordedPoint]]) -> list[RecordedPoint]:
