@@ -197,10 +197,10 @@ def test_a_job_begins_with_recorded_configurations_where_its_kind_has_some(ptune
     told = ptune("validate", "some.toml").out.splitlines()[1:]
     assert len(told) == prior.best * len(names())
     assert all(
-        re.search(r"tried first: v[12] · .+ \(recorded curves of \w+: rank \d+ of 312, 0\.\d+\)", one) for one in told
+        re.search(r"tried first: v[12] · .+ \(recorded curves of \w+: rank \d+ of 312, 0\.\d+\)", line) for line in told
     )
-    one = ptune("validate", "some.toml", "--set", 'prior.recorded=["sst2"]', "--set", "prior.best=1").out.splitlines()
-    assert one[1:] == told[:1]
+    best = ptune("validate", "some.toml", "--set", 'prior.recorded=["sst2"]', "--set", "prior.best=1").out.splitlines()
+    assert best[1:] == told[:1]
     unknown = ptune("validate", "some.toml", "--set", 'prior.recorded=["sst"]')
     assert (unknown.code, "[prior].recorded: no table 'sst'; did you mean 'sst2'" in unknown.err) == (2, True)
     strange = ptune("validate", "some.toml", "--set", "space.parameters.length={value=7}")

@@ -139,7 +139,7 @@ def test_recorded_configurations_come_last_and_stand_in_the_journal(job, runs):
     job["space"]["parameters"]["length"] = {"low": 2, "high": 10}
     asked = Job.model_validate({**job, "prior": prior})
     history = start_search(asked, "", folder, LocalRunner()).history
-    recorded = [one.point for one in recorded_points(["whose_job"], history.job.space, 3, best=2)]
+    recorded = [best.point for best in recorded_points(["whose_job"], history.job.space, 3, best=2)]
     assert len(recorded) == 2
     assert history.job.space.baseline[-2:] == recorded
     for number, point in enumerate(recorded, 2):

@@ -34,29 +34,31 @@ def test_the_best_of_a_table_comes_first_and_each_encoder_has_its_turn(recorded,
     )
     points = recorded_points([name], recorded, LAYERS, best=6)
     assert points[0].rank == 1
-    assert [one.score for one in points] == pytest.approx([scores[one.rank - 1] for one in points])
-    kinds = [(one.point["method"], one.point["encoder"]) for one in points]
+    assert [start.score for start in points] == pytest.approx([scores[start.rank - 1] for start in points])
+    kinds = [(start.point["method"], start.point["encoder"]) for start in points]
     count = len(set(kinds))
     assert count > 1
     assert kinds == kinds[:count] * (6 // count)
     for kind in set(kinds):
-        ranks = [one.rank for one, other in zip(points, kinds, strict=True) if other == kind]
+        ranks = [start.rank for start, other in zip(points, kinds, strict=True) if other == kind]
         assert ranks == sorted(ranks)
         assert scores[0] - scores[ranks[0] - 1] <= 0.05
-    assert all(recorded.misfits(one.point) == [] for one in points)
-    assert [one.point for one in recorded_points([name], recorded, LAYERS, best=2)] == [one.point for one in points[:2]]
+    assert all(recorded.misfits(start.point) == [] for start in points)
+    assert [start.point for start in recorded_points([name], recorded, LAYERS, best=2)] == [
+        start.point for start in points[:2]
+    ]
 
 
 def test_tables_take_turns_and_the_same_configuration_comes_once(recorded):
     points = recorded_points(names(), recorded, LAYERS, best=8)
-    assert [one.table for one in points[:4]] == names() * 2
-    assert len({tuple(one.point.items()) for one in points}) == len(points)
+    assert [start.table for start in points[:4]] == names() * 2
+    assert len({tuple(start.point.items()) for start in points}) == len(points)
 
 
 def test_only_what_a_space_can_propose_whole_is_taken():
     def taken(**parameters):
         points = recorded_points(["whose_job"], space_of(**parameters), LAYERS, best=3)
-        return [(one.rank, one.point) for one in points]
+        return [(start.rank, start.point) for start in points]
 
     words = {"init": {"value": "text"}, "depth": {"low": 1, "high": "layers"}}
     assert taken(**words)[0] == (1, {"lr": 0.1, "length": 4, "depth": 4})
@@ -74,7 +76,7 @@ def test_only_what_a_space_can_propose_whole_is_taken():
 
 def test_a_depth_is_a_share_of_the_layers():
     space = Space.model_validate({"parameters": {"lr": RATE, "length": LENGTH, "depth": {"low": 1, "high": 24}}})
-    depths = {one.point["depth"] for one in recorded_points(names(), space, 24, best=12)}
+    depths = {start.point["depth"] for start in recorded_points(names(), space, 24, best=12)}
     assert {16, 24} <= depths <= {4, 8, 16, 24}
 
 

@@ -49,7 +49,7 @@ def _known(job: Job, prior: Prior, profile: Profile) -> list[tuple[Config, str]]
         known += [(point, setting.source) for setting, point in published_points(kind, profile.model, space)]
     if prior.recorded:
         tables = tables_of(prior.recorded, kind)
-        known += [(one.point, one.source) for one in recorded_points(tables, space, profile.layers, prior.best)]
+        known += [(best.point, best.source) for best in recorded_points(tables, space, profile.layers, prior.best)]
     return [
         (point, source)
         for index, (point, source) in enumerate(known)

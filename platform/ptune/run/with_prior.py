@@ -59,7 +59,7 @@ def with_prior(prepared: Prepared, runs: Path) -> Prepared:
         recorded = recorded_points(tables, space, prepared.layers, job.prior.best)
         if not recorded:
             raise SpecError(f"prior.recorded: {nothing_recorded(tables, job.task.kind)}")
-        points += [one.point for one in recorded]
+        points += [known.point for known in recorded]
     known = [*job.space.baseline, *points]
     baseline = [point for index, point in enumerate(known) if point not in known[:index]]
     job = job.model_copy(update={"space": job.space.model_copy(update={"baseline": baseline})})

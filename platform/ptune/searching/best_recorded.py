@@ -59,9 +59,9 @@ def recorded_points(tables: Sequence[str], space: Space, layers: int, best: int)
     """
     of_tables = [_best_of(name, space, layers, best) for name in tables]
     found: list[RecordedPoint] = []
-    for one in _in_turn(of_tables):
-        if one.point not in [known.point for known in found]:
-            found.append(one)
+    for candidate in _in_turn(of_tables):
+        if candidate.point not in [known.point for known in found]:
+            found.append(candidate)
     return found
 
 
@@ -92,8 +92,8 @@ def _best_of(name: str, space: Space, layers: int, best: int) -> list[RecordedPo
     for rank, (config, runs) in enumerate(ranked, 1):
         point = _point(config, table, space, layers)
         if point:
-            one = RecordedPoint(name, rank, len(ranked), _score(table, runs), point)
-            kinds.setdefault(tuple(config.get(key) for key in _KIND), []).append(one)
+            candidate = RecordedPoint(name, rank, len(ranked), _score(table, runs), point)
+            kinds.setdefault(tuple(config.get(key) for key in _KIND), []).append(candidate)
     highest = max((points[0].score for points in kinds.values()), default=0.0)
     return _in_turn([points for points in kinds.values() if points[0].score >= highest - _NEAR])[:best]
 
@@ -117,4 +117,4 @@ def _point(config: Config, table: CurveTable, space: Space, layers: int) -> Conf
 
 def _in_turn(lists: Sequence[Sequence[RecordedPoint]]) -> list[RecordedPoint]:
     """The first of each list, then the second of each, and so on."""
-    return [one for one in chain.from_iterable(zip_longest(*lists)) if one is not None]
+    return [candidate for candidate in chain.from_iterable(zip_longest(*lists)) if candidate is not None]
