@@ -22,6 +22,7 @@ from workload import ROWS, Load, Setting, clock
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
+from ptune.backbone.compiled import compile_layers
 from ptune.files import write_json
 from ptune.prompts.rows import Rows, stack
 
@@ -174,13 +175,30 @@ def where(bench: Bench) -> None:
         _let_go(bench.device)
 
 
+def compiled(bench: Bench) -> None:
+    """Speed on layers as they are, and on the same layers compiled."""
+    for shape in bench.shapes if bench.tiny else ("bert-base", "llama-1b"):
+        backbone = _made(bench, shape)
+        if backbone is None:
+            continue
+        setting = Setting(2 if bench.tiny else 16, bench.tokens, LENGTH, budget=token_budget(backbone, "auto"))
+        for what in ("as they are", "compiled"):
+            if what == "compiled":  # the tiny shapes are compiled without a compiler of the device's code
+                compile_layers(backbone, "aot_eager" if bench.tiny else "inductor")
+            about = {"shape": shape, "what": what}
+            bench.attempt(about, lambda s=setting, b=backbone: _timed(bench, bench.load(b, s)))  # type: ignore[misc]
+        del backbone
+        _let_go(bench.device)
+
+
 PARTS: dict[str, tuple[Callable[[Bench], None], float]] = {
     "peak": (peaks, 60),
     "slots": (slots, 240),
     "where": (where, 100),
     "passes": (passes, 80),
     "trial": (trial, 90),
-    "rival": (rival, 300),
+    "compiled": (compiled, 90),
+    "rival": (rival, 240),
 }
 """Each part, most telling first, with the seconds that it may take on a GPU."""
 

@@ -11,6 +11,7 @@ import torch
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import dimensions, free_bytes, token_budget
+from ptune.backbone.compiled import compile_layers
 from ptune.backbone.load import best_device, chosen_type, load_backbone
 from ptune.backbone.locate import locate
 from ptune.backbone.profile import read_profile
@@ -53,6 +54,8 @@ def load_job_backbone(job: Job, device: str | None = None) -> Backbone:
         gpus=gpus,
         trust=choice.trust_remote_code,
     )
+    if job.resources.compile:
+        compile_layers(backbone)
     return replace(backbone.with_cache(cache_bytes - weights), checkpointing=job.resources.checkpointing)
 
 

@@ -82,6 +82,11 @@ class Resources(Strict):
     does not fit into memory. Encoder-decoders, ALBERT, DeBERTa and trials that tune the backbone or train with its
     dropout never do."""
 
+    compile: bool = False
+    """Whether what lies between attention and attention in each layer is compiled (`torch.compile`). The first passes
+    then take minutes. Trials that tune the backbone or train with its dropout run as it is. One that runs as a whole, is
+    quantized or is spread over GPUs is refused."""
+
     @property
     def most_engines(self) -> int | None:
         """The most engines that the job asks for; None where the cluster and the trials decide."""
