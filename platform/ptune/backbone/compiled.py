@@ -1,8 +1,8 @@
 """Layers of a frozen backbone, compiled but for their attention.
 
 A compiler fuses what lies between matrix products: norms, activations and residual sums, which on a GPU take launches
-and memory traffic of their own. Attention stays as it is, because every pass gives each layer another prefix. Lengths and
-rows are symbols to the compiler, so that passes of other shapes need no other code.
+and memory traffic of their own. Attention stays as it is, because every pass gives each layer another prefix. Lengths
+and rows are symbols to the compiler, so that passes of other shapes need no other code.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.inject import Prefix
+from ptune.backbone.lean_imports import import_compiler
 from ptune.errors import BackboneError
 
 
@@ -32,6 +33,7 @@ def compile_layers(backbone: Backbone, backend: str = "inductor") -> int:
     """
     if backbone.family.layers is None:
         raise BackboneError(f"{backbone.id}: it runs as a whole, so its layers cannot be compiled")
+    import_compiler()
     calling = _calling(backbone)
     layers = backbone.model.get_submodule(backbone.family.layers)
     parts = [part for layer in layers.children() for part in _parts(layer, calling)]
