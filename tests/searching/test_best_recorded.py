@@ -64,7 +64,8 @@ def test_only_what_a_space_can_propose_whole_is_taken():
     assert taken(**words)[0] == (1, {"lr": 0.1, "length": 4, "depth": 4})
     assert taken(init={"value": "text"}, depth={"value": 6})[0][1] == taken(init={"value": "text"})[0][1]
     assert all(point["lr"] <= 0.03 for _, point in taken(lr={**RATE, "high": 3e-2}))
-    assert all(set(point) == {"lr", "length"} for _, point in taken(dropout={"low": 0.0, "high": 0.5}))
+    beside = taken(batch_size={"choices": [8, 16]}, weight_decay={"low": 0.1, "high": 0.5})
+    assert all(set(point) == {"lr", "length", "batch_size"} and point["batch_size"] == 16 for _, point in beside)
     assert taken(length={"value": 7}) == []
     assert taken(encoder={"value": "mlp"}, hidden={"value": 64})[0][1]["lr"] == 3e-3
     v1 = taken(

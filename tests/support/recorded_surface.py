@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import numpy as np
 
 from ptune.record.curve_table import CurveTable, Run
-from ptune.record.shipped_tables import shipped_table
+from ptune.run.curve_tables import load_table
 from ptune.searching.nearest_curve import NearestCurve
 from ptune.spec.configuration import complete
 from ptune.spec.space import Space
@@ -41,17 +42,17 @@ class RecordedSurface:
     @property
     def table(self) -> dict[str, Any]:
         """The space as a job writes it."""
-        return {"parameters": ranges(shipped_table(self.kind))}
+        return {"parameters": ranges(_loaded(self.kind))}
 
     @cached_property
     def space(self) -> Space:
         """The space, resolved."""
-        return make_job(space=self.table).space.resolved(shipped_table(self.kind).recorded.layers)
+        return make_job(space=self.table).space.resolved(_loaded(self.kind).recorded.layers)
 
     @property
     def examples(self) -> int:
         """Of the dev split."""
-        return shipped_table(self.kind).recorded.rows["dev"]
+        return _loaded(self.kind).recorded.rows["dev"]
 
     def own(self, config: Config) -> Config:
         """What of a complete configuration the space states."""
@@ -77,14 +78,14 @@ class RecordedSurface:
     @cached_property
     def optimum(self) -> float:
         """The best of the table."""
-        return max(_best(runs) for _, runs in shipped_table(self.kind).curves)
+        return max(_best(runs) for _, runs in _loaded(self.kind).curves)
 
     def drawn(self, draws: np.random.Generator) -> Config:
         """A configuration drawn evenly."""
         return drawn_from(self.space, draws)
 
     def _runs(self, config: Config) -> list[Run]:
-        table = shipped_table(self.kind)
+        table = _loaded(self.kind)
         whole = complete(self.own(config), make_job(space=self.table), table.recorded.layers)
         return _nearest(self.kind)(whole)
 
@@ -122,8 +123,13 @@ def _definition(values: set[Any]) -> dict[str, Any]:
 
 
 @cache
+def _loaded(name: str) -> CurveTable:
+    return load_table(name, Path("ptune_runs"))
+
+
+@cache
 def _nearest(name: str) -> NearestCurve:
-    return NearestCurve(shipped_table(name))
+    return NearestCurve(_loaded(name))
 
 
 def _best(runs: list[Run]) -> float:
