@@ -276,7 +276,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=default_data())
     parser.add_argument("--tasks", nargs="+", choices=("sst2", "whose_job"), default=["sst2", "whose_job"])
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--trials", type=int, default=12)
+    parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--limit", type=int, default=2000, help="most training sentences")
     parser.add_argument("--backbone", default="packaged:minilm", help="packaged:minilm, a folder or a Hub id")

@@ -24,10 +24,13 @@ import optuna
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
+from ptune.record.shipped_tables import names
+from ptune.searching.best_recorded import recorded_points
 from ptune.searching.conductor import Conductor
 from ptune.searching.suggest import plain_name, quiet, suggest
 from ptune.spec.budget import Budget
 from ptune.spec.parameter import Parameter
+from ptune.spec.prior import Prior
 from ptune.spec.trial import Config
 from support.recorded_surface import RecordedSurface
 from support.simulated import make_job, start
@@ -119,6 +122,13 @@ def ptune(surface: Surface, seed: int, budget: int, **job: Any) -> Iterator[Sear
 def ptune_within(surface: Surface, seed: int, budget: int, **job: Any) -> contextlib.AbstractContextManager[Search]:
     """The same under a limit of epochs, for rules that leave the horizon to the end of a search."""
     return ptune(surface, seed, budget, limits={"epochs_total": max(budget, HORIZON)}, **job)
+
+
+def ptune_knowing(surface: Surface, seed: int, budget: int) -> contextlib.AbstractContextManager[Search]:
+    """The same, which first tries what is best in the tables of other tasks, as `ptune init` has it."""
+    others = [name for name in names() if name != surface.kind]
+    points = recorded_points(others, surface.space, surface.layers, Prior.model_fields["best"].default)
+    return ptune(surface, seed, budget, space=surface.table | {"baseline": [known.point for known in points]})
 
 
 class _Conducted:

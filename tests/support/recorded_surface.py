@@ -47,7 +47,12 @@ class RecordedSurface:
     @cached_property
     def space(self) -> Space:
         """The space, resolved."""
-        return make_job(space=self.table).space.resolved(_loaded(self.kind).recorded.layers)
+        return make_job(space=self.table).space.resolved(self.layers)
+
+    @property
+    def layers(self) -> int:
+        """Of the backbone."""
+        return _loaded(self.kind).recorded.layers
 
     @property
     def examples(self) -> int:

@@ -103,6 +103,11 @@ class Surface:
         return make_job(space=self.table).space.resolved(LAYERS)
 
     @property
+    def layers(self) -> int:
+        """Of the backbone that there would be."""
+        return LAYERS
+
+    @property
     def examples(self) -> int:
         """Of the dev split."""
         return EXAMPLES
