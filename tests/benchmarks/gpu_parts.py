@@ -184,7 +184,7 @@ def compiled(bench: Bench) -> None:
         setting = Setting(2 if bench.tiny else 16, bench.tokens, LENGTH, budget=token_budget(backbone, "auto"))
         for what in ("as they are", "compiled"):
             if what == "compiled":  # the tiny shapes are compiled without a compiler of the device's code
-                compile_layers(backbone, "aot_eager" if bench.tiny else "inductor")
+                backbone = compile_layers(backbone, "aot_eager" if bench.tiny else "inductor")
             about = {"shape": shape, "what": what}
             bench.attempt(about, lambda s=setting, b=backbone: _timed(bench, bench.load(b, s)))  # type: ignore[misc]
         del backbone

@@ -6,8 +6,8 @@ The user's own search is peft_search.py in its tuned form: Ray Tune, OptunaSearc
 transformers and PEFT, with the type of weights and the attention that are fastest on the machine at hand, which is
 measured beforehand and not counted. ptune runs the job that `ptune init` writes for the data, as
 `ptune search JOB --local`. Both have the same trials, epochs, data, seeds, batch sizes, and bounds of prompt length and
-rate. PEFT has no depth, and no v1 prompts. What ptune tries first was recorded on the other task alone, so it knows as
-little of a task as it does of a user's.
+rate. ptune also searches whether an MLP makes the prompt, at lower rates. What ptune tries first was recorded on the
+other task alone, so it knows as little of a task as it does of a user's.
 
 At each moment, a search has a leader (`leaders.py`): the prompt that it would give if it ended then. The test split
 scores every leader afterwards; only the search is timed. The level is what the other search's last leader scores. The

@@ -204,7 +204,7 @@ def test_a_job_begins_with_recorded_configurations_where_its_kind_has_some(ptune
     unknown = ptune("validate", "some.toml", "--set", 'prior.recorded=["sst"]')
     assert (unknown.code, "[prior].recorded: no table 'sst'; did you mean 'sst2'" in unknown.err) == (2, True)
     strange = ptune("validate", "some.toml", "--set", "space.parameters.length={value=7}")
-    assert (strange.code, "space has none of the best configurations recorded in sst2, whose_job" in strange.err) == (
+    assert (strange.code, "space has none of the better configurations recorded in sst2, whose_job" in strange.err) == (
         2,
         True,
     )
@@ -213,6 +213,8 @@ def test_a_job_begins_with_recorded_configurations_where_its_kind_has_some(ptune
     assert "[prior]" not in (tmp_path / "words.toml").read_text(encoding="utf-8")
     refused = ptune("validate", "words.toml", "--set", "prior.recorded=true")
     assert (refused.code, "no table of recorded curves is of kind = 'tokens'" in refused.err) == (2, True)
+    elsewhere = ptune("validate", "words.toml", "--set", "prior.recorded=['sst']", "--set", "backbone.id=a/b")
+    assert (elsewhere.code, "[prior].recorded: no table 'sst'; did you mean 'sst2'" in elsewhere.err) == (2, True)
 
 
 def test_a_job_begins_with_published_settings_where_some_fit(ptune, tmp_path, monkeypatch):

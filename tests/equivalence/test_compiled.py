@@ -1,6 +1,7 @@
 """Trials on compiled layers reach the numbers of trials on the layers as they are."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -25,9 +26,7 @@ def compiled(tiny_backbone, device):
     """A function from a family to a tiny backbone of its own, compiled as far as gradients without a compiler."""
 
     def make(family):
-        backbone = load_backbone(str(tiny_backbone(family)), device=device)
-        assert compile_layers(backbone, backend="aot_eager") > 0
-        return backbone
+        return compile_layers(load_backbone(str(tiny_backbone(family)), device=device), backend="aot_eager")
 
     return make
 
@@ -59,17 +58,58 @@ def test_trials_together_are_each_the_trial_alone_on_plain_layers(family, compil
         assert final[number]["loss"] == near(metrics["loss"]), name
 
 
-def test_other_lengths_need_no_other_code(compiled, device):
-    """Rows and lengths are symbols: after two shapes, a third one is not compiled again."""
+def passes(backbone, rows, length, *, gradients, part=None):
+    """A pass of every part: all layers, or up to the last one where one position is read."""
+    ids = torch.ones((rows, length), dtype=torch.long, device=backbone.device)
+    states = backbone.begin(backbone.embed(ids), ids * 0, ids[:, 0] * 0).requires_grad_(gradients)
+    read = None if part is None else ids[:, 0] * 0
+    backbone.run({0: states}, ids.bool(), ids[:, 0] * 0, read=read)
+
+
+@pytest.fixture
+def strictly():
+    """Code that PyTorch gives up to compile is an error; it would run as it is without a word."""
+    with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):
+        yield
+
+
+@pytest.mark.usefixtures("strictly")
+def test_no_form_of_a_pass_is_left_uncompiled(compiled):
+    backbone = compiled("bert")
+    for rows, length, part in product((1, 3, 5), (1, 4, 7), (None, "read")):
+        with torch.inference_mode():
+            passes(backbone, rows, length, gradients=False, part=part)
+        with torch.no_grad():
+            passes(backbone, rows, length, gradients=False, part=part)
+        passes(backbone, rows, length, gradients=True, part=part)
+        passes(backbone, rows, length, gradients=False, part=part)
+
+
+def test_other_lengths_need_no_other_code(compiled):
+    """Rows and lengths are symbols: after two shapes, others are not compiled again."""
     backbone = compiled("bert")
     torch._dynamo.utils.counters.clear()
     seen = []
     for rows, length in ((4, 7), (6, 11), (3, 5), (9, 13)):
-        ids = torch.ones((rows, length), dtype=torch.long, device=device)
-        with torch.no_grad():
-            backbone.forward(backbone.embed(ids), ids.bool(), ids * 0, ids[:, 0] * 0)
+        passes(backbone, rows, length, gradients=True)
         seen.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
     assert seen[1:] == seen[1:2] * 3
+
+
+def test_dropout_is_drawn_as_without_a_compiler(compiled, tiny_backbone, device):
+    plain = load_backbone(str(tiny_backbone("bert")), device=device)
+    states = []
+    for backbone in (plain, compiled("bert")):
+        ids = torch.ones((3, 6), dtype=torch.long, device=backbone.device)
+        torch.manual_seed(5)
+        with torch.no_grad(), backbone.training_mode():
+            states.append(backbone.forward(backbone.embed(ids), ids.bool(), ids * 0, ids[:, 0] * 0))
+    assert torch.equal(*states)
+
+
+def test_kept_states_of_compiled_layers_are_no_others(compiled, tiny_backbone, device):
+    plain = load_backbone(str(tiny_backbone("bert")), device=device)
+    assert compiled("bert").forward_hash != plain.forward_hash
 
 
 def test_a_copy_that_is_tuned_is_not_compiled(compiled):

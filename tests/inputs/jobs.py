@@ -78,6 +78,7 @@ WRONG = {
     "resources.silent_s": ("0", "'x'"),
     "resources.engines_within_s": ("0", "nan"),
     "resources.labels": ("3", "{zone = 3}"),
+    "prior.recorded": ("'sst2'", "1", "[1]", "['sst2', 'sst2']", "['sst-2']", "[]"),
     "tracking.type": ("'wandb'", "3"),
     "tracking.uri": (
         *("3", "'::::'", "'[::1'", "'http://[::1'", "'http://h:99999'", "'http://'", "'ftp://x'", "'file:///x'", "'x'"),

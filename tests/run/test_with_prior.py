@@ -154,7 +154,7 @@ def test_recorded_curves_that_do_not_fit_are_refused_before_a_search_begins(job,
         "table": ({"prior": {"recorded": ["whose-job"]}}, "did you mean 'whose_job'"),
         "space": (
             {"prior": {"recorded": True}, "space": {"parameters": {"length": {"value": 5}}}},
-            "prior.recorded: this space has none of the best configurations recorded in sst2, whose_job",
+            "prior.recorded: this space has none of the better configurations recorded in sst2, whose_job",
         ),
     }.values():
         with pytest.raises((SpecError, NotFoundError), match=law):

@@ -6,7 +6,7 @@ import pytest
 
 from ptune.errors import NotFoundError
 from ptune.record.shipped_tables import names, shipped_table
-from ptune.searching.best_recorded import nothing_recorded, recorded_points, tables_of
+from ptune.searching.best_recorded import recorded_points, table_law, tables_of
 from ptune.spec.load import load_space
 from ptune.spec.space import Space
 from support.repository import ROOT
@@ -67,12 +67,47 @@ def test_only_what_a_space_can_propose_whole_is_taken():
     beside = taken(batch_size={"choices": [8, 16]}, weight_decay={"low": 0.1, "high": 0.5})
     assert all(set(point) == {"lr", "length", "batch_size"} and point["batch_size"] == 16 for _, point in beside)
     assert taken(length={"value": 7}) == []
-    assert taken(encoder={"value": "mlp"}, hidden={"value": 64})[0][1]["lr"] == 3e-3
+    assert taken(encoder={"value": "mlp"})[0][1]["lr"] == 3e-3
+    assert taken(encoder={"value": "mlp"}, hidden={"value": 64}) == []
     v1 = taken(
         method={"value": "v1"}, template={"choices": ["before", "around"]}, encoder={"choices": ["embedding", "lstm"]}
     )
     assert {point["encoder"] for _, point in v1} <= {"embedding", "lstm"}
     assert len(v1) == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"layers": {"value": "1-2"}},
+        {"layers": {"choices": ["1-2", "5-6"]}},
+        {"length": {"value": 25}, "lengths": {"choices": ["25,25,10,10,5,5", "25,20,15,10,5,1"]}},
+        {"depth": {"value": 2}, "side": {"value": "first"}},
+        {"lr": {**RATE, "high": 3e-4}},
+    ],
+)
+def test_another_prompt_or_what_is_no_good_is_not_taken(other):
+    assert recorded_points(names(), space_of(**other), LAYERS, best=3) == []
+
+
+def test_a_depth_that_another_choice_brings_in_leaves_the_others_whole():
+    when = {"encoder": "mlp"}
+    space = space_of(encoder={"choices": ["embedding", "mlp"]}, depth={"low": 1, "high": "layers", "when": when})
+    points = [start.point for start in recorded_points(["whose_job"], space, LAYERS, best=4)]
+    assert [point["encoder"] for point in points] == ["embedding", "mlp"] * 2
+    assert all(("depth" in point) == (point["encoder"] == "mlp") for point in points)
+
+
+def test_half_of_the_trials_are_left_to_the_sampler(recorded):
+    points = recorded_points(names(), recorded, LAYERS, best=3)
+    assert len(points) == 6
+    for trials, count in ((20, 6), (8, 4), (5, 2), (2, 1), (1, 1)):
+        assert recorded_points(names(), recorded, LAYERS, 3, trials) == points[:count]
+
+
+def test_depths_that_fall_together_count_once():
+    space = Space.model_validate({"parameters": {"lr": RATE, "length": LENGTH, "depth": {"low": 1, "high": 2}}})
+    assert len(recorded_points(["whose_job"], space, 1, best=6)) == 6
 
 
 def test_a_depth_is_a_share_of_the_layers():
@@ -85,6 +120,10 @@ def test_tables_are_named_or_those_of_the_kind():
     assert tables_of(True, "classification") == names()
     assert tables_of(True, "tokens") == tables_of(False, "classification") == []
     assert tables_of(["sst2"], "tokens") == ["sst2"]
-    assert "is of kind = 'tokens' (sst2: classification, whose_job: classification)" in nothing_recorded([], "tokens")
+    assert table_law(True, "classification") is table_law(False, "tokens") is table_law(["sst2"], "tokens") is None
+    assert "is of kind = 'tokens' (sst2: classification, whose_job: classification)" in str(table_law(True, "tokens"))
+    assert (
+        table_law(["sst2", "sst-2"], "tokens") == "no table 'sst-2'; did you mean 'sst2'? (they are: sst2, whose_job)"
+    )
     with pytest.raises(NotFoundError, match="no table 'sst-2'; did you mean 'sst2'"):
         recorded_points(["sst-2"], space_of(), LAYERS, best=3)

@@ -65,6 +65,7 @@ class Backbone:
         spread: the devices over which its layers are spread (`ptune.backbone.spread`), `device` first; none where it
             is all on `device`.
         settings: hashes of its settings and its tokenizer, see `ptune.backbone.hashes.settings_hashes`.
+        compiled: whether its layers are compiled, see `ptune.backbone.compiled`.
         quantization: how the matrices of its layers are quantized, see `ptune.backbone.quantize`; None is not at all.
     """
 
@@ -82,6 +83,7 @@ class Backbone:
     cache: StateCache | None = None
     checkpointing: Literal["auto", "always", "never"] = "auto"
     settings: Mapping[str, str] = field(default_factory=dict)
+    compiled: bool = False
     quantization: Quantization | None = None
     spread: tuple[torch.device, ...] = ()
 
@@ -163,6 +165,7 @@ class Backbone:
                 _own_code(),
                 str(self.dtype),
                 self.quantization,
+                self.compiled,
                 self.device.type,
                 torch.__version__,
                 transformers.__version__,
@@ -293,11 +296,15 @@ class Backbone:
 
     @contextlib.contextmanager
     def training_mode(self) -> Iterator[None]:
-        """Run with the backbone's own dropout, drawn from torch's global random state; off again at the end."""
+        """Run with the backbone's own dropout, drawn from torch's global random state; off again at the end.
+
+        Nothing is compiled meanwhile, because compiled code draws from a state of its own.
+        """
         modules = self.module_dict()
         modules.train()
         try:
-            yield
+            with torch.compiler.set_stance("force_eager") if self.compiled else contextlib.nullcontext():
+                yield
         finally:
             modules.eval()
 

@@ -8,6 +8,7 @@ and rows are symbols to the compiler, so that passes of other shapes need no oth
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -17,16 +18,17 @@ from ptune.backbone.inject import Prefix
 from ptune.backbone.lean_imports import import_compiler
 from ptune.errors import BackboneError
 
+_FORMS = 64
+"""How often a part may be compiled anew. All layers share it: one row or several, one position or more, with gradients
+or without, and by what needs them."""
 
-def compile_layers(backbone: Backbone, backend: str = "inductor") -> int:
+
+def compile_layers(backbone: Backbone, backend: str = "inductor") -> Backbone:
     """Let every part of every layer that does not call attention be compiled when it first runs.
 
     Args:
-        backbone: a backbone with layers; its modules are changed.
+        backbone: a backbone with layers; its modules are changed, and it is not used any more.
         backend: of `torch.compile`.
-
-    Returns:
-        How many parts these are.
 
     Raises:
         BackboneError: it runs as a whole.
@@ -34,12 +36,13 @@ def compile_layers(backbone: Backbone, backend: str = "inductor") -> int:
     if backbone.family.layers is None:
         raise BackboneError(f"{backbone.id}: it runs as a whole, so its layers cannot be compiled")
     import_compiler()
+    torch._dynamo.config.recompile_limit = max(_FORMS, torch._dynamo.config.recompile_limit)  # noqa: SLF001
     calling = _calling(backbone)
     layers = backbone.model.get_submodule(backbone.family.layers)
     parts = [part for layer in layers.children() for part in _parts(layer, calling)]
     for part in parts:
         part.compile(backend=backend, dynamic=True)
-    return len(parts)
+    return replace(backbone, compiled=True)
 
 
 class _Callers(Prefix):

@@ -18,6 +18,7 @@ from ptune.checks.compiled import compile_problems
 from ptune.checks.configuration import space_problems, unfit_inputs
 from ptune.checks.data import file_problems, is_elsewhere
 from ptune.checks.positions import position_problems
+from ptune.checks.prior import table_problems
 from ptune.checks.reports import report_problems
 from ptune.checks.spread import spread_problems
 from ptune.checks.start import artifact_at, place_problems, start_problems
@@ -79,6 +80,7 @@ def check(
     """
     checked = Checked(tables)
     checked.problems += job_problems(tables)
+    checked.problems += table_problems(tables)
     if tables.backbone is not None:
         _check_backbone(checked, tables.backbone, fetch=fetch)
     if checked.profile is not None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from ptune.backbone.profile import Profile
-from ptune.errors import NotFoundError
+from ptune.searching.best_recorded import nothing_recorded, recorded_points, table_law, tables_of
 from ptune.spec.job import Tables
-from ptune.spec.prior import Prior
 from ptune.spec.problem import Problem
 from ptune.spec.published_settings import nothing_published, published_points
-from ptune.spec.space import Space
+
+
+def table_problems(tables: Tables) -> list[Problem]:
+    """That a job asks for a table of recorded curves that is not there; it needs no backbone."""
+    if tables.prior is None or tables.task is None:
+        return []
+    law = table_law(tables.prior.recorded, tables.task.kind)
+    return [] if law is None else [Problem(("prior", "recorded"), law)]
 
 
 def prior_problems(tables: Tables, profile: Profile | None) -> list[Problem]:
@@ -25,18 +31,8 @@ def prior_problems(tables: Tables, profile: Profile | None) -> list[Problem]:
     problems, space = [], space.on_layers(profile.layers)
     if prior.published and not published_points(task.kind, profile.model, space):
         problems.append(Problem(("prior", "published"), nothing_published(task.kind, profile.model)))
-    if prior.recorded:
-        law = _recorded_law(prior, task.kind, space, profile.layers)
-        problems += [] if law is None else [Problem(("prior", "recorded"), law)]
+    if prior.recorded and table_law(prior.recorded, task.kind) is None:
+        named = tables_of(prior.recorded, task.kind)
+        if not recorded_points(named, space, profile.layers, prior.best):
+            problems.append(Problem(("prior", "recorded"), nothing_recorded(named)))
     return problems
-
-
-def _recorded_law(prior: Prior, kind: str, space: Space, layers: int) -> str | None:
-    from ptune.searching.best_recorded import nothing_recorded, recorded_points, tables_of  # pyarrow takes its time
-
-    named = tables_of(prior.recorded, kind)
-    try:
-        found = recorded_points(named, space, layers, prior.best)
-    except NotFoundError as error:
-        return str(error)
-    return None if found else nothing_recorded(named, kind)

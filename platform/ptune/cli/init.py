@@ -57,7 +57,6 @@ def init(job: Path, data: Path | None, backbone: str | None, kind: str | None, t
     ptune init jobs/reviews.toml --data reviews.csv --backbone bert-base-uncased
     ptune init jobs/names.toml --data names.conll --task tokens
     """
-    from ptune.backbone.load import best_device
     from ptune.data.proposal import propose
     from ptune.report.proposed import task_tables
 
@@ -76,12 +75,14 @@ def init(job: Path, data: Path | None, backbone: str | None, kind: str | None, t
     folder = job.parent.resolve()
     head = f'name = "{name}"\n\n[backbone]\nid = {_written(backbone, folder)}\n\n'
     text = head + task_tables(proposal, folder) + _REST.format(trials=trials, epochs=epochs)
-    return _kept(job, text + _RESOURCES * (best_device() == "cpu"))
+    return _kept(job, text + _RESOURCES * (not _GPU.exists()))
 
 
+_GPU = Path("/dev/nvidiactl")
+"""What a machine with GPUs has; to ask torch for them takes seconds."""
 _RESOURCES = """
 [resources]
-slots = 2            # trials at a time: without a GPU, more come to results later and train hardly faster
+slots = 2            # trials at a time on CPUs, where more train hardly faster; leave it out on GPUs
 """
 _PRIOR = "\n[prior]               # tried first\n"
 _PUBLISHED = "published = true      # what is published for this kind of task and this backbone\n"

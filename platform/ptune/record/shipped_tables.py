@@ -21,6 +21,11 @@ def names(folder: Path = _FOLDER) -> list[str]:
     return sorted(path.stem for path in folder.glob(f"*{SUFFIX}"))
 
 
+def no_table(name: str) -> str:
+    """What is said of a name that no table has."""
+    return f"no table {name!r}{nearest(name, names())} (they are: {', '.join(names())})"
+
+
 @cache
 def shipped_table(name: str) -> CurveTable:
     """The table of a name.
@@ -29,5 +34,5 @@ def shipped_table(name: str) -> CurveTable:
         NotFoundError: none has that name.
     """
     if name not in names():
-        raise NotFoundError(f"no table {name!r}{nearest(name, names())} (they are: {', '.join(names())})")
+        raise NotFoundError(no_table(name))
     return read_table(_FOLDER / f"{name}{SUFFIX}")

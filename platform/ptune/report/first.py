@@ -19,7 +19,8 @@ def tried_first(job: Job, profile: Profile | None) -> Sequence[str]:
 
     Args:
         job: the job.
-        profile: its backbone; None where its files are not here, which leaves open what is published for it.
+        profile: its backbone; None where its files are not here, which leaves open what is published for it, and
+            which recorded depths are its own.
 
     Raises:
         BackboneError: the backbone's weights cannot be read.
@@ -32,11 +33,10 @@ def tried_first(job: Job, profile: Profile | None) -> Sequence[str]:
         whose = ["baseline point of the space", *(source for other, source in known if other == point)]
         lines.append(f"{described(point, list(point))} ({', and '.join(whose)})")
     lines += [f"the best {plural(job.prior.best, 'configuration')} of {search}" for search in job.prior.searches]
-    if profile is None:
-        lines += ["published settings that fit the backbone, which is not here"] * job.prior.published
-        lines += ["recorded configurations for the layers of the backbone, which is not here"] * bool(
-            job.prior.recorded
-        )
+    if profile is None and job.prior.published:
+        lines.append("published settings that fit the backbone, which is not here")
+    if profile is None and job.prior.recorded:
+        lines.append("recorded configurations for the layers of the backbone, which is not here")
     new = [(point, source) for point, source in known if point not in job.space.baseline]
     return lines + [f"{described(point, list(point))} ({source})" for point, source in new]
 
@@ -49,7 +49,8 @@ def _known(job: Job, prior: Prior, profile: Profile) -> list[tuple[Config, str]]
         known += [(point, setting.source) for setting, point in published_points(kind, profile.model, space)]
     if prior.recorded:
         tables = tables_of(prior.recorded, kind)
-        known += [(best.point, best.source) for best in recorded_points(tables, space, profile.layers, prior.best)]
+        points = recorded_points(tables, space, profile.layers, prior.best, job.budget.trials)
+        known += [(best.point, best.source) for best in points]
     return [
         (point, source)
         for index, (point, source) in enumerate(known)

@@ -55,7 +55,7 @@ def load_job_backbone(job: Job, device: str | None = None) -> Backbone:
         trust=choice.trust_remote_code,
     )
     if job.resources.compile:
-        compile_layers(backbone)
+        backbone = compile_layers(backbone)
     return replace(backbone.with_cache(cache_bytes - weights), checkpointing=job.resources.checkpointing)
 
 

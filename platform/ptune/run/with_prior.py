@@ -17,7 +17,7 @@ from ptune.record.history import History
 from ptune.record.journal import JOURNAL, read
 from ptune.run.folders import search_folder
 from ptune.run.prepare import Prepared
-from ptune.searching.best_recorded import nothing_recorded, recorded_points, tables_of
+from ptune.searching.best_recorded import nothing_recorded, recorded_points, table_law, tables_of
 from ptune.spec.job import Job
 from ptune.spec.prior import Prior
 from ptune.spec.published_settings import nothing_published, published_points
@@ -37,10 +37,10 @@ def with_prior(prepared: Prepared, runs: Path) -> Prepared:
         runs: the runs folder.
 
     Raises:
-        NotFoundError: there is no such search or table.
+        NotFoundError: there is no such search.
         TrackingError: MLflow does not answer or has no such run, or it is none of a search that has ended.
         SpecError: no configuration of the searches says anything of the space, or of what is published or recorded,
-            nothing fits.
+            nothing fits or is there.
     """
     job = prepared.job
     if job.prior is None:
@@ -55,10 +55,12 @@ def with_prior(prepared: Prepared, runs: Path) -> Prepared:
             raise SpecError(f"prior.published: {nothing_published(job.task.kind, prepared.model)}")
         points += [point for _, point in settings]
     if job.prior.recorded:
+        if (law := table_law(job.prior.recorded, job.task.kind)) is not None:
+            raise SpecError(f"prior.recorded: {law}")
         tables = tables_of(job.prior.recorded, job.task.kind)
-        recorded = recorded_points(tables, space, prepared.layers, job.prior.best)
+        recorded = recorded_points(tables, space, prepared.layers, job.prior.best, job.budget.trials)
         if not recorded:
-            raise SpecError(f"prior.recorded: {nothing_recorded(tables, job.task.kind)}")
+            raise SpecError(f"prior.recorded: {nothing_recorded(tables)}")
         points += [known.point for known in recorded]
     known = [*job.space.baseline, *points]
     baseline = [point for index, point in enumerate(known) if point not in known[:index]]

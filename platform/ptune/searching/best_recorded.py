@@ -12,15 +12,20 @@ from statistics import mean
 from typing import NamedTuple
 
 from ptune.record.curve_table import CurveTable, Run
-from ptune.record.shipped_tables import names, shipped_table
+from ptune.record.shipped_tables import names, no_table, shipped_table
 from ptune.spec.space import Space
-from ptune.spec.trial import Config, Scalar
+from ptune.spec.starts import SHAPE
+from ptune.spec.trial import Config, Scalar, defaults
 
 _KIND = ("method", "encoder")
+_PROMPT = (*SHAPE, "encoder", "hidden", "init", "frozen")
+"""What a recorded prompt and that of a point agree in."""
 _LAST = 3
 """Epochs over which a score is a mean."""
 _NEAR = 0.05
-"""How far the best of a kind may lie below the best of all."""
+"""How far the best of a kind may lie below the best that fits."""
+_SHARE = 2
+"""Of so many trials, one may be given to recorded configurations."""
 
 
 class RecordedPoint(NamedTuple):
@@ -41,18 +46,22 @@ class RecordedPoint(NamedTuple):
         return f"recorded curves of {self.table}: rank {self.rank} of {self.of}, {self.score:.3f}"
 
 
-def recorded_points(tables: Sequence[str], space: Space, layers: int, best: int) -> Sequence[RecordedPoint]:
+def recorded_points(
+    tables: Sequence[str], space: Space, layers: int, best: int, trials: int | None = None
+) -> Sequence[RecordedPoint]:
     """The best configurations that a space can propose, in the order in which they are tried.
 
-    Everything that tells the configurations of a table apart must lie in the space. The rest, such as the batch size,
-    is taken where it does, else left to the sampler. A depth stands for the share of the backbone's layers. A method
-    and encoder of which the best lies more than 0.05 below the best of all is left out.
+    A space has to propose the prompt as it was recorded, and its rate. The rest, such as the batch size, is taken where
+    the space has it, else left to the sampler. A depth stands for the share of the backbone's layers. Configurations of
+    the lower half of a table are left out, and so is a method and encoder of which the best lies more than 0.05 below
+    the best that fits. Half of the trials are left to the sampler.
 
     Args:
         tables: names of tables that ship with ptune.
         space: a resolved space.
         layers: layers of the job's backbone.
         best: most configurations of each table.
+        trials: of the search; None where others limit it.
 
     Raises:
         NotFoundError: there is no table of a name.
@@ -62,7 +71,7 @@ def recorded_points(tables: Sequence[str], space: Space, layers: int, best: int)
     for candidate in _in_turn(of_tables):
         if candidate.point not in [known.point for known in found]:
             found.append(candidate)
-    return found
+    return found if trials is None else found[: max(1, trials // _SHARE)]
 
 
 def tables_for(kind: str) -> list[str]:
@@ -77,25 +86,35 @@ def tables_of(recorded: bool | Sequence[str], kind: str) -> Sequence[str]:
     return recorded
 
 
-def nothing_recorded(tables: Sequence[str], kind: str) -> str:
-    """The law that a job breaks which asks for recorded curves where none fits."""
-    if not tables:
+def table_law(recorded: bool | Sequence[str], kind: str) -> str | None:
+    """The law that `prior.recorded` breaks whatever the space is: a table that is not there; None if it breaks none."""
+    if isinstance(recorded, bool):
+        if not recorded or tables_for(kind):
+            return None
         of_kinds = ", ".join(f"{name}: {shipped_table(name).recorded.settings['kind']}" for name in names())
         return f"no table of recorded curves is of kind = {kind!r} ({of_kinds})"
-    return f"this space has none of the best configurations recorded in {', '.join(tables)}"
+    unknown = [name for name in recorded if name not in names()]
+    return no_table(unknown[0]) if unknown else None
+
+
+def nothing_recorded(tables: Sequence[str]) -> str:
+    """The law that a job breaks which asks for recorded curves where none fits."""
+    return f"this space has none of the better configurations recorded in {', '.join(tables)}"
 
 
 def _best_of(name: str, space: Space, layers: int, best: int) -> list[RecordedPoint]:
     table = shipped_table(name)
     ranked = sorted(table.curves, key=lambda curve: _score(table, curve[1]), reverse=True)
     kinds: dict[tuple[Scalar | None, ...], list[RecordedPoint]] = {}
-    for rank, (config, runs) in enumerate(ranked, 1):
+    points: list[Config] = []
+    for rank, (config, runs) in enumerate(ranked[: (len(ranked) + 1) // 2], 1):
         point = _point(config, table, space, layers)
-        if point:
+        if point and point not in points:
+            points.append(point)
             candidate = RecordedPoint(name, rank, len(ranked), _score(table, runs), point)
             kinds.setdefault(tuple(config.get(key) for key in _KIND), []).append(candidate)
-    highest = max((points[0].score for points in kinds.values()), default=0.0)
-    return _in_turn([points for points in kinds.values() if points[0].score >= highest - _NEAR])[:best]
+    highest = max((first.score for first, *_ in kinds.values()), default=0.0)
+    return _in_turn([alike for alike in kinds.values() if alike[0].score >= highest - _NEAR])[:best]
 
 
 def _score(table: CurveTable, runs: Sequence[Run]) -> float:
@@ -103,16 +122,18 @@ def _score(table: CurveTable, runs: Sequence[Run]) -> float:
 
 
 def _point(config: Config, table: CurveTable, space: Space, layers: int) -> Config:
-    """What of a recorded configuration a space proposes; nothing where the space has another value that counts."""
+    """What of a recorded configuration a space proposes; nothing where its prompt or its rate would be another."""
     depth = config.get("depth")
     if isinstance(depth, int):
         config = {**config, "depth": max(1, round(depth * layers / table.recorded.layers))}
     point = space.inside(config)
-    told = {name: config[name] for name in table.told if name in config}
-    known = {name: space.known_at(point, name) for name in told}
-    if "depth" in told and known["depth"] is None and "depth" not in space.parameters:
-        known["depth"] = layers
-    return point if known == told else {}
+    decided = dict(space.decided(point))
+    if decided.get("depth", layers) is None and decided.get("layers", "") is None:
+        decided["depth"] = layers
+    told = dict.fromkeys([*_PROMPT, *table.told])
+    known = defaults(str(config["method"]))
+    fits = all(name in decided and decided[name] == config.get(name) for name in told if name in known)
+    return point if fits else {}
 
 
 def _in_turn(lists: Sequence[Sequence[RecordedPoint]]) -> list[RecordedPoint]:

@@ -87,7 +87,7 @@ class Job(Strict):
     """The trained prompt from which every trial starts: the folder of an artifact, in a job file relative to the file;
     or a URI, see `ptune.spec.prompt_uri`."""
     prior: Prior | None = None
-    """Earlier searches and published settings, from which the first configurations come."""
+    """Earlier searches, published settings and recorded curves, from which the first configurations come."""
     objectives: Objectives | None = None
     """What counts beside the task's metric."""
     budget: Budget

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ptune.spec.strict import Strict, broken
 from ptune.spec.texts import SEARCH_NAME
@@ -33,7 +33,19 @@ class Prior(Strict):
     """Whether the settings are tried that are published for the job's kind of task and its backbone."""
     recorded: bool | list[str] = False
     """Whether the best configurations are tried of the recorded curves that ship with ptune for the job's kind of task;
-    or the names of their tables."""
+    or the names of their tables. They take at most half of the trials."""
+
+    @field_validator("recorded", mode="before")
+    @classmethod
+    def _all_or_named(cls, recorded: Any) -> Any:
+        """One message for what is neither, where pydantic has one for each."""
+        if isinstance(recorded, bool):
+            return recorded
+        if not isinstance(recorded, list) or not all(isinstance(name, str) for name in recorded):
+            raise broken(f'must be true, false or names of tables such as ["sst2"], got {recorded!r}')
+        if len(set(recorded)) < len(recorded):
+            raise broken(f"must name each table once, got {recorded!r}")
+        return recorded
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:

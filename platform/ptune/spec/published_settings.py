@@ -60,7 +60,8 @@ class PublishedSetting:
     def inside(self, space: Space) -> Config:
         """What of it a resolved space proposes; nothing where the space has another method or encoder."""
         point = space.inside(self.config)
-        if any(space.known_at(point, name) != self.config[name] for name in _ESSENTIAL):
+        decided = space.decided(point)
+        if any(decided.get(name) != self.config[name] for name in _ESSENTIAL):
             return {}
         return point if set(point) - set(_ESSENTIAL) else {}
 

@@ -84,8 +84,8 @@ class Resources(Strict):
 
     compile: bool = False
     """Whether what lies between attention and attention in each layer is compiled (`torch.compile`). The first passes
-    then take minutes. Trials that tune the backbone or train with its dropout run as it is. A backbone that runs as a
-    whole, is quantized or is spread over GPUs is refused."""
+    then take minutes, which `silent_s` must allow for. Trials that tune the backbone or train with its dropout run as
+    it is. A backbone that runs as a whole, is quantized or is spread over GPUs is refused."""
 
     @property
     def most_engines(self) -> int | None:

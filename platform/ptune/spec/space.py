@@ -317,15 +317,19 @@ class Space(Strict):
                 known[name] = value
         return known
 
-    def known_at(self, point: Config, name: str) -> Scalar | None:
-        """A parameter's value at a point: its own, a constant, or the default where it does not exist.
+    def decided(self, point: Config) -> Config:
+        """The parameters that a trial has at a point, but those that are left to the sampler.
 
-        It is None where the sampler chooses.
+        A parameter has the point's value, its constant or, where the space does not state it, its method's default.
         """
         held = self.held(point)
-        if any(definition.applies(held) for definition in self.parameters.get(name, [])):
-            return held.get(name)
-        return defaults(str(held.get("method", DEFAULT_METHOD))).get(name)
+        left = {
+            name
+            for name, definitions in self.parameters.items()
+            if name not in held and any(definition.applies(held) for definition in definitions)
+        }
+        known = {**defaults(str(held.get("method", DEFAULT_METHOD))), **held}
+        return {name: value for name, value in known.items() if name not in left}
 
     def inside(self, config: Config) -> Config:
         """What of a configuration this space proposes; nothing where the rest of it breaks a law.
