@@ -197,7 +197,7 @@ def test_a_job_begins_with_recorded_configurations_where_its_kind_has_some(ptune
     told = ptune("validate", "some.toml").out.splitlines()[1:]
     assert len(told) == prior.best * len(names())
     assert all(
-        re.search(r"tried first: v[12] · .+ \(recorded curves of \w+: rank \d+ of 312, 0\.\d+\)", line) for line in told
+        re.search(r"tried first: \d+ tokens · .+ · batch size 16 · .+ \(recorded curves of \w+: rank \d+ of 312, 0\.\d+\)", line) for line in told
     )
     best = ptune("validate", "some.toml", "--set", 'prior.recorded=["sst2"]', "--set", "prior.best=1").out.splitlines()
     assert best[1:] == told[:1]
@@ -239,15 +239,15 @@ def test_a_job_begins_with_published_settings_where_some_fit(ptune, tmp_path, mo
     told = ptune("validate", "some.toml", *alone, "--set", 'prior.searches=["reviews"]').out.splitlines()[1:]
     assert told == [
         "   tried first: the best 3 configurations of reviews",
-        f"   tried first: v2 · embedding · lr 0.005 ({boolq[0].source})",
-        f"   tried first: v2 · 8 tokens · embedding · lr 0.007 ({boolq[1].source})",
+        f"   tried first: embedding · batch size 32 · lr 0.005 ({boolq[0].source})",
+        f"   tried first: 8 tokens · embedding · batch size 32 · lr 0.007 ({boolq[1].source})",
     ]
     assert json.loads(ptune("validate", "some.toml", *alone, "--json").out)["jobs"][0]["tried_first"] == [
         line.removeprefix("   tried first: ") for line in told[1:]
     ]
-    point = 'space.baseline=[{method="v2", encoder="embedding", lr=0.005}]'
+    point = 'space.baseline=[{encoder="embedding", batch_size=32, lr=0.005}]'
     both = ptune("validate", "some.toml", *alone, "--set", point).out.splitlines()[1:]
     assert both == [
-        f"   tried first: v2 · embedding · lr 0.005 (baseline point of the space, and {boolq[0].source})",
-        f"   tried first: v2 · 8 tokens · embedding · lr 0.007 ({boolq[1].source})",
+        f"   tried first: embedding · batch size 32 · lr 0.005 (baseline point of the space, and {boolq[0].source})",
+        f"   tried first: 8 tokens · embedding · batch size 32 · lr 0.007 ({boolq[1].source})",
     ]

@@ -33,6 +33,16 @@ trials = {trials}
 epochs = {epochs}
 """
 
+_GPU = Path("/dev/nvidiactl")
+"""What a machine with GPUs has; to ask torch for them takes seconds."""
+_RESOURCES = """
+[resources]
+slots = 2            # trials at a time on CPUs, where more train hardly faster; leave it out on GPUs
+"""
+_PRIOR = "\n[prior]               # tried first\n"
+_PUBLISHED = "published = true      # what is published for this kind of task and this backbone\n"
+_RECORDED = "recorded = true       # what is best in the learning curves that ship with ptune\n"
+
 
 @click.command(short_help="Write a job file for your data.")
 @click.argument("job", type=click.Path(path_type=Path), metavar="JOB")
@@ -76,17 +86,6 @@ def init(job: Path, data: Path | None, backbone: str | None, kind: str | None, t
     head = f'name = "{name}"\n\n[backbone]\nid = {_written(backbone, folder)}\n\n'
     text = head + task_tables(proposal, folder) + _REST.format(trials=trials, epochs=epochs)
     return _kept(job, text + _RESOURCES * (not _GPU.exists()))
-
-
-_GPU = Path("/dev/nvidiactl")
-"""What a machine with GPUs has; to ask torch for them takes seconds."""
-_RESOURCES = """
-[resources]
-slots = 2            # trials at a time on CPUs, where more train hardly faster; leave it out on GPUs
-"""
-_PRIOR = "\n[prior]               # tried first\n"
-_PUBLISHED = "published = true      # what is published for this kind of task and this backbone\n"
-_RECORDED = "recorded = true       # what is best in the learning curves that ship with ptune\n"
 
 
 def _prior(checked: CheckedFile) -> str:
