@@ -42,6 +42,8 @@ def table(plans: Sequence[Planned], rate: float | None) -> str:
 def verdict(plans: Sequence[Planned], stopping_early: Planned | None) -> str:
     """From which number of engines on more of them hardly help, and what early stopping would save."""
     lines = [_about_engines(plans)]
+    if plans[-1].engines > 1:
+        lines.append("Each engine is counted with a device of its own; engines on one processor share its cores.")
     if stopping_early is not None:
         lines.append(
             f"With early stopping (leave out budget.stopping), the same trials take about "
