@@ -197,7 +197,11 @@ def test_a_job_begins_with_recorded_configurations_where_its_kind_has_some(ptune
     told = ptune("validate", "some.toml").out.splitlines()[1:]
     assert len(told) == prior.best * len(names())
     assert all(
-        re.search(r"tried first: \d+ tokens · .+ · batch size 16 · .+ \(recorded curves of \w+: rank \d+ of 312, 0\.\d+\)", line) for line in told
+        re.search(
+            r"tried first: \d+ tokens · .+ · batch size 16 · .+ \(recorded curves of \w+: rank \d+ of 312, 0\.\d+\)",
+            line,
+        )
+        for line in told
     )
     best = ptune("validate", "some.toml", "--set", 'prior.recorded=["sst2"]', "--set", "prior.best=1").out.splitlines()
     assert best[1:] == told[:1]

@@ -1,5 +1,7 @@
 """Trials on compiled layers reach the numbers of trials on the layers as they are."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import product
 
@@ -110,6 +112,27 @@ def test_dropout_is_drawn_as_without_a_compiler(compiled, tiny_backbone, device)
 def test_kept_states_of_compiled_layers_are_no_others(compiled, tiny_backbone, device):
     plain = load_backbone(str(tiny_backbone("bert")), device=device)
     assert compiled("bert").forward_hash != plain.forward_hash
+
+
+_LEAN = """
+import sys
+from ptune.backbone.lean_imports import import_leanly
+import_leanly(trains=True)
+import torch
+from ptune.backbone.compiled import compile_layers
+from ptune.backbone.load import load_backbone
+backbone = compile_layers(load_backbone(sys.argv[1]), backend="aot_eager")
+ids = torch.ones((2, 3), dtype=torch.long)
+backbone.forward(backbone.embed(ids), ids.bool(), ids * 0, ids[:, 0] * 0)
+print(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+"""
+
+
+def test_a_process_that_has_left_the_compiler_out_compiles(tiny_backbone):
+    program = [sys.executable, "-c", _LEAN, str(tiny_backbone("bert"))]
+    ran = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert int(ran.stdout) == len(PARTS["bert"])
 
 
 def test_a_copy_that_is_tuned_is_not_compiled(compiled):
