@@ -40,6 +40,10 @@ def test_a_table_holds_what_its_card_says(table):
     for method in ("v1", "v2"):
         recorded = sum(config["method"] == method for config, _ in table.curves)
         assert re.search(rf"^\| {method} \|.* {recorded} of \d+ \|$", card, re.MULTILINE)
+    runs, repeated = (int(number) for number in re.search(r"There are (\d+) runs of (\d+) of them", card).groups())
+    counts = [len(some) for _, some in table.curves]
+    assert (max(counts), counts.count(runs), min(counts)) == (runs, repeated, 1)
+    assert len(counts) == repeated + counts.count(1)
     told = set(re.findall("`([a-z0-9_]+)`", card.partition("## Columns")[2].partition("## ")[0]))
     assert {*table.metrics, *table.told, "seed", "repeat", "epoch"} <= told
     assert len(table.runs[0].reports) == table.recorded.epochs == 9
