@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -103,7 +104,7 @@ def slots(bench: Bench) -> None:
         budget = token_budget(backbone, "auto")
         for count in bench.slots:
             setting = Setting(count, bench.tokens, LENGTH, budget=budget)
-            bench.attempt({"shape": shape, "slots": count}, lambda s=setting, b=backbone: _rate(bench, b, s))  # type: ignore[misc]
+            bench.attempt({"shape": shape, "slots": count}, partial(_rate, bench, backbone, setting))
         del backbone
         _let_go(bench.device)
 
@@ -142,7 +143,7 @@ def trial(bench: Bench) -> None:
     for name, settings in series.items():
         for at, setting in settings.items():
             about = {"shape": shape, "by": name, "at": at}
-            bench.attempt(about, lambda s=setting: _timed(bench, bench.load(backbone, s)))  # type: ignore[misc]
+            bench.attempt(about, partial(_speed, bench, backbone, setting))
 
 
 def passes(bench: Bench) -> None:
@@ -154,7 +155,7 @@ def passes(bench: Bench) -> None:
         for budget in (64, 1_024) if bench.tiny else (2_048, 8_192, 32_768, 65_536, 131_072):
             setting = Setting(bench.slots[-1], bench.tokens, LENGTH, budget=budget)
             about = {"shape": shape, "budget": budget}
-            bench.attempt(about, lambda s=setting, b=backbone: _timed(bench, bench.load(b, s)))  # type: ignore[misc]
+            bench.attempt(about, partial(_speed, bench, backbone, setting))
         del backbone
         _let_go(bench.device)
 
@@ -168,9 +169,9 @@ def where(bench: Bench) -> None:
         count = 2 if bench.tiny else 16
         setting = Setting(count, bench.tokens, LENGTH, budget=token_budget(backbone, "auto"))
         about = {"shape": shape, "slots": count}
-        bench.attempt({**about, "what": "kinds of work"}, lambda b=backbone, s=setting: _kinds(bench, b, s))  # type: ignore[misc]
-        bench.attempt({**about, "what": "input pipeline"}, lambda b=backbone, s=setting: _input(bench, b, s))  # type: ignore[misc]
-        bench.attempt({**about, "what": "operators"}, lambda b=backbone, s=setting: _operators(bench, b, s))  # type: ignore[misc]
+        bench.attempt({**about, "what": "kinds of work"}, partial(_kinds, bench, backbone, setting))
+        bench.attempt({**about, "what": "input pipeline"}, partial(_input, bench, backbone, setting))
+        bench.attempt({**about, "what": "operators"}, partial(_operators, bench, backbone, setting))
         del backbone
         _let_go(bench.device)
 
@@ -186,7 +187,7 @@ def compiled(bench: Bench) -> None:
             if what == "compiled":  # the tiny shapes are compiled without a compiler of the device's code
                 backbone = compile_layers(backbone, "aot_eager" if bench.tiny else "inductor")
             about = {"shape": shape, "what": what}
-            bench.attempt(about, lambda s=setting, b=backbone: _timed(bench, bench.load(b, s)))  # type: ignore[misc]
+            bench.attempt(about, partial(_speed, bench, backbone, setting))
         del backbone
         _let_go(bench.device)
 
@@ -228,11 +229,16 @@ def _made(bench: Bench, shape: str) -> Backbone | None:
 
 def _rate(bench: Bench, backbone: Backbone, setting: Setting) -> dict[str, Any]:
     """Speed and memory of one number of slots."""
-    found = _timed(bench, bench.load(backbone, setting))
+    found = _speed(bench, backbone, setting)
     _let_go(bench.device)
     sentences = made_sentences(ROWS * 24, bench.tokens)
     used = memory(backbone, sentences, bench.folder, [setting.slots], setting)[0]
     return {**found, **{key: value for key, value in used.items() if key != "slots"}}
+
+
+def _speed(bench: Bench, backbone: Backbone, setting: Setting) -> dict[str, Any]:
+    """How fast an engine with work of its own passes."""
+    return _timed(bench, bench.load(backbone, setting))
 
 
 def _timed(bench: Bench, load: Load) -> dict[str, Any]:

@@ -10,11 +10,9 @@ import torch
 
 from ptune.backbone.compiled import compile_layers
 from ptune.backbone.load import load_backbone
-from ptune.engine.fused import Engine
-from ptune.engine.reference import predict_alone, train_alone
 from ptune.errors import BackboneError
 from support.closeness import near
-from support.worlds import CONFIGS, finish
+from support.worlds import trained_alone, trained_together
 
 pytestmark = pytest.mark.gpu
 
@@ -43,21 +41,12 @@ def test_all_but_attention_is_compiled(family, compiled):
 @pytest.mark.parametrize("family", PARTS)
 def test_trials_together_are_each_the_trial_alone_on_plain_layers(family, compiled, world, tiny_backbone, device):
     world = replace(world, backbone=compiled(family))
-    engine, learners = Engine(world.backbone, token_budget=2_000), []
-    for number, name in enumerate(NAMES):
-        plan, learner = world.trial(number, CONFIGS[name])
-        engine.join(plan, learner)
-        learners.append(learner)
-        engine.advance(number, EPOCHS)
-    final = {report.trial: report.metrics for report in finish(engine) if report.epoch == EPOCHS}
+    _, final = trained_together(world, NAMES, EPOCHS)
     plain = replace(world, backbone=load_backbone(str(tiny_backbone(family)), device=device))
     for number, name in enumerate(NAMES):
-        plan, learner = plain.trial(number, CONFIGS[name])
-        losses = train_alone(plain.backbone, learner, plan, EPOCHS)
-        last = losses[-len(losses) // EPOCHS :]
-        assert final[number]["train_loss"] == near(sum(last) / len(last)), name
-        metrics = plan.task.measure(predict_alone(plain.backbone, learner, plan, plan.dev), plan.dev)
-        assert final[number]["loss"] == near(metrics["loss"]), name
+        _, train_loss, loss = trained_alone(plain, number, name, EPOCHS)
+        assert final[number]["train_loss"] == near(train_loss), name
+        assert final[number]["loss"] == near(loss), name
 
 
 def passes(backbone, rows, length, *, gradients, part=None):

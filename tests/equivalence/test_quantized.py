@@ -8,11 +8,11 @@ import torch
 
 from ptune.backbone.load import load_backbone
 from ptune.engine.fused import Engine
-from ptune.engine.reference import predict_alone, score, train_alone
+from ptune.engine.reference import score, train_alone
 from ptune.engine.state import read
 from ptune.prompts.draws import Draws
 from support.closeness import near
-from support.worlds import CONFIGS, finish
+from support.worlds import finish, trained_alone, trained_together
 
 pytestmark = pytest.mark.gpu
 
@@ -39,20 +39,11 @@ def quantized(world, tiny_backbone, device):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_trials_together_are_each_the_trial_alone(family, quantized):
     world = quantized(family)
-    engine, learners = Engine(world.backbone, token_budget=2_000), []
+    learners, final = trained_together(world, NAMES, EPOCHS)
     for number, name in enumerate(NAMES):
-        plan, learner = world.trial(number, CONFIGS[name])
-        engine.join(plan, learner)
-        learners.append(learner)
-        engine.advance(number, EPOCHS)
-    final = {report.trial: report.metrics for report in finish(engine) if report.epoch == EPOCHS}
-    for number, name in enumerate(NAMES):
-        plan, learner = world.trial(number, CONFIGS[name])
-        losses = train_alone(world.backbone, learner, plan, EPOCHS)
-        last = losses[-len(losses) // EPOCHS :]
-        assert final[number]["train_loss"] == near(sum(last) / len(last)), name
-        metrics = plan.task.measure(predict_alone(world.backbone, learner, plan, plan.dev), plan.dev)
-        assert final[number]["loss"] == near(metrics["loss"]), name
+        learner, train_loss, loss = trained_alone(world, number, name, EPOCHS)
+        assert final[number]["train_loss"] == near(train_loss), name
+        assert final[number]["loss"] == near(loss), name
         for key, tensor in learner.collapsed().items():
             assert (learners[number].collapsed()[key] - tensor).abs().max() < 1e-3, (name, key)
 

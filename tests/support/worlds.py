@@ -10,6 +10,7 @@ import numpy as np
 from ptune.backbone.backbone import Backbone
 from ptune.data.sources import Split, Splits
 from ptune.engine.fused import Engine, Failure, Report
+from ptune.engine.reference import predict_alone, train_alone
 from ptune.engine.slots import Plan
 from ptune.prompts.learner import Learner
 from ptune.run.trials import TrialFactory
@@ -102,6 +103,26 @@ class World:
                 "budget": {"trials": 1, "epochs": self.horizon, **self.budget},
             }
         )
+
+
+def trained_together(world: World, names: Sequence[str], epochs: int) -> tuple[list[Learner], dict[int, Any]]:
+    """Train some of `CONFIGS` on one engine: their learners, and the metrics of their last epochs by number."""
+    engine, learners = Engine(world.backbone, token_budget=2_000), []
+    for number, name in enumerate(names):
+        plan, learner = world.trial(number, CONFIGS[name])
+        engine.join(plan, learner)
+        learners.append(learner)
+        engine.advance(number, epochs)
+    return learners, {report.trial: report.metrics for report in finish(engine) if report.epoch == epochs}
+
+
+def trained_alone(world: World, number: int, name: str, epochs: int) -> tuple[Learner, float, float]:
+    """Train one of `CONFIGS` by the reference: its learner, the mean loss of its last epoch, and its loss on dev."""
+    plan, learner = world.trial(number, CONFIGS[name])
+    losses = train_alone(world.backbone, learner, plan, epochs)
+    last = losses[-len(losses) // epochs :]
+    metrics = plan.task.measure(predict_alone(world.backbone, learner, plan, plan.dev), plan.dev)
+    return learner, sum(last) / len(last), metrics["loss"]
 
 
 def finish(engine: Engine) -> list[Report | Failure]:

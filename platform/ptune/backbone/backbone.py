@@ -130,6 +130,12 @@ class Backbone:
         hidden: Tensor = output.last_hidden_state
         return hidden.float()
 
+    def probe(self, prefix: Prefix) -> Tensor:
+        """Hidden states [1, 1, H] of a single token, for what a prefix sees of the pass."""
+        ids = torch.ones((1, 1), dtype=torch.long, device=self.device)
+        with torch.inference_mode():
+            return self.forward(self.embed(ids), ids.bool(), ids * 0, ids[:, 0] * 0, prefix)
+
     def begin(self, embeds: Tensor, types: Tensor, shift: Tensor) -> Tensor:
         """What the first layer is given, [B, Q, H]; only where there are `layers`."""
         assert self.layers is not None, "asked where rows can join only"

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-import torch
 from torch import Tensor, nn
 
 from ptune.backbone.backbone import Backbone
@@ -36,12 +35,11 @@ def compile_layers(backbone: Backbone, backend: str = "inductor") -> Backbone:
     if backbone.family.layers is None:
         raise BackboneError(f"{backbone.id}: it runs as a whole, so its layers cannot be compiled")
     import_compiler()
-    torch._dynamo.config.recompile_limit = max(_FORMS, torch._dynamo.config.recompile_limit)  # noqa: SLF001
     calling = _calling(backbone)
     layers = backbone.model.get_submodule(backbone.family.layers)
     parts = [part for layer in layers.children() for part in _parts(layer, calling)]
     for part in parts:
-        part.compile(backend=backend, dynamic=True)
+        part.compile(backend=backend, dynamic=True, recompile_limit=_FORMS)
     return replace(backbone, compiled=True)
 
 
@@ -59,10 +57,8 @@ class _Callers(Prefix):
 
 def _calling(backbone: Backbone) -> set[nn.Module]:
     """The modules that call attention: one token says which."""
-    ids = torch.ones((1, 1), dtype=torch.long, device=backbone.device)
     callers = _Callers()
-    with torch.inference_mode():
-        backbone.forward(backbone.embed(ids), ids.bool(), ids * 0, ids[:, 0] * 0, callers)
+    backbone.probe(callers)
     return callers.modules
 
 

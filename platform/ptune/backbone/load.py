@@ -225,10 +225,8 @@ def _check_tokens(backbone: Backbone) -> None:
 
 def _prove_reach(backbone: Backbone) -> None:
     """Run one token and count the attention calls: a layer that asks for no prefix would train nothing, silently."""
-    ids = torch.ones((1, 1), dtype=torch.long, device=backbone.device)
     probe = Prefix(layers=[])
-    with torch.inference_mode():
-        states = backbone.forward(backbone.embed(ids), ids.bool(), ids * 0, ids[:, 0] * 0, probe)
+    states = backbone.probe(probe)
     if not states.isfinite().all():
         raise BackboneError(f"{backbone.id}: its weights are damaged, they make a hidden state that is not finite")
     if probe.calls != backbone.shape.layers:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ptune.errors import NotFoundError, SpecError, nearest
+from ptune.errors import NotFoundError, SpecError
 from ptune.record.curve_table import CurveTable, read_table, table_of
 from ptune.record.history import History
 from ptune.record.journal import JOURNAL, read
-from ptune.record.shipped_tables import SUFFIX, names, shipped_table
+from ptune.record.shipped_tables import SUFFIX, names, no_table, shipped_table
 from ptune.run.folders import search_folder
 
 
@@ -34,8 +34,7 @@ def load_table(named: str, runs: Path) -> CurveTable:
     try:
         return record_curves([named], runs)
     except NotFoundError as error:
-        hint = nearest(named, names())
-        raise NotFoundError(f"no table {named!r}{hint} (they are: {', '.join(names())}); {error}") from error
+        raise NotFoundError(f"{no_table(named)}; {error}") from error
 
 
 def record_curves(searches: Sequence[str], runs: Path, task: str | None = None) -> CurveTable:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain, zip_longest
+from operator import itemgetter
 from statistics import mean
 from typing import NamedTuple
 
@@ -104,14 +105,15 @@ def nothing_recorded(tables: Sequence[str]) -> str:
 
 def _best_of(name: str, space: Space, layers: int, best: int) -> list[RecordedPoint]:
     table = shipped_table(name)
-    ranked = sorted(table.curves, key=lambda curve: _score(table, curve[1]), reverse=True)
+    scored = ((_score(table, runs), config) for config, runs in table.curves)
+    ranked = sorted(scored, key=itemgetter(0), reverse=True)
     kinds: dict[tuple[Scalar | None, ...], list[RecordedPoint]] = {}
     points: list[Config] = []
-    for rank, (config, runs) in enumerate(ranked[: (len(ranked) + 1) // 2], 1):
+    for rank, (score, config) in enumerate(ranked[: (len(ranked) + 1) // 2], 1):
         point = _point(config, table, space, layers)
         if point and point not in points:
             points.append(point)
-            candidate = RecordedPoint(name, rank, len(ranked), _score(table, runs), point)
+            candidate = RecordedPoint(name, rank, len(ranked), score, point)
             kinds.setdefault(tuple(config.get(key) for key in _KIND), []).append(candidate)
     highest = max((first.score for first, *_ in kinds.values()), default=0.0)
     return _in_turn([alike for alike in kinds.values() if alike[0].score >= highest - _NEAR])[:best]
