@@ -6,7 +6,7 @@ import gc
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -24,6 +24,7 @@ from workload import ROWS, Load, Setting, clock
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import token_budget
 from ptune.backbone.compiled import compile_layers
+from ptune.backbone.graphs import Pass, replay_layers
 from ptune.files import write_json
 from ptune.prompts.rows import Rows, stack
 
@@ -176,20 +177,40 @@ def where(bench: Bench) -> None:
         _let_go(bench.device)
 
 
-def compiled(bench: Bench) -> None:
-    """Speed on layers as they are, and on the same layers compiled."""
+def paths(bench: Bench) -> None:
+    """Speed of each fast path that a job may switch on, beside that of passes as they are."""
+    # The tiny shapes are compiled without a compiler of the device's code, and replayed without a graph on CPUs.
+    backend, capture = ("aot_eager" if bench.tiny else "inductor"), (None if bench.device == "cuda" else _as_it_is)
+    kinds: dict[str, Callable[[Backbone], Backbone]] = {
+        "as they are": lambda backbone: backbone,
+        "packed": partial(replace, packs=True),
+        "CUDA graphs": partial(replay_layers, capture=capture),
+        "compiled": partial(compile_layers, backend=backend),  # the last, because it changes the backbone
+    }
     for shape in bench.shapes if bench.tiny else ("bert-base", "llama-1b"):
         backbone = _made(bench, shape)
         if backbone is None:
             continue
-        setting = Setting(2 if bench.tiny else 16, bench.tokens, LENGTH, budget=token_budget(backbone, "auto"))
-        for what in ("as they are", "compiled"):
-            if what == "compiled":  # the tiny shapes are compiled without a compiler of the device's code
-                backbone = compile_layers(backbone, "aot_eager" if bench.tiny else "inductor")
-            about = {"shape": shape, "what": what}
-            bench.attempt(about, partial(_speed, bench, backbone, setting))
-        del backbone
+        budget = token_budget(backbone, "auto")
+        for what, faster in kinds.items():
+            quick = faster(backbone)
+            for count in (2,) if bench.tiny else (1, 16):
+                setting = Setting(count, None, LENGTH, budget=budget)
+                about = {"shape": shape, "slots": count, "what": what}
+                bench.attempt(about, partial(_ragged_speed, bench, quick, setting))
+        del backbone, quick
         _let_go(bench.device)
+
+
+def _as_it_is(run: Pass, inputs: tuple[torch.Tensor, ...]) -> Pass:
+    """What stands for a graph where there is none."""
+    return run
+
+
+def _ragged_speed(bench: Bench, backbone: Backbone, setting: Setting) -> dict[str, Any]:
+    """How fast an engine with work of its own passes, on rows of a quarter of the usual tokens and more."""
+    sentences = made_sentences(ROWS * 24, bench.tokens, fewest=bench.tokens // 4)
+    return _timed(bench, Load(backbone, sentences, setting, bench.folder))
 
 
 PARTS: dict[str, tuple[Callable[[Bench], None], float]] = {
@@ -198,7 +219,7 @@ PARTS: dict[str, tuple[Callable[[Bench], None], float]] = {
     "where": (where, 100),
     "passes": (passes, 80),
     "trial": (trial, 90),
-    "compiled": (compiled, 90),
+    "paths": (paths, 120),
     "rival": (rival, 240),
 }
 """Each part, most telling first, with the seconds that it may take on a GPU."""

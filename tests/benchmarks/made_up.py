@@ -76,10 +76,11 @@ def made_backbone(name: str, device: str) -> Backbone:
     return assemble(LoadedCheckpoint(_tokenizer(), model, None, None), family, name, name, [torch.device(device)], {})
 
 
-def made_sentences(count: int, words: int = 64) -> list[tuple[str, int]]:
-    """Sentences of `words` words, with labels."""
+def made_sentences(count: int, words: int = 64, fewest: int | None = None) -> list[tuple[str, int]]:
+    """Sentences of `fewest` to `words` words, with labels; None is of `words` words all."""
     draw = random.Random(0)
-    return [(" ".join(f"w{draw.randrange(WORDS)}" for _ in range(words)), draw.randrange(2)) for _ in range(count)]
+    lengths = [words if fewest is None else draw.randint(fewest, words) for _ in range(count)]
+    return [(" ".join(f"w{draw.randrange(WORDS)}" for _ in range(length)), draw.randrange(2)) for length in lengths]
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:

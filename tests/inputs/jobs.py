@@ -75,6 +75,8 @@ WRONG = {
     "resources.cache_gb": ("-1", "'x'", "inf", "nan"),
     "resources.checkpointing": ("'yes'", "true"),
     "resources.compile": ("'yes'", "1"),
+    "resources.packed": ("'yes'", "1"),
+    "resources.cuda_graphs": ("'yes'", "1"),
     "resources.silent_s": ("0", "'x'"),
     "resources.engines_within_s": ("0", "nan"),
     "resources.labels": ("3", "{zone = 3}"),

@@ -57,6 +57,27 @@ def test_the_highest_rung_goes_first():
     assert rungs.promotable() == (2, 1)
 
 
+def test_a_scout_does_not_wait_at_a_rung_that_nobody_has_left():
+    rungs = Rungs((1, 3, 9), 3, scout=True)
+    rungs.record(4, 1, 0.5)
+    assert not rungs.goes_on(4, 1), "at the first rung it is compared"
+    for rung in (3, 9):
+        rungs.record(4, rung, 0.6)
+        assert rungs.promotable() == (4, rung)
+        rungs.promote(4, rung)
+        rungs.record(5, rung, 0.9)
+        assert not rungs.goes_on(5, rung), "the second waits, however good it is"
+
+
+def test_another_goes_ahead_where_the_scout_has_failed():
+    rungs = Rungs((1, 3), 3, scout=True)
+    rungs.record(4, 3, 0.6)
+    rungs.promote(4, 3)
+    rungs.record(5, 3, 0.4)
+    rungs.discard(4)
+    assert rungs.promotable() == (5, 3)
+
+
 def test_ties_go_to_the_earlier_trial_whatever_the_order_of_arrival():
     rungs = Rungs((1,), 3)
     for trial in (5, 2, 9):

@@ -79,7 +79,19 @@ def test_a_trial_that_leads_its_rung_goes_on_at_once(path):
     turn = conductor.next_turn()
     assert conductor.report(turn.trial, 1, metrics(0.7), "state") == "continue"
     assert conductor.report(turn.trial, 2, metrics(0.7), "state") == "continue"
-    assert conductor.report(turn.trial, 3, metrics(0.7), "state") == "pause"
+    assert conductor.report(turn.trial, 3, metrics(0.7), "state") == "continue", "it is the first one there"
+    for epoch in range(4, 10):
+        decision = conductor.report(turn.trial, epoch, metrics(0.7), "state")
+    assert decision == "finish"
+
+
+def test_the_second_to_come_to_a_rung_waits_there_for_a_third(path):
+    conductor = start(make_job(trials=9), path)
+    for value in (0.5, 0.6, 0.55):
+        train(conductor, value)
+    assert train(conductor, 0.6)[1] == "finish"
+    assert train(conductor, 0.8) == (turn_of(conductor, 3), "pause")
+    assert conductor.history.trials[3].epoch == 3
 
 
 def test_the_best_value_so_far_ranks_at_a_rung(path):

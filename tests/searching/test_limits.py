@@ -45,7 +45,7 @@ def test_a_total_of_epochs_is_kept_and_the_best_trial_reaches_the_horizon(path, 
     assert (conductor.done, conductor.waiting, conductor.history.planned) == (True, 0, len(conductor.history.trials))
 
 
-@pytest.mark.parametrize(("stopping", "total"), [(ASHA, 18), (HYPERBAND, 24), ({"type": "pasha", "eta": 2}, 18)])
+@pytest.mark.parametrize(("stopping", "total"), [(ASHA, 22), (HYPERBAND, 24), ({"type": "pasha", "eta": 2}, 18)])
 def test_a_total_used_up_after_the_last_trial_has_begun_still_takes_the_best_to_the_horizon(path, stopping, total):
     conductor = start(job(trials=6, epochs_total=total, stopping=stopping), path)
     taken = simulate(conductor, curve, 1)

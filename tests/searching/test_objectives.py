@@ -47,7 +47,7 @@ def of(history):
 
 
 def test_the_front_is_what_no_other_trial_beats(path):
-    history = played(path, trials=24).history
+    history = played(path, trials=32).history
     points, front = of(history), history.front
     beaten = {
         one
@@ -214,7 +214,7 @@ def test_a_prompt_that_is_too_long_is_rejected_before_it_trains_and_counts_as_no
     conductor = played(path, trials=12, objectives={"at_most": {"prompt_length": 20}})
     history = conductor.history
     rejected = [trial for trial in history.trials.values() if trial.config["length"] > 20]
-    assert len(rejected) > 3
+    assert len(rejected) > 2
     assert {(trial.status, trial.epoch) for trial in rejected} == {("failed", 0)}
     assert "prompt_length <= 20 must hold, got" in rejected[0].reason
     assert len(history.trials) - len(rejected) == 12 == history.planned - len(rejected)

@@ -4,7 +4,7 @@ The model makes masks, rotary embeddings and whatever else its layers are given,
 that what belongs to the rows which are there. The pass travels as the argument that otherwise is a prefix, so there is
 no global state, and the layers of a copied model run as ordinary ones. Knows no prompt and no cache.
 
-Shapes: B rows · Q positions · E embedding width · H hidden width.
+Shapes: B rows · Q positions · S tokens without padding · E embedding width · H hidden width.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ptune.backbone.inject import Prefix
-from ptune.backbone.staged import read_at, run_layer
+from ptune.backbone.packing import Packing
+from ptune.backbone.staged import join, read_at, run_layer
 
 Layer = Callable[..., Tensor]
 
@@ -49,7 +49,7 @@ class JoinedLayers:
     def embed(self, embeds: Tensor, positions: Tensor, types: Tensor) -> Tensor:
         """What the first layer is given, [B, Q, H], for input embeddings, position ids and token types."""
         # A pass that ends before layer 0 and that no rows join: the model embeds, and its layers hand that on.
-        begun = _Pass({}, None, 0, recompute=False)
+        begun = _Pass({}, None, 0, self._count, recompute=False)
         token_types = {"token_type_ids": types} if self._types else {}
         self._model(inputs_embeds=embeds, position_ids=positions, ptune_prefix=begun, **token_types, **self._settings)
         assert begun.first_input is not None, "a model has layers"
@@ -65,12 +65,13 @@ class JoinedLayers:
         stop: int | None = None,
         *,
         recompute: bool = False,
+        packing: Packing | None = None,
     ) -> Tensor:
-        """Run the layers, and what the model does behind the last; see `ptune.backbone.staged.StagedLayers.run`.
+        """Run the layers, and what the model does behind the last; see `ptune.backbone.layers.Layers.run`.
 
         States that join behind the last layer, and those that `stop` asks for there, are not normalised yet.
         """
-        joined = _Pass(joining, prefix, self._count if stop is None else stop, recompute)
+        joined = _Pass(joining, prefix, self._count if stop is None else stop, self._count, recompute, packing)
         width = self._model.get_input_embeddings().embedding_dim
         # The model needs embeddings of all rows to make masks and rotary embeddings from; their values reach no layer,
         # because every row joins with states of its own.
@@ -82,7 +83,7 @@ class JoinedLayers:
             ptune_prefix=joined,
             **self._settings,
         )
-        hidden_BQH: Tensor | None = output.last_hidden_state if stop is None else joined.hidden
+        hidden_BQH: Tensor | None = output.last_hidden_state if stop is None else joined.rows
         assert hidden_BQH is not None, "some rows join"
         hidden_BQH = hidden_BQH.to(visible.device)
         return hidden_BQH if read is None else read_at(hidden_BQH, read)
@@ -96,23 +97,37 @@ class _Pass:
         joining: [B_l, Q, H] hidden states of the rows that join before layer l.
         prefix: keys and values of all rows, by layer.
         end: number of the layer before which to end.
+        count: number of layers.
         recompute: whether the backward pass runs each layer again.
+        packing: that of all rows, where layers compute on tokens without padding.
         first_input: [B, Q, H] what the model gives its first layer.
-        hidden: [B_l, Q, H] states of the rows that have joined so far; None before any has.
+        hidden: [B_l, Q, H] states of the rows that have joined so far, or with `packing` their tokens [1, S, H]; None
+            before any has.
+        there: how many rows have joined.
     """
 
     joining: Mapping[int, Tensor]
     prefix: Prefix | None
     end: int
+    count: int
     recompute: bool
+    packing: Packing | None = None
     first_input: Tensor | None = field(default=None, init=False)
     hidden: Tensor | None = field(default=None, init=False)
+    there: int = field(default=0, init=False)
     _number: int = field(default=0, init=False)
+
+    @property
+    def rows(self) -> Tensor | None:
+        """The states [B_l, Q, H] of the rows that have joined; None before any has."""
+        if self.hidden is None or self.packing is None:
+            return self.hidden
+        return self.packing.first(self.there).unpack(self.hidden)
 
     def through(self, layer: Layer, states: Tensor, arguments: tuple[Any, ...], named: dict[str, Any]) -> Tensor:
         """Run one layer; return what it hands to the next, the states [B_l, Q, H] of the rows that have joined.
 
-        Until rows have joined, `states` are handed on as they are.
+        Until rows have joined, `states` are handed on as they are; between layers that compute on tokens, too.
         """
         number = self._number
         self._number += 1
@@ -123,15 +138,19 @@ class _Pass:
             hidden = self.hidden.to(states.device)  # where the layer's inputs have been taken, which are not these
             self.hidden = self._run(layer, number, hidden, arguments, named)
         self._join(number + 1)
-        return states if self.hidden is None else self.hidden
+        rows = self.rows if self.packing is None or number + 1 == self.count else None
+        return states if rows is None else rows
 
     def _run(
         self, layer: Layer, number: int, hidden: Tensor, arguments: tuple[Any, ...], named: dict[str, Any]
     ) -> Tensor:
         """One layer on the rows that have joined; it sees its own prefix only."""
         assert self.first_input is not None, "the first layer ran"
-        joined, total = hidden.shape[0], self.first_input.shape[0]
-        arguments, named = _of_rows((arguments, named), joined, total)
+        arguments, named = _of_rows((arguments, named), self.there, self.first_input.shape[0])
+        if self.packing is not None:
+            packing = self.packing.first(self.there)
+            arguments, named = _of_tokens((arguments, named), packing)
+            named["ptune_packing"] = packing
         # A layer that is recomputed calls attention twice, so it takes its prefix by number, not by counting calls.
         layer_prefix = self.prefix.layers[number] if self.prefix is not None else None
         output: Tensor = run_layer(
@@ -143,7 +162,8 @@ class _Pass:
         """Let the rows in that join before a layer."""
         if number in self.joining:
             states = self.joining[number]
-            self.hidden = states if self.hidden is None else torch.cat([self.hidden.to(states.device), states])
+            self.there += states.shape[0]
+            self.hidden = join(self.hidden, states, self.there, self.packing)
 
 
 def _of_rows(value: Any, joined: int, total: int) -> Any:
@@ -158,6 +178,17 @@ def _of_rows(value: Any, joined: int, total: int) -> Any:
         return tuple(_of_rows(item, joined, total) for item in value)
     if isinstance(value, dict):
         return {name: _of_rows(item, joined, total) for name, item in value.items()}
+    return value
+
+
+def _of_tokens(value: Any, packing: Packing) -> Any:
+    """A layer's arguments for tokens without padding: what has a value at each position of each row is packed, too."""
+    if isinstance(value, Tensor):
+        return packing.pack(value) if tuple(value.shape[:2]) == (len(packing.lengths), packing.width) else value
+    if isinstance(value, tuple):
+        return tuple(_of_tokens(item, packing) for item in value)
+    if isinstance(value, dict):
+        return {name: _of_tokens(item, packing) for name, item in value.items()}
     return value
 
 

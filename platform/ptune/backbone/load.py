@@ -17,6 +17,7 @@ from ptune.backbone.families import Family
 from ptune.backbone.hashes import settings_hashes
 from ptune.backbone.inject import IMPLEMENTATION, Prefix, number_layers
 from ptune.backbone.joined import JoinedLayers
+from ptune.backbone.layers import Layers
 from ptune.backbone.locate import locate
 from ptune.backbone.own_code import code_hashes
 from ptune.backbone.profile import read_profile
@@ -131,7 +132,7 @@ def _layers_path(family: Family, backbone_id: str) -> str:
     return family.layers
 
 
-def _layers(model: Any, family: Family) -> StagedLayers | JoinedLayers | None:
+def _layers(model: Any, family: Family) -> Layers | None:
     if family.layers is None or (family.staged and model.config.is_decoder):
         return None
     if family.staged:

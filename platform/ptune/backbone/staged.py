@@ -4,7 +4,7 @@ Below its first prompt a row's hidden states depend on its tokens alone, so they
 the last layer only the positions that a head reads need queries, projections and feed-forward. Knows no prompt and no
 cache.
 
-Shapes: B rows · Q positions · H hidden width · N heads · D head width.
+Shapes: B rows · Q positions · S tokens without padding · H hidden width · N heads · D head width.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ptune.backbone.inject import LayerPrefix, Prefix, attention
+from ptune.backbone.packing import Packing
 
 
 class StagedLayers:
@@ -51,49 +52,44 @@ class StagedLayers:
         stop: int | None = None,
         *,
         recompute: bool = False,
+        packing: Packing | None = None,
     ) -> Tensor:
-        """Run the layers.
-
-        Args:
-            joining: hidden states [B_l, Q, H] of the rows that join before layer l; rows are ordered by that layer.
-            visible: [B, Q] of all rows, False on padding.
-            positions: [B, Q] position ids of all rows.
-            prefix: keys and values of all rows, by layer.
-            read: [B] the one position of each row that is read; None is all of them.
-            stop: number of the layer before which to end; None is behind the last.
-            recompute: whether the backward pass runs each layer again, instead of keeping all that it computed.
-
-        Returns:
-            Hidden states [B, Q, H]; [B, 1, H] when `read` is given.
-        """
-        end = len(self) if stop is None else stop
-        hidden_BQH: Tensor | None = None
+        """Run the layers; see `ptune.backbone.layers.Layers.run`."""
+        end, width = len(self) if stop is None else stop, visible.shape[1]
+        there, hidden = 0, None  # how many rows have joined, and their states: [B, Q, H], or tokens [1, S, H]
         for number in range(min(joining), end):
             if number in joining:
                 # Rows that join stand behind those that are there, in the order of `visible`, `positions` and `prefix`.
-                states = joining[number]
-                hidden_BQH = states if hidden_BQH is None else torch.cat([hidden_BQH.to(states.device), states])
-            assert hidden_BQH is not None, "the loop begins where rows join"
-            rows, width = hidden_BQH.shape[:2]
-            mask_B1QQ = visible[:rows, None, None, :].expand(-1, 1, width, -1)
+                there += joining[number].shape[0]
+                hidden = join(hidden, joining[number], there, packing)
+            assert hidden is not None, "the loop begins where rows join"
+            mask_B1QQ = visible[:there, None, None, :].expand(-1, 1, width, -1)
             layer, layer_prefix = self._layers[number], prefix.layers[number] if prefix is not None else None
+            known = {"ptune_prefix": layer_prefix} | _packed(packing, there)
             if read is not None and number == end - 1:
-                hidden_BQH = run_layer(
-                    self._run_at, layer, hidden_BQH, mask_B1QQ, layer_prefix, read[:rows], recompute=recompute
-                )
+                hidden = run_layer(self._run_at, layer, hidden, mask_B1QQ, read[:there], recompute=recompute, **known)
             else:
-                output = run_layer(layer, hidden_BQH, mask_B1QQ, ptune_prefix=layer_prefix, recompute=recompute)
-                hidden_BQH = output if isinstance(output, Tensor) else output[0]
+                output = run_layer(layer, hidden, mask_B1QQ, recompute=recompute, **known)
+                hidden = output if isinstance(output, Tensor) else output[0]
+        if hidden is not None and packing is not None and read is None:
+            hidden = packing.first(there).unpack(hidden)
         if end not in joining:
-            assert hidden_BQH is not None, "some rows join"
-            return hidden_BQH.to(visible.device)
+            assert hidden is not None, "some rows join"
+            return hidden.to(visible.device)
         # Rows that join behind the last layer run through none: their states are only read.
         last = joining[end]
         read_states = last if read is None else read_at(last, read[-last.shape[0] :])
-        return read_states if hidden_BQH is None else torch.cat([hidden_BQH.to(read_states.device), read_states])
+        return read_states if hidden is None else torch.cat([hidden.to(read_states.device), read_states])
 
     @staticmethod
-    def _run_at(layer: Any, hidden_BQH: Tensor, mask: Tensor, prefix: LayerPrefix | None, read_B: Tensor) -> Tensor:
+    def _run_at(
+        layer: Any,
+        hidden: Tensor,
+        mask: Tensor,
+        read_B: Tensor,
+        ptune_prefix: LayerPrefix | None,
+        ptune_packing: Packing | None = None,
+    ) -> Tensor:
         """One layer where each row is read at one position: [B, 1, H].
 
         Keys and values are those of all positions; queries, projection and feed-forward are computed for the position
@@ -101,20 +97,42 @@ class StagedLayers:
         """
         module = layer.attention.self
         device = module.query.weight.device  # a part of a layer is asked for, so its inputs travel here
-        hidden_BQH, mask, read_B = hidden_BQH.to(device), mask.to(device), read_B.to(device)
-        read_B1H = read_at(hidden_BQH, read_B)
-        sizes = (hidden_BQH.shape[0], -1, module.num_attention_heads, module.attention_head_size)
+        hidden, mask, read_B = hidden.to(device), mask.to(device), read_B.to(device)
+        read_B1H = read_at(hidden, read_B) if ptune_packing is None else ptune_packing.at(hidden, read_B)
+        sizes = (read_B.shape[0], -1, module.num_attention_heads, module.attention_head_size)
         query_BN1D = module.query(read_B1H).view(sizes).transpose(1, 2)
-        key_BNQD, value_BNQD = (
-            project(hidden_BQH).view(sizes).transpose(1, 2) for project in (module.key, module.value)
-        )
+        keys, values = module.key(hidden), module.value(hidden)
+        if ptune_packing is not None:
+            keys, values = ptune_packing.unpack(keys), ptune_packing.unpack(values)
+        key_BNQD, value_BNQD = (states.view(sizes).transpose(1, 2) for states in (keys, values))
         mask_B11Q = mask[:, :, :1]  # BERT's mask is the same for every query
         context_B1ND, _ = attention(
-            module, query_BN1D, key_BNQD, value_BNQD, mask_B11Q, scaling=module.scaling, ptune_prefix=prefix
+            module, query_BN1D, key_BNQD, value_BNQD, mask_B11Q, scaling=module.scaling, ptune_prefix=ptune_prefix
         )
         attended_B1H = layer.attention.output(context_B1ND.reshape(read_B1H.shape), read_B1H)
         output: Tensor = layer.output(layer.intermediate(attended_B1H), attended_B1H)
         return output
+
+
+def join(hidden: Tensor | None, states: Tensor, there: int, packing: Packing | None) -> Tensor:
+    """The states of all rows that are there once rows join with states [B_l, Q, H].
+
+    Args:
+        hidden: of the rows that were there before; None of none.
+        states: of those that join.
+        there: how many rows there are now.
+        packing: that of all rows, where what is returned, and `hidden`, are tokens [1, S, H] without padding.
+    """
+    if packing is not None:
+        states = packing.first(there).last(states.shape[0]).pack(states)
+    if hidden is None:
+        return states
+    return torch.cat([hidden.to(states.device), states], dim=0 if packing is None else 1)
+
+
+def _packed(packing: Packing | None, rows: int) -> dict[str, Packing]:
+    """What a layer is told of its tokens; nothing where they are padded."""
+    return {} if packing is None else {"ptune_packing": packing.first(rows)}
 
 
 def run_layer(layer: Callable[..., Any], *arguments: Any, recompute: bool, **named: Any) -> Any:

@@ -14,9 +14,9 @@ from ptune.backbone.locate import locate, located
 from ptune.backbone.profile import Profile, read_profile
 from ptune.backbone.quantizer import check_quantizer
 from ptune.backbone.tokenizer import check_vocabulary
-from ptune.checks.compiled import compile_problems
 from ptune.checks.configuration import space_problems, unfit_inputs
 from ptune.checks.data import file_problems, is_elsewhere
+from ptune.checks.fast_paths import fast_path_problems
 from ptune.checks.positions import position_problems
 from ptune.checks.prior import table_problems
 from ptune.checks.reports import report_problems
@@ -137,7 +137,7 @@ def _check_profile(checked: Checked, profile: Profile) -> None:
     task, space, budget = checked.tables.task, checked.tables.space, checked.tables.budget
     if checked.tables.resources is not None:
         checked.problems += spread_problems(checked.tables.resources, space, profile)
-        checked.problems += compile_problems(checked.tables.resources, checked.tables.backbone, profile)
+        checked.problems += fast_path_problems(checked.tables.resources, checked.tables.backbone, profile)
     if task is not None:
         checked.problems += [*kind_problems(task, profile), *language_head_problems(task, profile)]
     if space is not None:

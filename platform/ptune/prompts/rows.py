@@ -204,6 +204,8 @@ class Stack:
     """[B, Q] token type ids."""
     visible: Tensor
     """[B, Q] False on padding."""
+    lengths: list[int]
+    """Tokens of each row."""
     read_rows: Tensor
     """[R] row of each position a head reads, ascending."""
     read_positions: Tensor
@@ -236,6 +238,7 @@ def stack(rows: Rows, device: torch.device) -> Stack:
         ids=ids,
         types=on_device(types),
         visible=visible,
+        lengths=rows.ids.lengths.tolist(),
         read_rows=on_device(np.repeat(np.arange(len(rows)), read_counts)),
         read_positions=on_device(rows.reads.values.astype(np.int64)),
         single_read=bool((read_counts == 1).all()),

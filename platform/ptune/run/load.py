@@ -12,6 +12,7 @@ import torch
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.budget import dimensions, free_bytes, token_budget
 from ptune.backbone.compiled import compile_layers
+from ptune.backbone.graphs import replay_layers
 from ptune.backbone.load import best_device, chosen_type, load_backbone
 from ptune.backbone.locate import locate
 from ptune.backbone.profile import read_profile
@@ -54,9 +55,17 @@ def load_job_backbone(job: Job, device: str | None = None) -> Backbone:
         gpus=gpus,
         trust=choice.trust_remote_code,
     )
-    if job.resources.compile:
-        backbone = compile_layers(backbone)
+    backbone = _faster(backbone, job.resources)
     return replace(backbone.with_cache(cache_bytes - weights), checkpointing=job.resources.checkpointing)
+
+
+def _faster(backbone: Backbone, resources: Resources) -> Backbone:
+    """The backbone with the fast paths that a job switches on."""
+    if resources.compile:
+        backbone = compile_layers(backbone)
+    if resources.cuda_graphs and backbone.device.type == "cuda":
+        backbone = replay_layers(backbone)
+    return replace(backbone, packs=resources.packed)
 
 
 def chosen_device(device: Literal["auto", "cpu", "cuda"]) -> Device:

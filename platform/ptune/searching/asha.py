@@ -12,6 +12,9 @@ horizon in 120 to 126 epochs. With the same number of epochs, capped searches fi
 less after 90: their regret differs by -0.1 ± 0.6, 0.1 ± 0.4 and 0.6 ± 0.6 points (59 searches on the surfaces of
 `make bench-search`, 95 % intervals). The cap is therefore not the default.
 
+A search *with a scout* has a whole trial early: the first trial that comes to a rung above the first one does not wait
+there for others to be compared with. It costs one climb to the horizon at most, which the leader makes in any case.
+
 Trials rank at a rung by the utility of their best value up to it. A higher utility is better, whatever the metric. A
 search is judged by the best epoch of its best trial. The leader of a search therefore leads every rung that it reaches
 and always arrives at the horizon, and a single noisy epoch at a rung costs no trial its rank. Where dev grows with the
@@ -32,12 +35,14 @@ class Rungs:
         epochs: the rungs, as numbers of finished epochs, ascending.
         eta: one in eta trials goes on from a rung.
         capped: whether no more than these ever leave a rung, but for those that lead it.
+        scout: whether the first to come to a rung goes on at once, except from the first rung.
     """
 
-    def __init__(self, epochs: Sequence[int], eta: int, capped: bool = False) -> None:
+    def __init__(self, epochs: Sequence[int], eta: int, *, capped: bool = False, scout: bool = False) -> None:
         self.epochs = tuple(epochs)
         self.eta = eta
         self.capped = capped
+        self.scout = scout
         self._rungs = {rung: _Rung() for rung in self.epochs}
 
     def record(self, trial: int, rung: int, utility: float) -> None:
@@ -86,6 +91,8 @@ class Rungs:
     def lets_on(self, trial: int, rung: int, drain: bool) -> bool:
         """Whether a trial that ranks at a rung is good enough to go on from there."""
         reached = self._rungs[rung]
+        if self.scout and rung != self.epochs[0] and not reached.promoted and reached.ranked[0][1] == trial:
+            return True
         return reached.lets_on(reached.results[trial], self.eta, self.capped, drain)
 
     def ranked(self, rung: int) -> list[int]:

@@ -51,7 +51,7 @@ def scheduler_of(budget: Budget, history: History) -> Scheduler:
         case Median(least=least):
             return RunningMedian(budget.rungs, least)
         case Asha(eta=eta, capped=capped):
-            return Rungs(budget.rungs, eta, capped)
+            return Rungs(budget.rungs, eta, capped=capped, scout=True)
         case Hyperband(eta=eta) as hyperband:
             return Brackets(budget.rungs, eta, hyperband.entering(budget.horizon))
         case Pasha(eta=eta):

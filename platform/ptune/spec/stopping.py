@@ -93,7 +93,10 @@ class Halving(_Stopping):
 
 
 class Asha(Halving):
-    """Asynchronous successive halving: a trial goes on only while it is among the best 1/eta at its rung."""
+    """Asynchronous successive halving: a trial goes on only while it is among the best 1/eta at its rung.
+
+    The first one to leave the first rung waits at no later one while none there is better, so that one is whole early.
+    """
 
     starts_later: ClassVar[bool] = True
     type: Literal["asha"] = "asha"

@@ -1,0 +1,56 @@
+"""What a pass needs of a model's layers, however they run.
+
+Shapes: B rows · Q positions · H hidden width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from torch import Tensor
+
+from ptune.backbone.inject import Prefix
+from ptune.backbone.packing import Packing
+
+
+class Layers(Protocol):
+    """The layers of one model, before each of which rows can join."""
+
+    width: int
+    """H."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def embed(self, embeds: Tensor, positions: Tensor, types: Tensor) -> Tensor:
+        """What the first layer is given, [B, Q, H], for input embeddings, position ids and token types."""
+
+    def run(
+        self,
+        joining: Mapping[int, Tensor],
+        visible: Tensor,
+        positions: Tensor,
+        prefix: Prefix | None,
+        read: Tensor | None = None,
+        stop: int | None = None,
+        *,
+        recompute: bool = False,
+        packing: Packing | None = None,
+    ) -> Tensor:
+        """Run the layers.
+
+        Args:
+            joining: hidden states [B_l, Q, H] of the rows that join before layer l; rows are ordered by that layer.
+            visible: [B, Q] of all rows, False on padding.
+            positions: [B, Q] position ids of all rows.
+            prefix: keys and values of all rows, by layer.
+            read: [B] the one position of each row that is read; None is all of them.
+            stop: number of the layer before which to end; None is behind the last. States that join there are handed
+                on as they are.
+            recompute: whether the backward pass runs each layer again, instead of keeping all that it computed.
+            packing: that of all rows, where layers are to compute on tokens without padding; None pads.
+
+        Returns:
+            Hidden states [B, Q, H]; [B, 1, H] when `read` is given.
+        """

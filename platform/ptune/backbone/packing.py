@@ -1,0 +1,108 @@
+"""Rows one behind another without padding: what layers compute on, while attention alone takes rows.
+
+Norms, projections and feed-forward treat each token by itself, so they need no rows, and what stands on padding is
+computed for nothing. Knows no prompt and no layer.
+
+Shapes: B rows · Q positions of the longest · S tokens of all rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ptune.backbone.transfer import to_device
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Where the tokens of rows stand among all positions.
+
+    Attributes:
+        places: [S] the place of each token among the B * Q positions, row by row.
+        starts: [B] how many tokens stand before each row.
+        lengths: tokens of each row.
+        width: Q.
+    """
+
+    places: Tensor
+    starts: Tensor
+    lengths: Sequence[int]
+    width: int
+
+    @classmethod
+    def of(cls, lengths: Sequence[int], width: int, device: torch.device) -> Packing:
+        """The packing of rows of these lengths, each at least 1, padded on the right to `width`."""
+        counts = np.asarray(lengths)
+        starts = np.cumsum(counts) - counts
+        offsets = np.arange(len(counts)) * width - starts
+        places = torch.from_numpy(np.arange(int(counts.sum())) + np.repeat(offsets, counts))
+        return cls(to_device(places, device), to_device(torch.from_numpy(starts), device), lengths, width)
+
+    def first(self, rows: int) -> Packing:
+        """That of the first rows."""
+        if rows == len(self.lengths):
+            return self
+        return Packing(self.places[: sum(self.lengths[:rows])], self.starts[:rows], self.lengths[:rows], self.width)
+
+    def last(self, rows: int) -> Packing:
+        """That of the last rows by themselves."""
+        before = len(self.lengths) - rows
+        tokens = sum(self.lengths[:before])
+        places, starts = self.places[tokens:] - before * self.width, self.starts[before:] - tokens
+        return Packing(places, starts, self.lengths[before:], self.width)
+
+    def pack(self, states: Tensor) -> Tensor:
+        """States [B, Q, ...] as tokens [1, S, ...]."""
+        tokens: Tensor = _Pack.apply(states, self.places)  # type: ignore[no-untyped-call]
+        return tokens
+
+    def unpack(self, tokens: Tensor) -> Tensor:
+        """Tokens [1, S, ...] as states [B, Q, ...], zero on padding."""
+        states: Tensor = _Unpack.apply(tokens, self.places, len(self.lengths), self.width)  # type: ignore[no-untyped-call]
+        return states
+
+    def at(self, tokens: Tensor, read: Tensor) -> Tensor:
+        """The states [B, 1, ...] at one position [B] of each row, of tokens [1, S, ...]."""
+        return tokens[0, (self.starts + read).to(tokens.device)][:, None]
+
+
+class _Pack(torch.autograd.Function):
+    """Takes tokens out of rows. Each place is taken once, so the gradient is put back there; torch would add it up."""
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, places: Tensor) -> Tensor:
+        places = places.to(states.device)
+        ctx.save_for_backward(places)
+        ctx.rows, ctx.width = states.shape[:2]
+        return states.flatten(0, 1).index_select(0, places)[None]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (places,) = ctx.saved_tensors
+        return _put(gradient, places, ctx.rows, ctx.width), None
+
+
+class _Unpack(torch.autograd.Function):
+    """Puts tokens back into rows; see `_Pack`."""
+
+    @staticmethod
+    def forward(ctx: Any, tokens: Tensor, places: Tensor, rows: int, width: int) -> Tensor:
+        places = places.to(tokens.device)
+        ctx.save_for_backward(places)
+        return _put(tokens, places, rows, width)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        (places,) = ctx.saved_tensors
+        return gradient.flatten(0, 1).index_select(0, places)[None], None, None, None
+
+
+def _put(tokens: Tensor, places: Tensor, rows: int, width: int) -> Tensor:
+    states = tokens.new_zeros(rows * width, *tokens.shape[2:])
+    return states.index_copy_(0, places, tokens[0]).view(rows, width, *tokens.shape[2:])

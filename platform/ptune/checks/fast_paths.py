@@ -1,0 +1,48 @@
+"""What a backbone must be for each way of running it faster that a job may switch on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ptune.backbone.profile import Profile
+from ptune.spec.job import BackboneSpec
+from ptune.spec.problem import Problem
+from ptune.spec.resources import Resources
+
+_PATHS = ("compile", "packed", "cuda_graphs")
+
+
+def fast_path_problems(resources: Resources, backbone: BackboneSpec | None, profile: Profile) -> list[Problem]:
+    """The laws of `resources.compile`, `packed` and `cuda_graphs`.
+
+    Args:
+        resources: the job's.
+        backbone: the job's, where it is valid.
+        profile: the backbone's.
+    """
+    return [
+        Problem(("resources", path), f"must be false, because {reason}")
+        for path in _PATHS
+        if getattr(resources, path)
+        for reason in _reasons(path, resources, backbone, profile)
+    ]
+
+
+def _reasons(path: str, resources: Resources, backbone: BackboneSpec | None, profile: Profile) -> Iterator[str]:
+    if profile.family.layers is None:
+        yield f"{profile.id} runs as a whole and not layer by layer"
+    if path == "packed":
+        if not profile.family.packs:
+            yield f"the layers of {profile.id} ask which row a token is of"
+        return
+    if backbone is not None and backbone.quantization is not None:
+        yield f"the backbone is quantized to {backbone.quantization}"
+    if resources.gpus_per_engine > 1:
+        yield f"the layers are spread over {resources.gpus_per_engine} GPUs"
+    if path == "cuda_graphs":
+        if resources.device == "cpu":
+            yield "device is 'cpu'"
+        if resources.packed:
+            yield "packed passes have other shapes each time"
+        if resources.compile:
+            yield "the layers are compiled"

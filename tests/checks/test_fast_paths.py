@@ -1,0 +1,39 @@
+"""A job that switches a fast path on is told what keeps its backbone from that, before anything starts."""
+
+import pytest
+
+from ptune.backbone.profile import read_profile
+from ptune.checks.fast_paths import fast_path_problems
+from ptune.spec.job import BackboneSpec
+from ptune.spec.resources import Resources
+
+WHOLE, QUANTIZED, SPREAD = "runs as a whole and not layer by layer", "is quantized to int8", "are spread over 2 GPUs"
+BOTH = {"packed": True, "cuda_graphs": True}
+
+
+@pytest.mark.parametrize(
+    ("family", "backbone", "resources", "refused"),
+    [
+        ("bert", {}, {"compile": True}, []),
+        ("bert", {}, BOTH, [("cuda_graphs", "packed passes have other shapes each time")]),
+        ("albert", {}, {}, []),
+        ("albert", {}, {"compile": True}, [("compile", WHOLE)]),
+        ("albert", {}, {"packed": True}, [("packed", WHOLE)]),
+        ("albert", {}, {"cuda_graphs": True}, [("cuda_graphs", WHOLE)]),
+        ("xmod", {}, {"packed": True}, [("packed", "ask which row a token is of")]),
+        ("bert", {"quantization": "int8"}, {"packed": True, "gpus_per_engine": 2}, []),
+        ("bert", {"quantization": "int8"}, {"compile": True}, [("compile", QUANTIZED)]),
+        ("bert", {"quantization": "int8"}, {"cuda_graphs": True}, [("cuda_graphs", QUANTIZED)]),
+        ("llama", {}, {"compile": True, "gpus_per_engine": 2}, [("compile", SPREAD)]),
+        ("llama", {}, {"cuda_graphs": True, "gpus_per_engine": 2}, [("cuda_graphs", SPREAD)]),
+        ("llama", {}, {"cuda_graphs": True, "device": "cpu"}, [("cuda_graphs", "device is 'cpu'")]),
+        ("llama", {}, {"cuda_graphs": True, "compile": True}, [("cuda_graphs", "the layers are compiled")]),
+    ],
+)
+def test_each_reason_is_said(family, backbone, resources, refused, tiny_backbone):
+    profile = read_profile(tiny_backbone(family))
+    problems = fast_path_problems(Resources(**resources), BackboneSpec(id="some", **backbone), profile)
+    assert [problem.place for problem in problems] == [("resources", path) for path, _ in refused]
+    for problem, (_, reason) in zip(problems, refused, strict=True):
+        assert problem.text.startswith("must be false, because ")
+        assert problem.text.endswith(reason)
