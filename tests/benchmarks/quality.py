@@ -6,8 +6,9 @@ The user's own search is peft_search.py in its tuned form: Ray Tune, OptunaSearc
 transformers and PEFT, with the type of weights and the attention that are fastest on the machine at hand, which is
 measured beforehand and not counted. ptune runs the job that `ptune init` writes for the data, as
 `ptune search JOB --local`. Both have the same trials, epochs, data, seeds, batch sizes, and bounds of prompt length and
-rate. ptune also searches whether an MLP makes the prompt, at lower rates. What ptune tries first was recorded on the
-other task alone, so it knows as little of a task as it does of a user's.
+rate. ptune also searches whether an MLP makes the prompt, at lower rates, and its prompts lie in the last layers, where
+PEFT has them in all. What ptune tries first was recorded on the other task alone, so it knows as little of a task as it
+does of a user's.
 
 At each moment, a search has a leader (`leaders.py`): the prompt that it would give if it ended then. The test split
 scores every leader afterwards; only the search is timed. The level is what the other search's last leader scores. The
@@ -15,8 +16,8 @@ time of either search is that until a leader of its own first scores the level. 
 than all of its time, which is what its ratio then says.
 
 What a part of ptune contributes is found by leaving it out: `engine` (one slot, so that no trials share a pass),
-`stopping` (every trial trains to the horizon), `sampler` (random), `prior` (nothing is tried first) and `init` (random
-numbers instead of words; left out only where the job has another start).
+`stopping` (every trial trains to the horizon), `sampler` (random), `prior` (nothing is tried first), `depth` (prompts
+in all layers) and `init` (random numbers instead of words; left out only where the job has another start).
 
 FOLDER holds SST-2 as `train_full.tsv`, `dev.tsv` and `test-labeled.tsv`, see against_peft.py.
 """
@@ -56,6 +57,7 @@ PARTS = {
     "stopping": 'budget.stopping={type="none"}',
     "sampler": "budget.sampler=random",
     "prior": None,
+    "depth": 'space.parameters.depth={low="layers", high="layers"}',
     "init": 'space.parameters.init={value="normal"}',
 }
 """What leaves a part out; what is tried first is a table of the job, which is not written then."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _REST = """
 [space.parameters]
 # method = {{ choices = ["v1", "v2"] }}     # prompts in the input, too; without it, keys and values (v2)
-# depth = {{ low = 1, high = "layers" }}    # v2 in some layers; without it, in all
+{depth}
 length = {{ low = 4, high = 32, log = true }}
 encoder = {{ choices = ["embedding", "mlp"] }}
 lr = [
@@ -33,6 +33,7 @@ trials = {trials}
 epochs = {epochs}
 """
 
+_DEPTH = '# depth = { low = 1, high = "layers" }    # v2 in some layers; without it, in all'
 _GPU = Path("/dev/nvidiactl")
 """What a machine with GPUs has; to ask torch for them takes seconds."""
 _RESOURCES = """
@@ -84,27 +85,40 @@ def init(job: Path, data: Path | None, backbone: str | None, kind: str | None, t
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", job.stem).strip("-._")[:80] or "search"
     folder = job.parent.resolve()
     head = f'name = "{name}"\n\n[backbone]\nid = {_written(backbone, folder)}\n\n'
-    text = head + task_tables(proposal, folder) + _REST.format(trials=trials, epochs=epochs)
+    text = head + task_tables(proposal, folder) + _REST.format(trials=trials, epochs=epochs, depth=_DEPTH)
     return _kept(job, text + _RESOURCES * (not _GPU.exists()))
 
 
-def _prior(checked: CheckedFile) -> str:
-    """The table [prior] for a valid job: what there is for its kind of task.
+def _known(text: str, checked: CheckedFile) -> str:
+    """A valid job with what is known of its kind of task: the table [prior], and how many layers are enough.
 
-    Where its backbone is not here, what is published is a comment.
+    Where its backbone is not here, what is published is a comment. Prompts that are published lie in all layers.
     """
     from ptune.searching.best_recorded import tables_for
     from ptune.spec.published_settings import published_points
 
     if checked.job is None:
-        return ""
+        return text
     kind, profile = checked.job.task.kind, checked.profile
     recorded = _RECORDED if tables_for(kind) else ""
     if profile is None:
-        return _PRIOR + recorded + f"# {_PUBLISHED}" if recorded else f"\n# {_PRIOR.strip()}\n# {_PUBLISHED}"
+        return text + (_PRIOR + recorded + f"# {_PUBLISHED}" if recorded else f"\n# {_PRIOR.strip()}\n# {_PUBLISHED}")
     published = published_points(kind, profile.model, checked.job.space.resolved(profile.layers))
     lines = (_PUBLISHED if published else "") + recorded
-    return _PRIOR + lines if lines else ""
+    if recorded and not published and profile.family.layers is not None:
+        text = text.replace(_DEPTH, _depth(profile.layers))
+    return text + _PRIOR + lines if lines else text
+
+
+def _depth(layers: int) -> str:
+    """Prompts in the last two thirds of the layers.
+
+    In the recorded tables, they are as good as prompts in all of them (-0.5 ± 1.5 and -0.6 ± 0.8 points, standard
+    errors). What the first third computes is the same in each epoch and kept, so training takes 0.6 of the time.
+    """
+    deep = max(1, round(2 / 3 * layers))
+    why = f"the last of {layers} layers; without it, in all, as PEFT has prompts, but slower"
+    return f"depth = {{ value = {deep} }}        # {why}"
 
 
 def _asked(option: str, question: str, default: str | None = None) -> str:
@@ -139,8 +153,7 @@ def _kept(job: Path, text: str) -> int:
         for problem in checked.problems:
             say(problem, err=True)
         return 2
-    with job.open("a", encoding="utf-8") as stream:
-        stream.write(_prior(checked))
+    job.write_text(_known(text, checked), encoding="utf-8")
     for note in [*checked.later, *checked.notes]:
         say(f"ptune: {note}", err=True)
     say(f"{job} is written; go on with `ptune validate {job} --data` and `ptune search {job}`")
