@@ -44,13 +44,15 @@ def test_a_pass_over_several_devices_is_that_of_one(family, checkpointing, kept,
         torch.testing.assert_close(spread, single, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("unpadded", [False, True], ids=["padded", "unpadded"])
 @pytest.mark.parametrize("family", ["bert", "llama"])
-def test_what_travels_arrives_where_the_layers_are(family, world, tiny_backbone, tmp_path):
+def test_what_travels_arrives_where_the_layers_are(family, unpadded, world, tiny_backbone, tmp_path):
     names = ("v2 all layers", "v2 last layer", "v1 mlp around")
     cache = StateCache(tmp_path / "states", 10**9)
     expected = passed(replace(world, backbone=load_backbone(str(tiny_backbone(family)))), names)
     with pretended_gpu():
-        backbone = replace(load_backbone(str(tiny_backbone(family)), device="cuda", gpus=2), cache=cache)
+        loaded = load_backbone(str(tiny_backbone(family)), device="cuda", gpus=2)
+        backbone = replace(loaded, cache=cache, unpadded=unpadded)
         assert {parameter.device for parameter in backbone.parameters()} == set(backbone.devices)
         found = passed(replace(world, backbone=backbone), names)
     for spread, single in zip(found, expected, strict=True):

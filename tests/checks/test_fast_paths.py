@@ -8,25 +8,32 @@ from ptune.spec.job import BackboneSpec
 from ptune.spec.resources import Resources
 
 WHOLE, QUANTIZED, SPREAD = "runs as a whole and not layer by layer", "is quantized to int8", "are spread over 2 GPUs"
-BOTH = {"packed": True, "cuda_graphs": True}
+RECOMPUTED = "layers that are recomputed are not replayed"
+BOTH = {"unpadded": True, "cuda_graphs": True}
 
 
 @pytest.mark.parametrize(
     ("family", "backbone", "resources", "refused"),
     [
         ("bert", {}, {"compile": True}, []),
-        ("bert", {}, BOTH, [("cuda_graphs", "packed passes have other shapes each time")]),
+        ("bert", {}, BOTH, [("cuda_graphs", "unpadded passes have other shapes each time")]),
         ("albert", {}, {}, []),
         ("albert", {}, {"compile": True}, [("compile", WHOLE)]),
-        ("albert", {}, {"packed": True}, [("packed", WHOLE)]),
+        ("albert", {}, {"unpadded": True}, [("unpadded", WHOLE)]),
         ("albert", {}, {"cuda_graphs": True}, [("cuda_graphs", WHOLE)]),
-        ("xmod", {}, {"packed": True}, [("packed", "ask which row a token is of")]),
-        ("bert", {"quantization": "int8"}, {"packed": True, "gpus_per_engine": 2}, []),
+        ("xmod", {}, {"unpadded": True}, [("unpadded", "ask which row a token is of")]),
+        ("bert", {"quantization": "int8"}, {"unpadded": True, "gpus_per_engine": 2}, []),
         ("bert", {"quantization": "int8"}, {"compile": True}, [("compile", QUANTIZED)]),
         ("bert", {"quantization": "int8"}, {"cuda_graphs": True}, [("cuda_graphs", QUANTIZED)]),
         ("llama", {}, {"compile": True, "gpus_per_engine": 2}, [("compile", SPREAD)]),
         ("llama", {}, {"cuda_graphs": True, "gpus_per_engine": 2}, [("cuda_graphs", SPREAD)]),
         ("llama", {}, {"cuda_graphs": True, "device": "cpu"}, [("cuda_graphs", "device is 'cpu'")]),
+        (
+            "llama",
+            {},
+            {"cuda_graphs": True, "checkpointing": "always"},
+            [("cuda_graphs", RECOMPUTED)],
+        ),
         ("llama", {}, {"cuda_graphs": True, "compile": True}, [("cuda_graphs", "the layers are compiled")]),
     ],
 )

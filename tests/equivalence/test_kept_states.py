@@ -54,9 +54,9 @@ def test_rows_that_join_late_are_those_that_came_all_the_way(tiny_backbone, tmp_
     trials = [world.trial(number, config) for number, config in enumerate(configs.values())]
     whole = passed(replace(world.backbone, layers=None), trials)
     cached = replace(world.backbone, cache=StateCache(tmp_path / "states", 10**9))
-    packed = [replace(padded, packs=True) for padded in (world.backbone, cached) if padded.family.packs]
-    recomputed = [replace(tokens, checkpointing="always") for tokens in packed]
-    for backbone in (world.backbone, cached, cached, *packed, *recomputed):
+    unpadded = [replace(padded, unpadded=True) for padded in (world.backbone, cached) if padded.family.unpads]
+    recomputed = [replace(tokens, checkpointing="always") for tokens in unpadded]
+    for backbone in (world.backbone, cached, cached, *unpadded, *recomputed):
         for ours, theirs in zip(passed(backbone, trials), whole, strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     assert len(list((tmp_path / "states").glob("*.states"))) == layers, "before all but the first, and behind the last"

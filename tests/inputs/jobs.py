@@ -75,7 +75,7 @@ WRONG = {
     "resources.cache_gb": ("-1", "'x'", "inf", "nan"),
     "resources.checkpointing": ("'yes'", "true"),
     "resources.compile": ("'yes'", "1"),
-    "resources.packed": ("'yes'", "1"),
+    "resources.unpadded": ("'yes'", "1"),
     "resources.cuda_graphs": ("'yes'", "1"),
     "resources.silent_s": ("0", "'x'"),
     "resources.engines_within_s": ("0", "nan"),

@@ -200,6 +200,15 @@ def test_hours_of_processes_and_engines_are_kept(path, clock, stopping, limit, h
     assert (resumed.history.best.status, resumed.history.best.epoch) == ("complete", 9)
 
 
+@pytest.mark.parametrize("tenths", range(15, 40, 3))
+def test_whoever_is_the_best_when_time_is_up_takes_a_tenth_more_at_most(path, clock, tenths):
+    hours = tenths / 10
+    conductor = start(job(hours=hours, stopping=ASHA), path)
+    train(conductor, clock)
+    assert conductor.done
+    assert 0.7 * hours < conductor.history.worked_s / 3600 <= 1.1 * hours
+
+
 @pytest.mark.parametrize("stopping", [ASHA, FULL], ids=lambda stopping: stopping["type"])
 @pytest.mark.parametrize(("least", "cut"), [(1, {1, 3, 5, 7, 9, 11}), (2, {3, 5, 7, 9, 11}), (None, set())])
 def test_a_trial_that_always_answers_alike_ends_if_the_budget_says_so_and_blocks_no_other(path, stopping, least, cut):

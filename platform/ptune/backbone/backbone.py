@@ -26,7 +26,7 @@ from ptune.backbone.families import Family
 from ptune.backbone.inject import Prefix
 from ptune.backbone.language import LanguageHead
 from ptune.backbone.layers import Layers
-from ptune.backbone.packing import Packing
+from ptune.backbone.unpadding import Unpadding
 from ptune.errors import BackboneError
 from ptune.files import content_hash, value_hash
 from ptune.node_files import NodeFiles, default_folder
@@ -66,7 +66,7 @@ class Backbone:
             is all on `device`.
         settings: hashes of its settings and its tokenizer, see `ptune.backbone.hashes.settings_hashes`.
         compiled: whether its layers are compiled, see `ptune.backbone.compiled`.
-        packs: whether its layers compute on tokens without padding, see `ptune.backbone.packing`.
+        unpadded: whether its layers compute on tokens without padding, see `ptune.backbone.unpadding`.
         quantization: how the matrices of its layers are quantized, see `ptune.backbone.quantize`; None is not at all.
     """
 
@@ -85,7 +85,7 @@ class Backbone:
     checkpointing: Literal["auto", "always", "never"] = "auto"
     settings: Mapping[str, str] = field(default_factory=dict)
     compiled: bool = False
-    packs: bool = False
+    unpadded: bool = False
     quantization: Quantization | None = None
     spread: tuple[torch.device, ...] = ()
 
@@ -151,12 +151,14 @@ class Backbone:
         prefix: Prefix | None = None,
         read: Tensor | None = None,
         stop: int | None = None,
-        packing: Packing | None = None,
+        unpadding: Unpadding | None = None,
     ) -> Tensor:
         """Run the transformer over states that join on the way; see `run` of `layers`, which must not be None."""
         assert self.layers is not None, "asked where rows can join only"
         positions, recompute = self._positions(visible, shift), self.checkpointing == "always"
-        return self.layers.run(joining, visible, positions, prefix, read, stop, recompute=recompute, packing=packing)
+        return self.layers.run(
+            joining, visible, positions, prefix, read, stop, recompute=recompute, unpadding=unpadding
+        )
 
     def saving(self) -> Backbone | None:
         """The same backbone, keeping less for a backward pass; None where it may not, cannot, or does so already."""

@@ -36,7 +36,7 @@ class Family:
             where the backbone runs as a whole: layers share their weights, they are given the pass in no argument
             (DeBERTa), or there are two stacks (encoder-decoders).
         shared_layers: whether one module serves several depths, so that weights tell nothing of how many there are.
-        packs: whether those layers treat each token alike, whichever row it is of (`ptune.backbone.packing`).
+        unpads: whether those layers treat each token alike, whichever row it is of (`ptune.backbone.unpadding`).
         staged: whether those layers are BERT's, whose last one can be run where it is read (`ptune.backbone.staged`).
         peft: whether PEFT's prefix tuning works for it (so that an all-layer v2 prompt can be exported to PEFT).
         gated: whether the feed-forward has a third matrix, its gate.
@@ -57,7 +57,7 @@ class Family:
     peft: bool = False
     layers: str | None = None
     shared_layers: bool = False
-    packs: bool = True
+    unpads: bool = True
     staged: bool = False
     gated: bool = False
     rms: bool = False
@@ -98,7 +98,7 @@ FAMILIES: dict[str, Family] = {
     "camembert": _ROBERTA,
     "data2vec-text": _ROBERTA,
     "roberta-prelayernorm": replace(_ROBERTA, staged=False),
-    "xmod": replace(_ROBERTA, staged=False, states=("default_language",), packs=False),
+    "xmod": replace(_ROBERTA, staged=False, states=("default_language",), unpads=False),
     "electra": _ELECTRA,
     "albert": Family("first", types=True, pooler=True, language="predictions.", shared_layers=True),
     "distilbert": Family("first", dense="relu", language="vocab_transform.", layers="transformer.layer"),

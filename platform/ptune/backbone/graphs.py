@@ -1,8 +1,8 @@
 """Layers whose passes are replayed as CUDA graphs: a pass is launched once, however many kernels it has.
 
 A graph is bound to the shapes that it was captured with, so rows, positions and prompts are padded up to a few sizes.
-Only passes that are trained on are replayed: all rows join before one layer, and nothing is recomputed. Each graph
-holds the memory of its pass, so only the latest few are kept.
+Only passes that are trained on are replayed: all rows join before one layer, and nothing is recomputed. Of a pass,
+nothing is left when the next one begins, so all graphs work in the same memory, which is as large as the largest takes.
 
 Shapes: B rows · Q positions · T prompt positions · H hidden width.
 """
@@ -21,11 +21,11 @@ from torch.nn import functional
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.layers import Layers
-from ptune.backbone.packing import Packing
+from ptune.backbone.unpadding import Unpadding
 from ptune.errors import BackboneError
 
 _STEP = 8
-"""Rows, positions and prompts are padded up to multiples of it."""
+"""More rows than it are padded up to multiples of it, and so are positions and prompts, however few."""
 _KEPT = 16
 """Graphs that are kept."""
 
@@ -39,14 +39,14 @@ def replay_layers(backbone: Backbone, capture: Capture | None = None) -> Backbon
 
     Args:
         backbone: a frozen backbone with layers, all on one device.
-        capture: how a pass is captured; None is by `torch.cuda.make_graphed_callables`.
+        capture: how a pass is captured; None is by CUDA.
 
     Raises:
         BackboneError: it runs as a whole.
     """
     if backbone.layers is None:
         raise BackboneError(f"{backbone.id}: it runs as a whole, so its passes cannot be replayed as CUDA graphs")
-    return replace(backbone, layers=ReplayedLayers(backbone.layers, capture or _captured))
+    return replace(backbone, layers=ReplayedLayers(backbone.layers, capture or cuda_capture()))
 
 
 class ReplayedLayers:
@@ -67,11 +67,6 @@ class ReplayedLayers:
     def __len__(self) -> int:
         return len(self._layers)
 
-    @property
-    def forms(self) -> int:
-        """How many graphs are kept."""
-        return len(self._graphs)
-
     def embed(self, embeds: Tensor, positions: Tensor, types: Tensor) -> Tensor:
         """What the first layer is given; see `Layers.embed`."""
         return self._layers.embed(embeds, positions, types)
@@ -86,19 +81,24 @@ class ReplayedLayers:
         stop: int | None = None,
         *,
         recompute: bool = False,
-        packing: Packing | None = None,
+        unpadding: Unpadding | None = None,
     ) -> Tensor:
         """Run the layers; see `Layers.run`."""
-        others = len(joining) > 1 or len(self) in joining or stop is not None or recompute or packing is not None
+        others = len(joining) > 1 or len(self) in joining or stop is not None or recompute or unpadding is not None
         if others or not _is_trained(joining, prefix):
             return self._layers.run(
-                joining, visible, positions, prefix, read, stop, recompute=recompute, packing=packing
+                joining, visible, positions, prefix, read, stop, recompute=recompute, unpadding=unpadding
             )
         ((layer, states),) = joining.items()
         form = _Form.of(layer, states, prefix, read)
         inputs = form.inputs(states, visible, positions, prefix, read)
         hidden = self._graph(form, inputs)(*inputs)
         return hidden[: states.shape[0], : states.shape[1]]
+
+    def let_go(self) -> None:
+        """Give all graphs back."""
+        self._graphs.clear()
+        self._layers.let_go()
 
     def _graph(self, form: _Form, inputs: tuple[Tensor, ...]) -> Pass:
         """The graph of a form, captured where it is new; the one that has not been asked for longest makes room."""
@@ -138,7 +138,8 @@ class _Form:
         length = max((seen.key.shape[2] for seen in _parts(prefix)), default=0)
         prefixed = () if prefix is None else tuple(map(_trains, prefix.layers))
         is_read, is_trained = read is not None, states.requires_grad
-        return cls(layer, _up(rows), _up(positions), _up(length), prefixed, is_read, is_trained)
+        padded = rows if rows < _STEP else _up(rows)  # a few long rows would come to several times their tokens
+        return cls(layer, padded, _up(positions), _up(length), prefixed, is_read, is_trained)
 
     def inputs(
         self, states: Tensor, visible: Tensor, positions: Tensor, prefix: Prefix | None, read: Tensor | None
@@ -194,10 +195,15 @@ def _is_trained(joining: Mapping[int, Tensor], prefix: Prefix | None) -> bool:
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given)
 
 
-def _captured(run: Pass, inputs: tuple[Tensor, ...]) -> Pass:
-    """A pass as a CUDA graph, and its backward pass as another."""
-    # What the graph is captured with becomes its own memory, which later passes are copied into.
-    own = tuple(tensor.detach().clone().requires_grad_(tensor.requires_grad) for tensor in inputs)
-    graphed: Any = torch.cuda.make_graphed_callables(run, own, allow_unused_input=True)
-    replayed: Pass = graphed
-    return replayed
+def cuda_capture() -> Capture:
+    """How passes become CUDA graphs, forward and backward, that share their memory."""
+    pool = torch.cuda.graph_pool_handle()
+
+    def capture(run: Pass, inputs: tuple[Tensor, ...]) -> Pass:
+        # What a graph is captured with becomes its own memory, which later passes are copied into.
+        first = tuple(tensor.detach().clone().requires_grad_(tensor.requires_grad) for tensor in inputs)
+        graphed: Any = torch.cuda.make_graphed_callables(run, first, allow_unused_input=True, pool=pool)
+        replayed: Pass = graphed
+        return replayed
+
+    return capture

@@ -25,7 +25,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from ptune.backbone.footprint import LONGEST_PLAIN
-from ptune.backbone.packing import Packing
+from ptune.backbone.unpadding import Unpadding
 
 IMPLEMENTATION = "ptune_prefix"
 
@@ -112,7 +112,7 @@ def attention(
     softcap: float | None = None,
     position_bias: Tensor | None = None,
     ptune_prefix: Prefix | LayerPrefix | None = None,
-    ptune_packing: Packing | None = None,
+    ptune_unpadding: Unpadding | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Scaled dot-product attention over the layer's prefix and the text.
@@ -128,14 +128,14 @@ def attention(
         softcap: bound that the scores saturate at; None is none.
         position_bias: [1, M, Q, Q] added to the text's scores (T5).
         ptune_prefix: the prefixes of the pass, or that of this layer.
-        ptune_packing: where queries, keys and values are those of tokens without padding, [1, M, S, D] and
+        ptune_unpadding: where queries, keys and values are those of tokens without padding, [1, M, S, D] and
             [1, N, S, D], how they lie in rows; the result is of tokens, too.
 
     Returns:
         [B, Q, M, D], and None for the weights, which nothing reads.
     """
-    if ptune_packing is not None:
-        query, key, value = (ptune_packing.unpack(t.transpose(1, 2)).transpose(1, 2) for t in (query, key, value))
+    if ptune_unpadding is not None:
+        query, key, value = (ptune_unpadding.pad(t.transpose(1, 2)).transpose(1, 2) for t in (query, key, value))
     if position_bias is not None:  # a prefix has no position, so the bias joins the mask before the prefix does
         attention_mask = torch.where(attention_mask, position_bias, torch.finfo(position_bias.dtype).min)
     layer = ptune_prefix.next_layer(module, key, value) if isinstance(ptune_prefix, Prefix) else ptune_prefix
@@ -151,7 +151,7 @@ def attention(
         attended, _none = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, is_causal=False
         )
-    return (attended if ptune_packing is None else ptune_packing.pack(attended)), None
+    return (attended if ptune_unpadding is None else ptune_unpadding.unpad(attended)), None
 
 
 def _with_prefix(mask: Tensor, visible: Tensor, queries: int) -> Tensor:

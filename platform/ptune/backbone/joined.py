@@ -16,8 +16,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from ptune.backbone.inject import Prefix
-from ptune.backbone.packing import Packing
 from ptune.backbone.staged import join, read_at, run_layer
+from ptune.backbone.unpadding import Unpadding
 
 Layer = Callable[..., Tensor]
 
@@ -43,6 +43,9 @@ class JoinedLayers:
         for layer in layers:
             layer.__class__ = _joining(type(layer))
 
+    def let_go(self) -> None:
+        """Nothing is kept from pass to pass."""
+
     def __len__(self) -> int:
         return self._count
 
@@ -65,13 +68,13 @@ class JoinedLayers:
         stop: int | None = None,
         *,
         recompute: bool = False,
-        packing: Packing | None = None,
+        unpadding: Unpadding | None = None,
     ) -> Tensor:
         """Run the layers, and what the model does behind the last; see `ptune.backbone.layers.Layers.run`.
 
         States that join behind the last layer, and those that `stop` asks for there, are not normalised yet.
         """
-        joined = _Pass(joining, prefix, self._count if stop is None else stop, self._count, recompute, packing)
+        joined = _Pass(joining, prefix, self._count if stop is None else stop, self._count, recompute, unpadding)
         width = self._model.get_input_embeddings().embedding_dim
         # The model needs embeddings of all rows to make masks and rotary embeddings from; their values reach no layer,
         # because every row joins with states of its own.
@@ -99,9 +102,9 @@ class _Pass:
         end: number of the layer before which to end.
         count: number of layers.
         recompute: whether the backward pass runs each layer again.
-        packing: that of all rows, where layers compute on tokens without padding.
+        unpadding: that of all rows, where layers compute on tokens without padding.
         first_input: [B, Q, H] what the model gives its first layer.
-        hidden: [B_l, Q, H] states of the rows that have joined so far, or with `packing` their tokens [1, S, H]; None
+        hidden: [B_l, Q, H] states of the rows that have joined so far, or with `unpadding` their tokens [1, S, H]; None
             before any has.
         there: how many rows have joined.
     """
@@ -111,7 +114,7 @@ class _Pass:
     end: int
     count: int
     recompute: bool
-    packing: Packing | None = None
+    unpadding: Unpadding | None = None
     first_input: Tensor | None = field(default=None, init=False)
     hidden: Tensor | None = field(default=None, init=False)
     there: int = field(default=0, init=False)
@@ -120,9 +123,9 @@ class _Pass:
     @property
     def rows(self) -> Tensor | None:
         """The states [B_l, Q, H] of the rows that have joined; None before any has."""
-        if self.hidden is None or self.packing is None:
+        if self.hidden is None or self.unpadding is None:
             return self.hidden
-        return self.packing.first(self.there).unpack(self.hidden)
+        return self.unpadding.first(self.there).pad(self.hidden)
 
     def through(self, layer: Layer, states: Tensor, arguments: tuple[Any, ...], named: dict[str, Any]) -> Tensor:
         """Run one layer; return what it hands to the next, the states [B_l, Q, H] of the rows that have joined.
@@ -138,7 +141,7 @@ class _Pass:
             hidden = self.hidden.to(states.device)  # where the layer's inputs have been taken, which are not these
             self.hidden = self._run(layer, number, hidden, arguments, named)
         self._join(number + 1)
-        rows = self.rows if self.packing is None or number + 1 == self.count else None
+        rows = self.rows if self.unpadding is None or number + 1 == self.count else None
         return states if rows is None else rows
 
     def _run(
@@ -147,10 +150,10 @@ class _Pass:
         """One layer on the rows that have joined; it sees its own prefix only."""
         assert self.first_input is not None, "the first layer ran"
         arguments, named = _of_rows((arguments, named), self.there, self.first_input.shape[0])
-        if self.packing is not None:
-            packing = self.packing.first(self.there)
-            arguments, named = _of_tokens((arguments, named), packing)
-            named["ptune_packing"] = packing
+        if self.unpadding is not None:
+            unpadding = self.unpadding.first(self.there)
+            arguments, named = _of_tokens((arguments, named), unpadding)
+            named["ptune_unpadding"] = unpadding
         # A layer that is recomputed calls attention twice, so it takes its prefix by number, not by counting calls.
         layer_prefix = self.prefix.layers[number] if self.prefix is not None else None
         output: Tensor = run_layer(
@@ -163,7 +166,7 @@ class _Pass:
         if number in self.joining:
             states = self.joining[number]
             self.there += states.shape[0]
-            self.hidden = join(self.hidden, states, self.there, self.packing)
+            self.hidden = join(self.hidden, states, self.there, self.unpadding)
 
 
 def _of_rows(value: Any, joined: int, total: int) -> Any:
@@ -181,14 +184,14 @@ def _of_rows(value: Any, joined: int, total: int) -> Any:
     return value
 
 
-def _of_tokens(value: Any, packing: Packing) -> Any:
-    """A layer's arguments for tokens without padding: what has a value at each position of each row is packed, too."""
+def _of_tokens(value: Any, unpadding: Unpadding) -> Any:
+    """A layer's arguments, where what has a value at each position of each row has one for each token instead."""
     if isinstance(value, Tensor):
-        return packing.pack(value) if tuple(value.shape[:2]) == (len(packing.lengths), packing.width) else value
+        return unpadding.unpad(value) if tuple(value.shape[:2]) == (len(unpadding.lengths), unpadding.width) else value
     if isinstance(value, tuple):
-        return tuple(_of_tokens(item, packing) for item in value)
+        return tuple(_of_tokens(item, unpadding) for item in value)
     if isinstance(value, dict):
-        return {name: _of_tokens(item, packing) for name, item in value.items()}
+        return {name: _of_tokens(item, unpadding) for name, item in value.items()}
     return value
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from torch import Tensor
 
 from ptune.backbone.inject import Prefix
-from ptune.backbone.packing import Packing
+from ptune.backbone.unpadding import Unpadding
 
 
 class Layers(Protocol):
@@ -22,6 +22,9 @@ class Layers(Protocol):
 
     def __len__(self) -> int:
         """How many there are."""
+
+    def let_go(self) -> None:
+        """Give back the memory that is kept from pass to pass."""
 
     def embed(self, embeds: Tensor, positions: Tensor, types: Tensor) -> Tensor:
         """What the first layer is given, [B, Q, H], for input embeddings, position ids and token types."""
@@ -36,7 +39,7 @@ class Layers(Protocol):
         stop: int | None = None,
         *,
         recompute: bool = False,
-        packing: Packing | None = None,
+        unpadding: Unpadding | None = None,
     ) -> Tensor:
         """Run the layers.
 
@@ -49,7 +52,7 @@ class Layers(Protocol):
             stop: number of the layer before which to end; None is behind the last. States that join there are handed
                 on as they are.
             recompute: whether the backward pass runs each layer again, instead of keeping all that it computed.
-            packing: that of all rows, where layers are to compute on tokens without padding; None pads.
+            unpadding: that of all rows, where layers are to compute on tokens without padding; None pads.
 
         Returns:
             Hidden states [B, Q, H]; [B, 1, H] when `read` is given.

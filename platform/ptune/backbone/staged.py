@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ptune.backbone.inject import LayerPrefix, Prefix, attention
-from ptune.backbone.packing import Packing
+from ptune.backbone.unpadding import Unpadding
 
 
 class StagedLayers:
@@ -33,6 +33,9 @@ class StagedLayers:
         self._layers: Any = model.encoder.layer  # type: ignore[union-attr]
         self.width: int = model.config.hidden_size  # type: ignore[union-attr, assignment]
         """H."""
+
+    def let_go(self) -> None:
+        """Nothing is kept from pass to pass."""
 
     def __len__(self) -> int:
         return len(self._layers)
@@ -52,7 +55,7 @@ class StagedLayers:
         stop: int | None = None,
         *,
         recompute: bool = False,
-        packing: Packing | None = None,
+        unpadding: Unpadding | None = None,
     ) -> Tensor:
         """Run the layers; see `ptune.backbone.layers.Layers.run`."""
         end, width = len(self) if stop is None else stop, visible.shape[1]
@@ -61,18 +64,18 @@ class StagedLayers:
             if number in joining:
                 # Rows that join stand behind those that are there, in the order of `visible`, `positions` and `prefix`.
                 there += joining[number].shape[0]
-                hidden = join(hidden, joining[number], there, packing)
+                hidden = join(hidden, joining[number], there, unpadding)
             assert hidden is not None, "the loop begins where rows join"
             mask_B1QQ = visible[:there, None, None, :].expand(-1, 1, width, -1)
             layer, layer_prefix = self._layers[number], prefix.layers[number] if prefix is not None else None
-            known = {"ptune_prefix": layer_prefix} | _packed(packing, there)
+            known = {"ptune_prefix": layer_prefix} | _unpadded(unpadding, there)
             if read is not None and number == end - 1:
                 hidden = run_layer(self._run_at, layer, hidden, mask_B1QQ, read[:there], recompute=recompute, **known)
             else:
                 output = run_layer(layer, hidden, mask_B1QQ, recompute=recompute, **known)
                 hidden = output if isinstance(output, Tensor) else output[0]
-        if hidden is not None and packing is not None and read is None:
-            hidden = packing.first(there).unpack(hidden)
+        if hidden is not None and unpadding is not None and read is None:
+            hidden = unpadding.first(there).pad(hidden)
         if end not in joining:
             assert hidden is not None, "some rows join"
             return hidden.to(visible.device)
@@ -88,7 +91,7 @@ class StagedLayers:
         mask: Tensor,
         read_B: Tensor,
         ptune_prefix: LayerPrefix | None,
-        ptune_packing: Packing | None = None,
+        ptune_unpadding: Unpadding | None = None,
     ) -> Tensor:
         """One layer where each row is read at one position: [B, 1, H].
 
@@ -98,12 +101,12 @@ class StagedLayers:
         module = layer.attention.self
         device = module.query.weight.device  # a part of a layer is asked for, so its inputs travel here
         hidden, mask, read_B = hidden.to(device), mask.to(device), read_B.to(device)
-        read_B1H = read_at(hidden, read_B) if ptune_packing is None else ptune_packing.at(hidden, read_B)
+        read_B1H = read_at(hidden, read_B) if ptune_unpadding is None else ptune_unpadding.at(hidden, read_B)
         sizes = (read_B.shape[0], -1, module.num_attention_heads, module.attention_head_size)
         query_BN1D = module.query(read_B1H).view(sizes).transpose(1, 2)
         keys, values = module.key(hidden), module.value(hidden)
-        if ptune_packing is not None:
-            keys, values = ptune_packing.unpack(keys), ptune_packing.unpack(values)
+        if ptune_unpadding is not None:
+            keys, values = ptune_unpadding.pad(keys), ptune_unpadding.pad(values)
         key_BNQD, value_BNQD = (states.view(sizes).transpose(1, 2) for states in (keys, values))
         mask_B11Q = mask[:, :, :1]  # BERT's mask is the same for every query
         context_B1ND, _ = attention(
@@ -114,25 +117,25 @@ class StagedLayers:
         return output
 
 
-def join(hidden: Tensor | None, states: Tensor, there: int, packing: Packing | None) -> Tensor:
+def join(hidden: Tensor | None, states: Tensor, there: int, unpadding: Unpadding | None) -> Tensor:
     """The states of all rows that are there once rows join with states [B_l, Q, H].
 
     Args:
         hidden: of the rows that were there before; None of none.
         states: of those that join.
         there: how many rows there are now.
-        packing: that of all rows, where what is returned, and `hidden`, are tokens [1, S, H] without padding.
+        unpadding: that of all rows, where what is returned, and `hidden`, are tokens [1, S, H] without padding.
     """
-    if packing is not None:
-        states = packing.first(there).last(states.shape[0]).pack(states)
+    if unpadding is not None:
+        states = unpadding.first(there).last(states.shape[0]).unpad(states)
     if hidden is None:
         return states
-    return torch.cat([hidden.to(states.device), states], dim=0 if packing is None else 1)
+    return torch.cat([hidden.to(states.device), states], dim=0 if unpadding is None else 1)
 
 
-def _packed(packing: Packing | None, rows: int) -> dict[str, Packing]:
+def _unpadded(unpadding: Unpadding | None, rows: int) -> dict[str, Unpadding]:
     """What a layer is told of its tokens; nothing where they are padded."""
-    return {} if packing is None else {"ptune_packing": packing.first(rows)}
+    return {} if unpadding is None else {"ptune_unpadding": unpadding.first(rows)}
 
 
 def run_layer(layer: Callable[..., Any], *arguments: Any, recompute: bool, **named: Any) -> Any:

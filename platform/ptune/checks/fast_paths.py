@@ -9,11 +9,11 @@ from ptune.spec.job import BackboneSpec
 from ptune.spec.problem import Problem
 from ptune.spec.resources import Resources
 
-_PATHS = ("compile", "packed", "cuda_graphs")
+_PATHS = ("compile", "unpadded", "cuda_graphs")
 
 
 def fast_path_problems(resources: Resources, backbone: BackboneSpec | None, profile: Profile) -> list[Problem]:
-    """The laws of `resources.compile`, `packed` and `cuda_graphs`.
+    """The laws of `resources.compile`, `unpadded` and `cuda_graphs`.
 
     Args:
         resources: the job's.
@@ -31,8 +31,8 @@ def fast_path_problems(resources: Resources, backbone: BackboneSpec | None, prof
 def _reasons(path: str, resources: Resources, backbone: BackboneSpec | None, profile: Profile) -> Iterator[str]:
     if profile.family.layers is None:
         yield f"{profile.id} runs as a whole and not layer by layer"
-    if path == "packed":
-        if not profile.family.packs:
+    if path == "unpadded":
+        if not profile.family.unpads:
             yield f"the layers of {profile.id} ask which row a token is of"
         return
     if backbone is not None and backbone.quantization is not None:
@@ -42,7 +42,9 @@ def _reasons(path: str, resources: Resources, backbone: BackboneSpec | None, pro
     if path == "cuda_graphs":
         if resources.device == "cpu":
             yield "device is 'cpu'"
-        if resources.packed:
-            yield "packed passes have other shapes each time"
+        if resources.unpadded:
+            yield "unpadded passes have other shapes each time"
         if resources.compile:
             yield "the layers are compiled"
+        if resources.checkpointing == "always":
+            yield "layers that are recomputed are not replayed"

@@ -182,6 +182,8 @@ class Engine:
         )
         for slot in slots:
             slot.take_back()
+        if self.backbone.layers is not None:
+            self.backbone.layers.let_go()
         if self.backbone.device.type == "cuda":
             torch.cuda.empty_cache()
         if scoring and len(slots) == 1 and first.halve():

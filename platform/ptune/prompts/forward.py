@@ -20,8 +20,8 @@ from torch.nn import functional
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.inject import LayerPrefix, Prefix
-from ptune.backbone.packing import Packing
 from ptune.backbone.transfer import to_device
+from ptune.backbone.unpadding import Unpadding
 from ptune.data.batches import eval_batches
 from ptune.prompts.cached_states import CachedStates, cached_states
 from ptune.prompts.draws import Draws
@@ -202,8 +202,10 @@ def _run_by_layers(
     joined = {layer: torch.cat(states) for layer, states in joining.items()}
     # With one read a row, the last layer computes that position alone.
     read_B = rows.read_positions if rows.single_read else None
-    packing = Packing.of(rows.lengths, rows.ids.shape[1], backbone.device) if backbone.packs else None
-    hidden_BQH = backbone.run(joined, rows.visible, shift_B, prefix, read_B, packing=packing).float()
+    width = rows.ids.shape[1]
+    has_padding = backbone.unpadded and min(rows.lengths) < width
+    unpadding = Unpadding.of(rows.lengths, width, backbone.device) if has_padding else None
+    hidden_BQH = backbone.run(joined, rows.visible, shift_B, prefix, read_B, unpadding=unpadding).float()
     return hidden_BQH[:, 0] if rows.single_read else hidden_BQH[rows.read_rows, rows.read_positions]
 
 

@@ -65,7 +65,7 @@ def _faster(backbone: Backbone, resources: Resources) -> Backbone:
         backbone = compile_layers(backbone)
     if resources.cuda_graphs and backbone.device.type == "cuda":
         backbone = replay_layers(backbone)
-    return replace(backbone, packs=resources.packed)
+    return replace(backbone, unpadded=resources.unpadded)
 
 
 def chosen_device(device: Literal["auto", "cpu", "cuda"]) -> Device:

@@ -13,7 +13,9 @@ less after 90: their regret differs by -0.1 ± 0.6, 0.1 ± 0.4 and 0.6 ± 0.6 po
 `make bench-search`, 95 % intervals). The cap is therefore not the default.
 
 A search *with a scout* has a whole trial early: the first trial that comes to a rung above the first one does not wait
-there for others to be compared with. It costs one climb to the horizon at most, which the leader makes in any case.
+there for others to be compared with. Searches of 20 or 40 trials take 1 to 9 % more epochs with it, and what they have
+found after as many epochs differs by less than noise. Where recorded configurations come first, it lacks 4.0 points
+after 24 epochs instead of 7.7 (12 searches on `whose_job`).
 
 Trials rank at a rung by the utility of their best value up to it. A higher utility is better, whatever the metric. A
 search is judged by the best epoch of its best trial. The leader of a search therefore leads every rung that it reaches
@@ -35,7 +37,7 @@ class Rungs:
         epochs: the rungs, as numbers of finished epochs, ascending.
         eta: one in eta trials goes on from a rung.
         capped: whether no more than these ever leave a rung, but for those that lead it.
-        scout: whether the first to come to a rung goes on at once, except from the first rung.
+        scout: whether the first trial to come to a rung goes on at once, except from the first rung.
     """
 
     def __init__(self, epochs: Sequence[int], eta: int, *, capped: bool = False, scout: bool = False) -> None:
@@ -91,7 +93,7 @@ class Rungs:
     def lets_on(self, trial: int, rung: int, drain: bool) -> bool:
         """Whether a trial that ranks at a rung is good enough to go on from there."""
         reached = self._rungs[rung]
-        if self.scout and rung != self.epochs[0] and not reached.promoted and reached.ranked[0][1] == trial:
+        if self.scout and rung != self.epochs[0] and reached.first == trial:
             return True
         return reached.lets_on(reached.results[trial], self.eta, self.capped, drain)
 
@@ -114,6 +116,8 @@ class _Rung:
     def __init__(self) -> None:
         self.results: dict[int, _Result] = {}
         self.promoted: set[int] = set()
+        self.first: int | None = None
+        """The trial that came first, of those that are still known."""
         self.ranked: list[_Result] = []
         """The results of all trials that have reached it, best first."""
         self.resting: list[_Result] = []
@@ -122,6 +126,7 @@ class _Rung:
     def record(self, trial: int, utility: float) -> None:
         self._forget(trial)
         self.results[trial] = (-utility, trial)
+        self.first = trial if self.first is None else self.first
         bisect.insort(self.ranked, self.results[trial])
         if trial not in self.promoted:
             bisect.insort(self.resting, self.results[trial])
@@ -134,6 +139,8 @@ class _Rung:
     def discard(self, trial: int) -> None:
         self._forget(trial)
         self.promoted.discard(trial)
+        if trial == self.first:
+            self.first = next(iter(self.results), None)
 
     def lets_on(self, result: _Result, eta: int, capped: bool, drain: bool) -> bool:
         """Whether a trial's result is among the best 1/eta, and, if capped, finds a place; the leader needs none."""

@@ -333,14 +333,14 @@ class Conductor:
         if self._in_flight or self._unfinished:
             return
         if not self._all_suggested:
-            if self._fits(waiting := self._promotable()):
+            if self._fits(self._promotable()):
                 return
-            self._append(self._limits.used_up(waiting))
+            self._append(self._limits.used_up)
         self._draining = True
         if self._promotion() is not None:
             return
-        if self.history.limit is None and (waiting := self._promotable()) is not None:  # it leads and does not fit
-            self._append(self._limits.used_up(waiting))
+        if self.history.limit is None and self._promotable() is not None:  # one leads its rung and does not fit
+            self._append(self._limits.used_up)
             if self._promotion() is not None:  # the best trial, for which there is room
                 return
         for record in self.history.trials.values():

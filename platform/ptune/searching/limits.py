@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 from ptune.record.constant import is_constant
 from ptune.record.dev_part import scored_on
-from ptune.record.events import Event, Finished, LimitReached, Metered, Paused, Reported, Resumed, Started
+from ptune.record.events import Event, Finished, LimitReached, Metered, Reported, Resumed, Started
 from ptune.record.history import FINAL, History, TrialRecord
 from ptune.spec.budget import MOST_TRIALS, Budget
 
-EPOCHS = "epochs_total"
+EPOCHS, HOURS, DEVICE_HOURS = "epochs_total", "hours", "device_hours"
+_SLACK = 1.1
+"""A leader that is new when time is up may take the search this far beyond its limit."""
 _HOUR_S = 3600.0
 
 
@@ -48,7 +50,6 @@ class Limits:
         self._best_on = 0.0  # how many examples these are
         self._since_best = 0
         self._training: set[int] = set()
-        self._under_way: set[int] = set()
         self._engines: dict[int, _Span] = {}
         self._began: float | None = None  # the first turn of this process
         self._past_s = 0.0  # of the engines of earlier processes
@@ -58,7 +59,6 @@ class Limits:
         match event:
             case Started(trial, time=time):
                 self._training.add(trial)
-                self._under_way.add(trial)
                 self._began = time if self._began is None else self._began
             case Metered(engine, time=time):
                 self._engines.setdefault(engine, _Span(self._began or time)).last = time
@@ -67,22 +67,17 @@ class Limits:
             case Reported(trial):
                 self._count(trial)
                 self._compare(self._history.trials[trial])
-            case Paused(trial):
-                self._under_way.discard(trial)
-            case Finished(trial, status):
-                self._under_way.discard(trial)
-                if status == "failed" and trial in self._training:
-                    self._count(trial)  # the epoch that it failed in
+            case Finished(trial, status="failed") if trial in self._training:
+                self._count(trial)  # the epoch that it failed in
 
     def reached(self) -> LimitReached | None:
         """A limit that the search has reached; the one of epochs is reached when something does not fit any more.
 
         A target is reached on all of dev. Patience takes a report on more of dev than any before for a better one.
-        Time is up while those that go on still have what they need, each at its own pace: the leader to its horizon,
-        and who has left a rung to the end of its turn.
+        Time is up while the leader still has what it needs to its horizon, at its own pace.
         """
         budget, objective = self._budget, self._history.objective
-        if (limit := self._out_of_time(max(self._climb_s, self._turns_s))) is not None:
+        if (limit := self._out_of_time()) is not None:
             return limit
         best = self._best if self._best_on == math.inf else None
         if budget.target is not None and best is not None and not objective.is_better(budget.target, best):
@@ -92,16 +87,17 @@ class Limits:
         return None
 
     def cuts(self, trial: TrialRecord) -> str | None:
-        """Why a trial has to end although no rung says so: it always answers alike, or began just before a limit.
+        """Why a trial has to end although no rung says so: it always answers alike, or a limit is reached.
 
-        The leader goes on, as do those that have left a rung already. The limit of epochs ends none: it has counted
-        every turn up to its end.
+        The leader goes on and, unless time is up, so do those that have left a rung already. The limit of epochs ends
+        none: it has counted every turn up to its end.
         """
         if self.is_hopeless(trial):
             return "it has given every dev example the same answer so far"
-        if not self._cuts or trial.added or trial is self._history.leader:
+        if not self._cuts or trial.added or self._may_climb(trial):
             return None
-        return None if self._has_left_a_rung(trial) else self.reason
+        has_left_a_rung = any(rung <= trial.epoch for rung in self._budget.rungs)
+        return None if has_left_a_rung and not self._time_is_up else self.reason
 
     def is_hopeless(self, trial: TrialRecord) -> bool:
         """Whether a trial of the search's own has answered alike for as long as the budget lets one."""
@@ -121,10 +117,13 @@ class Limits:
         """Whether a limit is reached that counts no turns beforehand."""
         return self._history.limit is not None and self._history.limit.limit != EPOCHS
 
-    def used_up(self, trial: TrialRecord | None) -> LimitReached:
-        """That neither a trial, nor a new one where there is none, fits into what is left."""
-        if trial is not None and (limit := self._out_of_time(self._turn_s(trial))) is not None:
-            return limit
+    @property
+    def _time_is_up(self) -> bool:
+        return self._history.limit is not None and self._history.limit.limit in (HOURS, DEVICE_HOURS)
+
+    @property
+    def used_up(self) -> LimitReached:
+        """That nothing fits into the epochs that are left."""
         return LimitReached(EPOCHS, f"no further trial fits into {self._budget.epochs_total} epochs")
 
     def fits(self, trial: TrialRecord | None, under_way: Iterable[TrialRecord], leader: TrialRecord | None) -> bool:
@@ -142,9 +141,7 @@ class Limits:
         if trial is not None and trial.added:
             return True
         if self._cuts:
-            return trial is not None and trial is self._history.leader
-        if trial is not None and trial is not self._history.leader and self._out_of_time(self._turn_s(trial)):
-            return False
+            return trial is not None and self._may_climb(trial)
         if self._total is None:
             return True
         others = [record for record in under_way if record is not trial and not record.added]
@@ -169,33 +166,28 @@ class Limits:
     def _devices_s(self) -> float:
         return self._past_s + self._devices * sum(span.last - span.first for span in self._engines.values())
 
+    def _may_climb(self, trial: TrialRecord) -> bool:
+        """Whether a trial goes on to its horizon after a limit: the leader does, if that takes hardly too long."""
+        return trial is self._history.leader and self._out_of_time(_SLACK) is None
+
+    def _out_of_time(self, slack: float = 1.0) -> LimitReached | None:
+        """The limit of time, times some slack, that what the leader needs to its horizon would break."""
+        hours, device_hours = self._budget.hours, self._budget.device_hours
+        if hours is not None and self._history.worked_s + self._climb_s >= slack * hours * _HOUR_S:
+            return LimitReached(HOURS, f"its {hours:g} hours are used up")
+        if device_hours is not None:
+            needed_s = self._devices_s + self._devices * self._climb_s
+            if needed_s >= slack * device_hours * _HOUR_S:
+                return LimitReached(DEVICE_HOURS, f"its {device_hours:g} hours of devices are used up")
+        return None
+
     @property
     def _climb_s(self) -> float:
         """Seconds that the leader needs to its horizon."""
         leader = self._history.leader
-        return 0.0 if leader is None else self._climb(leader) * _pace(leader)
-
-    @property
-    def _turns_s(self) -> float:
-        """Seconds until all have ended their turns that are under way and have left a rung."""
-        trials = map(self._history.trials.__getitem__, self._under_way)
-        return max((self._turn_s(trial) for trial in trials if self._has_left_a_rung(trial)), default=0.0)
-
-    def _turn_s(self, trial: TrialRecord) -> float:
-        """Seconds until a trial's turn may end, by its own pace so far."""
-        return self._turn(trial) * _pace(trial)
-
-    def _out_of_time(self, needed_s: float) -> LimitReached | None:
-        """The limit of time that leaves no room for so many seconds."""
-        hours, device_hours = self._budget.hours, self._budget.device_hours
-        if hours is not None and self._history.worked_s + needed_s >= hours * _HOUR_S:
-            return LimitReached("hours", f"its {hours:g} hours are used up")
-        if device_hours is not None and self._devices_s + needed_s >= device_hours * _HOUR_S:
-            return LimitReached("device_hours", f"its {device_hours:g} hours of devices are used up")
-        return None
-
-    def _has_left_a_rung(self, trial: TrialRecord) -> bool:
-        return any(rung <= trial.epoch for rung in self._budget.rungs)
+        if leader is None:
+            return 0.0
+        return self._climb(leader) * sum(report.get("seconds", 0.0) for report in leader.reports) / leader.epoch
 
     def _compare(self, trial: TrialRecord) -> None:
         """Note a trial's latest report, if none is better that is of as much of dev."""
@@ -220,8 +212,3 @@ class Limits:
     def _climb(self, trial: TrialRecord) -> int:
         """Reports until a trial's horizon; none for one that has ended."""
         return 0 if trial.status in FINAL else self._history.horizon(trial) - trial.epoch
-
-
-def _pace(trial: TrialRecord) -> float:
-    """Seconds of a trial's reports, on average; 0 before the first."""
-    return sum(report.get("seconds", 0.0) for report in trial.reports) / max(1, trial.epoch)

@@ -85,13 +85,14 @@ class Resources(Strict):
     """Whether what lies between attention and attention in each layer is compiled (`torch.compile`). The first passes
     then take minutes, which `silent_s` must allow for. Trials that tune the backbone or train with its dropout run as
     it is. A backbone that runs as a whole, is quantized or is spread over GPUs is refused."""
-    packed: bool = False
+    unpadded: bool = False
     """Whether the layers compute on the tokens of a pass without its padding; attention alone takes rows. Trials that
     tune the backbone or train with its dropout run as they are. A backbone that runs as a whole is refused."""
     cuda_graphs: bool = False
-    """Whether training passes on a GPU are captured when a shape first comes, and replayed from then on. Each graph
-    holds the memory of a pass, and up to 16 are kept. What `compile` refuses is refused here, too, and so are `compile`
-    and `packed` beside it."""
+    """Whether training passes on a GPU are captured when a shape first comes, and replayed from then on. Passes whose
+    trials join at several depths run as they are. The graphs hold the memory of the largest pass, which the token
+    budget does not count. What `compile` refuses is refused here, too, and so are `compile`, `unpadded` and
+    `checkpointing = "always"` beside it."""
 
     @property
     def most_engines(self) -> int | None:

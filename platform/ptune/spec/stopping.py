@@ -95,7 +95,7 @@ class Halving(_Stopping):
 class Asha(Halving):
     """Asynchronous successive halving: a trial goes on only while it is among the best 1/eta at its rung.
 
-    The first one to leave the first rung waits at no later one while none there is better, so that one is whole early.
+    The first trial that comes to a later rung does not wait there, so that one is trained to its end early.
     """
 
     starts_later: ClassVar[bool] = True

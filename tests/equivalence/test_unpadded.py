@@ -23,7 +23,7 @@ def padded(world, tiny_backbone, device):
 @pytest.mark.parametrize("family", ["bert", "llama"])
 def test_trials_together_are_each_the_trial_alone_on_padded_rows(family, padded):
     plain = padded(family)
-    _, final = trained_together(replace(plain, backbone=replace(plain.backbone, packs=True)), NAMES, EPOCHS)
+    _, final = trained_together(replace(plain, backbone=replace(plain.backbone, unpadded=True)), NAMES, EPOCHS)
     for number, name in enumerate(NAMES):
         _, train_loss, loss = trained_alone(plain, number, name, EPOCHS)
         assert final[number]["train_loss"] == near(train_loss), name
@@ -37,7 +37,7 @@ def test_a_layer_is_given_tokens_alone(family, part, padded):
     for module in world.backbone.model.modules():
         if hasattr(module, part):
             getattr(module, part).register_forward_hook(lambda _, inputs, __: given.append(tuple(inputs[0].shape[:2])))
-    trained_together(replace(world, backbone=replace(world.backbone, packs=True)), NAMES[:2], 1)
+    trained_together(replace(world, backbone=replace(world.backbone, unpadded=True)), NAMES[:2], 1)
     assert given
     # Where one position of each row is read, BERT's last layer computes that one alone.
     assert all(rows == 1 or width == 1 for rows, width in given), "tokens of all rows stand in one"

@@ -20,7 +20,7 @@ from ptune.backbone.transfer import to_device
 
 
 @dataclass(frozen=True)
-class Packing:
+class Unpadding:
     """Where the tokens of rows stand among all positions.
 
     Attributes:
@@ -36,43 +36,43 @@ class Packing:
     width: int
 
     @classmethod
-    def of(cls, lengths: Sequence[int], width: int, device: torch.device) -> Packing:
-        """The packing of rows of these lengths, each at least 1, padded on the right to `width`."""
+    def of(cls, lengths: Sequence[int], width: int, device: torch.device) -> Unpadding:
+        """The unpadding of rows of these lengths, each at least 1, padded on the right to `width`."""
         counts = np.asarray(lengths)
         starts = np.cumsum(counts) - counts
         offsets = np.arange(len(counts)) * width - starts
         places = torch.from_numpy(np.arange(int(counts.sum())) + np.repeat(offsets, counts))
         return cls(to_device(places, device), to_device(torch.from_numpy(starts), device), lengths, width)
 
-    def first(self, rows: int) -> Packing:
+    def first(self, rows: int) -> Unpadding:
         """That of the first rows."""
         if rows == len(self.lengths):
             return self
-        return Packing(self.places[: sum(self.lengths[:rows])], self.starts[:rows], self.lengths[:rows], self.width)
+        return Unpadding(self.places[: sum(self.lengths[:rows])], self.starts[:rows], self.lengths[:rows], self.width)
 
-    def last(self, rows: int) -> Packing:
+    def last(self, rows: int) -> Unpadding:
         """That of the last rows by themselves."""
         before = len(self.lengths) - rows
         tokens = sum(self.lengths[:before])
         places, starts = self.places[tokens:] - before * self.width, self.starts[before:] - tokens
-        return Packing(places, starts, self.lengths[before:], self.width)
+        return Unpadding(places, starts, self.lengths[before:], self.width)
 
-    def pack(self, states: Tensor) -> Tensor:
+    def unpad(self, states: Tensor) -> Tensor:
         """States [B, Q, ...] as tokens [1, S, ...]."""
-        tokens: Tensor = _Pack.apply(states, self.places)  # type: ignore[no-untyped-call]
+        tokens: Tensor = _Unpad.apply(states, self.places)  # type: ignore[no-untyped-call]
         return tokens
 
-    def unpack(self, tokens: Tensor) -> Tensor:
+    def pad(self, tokens: Tensor) -> Tensor:
         """Tokens [1, S, ...] as states [B, Q, ...], zero on padding."""
-        states: Tensor = _Unpack.apply(tokens, self.places, len(self.lengths), self.width)  # type: ignore[no-untyped-call]
+        states: Tensor = _Pad.apply(tokens, self.places, len(self.lengths), self.width)  # type: ignore[no-untyped-call]
         return states
 
     def at(self, tokens: Tensor, read: Tensor) -> Tensor:
         """The states [B, 1, ...] at one position [B] of each row, of tokens [1, S, ...]."""
-        return tokens[0, (self.starts + read).to(tokens.device)][:, None]
+        return tokens[0, (self.starts.to(read.device) + read).to(tokens.device)][:, None]
 
 
-class _Pack(torch.autograd.Function):
+class _Unpad(torch.autograd.Function):
     """Takes tokens out of rows. Each place is taken once, so the gradient is put back there; torch would add it up."""
 
     @staticmethod
@@ -88,8 +88,8 @@ class _Pack(torch.autograd.Function):
         return _put(gradient, places, ctx.rows, ctx.width), None
 
 
-class _Unpack(torch.autograd.Function):
-    """Puts tokens back into rows; see `_Pack`."""
+class _Pad(torch.autograd.Function):
+    """Puts tokens back into rows; see `_Unpad`."""
 
     @staticmethod
     def forward(ctx: Any, tokens: Tensor, places: Tensor, rows: int, width: int) -> Tensor:
