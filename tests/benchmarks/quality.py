@@ -13,7 +13,8 @@ does of a user's.
 At each moment, a search has a leader (`leaders.py`): the prompt that it would give if it ended then. The test split
 scores every leader afterwards; only the search is timed. The level is what the other search's last leader scores. The
 time of either search is that until a leader of its own first scores the level. A search that never does takes no less
-than all of its time, which is what its ratio then says.
+than all of its time, which is what its ratio then says. Who runs a search does not know beforehand when it has what it
+ends with, so the whole time of the other search, by ptune's time to its level, is printed, too.
 
 What a part of ptune contributes is found by leaving it out: `engine` (one slot, so that no trials share a pass),
 `stopping` (every trial trains to the horizon), `sampler` (random), `prior` (nothing is tried first), `depth` (prompts
@@ -233,6 +234,9 @@ def conclusions(ran: Sequence[Ran]) -> list[str]:
         mean, count = statistics.geometric_mean(factors), f" in {sum(there)} of {len(there)} seeds"
         reach = "" if all(there) else f"; both reach the level{count}"
         lines.append(f"{task}: {WHOLE} is {mean:.2f}x as fast as {search}{reach}")
+        if search == RIVAL:
+            mean = statistics.geometric_mean(_shorter(ran, task))
+            lines.append(f"{task}: the whole of {search} takes {mean:.2f}x as long as {WHOLE} to its level")
     return lines
 
 
@@ -333,6 +337,13 @@ def _factors(ran: Sequence[Ran], task: str, search: str) -> tuple[list[float], l
         if (own.task, own.search, other.task, other.search, own.seed) == (task, WHOLE, task, search, other.seed)
     ]
     return [factor for factor, _ in pairs], [there for _, there in pairs]
+
+
+def _shorter(ran: Sequence[Ran], task: str) -> list[float]:
+    """By seed, the whole time of the other search by that of ptune to its level."""
+    whole = {one.seed: one.seconds for one in ran if (one.task, one.search) == (task, RIVAL)}
+    own = [one for one in ran if (one.task, one.search) == (task, WHOLE)]
+    return [whole[one.seed] / (reached(one.moments, _level(ran, one)) or one.seconds) for one in own]
 
 
 def _tell(moment: Moment) -> None:

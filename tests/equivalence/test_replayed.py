@@ -70,7 +70,7 @@ def replayed(tiny_backbone, device):
     graphs = []
 
     def make(family):
-        real = cuda_capture() if device == "cuda" else StandIn
+        real = cuda_capture() if torch.cuda.is_available() and device == "cuda" else StandIn
 
         def capture(run, inputs):
             graphs.append(real(run, inputs))
