@@ -222,7 +222,7 @@ PARTS: dict[str, tuple[Callable[[Bench], None], float]] = {
     "where": (where, 100),
     "passes": (passes, 80),
     "trial": (trial, 90),
-    "paths": (paths, 120),
+    "paths": (paths, 90),
     "rival": (rival, 240),
 }
 """Each part, most telling first, with the seconds that it may take on a GPU."""

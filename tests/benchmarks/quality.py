@@ -341,9 +341,11 @@ def _factors(ran: Sequence[Ran], task: str, search: str) -> tuple[list[float], l
 
 def _shorter(ran: Sequence[Ran], task: str) -> list[float]:
     """By seed, the whole time of the other search by that of ptune to its level."""
-    whole = {one.seed: one.seconds for one in ran if (one.task, one.search) == (task, RIVAL)}
-    own = [one for one in ran if (one.task, one.search) == (task, WHOLE)]
-    return [whole[one.seed] / (reached(one.moments, _level(ran, one)) or one.seconds) for one in own]
+    whole = {search.seed: search.seconds for search in ran if (search.task, search.search) == (task, RIVAL)}
+    searches = [search for search in ran if (search.task, search.search) == (task, WHOLE)]
+    return [
+        whole[search.seed] / (reached(search.moments, _level(ran, search)) or search.seconds) for search in searches
+    ]
 
 
 def _tell(moment: Moment) -> None:

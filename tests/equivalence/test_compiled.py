@@ -11,8 +11,7 @@ import torch
 from ptune.backbone.compiled import compile_layers
 from ptune.backbone.load import load_backbone
 from ptune.errors import BackboneError
-from support.closeness import near
-from support.worlds import trained_alone, trained_together
+from support.worlds import assert_together_as_alone
 
 pytestmark = pytest.mark.gpu
 
@@ -41,12 +40,8 @@ def test_all_but_attention_is_compiled(family, compiled):
 @pytest.mark.parametrize("family", PARTS)
 def test_trials_together_are_each_the_trial_alone_on_plain_layers(family, compiled, world, tiny_backbone, device):
     world = replace(world, backbone=compiled(family))
-    _, final = trained_together(world, NAMES, EPOCHS)
     plain = replace(world, backbone=load_backbone(str(tiny_backbone(family)), device=device))
-    for number, name in enumerate(NAMES):
-        _, train_loss, loss = trained_alone(plain, number, name, EPOCHS)
-        assert final[number]["train_loss"] == near(train_loss), name
-        assert final[number]["loss"] == near(loss), name
+    assert_together_as_alone(world, plain, NAMES, EPOCHS)
 
 
 def passes(backbone, rows, length, *, gradients, part=None):

@@ -12,8 +12,7 @@ from ptune.backbone.cache import StateCache
 from ptune.backbone.graphs import cuda_capture, replay_layers
 from ptune.backbone.load import load_backbone
 from ptune.errors import BackboneError
-from support.closeness import near
-from support.worlds import trained_alone, trained_together
+from support.worlds import assert_together_as_alone
 
 pytestmark = pytest.mark.gpu
 
@@ -89,13 +88,9 @@ def test_trials_together_are_each_the_trial_alone_on_plain_passes(
     backbone, graphs = replayed(family)
     if names is DEEP:  # with kept states, all rows join before the last layer
         backbone = replace(backbone, cache=StateCache(tmp_path / "states", 10**9))
-    _, final = trained_together(replace(world, backbone=backbone), names, EPOCHS)
     plain = replace(world, backbone=load_backbone(str(tiny_backbone(family)), device=device))
+    assert_together_as_alone(replace(world, backbone=backbone), plain, names, EPOCHS)
     assert graphs
-    for number, name in enumerate(names):
-        _, train_loss, loss = trained_alone(plain, number, name, EPOCHS)
-        assert final[number]["train_loss"] == near(train_loss), name
-        assert final[number]["loss"] == near(loss), name
 
 
 def prompted(backbone, rows, width):

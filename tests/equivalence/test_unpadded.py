@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ptune.backbone.load import load_backbone
-from support.closeness import near
-from support.worlds import trained_alone, trained_together
+from support.worlds import assert_together_as_alone, trained_together
 
 pytestmark = pytest.mark.gpu
 
@@ -23,11 +22,8 @@ def padded(world, tiny_backbone, device):
 @pytest.mark.parametrize("family", ["bert", "llama"])
 def test_trials_together_are_each_the_trial_alone_on_padded_rows(family, padded):
     plain = padded(family)
-    _, final = trained_together(replace(plain, backbone=replace(plain.backbone, unpadded=True)), NAMES, EPOCHS)
-    for number, name in enumerate(NAMES):
-        _, train_loss, loss = trained_alone(plain, number, name, EPOCHS)
-        assert final[number]["train_loss"] == near(train_loss), name
-        assert final[number]["loss"] == near(loss), name
+    unpadded = replace(plain, backbone=replace(plain.backbone, unpadded=True))
+    assert_together_as_alone(unpadded, plain, NAMES, EPOCHS)
 
 
 @pytest.mark.parametrize(("family", "part"), [("bert", "intermediate"), ("llama", "mlp")])

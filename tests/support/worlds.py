@@ -16,6 +16,7 @@ from ptune.prompts.learner import Learner
 from ptune.run.trials import TrialFactory
 from ptune.spec.job import Job
 from support import families
+from support.closeness import near
 
 WORDS = families.WORDS
 
@@ -123,6 +124,15 @@ def trained_alone(world: World, number: int, name: str, epochs: int) -> tuple[Le
     last = losses[-len(losses) // epochs :]
     metrics = plan.task.measure(predict_alone(world.backbone, learner, plan, plan.dev), plan.dev)
     return learner, sum(last) / len(last), metrics["loss"]
+
+
+def assert_together_as_alone(shared: World, plain: World, names: Sequence[str], epochs: int) -> None:
+    """Some of `CONFIGS` that train together in one world come to the losses of each alone in another."""
+    _, final = trained_together(shared, names, epochs)
+    for number, name in enumerate(names):
+        _, train_loss, loss = trained_alone(plain, number, name, epochs)
+        assert final[number]["train_loss"] == near(train_loss), name
+        assert final[number]["loss"] == near(loss), name
 
 
 def finish(engine: Engine) -> list[Report | Failure]:

@@ -25,7 +25,7 @@ from ptune.backbone.cache import StateCache
 from ptune.backbone.families import Family
 from ptune.backbone.inject import Prefix
 from ptune.backbone.language import LanguageHead
-from ptune.backbone.layers import Layers
+from ptune.backbone.layers import LayerInputs, Layers
 from ptune.backbone.unpadding import Unpadding
 from ptune.errors import BackboneError
 from ptune.files import content_hash, value_hash
@@ -153,12 +153,10 @@ class Backbone:
         stop: int | None = None,
         unpadding: Unpadding | None = None,
     ) -> Tensor:
-        """Run the transformer over states that join on the way; see `run` of `layers`, which must not be None."""
+        """Run the transformer over states that join on the way; see `LayerInputs`; `layers` must not be None."""
         assert self.layers is not None, "asked where rows can join only"
         positions, recompute = self._positions(visible, shift), self.checkpointing == "always"
-        return self.layers.run(
-            joining, visible, positions, prefix, read, stop, recompute=recompute, unpadding=unpadding
-        )
+        return self.layers.run(LayerInputs(joining, visible, positions, prefix, read, stop, recompute, unpadding))
 
     def saving(self) -> Backbone | None:
         """The same backbone, keeping less for a backward pass; None where it may not, cannot, or does so already."""

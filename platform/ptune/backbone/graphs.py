@@ -10,7 +10,7 @@ Shapes: B rows · Q positions · T prompt positions · H hidden width.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,8 +20,7 @@ from torch.nn import functional
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.inject import LayerPrefix, Prefix
-from ptune.backbone.layers import Layers
-from ptune.backbone.unpadding import Unpadding
+from ptune.backbone.layers import LayerInputs, Layers
 from ptune.errors import BackboneError
 
 _STEP = 8
@@ -49,8 +48,8 @@ def replay_layers(backbone: Backbone, capture: Capture | None = None) -> Backbon
     return replace(backbone, layers=ReplayedLayers(backbone.layers, capture or cuda_capture()))
 
 
-class ReplayedLayers:
-    """The layers of a model, as `ptune.backbone.layers.Layers`, whose passes are replayed.
+class ReplayedLayers(Layers):
+    """The layers of a model, whose passes are replayed.
 
     Args:
         layers: what is captured.
@@ -62,7 +61,6 @@ class ReplayedLayers:
         self._capture = capture
         self._graphs: OrderedDict[_Form, Pass] = OrderedDict()
         self.width = layers.width
-        """H."""
 
     def __len__(self) -> int:
         return len(self._layers)
@@ -71,41 +69,32 @@ class ReplayedLayers:
         """What the first layer is given; see `Layers.embed`."""
         return self._layers.embed(embeds, positions, types)
 
-    def run(
-        self,
-        joining: Mapping[int, Tensor],
-        visible: Tensor,
-        positions: Tensor,
-        prefix: Prefix | None,
-        read: Tensor | None = None,
-        stop: int | None = None,
-        *,
-        recompute: bool = False,
-        unpadding: Unpadding | None = None,
-    ) -> Tensor:
+    def run(self, inputs: LayerInputs) -> Tensor:
         """Run the layers; see `Layers.run`."""
-        others = len(joining) > 1 or len(self) in joining or stop is not None or recompute or unpadding is not None
-        if others or not _is_trained(joining, prefix):
-            return self._layers.run(
-                joining, visible, positions, prefix, read, stop, recompute=recompute, unpadding=unpadding
-            )
-        ((layer, states),) = joining.items()
-        form = _Form.of(layer, states, prefix, read)
-        inputs = form.inputs(states, visible, positions, prefix, read)
-        hidden = self._graph(form, inputs)(*inputs)
-        return hidden[: states.shape[0], : states.shape[1]]
+        if not self._is_replayed(inputs):
+            return self._layers.run(inputs)
+        form = _Form.of(inputs)
+        tensors = form.tensors(inputs)
+        hidden = self._graph(form, tensors)(*tensors)
+        rows, positions = inputs.visible.shape
+        return hidden[:rows, :positions]
 
     def let_go(self) -> None:
         """Give all graphs back."""
         self._graphs.clear()
         self._layers.let_go()
 
-    def _graph(self, form: _Form, inputs: tuple[Tensor, ...]) -> Pass:
+    def _is_replayed(self, inputs: LayerInputs) -> bool:
+        """Whether a pass is one that can be replayed: a backward pass follows, and all rows join before one layer."""
+        others = len(inputs.joining) > 1 or len(self) in inputs.joining or inputs.stop is not None
+        return not (others or inputs.recompute or inputs.unpadding is not None) and _is_trained(inputs)
+
+    def _graph(self, form: _Form, tensors: tuple[Tensor, ...]) -> Pass:
         """The graph of a form, captured where it is new; the one that has not been asked for longest makes room."""
         if form not in self._graphs:
             if len(self._graphs) == _KEPT:
                 self._graphs.popitem(last=False)
-            self._graphs[form] = self._capture(form.passing(self._layers), inputs)
+            self._graphs[form] = self._capture(form.passing(self._layers), tensors)
         self._graphs.move_to_end(form)
         return self._graphs[form]
 
@@ -133,26 +122,26 @@ class _Form:
     is_trained: bool
 
     @classmethod
-    def of(cls, layer: int, states: Tensor, prefix: Prefix | None, read: Tensor | None) -> _Form:
-        rows, positions = states.shape[:2]
+    def of(cls, inputs: LayerInputs) -> _Form:
+        ((layer, states),) = inputs.joining.items()
+        (rows, positions), prefix = inputs.visible.shape, inputs.prefix
         length = max((seen.key.shape[2] for seen in _parts(prefix)), default=0)
         prefixed = () if prefix is None else tuple(map(_trains, prefix.layers))
-        is_read, is_trained = read is not None, states.requires_grad
+        is_read, is_trained = inputs.read is not None, states.requires_grad
         padded = rows if rows < _STEP else _up(rows)  # a few long rows would come to several times their tokens
         return cls(layer, padded, _up(positions), _up(length), prefixed, is_read, is_trained)
 
-    def inputs(
-        self, states: Tensor, visible: Tensor, positions: Tensor, prefix: Prefix | None, read: Tensor | None
-    ) -> tuple[Tensor, ...]:
+    def tensors(self, inputs: LayerInputs) -> tuple[Tensor, ...]:
         """The tensors of a pass, padded; rows that are added see their first position alone, which nobody reads."""
-        more, wider = self.rows - states.shape[0], self.positions - states.shape[1]
-        padded = functional.pad(visible, (0, wider, 0, more))
-        padded[states.shape[0] :, 0] = True
-        tensors = [functional.pad(states, (0, 0, 0, wider, 0, more)), padded]
-        tensors.append(functional.pad(positions, (0, wider, 0, more)))
-        if read is not None:
-            tensors.append(functional.pad(read, (0, more)))
-        for seen in _parts(prefix):
+        rows, positions = inputs.visible.shape
+        more, wider = self.rows - rows, self.positions - positions
+        padded = functional.pad(inputs.visible, (0, wider, 0, more))
+        padded[rows:, 0] = True
+        tensors = [functional.pad(inputs.joining[self.layer], (0, 0, 0, wider, 0, more)), padded]
+        tensors.append(functional.pad(inputs.positions, (0, wider, 0, more)))
+        if inputs.read is not None:
+            tensors.append(functional.pad(inputs.read, (0, more)))
+        for seen in _parts(inputs.prefix):
             longer = self.length - seen.key.shape[2]
             tensors += [functional.pad(part, (0, 0, 0, longer, 0, 0, 0, more)) for part in (seen.key, seen.value)]
             tensors.append(functional.pad(seen.visible, (0, longer, 0, more)))
@@ -161,9 +150,9 @@ class _Form:
     def passing(self, layers: Layers) -> Pass:
         """The pass as a function of its tensors."""
 
-        def run(states: Tensor, visible: Tensor, positions: Tensor, *rest: Tensor) -> Tensor:
-            read, parts = (rest[0], rest[1:]) if self.is_read else (None, rest)
-            return layers.run({self.layer: states}, visible, positions, self._prefix(parts), read)
+        def run(states: Tensor, visible: Tensor, positions: Tensor, *tensors: Tensor) -> Tensor:
+            read, parts = (tensors[0], tensors[1:]) if self.is_read else (None, tensors)
+            return layers.run(LayerInputs({self.layer: states}, visible, positions, self._prefix(parts), read))
 
         return run
 
@@ -189,10 +178,10 @@ def _trains(seen: LayerPrefix | None) -> bool | None:
     return None if seen is None else seen.key.requires_grad
 
 
-def _is_trained(joining: Mapping[int, Tensor], prefix: Prefix | None) -> bool:
+def _is_trained(inputs: LayerInputs) -> bool:
     """Whether a backward pass follows."""
-    given = [*joining.values(), *(part for seen in _parts(prefix) for part in (seen.key, seen.value))]
-    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given)
+    prompted = [part for seen in _parts(inputs.prefix) for part in (seen.key, seen.value)]
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*inputs.joining.values(), *prompted))
 
 
 def cuda_capture() -> Capture:

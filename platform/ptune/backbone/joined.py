@@ -16,13 +16,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from ptune.backbone.inject import Prefix
+from ptune.backbone.layers import LayerInputs, Layers
 from ptune.backbone.staged import join, read_at, run_layer
 from ptune.backbone.unpadding import Unpadding
 
 Layer = Callable[..., Tensor]
 
 
-class JoinedLayers:
+class JoinedLayers(Layers):
     """The layers of one model, as `ptune.backbone.staged.StagedLayers` has BERT's.
 
     Args:
@@ -36,15 +37,11 @@ class JoinedLayers:
         self._model: Any = model
         self._types = types
         self._settings = {"use_cache": False} if cached else {}
-        self.width: int = model.config.hidden_size  # type: ignore[union-attr, assignment]
-        """H."""
+        self.width = model.config.hidden_size  # type: ignore[union-attr, assignment]
         layers: Any = model.get_submodule(path)
         self._count = len(layers)
         for layer in layers:
             layer.__class__ = _joining(type(layer))
-
-    def let_go(self) -> None:
-        """Nothing is kept from pass to pass."""
 
     def __len__(self) -> int:
         return self._count
@@ -58,38 +55,28 @@ class JoinedLayers:
         assert begun.first_input is not None, "a model has layers"
         return begun.first_input.to(embeds.device)
 
-    def run(
-        self,
-        joining: Mapping[int, Tensor],
-        visible: Tensor,
-        positions: Tensor,
-        prefix: Prefix | None,
-        read: Tensor | None = None,
-        stop: int | None = None,
-        *,
-        recompute: bool = False,
-        unpadding: Unpadding | None = None,
-    ) -> Tensor:
-        """Run the layers, and what the model does behind the last; see `ptune.backbone.layers.Layers.run`.
+    def run(self, inputs: LayerInputs) -> Tensor:
+        """Run the layers, and what the model does behind the last; see `Layers.run`.
 
         States that join behind the last layer, and those that `stop` asks for there, are not normalised yet.
         """
-        joined = _Pass(joining, prefix, self._count if stop is None else stop, self._count, recompute, unpadding)
+        end = self._count if inputs.stop is None else inputs.stop
+        joined = _Pass(inputs.joining, inputs.prefix, end, self._count, inputs.recompute, inputs.unpadding)
         width = self._model.get_input_embeddings().embedding_dim
         # The model needs embeddings of all rows to make masks and rotary embeddings from; their values reach no layer,
         # because every row joins with states of its own.
-        blank_BQE = next(iter(joining.values())).new_zeros(*visible.shape, width)
+        blank_BQE = next(iter(inputs.joining.values())).new_zeros(*inputs.visible.shape, width)
         output = self._model(
             inputs_embeds=blank_BQE,
-            attention_mask=visible,
-            position_ids=positions,
+            attention_mask=inputs.visible,
+            position_ids=inputs.positions,
             ptune_prefix=joined,
             **self._settings,
         )
-        hidden_BQH: Tensor | None = output.last_hidden_state if stop is None else joined.rows
+        hidden_BQH: Tensor | None = output.last_hidden_state if inputs.stop is None else joined.rows
         assert hidden_BQH is not None, "some rows join"
-        hidden_BQH = hidden_BQH.to(visible.device)
-        return hidden_BQH if read is None else read_at(hidden_BQH, read)
+        hidden_BQH = hidden_BQH.to(inputs.visible.device)
+        return hidden_BQH if inputs.read is None else read_at(hidden_BQH, inputs.read)
 
 
 @dataclass
@@ -107,6 +94,7 @@ class _Pass:
         hidden: [B_l, Q, H] states of the rows that have joined so far, or with `unpadding` their tokens [1, S, H]; None
             before any has.
         there: how many rows have joined.
+        joined: the part of `unpadding` that is theirs.
     """
 
     joining: Mapping[int, Tensor]
@@ -118,14 +106,13 @@ class _Pass:
     first_input: Tensor | None = field(default=None, init=False)
     hidden: Tensor | None = field(default=None, init=False)
     there: int = field(default=0, init=False)
+    joined: Unpadding | None = field(default=None, init=False)
     _number: int = field(default=0, init=False)
 
     @property
     def rows(self) -> Tensor | None:
         """The states [B_l, Q, H] of the rows that have joined; None before any has."""
-        if self.hidden is None or self.unpadding is None:
-            return self.hidden
-        return self.unpadding.first(self.there).pad(self.hidden)
+        return self.hidden if self.hidden is None or self.joined is None else self.joined.pad(self.hidden)
 
     def through(self, layer: Layer, states: Tensor, arguments: tuple[Any, ...], named: dict[str, Any]) -> Tensor:
         """Run one layer; return what it hands to the next, the states [B_l, Q, H] of the rows that have joined.
@@ -150,10 +137,9 @@ class _Pass:
         """One layer on the rows that have joined; it sees its own prefix only."""
         assert self.first_input is not None, "the first layer ran"
         arguments, named = _of_rows((arguments, named), self.there, self.first_input.shape[0])
-        if self.unpadding is not None:
-            unpadding = self.unpadding.first(self.there)
-            arguments, named = _of_tokens((arguments, named), unpadding)
-            named["ptune_unpadding"] = unpadding
+        if self.joined is not None:
+            arguments, named = _of_tokens((arguments, named), self.joined)
+            named["ptune_unpadding"] = self.joined
         # A layer that is recomputed calls attention twice, so it takes its prefix by number, not by counting calls.
         layer_prefix = self.prefix.layers[number] if self.prefix is not None else None
         output: Tensor = run_layer(
@@ -166,7 +152,8 @@ class _Pass:
         if number in self.joining:
             states = self.joining[number]
             self.there += states.shape[0]
-            self.hidden = join(self.hidden, states, self.there, self.unpadding)
+            self.joined = None if self.unpadding is None else self.unpadding.first(self.there)
+            self.hidden = join(self.hidden, states, self.joined)
 
 
 def _of_rows(value: Any, joined: int, total: int) -> Any:

@@ -9,18 +9,19 @@ Shapes: B rows · Q positions · S tokens without padding · H hidden width · N
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ptune.backbone.inject import LayerPrefix, Prefix, attention
+from ptune.backbone.inject import LayerPrefix, attention
+from ptune.backbone.layers import LayerInputs, Layers
 from ptune.backbone.unpadding import Unpadding
 
 
-class StagedLayers:
+class StagedLayers(Layers):
     """The layers of one model, run one after another.
 
     Args:
@@ -31,11 +32,7 @@ class StagedLayers:
         self._embeddings: Any = model.embeddings
         self._projection: Any = getattr(model, "embeddings_project", None)
         self._layers: Any = model.encoder.layer  # type: ignore[union-attr]
-        self.width: int = model.config.hidden_size  # type: ignore[union-attr, assignment]
-        """H."""
-
-    def let_go(self) -> None:
-        """Nothing is kept from pass to pass."""
+        self.width = model.config.hidden_size  # type: ignore[union-attr, assignment]
 
     def __len__(self) -> int:
         return len(self._layers)
@@ -45,37 +42,35 @@ class StagedLayers:
         hidden: Tensor = self._embeddings(inputs_embeds=embeds, position_ids=positions, token_type_ids=types)
         return hidden if self._projection is None else self._projection(hidden)
 
-    def run(
-        self,
-        joining: Mapping[int, Tensor],
-        visible: Tensor,
-        positions: Tensor,  # noqa: ARG002 - BERT's are in its embeddings
-        prefix: Prefix | None,
-        read: Tensor | None = None,
-        stop: int | None = None,
-        *,
-        recompute: bool = False,
-        unpadding: Unpadding | None = None,
-    ) -> Tensor:
-        """Run the layers; see `ptune.backbone.layers.Layers.run`."""
-        end, width = len(self) if stop is None else stop, visible.shape[1]
+    def run(self, inputs: LayerInputs) -> Tensor:
+        """Run the layers; see `Layers.run`. Positions are in BERT's embeddings already."""
+        joining, visible, read, recompute = (
+            inputs.joining,
+            inputs.visible,
+            inputs.read,
+            inputs.recompute,
+        )
+        end, width = len(self) if inputs.stop is None else inputs.stop, visible.shape[1]
+        unpadding: Unpadding | None = None
         there, hidden = 0, None  # how many rows have joined, and their states: [B, Q, H], or tokens [1, S, H]
         for number in range(min(joining), end):
             if number in joining:
                 # Rows that join stand behind those that are there, in the order of `visible`, `positions` and `prefix`.
                 there += joining[number].shape[0]
-                hidden = join(hidden, joining[number], there, unpadding)
+                unpadding = None if inputs.unpadding is None else inputs.unpadding.first(there)
+                hidden = join(hidden, joining[number], unpadding)
             assert hidden is not None, "the loop begins where rows join"
             mask_B1QQ = visible[:there, None, None, :].expand(-1, 1, width, -1)
-            layer, layer_prefix = self._layers[number], prefix.layers[number] if prefix is not None else None
-            known = {"ptune_prefix": layer_prefix} | _unpadded(unpadding, there)
+            layer = self._layers[number]
+            layer_prefix = inputs.prefix.layers[number] if inputs.prefix is not None else None
+            known = {"ptune_prefix": layer_prefix, "ptune_unpadding": unpadding}
             if read is not None and number == end - 1:
                 hidden = run_layer(self._run_at, layer, hidden, mask_B1QQ, read[:there], recompute=recompute, **known)
             else:
                 output = run_layer(layer, hidden, mask_B1QQ, recompute=recompute, **known)
                 hidden = output if isinstance(output, Tensor) else output[0]
         if hidden is not None and unpadding is not None and read is None:
-            hidden = unpadding.first(there).pad(hidden)
+            hidden = unpadding.pad(hidden)
         if end not in joining:
             assert hidden is not None, "some rows join"
             return hidden.to(visible.device)
@@ -91,7 +86,7 @@ class StagedLayers:
         mask: Tensor,
         read_B: Tensor,
         ptune_prefix: LayerPrefix | None,
-        ptune_unpadding: Unpadding | None = None,
+        ptune_unpadding: Unpadding | None,
     ) -> Tensor:
         """One layer where each row is read at one position: [B, 1, H].
 
@@ -117,25 +112,19 @@ class StagedLayers:
         return output
 
 
-def join(hidden: Tensor | None, states: Tensor, there: int, unpadding: Unpadding | None) -> Tensor:
+def join(hidden: Tensor | None, states: Tensor, unpadding: Unpadding | None) -> Tensor:
     """The states of all rows that are there once rows join with states [B_l, Q, H].
 
     Args:
         hidden: of the rows that were there before; None of none.
         states: of those that join.
-        there: how many rows there are now.
-        unpadding: that of all rows, where what is returned, and `hidden`, are tokens [1, S, H] without padding.
+        unpadding: that of all rows that are there now, where what is returned, and `hidden`, are tokens [1, S, H].
     """
     if unpadding is not None:
-        states = unpadding.first(there).last(states.shape[0]).unpad(states)
+        states = unpadding.last(states.shape[0]).unpad(states)
     if hidden is None:
         return states
     return torch.cat([hidden.to(states.device), states], dim=0 if unpadding is None else 1)
-
-
-def _unpadded(unpadding: Unpadding | None, rows: int) -> dict[str, Unpadding]:
-    """What a layer is told of its tokens; nothing where they are padded."""
-    return {} if unpadding is None else {"ptune_unpadding": unpadding.first(rows)}
 
 
 def run_layer(layer: Callable[..., Any], *arguments: Any, recompute: bool, **named: Any) -> Any:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -59,50 +58,14 @@ class Unpadding:
 
     def unpad(self, states: Tensor) -> Tensor:
         """States [B, Q, ...] as tokens [1, S, ...]."""
-        tokens: Tensor = _Unpad.apply(states, self.places)  # type: ignore[no-untyped-call]
-        return tokens
+        return states.flatten(0, 1).index_select(0, self.places.to(states.device))[None]
 
     def pad(self, tokens: Tensor) -> Tensor:
         """Tokens [1, S, ...] as states [B, Q, ...], zero on padding."""
-        states: Tensor = _Pad.apply(tokens, self.places, len(self.lengths), self.width)  # type: ignore[no-untyped-call]
-        return states
+        rows, shape = len(self.lengths), tokens.shape[2:]
+        blank = tokens.new_zeros(rows * self.width, *shape)
+        return blank.index_copy(0, self.places.to(tokens.device), tokens[0]).view(rows, self.width, *shape)
 
     def at(self, tokens: Tensor, read: Tensor) -> Tensor:
         """The states [B, 1, ...] at one position [B] of each row, of tokens [1, S, ...]."""
         return tokens[0, (self.starts.to(read.device) + read).to(tokens.device)][:, None]
-
-
-class _Unpad(torch.autograd.Function):
-    """Takes tokens out of rows. Each place is taken once, so the gradient is put back there; torch would add it up."""
-
-    @staticmethod
-    def forward(ctx: Any, states: Tensor, places: Tensor) -> Tensor:
-        places = places.to(states.device)
-        ctx.save_for_backward(places)
-        ctx.rows, ctx.width = states.shape[:2]
-        return states.flatten(0, 1).index_select(0, places)[None]
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (places,) = ctx.saved_tensors
-        return _put(gradient, places, ctx.rows, ctx.width), None
-
-
-class _Pad(torch.autograd.Function):
-    """Puts tokens back into rows; see `_Unpad`."""
-
-    @staticmethod
-    def forward(ctx: Any, tokens: Tensor, places: Tensor, rows: int, width: int) -> Tensor:
-        places = places.to(tokens.device)
-        ctx.save_for_backward(places)
-        return _put(tokens, places, rows, width)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        (places,) = ctx.saved_tensors
-        return gradient.flatten(0, 1).index_select(0, places)[None], None, None, None
-
-
-def _put(tokens: Tensor, places: Tensor, rows: int, width: int) -> Tensor:
-    states = tokens.new_zeros(rows * width, *tokens.shape[2:])
-    return states.index_copy_(0, places, tokens[0]).view(rows, width, *tokens.shape[2:])
