@@ -18,6 +18,7 @@ from ptune.record.curve_table import CurveTable, Run
 from ptune.run.curve_tables import load_table
 from ptune.searching.nearest_curve import NearestCurve
 from ptune.spec.configuration import complete
+from ptune.spec.job import Job
 from ptune.spec.space import Space
 from ptune.spec.trial import Config, defaults
 from support.simulated import make_job
@@ -39,7 +40,7 @@ class RecordedSurface:
     kind: str
     seed: int
 
-    @property
+    @cached_property
     def table(self) -> dict[str, Any]:
         """The space as a job writes it."""
         return {"parameters": ranges(_loaded(self.kind))}
@@ -47,7 +48,11 @@ class RecordedSurface:
     @cached_property
     def space(self) -> Space:
         """The space, resolved."""
-        return make_job(space=self.table).space.resolved(self.layers)
+        return self._job.space.resolved(self.layers)
+
+    @cached_property
+    def _job(self) -> Job:
+        return make_job(space=self.table)
 
     @property
     def layers(self) -> int:
@@ -91,7 +96,7 @@ class RecordedSurface:
 
     def _runs(self, config: Config) -> list[Run]:
         table = _loaded(self.kind)
-        whole = complete(self.own(config), make_job(space=self.table), table.recorded.layers)
+        whole = complete(self.own(config), self._job, table.recorded.layers)
         return _nearest(self.kind)(whole)
 
 

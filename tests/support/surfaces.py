@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -163,8 +163,8 @@ class Surface:
     def _noise(self) -> float:
         return random.Random(f"noise {self.seed}").uniform(0.010, 0.018)
 
-    def _draw(self, *names: object) -> random.Random:
-        return random.Random(f"{self.kind} {self.seed} {names}")
+    def _number(self, low: float, high: float, *names: object) -> float:
+        return _uniform(f"{self.kind} {self.seed} {names}", low, high)
 
     def _shape(self, config: Config) -> _Shape:
         method = str(config.get("method"))
@@ -174,26 +174,32 @@ class Surface:
             if name not in config or not definition.applies(config):
                 continue
             if definition.choices is not None and not isinstance(config[name], int | float):
-                loss += self._draw(method if name != "method" else "", name, config[name]).uniform(0.0, 0.12)
+                loss += self._number(0.0, 0.12, method if name != "method" else "", name, config[name])
                 continue
             place = _place(config[name], definition)
-            off = place - self._draw(method, name).uniform(0.2, 0.85)
+            off = place - self._number(0.2, 0.85, method, name)
             loss += STEEP[self.kind] * self._weight(method, name) * off * off
             numeric.append((name, off))
         for (one, left), (other, right) in pairwise(numeric):
-            loss += STEEP[self.kind] * self._draw(method, one, other).uniform(-1.2, 1.2) * left * right
+            loss += STEEP[self.kind] * self._number(-1.2, 1.2, method, one, other) * left * right
         rate = dict(numeric).get("lr", 0.0)
         quality = max(0.0, 1.0 - max(0.0, loss))
-        speed = 0.25 + 0.9 / (1 + math.exp(-8 * rate)) + self._draw("speed", _named(config)).uniform(0.0, 0.2)
-        late = max(0.0, rate) * self._draw("late").uniform(0.0, 0.3)
-        onset = self._draw(method, config["encoder"], "onset").uniform(0.0, 2.0) if self.kind == "late" else 0.0
+        speed = 0.25 + 0.9 / (1 + math.exp(-8 * rate)) + self._number(0.0, 0.2, "speed", _named(config))
+        late = max(0.0, rate) * self._number(0.0, 0.3, "late")
+        onset = self._number(0.0, 2.0, method, config["encoder"], "onset") if self.kind == "late" else 0.0
         return _Shape(quality, speed, late, onset)
 
     def _weight(self, method: str, name: str) -> float:
         """How much a parameter matters: the rate most, about half of the others hardly."""
         if name == "lr":
-            return self._draw(method, name, "weight").uniform(7.0, 12.0)
-        return self._draw(method, name, "weight").choice([0.15, 0.5, 1.0, 2.0])
+            return self._number(7.0, 12.0, method, name, "weight")
+        return random.Random(f"{self.kind} {self.seed} {(method, name, 'weight')}").choice([0.15, 0.5, 1.0, 2.0])
+
+
+@lru_cache(4096)
+def _uniform(seed: str, low: float, high: float) -> float:
+    """A number that a seed decides; all configurations of a surface share most of them."""
+    return random.Random(seed).uniform(low, high)
 
 
 def own_of(config: Config, space: Space) -> Config:
