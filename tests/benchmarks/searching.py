@@ -9,7 +9,8 @@ begins with recorded curves knows those of the other tables alone; on a made-up 
 Regret is what the true value of the epoch that a search would hand over lacks of the best true value there is, in
 points: of ptune that is what it exports, of the others the epoch that looks best. `quality of random` is the regret of
 the best of 100 random configurations, each trained to the horizon. A search is judged by the epochs that it takes to
-get there.
+get there. Where the space is a grid, the grid itself is played too: every point to the horizon, and the epoch that
+looks best.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ import results  # noqa: E402
 import search_rivals as rivals  # noqa: E402
 
 from ptune.record.shipped_tables import names  # noqa: E402
+from ptune.spec import grid  # noqa: E402
 from support.recorded_surface import RecordedSurface  # noqa: E402
 from support.surfaces import HORIZON, SPACES, Surface  # noqa: E402
 
@@ -61,6 +63,8 @@ SEARCHES: dict[str, rivals.Maker] = {
 if rivals.has_syne_tune():
     SEARCHES["Syne Tune: BOHB"] = rivals.syne_tune
 KINDS = [*SPACES, *names()]
+GRID = "grid"
+"""The kind of surface whose space can be enumerated."""
 PLANNED = {"one epoch, keep the best", "ptune, PASHA eta 2"}
 """Searches that divide a budget beforehand: each budget is a search of its own."""
 
@@ -96,7 +100,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     summaries = [summary(played, kind, search) for kind in args.kinds for search in SEARCHES]
     for line in table(summaries):
         results.say(line)
-    path = results.write("searching", {"seeds": args.seeds, "slots": SLOTS, "searches": summaries}, args.out)
+    told = {"seeds": args.seeds, "slots": SLOTS, "searches": summaries}
+    if GRID in args.kinds:
+        told["grid"] = whole_grid([Surface(GRID, seed) for seed in range(args.seeds)])
+        results.say("the whole grid: {regret:.2f} ±{half_width:.2f} after {epochs} epochs".format(**told["grid"]))
+    path = results.write("searching", told, args.out)
     for kind in args.kinds:
         draw(played, kind, path.with_name(f"{path.stem}-{kind}.png"))
 
@@ -139,6 +147,15 @@ def quality_of_random(surface: rivals.Surface) -> float:
     draws = np.random.default_rng(1_000 + surface.seed)
     best = [max(surface.best(surface.drawn(draws)) for _ in range(RANDOM)) for _ in range(10)]
     return 100 * (surface.optimum - median(best))
+
+
+def whole_grid(surfaces: Sequence[Surface]) -> dict[str, Any]:
+    """What every point of a grid to the horizon takes, and what the best-looking epoch of all lacks."""
+    regrets = []
+    for surface in surfaces:
+        epochs = list(product(grid.points(surface.space), range(1, HORIZON + 1)))
+        regrets.append(100 * (surface.optimum - surface.true(*max(epochs, key=lambda epoch: surface.report(*epoch)))))
+    return {"epochs": len(epochs), "regret": mean(regrets), "half_width": _half_width(regrets)}
 
 
 def summary(played: Sequence[Played], kind: str, search: str) -> dict[str, Any]:

@@ -107,3 +107,9 @@ def test_a_table_has_a_line_for_each_search(capsys, tmp_path):
     assert [line.partition("  ")[0] for line in lines[2:]] == list(searching.SEARCHES)
     searching.draw(played, "grid", tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 10_000
+
+
+def test_a_whole_grid_lacks_what_noise_hides():
+    whole = searching.whole_grid([GRID])
+    assert whole["epochs"] == 108 * HORIZON
+    assert 0.0 <= whole["regret"] < 3.0
