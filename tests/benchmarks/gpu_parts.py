@@ -183,6 +183,7 @@ def paths(bench: Bench) -> None:
     backend, capture = ("aot_eager" if bench.tiny else "inductor"), (None if bench.device == "cuda" else _as_it_is)
     kinds: dict[str, Callable[[Backbone], Backbone]] = {
         "as they are": lambda backbone: backbone,
+        "flat gradients": lambda backbone: backbone,
         "unpadded": partial(replace, unpadded=True),
         "CUDA graphs": partial(replay_layers, capture=capture),
         "compiled": partial(compile_layers, backend=backend),  # the last, because it changes the backbone
@@ -194,8 +195,9 @@ def paths(bench: Bench) -> None:
         budget = token_budget(backbone, "auto")
         for what, faster in kinds.items():
             quick = faster(backbone)
-            for count in (2,) if bench.tiny else (1, 16):
-                setting = Setting(count, None, LENGTH, budget=budget)
+            flat = what == "flat gradients"
+            for count in (2,) if bench.tiny else (32,) if flat else (1, 32):  # alone, nothing is clipped together
+                setting = Setting(count, None, LENGTH, budget=budget, flat_gradients=flat)
                 about = {"shape": shape, "slots": count, "what": what}
                 bench.attempt(about, partial(_ragged_speed, bench, quick, setting))
         del backbone, quick

@@ -36,6 +36,7 @@ class Setting:
         length: of each prompt.
         depth: how many of the last layers have a prompt; None is all of them.
         budget: most tokens of a pass.
+        flat_gradients: whether gradients are clipped in one flat tensor.
     """
 
     slots: int = 4
@@ -43,6 +44,7 @@ class Setting:
     length: int = 20
     depth: int | None = None
     budget: int = 2**40
+    flat_gradients: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Load:
         self, backbone: Backbone, sentences: Sequence[tuple[str, int]], setting: Setting, folder: Path
     ) -> None:
         self.setting = setting
-        self.engine = Engine(backbone, token_budget=setting.budget)
+        self.engine = Engine(backbone, setting.budget, flat_gradients=setting.flat_gradients)
         self.plans: list[Plan] = []
         self.learners: list[Learner] = []
         self._heard: list[Listening] = []

@@ -33,11 +33,12 @@ def on(job, folder, device="cpu"):
     [
         {"resources": {"slots": 40}},
         {"resources": {"token_budget": 10**6}},
+        {"resources": {"flat_gradients": True}},
         {"space": {"parameters": {"method": [{"value": "head"}], "backbone_lr": [{"value": 1e-4}]}, "baseline": []}},
         {"space": {"parameters": {"method": [{"value": "v1"}], "hidden": [{"value": 900}]}, "baseline": []}},
         {"space": {"parameters": {"method": [{"value": "v2"}], "length": [{"low": 2, "high": 64}]}, "baseline": []}},
     ],
-    ids=["slots", "token budget", "tuned backbones", "encoders", "prompts"],
+    ids=["slots", "token budget", "flat gradients", "tuned backbones", "encoders", "prompts"],
 )
 def test_what_takes_memory_counts(more, tiny_backbone, tmp_path):
     folder = tiny_backbone("bert")

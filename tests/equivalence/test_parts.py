@@ -28,11 +28,11 @@ def gradients(trials, monkeypatch, token_budget: int):
     """Each trial's gradients at its first step, and the rows of every pass until all have made theirs."""
     engine, found, rows = Engine(trials[0][2], token_budget), {}, []
 
-    def noted(steps):
+    def noted(steps, **how):
         for step in steps:
             (trial,) = [number for number, (_, learner, _) in enumerate(trials) if owns(learner, step.optimizer)]
             found.setdefault(trial, [parameter.grad.clone() for _, parameter in step.moves()])
-        step_together(steps)
+        step_together(steps, **how)
 
     def counted(backbone, groups):
         rows.append([len(group.rows) for group in groups])

@@ -77,6 +77,7 @@ WRONG = {
     "resources.compile": ("'yes'", "1"),
     "resources.unpadded": ("'yes'", "1"),
     "resources.cuda_graphs": ("'yes'", "1"),
+    "resources.flat_gradients": ("'yes'", "1"),
     "resources.silent_s": ("0", "'x'"),
     "resources.engines_within_s": ("0", "nan"),
     "resources.labels": ("3", "{zone = 3}"),

@@ -19,9 +19,14 @@ FASTEST = {"cpu": 2_048, "cuda": 32_768}
 """Tokens of a pass above which it gets no faster; on CPUs it gets slower, because its states leave the caches."""
 LONGEST_PLAIN = 512
 """Queries up to which plain products may hold all scores in memory."""
+MOST_FLAT = 2**21
+"""Most numbers that a learner trains whose gradients are clipped in a flat tensor. Its reads and writes take some 30
+bytes a number, which are 20 to 60 µs at 1 to 3 TB/s: as long as about ten launches, which are saved. No GPU has tried
+it."""
 _FLOAT = 4  # bytes
 _ADAM = 4  # numbers for each one that trains: itself, its gradient, two moments
 _SPARE = 1  # more of them while optimisers step
+_FLAT_SPARE = 2  # more again where gradients are clipped in a flat tensor: whose a number is, and its factor
 _SCORES = 4  # matrices as large as a vocabulary's scores: as they are, their logarithms, a gradient of each
 _SAVED_BY_ACTIVATION = {"gelu_new": 4}  # tensors; written out in elementary steps. Others are one operation
 _HIDDEN = ("hidden_size", "d_model", "n_embd", "dim", "emb_dim")
@@ -201,14 +206,16 @@ def _layer_bytes(sizes: Dimensions, taken: Pass) -> int:
     return int(queries_out + keys_values + norms + inner + inputs + scores)
 
 
-def trained_bytes(numbers: int, table: int = 0) -> int:
+def trained_bytes(numbers: int, table: int = 0, *, flat: bool = False) -> int:
     """Bytes of what one trial trains, with gradients and Adam's moments.
 
     Args:
         numbers: parameters that train.
         table: numbers of the prompt that an encoder computes, with their gradient; 0 where they are the parameters.
+        flat: whether small gradients are clipped in a flat tensor.
     """
-    return (numbers * (_ADAM + _SPARE) + 2 * table) * _FLOAT
+    clipped = min(numbers, MOST_FLAT) * _FLAT_SPARE if flat else 0
+    return (numbers * (_ADAM + _SPARE) + clipped + 2 * table) * _FLOAT
 
 
 def tokens_within(room: int, sizes: Dimensions, like: Pass) -> int:

@@ -132,7 +132,8 @@ def needs(job: Job, sizes: Dimensions, device: Device, itemsize: int | None = No
         gpus=gpus,
         beside=_BESIDE[device],
         weights=weights,
-        slot=trained_bytes(most.numbers, most.table) + (_CLIENT if device == "cpu" else 0),
+        slot=trained_bytes(most.numbers, most.table, flat=job.resources.flat_gradients)
+        + (_CLIENT if device == "cpu" else 0),
         slots=job.resources.slots,
         row=pass_bytes(sizes, replace(passes[-1], recompute=spares)),
         passes=passes,

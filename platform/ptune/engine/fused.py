@@ -66,8 +66,16 @@ class Engine:
             larger than it runs alone. Halved whenever memory does not hold a pass.
     """
 
-    def __init__(self, backbone: Backbone, token_budget: int) -> None:
+    def __init__(self, backbone: Backbone, token_budget: int, *, flat_gradients: bool = False) -> None:
+        """Make an engine without slots.
+
+        Args:
+            backbone: what all trials share.
+            token_budget: most padded tokens of one pass.
+            flat_gradients: whether small learners are clipped in the same calls, see `ptune.engine.flat_gradients`.
+        """
         self.backbone = backbone
+        self._flat_gradients = flat_gradients
         self.token_budget = self._first_budget = token_budget
         self._slots: dict[int, Slot] = {}
         self._waiting: deque[int] = deque()  # trials, the one that has waited longest first
@@ -148,7 +156,8 @@ class Engine:
         if finite:
             torch.autograd.backward(torch.stack([loss for _, loss in finite]).sum())
         with torch.profiler.record_function("Optimizer.step#together"):  # as torch names its own for profilers
-            step_together([slot.next_step() for slot, _ in finite if slot.completes_step])
+            steps = [slot.next_step() for slot, _ in finite if slot.completes_step]
+            step_together(steps, flat_gradients=self._flat_gradients)
         return [partial(self._settle_batch, slot, value) for slot, value in zip(slots, values, strict=True)]
 
     def _score(self, slots: list[Slot]) -> list[Settle]:

@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 import torch
 from torch import Tensor, nn
 
+from ptune.engine.flat_gradients import Clipped, clip_together
 from ptune.prompts.learner import Learner
 from ptune.spec.trial import Recipe
 
@@ -121,12 +122,16 @@ class _Update:
 
 
 @torch.no_grad()
-def step_together(steps: Sequence[Step]) -> None:
+def step_together(steps: Sequence[Step], *, flat_gradients: bool = False) -> None:
     """Clip each learner's gradients jointly, set its rates, move its parameters, clear its gradients.
 
     The arithmetic is that of torch's Adam (Kingma and Ba 2015, algorithm 1) and AdamW (Loshchilov and Hutter 2019,
     algorithm 2), over the tensors of all learners at once: a prompt is small, and most of the time of a step of its own
     would go into calls. The moments stay in each learner's own optimiser, which saves and restores them.
+
+    Args:
+        steps: one of each learner.
+        flat_gradients: whether small learners are clipped in the same calls, see `ptune.engine.flat_gradients`.
     """
     updates: dict[_Constants, list[_Update]] = defaultdict(list)
     # Whatever needs memory is made before anything moves: a step for which there is no memory has not happened, and the
@@ -137,9 +142,7 @@ def step_together(steps: Sequence[Step]) -> None:
             beta1, beta2 = group["betas"]
             constants = _Constants(beta1, beta2, group["eps"])
             updates[constants].append(_update(group, parameter, moments, step.share))
-    for step in steps:
-        if step.clip is not None:
-            torch.nn.utils.clip_grad_norm_([parameter for _, parameter in step.moves()], step.clip)
+    _clip(steps, flat_gradients=flat_gradients)
     for constants, group_updates in updates.items():
         _move(constants, [update for update in group_updates if update.spare is not None])
         _move_by_kernel(constants, [update for update in group_updates if update.spare is None])
@@ -147,6 +150,20 @@ def step_together(steps: Sequence[Step]) -> None:
         for group in step.optimizer.param_groups:
             group["lr"] = step.share * group["peak"]
         step.optimizer.zero_grad(set_to_none=True)
+
+
+def _clip(steps: Sequence[Step], *, flat_gradients: bool) -> None:
+    """Clip each learner's gradients jointly, those of small learners in the same calls where that is asked for."""
+    together = []
+    for step in steps:
+        if step.clip is None:
+            continue
+        learner = Clipped([parameter for _, parameter in step.moves()], step.clip)
+        if flat_gradients and learner.is_small:
+            together.append(learner)
+        else:
+            torch.nn.utils.clip_grad_norm_(learner.parameters, step.clip)
+    clip_together(together)
 
 
 def _moments(optimizer: torch.optim.Optimizer, parameter: nn.Parameter) -> _Moments:

@@ -108,8 +108,7 @@ class EngineActor:
         return TrainingThread(self._load)
 
     def _load(self) -> tuple[Engine, TrialFactory]:
-        from ptune.engine.fused import Engine
-        from ptune.run.load import load_job_backbone, pass_tokens
+        from ptune.run.load import load_job_backbone, make_engine
         from ptune.run.trials import TrialFactory
 
         self._check_folder()
@@ -123,7 +122,7 @@ class EngineActor:
                 f"{job.backbone.id} on node {ray.util.get_node_ip_address()} has weights sha256 {backbone.hash}, "
                 f"but the search began with {expected}; every node needs the same copy"
             )
-        self._engine = Engine(backbone, pass_tokens(job, backbone))
+        self._engine = make_engine(job, backbone)
         return self._engine, TrialFactory(job, prepared.splits, backbone, self._folder, prepared.start)
 
     def _check_folder(self) -> None:

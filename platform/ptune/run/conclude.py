@@ -26,7 +26,7 @@ from ptune.artifacts.predict import Predictor
 from ptune.backbone.backbone import Backbone
 from ptune.data.class_weights import class_weights
 from ptune.data.sources import Splits
-from ptune.engine.fused import Engine, Failure
+from ptune.engine.fused import Failure
 from ptune.engine.slots import Plan
 from ptune.engine.state import SavedState, read, saved_epochs
 from ptune.errors import ArtifactError
@@ -37,7 +37,7 @@ from ptune.record.events import Header, Metrics
 from ptune.record.history import History, TrialRecord
 from ptune.record.spread import Spread
 from ptune.run.conclusion import ARTIFACT, Conclusion
-from ptune.run.load import pass_tokens
+from ptune.run.load import make_engine, pass_tokens
 from ptune.run.prepare import Prepared, versions
 from ptune.run.trial_states import TrialStates, state_file
 from ptune.run.trials import TrialFactory
@@ -199,7 +199,7 @@ def _train(plan: Plan, learner: Learner, epochs: int, backbone: Backbone, histor
     Raises:
         EngineError: it cannot be trained.
     """
-    engine = Engine(backbone, pass_tokens(history.job, backbone))
+    engine = make_engine(history.job, backbone)
     engine.join(plan, learner)
     engine.advance(plan.trial, epochs)
     while engine.busy:

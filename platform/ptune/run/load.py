@@ -17,6 +17,7 @@ from ptune.backbone.load import best_device, chosen_type, load_backbone
 from ptune.backbone.locate import locate
 from ptune.backbone.profile import read_profile
 from ptune.checks.memory import Device, memory_problems, needs
+from ptune.engine.fused import Engine
 from ptune.spec.job import Job
 from ptune.spec.problem import Problem, dotted, refuse
 from ptune.spec.resources import Resources
@@ -119,6 +120,11 @@ def room_of(device: Device, gpus: int = 1) -> int:
     if device == "cpu":
         return int(psutil.virtual_memory().total)
     return min(free_bytes(torch.device(f"cuda:{number}")) for number in range(gpus))
+
+
+def make_engine(job: Job, backbone: Backbone) -> Engine:
+    """An engine of a job on its backbone, which holds no trial yet."""
+    return Engine(backbone, pass_tokens(job, backbone), flat_gradients=job.resources.flat_gradients)
 
 
 def pass_tokens(job: Job, backbone: Backbone) -> int:

@@ -15,7 +15,7 @@ from ptune.run.conclude import conclude
 from ptune.run.conclusion import Conclusion
 from ptune.run.inbox import EndRequestedError, Inbox
 from ptune.run.interrupts import interrupts
-from ptune.run.load import check_gpus, load_job_backbone, pass_tokens
+from ptune.run.load import check_gpus, load_job_backbone, make_engine
 from ptune.run.prepare import Prepared
 from ptune.run.trial_states import state_file
 from ptune.run.trials import TrialFactory, weights_type
@@ -63,7 +63,7 @@ class LocalSession:
         if conductor.done:
             return
         job, backbone = self._prepared.job, self._backbone
-        engine = Engine(backbone, pass_tokens(job, backbone))
+        engine = make_engine(job, backbone)
         factory = TrialFactory(job, self._prepared.splits, backbone, self._folder, self._prepared.start)
         training = _Training(engine, factory, conductor, job.resources.slots, Inbox(self._folder, conductor))
         with interrupts(training.interrupt):

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from ptune.data.sources import Split, Splits
 from ptune.engine.fused import Engine, Failure
 from ptune.errors import DivergedError, SpecError
-from ptune.run.load import load_job_backbone, pass_tokens
+from ptune.run.load import load_job_backbone, make_engine
 from ptune.run.prepare import Prepared
 from ptune.run.trials import TrialFactory
 from ptune.searching.plan import Pace
@@ -44,7 +44,7 @@ def measure_pace(prepared: Prepared, say: Callable[[str], None]) -> Pace:
     splits = [_cut(splits, share) for splits in prepared.splits] if share < 1 else prepared.splits
     say("loading the backbone")
     backbone = load_job_backbone(job)
-    engine = Engine(backbone, pass_tokens(job, backbone))
+    engine = make_engine(job, backbone)
     with TemporaryDirectory(prefix="ptune-plan-") as folder:
         whole = job.budget.model_copy(update={"dev_grows": False})  # scoring parts of dev takes less
         plain = job.model_copy(update={"objectives": None, "budget": whole})  # what a search rejects takes as long

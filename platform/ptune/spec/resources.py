@@ -93,6 +93,9 @@ class Resources(Strict):
     trials join at several depths run as they are. The graphs hold the memory of the largest pass, which the token
     budget does not count. What `compile` refuses is refused here, too, and so are `compile`, `unpadded` and
     `checkpointing = "always"` beside it."""
+    flat_gradients: bool = False
+    """Whether the gradients of trials that train up to two million numbers are clipped in one flat tensor, for all of
+    them at once. It saves a GPU about ten launches for each trial of a pass, and costs CPUs time."""
 
     @property
     def most_engines(self) -> int | None:
