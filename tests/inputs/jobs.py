@@ -76,6 +76,7 @@ WRONG = {
     "resources.checkpointing": ("'yes'", "true"),
     "resources.compile": ("'yes'", "1"),
     "resources.unpadded": ("'yes'", "1"),
+    "resources.unpadded_attention": ("'yes'", "1"),
     "resources.cuda_graphs": ("'yes'", "1"),
     "resources.flat_gradients": ("'yes'", "1"),
     "resources.silent_s": ("0", "'x'"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from ptune.backbone.families import Family
 from ptune.backbone.inject import Prefix
 from ptune.backbone.language import LanguageHead
 from ptune.backbone.layers import LayerInputs, Layers
+from ptune.backbone.token_attention import Kernel, TokenAttention
 from ptune.backbone.unpadding import Unpadding
 from ptune.errors import BackboneError
 from ptune.files import content_hash, value_hash
@@ -67,6 +68,7 @@ class Backbone:
         settings: hashes of its settings and its tokenizer, see `ptune.backbone.hashes.settings_hashes`.
         compiled: whether its layers are compiled, see `ptune.backbone.compiled`.
         unpadded: whether its layers compute on tokens without padding, see `ptune.backbone.unpadding`.
+        kernel: what attends to tokens there, see `ptune.backbone.varlen`; None lets attention take rows.
         quantization: how the matrices of its layers are quantized, see `ptune.backbone.quantize`; None is not at all.
     """
 
@@ -86,6 +88,7 @@ class Backbone:
     settings: Mapping[str, str] = field(default_factory=dict)
     compiled: bool = False
     unpadded: bool = False
+    kernel: Kernel | None = None
     quantization: Quantization | None = None
     spread: tuple[torch.device, ...] = ()
 
@@ -157,6 +160,16 @@ class Backbone:
         assert self.layers is not None, "asked where rows can join only"
         positions, recompute = self._positions(visible, shift), self.checkpointing == "always"
         return self.layers.run(LayerInputs(joining, visible, positions, prefix, read, stop, recompute, unpadding))
+
+    def unpadding(self, lengths: Sequence[int], width: int) -> Unpadding | None:
+        """How the tokens of rows of these lengths lie, padded to `width`; None where the layers take rows."""
+        is_full = self.kernel is None and min(lengths) == width  # attention would gain nothing, and takes rows
+        if is_full or not self.unpadded:
+            return None
+        unpadding = Unpadding.of(lengths, width, self.device)
+        if self.kernel is None:
+            return unpadding
+        return TokenAttention.over(unpadding, self.kernel, causal=self.family.reads == "last")
 
     def saving(self) -> Backbone | None:
         """The same backbone, keeping less for a backward pass; None where it may not, cannot, or does so already."""

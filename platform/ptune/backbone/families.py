@@ -6,6 +6,7 @@ refused by name before anything starts. Knows no weights.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -37,6 +38,9 @@ class Family:
             (DeBERTa), or there are two stacks (encoder-decoders).
         shared_layers: whether one module serves several depths, so that weights tell nothing of how many there are.
         unpads: whether those layers treat each token alike, whichever row it is of (`ptune.backbone.unpadding`).
+        whole: whether attention in those layers is known to be that of whole rows: each token sees all of its row, of a
+            decoder's all before it, and nothing but products weighs what it sees (`ptune.backbone.token_attention`).
+        window: the setting of a config that narrows this to a sliding window, unless it is off; None where none does.
         staged: whether those layers are BERT's, whose last one can be run where it is read (`ptune.backbone.staged`).
         peft: whether PEFT's prefix tuning works for it (so that an all-layer v2 prompt can be exported to PEFT).
         gated: whether the feed-forward has a third matrix, its gate.
@@ -58,6 +62,8 @@ class Family:
     layers: str | None = None
     shared_layers: bool = False
     unpads: bool = True
+    whole: bool = False
+    window: str | None = None
     staged: bool = False
     gated: bool = False
     rms: bool = False
@@ -69,21 +75,40 @@ class Family:
         """Whether a prompt can take positions before the text's."""
         return self.positions not in ("relative", "fixed")
 
+    def sees_rows(self, config: Mapping[str, object]) -> bool:
+        """Whether attention is that of whole rows on a backbone with such a `config.json`."""
+        is_other = config.get("is_decoder") if self.reads == "first" else config.get("is_causal") is False
+        if is_other or not self.whole:
+            return False
+        if self.window is None:
+            return True
+        window, types = config.get(self.window, "not stated"), config.get("layer_types", [])
+        is_off = window is None or window is False
+        return is_off and isinstance(types, list) and all(kind == "full_attention" for kind in types)
+
     def first_position(self, padding: int | None) -> int:
         """The position id of a text's first token, given the padding token's id; the ids before it are not used."""
         return 0 if self.positions != "roberta" or padding is None else padding + 1
 
 
 _BERT = Family(
-    "first", types=True, pooler=True, language="cls.predictions.", peft=True, layers="encoder.layer", staged=True
+    "first",
+    types=True,
+    pooler=True,
+    language="cls.predictions.",
+    peft=True,
+    layers="encoder.layer",
+    whole=True,
+    staged=True,
 )
 _ROBERTA = replace(_BERT, positions="roberta", pooler=False, dense="tanh", language="lm_head.")
 _ELECTRA = replace(_BERT, pooler=False, dense="gelu", language="generator_predictions.")
 _DEBERTA = Family("first", positions="relative", types=True, dense="gelu", language="cls.predictions.", scores=3)
-_ROTARY = Family("first", positions="rotary", layers="layers", gated=True)
-_DECODER = Family("last", positions="rotary", bias=False, peft=True, layers="layers")
+_ROTARY = Family("first", positions="rotary", layers="layers", whole=True, gated=True)
+_DECODER = Family("last", positions="rotary", bias=False, peft=True, layers="layers", whole=True)
 _LLAMA = replace(_DECODER, gated=True, rms=True)
-_GEMMA = replace(_LLAMA, tied=True)
+_QWEN = replace(_LLAMA, window="use_sliding_window")
+_GEMMA = replace(_LLAMA, tied=True, whole=False)
 _GPT2 = replace(_DECODER, tied=True, positions="absolute", layers="h")
 _T5 = Family("decoder", positions="relative", tied=True, states=("decoder_start_token_id",), rms=True, scores=1)
 _BART = replace(_T5, positions="fixed", dense="tanh", rms=False, scores=0)
@@ -101,8 +126,8 @@ FAMILIES: dict[str, Family] = {
     "xmod": replace(_ROBERTA, staged=False, states=("default_language",), unpads=False),
     "electra": _ELECTRA,
     "albert": Family("first", types=True, pooler=True, language="predictions.", shared_layers=True),
-    "distilbert": Family("first", dense="relu", language="vocab_transform.", layers="transformer.layer"),
-    "modernbert": replace(_ROTARY, language="decoder.", norms=3),
+    "distilbert": Family("first", dense="relu", language="vocab_transform.", layers="transformer.layer", whole=True),
+    "modernbert": replace(_ROTARY, language="decoder.", norms=3, whole=False),
     "eurobert": replace(_ROTARY, dense="gelu", rms=True),
     "nomic_bert": replace(_ROTARY, types=True, language="cls.predictions."),
     "jina_embeddings_v3": replace(_ROTARY, types=True, dense="tanh", gated=False),
@@ -112,14 +137,14 @@ FAMILIES: dict[str, Family] = {
     "opt": replace(_GPT2, layers="decoder.layers"),
     "gpt_neox": replace(_DECODER, language="embed_out."),
     "llama": _LLAMA,
-    "mistral": _LLAMA,
-    "qwen2": _LLAMA,
-    "qwen3": replace(_LLAMA, norms=4),
+    "mistral": replace(_LLAMA, window="sliding_window"),
+    "qwen2": _QWEN,
+    "qwen3": replace(_QWEN, norms=4),
     "phi": replace(_DECODER, norms=1),
-    "phi3": _LLAMA,
+    "phi3": replace(_LLAMA, window="sliding_window"),
     "olmo2": replace(_LLAMA, norms=4),
     "granite": replace(_LLAMA, peft=False),  # transformers has no classifier of it,
-    "starcoder2": _DECODER,
+    "starcoder2": replace(_DECODER, window="sliding_window"),
     "gemma": _GEMMA,
     "gemma2": replace(_GEMMA, norms=3),
     "gemma3_text": replace(_GEMMA, norms=6),

@@ -25,6 +25,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from ptune.backbone.footprint import LONGEST_PLAIN
+from ptune.backbone.token_attention import TokenAttention
 from ptune.backbone.unpadding import Unpadding
 
 IMPLEMENTATION = "ptune_prefix"
@@ -38,11 +39,13 @@ class LayerPrefix:
         key: [B, N, T, D], as attention uses them: after any rotary embedding or normalisation.
         value: [B, N, T, D].
         visible: [B, T], False where a row's prompt is shorter than T or does not reach this layer.
+        lengths: how many positions each row sees, where those are its first; None where `visible` alone tells.
     """
 
     key: Tensor
     value: Tensor
     visible: Tensor
+    lengths: tuple[int, ...] | None = None
 
 
 @dataclass
@@ -129,16 +132,21 @@ def attention(
         position_bias: [1, M, Q, Q] added to the text's scores (T5).
         ptune_prefix: the prefixes of the pass, or that of this layer.
         ptune_unpadding: where queries, keys and values are those of tokens without padding, [1, M, S, D] and
-            [1, N, S, D], how they lie in rows; the result is of tokens, too.
+            [1, N, S, D], how they lie in rows; the result is of tokens, too. A `TokenAttention` reads no mask.
 
     Returns:
         [B, Q, M, D], and None for the weights, which nothing reads.
     """
+    layer = ptune_prefix.next_layer(module, key, value) if isinstance(ptune_prefix, Prefix) else ptune_prefix
+    if isinstance(ptune_unpadding, TokenAttention):
+        assert not dropout, "the layers run one by one without it"
+        assert softcap is None, "families say so (`Family.sees_rows`)"
+        assert position_bias is None, "families say so"
+        return ptune_unpadding.attend(query, key, value, layer, scaling), None
     if ptune_unpadding is not None:
         query, key, value = (ptune_unpadding.pad(t.transpose(1, 2)).transpose(1, 2) for t in (query, key, value))
     if position_bias is not None:  # a prefix has no position, so the bias joins the mask before the prefix does
         attention_mask = torch.where(attention_mask, position_bias, torch.finfo(position_bias.dtype).min)
-    layer = ptune_prefix.next_layer(module, key, value) if isinstance(ptune_prefix, Prefix) else ptune_prefix
     if layer is not None:
         # The prompt may lie on another device than the layer: what the layer sees of it travels here.
         key = torch.cat([layer.key.to(key.device, key.dtype), key], dim=2)

@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ptune.backbone.inject import LayerPrefix, attention
 from ptune.backbone.layers import LayerInputs, Layers
+from ptune.backbone.token_attention import TokenAttention
 from ptune.backbone.unpadding import Unpadding
 
 
@@ -97,17 +98,26 @@ class StagedLayers(Layers):
         device = module.query.weight.device  # a part of a layer is asked for, so its inputs travel here
         hidden, mask, read_B = hidden.to(device), mask.to(device), read_B.to(device)
         read_B1H = read_at(hidden, read_B) if ptune_unpadding is None else ptune_unpadding.at(hidden, read_B)
-        sizes = (read_B.shape[0], -1, module.num_attention_heads, module.attention_head_size)
-        query_BN1D = module.query(read_B1H).view(sizes).transpose(1, 2)
-        keys, values = module.key(hidden), module.value(hidden)
-        if ptune_unpadding is not None:
-            keys, values = ptune_unpadding.pad(keys), ptune_unpadding.pad(values)
-        key_BNQD, value_BNQD = (states.view(sizes).transpose(1, 2) for states in (keys, values))
+        states = [module.query(read_B1H), module.key(hidden), module.value(hidden)]
+        if isinstance(ptune_unpadding, TokenAttention):
+            states[0] = states[0].transpose(0, 1)  # the tokens that ask, [1, B, H]
+        elif ptune_unpadding is not None:
+            states[1:] = [ptune_unpadding.pad(tokens) for tokens in states[1:]]
+            ptune_unpadding = None  # what attends is given rows
+        sizes = (module.num_attention_heads, module.attention_head_size)
+        query, key, value = (part.unflatten(-1, sizes).transpose(1, 2) for part in states)
         mask_B11Q = mask[:, :, :1]  # BERT's mask is the same for every query
-        context_B1ND, _ = attention(
-            module, query_BN1D, key_BNQD, value_BNQD, mask_B11Q, scaling=module.scaling, ptune_prefix=ptune_prefix
+        context, _ = attention(
+            module,
+            query,
+            key,
+            value,
+            mask_B11Q,
+            scaling=module.scaling,
+            ptune_prefix=ptune_prefix,
+            ptune_unpadding=ptune_unpadding,
         )
-        attended_B1H = layer.attention.output(context_B1ND.reshape(read_B1H.shape), read_B1H)
+        attended_B1H = layer.attention.output(context.reshape(read_B1H.shape), read_B1H)
         output: Tensor = layer.output(layer.intermediate(attended_B1H), attended_B1H)
         return output
 

@@ -1,4 +1,4 @@
-"""Rows one behind another without padding: what layers compute on, while attention alone takes rows.
+"""Rows one behind another without padding: what layers compute on, while attention may take rows.
 
 Norms, projections and feed-forward treat each token by itself, so they need no rows, and what stands on padding is
 computed for nothing. Knows no prompt and no layer.
@@ -9,7 +9,8 @@ Shapes: B rows · Q positions of the longest · S tokens of all rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -43,18 +44,19 @@ class Unpadding:
         places = torch.from_numpy(np.arange(int(counts.sum())) + np.repeat(offsets, counts))
         return cls(to_device(places, device), to_device(torch.from_numpy(starts), device), lengths, width)
 
-    def first(self, rows: int) -> Unpadding:
+    def first(self, rows: int) -> Self:
         """That of the first rows."""
         if rows == len(self.lengths):
             return self
-        return Unpadding(self.places[: sum(self.lengths[:rows])], self.starts[:rows], self.lengths[:rows], self.width)
+        places, starts = self.places[: sum(self.lengths[:rows])], self.starts[:rows]
+        return replace(self, places=places, starts=starts, lengths=self.lengths[:rows])
 
-    def last(self, rows: int) -> Unpadding:
+    def last(self, rows: int) -> Self:
         """That of the last rows by themselves."""
         before = len(self.lengths) - rows
         tokens = sum(self.lengths[:before])
         places, starts = self.places[tokens:] - before * self.width, self.starts[before:] - tokens
-        return Unpadding(places, starts, self.lengths[before:], self.width)
+        return replace(self, places=places, starts=starts, lengths=self.lengths[before:])
 
     def unpad(self, states: Tensor) -> Tensor:
         """States [B, Q, ...] as tokens [1, S, ...]."""

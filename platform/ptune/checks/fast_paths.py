@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ptune.backbone.footprint import Dimensions
 from ptune.backbone.profile import Profile
+from ptune.backbone.varlen import kernel_takes
 from ptune.spec.job import BackboneSpec
 from ptune.spec.problem import Problem
 from ptune.spec.resources import Resources
 
-_PATHS = ("compile", "unpadded", "cuda_graphs")
+_PATHS = ("compile", "unpadded", "unpadded_attention", "cuda_graphs")
 
 
 def fast_path_problems(resources: Resources, backbone: BackboneSpec | None, profile: Profile) -> list[Problem]:
-    """The laws of `resources.compile`, `unpadded` and `cuda_graphs`.
+    """The laws of `resources.compile`, `unpadded`, `unpadded_attention` and `cuda_graphs`.
 
     Args:
         resources: the job's.
@@ -31,9 +33,11 @@ def fast_path_problems(resources: Resources, backbone: BackboneSpec | None, prof
 def _reasons(path: str, resources: Resources, backbone: BackboneSpec | None, profile: Profile) -> Iterator[str]:
     if profile.family.layers is None:
         yield f"{profile.id} runs as a whole and not layer by layer"
-    if path == "unpadded":
+    if path.startswith("unpadded"):
         if not profile.family.unpads:
             yield f"the layers of {profile.id} ask which row a token is of"
+        if path == "unpadded_attention":
+            yield from _attention_reasons(resources, backbone, profile)
         return
     if backbone is not None and backbone.quantization is not None:
         yield f"the backbone is quantized to {backbone.quantization}"
@@ -48,3 +52,21 @@ def _reasons(path: str, resources: Resources, backbone: BackboneSpec | None, pro
             yield "the layers are compiled"
         if resources.checkpointing == "always":
             yield "layers that are recomputed are not replayed"
+
+
+def _attention_reasons(resources: Resources, backbone: BackboneSpec | None, profile: Profile) -> Iterator[str]:
+    if not resources.unpadded:
+        yield "unpadded is false"
+    if resources.device == "cpu":
+        yield "device is 'cpu'"
+    if backbone is not None and backbone.dtype == "float32":
+        yield "dtype is 'float32'"
+    family = profile.family
+    if family.layers is None:
+        return
+    if not family.sees_rows(profile.config):
+        off = f" unless its config.json turns {family.window} off" if family.whole and family.window else ""
+        yield f"tokens of {profile.id} may not see their whole rows{off}"
+    width = Dimensions.of(profile.config, family, profile.layers, parameters=0).head_width
+    if not kernel_takes(width):
+        yield f"the heads of {profile.id} are {width} wide, which the kernel does not take"

@@ -21,7 +21,6 @@ from torch.nn import functional
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.inject import LayerPrefix, Prefix
 from ptune.backbone.transfer import to_device
-from ptune.backbone.unpadding import Unpadding
 from ptune.data.batches import eval_batches
 from ptune.prompts.cached_states import CachedStates, cached_states
 from ptune.prompts.draws import Draws
@@ -202,9 +201,7 @@ def _run_by_layers(
     joined = {layer: torch.cat(states) for layer, states in joining.items()}
     # With one read a row, the last layer computes that position alone.
     read_B = rows.read_positions if rows.single_read else None
-    width = rows.ids.shape[1]
-    has_padding = backbone.unpadded and min(rows.lengths) < width
-    unpadding = Unpadding.of(rows.lengths, width, backbone.device) if has_padding else None
+    unpadding = backbone.unpadding(rows.lengths, rows.ids.shape[1])
     hidden_BQH = backbone.run(joined, rows.visible, shift_B, prefix, read_B, unpadding=unpadding).float()
     return hidden_BQH[:, 0] if rows.single_read else hidden_BQH[rows.read_rows, rows.read_positions]
 
@@ -315,6 +312,7 @@ def _layer_prefix(
         return None
     shape = backbone.shape
     keys, values, visible = [], [], []
+    lengths: list[int] = []
     for prompt, copy, rows in zip(prompts, copies, row_counts, strict=True):
         length = 0
         if prompt is not None and copy is not None and layer in prompt.layers:
@@ -329,7 +327,8 @@ def _layer_prefix(
         values.append(_padded(value_BTND, longest, backbone.dtype))
         # `lengths` may shorten the prompt in a layer: the table still holds T positions, and the mask hides the rest.
         visible.append((torch.arange(longest, device=backbone.device) < length).expand(rows, -1))
-    return LayerPrefix(torch.cat(keys), torch.cat(values), torch.cat(visible))
+        lengths += [length] * rows
+    return LayerPrefix(torch.cat(keys), torch.cat(values), torch.cat(visible), tuple(lengths))
 
 
 def _padded(states_BTND: Tensor, longest: int, dtype: torch.dtype) -> Tensor:

@@ -16,6 +16,7 @@ from ptune.backbone.graphs import replay_layers
 from ptune.backbone.load import best_device, chosen_type, load_backbone
 from ptune.backbone.locate import locate
 from ptune.backbone.profile import read_profile
+from ptune.backbone.varlen import attend_to_tokens
 from ptune.checks.memory import Device, memory_problems, needs
 from ptune.engine.fused import Engine
 from ptune.spec.job import Job
@@ -66,6 +67,8 @@ def _faster(backbone: Backbone, resources: Resources) -> Backbone:
         backbone = compile_layers(backbone)
     if resources.cuda_graphs and backbone.device.type == "cuda":
         backbone = replay_layers(backbone)
+    if resources.unpadded_attention and backbone.device.type == "cuda":
+        return attend_to_tokens(backbone)
     return replace(backbone, unpadded=resources.unpadded)
 
 

@@ -88,6 +88,10 @@ class Resources(Strict):
     unpadded: bool = False
     """Whether the layers compute on the tokens of a pass without its padding; attention alone takes rows. Trials that
     tune the backbone or train with its dropout run as they are. A backbone that runs as a whole is refused."""
+    unpadded_attention: bool = False
+    """Whether attention takes those tokens as they are, too, which a kernel of GPUs does in half precision. It needs
+    `unpadded = true`. What that refuses is refused here, too, and so are `dtype = "float32"`, `device = "cpu"`, and
+    families whose tokens may not see their whole rows (sliding windows, ModernBERT, Gemma)."""
     cuda_graphs: bool = False
     """Whether training passes on a GPU are captured when a shape first comes, and replayed from then on. Passes whose
     trials join at several depths run as they are. The graphs hold the memory of the largest pass, which the token
