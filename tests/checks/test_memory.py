@@ -48,6 +48,16 @@ def test_what_takes_memory_counts(more, tiny_backbone, tmp_path):
     assert on(changed(job, **more), folder).total > on(job, folder).total
 
 
+def test_graphs_hold_a_pass_of_their_own_until_memory_is_short(tiny_backbone, tmp_path):
+    folder = tiny_backbone("bert")
+    job = small_job(tmp_path, folder)
+    replayed = changed(job, resources={"cuda_graphs": True})
+    plain, beside = on(job, folder, "cuda"), on(replayed, folder, "cuda")
+    assert beside.passing == 2 * plain.passing
+    assert beside.least == plain.least
+    assert on(replayed, folder) == on(job, folder), "CPUs have no graphs"
+
+
 def test_each_of_several_gpus_holds_a_share(tiny_backbone, tmp_path):
     folder = tiny_backbone("gpt2")
     job = small_job(tmp_path, folder)

@@ -118,6 +118,7 @@ class Pass:
         recompute: whether the backward pass runs each layer again.
         plain: whether attention is computed as plain products, as on CPUs in bfloat16.
         tuned: whether the backbone trains, too: products then keep their inputs.
+        replayed: whether CUDA graphs hold as much again, which they do not lend to passes that run as they are.
     """
 
     rows: int
@@ -132,6 +133,7 @@ class Pass:
     recompute: bool = False
     plain: bool = False
     tuned: bool = False
+    replayed: bool = False
 
     @property
     def tokens(self) -> int:
@@ -174,7 +176,7 @@ def fullest(sizes: Dimensions, itemsize: int, devices: int, *, quantized: bool =
 
 
 def pass_bytes(sizes: Dimensions, taken: Pass) -> int:
-    """The most bytes that a training pass holds at once, beside weights and what trains."""
+    """The most bytes that a training pass holds at once, beside weights and what trains, and the graphs beside it."""
     layer = taken.rows * _layer_bytes(sizes, taken)
     state = taken.tokens * sizes.hidden * taken.itemsize
     if taken.recompute:
@@ -187,7 +189,7 @@ def pass_bytes(sizes: Dimensions, taken: Pass) -> int:
     prompts = copies * (taken.itemsize + (2 * _FLOAT if taken.dropped else 0))
     ends = taken.tokens * (sizes.embedding * taken.itemsize + sizes.hidden * _FLOAT)
     scores = taken.rows * taken.reads * sizes.vocabulary * _FLOAT * _SCORES
-    return kept + layer // 2 + prompts + ends + scores
+    return (kept + layer // 2 + prompts + ends + scores) * (2 if taken.replayed else 1)
 
 
 def _layer_bytes(sizes: Dimensions, taken: Pass) -> int:

@@ -135,7 +135,7 @@ def needs(job: Job, sizes: Dimensions, device: Device, itemsize: int | None = No
         slot=trained_bytes(most.numbers, most.table, flat=job.resources.flat_gradients)
         + (_CLIENT if device == "cpu" else 0),
         slots=job.resources.slots,
-        row=pass_bytes(sizes, replace(passes[-1], recompute=spares)),
+        row=pass_bytes(sizes, replace(passes[-1], recompute=spares, replayed=False)),
         passes=passes,
         tokens=max(longest, FASTEST[device] if budget == "auto" else budget),
         sizes=sizes,
@@ -228,6 +228,7 @@ def _pass(job: Job, sizes: Dimensions, most: Largest, width: int, device: Device
         recompute=job.resources.checkpointing == "always" and sizes.family.layers is not None and not most.tuned,
         plain=device == "cpu" and itemsize == 2 and width <= LONGEST_PLAIN,
         tuned=most.tuned,
+        replayed=device == "cuda" and job.resources.cuda_graphs,
     )
 
 

@@ -94,9 +94,9 @@ class Resources(Strict):
     families whose tokens may not see their whole rows (sliding windows, ModernBERT, Gemma)."""
     cuda_graphs: bool = False
     """Whether training passes on a GPU are captured when a shape first comes, and replayed from then on. Passes whose
-    trials join at several depths run as they are. The graphs hold the memory of the largest pass, which the token
-    budget does not count. What `compile` refuses is refused here, too, and so are `compile`, `unpadded` and
-    `checkpointing = "always"` beside it."""
+    trials join at several depths run as they are. The graphs hold as much memory as the largest pass, which is
+    counted, and give it back where memory is short. What `compile` refuses is refused here, too, and so are `compile`,
+    `unpadded` and `checkpointing = "always"` beside it."""
     flat_gradients: bool = False
     """Whether the gradients of trials that train up to two million numbers are clipped in one flat tensor, for all of
     them at once. It saves a GPU about ten launches for each trial of a pass, and costs CPUs time."""
