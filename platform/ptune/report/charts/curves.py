@@ -188,8 +188,9 @@ def _when(rungs: Sequence[float]) -> str:
     if _is_every_epoch(rungs):
         return f"after every epoch from {rungs[0]} on"
     *early, last = map(str, rungs)
-    listed = f"epochs {', '.join(early)} and {last}" if early else f"epoch {last}"
-    return f"at the dotted rungs, {listed}"
+    if not early:
+        return f"at the dotted rung, epoch {last}"
+    return f"at the dotted rungs, epochs {', '.join(early)} and {last}"
 
 
 def _is_every_epoch(rungs: Sequence[float]) -> bool:
