@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from selenium import webdriver
+from selenium.common.exceptions import JavascriptException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -66,8 +67,17 @@ class Browser:
         )
 
     def wait_until(self, expression: str, *values):
-        """The value of a JavaScript expression, as soon as it is true of the page."""
-        return WebDriverWait(self.driver, _PATIENCE_S, _LOOK_S).until(lambda _: self.evaluate(expression, *values))
+        """The value of a JavaScript expression, as soon as it is true of the page, or of the next one."""
+
+        def look(_):
+            try:
+                return self.evaluate(expression, *values)
+            except JavascriptException as error:
+                if "document unloaded" not in str(error):
+                    raise
+                return None
+
+        return WebDriverWait(self.driver, _PATIENCE_S, _LOOK_S).until(look)
 
     def errors(self) -> list[str]:
         """What the console has complained of since the last call: errors, refused requests, broken promises."""

@@ -76,9 +76,12 @@ def page(window, link):
 
 def texts(page, selector):
     """The texts of all elements that a CSS selector finds, once one has a text."""
-    found = "[...document.querySelectorAll(arguments[0])].map(element => element.textContent.trim())"
-    page.wait_until(f"{found}.some(text => text)", selector)
-    return page.evaluate(found, selector)
+    return listed(page, "[...document.querySelectorAll(arguments[0])].map(cell => cell.textContent.trim())", selector)
+
+
+def listed(page, expression, *values):
+    """The texts that an expression lists, once one is not empty: asked once, since a page may draw itself anew."""
+    return page.wait_until(f"[{expression}].find(texts => texts.some(text => text))", *values)
 
 
 def follow(page, text, selector="a"):
@@ -89,10 +92,10 @@ def follow(page, text, selector="a"):
 
 def across(page, selector, attribute):
     """The texts of elements of the table of runs, in the order of their row or column."""
-    texts(page, selector)
     placed = "[...document.querySelectorAll(arguments[0])].map(cell => [cell, cell.closest(`[${arguments[1]}]`)])"
+    placed += ".filter(([_, holder]) => holder)"
     placed += ".map(([cell, holder]) => [+holder.getAttribute(arguments[1]), cell.textContent.trim()])"
-    return page.evaluate(f"{placed}.sort((a, b) => a[0] - b[0]).map(([_, text]) => text)", selector, attribute)
+    return listed(page, f"{placed}.sort((a, b) => a[0] - b[0]).map(([_, text]) => text)", selector, attribute)
 
 
 def column(page, name):
@@ -148,8 +151,9 @@ def test_the_search_shows_its_note_and_its_report(page, search):
     follow(page, texts(page, ".ag-pinned-left-cols-container [row-index='0'] a")[0])
     follow(page, "played", "a[href*='/runs/']")  # its parent run
     first = "document.querySelector('table tbody tr')?.textContent.trim()"
-    page.wait_until(f"{first}.startsWith('#')")  # the trial's page, whose tables hold no trials, may still stand there
-    assert page.evaluate(first).split()[0] == f"#{search.history.best.number}"
+    # The trial's page, whose tables hold no trials, may still stand there.
+    row = page.wait_until(f"[{first}].find(text => text?.startsWith('#'))")
+    assert row.split()[0] == f"#{search.history.best.number}"
     assert page.wait_until("document.body.textContent.includes(arguments[0])", COMMAND)
     follow(page, "Report")
     frame = page.wait_for("iframe.mlflow-html-iframe")
@@ -161,6 +165,6 @@ def test_the_search_shows_its_note_and_its_report(page, search):
 def test_mlflows_own_list_of_experiments_leads_to_the_trials(page, link):
     page.open(link.partition("#")[0] + "#/experiments")
     follow(page, "played", "[role=row] a")
-    assert texts(page, "h2")[0] == "Runs"
+    assert page.wait_until("[...document.querySelectorAll('h2')].some(title => title.textContent.trim() === 'Runs')")
     follow(page, "Leaderboard")
     assert column(page, "metrics.`best_accuracy`")
