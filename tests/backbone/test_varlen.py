@@ -44,9 +44,10 @@ def test_a_backbone_whose_attention_needs_rows_is_refused(family, tiny):
 @pytest.mark.parametrize(
     ("family", "setting"),
     [
-        *(("mistral", name) for name in ("sliding_window",)),
-        *(("qwen2", name) for name in ("use_sliding_window", "layer_types")),
-        *(("phi3", name) for name in ("sliding_window",)),
+        ("mistral", "sliding_window"),
+        ("qwen2", "use_sliding_window"),
+        ("qwen2", "layer_types"),
+        ("phi3", "sliding_window"),
     ],
 )
 def test_a_window_is_refused_and_so_is_a_config_that_says_nothing_of_it(family, setting):

@@ -300,7 +300,8 @@ def _timed(bench: Bench, load: Load, share: float = 1.0) -> dict[str, Any]:
 
 
 def _kinds(bench: Bench, backbone: Backbone, setting: Setting) -> dict[str, Any]:
-    return {"shares": limit.breakdown(bench.load(backbone, setting))}
+    # One interruption takes much of a few passes as short as the tiny ones.
+    return {"shares": limit.breakdown(bench.load(backbone, setting), 10 if bench.tiny else 3)}
 
 
 def _input(bench: Bench, backbone: Backbone, setting: Setting) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def test_every_part_measures_tiny_shapes(tmp_path):
     assert all(row["trials_per_h"] > 0 for row in rates)
     assert all(0 < row["share_of_peak"] <= 1 for row in parts["slots"])
     kinds = next(row["shares"] for row in parts["where"] if "shares" in row)
-    assert kinds["optimiser"] > 0, "the profile tells steps by their name"
+    assert kinds["optimiser"] > 0.02, "of passes as small as these, steps take several percent"
     assert "times the rival's best" in done.stdout
     assert "tiny-bert, each further slot: " in done.stdout
     assert (tmp_path / "gpu.png").is_file()

@@ -164,7 +164,10 @@ class Surface:
         return random.Random(f"noise {self.seed}").uniform(0.010, 0.018)
 
     def _number(self, low: float, high: float, *names: object) -> float:
-        return _uniform(f"{self.kind} {self.seed} {names}", low, high)
+        return _uniform(self._seed(*names), low, high)
+
+    def _seed(self, *names: object) -> str:
+        return f"{self.kind} {self.seed} {names}"
 
     def _shape(self, config: Config) -> _Shape:
         method = str(config.get("method"))
@@ -193,7 +196,7 @@ class Surface:
         """How much a parameter matters: the rate most, about half of the others hardly."""
         if name == "lr":
             return self._number(7.0, 12.0, method, name, "weight")
-        return random.Random(f"{self.kind} {self.seed} {(method, name, 'weight')}").choice([0.15, 0.5, 1.0, 2.0])
+        return random.Random(self._seed(method, name, "weight")).choice([0.15, 0.5, 1.0, 2.0])
 
 
 @lru_cache(4096)

@@ -161,6 +161,13 @@ class Backbone:
         positions, recompute = self._positions(visible, shift), self.checkpointing == "always"
         return self.layers.run(LayerInputs(joining, visible, positions, prefix, read, stop, recompute, unpadding))
 
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What its `config.json` states, with the defaults of transformers."""
+        config: Any = self.model.config
+        settings: Mapping[str, Any] = config.to_dict()
+        return settings
+
     def unpadding(self, lengths: Sequence[int], width: int) -> Unpadding | None:
         """How the tokens of rows of these lengths lie, padded to `width`; None where the layers take rows."""
         is_full = self.kernel is None and min(lengths) == width  # attention would gain nothing, and takes rows

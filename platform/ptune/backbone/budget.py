@@ -42,9 +42,8 @@ def token_budget(
 
 def dimensions(backbone: Backbone) -> Dimensions:
     """The sizes of a loaded backbone that memory depends on."""
-    config = backbone.model.config.to_dict()  # type: ignore[union-attr, operator]
     numbers = sum(matrix.weight.numel() for matrix in matrices(backbone.model))
-    return Dimensions.of(config, backbone.family, backbone.shape.layers, backbone.shape.parameters, numbers)
+    return Dimensions.of(backbone.config, backbone.family, backbone.shape.layers, backbone.shape.parameters, numbers)
 
 
 def free_bytes(device: torch.device) -> int:

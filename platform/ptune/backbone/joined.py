@@ -37,7 +37,8 @@ class JoinedLayers(Layers):
         self._model: Any = model
         self._types = types
         self._settings = {"use_cache": False} if cached else {}
-        self.width = model.config.hidden_size  # type: ignore[union-attr, assignment]
+        config: Any = model.config
+        self.width = config.hidden_size
         layers: Any = model.get_submodule(path)
         self._count = len(layers)
         for layer in layers:

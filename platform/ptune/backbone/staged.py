@@ -33,7 +33,8 @@ class StagedLayers(Layers):
         self._embeddings: Any = model.embeddings
         self._projection: Any = getattr(model, "embeddings_project", None)
         self._layers: Any = model.encoder.layer  # type: ignore[union-attr]
-        self.width = model.config.hidden_size  # type: ignore[union-attr, assignment]
+        config: Any = model.config
+        self.width = config.hidden_size
 
     def __len__(self) -> int:
         return len(self._layers)
@@ -45,12 +46,7 @@ class StagedLayers(Layers):
 
     def run(self, inputs: LayerInputs) -> Tensor:
         """Run the layers; see `Layers.run`. Positions are in BERT's embeddings already."""
-        joining, visible, read, recompute = (
-            inputs.joining,
-            inputs.visible,
-            inputs.read,
-            inputs.recompute,
-        )
+        joining, visible, read, recompute = inputs.joining, inputs.visible, inputs.read, inputs.recompute
         end, width = len(self) if inputs.stop is None else inputs.stop, visible.shape[1]
         unpadding: Unpadding | None = None
         there, hidden = 0, None  # how many rows have joined, and their states: [B, Q, H], or tokens [1, S, H]

@@ -39,8 +39,7 @@ def attend_to_tokens(backbone: Backbone, kernel: Kernel | None = None) -> Backbo
         BackboneError: its layers or its attention need rows, or the kernel does not take its type or its heads.
     """
     family, width = backbone.family, backbone.shape.head_width
-    config = backbone.model.config.to_dict()  # type: ignore[union-attr, operator]
-    if backbone.layers is None or not family.unpads or not family.sees_rows(config):
+    if backbone.layers is None or not family.unpads or not family.sees_rows(backbone.config):
         raise BackboneError(f"{backbone.id}: its attention needs rows, so it cannot attend to tokens without padding")
     if kernel is None:
         if backbone.dtype.itemsize != 2:

@@ -61,19 +61,17 @@ Settle = Callable[[], Report | Failure | None]
 class Engine:
     """Slots on one backbone.
 
+    Args:
+        backbone: what all trials share.
+        token_budget: the first value of the attribute.
+        flat_gradients: whether small learners are clipped in the same calls, see `ptune.engine.flat_gradients`.
+
     Attributes:
         token_budget: most padded tokens of one pass; a larger mini-batch is trained in parts, and a single example
             larger than it runs alone. Halved whenever memory does not hold a pass.
     """
 
     def __init__(self, backbone: Backbone, token_budget: int, *, flat_gradients: bool = False) -> None:
-        """Make an engine without slots.
-
-        Args:
-            backbone: what all trials share.
-            token_budget: most padded tokens of one pass.
-            flat_gradients: whether small learners are clipped in the same calls, see `ptune.engine.flat_gradients`.
-        """
         self.backbone = backbone
         self._flat_gradients = flat_gradients
         self.token_budget = self._first_budget = token_budget

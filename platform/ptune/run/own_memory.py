@@ -7,7 +7,7 @@ that is larger than a pass counts as a whole pass. See `ptune.backbone.footprint
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from ptune.backbone.backbone import Backbone
 from ptune.backbone.footprint import FASTEST, Dimensions, Pass, pass_bytes, trained_bytes
@@ -33,8 +33,7 @@ def own_memory_mb(
     """
     shape, device = backbone.shape, backbone.device.type
     most_tokens = FASTEST.get(device, FASTEST["cpu"]) if tokens == "auto" else tokens
-    config: Any = backbone.model.config
-    sizes = Dimensions.of(config.to_dict(), backbone.family, shape.layers, shape.parameters)
+    sizes = Dimensions.of(backbone.config, backbone.family, shape.layers, shape.parameters)
     width = int(train.lengths.max())
     rows = spec.recipe.batch_size * int(train.row_counts.max())
     prefix = as_prefix(spec.prompt)
