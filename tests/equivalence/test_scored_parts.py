@@ -16,12 +16,13 @@ from ptune.record.trial_record import TrialRecord
 from ptune.run.trial_states import TrialStates
 from ptune.run.trials import TrialFactory
 from ptune.spec.budget import Budget
+from ptune.spec.stopping import Asha
 from support.closeness import near
 from support.words_and_spans import job_for, trials_of
 from support.worlds import CONFIGS, World, finish
 from support.written_texts import echoes, make_writer, writing_job
 
-GROWING = {"dev_grows": True, "stopping": {"type": "asha", "eta": 2, "grace": 1}}
+GROWING = {"dev_grows": True, "stopping": {"type": "asha", "eta": 2, "grace": 1, "spacing": 2}}
 CONFIG = CONFIGS["v2 longer, dropout"]
 
 
@@ -131,7 +132,7 @@ def test_a_pass_that_does_not_fit_is_cut_on_a_part_as_on_all_of_dev(growing):
 def test_kinds_with_several_rows_an_example_are_scored_on_whole_examples(kind, tiny_backbone, tmp_path, monkeypatch):
     monkeypatch.setattr("ptune.spec.growing.LEAST", 5)
     job = job_for(kind, str(tiny_backbone("bert")), tmp_path)
-    job = job.model_copy(update={"budget": Budget(trials=4, epochs=3, dev_grows=True)})
+    job = job.model_copy(update={"budget": Budget(trials=4, epochs=3, dev_grows=True, stopping=Asha(spacing=3))})
     ((plan, learner),) = trials_of(job, load_backbone(job.backbone.id), tmp_path, [{"method": "v2", "length": 3}])
     engine = Engine(load_backbone(job.backbone.id), token_budget=2_000)
     engine.join(plan, learner)
@@ -146,7 +147,7 @@ def test_kinds_with_several_rows_an_example_are_scored_on_whole_examples(kind, t
 def test_written_texts_are_those_of_the_part(tmp_path, monkeypatch):
     monkeypatch.setattr("ptune.spec.growing.LEAST", 2)
     backbone = load_backbone(str(make_writer("gpt2", tmp_path / "writer")), lm=True)
-    job = writing_job(backbone.id, budget={"trials": 1, "epochs": 3, "dev_grows": True})
+    job = writing_job(backbone.id, budget={"trials": 1, "epochs": 3, "dev_grows": True, "stopping": {"spacing": 3}})
     splits = Splits(echoes(20, 1), echoes(9, 2), None, [])
     plan, learner = TrialFactory(job, [splits], backbone, tmp_path).make(0, {"method": "v2", "length": 3})
     engine = Engine(backbone, token_budget=2_000)

@@ -26,7 +26,9 @@ from support.small_jobs import small_job
 def job(tiny_backbone, tmp_path, monkeypatch):
     """Six trials of four epochs, scored on 8, 15 and 30 examples."""
     monkeypatch.setattr("ptune.spec.growing.LEAST", 5)
-    return small_job(tmp_path / "data", tiny_backbone("bert"), dev_grows=True, stopping={"type": "asha", "eta": 2})
+    return small_job(
+        tmp_path / "data", tiny_backbone("bert"), dev_grows=True, stopping={"type": "asha", "eta": 2, "spacing": 2}
+    )
 
 
 def told(history: History) -> list:

@@ -1,17 +1,38 @@
 import math
+import re
 
 import pytest
+from pydantic import ValidationError
 
 from ptune.searching.asha import Rungs
 from ptune.spec.stopping import Asha, FullBudget
 
 
 @pytest.mark.parametrize(
-    ("eta", "grace", "horizon", "rungs"),
-    [(3, 1, 9, (1, 3)), (3, 1, 10, (1, 3, 9)), (2, 2, 9, (2, 4, 8)), (4, 3, 3, ()), (3, 1, 1, ()), (2, 1, 2, (1,))],
+    ("spacing", "grace", "horizon", "rungs"),
+    [
+        (3, 1, 9, (1, 3)),
+        (3, 1, 10, (1, 3, 9)),
+        (2, 2, 9, (2, 4, 8)),
+        (1.5, 1, 9, (1, 2, 3, 4, 6, 8)),
+        (4, 3, 3, ()),
+        (3, 1, 1, ()),
+        (2, 1, 2, (1,)),
+    ],
 )
-def test_rungs_lie_at_powers_of_eta_below_the_horizon(eta, grace, horizon, rungs):
-    assert tuple(Asha(eta=eta, grace=grace).rungs(horizon)) == rungs
+def test_rungs_lie_a_spacing_apart_below_the_horizon(spacing, grace, horizon, rungs):
+    assert tuple(Asha(spacing=spacing, grace=grace).rungs(horizon)) == rungs
+
+
+@pytest.mark.parametrize(("eta", "rungs"), [(2, (2, 3, 4, 6, 8)), (3, (2, 4, 6)), (4, (2, 4, 8)), (9, (2, 6))])
+def test_rungs_lie_by_the_root_of_eta_apart_unless_stated(eta, rungs):
+    assert tuple(Asha(eta=eta, grace=2).rungs(9)) == rungs
+
+
+def test_a_spacing_that_moves_no_rung_is_refused():
+    for spacing, law in ((1, "greater than or equal to 1.2"), (math.inf, "finite number")):
+        with pytest.raises(ValidationError, match=re.escape(law)):
+            Asha(spacing=spacing)
 
 
 def test_the_full_budget_has_no_rung_but_the_horizon():

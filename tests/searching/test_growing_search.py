@@ -23,7 +23,7 @@ from support.simulated import ceiling, make_job, resume, start
 
 ROWS = 2_000
 PARTS = part_sizes(make_job(limits={"dev_grows": True}).budget, ROWS)
-RULES = [{"type": name, "grace": 1} for name in HALVING]
+RULES = [{"type": name, "grace": 1} | ({"spacing": 3} if name == "asha" else {}) for name in HALVING]
 
 
 ENDS = range(4, 10)

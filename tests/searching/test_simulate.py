@@ -71,7 +71,7 @@ def test_capped_no_more_trials_of_an_improving_search_go_on_than_are_due(search,
         return 0.5 + 0.02 * epoch + 0.4 * (1 - abs(math.log10(config["lr"] / 0.02)) / 3)
 
     conductor, taken = search(
-        slots=slots, trials=50, curve=improving, stopping={"type": "asha", "grace": 1, "capped": True}
+        slots=slots, trials=50, curve=improving, stopping={"type": "asha", "grace": 1, "spacing": 3, "capped": True}
     )
     reached = [sum(trial.epoch >= epoch for trial in conductor.history.trials.values()) for epoch in (1, 2, 4, 9)]
     assert reached[0] == 50

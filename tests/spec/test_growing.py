@@ -11,7 +11,7 @@ SPACE = {"parameters": {"method": {"value": "v2"}, "lr": {"choices": [0.01, 0.02
 
 
 def job(data=None, parameters=None, budget=None, more=(), **tables):
-    rule = {"type": "asha", "grace": 1}
+    rule = {"type": "asha", "grace": 1, "spacing": 3}
     settings = {"trials": 9, "epochs": 9, "dev_grows": True, "stopping": rule, **(budget or {})}
     source = {"source": "builtin:none"}
     return Job.model_validate(
@@ -30,16 +30,11 @@ def sizes(examples, **budget):
     return part_sizes(job(budget=budget).budget, examples)
 
 
-def test_each_rung_has_eta_times_the_examples_of_the_one_before_and_the_horizon_has_all():
+def test_examples_grow_by_what_rungs_lie_apart_and_the_horizon_has_all():
     assert sizes(9_000) == [(1, 1_000), (3, 3_000)]
-    assert sizes(9_000, stopping={"type": "asha", "eta": 2, "grace": 1}) == [
-        (1, 563),
-        (2, 1_125),
-        (4, 2_250),
-        (8, 4_500),
-    ]
+    assert sizes(9_000, stopping={"type": "pasha", "eta": 2}) == [(1, 563), (2, 1_125), (4, 2_250), (8, 4_500)]
     assert sizes(9_000, stopping={"type": "hyperband", "grace": 3}) == [(3, 3_000)]
-    assert sizes(9_000, stopping={"type": "asha"}) == [(2, 1_000), (6, 3_000)], "its first rung lies later by itself"
+    assert sizes(9_000, stopping={"type": "asha"}) == [(2, 1_733), (4, 3_000), (6, 5_197)], "by the root of 3"
     assert sizes(9_000, report_every="0.5 epochs") == [(1, 334), (3, 1_000), (9, 3_000)]
 
 

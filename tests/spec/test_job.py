@@ -74,14 +74,23 @@ def test_the_first_rung_lies_within_the_horizon():
 
 
 @pytest.mark.parametrize(
-    ("horizon", "rungs"), [(1, []), (3, [1]), (7, [1, 3]), (8, [2, 6]), (9, [2, 6]), (20, [3, 9]), (100, [7, 21, 63])]
+    ("horizon", "rungs"),
+    [
+        (1, []),
+        (3, [1, 2]),
+        (7, [1, 2, 3, 6]),
+        (8, [2, 4, 6]),
+        (9, [2, 4, 6]),
+        (20, [3, 6, 9, 16]),
+        (100, [7, 13, 21, 37, 63]),
+    ],
 )
 def test_the_first_rung_of_asha_suits_the_horizon_unless_it_is_stated(horizon, rungs):
     budget = Budget(trials=1, epochs=horizon)
     assert list(budget.rungs) == rungs
     assert budget.rule == f"asha eta=3 grace={rungs[0] if rungs else 1}"
     assert list(Budget(trials=1, epochs=horizon, stopping={"grace": 1}).rungs) == [
-        rung for rung in (1, 3, 9, 27, 81) if rung < horizon
+        rung for rung in (1, 2, 3, 6, 9, 16, 27, 47, 81) if rung < horizon
     ]
     assert Hyperband().first_rung(horizon) == 1
 

@@ -38,7 +38,7 @@ def test_what_divides_no_epoch_is_refused_with_the_nearest_that_does(text, told)
 
 
 def test_rungs_and_the_horizon_are_counted_in_reports():
-    budget = Budget(trials=4, epochs=9, report_every="0.25 epochs", stopping=Asha(grace=1))
+    budget = Budget(trials=4, epochs=9, report_every="0.25 epochs", stopping=Asha(grace=1, spacing=3))
     assert (budget.horizon, list(budget.rungs)) == (36, [1, 3, 9, 27])
     assert [budget.in_epochs(rung) for rung in budget.stretches] == [0.25, 0.75, 2.25, 6.75, 9]
 

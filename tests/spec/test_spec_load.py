@@ -189,12 +189,12 @@ def test_every_problem_of_both_files_is_reported_at_once(folder):
         (
             "[budget]\n",
             "[budget]\nstopping = {etta = 3}\n",
-            "[budget.stopping].etta: unknown key; did you mean 'eta'? (valid: capped, eta, grace, type)",
+            "[budget.stopping].etta: unknown key; did you mean 'eta'? (valid: capped, eta, grace, spacing, type)",
         ),
         (
             "[budget]\n",
             "[budget]\nstopping = {type = 'asha', etta = 3}\n",
-            "[budget.stopping].etta: unknown key; did you mean 'eta'? (valid: capped, eta, grace, type)",
+            "[budget.stopping].etta: unknown key; did you mean 'eta'? (valid: capped, eta, grace, spacing, type)",
         ),
         ("[budget]\n", "[budget]\nstopping = 'asha'\n", "[budget.stopping]: Input should be a table, got 'asha'"),
         (

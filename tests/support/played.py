@@ -47,7 +47,7 @@ def make_job(
         "trials": trials,
         "epochs": epochs,
         "sampler": sampler,
-        "stopping": stopping or {"type": "asha", "grace": 1},
+        "stopping": stopping or {"type": "asha", "grace": 1, "spacing": 3},
     }
     budget["report_every"] = report_every
     task = {"metric": metric, "data": {"source": "builtin:none", **data}}

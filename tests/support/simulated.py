@@ -55,7 +55,7 @@ def make_job(
                 "trials": trials,
                 "epochs": epochs,
                 "sampler": sampler,
-                "stopping": stopping or {"type": "asha", "eta": 3, "grace": 1},
+                "stopping": stopping or {"type": "asha", "eta": 3, "grace": 1, "spacing": 3},
                 **(limits or {}),
             },
             **({} if objectives is None else {"objectives": objectives}),

@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field
 
 from ptune.spec.strict import Strict
+
+_DECIMALS = 9
+"""Of a rung before it is rounded up, so that an even one is not taken for a little more."""
 
 
 class _Stopping(Strict):
@@ -56,24 +59,33 @@ class Halving(_Stopping):
     eta: int = Field(3, ge=2)
     """One in eta trials is promoted from a rung to the next."""
     grace: int | None = Field(None, ge=1)
-    """Reports before the first rung. Rungs lie at grace, grace*eta, grace*eta**2, ... and the horizon. None is 1, or
-    with `asha` the root of half the horizon: 1 of up to 7 reports, 2 of 8 to 17, 3 of 18 to 31, 7 of 100."""
+    """Reports before the first rung. Rungs lie at grace, grace*eta, grace*eta**2, ... and the horizon. Under `asha`,
+    they lie `spacing` apart. None is 1, or with `asha` the root of half the horizon: 1 of up to 7 reports, 2 of 8 to
+    17, 3 of 18 to 31, 7 of 100."""
+
+    @property
+    def apart(self) -> float:
+        """How many times as late a rung lies as the one before it."""
+        return self.eta
 
     def first_rung(self, horizon: int) -> int:
         """The report of the first rung."""
         return self.grace or (max(1, math.isqrt(horizon // 2)) if self.starts_later else 1)
 
     def settled(self, horizon: int) -> Self:
-        """The same with its first rung stated."""
+        """The same with what suits the horizon stated."""
         return self.model_copy(update={"grace": self.first_rung(horizon)})
 
     def rungs(self, horizon: int) -> list[int]:
-        """Grace, grace*eta, grace*eta**2, ... below the horizon."""
-        rungs = []
-        rung = self.first_rung(horizon)
-        while rung < horizon:
-            rungs.append(rung)
-            rung *= self.eta
+        """Grace, grace*apart, grace*apart**2, ... below the horizon, rounded up."""
+        rungs: list[int] = []
+        first = self.first_rung(horizon)
+        for power in count():
+            rung = math.ceil(round(first * self.apart**power, _DECIMALS))
+            if rung >= horizon:
+                break
+            if rung not in rungs:
+                rungs.append(rung)
         return rungs
 
     def survivors(self, trials: int, rung: int, horizon: int) -> int:  # noqa: ARG002
@@ -100,13 +112,25 @@ class Asha(Halving):
 
     starts_later: ClassVar[bool] = True
     type: Literal["asha"] = "asha"
+    spacing: float | None = Field(None, ge=1.2, allow_inf_nan=False)
+    """How many times as late a rung lies as the one before it, rounded up to a report. None is the root of eta."""
     capped: bool = False
     """Whether no more than one in eta ever leaves a rung, but for those that lead it."""
 
     @property
+    def apart(self) -> float:
+        """The spacing."""
+        return self.spacing or math.sqrt(self.eta)
+
+    def settled(self, horizon: int) -> Self:
+        """The same with its rungs stated."""
+        return super().settled(horizon).model_copy(update={"spacing": self.apart})
+
+    @property
     def summary(self) -> str:
-        """Name, eta, grace, and whether it is capped."""
-        return f"{super().summary}{' capped' if self.capped else ''}"
+        """Name, eta, grace, a spacing of its own, and whether it is capped."""
+        spacing = "" if self.apart == math.sqrt(self.eta) else f" spacing={self.apart:g}"
+        return f"{super().summary}{spacing}{' capped' if self.capped else ''}"
 
     def most_epochs(self, trials: int, horizon: int) -> int:
         """Those of the survivors of each rung; without the cap, every trial may get to the horizon."""

@@ -163,7 +163,7 @@ def test_curves_show_what_there_is_to_beat(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("stopping", "words"),
     [
-        ({"type": "asha"}, "at the dotted rungs, epochs 2 and 6."),
+        ({"type": "asha"}, "at the dotted rungs, epochs 2, 4, 6 and 11."),
         ({"type": "screen", "keep": 1}, "at the dotted rung, epoch 1."),
         ({"type": "median", "grace": 2}, "after every epoch from 2 on."),
     ],
