@@ -95,6 +95,11 @@ def test_the_first_rung_of_asha_suits_the_horizon_unless_it_is_stated(horizon, r
     assert Hyperband().first_rung(horizon) == 1
 
 
+def test_the_rule_tells_a_spacing_that_is_not_the_root_of_eta():
+    told = [Budget(trials=1, epochs=9, stopping={"spacing": spacing}).rule for spacing in (None, 2, 3**0.5, 3)]
+    assert told == [f"asha eta=3 grace=2{spacing}" for spacing in ("", " spacing=2", "", " spacing=3")]
+
+
 def test_the_rule_of_reports_that_are_not_counted_yet_says_what_is_known():
     assert Budget(trials=1, epochs=9, report_every="500 steps").rule == "asha eta=3"
     stated = Budget(trials=1, epochs=9, report_every="500 steps", stopping={"type": "pasha", "grace": 2})

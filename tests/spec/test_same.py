@@ -65,6 +65,16 @@ def test_a_first_rung_that_is_stated_is_the_same_as_one_that_suits_the_horizon(j
     assert differences(changed(hyperband, "budget", stopping={"type": "hyperband", "grace": 1}), hyperband) == []
 
 
+def test_rungs_by_the_root_of_eta_apart_are_the_same_stated_or_not(job):
+    unstated = changed(job, "budget", epochs=9, stopping={"type": "asha", "eta": 4})
+    stated, wider = (
+        changed(job, "budget", epochs=9, stopping={"type": "asha", "eta": 4, "spacing": spacing}) for spacing in (2, 4)
+    )
+    assert differences(stated, unstated) == []
+    assert identity(stated) == identity(unstated) != identity(wider)
+    assert differences(wider, unstated) == ["budget.stopping.spacing is 4.0 in the kept job and 2.0 in this one"]
+
+
 def test_steps_are_the_same_once_they_are_counted(job):
     steps = changed(job, "budget", epochs=9, report_every="500 steps", stopping={"type": "asha"})
     counted = steps.budget.model_copy(update={"report_every": "1/4 epochs (500 steps)"})
