@@ -43,6 +43,7 @@ SLOTS = 4
 BUDGETS = (45, 90, 180, 540)
 RANDOM = 100
 EARLIER = {"type": "asha", "grace": 1}
+PUBLISHED = {"type": "asha", "spacing": 3}
 SEARCHES: dict[str, rivals.Maker] = {
     "ptune": rivals.ptune,
     "ptune, recorded curves first": rivals.ptune_knowing,
@@ -58,6 +59,7 @@ SEARCHES: dict[str, rivals.Maker] = {
     "Optuna: TPE, Hyperband": rivals.optuna_pruned(partial(optuna.pruners.HyperbandPruner, 1, HORIZON, 3)),
     "one epoch, keep the best": rivals.screened,
     "random, all epochs": rivals.random_full,
+    "ptune, spacing 3": partial(rivals.ptune, stopping=PUBLISHED),
     "ptune, PASHA eta 2": partial(rivals.ptune_within, stopping={"type": "pasha", "eta": 2}),
 }
 if rivals.has_syne_tune():
