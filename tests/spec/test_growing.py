@@ -32,7 +32,9 @@ def sizes(examples, **budget):
 
 def test_examples_grow_by_what_rungs_lie_apart_and_the_horizon_has_all():
     assert sizes(9_000) == [(1, 1_000), (3, 3_000)]
-    assert sizes(9_000, stopping={"type": "pasha", "eta": 2}) == [(1, 563), (2, 1_125), (4, 2_250), (8, 4_500)]
+    doubled = [(1, 563), (2, 1_125), (4, 2_250), (8, 4_500)]
+    assert sizes(9_000, stopping={"type": "asha", "eta": 2, "grace": 1, "spacing": 2}) == doubled
+    assert sizes(9_000, stopping={"type": "pasha", "eta": 2}) == doubled
     assert sizes(9_000, stopping={"type": "hyperband", "grace": 3}) == [(3, 3_000)]
     assert sizes(9_000, stopping={"type": "asha"}) == [(2, 1_733), (4, 3_000), (6, 5_197)], "by the root of 3"
     assert sizes(9_000, report_every="0.5 epochs") == [(1, 334), (3, 1_000), (9, 3_000)]

@@ -5,8 +5,8 @@ algorithm 2 (arXiv 1810.05934). A trial rests at a rung until it is among the be
 The stopping variant decides once, and compares a trial only with those that came earlier. Resting costs almost nothing
 here, because a prompt's state is small.
 
-The paper has rungs lie eta times as late as the one before. Here they lie by its root apart, unless a job states a
-`spacing`, so a trial that falls behind rests earlier. `jobs/README.md` says what that gains.
+In the paper, each rung lies eta times as late as the one before. Here it lies the root of eta times as late, unless a
+job states a `spacing`, so a trial that falls behind rests earlier. `jobs/README.md` says what that gains.
 
 Every trial goes on that is among the best at some moment. A sampler that learns proposes better and better trials, and
 all of them are. With rungs at epochs 1 and 3 of 9, 9 to 21 of 50 trials reach the horizon, where 50/9 are due, and 152

@@ -1,27 +1,24 @@
 """A dev split that grows with the rungs: which part of it a report is scored on, and where that is allowed.
 
 Most trials of a search end at an early rung, where little decides between good ones. So the reports up to the first
-rung are scored on a part of dev. Those up to the next rung are scored on as many times the examples as rungs lie apart,
+rung are scored on a part of dev. Those up to the next rung are scored on more examples by the factor between the rungs,
 and those after the last rung on all of it. Everything follows from the budget and the number of examples.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from ptune.spec.budget import Budget
 from ptune.spec.objectives import Objectives
 from ptune.spec.problem import Problem
 from ptune.spec.space import Space
-from ptune.spec.stopping import HALVING, Halving
+from ptune.spec.stopping import HALVING, Halving, rounded_up
 from ptune.spec.task import Task
 
 LEAST = 200
 """Examples of the smallest part. The standard error of an accuracy is at most 3.5 points on so many, and 5 on 100. The
 first epochs of six random configurations, of MiniLM on SST-2, have a standard deviation of 5.6 points."""
-_DECIMALS = 6
-"""Of a number of examples before it is rounded up."""
 _PLACE = ("budget", "dev_grows")
 _KEPT = "keep_epoch may keep an epoch that is scored on a part of dev, under budget.dev_grows: leave one of them out"
 
@@ -39,7 +36,7 @@ def part_sizes(budget: Budget, examples: int) -> list[tuple[int, int]]:
         return []
     last = len(budget.rungs)
     sizes = [
-        (rung, max(LEAST, math.ceil(round(examples / budget.stopping.apart ** (last - number), _DECIMALS))))
+        (rung, max(LEAST, rounded_up(examples / budget.stopping.apart ** (last - number))))
         for number, rung in enumerate(budget.rungs)
     ]
     return [(rung, size) for rung, size in sizes if size < examples]

@@ -8,15 +8,14 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from itertools import count, pairwise
+from itertools import count, pairwise, takewhile
 from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field
 
 from ptune.spec.strict import Strict
 
-_DECIMALS = 9
-"""Of a rung before it is rounded up, so that an even one is not taken for a little more."""
+_DECIMALS = 6
 
 
 class _Stopping(Strict):
@@ -51,6 +50,11 @@ class _Stopping(Strict):
         """The law that the settings break under a number of trials and of reports; None, unless a rule has one."""
 
 
+def rounded_up(amount: float) -> int:
+    """The next whole number; the error of a power does not make a whole amount a little more."""
+    return math.ceil(round(amount, _DECIMALS))
+
+
 class Halving(_Stopping):
     """A rule by which one in eta goes on from each of some rungs, the further apart, the later they are."""
 
@@ -78,15 +82,9 @@ class Halving(_Stopping):
 
     def rungs(self, horizon: int) -> list[int]:
         """Grace, grace*apart, grace*apart**2, ... below the horizon, rounded up."""
-        rungs: list[int] = []
         first = self.first_rung(horizon)
-        for power in count():
-            rung = math.ceil(round(first * self.apart**power, _DECIMALS))
-            if rung >= horizon:
-                break
-            if rung not in rungs:
-                rungs.append(rung)
-        return rungs
+        ends = (rounded_up(first * self.apart**power) for power in count())
+        return list(dict.fromkeys(takewhile(lambda end: end < horizon, ends)))
 
     def survivors(self, trials: int, rung: int, horizon: int) -> int:  # noqa: ARG002
         """One in eta, rounded up."""
